@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Warnings and sanitizers, for our own code only.
+
+add_library(sifkit_warnings INTERFACE)
+target_compile_options(
+  sifkit_warnings
+  INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall
+            -Wextra
+            -Wpedantic
+            -Wshadow
+            -Wconversion
+            -Wsign-conversion
+            -Wold-style-cast
+            -Wnon-virtual-dtor
+            -Woverloaded-virtual>)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(sifkit_warnings INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wduplicated-cond -Wlogical-op>)
+endif()
+if(SIFKIT_DEVELOPER_MODE)
+  target_compile_options(sifkit_warnings INTERFACE -Werror)
+  target_compile_definitions(sifkit_warnings INTERFACE _GLIBCXX_ASSERTIONS)
+endif()
+
+add_compile_options(-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=)
+if(SIFKIT_SANITIZE)
+  list(JOIN SIFKIT_SANITIZE "," sanitizers)
+  add_compile_options(-fsanitize=${sanitizers} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${sanitizers})
+elseif(CMAKE_BUILD_TYPE MATCHES "Rel")
+  add_compile_options(-fstack-protector-strong $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)
+  add_link_options(-Wl,-z,relro,-z,now)
+endif()

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/core/bytes.h>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+
+namespace sifkit {
+
+ByteView ByteReader::take(std::size_t count, std::string_view what) {
+  if (count > left()) {
+    throw Error(ErrorKind::malformed, fmt::format("{}: offset {}: {} needs {} bytes, {} are left", subject_, offset_,
+                                                  what, count, left()));
+  }
+  const ByteView taken = bytes_.subspan(offset_, count);
+  offset_ += count;
+  return taken;
+}
+
+void ByteWriter::put_padded(ByteView bytes, std::size_t width) {
+  SIFKIT_CHECK(bytes.size() <= width);
+  put(bytes);
+  zeros(width - bytes.size());
+}
+
+}  // namespace sifkit

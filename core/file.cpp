@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/core/file.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <limits>
+#include <mutex>
+#include <vector>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+
+namespace sifkit {
+
+namespace {
+
+/// Linux transfers at most this many bytes a call.
+constexpr std::size_t kMaxTransfer = 1u << 30;
+
+int open_retrying(const char* path, int flags, mode_t mode = 0) {
+  for (;;) {
+    const int fd = ::open(path, flags | O_CLOEXEC, mode);
+    if (fd >= 0 || errno != EINTR) return fd;
+  }
+}
+
+File open_named(const std::filesystem::path& path, int flags) {
+  // O_NONBLOCK keeps a FIFO without a writer from blocking the open; it has no effect on regular files.
+  UniqueFd fd(open_retrying(path.c_str(), flags | O_NONBLOCK));
+  if (!fd) throw_errno(fmt::format("open {}", in_quotes(path.native())));
+  struct stat st {};
+  if (::fstat(fd.get(), &st) != 0) throw_errno(fmt::format("stat {}", in_quotes(path.native())));
+  if (S_ISDIR(st.st_mode)) {
+    throw Error(ErrorKind::usage, fmt::format("{} is a folder, a file was expected", in_quotes(path.native())));
+  }
+  const int status = ::fcntl(fd.get(), F_GETFL);
+  if (status >= 0) ::fcntl(fd.get(), F_SETFL, status & ~O_NONBLOCK);
+  return {std::move(fd), path.native()};
+}
+
+off_t checked_offset(std::uint64_t offset, const std::string& name) {
+  if (offset > static_cast<std::uint64_t>(std::numeric_limits<off_t>::max())) {
+    throw Error(ErrorKind::malformed, fmt::format("{}: offset {} is past any file", in_quotes(name), offset));
+  }
+  return static_cast<off_t>(offset);
+}
+
+struct stat status_of(int fd, const std::string& name) {
+  struct stat st {};
+  if (::fstat(fd, &st) != 0) throw_errno(fmt::format("stat {}", in_quotes(name)));
+  return st;
+}
+
+/// The hidden names that exist right now, so that a program that is told to end can remove them.
+class UnfinishedFiles {
+ public:
+  void add(const std::string& path) {
+    const std::lock_guard lock(mutex_);
+    paths_.push_back(path);
+  }
+
+  void forget(const std::string& path) {
+    const std::lock_guard lock(mutex_);
+    std::erase(paths_, path);
+  }
+
+  void remove_all() noexcept {
+    const std::lock_guard lock(mutex_);
+    for (const auto& path : paths_) ::unlink(path.c_str());
+    paths_.clear();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::string> paths_;
+};
+
+UnfinishedFiles& unfinished_files() {
+  static UnfinishedFiles files;
+  return files;
+}
+
+}  // namespace
+
+UniqueFd::~UniqueFd() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+File File::open_read(const std::filesystem::path& path) { return open_named(path, O_RDONLY); }
+
+File File::open_read_write(const std::filesystem::path& path) { return open_named(path, O_RDWR); }
+
+std::uint64_t File::size() const { return static_cast<std::uint64_t>(status_of(fd(), name_).st_size); }
+
+bool File::is_regular() const { return S_ISREG(status_of(fd(), name_).st_mode); }
+
+std::size_t File::read_at(std::uint64_t offset, std::span<std::byte> into) const {
+  std::size_t done = 0;
+  while (done < into.size()) {
+    const auto want = std::min(into.size() - done, kMaxTransfer);
+    const auto got = ::pread(fd(), into.data() + done, want, checked_offset(offset + done, name_));
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      throw_errno(fmt::format("read {} at offset {}", in_quotes(name_), offset + done));
+    }
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  return done;
+}
+
+void File::read_exact_at(std::uint64_t offset, std::span<std::byte> into, std::string_view what) const {
+  const auto got = read_at(offset, into);
+  if (got != into.size()) {
+    throw Error(ErrorKind::malformed, fmt::format("{}: {} at offset {} needs {} bytes, the file ends after {}",
+                                                  in_quotes(name_), what, offset, into.size(), got));
+  }
+}
+
+void File::write_at(std::uint64_t offset, ByteView bytes) const {
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const auto want = std::min(bytes.size() - done, kMaxTransfer);
+    const auto put = ::pwrite(fd(), bytes.data() + done, want, checked_offset(offset + done, name_));
+    if (put < 0) {
+      if (errno == EINTR) continue;
+      throw_errno(fmt::format("write {} at offset {}", in_quotes(name_), offset + done));
+    }
+    done += static_cast<std::size_t>(put);
+  }
+}
+
+void File::truncate(std::uint64_t size) const {
+  while (::ftruncate(fd(), checked_offset(size, name_)) != 0) {
+    if (errno != EINTR) throw_errno(fmt::format("set the length of {}", in_quotes(name_)));
+  }
+}
+
+void File::sync() const {
+  // A failed sync is never retried: the kernel may have dropped the pages it could not write.
+  if (::fsync(fd()) != 0) throw_errno(fmt::format("sync {}", in_quotes(name_)));
+}
+
+FileSource::FileSource(std::shared_ptr<const File> file) : file_(std::move(file)), offset_(0), left_(file_->size()) {}
+
+FileSource::FileSource(std::shared_ptr<const File> file, std::uint64_t offset, std::uint64_t size)
+    : file_(std::move(file)), offset_(offset), left_(size) {}
+
+std::size_t FileSource::read(std::span<std::byte> into) {
+  const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), left_));
+  if (want == 0) return 0;
+  const auto got = file_->read_at(offset_, into.first(want));
+  offset_ += got;
+  left_ -= got;
+  return got;
+}
+
+std::uint64_t FileSource::skip(std::uint64_t count) {
+  const auto file_size = file_->size();
+  const auto there = offset_ < file_size ? file_size - offset_ : 0;
+  const auto skipped = std::min({count, left_, there});
+  offset_ += skipped;
+  left_ -= skipped;
+  return skipped;
+}
+
+std::size_t StreamSource::read(std::span<std::byte> into) {
+  for (;;) {
+    const auto got = ::read(file_.fd(), into.data(), std::min(into.size(), kMaxTransfer));
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno != EINTR) throw_errno(fmt::format("read {}", in_quotes(file_.name())));
+  }
+}
+
+void FileRegion::write_at(std::uint64_t offset, ByteView bytes) { file_.write_at(base_ + offset, bytes); }
+
+std::size_t FileRegion::read_at(std::uint64_t offset, std::span<std::byte> into) {
+  return file_.read_at(base_ + offset, into);
+}
+
+std::uint64_t FileRegion::size() {
+  const auto total = file_.size();
+  return total > base_ ? total - base_ : 0;
+}
+
+void FileRegion::truncate(std::uint64_t size) { file_.truncate(base_ + size); }
+
+struct AtomicFile::Impl {
+  std::filesystem::path target;
+  std::filesystem::path folder;
+  Overwrite overwrite = Overwrite::no;
+  UniqueFd folder_fd;
+  std::string hidden_name;  ///< beside the target; empty while the file has no name
+  File file;
+
+  std::string hidden_path() const { return (folder / hidden_name).native(); }
+
+  std::string fresh_name() const {
+    static std::uint64_t counter = 0;
+    static std::mutex mutex;
+    const std::lock_guard lock(mutex);
+    return fmt::format(".{}.{}.{}.partial", target.filename().native().substr(0, 200), ::getpid(), counter++);
+  }
+
+  void drop_hidden_name() noexcept {
+    if (hidden_name.empty()) return;
+    ::unlinkat(folder_fd.get(), hidden_name.c_str(), 0);
+    unfinished_files().forget(hidden_path());
+    hidden_name.clear();
+  }
+};
+
+AtomicFile::AtomicFile(std::filesystem::path target, Overwrite overwrite, unsigned mode)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->target = std::move(target);
+  impl_->overwrite = overwrite;
+  const std::string name = impl_->target.filename().native();
+  if (name.empty() || name == "." || name == "..") {
+    throw Error(ErrorKind::usage, fmt::format("{} does not name a file to write", in_quotes(impl_->target.native())));
+  }
+  impl_->folder = impl_->target.has_parent_path() ? impl_->target.parent_path() : std::filesystem::path(".");
+  impl_->folder_fd = UniqueFd(open_retrying(impl_->folder.c_str(), O_RDONLY | O_DIRECTORY));
+  if (!impl_->folder_fd) throw_errno(fmt::format("open the output folder {}", in_quotes(impl_->folder.native())));
+
+  struct stat st {};
+  if (::fstatat(impl_->folder_fd.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0) {
+    if (!S_ISREG(st.st_mode)) {
+      throw Error(ErrorKind::exists,
+                  fmt::format("{} is there and is not a regular file; it is not replaced", in_quotes(impl_->target.native())));
+    }
+    if (overwrite == Overwrite::no) {
+      throw Error(ErrorKind::exists, fmt::format("{} exists", in_quotes(impl_->target.native())),
+                  "use --force to replace it");
+    }
+  }
+
+  UniqueFd fd(::openat(impl_->folder_fd.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode));
+  if (!fd) {
+    if (errno == EACCES || errno == EROFS || errno == ENOSPC || errno == EDQUOT) {
+      throw_errno(fmt::format("create a file in {}", in_quotes(impl_->folder.native())));
+    }
+    impl_->hidden_name = impl_->fresh_name();
+    fd = UniqueFd(::openat(impl_->folder_fd.get(), impl_->hidden_name.c_str(),
+                           O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, mode));
+    if (!fd) {
+      const int error_number = errno;
+      impl_->hidden_name.clear();
+      throw_errno(fmt::format("create a file in {}", in_quotes(impl_->folder.native())), error_number);
+    }
+    unfinished_files().add(impl_->hidden_path());
+  }
+  impl_->file = File(std::move(fd), impl_->target.native());
+}
+
+AtomicFile::~AtomicFile() { impl_->drop_hidden_name(); }
+
+File& AtomicFile::file() noexcept { return impl_->file; }
+
+const std::filesystem::path& AtomicFile::target() const noexcept { return impl_->target; }
+
+void AtomicFile::commit() {
+  impl_->file.sync();
+  const std::string name = impl_->target.filename().native();
+  const int folder = impl_->folder_fd.get();
+  const std::string what = fmt::format("put {} in place", in_quotes(impl_->target.native()));
+  const std::string self = fmt::format("/proc/self/fd/{}", impl_->file.fd());
+
+  const auto link_as = [&](const std::string& as) {
+    return ::linkat(AT_FDCWD, self.c_str(), folder, as.c_str(), AT_SYMLINK_FOLLOW) == 0;
+  };
+
+  if (impl_->overwrite == Overwrite::no) {
+    const bool linked = impl_->hidden_name.empty()
+                            ? link_as(name)
+                            : ::linkat(folder, impl_->hidden_name.c_str(), folder, name.c_str(), 0) == 0;
+    if (!linked) {
+      if (errno == EEXIST) {
+        throw Error(ErrorKind::exists, fmt::format("{} was made by someone else meanwhile", in_quotes(impl_->target.native())),
+                    "use --force to replace it");
+      }
+      // Some file systems have no hard links; there a check and a rename have to do.
+      if (impl_->hidden_name.empty() || (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS)) throw_errno(what);
+      if (::renameat(folder, impl_->hidden_name.c_str(), folder, name.c_str()) != 0) throw_errno(what);
+    }
+  } else {
+    if (impl_->hidden_name.empty()) {
+      const std::string hidden = impl_->fresh_name();
+      if (!link_as(hidden)) throw_errno(what);
+      impl_->hidden_name = hidden;
+      unfinished_files().add(impl_->hidden_path());
+    }
+    if (::renameat(folder, impl_->hidden_name.c_str(), folder, name.c_str()) != 0) throw_errno(what);
+    unfinished_files().forget(impl_->hidden_path());
+    impl_->hidden_name.clear();
+  }
+  impl_->drop_hidden_name();
+  if (::fsync(folder) != 0 && errno != EINVAL && errno != EROFS) {
+    throw_errno(fmt::format("sync {}", in_quotes(impl_->folder.native())));
+  }
+}
+
+File open_scratch_file(const std::filesystem::path& folder) {
+  UniqueFd fd(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (!fd) {
+    std::string name = (folder / ".sifkit.XXXXXX").native();
+    fd = UniqueFd(::mkostemp(name.data(), O_CLOEXEC));
+    if (!fd) throw_errno(fmt::format("create a scratch file in {}", in_quotes(folder.native())));
+    ::unlink(name.c_str());
+  }
+  return {std::move(fd), folder.native() + " (scratch)"};
+}
+
+std::filesystem::path scratch_folder() {
+  for (const char* name : {"SIFKIT_TMPDIR", "APPTAINER_TMPDIR", "SINGULARITY_TMPDIR", "TMPDIR"}) {
+    if (const char* value = std::getenv(name); value != nullptr && *value != '\0') return value;
+  }
+  return "/tmp";
+}
+
+void remove_unfinished_files() noexcept { unfinished_files().remove_all(); }
+
+}  // namespace sifkit

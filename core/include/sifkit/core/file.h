@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <sifkit/core/bytes.h>
+#include <sifkit/core/export.h>
+#include <sifkit/core/stream.h>
+
+namespace sifkit {
+
+/// Owns a file descriptor.
+class SIFKIT_API UniqueFd {
+ public:
+  UniqueFd() = default;
+  explicit UniqueFd(int fd) noexcept : fd_(fd) {}
+  UniqueFd(UniqueFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  UniqueFd& operator=(UniqueFd&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~UniqueFd();
+
+  int get() const noexcept { return fd_; }
+  explicit operator bool() const noexcept { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+/// An open file with a name for errors. All transfers loop over EINTR and short counts. `read_at` and `write_at` may be
+/// called from several threads.
+class SIFKIT_API File {
+ public:
+  File() = default;
+  File(UniqueFd fd, std::string name) : fd_(std::move(fd)), name_(std::move(name)) {}
+
+  /// O_CLOEXEC; never blocks on a FIFO without a writer.
+  static File open_read(const std::filesystem::path& path);
+  static File open_read_write(const std::filesystem::path& path);
+
+  int fd() const noexcept { return fd_.get(); }
+  const std::string& name() const noexcept { return name_; }
+  std::uint64_t size() const;
+  bool is_regular() const;
+
+  /// Fewer bytes than asked for only at the end of the file.
+  std::size_t read_at(std::uint64_t offset, std::span<std::byte> into) const;
+  /// As `read_at`, but the end of the file inside the range is ErrorKind::malformed.
+  void read_exact_at(std::uint64_t offset, std::span<std::byte> into, std::string_view what) const;
+  void write_at(std::uint64_t offset, ByteView bytes) const;
+  void truncate(std::uint64_t size) const;
+  void sync() const;
+
+ private:
+  UniqueFd fd_;
+  std::string name_;
+};
+
+/// Reads [offset, offset + size) of a file; `skip` costs nothing. The file outlives it or is shared.
+class SIFKIT_API FileSource : public Source {
+ public:
+  explicit FileSource(std::shared_ptr<const File> file);
+  FileSource(std::shared_ptr<const File> file, std::uint64_t offset, std::uint64_t size);
+  std::size_t read(std::span<std::byte> into) override;
+  std::uint64_t skip(std::uint64_t count) override;
+
+ private:
+  std::shared_ptr<const File> file_;
+  std::uint64_t offset_;
+  std::uint64_t left_;
+};
+
+/// Reads a descriptor that cannot seek (pipe, terminal, socket) up to its end.
+class SIFKIT_API StreamSource : public Source {
+ public:
+  explicit StreamSource(File file) : file_(std::move(file)) {}
+  std::size_t read(std::span<std::byte> into) override;
+
+ private:
+  File file_;
+};
+
+/// A random-access window that a container format hands to the writer of what is inside. Offsets start at 0 and know
+/// nothing of the file around it. Implementations are not thread safe.
+class SIFKIT_API Region {
+ public:
+  virtual ~Region() = default;
+  virtual void write_at(std::uint64_t offset, ByteView bytes) = 0;
+  /// Fewer bytes than asked for only at the end.
+  virtual std::size_t read_at(std::uint64_t offset, std::span<std::byte> into) = 0;
+  virtual std::uint64_t size() = 0;
+  virtual void truncate(std::uint64_t size) = 0;
+};
+
+/// A window on a file from `base` to its end.
+class SIFKIT_API FileRegion : public Region {
+ public:
+  FileRegion(const File& file, std::uint64_t base) : file_(file), base_(base) {}
+  void write_at(std::uint64_t offset, ByteView bytes) override;
+  std::size_t read_at(std::uint64_t offset, std::span<std::byte> into) override;
+  std::uint64_t size() override;
+  void truncate(std::uint64_t size) override;
+
+ private:
+  const File& file_;
+  std::uint64_t base_;
+};
+
+enum class Overwrite : bool { no, yes };
+
+/// A file that appears under its name whole or not at all.
+///
+/// It is written without a name where the file system can (O_TMPFILE), else under a hidden name beside the target.
+/// `commit` syncs it and puts it in place in one step; without it the destructor leaves nothing behind and an existing
+/// target as it was. A target that is not a regular file is refused.
+class SIFKIT_API AtomicFile {
+ public:
+  /// Throws exists when the target is there and `overwrite` is no. The mode is `mode` less the umask.
+  AtomicFile(std::filesystem::path target, Overwrite overwrite, unsigned mode = 0666);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  File& file() noexcept;
+  const std::filesystem::path& target() const noexcept;
+  void commit();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// An unnamed, already unlinked scratch file in `folder`, mode 0600.
+SIFKIT_API File open_scratch_file(const std::filesystem::path& folder);
+
+/// Where scratch files go: SIFKIT_TMPDIR, APPTAINER_TMPDIR, SINGULARITY_TMPDIR, TMPDIR, else /tmp.
+SIFKIT_API std::filesystem::path scratch_folder();
+
+/// Removes the hidden names of every AtomicFile that has not been committed. For a program that is about to end
+/// because of a signal; safe to call from any thread, not from a signal handler.
+SIFKIT_API void remove_unfinished_files() noexcept;
+
+}  // namespace sifkit

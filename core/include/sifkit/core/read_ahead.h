@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include <sifkit/core/export.h>
+#include <sifkit/core/stream.h>
+
+namespace sifkit {
+
+/// Reads a source on a thread of its own, up to `window` bytes ahead, so that reading, hashing and inflating run beside
+/// the consumer. Errors of the source reach the consumer at the place where they happened. The destructor stops the
+/// thread; a source that blocks in a read delays it.
+class SIFKIT_API ReadAhead : public Source {
+ public:
+  explicit ReadAhead(std::unique_ptr<Source> source, std::size_t window = 4u << 20);
+  ~ReadAhead() override;
+  std::size_t read(std::span<std::byte> into) override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sifkit

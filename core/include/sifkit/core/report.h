@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sifkit/core/export.h>
+
+namespace sifkit {
+
+/// Bounds on what an input may ask for. Each has a name that stands in the error when it is exceeded; none depends on
+/// the machine.
+struct Limits {
+  std::uint64_t json_bytes = 8u << 20;             ///< one JSON document (manifest, index, configuration)
+  unsigned json_depth = 64;                        ///< nesting of a JSON document
+  std::uint64_t entries = 50'000'000;              ///< entries of all layers together
+  unsigned layers = 4096;                          ///< layers of one image
+  std::uint64_t layer_bytes = 1ull << 44;          ///< one layer, uncompressed (16 TiB)
+  std::uint64_t expansion_ratio = 5000;            ///< uncompressed bytes per compressed byte of a layer over 64 MiB
+  std::uint64_t file_bytes = 1ull << 44;           ///< one file of the image, holes included
+  unsigned path_bytes = 4095;                      ///< a path inside the image
+  unsigned name_bytes = 255;                       ///< one component of it
+  unsigned path_depth = 2048;                      ///< components of a path
+  unsigned symlink_bytes = 4095;                   ///< a symbolic link's target
+  unsigned symlink_hops = 255;                     ///< links followed while one path is resolved
+  unsigned xattr_name_bytes = 255;                 ///< name of one extended attribute
+  unsigned xattr_value_bytes = 65536;              ///< value of one extended attribute
+  unsigned xattrs = 1024;                          ///< extended attributes of one entry
+  std::uint64_t tar_extension_bytes = 1u << 20;    ///< one PAX or GNU extension header
+  std::uint64_t sparse_segments = 1u << 20;        ///< segments of one sparse file
+  std::uint64_t archive_members = 1u << 20;        ///< members of an archive of images
+  unsigned index_depth = 8;                        ///< indexes nested in indexes
+  std::uint64_t decoder_window = 128u << 20;       ///< window or dictionary of a zstd or xz stream, bytes
+};
+
+/// Something that was dropped or changed, which the user should know. `kind` is a stable word for programs
+/// ("xattr-dropped"); `text` says it in a line.
+struct Warning {
+  std::string kind;
+  std::string text;
+};
+
+enum class LogLevel : std::uint8_t { debug, info, warning, error };
+
+/// Where messages go. The library's default is silence. Implementations must allow calls from several threads.
+class SIFKIT_API Logger {
+ public:
+  virtual ~Logger() = default;
+  virtual void write(LogLevel level, std::string_view text) = 0;
+};
+
+/// How far an operation is. Calls come from the thread that runs the operation, a few hundred a second at most.
+class SIFKIT_API Progress {
+ public:
+  virtual ~Progress() = default;
+  /// A new phase with `total` bytes to do (0: unknown).
+  virtual void stage(std::string_view name, std::uint64_t total) = 0;
+  virtual void advance(std::uint64_t bytes) = 0;
+};
+
+SIFKIT_API Logger& silent_logger() noexcept;
+SIFKIT_API Progress& no_progress() noexcept;
+
+/// What every long operation is given: where to talk, and when to stop. The referents outlive the operation.
+struct OperationContext {
+  Logger* logger = &silent_logger();
+  Progress* progress = &no_progress();
+  std::stop_token stop;
+
+  /// Throws cancelled once a stop was requested. Called at least every few MiB of work.
+  void check() const {
+    if (stop.stop_requested()) throw_cancelled();
+  }
+  [[noreturn]] SIFKIT_API static void throw_cancelled();
+};
+
+/// Collects warnings: each kind is listed up to `kPerKind` times, then only counted, so a hostile input cannot fill
+/// the memory with them. Not thread safe.
+class SIFKIT_API WarningList {
+ public:
+  static constexpr std::size_t kPerKind = 20;
+
+  void add(std::string kind, std::string text);
+  const std::vector<Warning>& listed() const noexcept { return listed_; }
+  /// How many of a kind there were in all, listed or not.
+  std::uint64_t count(std::string_view kind) const;
+  std::uint64_t total() const noexcept { return total_; }
+
+ private:
+  struct Tally {
+    std::string kind;
+    std::uint64_t count = 0;
+  };
+  std::vector<Warning> listed_;
+  std::vector<Tally> tallies_;
+  std::uint64_t total_ = 0;
+};
+
+}  // namespace sifkit

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include <sifkit/core/export.h>
+
+namespace sifkit {
+
+/// How many threads this process may keep busy: the smallest of the affinity mask, the cgroup's CPU quota (rounded up)
+/// and SLURM_CPUS_PER_TASK. At least 1.
+SIFKIT_API unsigned available_threads();
+
+/// Bytes of memory this process may use: the smallest of the machine's memory and the cgroup's limit.
+SIFKIT_API std::uint64_t available_memory();
+
+}  // namespace sifkit

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include <sifkit/core/bytes.h>
+#include <sifkit/core/digest.h>
+#include <sifkit/core/export.h>
+
+namespace sifkit {
+
+/// Bytes that are pulled, in order. Not thread safe; may be handed from one thread to another.
+class SIFKIT_API Source {
+ public:
+  virtual ~Source() = default;
+
+  /// Fills a part of `into` (not empty) and returns its length; 0 means the end. Throws Error.
+  virtual std::size_t read(std::span<std::byte> into) = 0;
+
+  /// Passes over up to `count` bytes and returns how many there were. The default reads them.
+  virtual std::uint64_t skip(std::uint64_t count);
+};
+
+/// Bytes that are pushed, in order.
+class SIFKIT_API Sink {
+ public:
+  virtual ~Sink() = default;
+  virtual void write(ByteView bytes) = 0;
+};
+
+/// Fills all of `into`; returns less than its size only at the end of the source.
+SIFKIT_API std::size_t read_full(Source& source, std::span<std::byte> into);
+
+/// Everything up to the end; more than `limit` bytes is ErrorKind::limit. `what` names the thing in the error.
+SIFKIT_API Bytes read_all(Source& source, std::uint64_t limit, std::string_view what);
+
+/// Copies up to the end and returns the number of bytes.
+SIFKIT_API std::uint64_t copy(Source& source, Sink& sink);
+
+/// A source over a buffer that outlives it.
+class SIFKIT_API MemorySource : public Source {
+ public:
+  explicit MemorySource(ByteView bytes) : left_(bytes) {}
+  std::size_t read(std::span<std::byte> into) override;
+  std::uint64_t skip(std::uint64_t count) override;
+
+ private:
+  ByteView left_;
+};
+
+/// Collects what is written.
+class SIFKIT_API MemorySink : public Sink {
+ public:
+  void write(ByteView bytes) override { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
+  const Bytes& bytes() const noexcept { return bytes_; }
+
+ private:
+  Bytes bytes_;
+};
+
+/// Checks digest and size of a stream while it is read. The error comes from the read that meets the end (or the first
+/// byte too many), so a caller that has seen the end holds only verified bytes.
+class SIFKIT_API VerifyingSource : public Source {
+ public:
+  /// `size` may be unknown. `what` names the stream in errors, for example "layer 2 of 5".
+  VerifyingSource(std::unique_ptr<Source> source, Digest expected, std::optional<std::uint64_t> size,
+                  std::string what);
+  std::size_t read(std::span<std::byte> into) override;
+
+ private:
+  std::unique_ptr<Source> source_;
+  Digest expected_;
+  std::optional<std::uint64_t> size_;
+  std::string what_;
+  Hasher hasher_;
+  std::uint64_t seen_ = 0;
+  bool done_ = false;
+};
+
+}  // namespace sifkit

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/core/read_ahead.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstring>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+namespace sifkit {
+
+namespace {
+
+constexpr std::size_t kChunk = 256 * 1024;
+
+}  // namespace
+
+struct ReadAhead::Impl {
+  std::unique_ptr<Source> source;
+  std::size_t chunks_ahead;
+
+  std::mutex mutex;
+  std::condition_variable can_fill;
+  std::condition_variable can_take;
+  std::deque<Bytes> filled;
+  std::deque<Bytes> empty;
+  std::exception_ptr failure;
+  bool ended = false;
+  bool stopping = false;
+
+  // Only the consumer touches these.
+  Bytes current;
+  std::size_t used = 0;
+
+  std::jthread thread;  // last: joined before anything above goes
+
+  ~Impl() {
+    {
+      const std::lock_guard lock(mutex);
+      stopping = true;
+    }
+    can_fill.notify_all();
+  }
+
+  void run() noexcept {
+    try {
+      for (;;) {
+        Bytes chunk;
+        {
+          std::unique_lock lock(mutex);
+          can_fill.wait(lock, [&] { return stopping || filled.size() < chunks_ahead; });
+          if (stopping) return;
+          if (!empty.empty()) {
+            chunk = std::move(empty.back());
+            empty.pop_back();
+          }
+        }
+        chunk.resize(kChunk);
+        const auto got = read_full(*source, chunk);
+        chunk.resize(got);
+        const std::lock_guard lock(mutex);
+        if (got != 0) filled.push_back(std::move(chunk));
+        ended = got < kChunk;
+        can_take.notify_one();
+        if (ended) return;
+      }
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      failure = std::current_exception();
+      ended = true;
+      can_take.notify_one();
+    }
+  }
+};
+
+ReadAhead::ReadAhead(std::unique_ptr<Source> source, std::size_t window) : impl_(std::make_unique<Impl>()) {
+  impl_->source = std::move(source);
+  impl_->chunks_ahead = std::max<std::size_t>(2, window / kChunk);
+  impl_->thread = std::jthread([impl = impl_.get()] { impl->run(); });
+}
+
+ReadAhead::~ReadAhead() = default;
+
+std::size_t ReadAhead::read(std::span<std::byte> into) {
+  auto& state = *impl_;
+  if (state.used == state.current.size()) {
+    std::unique_lock lock(state.mutex);
+    if (!state.current.empty()) state.empty.push_back(std::move(state.current));
+    state.current.clear();
+    state.used = 0;
+    state.can_take.wait(lock, [&] { return !state.filled.empty() || state.ended; });
+    if (state.filled.empty()) {
+      if (state.failure) std::rethrow_exception(state.failure);
+      return 0;
+    }
+    state.current = std::move(state.filled.front());
+    state.filled.pop_front();
+    lock.unlock();
+    state.can_fill.notify_one();
+  }
+  const auto count = std::min(into.size(), state.current.size() - state.used);
+  std::memcpy(into.data(), state.current.data() + state.used, count);
+  state.used += count;
+  return count;
+}
+
+}  // namespace sifkit

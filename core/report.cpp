@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/core/report.h>
+
+#include <algorithm>
+
+#include <sifkit/core/error.h>
+
+namespace sifkit {
+
+namespace {
+
+class SilentLogger final : public Logger {
+ public:
+  void write(LogLevel, std::string_view) override {}
+};
+
+class NoProgress final : public Progress {
+ public:
+  void stage(std::string_view, std::uint64_t) override {}
+  void advance(std::uint64_t) override {}
+};
+
+}  // namespace
+
+Logger& silent_logger() noexcept {
+  static SilentLogger logger;
+  return logger;
+}
+
+Progress& no_progress() noexcept {
+  static NoProgress progress;
+  return progress;
+}
+
+void OperationContext::throw_cancelled() { throw Error(ErrorKind::cancelled, "stopped on request"); }
+
+void WarningList::add(std::string kind, std::string text) {
+  ++total_;
+  auto tally = std::find_if(tallies_.begin(), tallies_.end(), [&](const Tally& t) { return t.kind == kind; });
+  if (tally == tallies_.end()) tally = tallies_.insert(tallies_.end(), Tally{kind, 0});
+  if (++tally->count <= kPerKind) listed_.push_back({std::move(kind), std::move(text)});
+}
+
+std::uint64_t WarningList::count(std::string_view kind) const {
+  const auto tally = std::find_if(tallies_.begin(), tallies_.end(), [&](const Tally& t) { return t.kind == kind; });
+  return tally == tallies_.end() ? 0 : tally->count;
+}
+
+}  // namespace sifkit

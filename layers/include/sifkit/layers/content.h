@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include <sifkit/core/bytes.h>
+#include <sifkit/core/export.h>
+
+namespace sifkit::layers {
+
+/// Names the bytes of one regular file in a ContentSink. Two files may share one.
+enum class ContentId : std::uint32_t {};
+
+inline constexpr ContentId kEmptyContent{0};           ///< the file of no bytes; every sink knows it
+inline constexpr ContentId kNoContent{0xffffffffu};    ///< the bytes were passed over
+
+/// Takes the bytes of regular files, one file after the other, before it is known where they stand in the tree.
+/// What the sink makes of them depends only on the order of calls. Not thread safe.
+class SIFKIT_API ContentSink {
+ public:
+  virtual ~ContentSink() = default;
+
+  /// Starts a file of exactly `size` bytes.
+  virtual void begin(std::uint64_t size) = 0;
+  virtual void append(ByteView bytes) = 0;
+  /// `count` zero bytes, which a sink may store as a hole; costs next to nothing.
+  virtual void append_zeros(std::uint64_t count) = 0;
+  /// Ends the file; fewer or more bytes than announced is ErrorKind::internal.
+  virtual ContentId end() = 0;
+};
+
+}  // namespace sifkit::layers

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <sifkit/core/export.h>
+#include <sifkit/core/report.h>
+#include <sifkit/layers/content.h>
+#include <sifkit/layers/entry.h>
+#include <sifkit/layers/tree.h>
+
+namespace sifkit::layers {
+
+/// Merges layers that are read newest first into the tree that applying them oldest first gives.
+///
+/// While layers are read, every change is kept in a compact log, and `accept` only guesses: the bytes of a file that an
+/// upper layer surely hides need not be packed. When all layers are in, `finish` applies the log oldest first with the
+/// exact rules (OCI image-spec layer.md, docs/compatibility.md), so a guess can cost time but never correctness: a file
+/// that survives although its bytes were passed over is listed in `missing`, to be read again. Not thread safe.
+class SIFKIT_API Flattener {
+ public:
+  Flattener(const Limits& limits, WarningList& warnings);
+  ~Flattener();
+  Flattener(const Flattener&) = delete;
+  Flattener& operator=(const Flattener&) = delete;
+
+  enum class Decision : std::uint8_t {
+    pack,    ///< a regular file whose bytes are wanted: hand them to the sink and call `set_content`
+    no_data  ///< nothing to pack: not a regular file, empty, or surely hidden
+  };
+
+  /// Starts the next older layer. `default_mtime` is the time of folders that the layer implies but does not name.
+  void begin_layer(std::uint32_t default_mtime);
+  /// Takes the next change of the layer, in archive order.
+  Decision accept(const Entry& entry);
+  /// The bytes of the file that `accept` last decided to pack.
+  void set_content(ContentId content);
+  void end_layer();
+
+  /// A file of the result whose bytes were passed over.
+  struct Missing {
+    std::uint32_t layer = 0;  ///< 0 is the newest, in the order of begin_layer
+    std::uint64_t entry = 0;  ///< which `accept` call of that layer, from 0
+    InodeId inode = kNone;
+  };
+
+  /// Applies the log and releases it. `missing` is sorted by layer and entry; give each its content through
+  /// Tree::inode before the tree is used.
+  Tree finish(std::vector<Missing>& missing);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sifkit::layers

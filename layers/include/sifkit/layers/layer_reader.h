@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <sifkit/core/digest.h>
+#include <sifkit/core/export.h>
+#include <sifkit/core/report.h>
+#include <sifkit/core/stream.h>
+#include <sifkit/layers/content.h>
+#include <sifkit/layers/entry.h>
+
+namespace sifkit::layers {
+
+/// What is known of a layer's bytes before they are read.
+struct LayerBlob {
+  std::unique_ptr<Source> source;       ///< as stored, compressed or not
+  std::string name;                     ///< for errors: "layer 2 of 5 sha256:…"
+  std::optional<Digest> digest;         ///< of the stored bytes
+  std::optional<std::uint64_t> size;    ///< of the stored bytes
+  std::optional<Digest> diff_id;        ///< of the uncompressed bytes
+};
+
+/// Which extended attributes reach the image.
+enum class XattrPolicy : std::uint8_t { keep, user_only, none };
+
+struct LayerOptions {
+  Limits limits;
+  XattrPolicy xattrs = XattrPolicy::keep;
+  bool clamp_climbing_names = false;  ///< `..` above the root: clamp and warn instead of refusing
+};
+
+/// Gives the changes of a layer in archive order. Reading, decompression and both digests run on threads of their own;
+/// digests, sizes, checksums and trailing bytes are all checked by the time `next` has returned nothing. Not thread
+/// safe.
+class SIFKIT_API LayerReader {
+ public:
+  LayerReader(LayerBlob blob, const LayerOptions& options, WarningList& warnings);
+  ~LayerReader();
+  LayerReader(const LayerReader&) = delete;
+  LayerReader& operator=(const LayerReader&) = delete;
+
+  std::optional<Entry> next();
+
+  /// Hands the bytes of the current regular file to `sink` (begin, append, append_zeros, end).
+  ContentId read_content(ContentSink& sink);
+
+  /// Stored bytes consumed so far, for progress.
+  std::uint64_t stored_bytes() const noexcept;
+  /// Uncompressed bytes consumed so far.
+  std::uint64_t plain_bytes() const noexcept;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sifkit::layers

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <sifkit/core/export.h>
+#include <sifkit/core/file.h>
+#include <sifkit/core/report.h>
+#include <sifkit/layers/content.h>
+#include <sifkit/layers/tree.h>
+
+namespace sifkit::layers {
+
+enum class SquashfsCodec : std::uint8_t { gzip, zstd, lz4, xz, none };
+
+/// How blocks are made. `fast` chooses ISA-L for gzip. Level 0 means the codec's default (gzip 6, fast 3, zstd 3).
+struct SquashfsOptions {
+  SquashfsCodec codec = SquashfsCodec::gzip;
+  unsigned level = 0;
+  bool fast = false;
+  std::uint32_t block_size = 128 * 1024;  ///< a power of two, 4 KiB to 1 MiB
+  unsigned threads = 1;                   ///< that compress; the output does not depend on it
+  std::uint32_t time = 0;                 ///< in the superblock
+};
+
+/// What a finished image holds.
+struct SquashfsSummary {
+  std::uint64_t bytes = 0;         ///< of the image, padded to 4096
+  std::uint64_t inodes = 0;
+  std::uint64_t file_bytes = 0;    ///< handed in, holes included
+  std::uint64_t duplicate_bytes = 0;
+};
+
+/// Parses "gzip", "gzip:9", "zstd:3", "lz4", "xz", "none" into codec and level; throws usage.
+SIFKIT_API void parse_compression(std::string_view text, SquashfsOptions& options);
+
+/// Writes a squashfs 4.0 image into a region, straight through: the bytes of files as they come, in blocks that
+/// several threads compress, then the tree. Equal files are stored once. The same calls give the same bytes whatever
+/// the number of threads. One thread at a time.
+class SIFKIT_API SquashfsWriter : public ContentSink {
+ public:
+  /// The region outlives the writer.
+  SquashfsWriter(Region& region, const SquashfsOptions& options);
+  ~SquashfsWriter() override;
+  SquashfsWriter(const SquashfsWriter&) = delete;
+  SquashfsWriter& operator=(const SquashfsWriter&) = delete;
+
+  void begin(std::uint64_t size) override;
+  void append(ByteView bytes) override;
+  void append_zeros(std::uint64_t count) override;
+  ContentId end() override;
+
+  /// Writes inodes, folders and tables and ends the image. Every regular file that has a name has content.
+  SquashfsSummary finish(const Tree& tree);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Reads squashfs images by libsquashfs, independently of the writer. Not thread safe.
+class SIFKIT_API SquashfsReader {
+ public:
+  /// The region outlives the reader. Throws malformed for anything that is not a sound image.
+  explicit SquashfsReader(Region& region, const Limits& limits = {});
+  ~SquashfsReader();
+  SquashfsReader(const SquashfsReader&) = delete;
+  SquashfsReader& operator=(const SquashfsReader&) = delete;
+
+  SquashfsCodec codec() const noexcept;
+  std::uint32_t block_size() const noexcept;
+
+  /// The whole tree. Contents of regular files are named by the inode's `content`, for `read`.
+  const Tree& tree() const noexcept;
+
+  /// Gives the bytes of a regular file of `tree()` to `sink`, in order.
+  void read(InodeId inode, Sink& sink);
+
+  /// A file's text, links resolved inside the image; nothing where it is not there. Over `limit` bytes: limit.
+  std::optional<std::string> read_text(std::string_view path, std::uint64_t limit = 16u << 20);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sifkit::layers

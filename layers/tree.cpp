@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/layers/tree.h>
+
+#include <algorithm>
+#include <limits>
+
+#include <sifkit/core/error.h>
+
+namespace sifkit::layers {
+
+namespace {
+
+constexpr std::size_t kFirstTable = 1024;
+
+std::uint64_t hash_of(InodeId parent, std::string_view name) {
+  // FNV-1a; names come from untrusted layers, so a bucket's chain is also bounded by the growth of the table.
+  std::uint64_t hash = 1469598103934665603ull ^ (std::uint64_t{parent} * 0x9e3779b97f4a7c15ull);
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
+  return hash ^ (hash >> 29);
+}
+
+}  // namespace
+
+Tree::Tree() : table_(kFirstTable, kNone) {
+  Inode root;
+  root.type = EntryType::directory;
+  root.links = 1;
+  root.metadata.mode = 0755;
+  inodes_.push_back(root);
+  intern_xattrs({});
+}
+
+InodeId Tree::add_inode(const Inode& inode) {
+  if (inodes_.size() >= kNone) throw Error(ErrorKind::limit, "more than 4294967295 files in one image");
+  inodes_.push_back(inode);
+  return static_cast<InodeId>(inodes_.size() - 1);
+}
+
+std::size_t Tree::bucket(InodeId parent, std::string_view name) const {
+  return static_cast<std::size_t>(hash_of(parent, name)) & (table_.size() - 1);
+}
+
+std::string_view Tree::text_of(NameId name) const {
+  const Name& entry = names_[name];
+  return std::string_view(name_bytes_).substr(static_cast<std::size_t>(entry.text), entry.length);
+}
+
+NameId Tree::find(InodeId parent, std::string_view name) const {
+  for (NameId id = table_[bucket(parent, name)]; id != kNone; id = names_[id].hash_next) {
+    if (names_[id].parent == parent && text_of(id) == name) return id;
+  }
+  return kNone;
+}
+
+NameId Tree::link(InodeId parent, std::string_view name, InodeId inode) {
+  SIFKIT_CHECK(!name.empty() && name.size() <= std::numeric_limits<std::uint16_t>::max());
+  NameId id;
+  if (free_names_.empty()) {
+    if (names_.size() >= kNone) throw Error(ErrorKind::limit, "more than 4294967295 names in one image");
+    id = static_cast<NameId>(names_.size());
+    names_.emplace_back();
+  } else {
+    id = free_names_.back();
+    free_names_.pop_back();
+  }
+  Name& entry = names_[id];
+  entry.text = name_bytes_.size();
+  entry.length = static_cast<std::uint16_t>(name.size());
+  entry.inode = inode;
+  entry.parent = parent;
+  name_bytes_.append(name);
+  entry.next = inodes_[parent].first_child;
+  inodes_[parent].first_child = id;
+  if (names_.size() > table_.size()) {
+    entry.hash_next = kNone;
+    grow_table();
+  } else {
+    auto& head = table_[bucket(parent, name)];
+    entry.hash_next = head;
+    head = id;
+  }
+  ++inodes_[inode].links;
+  return id;
+}
+
+void Tree::grow_table() {
+  table_.assign(table_.size() * 2, kNone);
+  for (NameId id = 0; id < names_.size(); ++id) {
+    if (names_[id].inode == kNone) continue;
+    auto& head = table_[bucket(names_[id].parent, text_of(id))];
+    names_[id].hash_next = head;
+    head = id;
+  }
+}
+
+void Tree::unlink(InodeId parent, NameId name) {
+  auto* in_list = &inodes_[parent].first_child;
+  while (*in_list != name) {
+    SIFKIT_CHECK(*in_list != kNone);
+    in_list = &names_[*in_list].next;
+  }
+  *in_list = names_[name].next;
+  auto* in_bucket = &table_[bucket(parent, text_of(name))];
+  while (*in_bucket != name) in_bucket = &names_[*in_bucket].hash_next;
+  *in_bucket = names_[name].hash_next;
+  --inodes_[names_[name].inode].links;
+  names_[name].inode = kNone;
+  free_names_.push_back(name);
+}
+
+std::vector<NameId> Tree::sorted_children(InodeId directory) const {
+  std::vector<NameId> children;
+  for (NameId id = inodes_[directory].first_child; id != kNone; id = names_[id].next) children.push_back(id);
+  // string_view compares as unsigned bytes.
+  std::sort(children.begin(), children.end(), [&](NameId a, NameId b) { return text_of(a) < text_of(b); });
+  return children;
+}
+
+std::optional<InodeId> Tree::resolve(std::string_view path, bool follow, unsigned max_hops) const {
+  std::vector<InodeId> parents{kRoot};
+  std::string rest(path);
+  unsigned hops = 0;
+  while (!rest.empty()) {
+    const auto slash = rest.find('/');
+    const std::string component = rest.substr(0, slash);
+    rest = slash == std::string::npos ? std::string() : rest.substr(slash + 1);
+    if (component.empty() || component == ".") continue;
+    if (component == "..") {
+      if (parents.size() > 1) parents.pop_back();
+      continue;
+    }
+    if (inodes_[parents.back()].type != EntryType::directory) return std::nullopt;
+    const NameId name = find(parents.back(), component);
+    if (name == kNone) return std::nullopt;
+    const InodeId id = inode_of(name);
+    if (inodes_[id].type == EntryType::symlink && (follow || !rest.empty())) {
+      if (++hops > max_hops) return std::nullopt;
+      const std::string target(symlink_target(inodes_[id]));
+      if (target.starts_with('/')) parents.resize(1);
+      rest = rest.empty() ? target : target + "/" + rest;
+      if (rest.size() > 1u << 20) return std::nullopt;
+      continue;
+    }
+    parents.push_back(id);
+  }
+  return parents.back();
+}
+
+std::uint32_t Tree::add_symlink_target(std::string_view target) {
+  targets_.emplace_back(target_bytes_.size(), static_cast<std::uint32_t>(target.size()));
+  target_bytes_.append(target);
+  return static_cast<std::uint32_t>(targets_.size() - 1);
+}
+
+std::string_view Tree::symlink_target(const Inode& inode) const {
+  const auto [offset, length] = targets_.at(inode.data);
+  return std::string_view(target_bytes_).substr(static_cast<std::size_t>(offset), length);
+}
+
+std::uint32_t Tree::intern_xattrs(const Xattrs& xattrs) {
+  const auto next = static_cast<std::uint32_t>(xattr_sets_.size());
+  const auto [at, added] = xattr_index_.try_emplace(xattrs, next);
+  if (added) xattr_sets_.push_back(&at->first);
+  return at->second;
+}
+
+}  // namespace sifkit::layers

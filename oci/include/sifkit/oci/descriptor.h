@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <sifkit/core/digest.h>
+#include <sifkit/core/export.h>
+
+namespace sifkit::oci {
+
+/// OCI image-spec image-index.md "platform".
+struct Platform {
+  std::string os;
+  std::string architecture;  ///< GOARCH words: amd64, arm64, …
+  std::string variant;
+
+  bool empty() const noexcept { return os.empty() && architecture.empty(); }
+  /// "linux/arm64/v8"
+  SIFKIT_API std::string text() const;
+  /// "linux/arm64", "arm64", and the aliases x86_64, aarch64, i386, armhf, armel; throws usage.
+  SIFKIT_API static Platform parse(std::string_view text);
+  /// The platform this program runs on (os always linux).
+  SIFKIT_API static Platform host();
+
+  friend bool operator==(const Platform&, const Platform&) = default;
+};
+
+using Annotations = std::vector<std::pair<std::string, std::string>>;
+
+/// OCI image-spec descriptor.md.
+struct Descriptor {
+  std::string media_type;
+  Digest digest;
+  std::uint64_t size = 0;
+  std::optional<Platform> platform;
+  Annotations annotations;
+};
+
+/// One layer of an image: where its stored bytes are described, and what they must be when uncompressed.
+struct Layer {
+  std::string media_type;                ///< empty where the source has none (docker-archive)
+  std::optional<Digest> digest;          ///< of the stored bytes, where the source states it
+  std::optional<std::uint64_t> size;     ///< of the stored bytes, where the source states it
+  std::optional<Digest> diff_id;         ///< of the uncompressed bytes; absent for a bare root file system only
+};
+
+}  // namespace sifkit::oci

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <sifkit/core/export.h>
+#include <sifkit/core/report.h>
+#include <sifkit/core/stream.h>
+#include <sifkit/oci/descriptor.h>
+#include <sifkit/oci/image_config.h>
+#include <sifkit/oci/reference.h>
+
+namespace sifkit::oci {
+
+/// One image whose small documents are read and checked. Layers are opened one at a time, as often as wanted.
+class SIFKIT_API Image {
+ public:
+  virtual ~Image() = default;
+
+  virtual const ImageConfig& config() const = 0;
+  /// Oldest first; as many as diff_ids.
+  virtual const std::vector<Layer>& layers() const = 0;
+  /// The stored bytes of a layer, not yet verified: the caller checks digest, size and diff_id while it reads.
+  virtual std::unique_ptr<Source> open_layer(std::size_t index) = 0;
+
+  virtual std::optional<Digest> manifest_digest() const = 0;
+  virtual std::optional<Digest> config_digest() const = 0;
+  /// Names the source gives it ("app:latest").
+  virtual std::vector<std::string> tags() const = 0;
+  /// The sum of the layers' stored sizes, where known.
+  virtual std::uint64_t stored_bytes() const = 0;
+};
+
+/// One line of `sifkit images`.
+struct ImageSummary {
+  unsigned index = 0;  ///< what `@N` chooses
+  std::vector<std::string> tags;
+  std::optional<Platform> platform;
+  std::optional<Digest> manifest_digest;
+  std::optional<Digest> config_digest;  ///< Docker's image ID
+  std::string created;
+  std::size_t layers = 0;
+  std::uint64_t stored_bytes = 0;
+  bool complete = true;  ///< false: some blobs are absent (an index of several platforms may hold one only)
+};
+
+struct SourceOptions {
+  Limits limits;
+  std::optional<Platform> platform;  ///< asked for; absent: the host's where there is a choice
+  std::filesystem::path scratch;     ///< folder for what cannot be decided while streaming; empty: scratch_folder()
+  std::string daemon_host;           ///< "unix:///run/docker.sock", "tcp://127.0.0.1:2375"; empty: DOCKER_HOST or the default
+  OperationContext operation;
+};
+
+/// Opens the one image that `reference` and `options` choose. Throws not_found with the list of what is there,
+/// usage where a choice must be made. Transports: archives, layout, daemon, container, standard input, tar.
+/// Not for `directory`, `sif` and `squashfs` (they are not images of layers).
+SIFKIT_API std::unique_ptr<Image> open_image(const Reference& reference, const SourceOptions& options,
+                                             WarningList& warnings);
+
+/// Everything a source holds, without reading any layer.
+SIFKIT_API std::vector<ImageSummary> list_images(const Reference& reference, const SourceOptions& options,
+                                                 WarningList& warnings);
+
+/// What a file or folder is, by its content: archives, layouts, SIF, squashfs, a plain tar, a root file system.
+/// Compressed archives are looked into. Throws unsupported for anything else.
+SIFKIT_API Transport sniff_transport(const std::filesystem::path& path, const Limits& limits);
+
+}  // namespace sifkit::oci

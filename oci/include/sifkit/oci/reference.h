@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <sifkit/core/export.h>
+
+namespace sifkit::oci {
+
+enum class Transport : std::uint8_t {
+  docker_archive,
+  oci_archive,
+  oci_layout,
+  docker_daemon,
+  docker_container,
+  tar,        ///< a flat root file system
+  directory,  ///< a root file system on disk
+  sif,
+  squashfs,
+  standard_input,
+  automatic,  ///< a bare path: content decides
+};
+
+/// A source expression: `docker-archive:x.tar:app:1`, `oci://dir@sha256:…`, `docker-daemon:app`, `-`, `x.tar`, …
+struct Reference {
+  Transport transport = Transport::automatic;
+  std::string location;  ///< path, or the daemon's image or container name
+  std::string selector;  ///< tag, `@N`, ID prefix or digest after the location; empty: no choice made
+  std::string text;      ///< as given
+
+  /// `x:rest` and `x://rest` are the same. A path that exists as it is written is never cut at a colon.
+  /// Throws usage, with the list of transports for one that is unknown.
+  SIFKIT_API static Reference parse(std::string_view text);
+
+  /// The transport's word and what followed it, as a definition file's header states them.
+  SIFKIT_API std::string bootstrap() const;
+  SIFKIT_API std::string from() const;
+};
+
+SIFKIT_API std::string_view to_string(Transport transport) noexcept;
+
+}  // namespace sifkit::oci
