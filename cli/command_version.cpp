@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <archive.h>
+#include <curl/curl.h>
+#include <isa-l.h>
+#include <libdeflate.h>
+#include <openssl/crypto.h>
+#include <rnp/rnp.h>
+#include <zstd.h>
+
+#include <fmt/format.h>
+
+#include <sifkit/version.h>
+
+#include "commands.h"
+
+namespace sifkit::cli {
+
+void add_version_command(CLI::App& root, Session& session) {
+  CLI::App* verb = add_verb(root, session, "version", "Print the version and those of the libraries in use");
+  verb->callback([&session] {
+    session.action = [&session] {
+      const std::vector<std::pair<std::string, std::string>> libraries{
+          {"libarchive", archive_version_string() + std::string_view("libarchive ").size()},
+          {"OpenSSL", OpenSSL_version(OPENSSL_VERSION_STRING)},
+          {"zstd", ZSTD_versionString()},
+          {"libdeflate", LIBDEFLATE_VERSION_STRING},
+          {"ISA-L", fmt::format("{}.{}.{}", ISAL_MAJOR_VERSION, ISAL_MINOR_VERSION, ISAL_PATCH_VERSION)},
+          {"rnp", rnp_version_string()},
+          {"curl", curl_version_info(CURLVERSION_NOW)->version},
+      };
+      if (session.json) {
+        Json used = Json::object();
+        for (const auto& [name, version] : libraries) used[name] = version;
+        session.print_json({{"schema", "sifkit/version/v1"}, {"version", SIFKIT_VERSION_STRING}, {"libraries", used}});
+        return 0;
+      }
+      session.io.out << "sifkit " SIFKIT_VERSION_STRING "\n";
+      for (const auto& [name, version] : libraries) session.io.out << fmt::format("  {:<11} {}\n", name, version);
+      return 0;
+    };
+  });
+}
+
+}  // namespace sifkit::cli

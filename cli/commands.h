@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include <sifkit/core/error.h>
+#include <sifkit/core/json.h>
+#include <sifkit/core/report.h>
+
+#include "console.h"
+
+namespace sifkit::cli {
+
+/// What all commands share: the console, the flags that every verb has, and the action that the parsed command line
+/// chose. A command reads its options in `action`, after parsing.
+struct Session {
+  explicit Session(Console& console) : io(console) {}
+
+  Console& io;
+  bool quiet = false;
+  bool verbose = false;
+  bool debug = false;
+  bool json = false;
+  ProgressStyle progress_style = ProgressStyle::automatic;
+
+  /// Set by the verb's parse callback; returns the exit code (0, or that of a result which is not an error).
+  std::function<int()> action;
+
+  /// Made after parsing, before `action` runs.
+  std::unique_ptr<ConsoleLogger> logger;
+  std::unique_ptr<ConsoleProgress> progress;
+
+  OperationContext operation() const { return {logger.get(), progress.get(), io.stop}; }
+
+  /// Prints one JSON record, indented, with a final line feed.
+  void print_json(const Json& record) const { io.out << record.dump(2, ' ', false, Json::error_handler_t::replace) << '\n'; }
+
+  /// Passes collected warnings to the logger, with a line for what was only counted.
+  void show_warnings(const WarningList& warnings) const;
+};
+
+/// Adds a verb. `--json`, `-q`, `-v`, `--debug` and `--progress` are added to each by `add_verb`; use it instead of
+/// CLI::App::add_subcommand. The returned App lives as long as `parent`.
+CLI::App* add_verb(CLI::App& parent, Session& session, const std::string& name, const std::string& description);
+
+/// `NO_COLOR` and the environment habit of Apptainer: SIFKIT_X, then APPTAINER_X, then SINGULARITY_X; nothing where
+/// none is set.
+std::optional<std::string> environment(std::string_view name);
+
+// One function per file command_<name>.cpp; each adds its verb (or family of verbs) to the root.
+void add_build_command(CLI::App& root, Session& session);
+void add_images_command(CLI::App& root, Session& session);
+void add_inspect_command(CLI::App& root, Session& session);
+void add_version_command(CLI::App& root, Session& session);
+
+}  // namespace sifkit::cli

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "console.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/json.h>
+
+namespace sifkit::cli {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+std::string_view word(LogLevel level) {
+  switch (level) {
+    case LogLevel::debug: return "debug: ";
+    case LogLevel::warning: return "warning: ";
+    case LogLevel::error: return "error: ";
+    case LogLevel::info: break;
+  }
+  return "";
+}
+
+}  // namespace
+
+void ConsoleLogger::write(LogLevel level, std::string_view text) {
+  if (level < least_) return;
+  write_line(fmt::format("sifkit: {}{}", word(level), text));
+}
+
+void ConsoleLogger::write_line(std::string_view line) {
+  const std::lock_guard lock(mutex_);
+  clear_status();
+  io_.err << line << '\n' << std::flush;
+}
+
+void ConsoleLogger::set_status(const std::string& line) {
+  const std::lock_guard lock(mutex_);
+  clear_status();
+  if (line.empty()) return;
+  io_.err << line << std::flush;
+  status_shown_ = true;
+}
+
+void ConsoleLogger::clear_status() {
+  if (!status_shown_) return;
+  io_.err << "\r\033[K" << std::flush;
+  status_shown_ = false;
+}
+
+ConsoleProgress::ConsoleProgress(ConsoleLogger& logger, ProgressStyle style, int width)
+    : logger_(logger), style_(style), width_(width), started_(Clock::now()), shown_(started_) {}
+
+void ConsoleProgress::stage(std::string_view name, std::uint64_t total) {
+  stage_ = name;
+  total_ = total;
+  bytes_ = 0;
+  started_ = Clock::now();
+  show(started_);
+}
+
+void ConsoleProgress::advance(std::uint64_t bytes) {
+  bytes_ += bytes;
+  const auto now = Clock::now();
+  if (now - shown_ >= (style_ == ProgressStyle::bar ? 100ms : 5000ms)) show(now);
+}
+
+void ConsoleProgress::done() {
+  if (style_ == ProgressStyle::bar) logger_.set_status({});
+}
+
+void ConsoleProgress::show(Clock::time_point now) {
+  shown_ = now;
+  const double seconds = std::chrono::duration<double>(now - started_).count();
+  const double rate = seconds > 0.2 ? static_cast<double>(bytes_) / seconds : 0;
+  const bool known = total_ > 0 && bytes_ <= total_;
+  const double left = known && rate > 0 ? static_cast<double>(total_ - bytes_) / rate : -1;
+
+  if (style_ == ProgressStyle::json) {
+    Json record{{"schema", "sifkit/progress/v1"}, {"stage", stage_}, {"bytes", bytes_}, {"total", nullptr},
+                {"bytes_per_second", std::llround(rate)}, {"seconds_left", nullptr}};
+    if (known) record["total"] = total_;
+    if (left >= 0) record["seconds_left"] = std::llround(left);
+    logger_.write_line(record.dump());
+    return;
+  }
+  if (style_ == ProgressStyle::none || style_ == ProgressStyle::automatic) return;
+
+  std::string text = fmt::format("{:<10}", stage_);
+  if (known) {
+    text += fmt::format(" {:3.0f} %  {} of {}", 100.0 * static_cast<double>(bytes_) / static_cast<double>(total_),
+                        human_bytes(bytes_), human_bytes(total_));
+  } else if (bytes_ > 0) {
+    text += fmt::format(" {}", human_bytes(bytes_));
+  }
+  if (rate > 0) text += fmt::format("  {}/s", human_bytes(static_cast<std::uint64_t>(rate)));
+  if (left >= 0 && seconds > 1) text += fmt::format("  {} left", human_time(left));
+  if (style_ == ProgressStyle::plain) {
+    logger_.write_line("sifkit: " + text);
+    return;
+  }
+  const auto room = static_cast<std::size_t>(std::max(width_, 20) - 1);
+  if (known && text.size() + 14 <= room) {
+    const auto cells = std::min<std::size_t>(room - text.size() - 4, 30);
+    const auto full = static_cast<std::size_t>(static_cast<double>(cells) * static_cast<double>(bytes_) /
+                                               static_cast<double>(total_));
+    text += "  [" + std::string(full, '#') + std::string(cells - full, '.') + "]";
+  }
+  logger_.set_status(text.substr(0, room));
+}
+
+std::string human_bytes(std::uint64_t bytes) {
+  static constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  if (bytes < 1024) return fmt::format("{} B", bytes);
+  auto value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  while (value >= 1023.95 && unit + 1 < std::size(kUnits)) {
+    value /= 1024;
+    ++unit;
+  }
+  return fmt::format("{:.1f} {}", value, kUnits[unit]);
+}
+
+std::string human_time(double seconds) {
+  const auto whole = static_cast<std::uint64_t>(std::max(0.0, seconds) + 0.5);
+  if (whole >= 3600) return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+  return fmt::format("{}:{:02}", whole / 60, whole % 60);
+}
+
+}  // namespace sifkit::cli

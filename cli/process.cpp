@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process.h"
+
+#include <csignal>
+#include <cstdlib>
+#include <ctime>
+
+#include <fcntl.h>
+#include <sys/auxv.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <sifkit/core/error.h>
+#include <sifkit/core/file.h>
+
+namespace sifkit::cli {
+
+namespace {
+
+/// How long work may go on after the first signal before the process ends by force.
+constexpr timespec kGrace{1, 0};
+
+/// Ends the watching thread.
+int wake_signal() { return SIGRTMIN; }
+
+/// What asks for an end, less what the parent has set to be ignored (nohup, background jobs of a script).
+sigset_t stop_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
+    struct sigaction action {};
+    ::sigaction(number, nullptr, &action);
+    if (action.sa_handler != SIG_IGN) sigaddset(&set, number);
+  }
+  sigaddset(&set, wake_signal());
+  return set;
+}
+
+}  // namespace
+
+void prepare_process() {
+  for (int fd = 0; fd <= 2; ++fd) {
+    if (::fcntl(fd, F_GETFD) < 0) {
+      const int opened = ::open("/dev/null", O_RDWR);
+      if (opened != fd && opened >= 0) ::close(opened);
+    }
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+  if (::getauxval(AT_SECURE) != 0) {
+    static constexpr char kText[] = "sifkit: error: will not run with borrowed privileges (setuid or capabilities)\n";
+    [[maybe_unused]] const auto written = ::write(2, kText, sizeof kText - 1);
+    std::_Exit(exit_code(ErrorKind::denied));
+  }
+}
+
+Console terminal_console(std::ostream& out, std::ostream& err, std::stop_token stop) {
+  Console io{.out = out, .err = err, .stop = std::move(stop)};
+  io.out_is_terminal = ::isatty(STDOUT_FILENO) == 1;
+  io.err_is_terminal = ::isatty(STDERR_FILENO) == 1;
+  io.in_is_terminal = ::isatty(STDIN_FILENO) == 1;
+  winsize size{};
+  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) io.width = size.ws_col;
+  return io;
+}
+
+StopOnSignals::StopOnSignals() {
+  const sigset_t set = stop_signals();
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  thread_ = std::thread([this] { watch(); });
+}
+
+StopOnSignals::~StopOnSignals() {
+  ending_ = true;
+  ::pthread_kill(thread_.native_handle(), wake_signal());
+  thread_.join();
+}
+
+int StopOnSignals::exit_code_or(int code) const noexcept {
+  const int signal = signal_;
+  return signal != 0 && code == exit_code(ErrorKind::cancelled) ? 128 + signal : code;
+}
+
+void StopOnSignals::watch() {
+  const sigset_t set = stop_signals();
+  int number = 0;
+  ::sigwait(&set, &number);
+  if (ending_) return;
+  signal_ = number;
+  source_.request_stop();
+  ::sigtimedwait(&set, nullptr, &kGrace);
+  if (ending_) return;
+  remove_unfinished_files();
+  std::_Exit(128 + number);
+}
+
+}  // namespace sifkit::cli

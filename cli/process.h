@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <ostream>
+#include <stop_token>
+#include <thread>
+
+#include "console.h"
+
+namespace sifkit::cli {
+
+/// Closed standard descriptors are opened on /dev/null, so that no file of ours becomes one of them; SIGPIPE and
+/// SIGXFSZ become errors of the call; a setuid program refuses to run.
+void prepare_process();
+
+/// A console over the process's own streams.
+Console terminal_console(std::ostream& out, std::ostream& err, std::stop_token stop);
+
+/// Turns the first SIGINT, SIGTERM, SIGHUP or SIGQUIT into a stop request. When the work has not ended a second later,
+/// or at the second signal, unfinished files are removed and the process ends with 128 + the signal's number. Make it
+/// before any other thread: the signals are blocked in every thread but its own.
+class StopOnSignals {
+ public:
+  StopOnSignals();
+  ~StopOnSignals();
+  StopOnSignals(const StopOnSignals&) = delete;
+  StopOnSignals& operator=(const StopOnSignals&) = delete;
+
+  std::stop_token token() const noexcept { return source_.get_token(); }
+  /// `code`, or 128 + the signal when one came and the work stopped because of it.
+  int exit_code_or(int code) const noexcept;
+
+ private:
+  void watch();
+
+  std::stop_source source_;
+  std::atomic<int> signal_ = 0;
+  std::atomic<bool> ending_ = false;
+  std::thread thread_;
+};
+
+}  // namespace sifkit::cli
