@@ -13,7 +13,9 @@ target_compile_options(
             -Wsign-conversion
             -Wold-style-cast
             -Wnon-virtual-dtor
-            -Woverloaded-virtual>)
+            -Woverloaded-virtual
+            -Wno-missing-field-initializers> # designated initialisers leave the rest at its default on purpose
+)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(sifkit_warnings INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wduplicated-cond -Wlogical-op>)
 endif()
