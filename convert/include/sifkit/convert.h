@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <sifkit/core/digest.h>
+#include <sifkit/core/export.h>
+#include <sifkit/core/file.h>
+#include <sifkit/core/report.h>
+#include <sifkit/layers/layer_reader.h>
+#include <sifkit/layers/squashfs.h>
+#include <sifkit/oci/image.h>
+
+namespace sifkit {
+
+enum class OutputFormat : std::uint8_t {
+  sif,
+  squashfs,  ///< the root file system alone
+  sandbox,   ///< a folder
+};
+
+/// How an image becomes a container file. The defaults are those of `sifkit build`.
+struct ConvertOptions {
+  OutputFormat format = OutputFormat::sif;
+  Overwrite overwrite = Overwrite::no;
+  oci::SourceOptions source;
+  layers::LayerOptions layers;
+  layers::SquashfsOptions squashfs;
+  unsigned threads = 0;  ///< 0: what the process may use
+
+  bool all_root = false;              ///< every file belongs to 0:0
+  std::vector<std::string> excludes;  ///< shell patterns over whole paths; what matches is left out with all below it
+  std::vector<std::pair<std::string, std::string>> labels;  ///< added to the image's
+  std::vector<std::pair<std::string, std::string>> env;     ///< added to the image's
+
+  /// Times and the UUID come from the image, so that the same image gives the same bytes. Otherwise from the clock and
+  /// the system's random numbers.
+  bool reproducible = true;
+  std::optional<std::int64_t> source_date_epoch;  ///< seconds; stands in for the image's `created`
+
+  bool verify_after = false;  ///< read the finished image back and compare every file before it gets its name
+  bool dry_run = false;       ///< read and check everything, write nothing
+
+  /// Called with the finished, still unnamed SIF, for signing it.
+  std::function<void(File&)> before_commit;
+
+  OperationContext operation;
+};
+
+/// Where the time went and what came out.
+struct ConvertReport {
+  std::filesystem::path target;
+  std::uint64_t bytes = 0;              ///< of the target; 0 for a sandbox
+  std::optional<Digest> digest;         ///< sha256 of the target file
+  std::string architecture;             ///< GOARCH word, "unknown" where nothing tells
+  std::string uuid;                     ///< of a SIF
+  std::size_t layers = 0;
+  std::uint64_t entries = 0;            ///< changes read from all layers
+  std::uint64_t stored_bytes = 0;       ///< read from the source
+  std::uint64_t plain_bytes = 0;        ///< the same, uncompressed
+  std::uint64_t file_bytes = 0;         ///< of files handed to the image
+  std::uint64_t duplicate_bytes = 0;    ///< of them, stored once already
+  std::uint64_t inodes = 0;
+  std::uint64_t hidden_files = 0;       ///< files whose bytes were passed over because an upper layer hides them
+  std::uint64_t layers_read_again = 0;  ///< for files that turned out to be needed after all
+  unsigned threads = 0;
+  double seconds = 0;
+  std::optional<Digest> manifest_digest;
+  std::optional<Digest> config_digest;
+};
+
+/// Converts the image that `reference` names into `target`, which appears whole or not at all. One straight pass:
+/// layers newest first, into the squashfs at its place in the SIF. Throws Error. Safe to call from several threads for
+/// different targets.
+SIFKIT_API ConvertReport convert(const oci::Reference& reference, const std::filesystem::path& target,
+                                 const ConvertOptions& options, WarningList& warnings);
+
+}  // namespace sifkit

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tree_edit.h"
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+
+namespace sifkit {
+
+using namespace layers;
+
+namespace {
+
+std::pair<std::string_view, std::string_view> split_last(std::string_view path) {
+  const auto slash = path.rfind('/');
+  if (slash == std::string_view::npos) return {{}, path};
+  return {path.substr(0, slash), path.substr(slash + 1)};
+}
+
+[[noreturn]] void refuse_non_folder(std::string_view path) {
+  throw Error(ErrorKind::unsupported,
+              fmt::format("the image has {} where a container needs a folder", in_quotes("/" + std::string(path))));
+}
+
+}  // namespace
+
+TreeEdit::Place TreeEdit::place_of(std::string_view path, bool create) {
+  const auto [parent, name] = split_last(path);
+  if (const auto folder = tree_.resolve(parent, true)) {
+    if (tree_.inode(*folder).type == EntryType::directory) return {*folder, name};
+    refuse_non_folder(parent);
+  }
+  if (!create) return {kNone, name};
+  // Something on the way is missing: either a plain name, which is made, or the target of a link, which is not.
+  ensure_directory(parent);
+  const auto folder = tree_.resolve(parent, true);
+  if (!folder || tree_.inode(*folder).type != EntryType::directory) refuse_non_folder(parent);
+  return {*folder, name};
+}
+
+InodeId TreeEdit::look_up(std::string_view path) const {
+  const auto found = tree_.resolve(path, false);
+  return found ? *found : kNone;
+}
+
+InodeId TreeEdit::make_directory(InodeId parent, std::string_view name) {
+  Inode inode;
+  inode.type = EntryType::directory;
+  inode.metadata.mode = 0755;
+  inode.metadata.mtime = mtime_;
+  const InodeId id = tree_.add_inode(inode);
+  tree_.link(parent, name, id);
+  return id;
+}
+
+void TreeEdit::ensure_directory(std::string_view path) {
+  if (path.empty()) return;
+  const Place place = place_of(path, true);
+  if (tree_.find(place.folder, place.name) == kNone) make_directory(place.folder, place.name);
+}
+
+ContentId TreeEdit::store(std::string_view text) {
+  if (text.empty()) return kEmptyContent;
+  sink_.begin(text.size());
+  sink_.append(as_bytes(text));
+  return sink_.end();
+}
+
+void TreeEdit::put_file(std::string_view path, std::uint32_t mode, std::string_view text) {
+  const Place place = place_of(path, true);
+  Inode inode;
+  inode.type = EntryType::regular;
+  inode.metadata.mode = mode;
+  inode.metadata.mtime = mtime_;
+  inode.size = text.size();
+  inode.content = store(text);
+  if (const NameId name = tree_.find(place.folder, place.name); name != kNone) {
+    if (tree_.inode(tree_.inode_of(name)).type != EntryType::regular) {
+      throw Error(ErrorKind::unsupported, fmt::format("the image has {} where a container needs a regular file",
+                                                      in_quotes("/" + std::string(path))));
+    }
+    // The file is written anew, so other hard links of the name keep the image's own text.
+    tree_.unlink(place.folder, name);
+  }
+  tree_.link(place.folder, place.name, tree_.add_inode(inode));
+}
+
+void TreeEdit::put_symlink(std::string_view path, std::string_view target) {
+  const Place place = place_of(path, true);
+  if (const NameId name = tree_.find(place.folder, place.name); name != kNone) {
+    const Inode& there = tree_.inode(tree_.inode_of(name));
+    if (there.type != EntryType::symlink || tree_.symlink_target(there) == target) return;
+    tree_.unlink(place.folder, name);
+  }
+  Inode inode;
+  inode.type = EntryType::symlink;
+  inode.metadata.mode = 0777;
+  inode.metadata.mtime = mtime_;
+  inode.data = tree_.add_symlink_target(target);
+  tree_.link(place.folder, place.name, tree_.add_inode(inode));
+}
+
+void TreeEdit::move(std::string_view from, std::string_view to) {
+  const Place source = place_of(from, false);
+  const NameId name = source.folder == kNone ? kNone : tree_.find(source.folder, source.name);
+  SIFKIT_CHECK(name != kNone);
+  const InodeId inode = tree_.inode_of(name);
+  const Place target = place_of(to, true);
+  SIFKIT_CHECK(tree_.find(target.folder, target.name) == kNone);
+  tree_.link(target.folder, target.name, inode);
+  tree_.unlink(source.folder, name);
+}
+
+}  // namespace sifkit

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <sifkit/layers/content.h>
+#include <sifkit/layers/tree.h>
+
+namespace sifkit {
+
+/// Adds files to a finished tree. Paths are relative to its root; links on the way are followed inside the root.
+/// Owner 0:0, one time for all. Not thread safe.
+class TreeEdit {
+ public:
+  TreeEdit(layers::Tree& tree, layers::ContentSink& sink, std::uint32_t mtime)
+      : tree_(tree), sink_(sink), mtime_(mtime) {}
+
+  /// What stands under the name itself, a link not followed; kNone where nothing does.
+  layers::InodeId look_up(std::string_view path) const;
+
+  /// `mkdir -p` with mode 0755; anything that is there under the last name stays.
+  void ensure_directory(std::string_view path);
+
+  /// Creates or rewrites a regular file. A name that is taken by something else is an error.
+  void put_file(std::string_view path, std::uint32_t mode, std::string_view text);
+
+  /// Creates a link or replaces another link of the name; anything else of the name stays.
+  void put_symlink(std::string_view path, std::string_view target);
+
+  /// Moves a name into another folder.
+  void move(std::string_view from, std::string_view to);
+
+ private:
+  struct Place {
+    layers::InodeId folder = layers::kNone;
+    std::string_view name;
+  };
+
+  /// The folder that holds the last component; created where components are missing, when `create` is set.
+  Place place_of(std::string_view path, bool create);
+  layers::InodeId make_directory(layers::InodeId parent, std::string_view name);
+  layers::ContentId store(std::string_view text);
+
+  layers::Tree& tree_;
+  layers::ContentSink& sink_;
+  std::uint32_t mtime_;
+};
+
+}  // namespace sifkit
