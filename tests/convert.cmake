@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+sifkit_test(
+  convert
+  SOURCES unit/test_convert_metadata.cpp unit/test_convert_runtime_files.cpp unit/test_convert_scripts.cpp
+  LINK sifkit::sifkit sifkit_convert)

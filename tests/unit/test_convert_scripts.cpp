@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <random>
+
+#include "runtime_scripts.h"
+#include "shell.h"
+#include "support/catch.h"
+#include "support/run_process.h"
+#include "support/temp_dir.h"
+
+using namespace sifkit;
+using namespace sifkit::testing;
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+/// Words made of everything that a shell may take for something else.
+Words random_words(std::mt19937& random, std::size_t most) {
+  static constexpr std::string_view kAlphabet = "ab \t\n'\"`$\\!*?[]{}()<>|&;#~=%\xc3\xa9";
+  Words words(random() % (most + 1));
+  for (auto& word : words) {
+    const std::size_t length = random() % 12;
+    for (std::size_t i = 0; i < length; ++i) word += kAlphabet[random() % kAlphabet.size()];
+  }
+  return words;
+}
+
+std::string joined(const Words& words) {
+  std::string out;
+  for (const auto& word : words) out += word + '\1';
+  return out;
+}
+
+/// What the program that the script starts is given. The first word of the image is a printer of its arguments.
+class RunScript {
+ public:
+  RunScript() {
+    write_file(folder_ / "print", "#!/bin/sh\nfor word in \"$@\"; do printf '%s\\001' \"$word\"; done\n");
+    std::filesystem::permissions(folder_ / "print", std::filesystem::perms::owner_all);
+  }
+
+  std::string printer() const { return (folder_ / "print").string(); }
+
+  std::string run(const std::string& shell, const Words& entrypoint, const Words& cmd, const Words& args,
+                  const Words& environment = {}) {
+    write_file(folder_ / "runscript", run_script(entrypoint, cmd));
+    Words argv{shell, (folder_ / "runscript").string()};
+    argv.insert(argv.end(), args.begin(), args.end());
+    Words variables{"PATH=/usr/bin:/bin"};
+    variables.insert(variables.end(), environment.begin(), environment.end());
+    const auto result = run_process(argv, variables);
+    CHECK(result.code == 0);
+    return result.out;
+  }
+
+ private:
+  TempDir folder_;
+};
+
+Words operator+(Words left, const Words& right) {
+  left.insert(left.end(), right.begin(), right.end());
+  return left;
+}
+
+}  // namespace
+
+TEST_CASE("the runscript hands the image's words over unchanged, whatever is in them", "[convert][runscript]") {
+  RunScript script;
+  const std::string shell = GENERATE("dash", "bash");
+  std::mt19937 random(7);
+  for (int round = 0; round < 40; ++round) {
+    const Words entrypoint = Words{script.printer()} + random_words(random, 3);
+    const Words cmd = random_words(random, 3);
+    const Words tail(entrypoint.begin() + 1, entrypoint.end());
+    INFO(run_script(entrypoint, cmd));
+    CHECK(script.run(shell, entrypoint, cmd, {}) == joined(tail + cmd));
+    CHECK(script.run(shell, entrypoint, cmd, {}, {"SINGULARITY_NO_EVAL=1"}) == joined(tail + cmd));
+    CHECK(script.run(shell, {}, entrypoint, {}) == joined(tail));
+    CHECK(script.run(shell, {}, entrypoint, {}, {"SINGULARITY_NO_EVAL=1"}) == joined(tail));
+  }
+}
+
+TEST_CASE("arguments of the caller replace the image's default command", "[convert][runscript]") {
+  RunScript script;
+  const Words entrypoint{script.printer(), "-x", "a b"};
+  CHECK(script.run("dash", entrypoint, {"default"}, {"one", "two words"}) == joined({"-x", "a b", "one", "two words"}));
+  CHECK(script.run("dash", {}, {"default"}, {script.printer(), "one"}) == joined({"one"}));
+  CHECK(script.run("dash", entrypoint, {}, {"one"}) == joined({"-x", "a b", "one"}));
+}
+
+TEST_CASE("arguments of the caller are evaluated once more, unless that is refused", "[convert][runscript]") {
+  RunScript script;
+  const Words entrypoint{script.printer()};
+  CHECK(script.run("dash", entrypoint, {}, {"$X"}, {"X=value"}) == joined({"value"}));
+  CHECK(script.run("dash", entrypoint, {}, {"$X"}, {"X=value", "SINGULARITY_NO_EVAL=1"}) == joined({"$X"}));
+}
+
+TEST_CASE("the line that the runtime looks for stands alone", "[convert][runscript]") {
+  const std::string text = run_script({"a"}, {"b"});
+  CHECK(text.find("\neval \"set ${SINGULARITY_OCI_RUN}\"\n") != std::string::npos);
+}
+
+TEST_CASE("variables of the image reach the environment", "[convert][environment]") {
+  WarningList warnings;
+  TempDir folder;
+  const std::string shell = GENERATE("dash", "bash");
+  std::mt19937 random(11);
+  for (int round = 0; round < 60; ++round) {
+    std::string value;
+    for (const auto& word : random_words(random, 4)) value += word + ":";
+    // Shells differ on a brace inside nested quotes; the runtime's own one takes it as it is meant.
+    std::replace(value.begin(), value.end(), '}', ')');
+    const bool path = round % 4 == 0;
+    const std::string name = path ? "PATH" : "VALUE_1";
+    write_file(folder / "env.sh", environment_script({name + "=" + value}, warnings) + "printf '%s' \"$" + name + "\"\n");
+    INFO(read_file(folder / "env.sh"));
+    const std::string program = shell == "dash" ? "/bin/dash" : "/bin/bash";
+    CHECK(run_process({program, (folder / "env.sh").string()}, {"OTHER=1"}).out == value);
+    if (!path) CHECK(run_process({program, (folder / "env.sh").string()}, {"VALUE_1=mine"}).out == "mine");
+  }
+  CHECK(warnings.total() == 0);
+}
+
+TEST_CASE("a variable that no shell can name is left out and reported", "[convert][environment]") {
+  WarningList warnings;
+  CHECK(environment_script({"A-B=1", "=x", "", "1A=2", "OK=1"}, warnings) == "#!/bin/sh\nexport OK=\"${OK:-\"1\"}\"\n");
+  CHECK(warnings.count("env-name") == 4);
+  CHECK(environment_script({"BARE"}, warnings) == "#!/bin/sh\nexport BARE=\"${BARE:-}\"\n");
+}
+
+TEST_CASE("every fixed script is one that a POSIX shell can read", "[convert][scripts]") {
+  TempDir folder;
+  for (const auto& script : fixed_scripts()) {
+    INFO(script.path);
+    write_file(folder / "script", script.text);
+    for (const char* shell : {"dash", "bash"}) {
+      CHECK(run_process({shell, "-n", (folder / "script").string()}, {"PATH=/usr/bin:/bin"}).code == 0);
+    }
+  }
+}
