@@ -1,1 +1,391 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sifkit/core/tar_reader.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+
+#include "tar_header.h"
+
+namespace sifkit {
+
+namespace {
+
+std::uint64_t padding_of(std::uint64_t size) { return (kTarBlock - size % kTarBlock) % kTarBlock; }
+
+/// Extensions that were read before the header they belong to.
+struct Extensions {
+  std::optional<std::string> gnu_name;
+  std::optional<std::string> gnu_link;
+  std::optional<PaxRecords> pax;
+};
+
+std::optional<TarType> type_of(char flag) {
+  switch (flag) {
+    case '0':
+    case '\0':
+    case '7':  // contiguous: a regular file to everyone
+    case 'S': return TarType::regular;
+    case '1': return TarType::hard_link;
+    case '2': return TarType::symlink;
+    case '3': return TarType::char_device;
+    case '4': return TarType::block_device;
+    case '5': return TarType::directory;
+    case '6': return TarType::fifo;
+    default: return std::nullopt;
+  }
+}
+
+}  // namespace
+
+struct TarReader::Impl {
+  Source& source;
+  const Limits& limits;
+  WarningList& warnings;
+
+  std::uint64_t offset = 0;
+  std::uint64_t index = 0;
+  std::uint64_t left = 0;     ///< stored bytes of the current member
+  std::uint64_t padding = 0;  ///< after them
+  bool ended = false;
+  bool payload_ignored = false;  ///< the last header announced bytes that its type cannot have
+
+  [[noreturn]] void fail(ErrorKind kind, std::uint64_t at, std::string_view why) const {
+    throw Error(kind, fmt::format("tar offset {}: {}", at, why));
+  }
+
+  std::size_t take(std::span<std::byte> into) {
+    const auto got = read_full(source, into);
+    offset += got;
+    return got;
+  }
+
+  /// False at a clean end of the stream.
+  bool read_block(TarHeader& header) {
+    const auto at = offset;
+    const auto got = take(std::as_writable_bytes(std::span(header.block)));
+    if (got != 0 && got != kTarBlock) {
+      fail(ErrorKind::malformed, at, fmt::format("the archive ends inside a header ({} of 512 bytes)", got));
+    }
+    return got != 0;
+  }
+
+  /// Passes over what is left of the current member. False when the archive ends in the padding after it.
+  bool finish_member() {
+    if (left != 0) {
+      const auto skipped = source.skip(left);
+      offset += skipped;
+      if (skipped != left) {
+        fail(ErrorKind::malformed, offset, fmt::format("the archive ends {} bytes before the end of a member", left - skipped));
+      }
+      left = 0;
+    }
+    if (padding == 0) return true;
+    const auto skipped = source.skip(padding);
+    offset += skipped;
+    const bool whole = skipped == padding;
+    padding = 0;
+    if (!whole) warnings.add("tar-end", fmt::format("tar offset {}: the archive ends in the padding after a member", offset));
+    return whole;
+  }
+
+  std::string read_extension(std::uint64_t size, std::string_view what) {
+    const auto at = offset;
+    if (size > limits.tar_extension_bytes) {
+      fail(ErrorKind::limit, at, fmt::format("{} of {} bytes, the limit is {}", what, size, limits.tar_extension_bytes));
+    }
+    std::string text(static_cast<std::size_t>(size + padding_of(size)), '\0');
+    const auto got = take(std::as_writable_bytes(std::span(text)));
+    if (got < text.size()) fail(ErrorKind::malformed, at, fmt::format("the archive ends inside {}", what));
+    text.resize(static_cast<std::size_t>(size));
+    return text;
+  }
+
+  std::string read_gnu_text(std::uint64_t size, std::string_view what) {
+    std::string text = read_extension(size, what);
+    text.resize(std::min(text.size(), text.find('\0')));
+    return text;
+  }
+
+  void check_segments(TarMember& member) const {
+    std::uint64_t end = 0;
+    std::uint64_t sum = 0;
+    for (const auto& segment : member.segments) {
+      if (segment.offset < end || segment.offset > member.size || segment.length > member.size - segment.offset) {
+        fail(ErrorKind::malformed, member.header_offset,
+             fmt::format("sparse segment at {} of {} bytes overlaps another or ends past the file's {} bytes", segment.offset,
+                         segment.length, member.size));
+      }
+      end = segment.offset + segment.length;
+      sum += segment.length;
+    }
+    if (sum != member.stored_size) {
+      fail(ErrorKind::malformed, member.header_offset,
+           fmt::format("sparse segments hold {} bytes, the archive stores {}", sum, member.stored_size));
+    }
+    // A segment of no bytes says nothing.
+    std::erase_if(member.segments, [](const auto& segment) { return segment.length == 0; });
+  }
+
+  void add_segment(TarMember& member, std::uint64_t at, std::uint64_t length) const {
+    if (member.segments.size() >= limits.sparse_segments) {
+      fail(ErrorKind::limit, member.header_offset, fmt::format("more than {} sparse segments", limits.sparse_segments));
+    }
+    member.segments.push_back({at, length});
+  }
+
+  /// The map of an old GNU sparse file: four segments in the header, then blocks of 21.
+  void read_gnu_map(const TarHeader& header, TarMember& member) {
+    member.sparse = true;
+    member.size = header.size_number(483, 12, "real size");
+    TarHeader block = header;
+    std::size_t first = 386;
+    std::size_t count = 4;
+    std::size_t extended = 482;
+    for (;;) {
+      for (std::size_t i = 0; i < count; ++i) {
+        const auto at = first + i * 24;
+        if (block.block[at] == '\0' && block.block[at + 12] == '\0') break;
+        add_segment(member, block.size_number(at, 12, "sparse offset"), block.size_number(at + 12, 12, "sparse length"));
+      }
+      if (block.block[extended] == '\0') break;
+      if (!read_block(block)) fail(ErrorKind::malformed, offset, "the archive ends inside a sparse map");
+      first = 0;
+      count = 21;
+      extended = 504;
+    }
+  }
+
+  /// The map of PAX format 1.0: decimal lines before the data, padded to a block.
+  void read_pax_map(TarMember& member) {
+    std::string buffer;
+    std::size_t used = 0;
+    const auto next_number = [&] {
+      for (;;) {
+        if (const auto line = buffer.find('\n', used); line != std::string::npos) {
+          const auto text = std::string_view(buffer).substr(used, line - used);
+          used = line + 1;
+          return parse_decimal(text, "sparse map");
+        }
+        if (buffer.size() - used > 32) fail(ErrorKind::malformed, offset, "sparse map: a line that is no number");
+        buffer.erase(0, used);
+        used = 0;
+        if (member.stored_size < kTarBlock) fail(ErrorKind::malformed, offset, "sparse map: longer than the member");
+        TarHeader block;
+        if (!read_block(block)) fail(ErrorKind::malformed, offset, "the archive ends inside a sparse map");
+        member.stored_size -= kTarBlock;
+        buffer.append(block.block.data(), block.block.size());
+      }
+    };
+    const auto count = next_number();
+    if (count > limits.sparse_segments) {
+      fail(ErrorKind::limit, offset, fmt::format("{} sparse segments, the limit is {}", count, limits.sparse_segments));
+    }
+    for (std::uint64_t i = 0; i < count; ++i) {
+      const auto at = next_number();
+      add_segment(member, at, next_number());
+    }
+  }
+
+  void apply_pax_sparse(const PaxRecords& pax, TarMember& member) {
+    const bool format1 = pax.find("GNU.sparse.major") == "1" && pax.find("GNU.sparse.minor") == "0";
+    const auto map = pax.find("GNU.sparse.map");
+    const bool format0 = map || !pax.sparse_map.empty() || pax.find("GNU.sparse.numblocks");
+    if (!format1 && !format0) return;
+    if (member.type != TarType::regular) fail(ErrorKind::malformed, member.header_offset, "a sparse map on no regular file");
+    member.sparse = true;
+    if (const auto name = pax.find("GNU.sparse.name")) member.name = *name;
+    const auto real = pax.find(format1 ? "GNU.sparse.realsize" : "GNU.sparse.size");
+    const auto other = pax.find(format1 ? "GNU.sparse.size" : "GNU.sparse.realsize");
+    if (!real && !other) fail(ErrorKind::malformed, member.header_offset, "a sparse file without its real size");
+    member.size = parse_decimal(real ? *real : *other, "sparse real size");
+    if (format1) {
+      read_pax_map(member);
+      return;
+    }
+    std::vector<std::string> numbers = pax.sparse_map;
+    if (map) {
+      numbers.clear();
+      for (std::string_view rest = *map;;) {
+        const auto comma = rest.find(',');
+        numbers.emplace_back(rest.substr(0, comma));
+        if (comma == std::string_view::npos) break;
+        rest.remove_prefix(comma + 1);
+      }
+    }
+    if (numbers.size() % 2 != 0) fail(ErrorKind::malformed, member.header_offset, "sparse map: an offset without a length");
+    if (const auto blocks = pax.find("GNU.sparse.numblocks")) {
+      if (parse_decimal(*blocks, "GNU.sparse.numblocks") != numbers.size() / 2) {
+        fail(ErrorKind::malformed, member.header_offset, "sparse map: the number of segments is not the stated one");
+      }
+    }
+    for (std::size_t i = 0; i < numbers.size(); i += 2) {
+      add_segment(member, parse_decimal(numbers[i], "sparse offset"), parse_decimal(numbers[i + 1], "sparse length"));
+    }
+  }
+
+  TarMember parse_member(const TarHeader& header, TarType type, const Extensions& extensions, std::uint64_t start) {
+    TarMember member;
+    member.index = index++;
+    member.header_offset = start;
+    member.type = type;
+    member.name = header.name();
+    member.link_name = header.link_name();
+    member.mode = static_cast<std::uint32_t>(header.number(100, 8, "mode") & 07777);
+    std::int64_t uid = header.number(108, 8, "uid");
+    std::int64_t gid = header.number(116, 8, "gid");
+    member.stored_size = header.size_number(124, 12, "size");
+    member.mtime = header.number(136, 12, "mtime");
+    const bool device = type == TarType::char_device || type == TarType::block_device;
+    if (device && header.format() != TarFormat::v7) {
+      const auto major = header.size_number(329, 8, "device major");
+      const auto minor = header.size_number(337, 8, "device minor");
+      if (major > 0xfff || minor > 0xfffff) {
+        fail(ErrorKind::unsupported, start, fmt::format("device number {}:{} does not fit 12 and 20 bits", major, minor));
+      }
+      member.device_major = static_cast<std::uint32_t>(major);
+      member.device_minor = static_cast<std::uint32_t>(minor);
+    }
+    const bool was_directory_name = type == TarType::regular && header.type() != 'S';
+    if (extensions.pax) {
+      const auto& pax = *extensions.pax;
+      if (const auto path = pax.find("path")) member.name = *path;
+      if (const auto path = pax.find("linkpath")) member.link_name = *path;
+      if (const auto size = pax.number("size")) {
+        if (*size < 0) fail(ErrorKind::malformed, start, fmt::format("PAX size {} is negative", *size));
+        member.stored_size = static_cast<std::uint64_t>(*size);
+      }
+      uid = pax.number("uid").value_or(uid);
+      gid = pax.number("gid").value_or(gid);
+      member.mtime = pax.seconds("mtime").value_or(member.mtime);
+      member.xattrs = pax.xattrs;
+    }
+    if (uid < 0 || gid < 0) fail(ErrorKind::malformed, start, fmt::format("owner {}:{} is negative", uid, gid));
+    member.uid = static_cast<std::uint64_t>(uid);
+    member.gid = static_cast<std::uint64_t>(gid);
+    if (extensions.gnu_name) {
+      if (extensions.pax && extensions.pax->find("path")) {
+        warnings.add("tar-names", fmt::format("tar offset {}: a GNU and a PAX long name; the GNU one {} counts", start,
+                                              in_quotes(*extensions.gnu_name)));
+      }
+      member.name = *extensions.gnu_name;
+    }
+    if (extensions.gnu_link) member.link_name = *extensions.gnu_link;
+    if (was_directory_name && member.name.ends_with('/')) member.type = TarType::directory;
+
+    payload_ignored = member.type != TarType::regular && member.stored_size != 0;
+    if (member.type != TarType::regular) member.stored_size = 0;
+    member.size = member.stored_size;
+    padding = padding_of(member.stored_size);
+    if (header.type() == 'S') {
+      if (header.format() != TarFormat::gnu) fail(ErrorKind::malformed, start, "an old GNU sparse file without GNU's magic");
+      read_gnu_map(header, member);
+    } else if (extensions.pax) {
+      apply_pax_sparse(*extensions.pax, member);
+    }
+    if (member.size > limits.file_bytes) {
+      fail(ErrorKind::limit, start, fmt::format("{}: {} bytes, the limit for a file is {}", in_quotes(member.name), member.size,
+                                                limits.file_bytes));
+    }
+    if (member.sparse) check_segments(member);
+    member.data_offset = offset;
+    left = member.stored_size;
+    return member;
+  }
+
+  std::optional<TarMember> next() {
+    if (ended) return std::nullopt;
+    if (!finish_member()) {
+      ended = true;
+      return std::nullopt;
+    }
+    Extensions extensions;
+    std::uint64_t start = offset;
+    TarHeader header;
+    for (;;) {
+      const auto at = offset;
+      const bool pending = extensions.gnu_name || extensions.gnu_link || extensions.pax;
+      if (!read_block(header) || header.is_zero()) {
+        if (pending) fail(ErrorKind::malformed, at, "the archive ends after an extension header");
+        check_end(at);
+        return std::nullopt;
+      }
+      if (!header.checksum_matches()) {
+        fail(ErrorKind::malformed, at,
+             payload_ignored ? "expected a header after an entry that cannot have data, found something else"
+                             : "expected a header, its checksum does not match");
+      }
+      const char flag = header.type();
+      const auto size = [&] { return header.size_number(124, 12, "size of an extension"); };
+      if (flag == 'x') {
+        extensions.pax = in_context([&] { return fmt::format("tar offset {}", at); },
+                                    [&] { return parse_pax(read_extension(size(), "a PAX extension"), limits); });
+      } else if (flag == 'g') {
+        parse_pax(read_extension(size(), "a global PAX extension"), limits);
+        warnings.add("tar-global-header", fmt::format("tar offset {}: a global PAX header is not applied", at));
+        if (!pending) start = offset;
+      } else if (flag == 'L') {
+        extensions.gnu_name = read_gnu_text(size(), "a GNU long name");
+      } else if (flag == 'K') {
+        extensions.gnu_link = read_gnu_text(size(), "a GNU long link name");
+      } else if (const auto type = type_of(flag)) {
+        return in_context([&] { return fmt::format("tar member {}", in_quotes(header.name())); },
+                          [&] { return parse_member(header, *type, extensions, start); });
+      } else {
+        fail(ErrorKind::unsupported, at, fmt::format("{}: entry type {}", in_quotes(header.name()), in_quotes(std::string(1, flag))));
+      }
+    }
+  }
+
+  /// After the first block of zeros, or the end of the stream without one.
+  void check_end(std::uint64_t at) {
+    ended = true;
+    if (offset == at) return;
+    TarHeader second;
+    if (!read_block(second) || second.is_zero()) return;
+    fail(ErrorKind::malformed, at, "a single block of zeros inside the archive");
+  }
+};
+
+TarReader::TarReader(Source& source, const Limits& limits, WarningList& warnings)
+    : impl_(new Impl{source, limits, warnings}) {}
+
+TarReader::~TarReader() = default;
+
+std::optional<TarMember> TarReader::next() { return impl_->next(); }
+
+std::size_t TarReader::read(std::span<std::byte> into) {
+  auto& state = *impl_;
+  if (state.left == 0 || into.empty()) return 0;
+  const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(state.left, into.size()));
+  const auto got = state.source.read(into.first(count));
+  if (got == 0) {
+    state.fail(ErrorKind::malformed, state.offset,
+               fmt::format("the archive ends {} bytes before the end of a member", state.left));
+  }
+  state.offset += got;
+  state.left -= got;
+  return got;
+}
+
+std::uint64_t TarReader::offset() const noexcept { return impl_->offset; }
+
+void TarReader::drain() {
+  auto& state = *impl_;
+  std::array<std::byte, 64 * 1024> buffer;
+  bool only_zeros = true;
+  const auto at = state.offset;
+  for (std::size_t got; (got = state.take(buffer)) != 0;) {
+    only_zeros = only_zeros && std::all_of(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(got),
+                                           [](std::byte b) { return b == std::byte{0}; });
+  }
+  if (!only_zeros) {
+    state.warnings.add("tar-end", fmt::format("tar offset {}: data after the end of the archive is not read", at));
+  }
+}
+
+}  // namespace sifkit

@@ -28,6 +28,7 @@ class SIFKIT_API PeekedSource : public Source {
   /// Up to `count` first bytes without consuming them; fewer only when the source ends.
   ByteView peek(std::size_t count);
   std::size_t read(std::span<std::byte> into) override;
+  std::uint64_t skip(std::uint64_t count) override;
 
  private:
   std::unique_ptr<Source> source_;

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tar_header.h"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+
+namespace sifkit {
+
+namespace {
+
+constexpr std::size_t kChecksumAt = 148;
+constexpr std::size_t kChecksumWidth = 8;
+
+[[noreturn]] void malformed(std::string message) { throw Error(ErrorKind::malformed, std::move(message)); }
+
+std::string_view trimmed(std::string_view text) {
+  static constexpr std::string_view kPadding(" \0", 2);
+  const auto first = text.find_first_not_of(kPadding);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kPadding) - first + 1);
+}
+
+std::int64_t parse_base256(std::string_view field, std::string_view what) {
+  const bool negative = (static_cast<unsigned char>(field[0]) & 0x40u) != 0;
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < field.size(); ++i) {
+    auto byte = static_cast<unsigned char>(negative ? ~field[i] : field[i]);
+    if (i == 0) byte &= 0x7f;
+    if (value >> 56 != 0) malformed(fmt::format("{} does not fit 64 bits", what));
+    value = value << 8 | byte;
+  }
+  if (value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
+    malformed(fmt::format("{} does not fit 64 bits", what));
+  }
+  return negative ? static_cast<std::int64_t>(~value) : static_cast<std::int64_t>(value);
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+std::string percent_decoded(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0) {
+      out += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
+      i += 2;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
+/// Base64 with or without padding.
+std::string base64_decoded(std::string_view text, std::string_view what) {
+  while (text.ends_with('=')) text.remove_suffix(1);
+  std::string out;
+  unsigned bits = 0;
+  unsigned held = 0;
+  for (const char c : text) {
+    unsigned value;
+    if (c >= 'A' && c <= 'Z') {
+      value = static_cast<unsigned>(c - 'A');
+    } else if (c >= 'a' && c <= 'z') {
+      value = static_cast<unsigned>(c - 'a') + 26;
+    } else if (c >= '0' && c <= '9') {
+      value = static_cast<unsigned>(c - '0') + 52;
+    } else if (c == '+' || c == '/') {
+      value = c == '+' ? 62 : 63;
+    } else {
+      malformed(fmt::format("extended attribute {} is not base64", in_quotes(what)));
+    }
+    bits = (bits << 6 | value) & 0xffffffu;
+    held += 6;
+    if (held >= 8) {
+      held -= 8;
+      out += static_cast<char>(bits >> held & 0xffu);
+    }
+  }
+  return out;
+}
+
+void add_xattr(PaxRecords& records, std::string name, std::string value, const Limits& limits) {
+  if (name.size() > limits.xattr_name_bytes) {
+    throw Error(ErrorKind::limit, fmt::format("extended attribute {}: name of {} bytes, the limit is {}",
+                                              in_quotes(name), name.size(), limits.xattr_name_bytes));
+  }
+  if (value.size() > limits.xattr_value_bytes) {
+    throw Error(ErrorKind::limit, fmt::format("extended attribute {}: value of {} bytes, the limit is {}",
+                                              in_quotes(name), value.size(), limits.xattr_value_bytes));
+  }
+  const auto same = std::find_if(records.xattrs.begin(), records.xattrs.end(), [&](const auto& x) { return x.first == name; });
+  if (same != records.xattrs.end()) {
+    same->second = std::move(value);
+    return;
+  }
+  if (records.xattrs.size() >= limits.xattrs) {
+    throw Error(ErrorKind::limit, fmt::format("more than {} extended attributes", limits.xattrs));
+  }
+  records.xattrs.emplace_back(std::move(name), std::move(value));
+}
+
+}  // namespace
+
+bool TarHeader::is_zero() const noexcept {
+  return std::all_of(block.begin(), block.end(), [](char c) { return c == 0; });
+}
+
+bool TarHeader::checksum_matches() const noexcept {
+  std::int64_t unsigned_sum = 0;
+  std::int64_t signed_sum = 0;
+  for (std::size_t i = 0; i < block.size(); ++i) {
+    const bool in_field = i >= kChecksumAt && i < kChecksumAt + kChecksumWidth;
+    const char c = in_field ? ' ' : block[i];
+    unsigned_sum += static_cast<unsigned char>(c);
+    signed_sum += static_cast<signed char>(c);
+  }
+  std::int64_t stored = 0;
+  const auto digits = trimmed(field(kChecksumAt, kChecksumWidth));
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), stored, 8);
+  if (error != std::errc{} || (end != digits.data() + digits.size() && *end != '\0')) return false;
+  return stored == unsigned_sum || stored == signed_sum;
+}
+
+TarFormat TarHeader::format() const noexcept {
+  const auto magic = field(257, 8);
+  if (magic == std::string_view("ustar  \0", 8)) return TarFormat::gnu;
+  if (!magic.starts_with(std::string_view("ustar\0", 6))) return TarFormat::v7;
+  return field(508, 4) == std::string_view("tar\0", 4) ? TarFormat::star : TarFormat::ustar;
+}
+
+std::string TarHeader::text(std::size_t at, std::size_t width) const {
+  const auto bytes = field(at, width);
+  return std::string(bytes.substr(0, bytes.find('\0')));
+}
+
+std::string TarHeader::name() const {
+  std::string rest = text(0, 100);
+  std::string prefix;
+  if (format() == TarFormat::ustar) prefix = text(345, 155);
+  if (format() == TarFormat::star) prefix = text(345, 131);
+  return prefix.empty() ? rest : prefix + "/" + rest;
+}
+
+std::int64_t TarHeader::number(std::size_t at, std::size_t width, std::string_view what) const {
+  const auto bytes = field(at, width);
+  if ((static_cast<unsigned char>(bytes[0]) & 0x80u) != 0) return parse_base256(bytes, what);
+  auto digits = trimmed(bytes);
+  digits = digits.substr(0, digits.find('\0'));
+  std::int64_t value = 0;
+  if (digits.empty()) return value;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, 8);
+  if (error != std::errc{} || end != digits.data() + digits.size() || value < 0) {
+    malformed(fmt::format("{}: expected an octal number, found {}", what, in_quotes(digits)));
+  }
+  return value;
+}
+
+std::uint64_t TarHeader::size_number(std::size_t at, std::size_t width, std::string_view what) const {
+  const std::int64_t value = number(at, width, what);
+  if (value < 0) malformed(fmt::format("{} is negative ({})", what, value));
+  return static_cast<std::uint64_t>(value);
+}
+
+std::uint64_t parse_decimal(std::string_view text, std::string_view what) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() ||
+      value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
+    malformed(fmt::format("{}: expected a decimal number, found {}", what, in_quotes(text)));
+  }
+  return value;
+}
+
+std::optional<std::string_view> PaxRecords::find(std::string_view key) const {
+  const auto at = values.find(key);
+  if (at == values.end() || at->second.empty()) return std::nullopt;
+  return at->second;
+}
+
+std::optional<std::int64_t> PaxRecords::number(std::string_view key) const {
+  const auto text = find(key);
+  if (!text) return std::nullopt;
+  const bool negative = text->starts_with('-');
+  const auto value = static_cast<std::int64_t>(parse_decimal(text->substr(negative ? 1 : 0), fmt::format("PAX record '{}'", key)));
+  return negative ? -value : value;
+}
+
+std::optional<std::int64_t> PaxRecords::seconds(std::string_view key) const {
+  const auto text = find(key);
+  if (!text) return std::nullopt;
+  const auto what = fmt::format("PAX record '{}'", key);
+  const bool negative = text->starts_with('-');
+  const auto point = text->find('.');
+  const auto whole = text->substr(0, point).substr(negative ? 1 : 0);
+  const auto fraction = point == std::string_view::npos ? std::string_view() : text->substr(point + 1);
+  if (fraction.find_first_not_of("0123456789") != std::string_view::npos) {
+    malformed(fmt::format("{}: expected seconds, found {}", what, in_quotes(*text)));
+  }
+  auto value = static_cast<std::int64_t>(parse_decimal(whole, what));
+  if (!negative) return value;
+  value = -value;
+  return fraction.find_first_not_of('0') == std::string_view::npos ? value : value - 1;
+}
+
+PaxRecords parse_pax(std::string_view text, const Limits& limits) {
+  static constexpr std::string_view kSchily = "SCHILY.xattr.";
+  static constexpr std::string_view kLibarchive = "LIBARCHIVE.xattr.";
+  PaxRecords records;
+  std::vector<std::pair<std::string, std::string>> second_choice;
+  const std::string_view all = text;
+  while (!text.empty()) {
+    const auto at = all.size() - text.size();
+    const auto broken = [&] { malformed(fmt::format("PAX extension: broken record at byte {}", at)); };
+    const auto space = text.find(' ');
+    if (space == std::string_view::npos || space > 12 || text[0] < '1' || text[0] > '9') broken();
+    std::uint64_t length = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + space, length);
+    if (error != std::errc{} || end != text.data() + space) broken();
+    if (length > text.size() || length < space + 3 || text[static_cast<std::size_t>(length) - 1] != '\n') broken();
+    const auto record = text.substr(space + 1, static_cast<std::size_t>(length) - space - 2);
+    text.remove_prefix(static_cast<std::size_t>(length));
+    const auto equals = record.find('=');
+    if (equals == std::string_view::npos || equals == 0) broken();
+    const auto key = record.substr(0, equals);
+    const auto value = record.substr(equals + 1);
+    if (key.find('\0') != std::string_view::npos) broken();
+    const bool is_text = key == "path" || key == "linkpath" || key == "uname" || key == "gname";
+    if (is_text && value.find('\0') != std::string_view::npos) {
+      malformed(fmt::format("PAX record '{}' holds a NUL byte", key));
+    }
+    if (key.starts_with(kSchily)) {
+      add_xattr(records, std::string(key.substr(kSchily.size())), std::string(value), limits);
+    } else if (key.starts_with(kLibarchive)) {
+      const auto name = percent_decoded(key.substr(kLibarchive.size()));
+      second_choice.emplace_back(name, base64_decoded(value, name));
+    } else if (key == "GNU.sparse.offset" || key == "GNU.sparse.numbytes") {
+      const bool is_offset = key == "GNU.sparse.offset";
+      if ((records.sparse_map.size() % 2 == 0) != is_offset) broken();
+      records.sparse_map.emplace_back(value);
+    } else {
+      records.values.insert_or_assign(std::string(key), std::string(value));
+    }
+  }
+  if (records.sparse_map.size() % 2 != 0) malformed("PAX extension: a sparse segment without a length");
+  // libarchive writes both forms; the binary-safe one that everybody reads counts.
+  for (auto& [name, value] : second_choice) {
+    const bool there = std::any_of(records.xattrs.begin(), records.xattrs.end(), [&](const auto& x) { return x.first == name; });
+    if (!there) add_xattr(records, std::move(name), std::move(value), limits);
+  }
+  std::sort(records.xattrs.begin(), records.xattrs.end());
+  return records;
+}
+
+}  // namespace sifkit

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/layers/layer_reader.h>
+
+#include <array>
+#include <atomic>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/decompress.h>
+#include <sifkit/core/error.h>
+#include <sifkit/core/read_ahead.h>
+#include <sifkit/core/tar_reader.h>
+
+#include "entry_from_tar.h"
+
+namespace sifkit::layers {
+
+namespace {
+
+constexpr std::size_t kStoredWindow = 1u << 20;
+constexpr std::size_t kPlainWindow = 4u << 20;
+constexpr std::uint64_t kRatioFrom = 64u << 20;  ///< small layers of zeros expand a lot and harm no one
+
+/// Counts a stream, and checks its size and digest when its end is met.
+class CheckedSource : public Source {
+ public:
+  CheckedSource(std::unique_ptr<Source> source, std::string what, std::optional<Digest> digest,
+                std::optional<std::uint64_t> size, std::atomic<std::uint64_t>& count)
+      : source_(std::move(source)), what_(std::move(what)), digest_(std::move(digest)), size_(size), count_(count) {
+    if (digest_) hasher_.emplace(digest_->algorithm());
+  }
+
+  std::size_t read(std::span<std::byte> into) override {
+    if (ended_) return 0;
+    const auto got = source_->read(into);
+    if (got == 0) {
+      ended_ = true;
+      check_end();
+      return 0;
+    }
+    if (hasher_) hasher_->update(into.first(got));
+    const auto seen = count_.fetch_add(got, std::memory_order_relaxed) + got;
+    if (size_ && seen > *size_) {
+      throw Error(ErrorKind::integrity, fmt::format("{}: more than the stated {} bytes", what_, *size_));
+    }
+    return got;
+  }
+
+ private:
+  void check_end() {
+    const auto seen = count_.load(std::memory_order_relaxed);
+    if (size_ && seen != *size_) {
+      throw Error(ErrorKind::integrity, fmt::format("{}: expected {} bytes, found {}", what_, *size_, seen));
+    }
+    if (!hasher_) return;
+    if (const Digest found = hasher_->finish(); found != *digest_) {
+      throw Error(ErrorKind::integrity, fmt::format("{}: expected {}, found {}", what_, digest_->text(), found.text()),
+                  "the layer was changed or damaged after the image was made; export the image again");
+    }
+  }
+
+  std::unique_ptr<Source> source_;
+  std::string what_;
+  std::optional<Digest> digest_;
+  std::optional<std::uint64_t> size_;
+  std::atomic<std::uint64_t>& count_;
+  std::optional<Hasher> hasher_;
+  bool ended_ = false;
+};
+
+/// Stops a stream that grows out of all proportion to what it is made from.
+class BombGuard : public Source {
+ public:
+  BombGuard(std::unique_ptr<Source> source, const Limits& limits, const std::atomic<std::uint64_t>& stored)
+      : source_(std::move(source)), limits_(limits), stored_(stored) {}
+
+  std::size_t read(std::span<std::byte> into) override {
+    const auto got = source_->read(into);
+    plain_ += got;
+    if (plain_ > limits_.layer_bytes) {
+      throw Error(ErrorKind::limit, fmt::format("more than {} bytes uncompressed", limits_.layer_bytes));
+    }
+    const auto stored = stored_.load(std::memory_order_relaxed);
+    if (plain_ > kRatioFrom && plain_ / limits_.expansion_ratio > stored) {
+      throw Error(ErrorKind::limit, fmt::format("{} bytes expand to more than {} times as much", stored, limits_.expansion_ratio));
+    }
+    return got;
+  }
+
+ private:
+  std::unique_ptr<Source> source_;
+  const Limits& limits_;
+  const std::atomic<std::uint64_t>& stored_;
+  std::uint64_t plain_ = 0;
+};
+
+}  // namespace
+
+struct LayerReader::Impl {
+  const LayerOptions options;
+  WarningList& warnings;
+  std::string name;
+  std::atomic<std::uint64_t> stored = 0;
+  std::atomic<std::uint64_t> plain = 0;
+  std::unique_ptr<Source> source;  ///< of the tar stream; its threads use the counters above
+  std::optional<TarReader> tar;
+  TarMember member;
+  std::uint64_t entries = 0;
+
+  Impl(LayerBlob blob, const LayerOptions& layer_options, WarningList& warning_list)
+      : options(layer_options), warnings(warning_list), name(std::move(blob.name)) {
+    // Of an uncompressed layer digest and diff_id are the same, and one of them is enough.
+    const bool once = blob.digest && blob.diff_id && *blob.digest == *blob.diff_id;
+    auto checked = std::make_unique<CheckedSource>(std::move(blob.source), "stored bytes", blob.digest, blob.size, stored);
+    auto peeked = std::make_unique<PeekedSource>(std::move(checked));
+    const bool compressed = sniff_compression(peeked->peek(6)) != Compression::none;
+    std::unique_ptr<Source> bytes = std::move(peeked);
+    if (compressed) {
+      bytes = std::make_unique<ReadAhead>(std::move(bytes), kStoredWindow);
+      bytes = open_decompressed(std::move(bytes), "stored bytes", options.limits);
+      bytes = std::make_unique<BombGuard>(std::move(bytes), options.limits, stored);
+    }
+    bytes = std::make_unique<CheckedSource>(std::move(bytes), "diff_id", once ? std::nullopt : blob.diff_id, std::nullopt, plain);
+    source = std::make_unique<ReadAhead>(std::move(bytes), kPlainWindow);
+    tar.emplace(*source, options.limits, warnings);
+  }
+};
+
+LayerReader::LayerReader(LayerBlob blob, const LayerOptions& options, WarningList& warnings) {
+  const std::string name = blob.name;
+  impl_ = in_context([&] { return name; }, [&] { return std::make_unique<Impl>(std::move(blob), options, warnings); });
+}
+
+LayerReader::~LayerReader() = default;
+
+std::optional<Entry> LayerReader::next() {
+  auto& state = *impl_;
+  return in_context([&] { return state.name; }, [&]() -> std::optional<Entry> {
+    auto member = state.tar->next();
+    if (!member) {
+      state.tar->drain();
+      return std::nullopt;
+    }
+    state.member = std::move(*member);
+    ++state.entries;
+    return in_context([&] { return fmt::format("entry {} {}", state.entries, in_quotes(state.member.name)); },
+                      [&] { return entry_from_tar(state.member, state.options, state.warnings); });
+  });
+}
+
+ContentId LayerReader::read_content(ContentSink& sink) {
+  auto& state = *impl_;
+  const auto& member = state.member;
+  return in_context([&] { return fmt::format("{}: entry {} {}", state.name, state.entries, in_quotes(member.name)); }, [&] {
+    std::array<std::byte, 64 * 1024> buffer;
+    const auto copy_bytes = [&](std::uint64_t count) {
+      while (count != 0) {
+        const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(count, buffer.size()));
+        const auto got = state.tar->read(std::span(buffer).first(want));
+        SIFKIT_CHECK(got != 0);
+        sink.append(ByteView(buffer).first(got));
+        count -= got;
+      }
+    };
+    sink.begin(member.size);
+    if (!member.sparse) {
+      copy_bytes(member.stored_size);
+      return sink.end();
+    }
+    std::uint64_t at = 0;
+    for (const auto& segment : member.segments) {
+      if (segment.offset > at) sink.append_zeros(segment.offset - at);
+      copy_bytes(segment.length);
+      at = segment.offset + segment.length;
+    }
+    if (member.size > at) sink.append_zeros(member.size - at);
+    return sink.end();
+  });
+}
+
+std::uint64_t LayerReader::stored_bytes() const noexcept { return impl_->stored.load(std::memory_order_relaxed); }
+
+std::uint64_t LayerReader::plain_bytes() const noexcept { return impl_->plain.load(std::memory_order_relaxed); }
+
+}  // namespace sifkit::layers
