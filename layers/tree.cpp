@@ -70,6 +70,8 @@ NameId Tree::link(InodeId parent, std::string_view name, InodeId inode) {
   entry.parent = parent;
   name_bytes_.append(name);
   entry.next = inodes_[parent].first_child;
+  entry.previous = kNone;
+  if (entry.next != kNone) names_[entry.next].previous = id;
   inodes_[parent].first_child = id;
   if (names_.size() > table_.size()) {
     entry.hash_next = kNone;
@@ -94,18 +96,22 @@ void Tree::grow_table() {
 }
 
 void Tree::unlink(InodeId parent, NameId name) {
-  auto* in_list = &inodes_[parent].first_child;
-  while (*in_list != name) {
-    SIFKIT_CHECK(*in_list != kNone);
-    in_list = &names_[*in_list].next;
-  }
-  *in_list = names_[name].next;
+  const Name& entry = names_[name];
+  SIFKIT_CHECK(entry.inode != kNone && entry.parent == parent);
+  (entry.previous == kNone ? inodes_[parent].first_child : names_[entry.previous].next) = entry.next;
+  if (entry.next != kNone) names_[entry.next].previous = entry.previous;
   auto* in_bucket = &table_[bucket(parent, text_of(name))];
   while (*in_bucket != name) in_bucket = &names_[*in_bucket].hash_next;
   *in_bucket = names_[name].hash_next;
   --inodes_[names_[name].inode].links;
   names_[name].inode = kNone;
   free_names_.push_back(name);
+}
+
+void Tree::relink(NameId name, InodeId inode) {
+  --inodes_[names_[name].inode].links;
+  names_[name].inode = inode;
+  ++inodes_[inode].links;
 }
 
 std::vector<NameId> Tree::sorted_children(InodeId directory) const {

@@ -52,10 +52,13 @@ class SIFKIT_API Tree {
   NameId link(InodeId parent, std::string_view name, InodeId inode);
   /// Takes the entry away; an inode that loses its last name stays in the table with links == 0.
   void unlink(InodeId parent, NameId name);
+  /// Makes an entry name another inode; the one before loses a name.
+  void relink(NameId name, InodeId inode);
 
   InodeId inode_of(NameId name) const { return names_[name].inode; }
   std::string_view text_of(NameId name) const;
   NameId next_sibling(NameId name) const { return names_[name].next; }
+  std::size_t name_count() const noexcept { return names_.size(); }  ///< taken away ones included
 
   /// The entries of a directory sorted by unsigned bytes.
   std::vector<NameId> sorted_children(InodeId directory) const;
@@ -77,6 +80,7 @@ class SIFKIT_API Tree {
     InodeId inode = kNone;
     InodeId parent = kNone;
     NameId next = kNone;        ///< in the parent's list
+    NameId previous = kNone;    ///< in the parent's list
     NameId hash_next = kNone;   ///< in the hash bucket
     std::uint16_t length = 0;
   };

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "layer_merger.h"
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+
+#include "entry_names.h"
+
+namespace sifkit::layers {
+
+namespace {
+
+constexpr std::size_t kLongestWalk = 1u << 20;  ///< bytes of a path with its links put in
+
+}  // namespace
+
+void LayerMerger::begin_layer(std::uint32_t default_mtime) {
+  ++layer_;
+  default_mtime_ = default_mtime;
+}
+
+void LayerMerger::touch(NameId name, bool named) {
+  if (stamps_.size() <= name) stamps_.resize(tree_.name_count());
+  const std::uint32_t stamp = layer_ * 2 + (named ? 1 : 0);
+  if (stamps_[name] / 2 != layer_ || named) stamps_[name] = stamp;
+}
+
+InodeId LayerMerger::make_folder(InodeId parent, std::string_view name) {
+  Inode folder;
+  folder.type = EntryType::directory;
+  folder.metadata.mode = 0755;
+  folder.metadata.mtime = default_mtime_;
+  const InodeId inode = tree_.add_inode(folder);
+  touch(tree_.link(parent, name, inode), false);
+  return inode;
+}
+
+void LayerMerger::remove(InodeId parent, NameId name) {
+  const InodeId top = tree_.inode_of(name);
+  std::vector<InodeId> folders;
+  if (tree_.inode(top).type == EntryType::directory) folders.push_back(top);
+  tree_.unlink(parent, name);
+  while (!folders.empty()) {
+    const InodeId folder = folders.back();
+    folders.pop_back();
+    for (NameId child; (child = tree_.inode(folder).first_child) != kNone;) {
+      const InodeId inode = tree_.inode_of(child);
+      if (tree_.inode(inode).type == EntryType::directory) folders.push_back(inode);
+      tree_.unlink(folder, child);
+    }
+  }
+}
+
+void LayerMerger::remove_untouched(InodeId folder) {
+  std::vector<InodeId> folders{folder};
+  while (!folders.empty()) {
+    const InodeId here = folders.back();
+    folders.pop_back();
+    NameId next;
+    for (NameId child = tree_.inode(here).first_child; child != kNone; child = next) {
+      next = tree_.next_sibling(child);
+      if (!touched(child)) {
+        remove(here, child);
+      } else if (tree_.inode(tree_.inode_of(child)).type == EntryType::directory) {
+        folders.push_back(tree_.inode_of(child));
+      }
+    }
+  }
+}
+
+std::optional<LayerMerger::Place> LayerMerger::place_of(std::string_view path, bool create) {
+  const auto [parent, last] = split_path(path);
+  std::vector<InodeId> folders{Tree::kRoot};
+  std::string walk;  // what links put in front of the rest of `parent`
+  std::string_view rest = parent;
+  unsigned hops = 0;
+  while (!rest.empty()) {
+    const auto slash = rest.find('/');
+    const auto component = rest.substr(0, slash);
+    const auto after = slash == std::string_view::npos ? std::string_view() : rest.substr(slash + 1);
+    rest = after;
+    if (component.empty() || component == ".") continue;
+    if (component == "..") {
+      if (folders.size() > 1) {
+        folders.pop_back();
+      } else {
+        warnings_.add("link-clamped", fmt::format("{}: a link on the way leaves the root; it is followed from the root", in_quotes(path)));
+      }
+      continue;
+    }
+    const InodeId folder = folders.back();
+    const NameId name = tree_.find(folder, component);
+    if (name == kNone) {
+      if (!create) return std::nullopt;
+      folders.push_back(make_folder(folder, component));
+      continue;
+    }
+    const InodeId inode = tree_.inode_of(name);
+    const auto type = tree_.inode(inode).type;
+    if (type == EntryType::symlink) {
+      if (++hops > limits_.symlink_hops) {
+        if (!create) return std::nullopt;
+        throw Error(ErrorKind::malformed, fmt::format("symbolic link {} on the way to it leads nowhere (loop)", in_quotes(component)));
+      }
+      if (hops == 1) {
+        warnings_.add("through-link", fmt::format("{}: a folder on the way is the link {}; it is followed inside the image",
+                                                  in_quotes(path), in_quotes(component)));
+      }
+      const std::string target(tree_.symlink_target(tree_.inode(inode)));
+      if (target.starts_with('/')) folders.resize(1);
+      std::string longer = after.empty() ? target : fmt::format("{}/{}", target, after);
+      if (longer.size() > kLongestWalk) throw Error(ErrorKind::limit, "links on the way to it make a path of over 1 MiB");
+      walk = std::move(longer);
+      rest = walk;
+      continue;
+    }
+    if (type != EntryType::directory) {
+      if (!create) return std::nullopt;
+      remove(folder, name);
+      folders.push_back(make_folder(folder, component));
+      continue;
+    }
+    if (create) touch(name, false);
+    folders.push_back(inode);
+  }
+  return Place{folders.back(), last};
+}
+
+void LayerMerger::apply_whiteout(std::string_view path, Whiteout kind) {
+  if (path.empty()) {
+    remove_untouched(Tree::kRoot);
+    return;
+  }
+  const auto place = place_of(path, false);
+  if (!place) return;
+  NameId name = tree_.find(place->folder, place->name);
+  if (name == kNone) return;
+  InodeId inode = tree_.inode_of(name);
+  if (kind == Whiteout::opaque_dir) {
+    // The folder to empty may itself be reached through a link.
+    if (tree_.inode(inode).type == EntryType::symlink) {
+      const auto target = tree_.resolve(path, true, limits_.symlink_hops);
+      if (!target) return;
+      warnings_.add("through-link", fmt::format("{}: the folder to empty is a link; what it leads to is emptied", in_quotes(path)));
+      inode = *target;
+    }
+    if (tree_.inode(inode).type == EntryType::directory) remove_untouched(inode);
+    return;
+  }
+  if (!touched(name)) {
+    remove(place->folder, name);
+  } else if (tree_.inode(inode).type == EntryType::directory) {
+    remove_untouched(inode);
+  }
+}
+
+void LayerMerger::put(const Place& place, InodeId inode) {
+  const NameId name = tree_.find(place.folder, place.name);
+  if (name == kNone) {
+    touch(tree_.link(place.folder, place.name, inode), true);
+    return;
+  }
+  if (name < stamps_.size() && stamps_[name] == layer_ * 2 + 1) {
+    warnings_.add("duplicate-entry", fmt::format("{} stands twice in one layer; the last one counts", in_quotes(place.name)));
+  }
+  if (tree_.inode(tree_.inode_of(name)).type == EntryType::directory) {
+    remove(place.folder, name);
+    touch(tree_.link(place.folder, place.name, inode), true);
+    return;
+  }
+  tree_.relink(name, inode);
+  touch(name, true);
+}
+
+void LayerMerger::apply_hard_link(std::string_view path, std::string_view target) {
+  const auto source = place_of(target, false);
+  const NameId name = source ? tree_.find(source->folder, source->name) : kNone;
+  const auto missing = [&] {
+    throw Error(ErrorKind::malformed, fmt::format("hard link {}: its target {} is not there", in_quotes(path), in_quotes(target)));
+  };
+  if (name == kNone) missing();
+  const InodeId inode = tree_.inode_of(name);
+  if (tree_.inode(inode).type == EntryType::directory) {
+    throw Error(ErrorKind::malformed, fmt::format("hard link {}: its target {} is a folder", in_quotes(path), in_quotes(target)));
+  }
+  const auto place = place_of(path, true);
+  // Making room for the link may take its target away.
+  const NameId there = tree_.find(place->folder, place->name);
+  if (there != kNone && tree_.inode_of(there) == inode) {
+    if (there == name) missing();
+    touch(there, true);
+    return;
+  }
+  put(*place, inode);
+  if (tree_.inode(inode).links < 2) missing();
+}
+
+InodeId LayerMerger::apply(std::string_view path, const Inode& inode) {
+  if (path.empty()) {
+    tree_.inode(Tree::kRoot).metadata = inode.metadata;
+    return Tree::kRoot;
+  }
+  const auto place = place_of(path, true);
+  const NameId name = tree_.find(place->folder, place->name);
+  if (name != kNone && inode.type == EntryType::directory) {
+    const InodeId there = tree_.inode_of(name);
+    if (tree_.inode(there).type == EntryType::directory) {
+      tree_.inode(there).metadata = inode.metadata;
+      touch(name, true);
+      return there;
+    }
+  }
+  const InodeId added = tree_.add_inode(inode);
+  put(*place, added);
+  return added;
+}
+
+}  // namespace sifkit::layers
