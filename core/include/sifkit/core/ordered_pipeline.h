@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <condition_variable>
+#include <csignal>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <sifkit/core/error.h>
+
+namespace sifkit {
+
+/// Runs one function over many items on several threads and hands the results back in the order of submission.
+///
+/// `push` and `finish` call `deliver` on the thread that calls them, never elsewhere, so a consumer needs no lock. At
+/// most `window` items are under way; `push` waits for the oldest when there are more. An exception of the work leaves
+/// the `push` or `finish` that would have delivered its result, after all results before it; the pipeline can then only
+/// be destroyed. The destructor drops what is not delivered. When the system gives no thread the work is done inside
+/// `push`. One caller at a time; worker threads have all signals blocked.
+template <class In, class Out>
+class OrderedPipeline {
+ public:
+  using Work = std::function<Out(In&&)>;
+  using Deliver = std::function<void(Out&&)>;
+
+  /// `make_work` is called here once for every thread, so that each has its own tools.
+  OrderedPipeline(unsigned threads, std::size_t window, const std::function<Work()>& make_work, Deliver deliver)
+      : deliver_(std::move(deliver)), slots_(window == 0 ? 1 : window) {
+    for (unsigned i = 0; i < (threads == 0 ? 1 : threads); ++i) works_.push_back(make_work());
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    try {
+      for (unsigned i = 0; i < threads; ++i) workers_.emplace_back([this, i] { run(works_[i]); });
+    } catch (const std::system_error&) {
+      // Fewer threads, or none, do the same work more slowly.
+    }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
+
+  ~OrderedPipeline() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    work_ready_.notify_all();
+  }
+
+  OrderedPipeline(const OrderedPipeline&) = delete;
+  OrderedPipeline& operator=(const OrderedPipeline&) = delete;
+
+  void push(In item) {
+    SIFKIT_CHECK(!failed_);
+    if (workers_.empty()) {
+      hand_over([&] { return works_.front()(std::move(item)); });
+      return;
+    }
+    std::unique_lock lock(mutex_);
+    deliver_ready(lock, slots_.size() - 1);
+    slots_[tail_ % slots_.size()].in.emplace(std::move(item));
+    ++tail_;
+    lock.unlock();
+    work_ready_.notify_one();
+  }
+
+  /// Delivers everything that is still under way.
+  void finish() {
+    SIFKIT_CHECK(!failed_);
+    std::unique_lock lock(mutex_);
+    deliver_ready(lock, 0);
+  }
+
+ private:
+  struct Slot {
+    std::optional<In> in;
+    std::optional<Out> out;
+    std::exception_ptr failure;
+  };
+
+  /// Delivers results from the oldest on while they are there, and waits until no more than `left` are under way.
+  void deliver_ready(std::unique_lock<std::mutex>& lock, std::size_t left) {
+    while (head_ != tail_) {
+      Slot& slot = slots_[head_ % slots_.size()];
+      if (!slot.out && !slot.failure) {
+        if (tail_ - head_ <= left) return;
+        waiting_ = true;
+        head_done_.wait(lock, [&] { return slot.out || slot.failure; });
+        waiting_ = false;
+      }
+      const std::exception_ptr failure = std::exchange(slot.failure, nullptr);
+      std::optional<Out> out = std::exchange(slot.out, std::nullopt);
+      ++head_;
+      lock.unlock();
+      hand_over([&]() -> Out&& {
+        if (failure) std::rethrow_exception(failure);
+        return std::move(*out);
+      });
+      lock.lock();
+    }
+  }
+
+  template <class Result>
+  void hand_over(Result&& result) {
+    try {
+      deliver_(result());
+    } catch (...) {
+      failed_ = true;
+      throw;
+    }
+  }
+
+  void run(const Work& work) noexcept {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      work_ready_.wait(lock, [&] { return stopping_ || next_ != tail_; });
+      if (stopping_) return;
+      const std::size_t index = next_++;
+      Slot& slot = slots_[index % slots_.size()];
+      std::optional<In> in = std::exchange(slot.in, std::nullopt);
+      lock.unlock();
+      std::optional<Out> out;
+      std::exception_ptr failure;
+      try {
+        out.emplace(work(std::move(*in)));
+      } catch (...) {
+        failure = std::current_exception();
+      }
+      in.reset();
+      lock.lock();
+      slot.out = std::move(out);
+      slot.failure = failure;
+      if (waiting_ && index == head_) head_done_.notify_one();
+    }
+  }
+
+  Deliver deliver_;
+  std::vector<Work> works_;
+  bool failed_ = false;
+
+  std::mutex mutex_;
+  std::condition_variable work_ready_;
+  std::condition_variable head_done_;
+  std::vector<Slot> slots_;
+  std::size_t head_ = 0;  ///< next to be delivered
+  std::size_t next_ = 0;  ///< next to be worked on
+  std::size_t tail_ = 0;  ///< next to be filled
+  bool waiting_ = false;
+  bool stopping_ = false;
+
+  std::vector<std::jthread> workers_;  // last: joined before anything above goes
+};
+
+}  // namespace sifkit

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "squashfs_data.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <random>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+
+namespace sifkit::layers {
+
+namespace {
+
+constexpr std::uint64_t kMostBlocks = 1u << 25;  ///< of one file: 4 TiB at 128 KiB
+
+bool all_zero(ByteView bytes) noexcept {
+  if (bytes.empty() || bytes[0] != std::byte{0}) return false;
+  return std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
+}
+
+}  // namespace
+
+DataBlocks::DataBlocks(Region& region, std::uint64_t start, const SquashfsOptions& options)
+    : region_(region), options_(options), cursor_(start) {
+  std::random_device random;
+  for (auto& half : hole_mark_) half = std::uint64_t{random()} << 32 | random();
+  contents_.emplace_back();  // kEmptyContent
+  keys_.emplace_back(hash_.of({}));
+  const unsigned threads = std::max(1u, options.threads);
+  pipeline_.emplace(threads, std::size_t{8} * threads + 8, [this] { return make_worker(); },
+                    [this](Item&& item) { deliver(std::move(item)); });
+}
+
+OrderedPipeline<DataBlocks::Item, DataBlocks::Item>::Work DataBlocks::make_worker() const {
+  const std::shared_ptr<BlockCompressor> codec = make_block_compressor(options_);
+  return [codec](Item&& item) {
+    if (item.kind == Item::Kind::holes || item.kind == Item::Kind::end) return std::move(item);
+    const ByteView plain(item.plain.bytes.get(), item.plain.size);
+    if (item.kind == Item::Kind::block && all_zero(plain)) return std::move(item);  // word 0: a hole
+    const auto packed = codec->compress(plain, {item.packed.bytes.get(), plain.size()});
+    item.packed.size = static_cast<std::uint32_t>(packed);
+    item.word = packed == 0 ? item.plain.size | kStoredBlock : item.packed.size;
+    return std::move(item);
+  };
+}
+
+void DataBlocks::write(ByteView bytes) {
+  region_.write_at(cursor_, bytes);
+  cursor_ += bytes.size();
+}
+
+void DataBlocks::deliver(Item&& item) {
+  switch (item.kind) {
+    case Item::Kind::block:
+    case Item::Kind::fragment: {
+      const auto at = cursor_;
+      if (item.word != 0) {
+        const Buffer& chosen = (item.word & kStoredBlock) != 0 ? item.plain : item.packed;
+        write({chosen.bytes.get(), chosen.size});
+      } else {
+        writing_sparse_ += item.plain.size;
+      }
+      if (item.kind == Item::Kind::fragment) {
+        fragments_[static_cast<std::size_t>(item.count)] = {at, item.word};
+        // Only the end of a small file closes a fragment, so the blocks of a large one stay together.
+        SIFKIT_CHECK(block_words_.size() == writing_first_block_);
+        writing_start_ = cursor_;
+      } else {
+        block_words_.push_back(item.word);
+      }
+      give_back(std::move(item.plain));
+      give_back(std::move(item.packed));
+      return;
+    }
+    case Item::Kind::holes:
+      block_words_.resize(block_words_.size() + static_cast<std::size_t>(item.count));
+      writing_sparse_ += item.count * options_.block_size;
+      return;
+    case Item::Kind::end: {
+      if (item.duplicate) {
+        cursor_ = writing_start_;
+        block_words_.resize(static_cast<std::size_t>(writing_first_block_));
+      } else {
+        auto& content = contents_[item.content];
+        content.start = writing_start_;
+        content.sparse = writing_sparse_;
+        content.first_block = writing_first_block_;
+        content.blocks = static_cast<std::uint32_t>(block_words_.size() - writing_first_block_);
+      }
+      writing_start_ = cursor_;
+      writing_first_block_ = block_words_.size();
+      writing_sparse_ = 0;
+      return;
+    }
+  }
+}
+
+DataBlocks::Buffer DataBlocks::take_buffer() {
+  if (spare_.empty()) return {std::make_unique_for_overwrite<std::byte[]>(options_.block_size), 0};
+  Buffer buffer = std::move(spare_.back());
+  spare_.pop_back();
+  buffer.size = 0;
+  return buffer;
+}
+
+void DataBlocks::give_back(Buffer&& buffer) {
+  if (buffer.bytes) spare_.push_back(std::move(buffer));
+}
+
+void DataBlocks::push_block(Item::Kind kind, Buffer&& plain, std::uint64_t count) {
+  Item item;
+  item.kind = kind;
+  item.plain = std::move(plain);
+  item.packed = take_buffer();
+  item.count = count;
+  pipeline_->push(std::move(item));
+}
+
+std::uint32_t DataBlocks::new_content(std::uint64_t size, const ContentKey& key) {
+  if (contents_.size() >= std::numeric_limits<std::uint32_t>::max()) throw Error(ErrorKind::limit, "more than 4294967295 files");
+  const auto id = static_cast<std::uint32_t>(contents_.size());
+  contents_.push_back({.size = size});
+  keys_.push_back(key);
+  known_.emplace(key, id);
+  return id;
+}
+
+void DataBlocks::begin(std::uint64_t size) {
+  SIFKIT_CHECK(!open_);
+  if (size / options_.block_size >= kMostBlocks) {
+    throw Error(ErrorKind::limit, fmt::format("a file of {} bytes, the limit is {} blocks of {}", size, kMostBlocks, options_.block_size));
+  }
+  size_ = size;
+  appended_ = 0;
+  open_ = true;
+  hash_.start();
+  if (!block_.bytes) block_ = take_buffer();
+  block_.size = 0;
+}
+
+void DataBlocks::end_block() {
+  push_block(Item::Kind::block, std::move(block_), 0);
+  block_ = take_buffer();
+}
+
+void DataBlocks::append(ByteView bytes) {
+  SIFKIT_CHECK(open_ && bytes.size() <= size_ - appended_);
+  appended_ += bytes.size();
+  hash_.update(bytes);
+  while (!bytes.empty()) {
+    const auto count = std::min<std::size_t>(bytes.size(), options_.block_size - block_.size);
+    std::memcpy(block_.bytes.get() + block_.size, bytes.data(), count);
+    block_.size += static_cast<std::uint32_t>(count);
+    bytes = bytes.subspan(count);
+    if (block_.size == options_.block_size) end_block();
+  }
+}
+
+void DataBlocks::append_zeros(std::uint64_t count) {
+  SIFKIT_CHECK(open_ && count <= size_ - appended_);
+  static constexpr std::size_t kPiece = 4096;
+  static const std::byte zeros[kPiece] = {};
+  const auto append_some = [&](std::uint64_t some) {
+    for (; some != 0; some -= std::min<std::uint64_t>(some, kPiece)) {
+      append({zeros, static_cast<std::size_t>(std::min<std::uint64_t>(some, kPiece))});
+    }
+  };
+  // Up to the next block, then whole blocks that need no bytes, then the rest.
+  const auto to_block = std::min<std::uint64_t>(count, (options_.block_size - block_.size) % options_.block_size);
+  append_some(to_block);
+  count -= to_block;
+  if (const auto holes = count / options_.block_size; holes != 0) {
+    // The hash sees place and length of the hole instead of its bytes, behind what nobody can put into a file.
+    const std::uint64_t mark[4] = {hole_mark_[0], hole_mark_[1], appended_, holes};
+    hash_.update(std::as_bytes(std::span(mark)));
+    Item item;
+    item.kind = Item::Kind::holes;
+    item.count = holes;
+    pipeline_->push(std::move(item));
+    appended_ += holes * options_.block_size;
+    count -= holes * options_.block_size;
+  }
+  append_some(count);
+}
+
+void DataBlocks::flush_fragment() {
+  if (fragment_.size == 0) return;
+  fragments_.emplace_back();
+  push_block(Item::Kind::fragment, std::move(fragment_), fragments_.size() - 1);
+  fragment_ = {};
+}
+
+ContentId DataBlocks::end() {
+  SIFKIT_CHECK(open_ && appended_ == size_);
+  open_ = false;
+  file_bytes_ += size_;
+  if (size_ == 0) return kEmptyContent;
+  const std::uint64_t length[1] = {size_};
+  hash_.update(std::as_bytes(std::span(length)));
+  const ContentKey key = hash_.finish();
+  const auto known = known_.find(key);
+  const bool duplicate = known != known_.end();
+  if (duplicate) duplicate_bytes_ += size_;
+  const std::uint32_t id = duplicate ? known->second : new_content(size_, key);
+
+  if (size_ >= options_.block_size) {
+    if (block_.size != 0) end_block();
+    Item item;
+    item.kind = Item::Kind::end;
+    item.content = id;
+    item.duplicate = duplicate;
+    pipeline_->push(std::move(item));
+    return ContentId{id};
+  }
+  if (duplicate) return ContentId{id};
+  if (fragment_.size + block_.size > options_.block_size) flush_fragment();
+  if (!fragment_.bytes) fragment_ = take_buffer();
+  std::memcpy(fragment_.bytes.get() + fragment_.size, block_.bytes.get(), block_.size);
+  contents_[id].fragment = static_cast<std::uint32_t>(fragments_.size());
+  contents_[id].offset = fragment_.size;
+  fragment_.size += block_.size;
+  return ContentId{id};
+}
+
+std::uint64_t DataBlocks::finish() {
+  flush_fragment();
+  pipeline_->finish();
+  spare_.clear();
+  known_.clear();
+  return cursor_;
+}
+
+}  // namespace sifkit::layers

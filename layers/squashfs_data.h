@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include <sifkit/core/file.h>
+#include <sifkit/core/ordered_pipeline.h>
+#include <sifkit/layers/content.h>
+#include <sifkit/layers/squashfs.h>
+
+#include "block_codec.h"
+#include "content_hash.h"
+
+namespace sifkit::layers {
+
+inline constexpr std::uint32_t kStoredBlock = 1u << 24;  ///< in a block's size word: not compressed
+inline constexpr std::uint32_t kNoFragment = 0xffffffffu;
+
+/// Where the bytes of one file lie.
+struct StoredContent {
+  std::uint64_t size = 0;
+  std::uint64_t start = 0;   ///< of the first data block
+  std::uint64_t sparse = 0;  ///< bytes in blocks that are holes
+  std::uint64_t first_block = 0;
+  std::uint32_t blocks = 0;
+  std::uint32_t fragment = kNoFragment;
+  std::uint32_t offset = 0;  ///< in the fragment
+};
+
+/// An entry of the fragment table.
+struct StoredFragment {
+  std::uint64_t start = 0;
+  std::uint32_t size_word = 0;
+};
+
+/// Packs contents into data and fragment blocks. Files of less than a block go together into fragments, larger ones
+/// into blocks of their own; a file that was there before costs nothing. Several threads compress; blocks are written by
+/// the caller's thread in the order they were made, so the layout does not depend on the threads.
+class DataBlocks : public ContentSink {
+ public:
+  /// Blocks are written from `start` on. The region outlives the object.
+  DataBlocks(Region& region, std::uint64_t start, const SquashfsOptions& options);
+
+  void begin(std::uint64_t size) override;
+  void append(ByteView bytes) override;
+  void append_zeros(std::uint64_t count) override;
+  ContentId end() override;
+
+  /// Writes what is still open; no more contents afterwards. Returns where the data ends.
+  std::uint64_t finish();
+
+  const StoredContent& content(ContentId id) const { return contents_.at(static_cast<std::uint32_t>(id)); }
+  const std::uint32_t* block_words(const StoredContent& content) const { return block_words_.data() + content.first_block; }
+  const std::vector<StoredFragment>& fragments() const noexcept { return fragments_; }
+  const ContentKey& key(ContentId id) const { return keys_.at(static_cast<std::uint32_t>(id)); }
+  const ContentHash& hash() const noexcept { return hash_; }
+
+  std::uint64_t file_bytes() const noexcept { return file_bytes_; }
+  std::uint64_t duplicate_bytes() const noexcept { return duplicate_bytes_; }
+
+ private:
+  struct Buffer {
+    std::unique_ptr<std::byte[]> bytes;
+    std::uint32_t size = 0;
+  };
+  /// What goes through the pipeline: a block of a file, a run of holes, a full fragment, or the end of a file.
+  struct Item {
+    enum class Kind : std::uint8_t { block, holes, fragment, end } kind = Kind::block;
+    Buffer plain;
+    Buffer packed;           ///< filled by the worker
+    std::uint32_t word = 0;  ///< the block's size word
+    std::uint64_t count = 0; ///< holes: how many blocks; fragment: its index
+    std::uint32_t content = 0;
+    bool duplicate = false;
+  };
+  struct KeyHash {
+    std::size_t operator()(const ContentKey& key) const noexcept { return static_cast<std::size_t>(key[0]); }
+  };
+
+  OrderedPipeline<Item, Item>::Work make_worker() const;
+  void deliver(Item&& item);
+  void write(ByteView bytes);
+
+  Buffer take_buffer();
+  void give_back(Buffer&& buffer);
+  void push_block(Item::Kind kind, Buffer&& plain, std::uint64_t count);
+  void end_block();
+  void flush_fragment();
+  std::uint32_t new_content(std::uint64_t size, const ContentKey& key);
+
+  Region& region_;
+  const SquashfsOptions options_;
+  std::uint64_t cursor_;
+
+  ContentHash hash_;
+  ContentKey hole_mark_{};
+  std::vector<StoredContent> contents_;
+  std::vector<ContentKey> keys_;
+  std::vector<std::uint32_t> block_words_;
+  std::vector<StoredFragment> fragments_;
+  std::unordered_map<ContentKey, std::uint32_t, KeyHash> known_;
+  std::uint64_t file_bytes_ = 0;
+  std::uint64_t duplicate_bytes_ = 0;
+
+  // The file that is being appended.
+  std::uint64_t size_ = 0;
+  std::uint64_t appended_ = 0;
+  bool open_ = false;
+  Buffer block_;     ///< a file's open block, or a whole small file
+  Buffer fragment_;  ///< the open fragment
+
+  // The file whose blocks are being written.
+  std::uint64_t writing_start_ = 0;
+  std::uint64_t writing_first_block_ = 0;
+  std::uint64_t writing_sparse_ = 0;
+
+  std::vector<Buffer> spare_;
+  std::optional<OrderedPipeline<Item, Item>> pipeline_;  // last: its threads end first
+};
+
+}  // namespace sifkit::layers

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/layers/squashfs.h>
+
+#include <bit>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+
+#include "squashfs_data.h"
+#include "squashfs_tables.h"
+
+namespace sifkit::layers {
+
+namespace {
+
+constexpr std::uint32_t kSmallestBlock = 4096;
+constexpr std::uint32_t kLargestBlock = 1u << 20;
+constexpr std::uint64_t kPadding = 4096;  ///< what loop devices and the mount of a partition need
+
+const SquashfsOptions& checked(const SquashfsOptions& options) {
+  if (!std::has_single_bit(options.block_size) || options.block_size < kSmallestBlock || options.block_size > kLargestBlock) {
+    throw Error(ErrorKind::usage, fmt::format("block size {}: expected a power of two from {} to {}", options.block_size,
+                                              kSmallestBlock, kLargestBlock));
+  }
+  return options;
+}
+
+}  // namespace
+
+struct SquashfsWriter::Impl {
+  Region& region;
+  const SquashfsOptions options;
+  DataBlocks data;
+};
+
+SquashfsWriter::SquashfsWriter(Region& region, const SquashfsOptions& options)
+    : impl_(new Impl{region, checked(options), DataBlocks(region, write_codec_options(region, options), options)}) {}
+
+SquashfsWriter::~SquashfsWriter() = default;
+
+void SquashfsWriter::begin(std::uint64_t size) { impl_->data.begin(size); }
+void SquashfsWriter::append(ByteView bytes) { impl_->data.append(bytes); }
+void SquashfsWriter::append_zeros(std::uint64_t count) { impl_->data.append_zeros(count); }
+ContentId SquashfsWriter::end() { return impl_->data.end(); }
+
+SquashfsSummary SquashfsWriter::finish(const Tree& tree) {
+  SquashfsSummary summary;
+  std::uint64_t end = 0;
+  const auto data_end = impl_->data.finish();
+  summary.inodes = write_tables(impl_->region, data_end, tree, impl_->data, impl_->options, end);
+  summary.bytes = (end + kPadding - 1) / kPadding * kPadding;
+  // A file stored twice and taken back may have left bytes behind the end.
+  impl_->region.truncate(end);
+  impl_->region.truncate(summary.bytes);
+  summary.file_bytes = impl_->data.file_bytes();
+  summary.duplicate_bytes = impl_->data.duplicate_bytes();
+  return summary;
+}
+
+}  // namespace sifkit::layers
