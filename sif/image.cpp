@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/sif/image.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+
+namespace sifkit::sif {
+
+namespace {
+
+std::string too_short(std::uint64_t size) {
+  return fmt::format("reading global header: expected {} bytes, the file has {}", kHeaderSize, size);
+}
+
+}  // namespace
+
+Image Image::open(const std::filesystem::path& path) { return Image(std::make_shared<File>(File::open_read(path))); }
+
+Image::Image(std::shared_ptr<const File> file) : file_(std::move(file)) {
+  in_context([&] { return in_quotes(file_->name()); }, [&] {
+    if (!file_->is_regular()) throw Error(ErrorKind::unsupported, "a SIF image is a regular file; this is not one");
+    file_size_ = file_->size();
+    std::array<std::byte, kHeaderSize> raw{};
+    if (file_->read_at(0, raw) != raw.size()) throw Error(ErrorKind::malformed, too_short(file_size_));
+    if (as_text(raw).starts_with("hsqs")) {
+      throw Error(ErrorKind::malformed, "invalid SIF magic", "this is a bare squashfs image, not a SIF file");
+    }
+    header_ = Header::decode(raw);
+
+    // Every bound before anything is allocated: the table lies inside the file, so it cannot ask for more memory.
+    const auto offset = header_.descriptors_offset;
+    const auto total = header_.descriptors_total;
+    if (offset < static_cast<std::int64_t>(kHeaderSize) || static_cast<std::uint64_t>(offset) > file_size_) {
+      throw Error(ErrorKind::malformed, fmt::format("reading descriptors: the table's offset {} is not between the header and the end of the file ({})", offset, file_size_));
+    }
+    const auto room = (file_size_ - static_cast<std::uint64_t>(offset)) / kDescriptorSize;
+    if (total < 0 || static_cast<std::uint64_t>(total) > room) {
+      throw Error(ErrorKind::malformed, fmt::format("reading descriptors: {} descriptors at offset {} do not fit the file of {} bytes", total, offset, file_size_));
+    }
+    const auto table_size = static_cast<std::uint64_t>(total) * kDescriptorSize;
+    if (header_.descriptors_size < 0 || static_cast<std::uint64_t>(header_.descriptors_size) < table_size) {
+      throw Error(ErrorKind::malformed, fmt::format("reading descriptors: {} descriptors take {} bytes, the header says {}", total, table_size, header_.descriptors_size));
+    }
+    Bytes table(static_cast<std::size_t>(table_size));
+    if (!table.empty()) file_->read_exact_at(static_cast<std::uint64_t>(offset), table, "descriptor table");
+    slots_.reserve(static_cast<std::size_t>(total));
+    for (std::size_t at = 0; at < table.size(); at += kDescriptorSize) {
+      slots_.push_back(Descriptor::decode(ByteView(table).subspan(at, kDescriptorSize)));
+    }
+    look_for_problems();
+  });
+}
+
+std::vector<const Descriptor*> Image::objects() const {
+  std::vector<const Descriptor*> out;
+  for (const auto& slot : slots_) {
+    if (slot.used) out.push_back(&slot);
+  }
+  return out;
+}
+
+const Descriptor& Image::object(std::uint32_t id) const {
+  const Descriptor* found = nullptr;
+  for (const auto& slot : slots_) {
+    if (!slot.used || slot.id != id) continue;
+    if (found != nullptr) throw Error(ErrorKind::malformed, fmt::format("several objects have the id {}", id));
+    found = &slot;
+  }
+  if (found == nullptr) throw Error(ErrorKind::not_found, fmt::format("no object with id {}", id), "'sifkit sif list' shows what is there");
+  return *found;
+}
+
+std::vector<const Descriptor*> Image::objects_of(DataType type) const {
+  auto out = objects();
+  std::erase_if(out, [&](const Descriptor* object) { return object->type != type; });
+  return out;
+}
+
+const Descriptor* Image::primary_partition() const {
+  const Descriptor* found = nullptr;
+  for (const auto& slot : slots_) {
+    if (!slot.is_primary()) continue;
+    if (found != nullptr) throw Error(ErrorKind::malformed, "several primary system partitions");
+    found = &slot;
+  }
+  return found;
+}
+
+const Descriptor* Image::find(DataType type, std::string_view name) const {
+  for (const auto& slot : slots_) {
+    if (slot.used && slot.type == type && slot.name() == name) return &slot;
+  }
+  return nullptr;
+}
+
+void Image::check_range(const Descriptor& object) const {
+  const auto fail = [&](std::string_view why) {
+    throw Error(ErrorKind::malformed, fmt::format("object {}: offset {} + size {} {}", object.id, object.offset, object.size, why));
+  };
+  if (object.offset < 0 || object.size < 0) fail("is negative");
+  const auto offset = static_cast<std::uint64_t>(object.offset);
+  if (offset > file_size_ || static_cast<std::uint64_t>(object.size) > file_size_ - offset) {
+    fail(fmt::format("is past the end of the file ({})", file_size_));
+  }
+  const auto table_end = static_cast<std::uint64_t>(header_.descriptors_offset) + slots_.size() * kDescriptorSize;
+  if (object.size != 0 && offset < table_end) fail(fmt::format("is before the end of the descriptor table ({})", table_end));
+}
+
+std::unique_ptr<Source> Image::open_data(const Descriptor& object) const {
+  return in_context([&] { return in_quotes(name()); }, [&] {
+    check_range(object);
+    return std::make_unique<FileSource>(file_, static_cast<std::uint64_t>(object.offset), static_cast<std::uint64_t>(object.size));
+  });
+}
+
+Bytes Image::read_data(const Descriptor& object, std::uint64_t limit) const {
+  const auto source = open_data(object);
+  return read_all(*source, limit, fmt::format("object {}", object.id));
+}
+
+void Image::look_for_problems() {
+  const auto problem = [&](std::string text) { problems_.push_back(std::move(text)); };
+  const auto used = static_cast<std::int64_t>(objects().size());
+  const auto table_end = header_.descriptors_offset + header_.descriptors_total * static_cast<std::int64_t>(kDescriptorSize);
+  if (header_.descriptors_free != header_.descriptors_total - used) {
+    problem(fmt::format("header: {} of {} descriptors are free, it says {}", header_.descriptors_total - used,
+                        header_.descriptors_total, header_.descriptors_free));
+  }
+  if (header_.data_offset < table_end) problem(fmt::format("header: data offset {} is before the end of the descriptor table ({})", header_.data_offset, table_end));
+  if (header_.data_size < 0) problem(fmt::format("header: data size {} is negative", header_.data_size));
+
+  std::map<std::uint32_t, int> ids;
+  std::map<std::uint32_t, int> groups;
+  for (const auto* object : objects()) {
+    ++ids[object->id];
+    ++groups[object->group()];
+  }
+  std::vector<const Descriptor*> ranged;
+  unsigned primaries = 0;
+  for (const auto* object : objects()) {
+    if (object->id == 0) problem("an object has the id 0");
+    if (ids[object->id] > 1) problem(fmt::format("several objects have the id {}", object->id));
+    const auto nibble = object->raw_group & kGroupMask;
+    if (nibble != kGroupMask && object->raw_group != 0) problem(fmt::format("object {}: group field {:#010x} has not its mark", object->id, object->raw_group));
+    if (object->link() != 0) {
+      const auto& known = object->links_group() ? groups : ids;
+      if (known.find(object->link()) == known.end()) {
+        problem(fmt::format("object {}: links to {} {}, which is not there", object->id, object->links_group() ? "group" : "object", object->link()));
+      } else if (!object->links_group() && object->link() == object->id) {
+        problem(fmt::format("object {}: links to itself", object->id));
+      }
+    }
+    try {
+      check_range(*object);
+      if (object->size != 0) ranged.push_back(object);
+    } catch (const Error& error) {
+      problem(error.message());
+    }
+    if (object->size_with_padding < 0) problem(fmt::format("object {}: size with padding {} is negative", object->id, object->size_with_padding));
+    if (object->is_primary()) {
+      ++primaries;
+      if (object->partition()->architecture != header_.architecture) {
+        problem(fmt::format("object {}: the primary partition is for {}, the header says {}", object->id, object->partition()->architecture, header_.architecture));
+      }
+    }
+  }
+  if (primaries > 1) problem(fmt::format("{} primary system partitions", primaries));
+  std::sort(ranged.begin(), ranged.end(), [](const Descriptor* a, const Descriptor* b) { return a->offset < b->offset; });
+  for (std::size_t i = 1; i < ranged.size(); ++i) {
+    if (ranged[i - 1]->offset + ranged[i - 1]->size > ranged[i]->offset) {
+      problem(fmt::format("objects {} and {} overlap", ranged[i - 1]->id, ranged[i]->id));
+    }
+  }
+}
+
+}  // namespace sifkit::sif

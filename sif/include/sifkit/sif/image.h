@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <sifkit/core/export.h>
+#include <sifkit/core/file.h>
+#include <sifkit/core/stream.h>
+#include <sifkit/sif/descriptor.h>
+
+namespace sifkit::sif {
+
+/// A SIF image opened for reading. Header and descriptor table are read at once, data objects only when asked for.
+///
+/// What makes the table itself unreadable is an error of `open`; everything else that is wrong with a header or a
+/// descriptor is listed in `problems`, so that damaged images can still be looked at, and an object whose range is not
+/// inside the file throws when its data is opened. Const methods may be called from several threads.
+class SIFKIT_API Image {
+ public:
+  /// Throws malformed for what is no SIF, not_found and io as File does.
+  static Image open(const std::filesystem::path& path);
+  explicit Image(std::shared_ptr<const File> file);
+
+  const std::string& name() const noexcept { return file_->name(); }
+  const std::shared_ptr<const File>& file() const noexcept { return file_; }
+  std::uint64_t file_size() const noexcept { return file_size_; }
+
+  const Header& header() const noexcept { return header_; }
+  /// Every slot of the table, used or not, in its order.
+  const std::vector<Descriptor>& slots() const noexcept { return slots_; }
+  /// The used ones, in the order of slots.
+  std::vector<const Descriptor*> objects() const;
+
+  /// The object of an id; not_found when there is none, malformed when there are several.
+  const Descriptor& object(std::uint32_t id) const;
+  /// Objects of a type.
+  std::vector<const Descriptor*> objects_of(DataType type) const;
+  /// The primary system partition; nullptr where there is none. Several are malformed.
+  const Descriptor* primary_partition() const;
+  /// The first object of a type and name.
+  const Descriptor* find(DataType type, std::string_view name) const;
+
+  /// The object's bytes, streamed. Throws malformed when its range is not inside the file.
+  std::unique_ptr<Source> open_data(const Descriptor& object) const;
+  /// The object's bytes in memory; more than `limit` is ErrorKind::limit.
+  Bytes read_data(const Descriptor& object, std::uint64_t limit) const;
+  /// Throws malformed unless the object's range is inside the file and past the descriptor table.
+  void check_range(const Descriptor& object) const;
+
+  /// What a sound image would not have, one sentence each, in the order of the table.
+  const std::vector<std::string>& problems() const noexcept { return problems_; }
+
+ private:
+  void look_for_problems();
+
+  std::shared_ptr<const File> file_;
+  std::uint64_t file_size_ = 0;
+  Header header_;
+  std::vector<Descriptor> slots_;
+  std::vector<std::string> problems_;
+};
+
+}  // namespace sifkit::sif
