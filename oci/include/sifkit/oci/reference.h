@@ -14,6 +14,7 @@ enum class Transport : std::uint8_t {
   oci_archive,
   oci_layout,
   docker_daemon,
+  podman,           ///< podman's service, which speaks the Docker Engine API
   docker_container,
   tar,        ///< a flat root file system
   directory,  ///< a root file system on disk
@@ -26,7 +27,7 @@ enum class Transport : std::uint8_t {
 /// A source expression: `docker-archive:x.tar:app:1`, `oci://dir@sha256:…`, `docker-daemon:app`, `-`, `x.tar`, …
 struct Reference {
   Transport transport = Transport::automatic;
-  std::string location;  ///< path, or the daemon's image or container name
+  std::string location;  ///< path ("-" is standard input), or the daemon's image or container name
   std::string selector;  ///< tag, `@N`, ID prefix or digest after the location; empty: no choice made
   std::string text;      ///< as given
 

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "archive_files.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/decompress.h>
+#include <sifkit/core/error.h>
+#include <sifkit/core/tar_reader.h>
+
+namespace sifkit::oci {
+
+namespace {
+
+constexpr std::uint64_t kSmallMember = 1u << 20;  ///< kept in memory, while all of them are below
+constexpr std::uint64_t kSmallMembers = 64u << 20;
+
+class FirstBytes : public Source {
+ public:
+  FirstBytes(std::unique_ptr<Source> source, std::uint64_t size, std::string what)
+      : source_(std::move(source)), left_(size), what_(std::move(what)) {}
+
+  std::size_t read(std::span<std::byte> into) override {
+    if (left_ == 0) return 0;
+    const auto got = source_->read(into.first(static_cast<std::size_t>(std::min<std::uint64_t>(left_, into.size()))));
+    if (got == 0) throw Error(ErrorKind::malformed, fmt::format("{}: ends {} bytes too early", what_, left_));
+    left_ -= got;
+    return got;
+  }
+
+ private:
+  std::unique_ptr<Source> source_;
+  std::uint64_t left_;
+  std::string what_;
+};
+
+/// A buffer that lives as long as somebody reads it.
+class SharedMemory : public Source {
+ public:
+  explicit SharedMemory(std::shared_ptr<const Bytes> bytes) : bytes_(std::move(bytes)), source_(*bytes_) {}
+  std::size_t read(std::span<std::byte> into) override { return source_.read(into); }
+  std::uint64_t skip(std::uint64_t count) override { return source_.skip(count); }
+
+ private:
+  std::shared_ptr<const Bytes> bytes_;
+  MemorySource source_;
+};
+
+/// What is left of the current member.
+class MemberSource : public Source {
+ public:
+  explicit MemberSource(TarReader& reader) : reader_(reader) {}
+  std::size_t read(std::span<std::byte> into) override { return reader_.read(into); }
+
+ private:
+  TarReader& reader_;
+};
+
+class AppendSink : public Sink {
+ public:
+  AppendSink(const File& file, std::uint64_t at) : file_(file), at_(at) {}
+  void write(ByteView bytes) override {
+    file_.write_at(at_, bytes);
+    at_ += bytes.size();
+  }
+  std::uint64_t end() const noexcept { return at_; }
+
+ private:
+  const File& file_;
+  std::uint64_t at_;
+};
+
+/// Keeps small regular members while there is room for them.
+class SmallMembers {
+ public:
+  std::shared_ptr<const Bytes> take(const TarMember& member, TarReader& reader) {
+    if (member.type != TarType::regular || member.sparse || member.stored_size > kSmallMember) return nullptr;
+    if (member.stored_size > kSmallMembers - used_) return nullptr;
+    used_ += member.stored_size;
+    MemberSource source(reader);
+    return std::make_shared<const Bytes>(read_all(source, kSmallMember, "archive member"));
+  }
+
+ private:
+  std::uint64_t used_ = 0;
+};
+
+[[noreturn]] void absent(const std::string& archive, std::string_view name) {
+  throw Error(ErrorKind::not_found, fmt::format("{}: member {} is not in the archive", in_quotes(archive), in_quotes(name)));
+}
+
+}  // namespace
+
+std::unique_ptr<Source> first_bytes(std::unique_ptr<Source> source, std::uint64_t size, std::string what) {
+  return std::make_unique<FirstBytes>(std::move(source), size, std::move(what));
+}
+
+CompressedFiles::CompressedFiles(std::shared_ptr<const File> file, const Limits& limits, const OperationContext& operation,
+                                 WarningList& warnings)
+    : file_(std::move(file)), limits_(limits) {
+  in_context([&] { return in_quotes(file_->name()); }, [&] {
+    const auto source = open_decompressed(std::make_unique<FileSource>(file_), "archive", limits_);
+    TarReader reader(*source, limits_, warnings);
+    SmallMembers small;
+    while (const auto member = reader.next()) {
+      operation.check();
+      members_.add(*member, member->data_offset, limits_);
+      if (auto bytes = small.take(*member, reader)) kept_.emplace(member->data_offset, std::move(bytes));
+    }
+    reader.drain();
+  });
+}
+
+std::optional<std::uint64_t> CompressedFiles::find(std::string_view name) {
+  const auto* member = members_.find(name, file_->name(), limits_);
+  if (member == nullptr) return std::nullopt;
+  return member->size;
+}
+
+std::unique_ptr<Source> CompressedFiles::open(std::string_view name) {
+  const auto* member = members_.find(name, file_->name(), limits_);
+  if (member == nullptr) absent(file_->name(), name);
+  if (const auto kept = kept_.find(member->place); kept != kept_.end()) return std::make_unique<SharedMemory>(kept->second);
+  auto source = open_decompressed(std::make_unique<FileSource>(file_), "archive", limits_);
+  if (source->skip(member->place) != member->place) {
+    throw Error(ErrorKind::malformed, fmt::format("{}: the archive has changed while it was read", in_quotes(file_->name())));
+  }
+  return first_bytes(std::move(source), member->size, std::string(name));
+}
+
+StreamedFiles::StreamedFiles(Source& source, std::string name, const std::filesystem::path& scratch, const Limits& limits,
+                             const OperationContext& operation, WarningList& warnings)
+    : name_(std::move(name)), limits_(limits) {
+  in_context([&] { return in_quotes(name_); }, [&] {
+    operation.progress->stage("reading", 0);
+    TarReader reader(source, limits_, warnings);
+    SmallMembers small;
+    std::uint64_t end = 0;
+    std::array<std::byte, 64 * 1024> buffer;
+    while (const auto member = reader.next()) {
+      operation.check();
+      members_.add(*member, stored_.size(), limits_);
+      Stored& stored = stored_.emplace_back();
+      if (member->type != TarType::regular || member->sparse) continue;
+      stored.memory = small.take(*member, reader);
+      if (stored.memory) continue;
+      if (!scratch_) scratch_ = std::make_shared<File>(open_scratch_file(scratch));
+      AppendSink sink(*scratch_, end);
+      ZstdSink packer(sink);
+      stored.offset = end;
+      bool first = true;
+      for (std::size_t got; (got = reader.read(buffer)) != 0; first = false) {
+        operation.check();
+        operation.progress->advance(got);
+        const auto bytes = ByteView(buffer).first(got);
+        // What is compressed already would only cost time.
+        if (first) stored.packed = sniff_compression(bytes) == Compression::none;
+        (stored.packed ? static_cast<Sink&>(packer) : sink).write(bytes);
+      }
+      if (stored.packed) packer.finish();
+      end = sink.end();
+      stored.length = end - stored.offset;
+    }
+    reader.drain();
+  });
+}
+
+const StreamedFiles::Stored& StreamedFiles::stored(std::string_view name, const MemberTable::Member** found) const {
+  const auto* member = members_.find(name, name_, limits_);
+  if (member == nullptr) absent(name_, name);
+  *found = member;
+  return stored_.at(static_cast<std::size_t>(member->place));
+}
+
+std::optional<std::uint64_t> StreamedFiles::find(std::string_view name) {
+  const auto* member = members_.find(name, name_, limits_);
+  if (member == nullptr) return std::nullopt;
+  return member->size;
+}
+
+std::unique_ptr<Source> StreamedFiles::open(std::string_view name) {
+  const MemberTable::Member* member = nullptr;
+  const Stored& here = stored(name, &member);
+  if (here.memory) return std::make_unique<SharedMemory>(here.memory);
+  std::unique_ptr<Source> source = std::make_unique<FileSource>(scratch_, here.offset, here.length);
+  if (!here.packed) return source;
+  return open_decompressed(std::move(source), "scratch file", limits_);
+}
+
+}  // namespace sifkit::oci

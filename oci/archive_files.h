@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <sifkit/core/file.h>
+#include <sifkit/core/report.h>
+
+#include "file_set.h"
+#include "member_table.h"
+
+namespace sifkit::oci {
+
+/// The members of a compressed tar file. Documents are kept from the first pass; for a layer the archive is
+/// decompressed again up to its end, which needs no room on any disk.
+class CompressedFiles : public FileSet {
+ public:
+  CompressedFiles(std::shared_ptr<const File> file, const Limits& limits, const OperationContext& operation, WarningList& warnings);
+
+  const std::string& name() const override { return file_->name(); }
+  std::optional<std::uint64_t> find(std::string_view name) override;
+  std::unique_ptr<Source> open(std::string_view name) override;
+
+ private:
+  std::shared_ptr<const File> file_;
+  Limits limits_;
+  MemberTable members_;
+  std::unordered_map<std::uint64_t, std::shared_ptr<const Bytes>> kept_;  ///< by data offset
+};
+
+/// The members of a tar stream that can be read once. Which of them are layers, and in which order they are wanted, is
+/// known when the last one has passed, so what is not small goes to an unnamed scratch file, compressed.
+class StreamedFiles : public FileSet {
+ public:
+  /// Reads `source` (plain tar) to its end.
+  StreamedFiles(Source& source, std::string name, const std::filesystem::path& scratch, const Limits& limits,
+                const OperationContext& operation, WarningList& warnings);
+
+  const std::string& name() const override { return name_; }
+  std::optional<std::uint64_t> find(std::string_view name) override;
+  std::unique_ptr<Source> open(std::string_view name) override;
+
+ private:
+  struct Stored {
+    std::shared_ptr<const Bytes> memory;  ///< a small member
+    std::uint64_t offset = 0;             ///< in the scratch file
+    std::uint64_t length = 0;
+    bool packed = false;  ///< by us
+  };
+
+  const Stored& stored(std::string_view name, const MemberTable::Member** member) const;
+
+  std::string name_;
+  Limits limits_;
+  MemberTable members_;
+  std::vector<Stored> stored_;
+  std::shared_ptr<const File> scratch_;
+};
+
+/// Exactly `size` bytes of a source; its earlier end is malformed.
+std::unique_ptr<Source> first_bytes(std::unique_ptr<Source> source, std::uint64_t size, std::string what);
+
+}  // namespace sifkit::oci

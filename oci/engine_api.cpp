@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine_api.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include <unistd.h>
+
+#include <curl/curl.h>
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+
+namespace sifkit::oci {
+
+namespace {
+
+constexpr std::size_t kQueueBytes = 8u << 20;      ///< received and not yet read
+constexpr std::size_t kErrorBytes = 64u << 10;     ///< of an error's body
+constexpr long kConnectSeconds = 20;
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+std::string default_host(Transport transport) {
+  if (transport == Transport::podman) {
+    if (auto host = environment("CONTAINER_HOST"); !host.empty()) return host;
+    if (auto folder = environment("XDG_RUNTIME_DIR"); !folder.empty()) {
+      const std::string socket = folder + "/podman/podman.sock";
+      if (::access(socket.c_str(), F_OK) == 0) return "unix://" + socket;
+    }
+    return "unix:///run/podman/podman.sock";
+  }
+  if (auto host = environment("DOCKER_HOST"); !host.empty()) return host;
+  return "unix:///var/run/docker.sock";
+}
+
+struct FreeCurl {
+  void operator()(CURL* handle) const noexcept { curl_easy_cleanup(handle); }
+};
+using Handle = std::unique_ptr<CURL, FreeCurl>;
+
+void initialise_curl() {
+  static const CURLcode result = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (result != CURLE_OK) throw Error(ErrorKind::internal, "libcurl cannot start");
+}
+
+/// One request that runs on its own thread and hands its body over in pieces.
+class Transfer : public Source {
+ public:
+  Transfer(const std::string& url, const std::string& socket, std::string where, std::stop_token stop)
+      : url_(url), where_(std::move(where)), stop_(std::move(stop)), handle_(curl_easy_init()) {
+    if (!handle_) throw std::bad_alloc();
+    CURL* curl = handle_.get();
+    curl_easy_setopt(curl, CURLOPT_URL, url_.c_str());
+    if (!socket.empty()) curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket.c_str());
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error_text_);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &Transfer::take);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, this);
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &Transfer::watch);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, this);
+    if (const auto certificates = environment("DOCKER_CERT_PATH"); url_.starts_with("https:") && !certificates.empty()) {
+      curl_easy_setopt(curl, CURLOPT_SSLCERT, (certificates + "/cert.pem").c_str());
+      curl_easy_setopt(curl, CURLOPT_SSLKEY, (certificates + "/key.pem").c_str());
+      curl_easy_setopt(curl, CURLOPT_CAINFO, (certificates + "/ca.pem").c_str());
+    }
+    thread_ = std::jthread([this] { run(); });
+  }
+
+  ~Transfer() override {
+    {
+      const std::lock_guard lock(mutex_);
+      abandoned_ = true;
+    }
+    changed_.notify_all();
+  }
+
+  std::size_t read(std::span<std::byte> into) override {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return !pieces_.empty() || ended_; });
+    if (pieces_.empty()) {
+      if (failure_) std::rethrow_exception(failure_);
+      return 0;
+    }
+    const std::string& piece = pieces_.front();
+    const auto count = std::min(into.size(), piece.size() - used_);
+    std::memcpy(into.data(), piece.data() + used_, count);
+    used_ += count;
+    waiting_ -= count;
+    if (used_ == piece.size()) {
+      pieces_.pop_front();
+      used_ = 0;
+    }
+    lock.unlock();
+    changed_.notify_all();
+    return count;
+  }
+
+ private:
+  static std::size_t take(char* bytes, std::size_t, std::size_t count, void* self) noexcept {
+    return static_cast<Transfer*>(self)->accept({bytes, count}) ? count : CURL_WRITEFUNC_ERROR;
+  }
+
+  static int watch(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) noexcept {
+    auto& transfer = *static_cast<Transfer*>(self);
+    const std::lock_guard lock(transfer.mutex_);
+    return transfer.abandoned_ || transfer.stop_.stop_requested() ? 1 : 0;
+  }
+
+  bool accept(std::string_view bytes) noexcept {
+    try {
+      long status = 0;
+      curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
+      if (status != 200) {
+        error_body_.append(bytes.substr(0, kErrorBytes - std::min(kErrorBytes, error_body_.size())));
+        return true;
+      }
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [&] { return waiting_ < kQueueBytes || abandoned_; });
+      if (abandoned_) return false;
+      pieces_.emplace_back(bytes);
+      waiting_ += bytes.size();
+      changed_.notify_all();
+      return true;
+    } catch (...) {
+      return false;
+    }
+  }
+
+  void run() noexcept {
+    std::exception_ptr failure;
+    try {
+      const CURLcode result = curl_easy_perform(handle_.get());
+      check(result);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    const std::lock_guard lock(mutex_);
+    failure_ = failure;
+    ended_ = true;
+    changed_.notify_all();
+  }
+
+  void check(CURLcode result) const {
+    if (stop_.stop_requested()) OperationContext::throw_cancelled();
+    long os_error = 0;
+    curl_easy_getinfo(handle_.get(), CURLINFO_OS_ERRNO, &os_error);
+    if (result == CURLE_COULDNT_CONNECT) {
+      const bool refused = os_error == EACCES || os_error == EPERM;
+      throw Error(refused ? ErrorKind::denied : ErrorKind::network,
+                  fmt::format("cannot connect to {}: {}", where_, os_error != 0 ? std::strerror(static_cast<int>(os_error)) : error_text_),
+                  refused ? "your account may not use this socket; 'docker save' by someone who may, then docker-archive:"
+                          : "is the service running? DOCKER_HOST names another address");
+    }
+    if (result != CURLE_OK) {
+      throw Error(ErrorKind::network, fmt::format("{}: {}", where_, error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(result)));
+    }
+    long status = 0;
+    curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
+    if (status == 200) return;
+    const auto kind = status == 404 ? ErrorKind::not_found : status == 401 || status == 403 ? ErrorKind::denied : ErrorKind::network;
+    throw Error(kind, fmt::format("{}: status {}: {}", where_, status, printable(message_of(error_body_))));
+  }
+
+  static std::string message_of(const std::string& body) {
+    const Json document = Json::parse(body, nullptr, false);
+    if (document.is_object() && document.contains("message") && document["message"].is_string()) return document["message"];
+    return body.empty() ? "no message" : body;
+  }
+
+  std::string url_;
+  std::string where_;
+  std::stop_token stop_;
+  Handle handle_;
+  char error_text_[CURL_ERROR_SIZE] = {};
+  std::string error_body_;  // of the transfer's thread
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::string> pieces_;
+  std::size_t used_ = 0;
+  std::size_t waiting_ = 0;
+  std::exception_ptr failure_;
+  bool ended_ = false;
+  bool abandoned_ = false;
+
+  std::jthread thread_;  // last
+};
+
+}  // namespace
+
+EngineApi::EngineApi(Transport transport, std::string host, const OperationContext& operation) : operation_(operation) {
+  initialise_curl();
+  if (host.empty()) host = default_host(transport);
+  where_ = host;
+  const bool secure = !environment("DOCKER_TLS_VERIFY").empty();
+  if (host.starts_with("unix://")) {
+    socket_ = host.substr(7);
+    base_url_ = "http://localhost";
+  } else if (host.starts_with("tcp://")) {
+    base_url_ = (secure ? "https://" : "http://") + host.substr(6);
+  } else if (host.starts_with("http://") || host.starts_with("https://")) {
+    base_url_ = host;
+  } else {
+    throw Error(ErrorKind::unsupported, fmt::format("service address {}: expected unix://, tcp://, http:// or https://", in_quotes(host)),
+                host.starts_with("ssh://") ? "forward the socket: ssh -L /tmp/docker.sock:/var/run/docker.sock HOST, then DOCKER_HOST=unix:///tmp/docker.sock" : "");
+  }
+  while (base_url_.ends_with('/')) base_url_.pop_back();
+}
+
+std::string EngineApi::escaped(std::string_view text) {
+  static constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/:@";
+  std::string out;
+  for (const char c : text) {
+    if (kPlain.find(c) != std::string_view::npos) {
+      out += c;
+    } else {
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return out;
+}
+
+std::unique_ptr<Source> EngineApi::stream(const std::string& path) {
+  return std::make_unique<Transfer>(base_url_ + path, socket_, where_, operation_.stop);
+}
+
+Json EngineApi::get(const std::string& path, const Limits& limits) {
+  const auto body = read_all(*stream(path), limits.json_bytes, path);
+  return parse_json(as_text(body), path, limits);
+}
+
+}  // namespace sifkit::oci

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <sifkit/core/json.h>
+#include <sifkit/core/report.h>
+#include <sifkit/core/stream.h>
+#include <sifkit/oci/reference.h>
+
+namespace sifkit::oci {
+
+/// Talks to a service that speaks the Docker Engine API, over a unix socket or TCP. No program of Docker's is needed.
+class EngineApi {
+ public:
+  /// `host` as in DOCKER_HOST; empty: what the environment says, else the usual socket of the transport.
+  EngineApi(Transport transport, std::string host, const OperationContext& operation);
+
+  /// A JSON document. Throws not_found for 404 (with the service's own words), denied, network.
+  Json get(const std::string& path, const Limits& limits);
+  /// A body of any size, as it comes. The source may be read on another thread.
+  std::unique_ptr<Source> stream(const std::string& path);
+
+  /// Where it talks to, for messages.
+  const std::string& where() const noexcept { return where_; }
+
+  /// For one component of a path.
+  static std::string escaped(std::string_view text);
+
+ private:
+  std::string where_;
+  std::string socket_;    ///< empty: TCP
+  std::string base_url_;
+  OperationContext operation_;
+};
+
+}  // namespace sifkit::oci

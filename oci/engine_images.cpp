@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine_images.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+
+#include "archive_files.h"
+#include "docker_archive.h"
+#include "engine_api.h"
+#include "flat_image.h"
+#include "oci_layout.h"
+
+namespace sifkit::oci {
+
+namespace {
+
+std::filesystem::path scratch_of(const SourceOptions& options) {
+  return options.scratch.empty() ? scratch_folder() : options.scratch;
+}
+
+/// The names of what the service has, for an error.
+std::string names_there(EngineApi& api, const std::string& path, std::string_view member, const Limits& limits) {
+  std::string out;
+  try {
+    const Json document = api.get(path, limits);
+    const JsonView list(document, path);
+    for (std::size_t i = 0; i < list.size() && i < 20; ++i) {
+      for (const auto& name : list.at(i)[member].text_list()) {
+        out += (out.empty() ? "there are: " : ", ") + printable(name.starts_with('/') ? name.substr(1) : name);
+      }
+    }
+  } catch (const Error&) {
+    // The error at hand matters, not this one.
+  }
+  return out;
+}
+
+template <class Get>
+Json or_list(EngineApi& api, std::string_view what, const std::string& name, const std::string& list, std::string_view member,
+             const Limits& limits, Get&& get) {
+  try {
+    return get();
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::not_found) throw;
+    throw Error(ErrorKind::not_found, fmt::format("{} has no {} {}", api.where(), what, in_quotes(name)), names_there(api, list, member, limits));
+  }
+}
+
+Json inspect_image(EngineApi& api, const std::string& name, const Limits& limits) {
+  return or_list(api, "image", name, "/images/json", "RepoTags", limits,
+                 [&] { return api.get("/images/" + EngineApi::escaped(name) + "/json", limits); });
+}
+
+}  // namespace
+
+std::unique_ptr<Image> open_daemon_image(const Reference& reference, const SourceOptions& options, WarningList& warnings) {
+  EngineApi api(reference.transport, options.daemon_host, options.operation);
+  inspect_image(api, reference.location, options.limits);
+  const auto stream = api.stream("/images/" + EngineApi::escaped(reference.location) + "/get");
+  auto files = std::make_shared<StreamedFiles>(*stream, reference.location, scratch_of(options), options.limits, options.operation, warnings);
+  auto candidates = files->find(kDockerManifest) ? read_docker_archive(*files, options.limits, warnings)
+                                                 : read_oci_layout(*files, false, options.limits, warnings);
+  Candidate& chosen = choose(candidates, "", options.platform, reference.location);
+  return std::make_unique<StoredImage>(files, std::move(chosen.parts));
+}
+
+std::unique_ptr<Image> open_container(const Reference& reference, const SourceOptions& options, WarningList& warnings) {
+  const auto api = std::make_shared<EngineApi>(reference.transport, options.daemon_host, options.operation);
+  const auto& name = reference.location;
+  const std::string path = "/containers/" + EngineApi::escaped(name);
+  const Json document = or_list(*api, "container", name, "/containers/json?all=1", "Names", options.limits,
+                                [&] { return api->get(path + "/json", options.limits); });
+  const JsonView container(document, "container: ");
+  Json image{{"created", container["Created"].text_or("")},
+             {"config", container["Config"].value()},
+             {"os", container["Platform"].text_or("linux")},
+             {"architecture", ""},
+             {"rootfs", {{"type", "layers"}, {"diff_ids", Json::array()}}}};
+  try {
+    const Json of_image = inspect_image(*api, container["Image"].text(), options.limits);
+    image["architecture"] = JsonView(of_image, "image: ")["Architecture"].text_or("");
+    image["variant"] = JsonView(of_image, "image: ")["Variant"].text_or("");
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::not_found) throw;  // the image may be gone while its container runs
+  }
+  auto config = ImageConfig::parse(image.dump(), options.limits, warnings);
+  return std::make_unique<FlatImage>(std::move(config), [api, path] { return api->stream(path + "/export"); }, 0, name);
+}
+
+std::vector<ImageSummary> list_daemon_images(const Reference& reference, const SourceOptions& options) {
+  EngineApi api(reference.transport, options.daemon_host, options.operation);
+  const Json document = api.get("/images/json", options.limits);
+  const JsonView list(document, "images: ");
+  std::vector<ImageSummary> out;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const auto id = Digest::parse(list.at(i)["Id"].text(), "image ID");
+    const Json details = inspect_image(api, id.text(), options.limits);
+    const JsonView image(details, "image: ");
+    ImageSummary summary;
+    summary.index = static_cast<unsigned>(i);
+    summary.tags = image["RepoTags"].text_list();
+    summary.platform = Platform{image["Os"].text_or(""), image["Architecture"].text_or(""), image["Variant"].text_or("")};
+    summary.config_digest = id;
+    summary.created = image["Created"].text_or("");
+    summary.layers = image["RootFS"]["Layers"].text_list().size();
+    summary.stored_bytes = image["Size"].unsigned_number();
+    if (!reference.location.empty()) {
+      const auto& tags = summary.tags;
+      const bool named = std::any_of(tags.begin(), tags.end(), [&](const auto& tag) {
+        return tag == reference.location || tag == reference.location + ":latest";
+      });
+      if (!named && !id.hex().starts_with(reference.location) && id.text() != reference.location) continue;
+    }
+    out.push_back(std::move(summary));
+  }
+  return out;
+}
+
+}  // namespace sifkit::oci

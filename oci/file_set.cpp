@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "file_set.h"
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+
+namespace sifkit::oci {
+
+std::string FileSet::read_document(std::string_view name, const Limits& limits, std::string_view what) {
+  const auto size = find(name);
+  if (size && *size > limits.json_bytes) {
+    throw Error(ErrorKind::limit, fmt::format("{}: {} bytes, the limit is {}", what, *size, limits.json_bytes));
+  }
+  const auto bytes = read_all(*open(name), limits.json_bytes, what);
+  return std::string(as_text(bytes));
+}
+
+std::optional<std::string> clean_name(std::string_view name) {
+  if (name.starts_with('/') || name.find('\0') != std::string_view::npos) return std::nullopt;
+  std::string out;
+  for (std::size_t at = 0; at <= name.size();) {
+    auto slash = name.find('/', at);
+    if (slash == std::string_view::npos) slash = name.size();
+    const auto word = name.substr(at, slash - at);
+    at = slash + 1;
+    if (word.empty() || word == ".") continue;
+    if (word == "..") {
+      if (out.empty()) return std::nullopt;
+      const auto parent = out.rfind('/');
+      out.resize(parent == std::string::npos ? 0 : parent);
+      continue;
+    }
+    if (!out.empty()) out += '/';
+    out += word;
+  }
+  if (out.empty()) return std::nullopt;
+  return out;
+}
+
+std::optional<std::string> resolve_link(std::string_view name, std::string_view target) {
+  if (target.empty() || target.starts_with('/')) return std::nullopt;
+  const auto slash = name.rfind('/');
+  const auto folder = slash == std::string_view::npos ? std::string_view() : name.substr(0, slash + 1);
+  return clean_name(std::string(folder) + std::string(target));
+}
+
+}  // namespace sifkit::oci

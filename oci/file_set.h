@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sifkit/core/report.h>
+#include <sifkit/core/stream.h>
+
+namespace sifkit::oci {
+
+/// Named files that an image is put together from: the members of an archive, the files of a folder. Names are clean
+/// relative paths. Not thread safe; sources it opened may be read on other threads.
+class FileSet {
+ public:
+  virtual ~FileSet() = default;
+
+  /// Where the files are, for errors.
+  virtual const std::string& name() const = 0;
+
+  /// The size of a regular file, links followed inside the set; nothing where the name is absent. Throws malformed for
+  /// a name that leads to something else, that is there twice, or that leaves the set.
+  virtual std::optional<std::uint64_t> find(std::string_view name) = 0;
+
+  /// The bytes of a file that `find` sees; not_found where it does not.
+  virtual std::unique_ptr<Source> open(std::string_view name) = 0;
+
+  /// A whole document; `what` names it in errors.
+  std::string read_document(std::string_view name, const Limits& limits, std::string_view what);
+};
+
+/// A name inside a set in its one clean form: no "./", no doubled slash, no slash at the end. Nothing for a name that
+/// is absolute or empty, that has a ".." which climbs out, or a NUL byte.
+std::optional<std::string> clean_name(std::string_view name);
+
+/// Where a symbolic link at `name` (clean) leads; nothing where that is outside.
+std::optional<std::string> resolve_link(std::string_view name, std::string_view target);
+
+}  // namespace sifkit::oci

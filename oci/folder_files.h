@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include <sifkit/core/file.h>
+
+#include "file_set.h"
+
+namespace sifkit::oci {
+
+/// The files of a folder. Only regular files count: a symbolic link is refused, because a layout from a stranger must
+/// not make us read what lies outside of it.
+class FolderFiles : public FileSet {
+ public:
+  explicit FolderFiles(std::filesystem::path folder);
+
+  const std::string& name() const override { return folder_.native(); }
+  std::optional<std::uint64_t> find(std::string_view name) override;
+  std::unique_ptr<Source> open(std::string_view name) override;
+
+ private:
+  std::optional<File> open_file(std::string_view name) const;
+
+  std::filesystem::path folder_;
+  UniqueFd fd_;
+};
+
+}  // namespace sifkit::oci

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/oci/image.h>
+
+#include <algorithm>
+#include <array>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/decompress.h>
+#include <sifkit/core/error.h>
+#include <sifkit/core/tar_reader.h>
+
+#include "archive_files.h"
+#include "docker_archive.h"
+#include "engine_images.h"
+#include "flat_image.h"
+#include "folder_files.h"
+#include "oci_layout.h"
+#include "stored_image.h"
+#include "tar_index.h"
+
+namespace sifkit::oci {
+
+namespace {
+
+constexpr std::size_t kSniffed = 64 * 1024;
+
+std::filesystem::path scratch_of(const SourceOptions& options) {
+  return options.scratch.empty() ? scratch_folder() : options.scratch;
+}
+
+bool is_hex64(std::string_view text) {
+  return text.size() >= 64 && text.substr(0, 64).find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+/// Whether a stream is an archive of images, by the name of its first member. A root file system has folders there.
+bool starts_image_archive(ByteView first, const Limits& limits) {
+  MemorySource source(first);
+  WarningList ignored;
+  TarReader reader(source, limits, ignored);
+  for (;;) {
+    const auto member = reader.next();
+    if (!member) return false;
+    const auto name = clean_name(member->name);
+    if (!name) continue;  // "./"
+    for (const std::string_view known : {"manifest.json", "index.json", "oci-layout", "repositories", "blobs"}) {
+      if (*name == known || name->starts_with(std::string(known) + "/")) return true;
+    }
+    return is_hex64(*name) || (name->find('/') == std::string::npos && name->ends_with(".json"));
+  }
+}
+
+File open_source(const std::string& location) {
+  if (location == "-") {
+    const int fd = ::dup(STDIN_FILENO);
+    if (fd < 0) throw_errno("standard input");
+    return {UniqueFd(fd), "standard input"};
+  }
+  return File::open_read(location);
+}
+
+bool is_compressed(const File& file) {
+  std::array<std::byte, 6> first{};
+  return sniff_compression(ByteView(first).first(file.read_at(0, first))) != Compression::none;
+}
+
+std::vector<Candidate> candidates_of(FileSet& files, Transport transport, const SourceOptions& options, WarningList& warnings) {
+  const bool docker = files.find(kDockerManifest).has_value();
+  const bool oci = files.find(kIndexFile).has_value();
+  if (!docker && !oci) {
+    throw Error(ErrorKind::malformed, fmt::format("{} holds neither manifest.json nor index.json", in_quotes(files.name())),
+                "is it a root file system? then say tar:; else save the image again");
+  }
+  const bool layout_only = transport == Transport::oci_archive || transport == Transport::oci_layout;
+  if ((layout_only && oci) || !docker) return read_oci_layout(files, layout_only, options.limits, warnings);
+  auto candidates = read_docker_archive(files, options.limits, warnings);
+  // manifest.json knows one platform an image; the index beside it may hold the one that is asked for.
+  const bool there = !options.platform || std::any_of(candidates.begin(), candidates.end(), [&](const Candidate& candidate) {
+    return candidate.summary.platform && matches(*candidate.summary.platform, *options.platform);
+  });
+  if (there || !oci) return candidates;
+  auto more = read_oci_layout(files, false, options.limits, warnings);
+  return more.empty() ? std::move(candidates) : std::move(more);
+}
+
+/// Files of an archive or a layout; nothing when the source turned out to be a flat root file system, which is then in
+/// `flat`.
+std::shared_ptr<FileSet> open_files(const Reference& reference, const SourceOptions& options, WarningList& warnings,
+                                    std::unique_ptr<Source>* flat) {
+  if (reference.transport == Transport::oci_layout) return std::make_shared<FolderFiles>(reference.location);
+  auto file = std::make_shared<File>(open_source(reference.location));
+  if (file->is_regular() && reference.location != "-") {
+    if (is_compressed(*file)) return std::make_shared<CompressedFiles>(std::move(file), options.limits, options.operation, warnings);
+    return std::make_shared<TarIndex>(std::move(file), options.limits, options.operation, warnings);
+  }
+  const std::string name = file->name();
+  auto plain = open_decompressed(std::make_unique<StreamSource>(std::move(*file)), name, options.limits);
+  auto peeked = std::make_unique<PeekedSource>(std::move(plain));
+  const auto first = peeked->peek(kSniffed);
+  if (first.empty()) throw Error(ErrorKind::malformed, fmt::format("{} is empty", name), "did the program before the pipe fail?");
+  const bool decided = reference.transport == Transport::docker_archive || reference.transport == Transport::oci_archive;
+  if (!decided && !starts_image_archive(first, options.limits)) {
+    *flat = std::move(peeked);
+    return nullptr;
+  }
+  return std::make_shared<StreamedFiles>(*peeked, name, scratch_of(options), options.limits, options.operation, warnings);
+}
+
+std::unique_ptr<Image> flat_once(std::unique_ptr<Source> source) {
+  const auto held = std::make_shared<std::unique_ptr<Source>>(std::move(source));
+  return std::make_unique<FlatImage>(ImageConfig{}, [held] {
+    if (!*held) throw Error(ErrorKind::unsupported, "standard input can be read once only", "save it to a file first");
+    return std::move(*held);
+  }, 0);
+}
+
+std::unique_ptr<Image> open_flat(const Reference& reference) {
+  auto file = std::make_shared<File>(open_source(reference.location));
+  if (!file->is_regular()) return flat_once(std::make_unique<StreamSource>(std::move(*file)));
+  const auto size = file->size();
+  return std::make_unique<FlatImage>(ImageConfig{}, [file] { return std::make_unique<FileSource>(file); }, size);
+}
+
+Reference resolved(const Reference& reference, const SourceOptions& options) {
+  Reference out = reference;
+  if (out.transport == Transport::automatic) out.transport = sniff_transport(out.location, options.limits);
+  return out;
+}
+
+[[noreturn]] void no_layers(const Reference& reference) {
+  throw Error(ErrorKind::unsupported, fmt::format("{} is no image of layers", in_quotes(reference.text)));
+}
+
+}  // namespace
+
+std::unique_ptr<Image> open_image(const Reference& given, const SourceOptions& options, WarningList& warnings) {
+  const Reference reference = resolved(given, options);
+  switch (reference.transport) {
+    case Transport::docker_daemon:
+    case Transport::podman: return open_daemon_image(reference, options, warnings);
+    case Transport::docker_container: return open_container(reference, options, warnings);
+    case Transport::tar: return open_flat(reference);
+    case Transport::directory:
+    case Transport::sif:
+    case Transport::squashfs: no_layers(reference);
+    default: break;
+  }
+  std::unique_ptr<Source> flat;
+  const auto files = open_files(reference, options, warnings, &flat);
+  if (!files) return flat_once(std::move(flat));
+  auto candidates = candidates_of(*files, reference.transport, options, warnings);
+  Candidate& chosen = choose(candidates, reference.selector, options.platform, files->name());
+  return std::make_unique<StoredImage>(files, std::move(chosen.parts));
+}
+
+std::vector<ImageSummary> list_images(const Reference& given, const SourceOptions& options, WarningList& warnings) {
+  const Reference reference = resolved(given, options);
+  switch (reference.transport) {
+    case Transport::docker_daemon:
+    case Transport::podman: return list_daemon_images(reference, options);
+    case Transport::docker_container:
+    case Transport::tar:
+    case Transport::directory:
+    case Transport::sif:
+    case Transport::squashfs: no_layers(reference);
+    default: break;
+  }
+  std::unique_ptr<Source> flat;
+  const auto files = open_files(reference, options, warnings, &flat);
+  if (!files) no_layers(reference);
+  std::vector<ImageSummary> out;
+  for (auto& candidate : candidates_of(*files, reference.transport, options, warnings)) out.push_back(std::move(candidate.summary));
+  return out;
+}
+
+Transport sniff_transport(const std::filesystem::path& path, const Limits& limits) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) throw_errno(fmt::format("open {}", in_quotes(path.native())));
+  if (S_ISDIR(status.st_mode)) {
+    const bool layout = std::filesystem::exists(path / kLayoutFile) || std::filesystem::exists(path / kIndexFile);
+    return layout ? Transport::oci_layout : Transport::directory;
+  }
+  const auto file = std::make_shared<File>(File::open_read(path));
+  if (!file->is_regular()) return Transport::docker_archive;  // a FIFO: it must be an archive of images
+  std::array<std::byte, 64> first{};
+  const auto text = as_text(ByteView(first).first(file->read_at(0, first)));
+  if (text.starts_with("hsqs")) return Transport::squashfs;
+  if (text.size() > 42 && text.substr(32, 9) == "SIF_MAGIC") return Transport::sif;
+  if (is_compressed(*file)) {
+    PeekedSource peeked(open_decompressed(std::make_unique<FileSource>(file), path.native(), limits));
+    return starts_image_archive(peeked.peek(kSniffed), limits) ? Transport::docker_archive : Transport::tar;
+  }
+  WarningList ignored;
+  try {
+    TarIndex index(file, limits, {}, ignored);
+    if (index.find(kDockerManifest)) return Transport::docker_archive;
+    return index.find(kIndexFile) && index.find(kLayoutFile) ? Transport::oci_archive : Transport::tar;
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::limit) return Transport::tar;  // more members than any archive of images has
+    if (error.kind() != ErrorKind::malformed) throw;
+    throw Error(ErrorKind::unsupported, fmt::format("{} is no archive, layout, SIF or squashfs that is known", in_quotes(path.native())),
+                error.message());
+  }
+}
+
+}  // namespace sifkit::oci

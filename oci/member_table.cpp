@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "member_table.h"
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+
+#include "file_set.h"
+
+namespace sifkit::oci {
+
+namespace {
+
+/// Names of all members together: an archive within `archive_members` cannot fill the memory with long ones.
+constexpr std::uint64_t kMaxNameBytes = 256u << 20;
+
+std::string_view type_word(TarType type) {
+  switch (type) {
+    case TarType::directory: return "a directory";
+    case TarType::char_device:
+    case TarType::block_device: return "a device";
+    case TarType::fifo: return "a FIFO";
+    default: return "not a regular file";
+  }
+}
+
+}  // namespace
+
+void MemberTable::add(const TarMember& member, std::uint64_t place, const Limits& limits) {
+  if (++count_ > limits.archive_members) {
+    throw Error(ErrorKind::limit, fmt::format("the archive has more than {} members", limits.archive_members));
+  }
+  auto name = clean_name(member.name);
+  if (!name || name->size() > limits.path_bytes) return;  // no document can name it
+  name_bytes_ += name->size() + member.link_name.size();
+  if (name_bytes_ > kMaxNameBytes) {
+    throw Error(ErrorKind::limit, fmt::format("the archive's names take more than {} bytes", kMaxNameBytes));
+  }
+  Member entry;
+  entry.type = member.type;
+  entry.plain = !member.sparse;
+  entry.place = place;
+  entry.size = member.stored_size;
+  // Hard links count from the archive's root, symbolic ones from their own folder.
+  if (member.type == TarType::hard_link) entry.link = clean_name(member.link_name).value_or("");
+  if (member.type == TarType::symlink) entry.link = resolve_link(*name, member.link_name).value_or("");
+  const auto [found, fresh] = members_.try_emplace(std::move(*name), std::move(entry));
+  if (!fresh) found->second.twice = true;
+}
+
+const MemberTable::Member* MemberTable::find(std::string_view name, const std::string& archive,
+                                             const Limits& limits) const {
+  const auto fail = [&](std::string why) {
+    throw Error(ErrorKind::malformed, fmt::format("{}: member {} {}", in_quotes(archive), in_quotes(name), why));
+  };
+  std::string at(name);
+  for (unsigned hops = 0;; ++hops) {
+    const auto found = members_.find(at);
+    if (found == members_.end()) {
+      if (hops != 0) fail(fmt::format("is a link to {}, which is not in the archive", in_quotes(at)));
+      return nullptr;
+    }
+    const Member& member = found->second;
+    if (member.twice) fail(hops == 0 ? "is there twice" : fmt::format("leads to {}, which is there twice", in_quotes(at)));
+    if (member.type == TarType::regular) {
+      if (!member.plain) fail("is a sparse file");
+      return &member;
+    }
+    if (member.type != TarType::hard_link && member.type != TarType::symlink) {
+      fail(fmt::format("is {}, a regular file was expected", type_word(member.type)));
+    }
+    if (member.link.empty()) fail("is a link that leaves the archive");
+    if (hops == limits.symlink_hops) fail("is a link that leads in a circle");
+    at = member.link;
+  }
+}
+
+}  // namespace sifkit::oci

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/oci/reference.h>
+
+#include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+
+namespace sifkit::oci {
+
+namespace {
+
+struct TransportWord {
+  std::string_view word;
+  Transport transport;
+};
+
+constexpr TransportWord kWords[] = {
+    {"docker-archive", Transport::docker_archive},
+    {"oci-archive", Transport::oci_archive},
+    {"oci", Transport::oci_layout},
+    {"docker-daemon", Transport::docker_daemon},
+    {"podman", Transport::podman},
+    {"docker-container", Transport::docker_container},
+    {"tar", Transport::tar},
+    {"dir", Transport::directory},
+    {"sif", Transport::sif},
+    {"squashfs", Transport::squashfs},
+};
+
+constexpr std::string_view kKnownTransports =
+    "docker-archive:, oci-archive:, oci:, docker-daemon:, podman:, docker-container:, tar:, dir:, sif:, squashfs:, "
+    "- (standard input) or a path";
+
+/// Words that name sources on a network, which belong to the registry client.
+constexpr std::string_view kRegistryWords[] = {"docker", "oras", "library", "shub", "http", "https", "ipfs"};
+
+std::optional<Transport> transport_of(std::string_view word) {
+  for (const auto& known : kWords) {
+    if (known.word == word) return known.transport;
+  }
+  return std::nullopt;
+}
+
+bool is_scheme(std::string_view word) {
+  return !word.empty() && std::all_of(word.begin(), word.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '+';
+  });
+}
+
+bool exists(std::string_view path) {
+  std::error_code ignored;
+  return !path.empty() && std::filesystem::exists(std::filesystem::path(path), ignored);
+}
+
+/// What follows `word:` or `word://`.
+std::string_view after_scheme(std::string_view text, std::size_t colon) {
+  text.remove_prefix(colon + 1);
+  if (text.starts_with("//")) text.remove_prefix(2);
+  return text;
+}
+
+bool has_selector(Transport transport) {
+  switch (transport) {
+    case Transport::docker_archive:
+    case Transport::oci_archive:
+    case Transport::oci_layout:
+    case Transport::standard_input:
+    case Transport::automatic: return true;
+    default: return false;
+  }
+}
+
+/// Cuts `PATH[:SELECTOR|@DIGEST]`: the longest path that exists wins, else the cut is at the first colon.
+void split_location(Reference& reference, std::string_view rest) {
+  const auto cut_at = [&](std::size_t at) {
+    reference.location = rest.substr(0, at);
+    reference.selector = rest.substr(at + 1);
+  };
+  const auto is_cut = [&](std::size_t at) {
+    return rest[at] == ':' || (rest[at] == '@' && rest.find(':', at) != std::string_view::npos);
+  };
+  if (!has_selector(reference.transport) || exists(rest)) {
+    reference.location = rest;
+    return;
+  }
+  for (std::size_t at = rest.size(); at-- > 1;) {
+    if (is_cut(at) && (rest.substr(0, at) == "-" || exists(rest.substr(0, at)))) return cut_at(at);
+  }
+  for (std::size_t at = 1; at < rest.size(); ++at) {
+    if (is_cut(at)) return cut_at(at);
+  }
+  reference.location = rest;
+}
+
+}  // namespace
+
+Reference Reference::parse(std::string_view text) {
+  Reference out;
+  out.text = text;
+  if (text.empty()) throw Error(ErrorKind::usage, "the source is empty", fmt::format("known: {}", kKnownTransports));
+  if (text.find('\0') != std::string_view::npos) {
+    throw Error(ErrorKind::usage, fmt::format("source {}: holds a NUL byte", in_quotes(text)));
+  }
+  if (text == "-" || text.starts_with("-:")) {
+    out.transport = Transport::standard_input;
+    out.location = "-";
+    if (text.size() > 2) out.selector = text.substr(2);
+    return out;
+  }
+  const auto colon = text.find(':');
+  if (colon == std::string_view::npos || exists(text)) {
+    out.location = text;
+    return out;
+  }
+  const auto word = text.substr(0, colon);
+  if (const auto transport = transport_of(word)) {
+    out.transport = *transport;
+    const auto rest = after_scheme(text, colon);
+    if (rest.empty()) {
+      throw Error(ErrorKind::usage, fmt::format("source {}: nothing follows '{}:'", in_quotes(text), word));
+    }
+    split_location(out, rest);
+    return out;
+  }
+  if (std::find(std::begin(kRegistryWords), std::end(kRegistryWords), word) != std::end(kRegistryWords)) {
+    throw Error(ErrorKind::unsupported, fmt::format("source {}: images are not fetched from a network", in_quotes(text)),
+                "pull it with docker, podman or skopeo, then use docker-daemon:, podman: or an archive");
+  }
+  split_location(out, text);
+  if (is_scheme(word) && !exists(out.location)) {
+    throw Error(ErrorKind::usage, fmt::format("source {}: unknown transport {}", in_quotes(text), in_quotes(word)),
+                fmt::format("known: {}", kKnownTransports));
+  }
+  return out;
+}
+
+std::string Reference::bootstrap() const { return std::string(to_string(transport)); }
+
+std::string Reference::from() const {
+  const auto colon = text.find(':');
+  if (colon != std::string::npos && transport_of(std::string_view(text).substr(0, colon))) {
+    return std::string(after_scheme(text, colon));
+  }
+  return text;
+}
+
+std::string_view to_string(Transport transport) noexcept {
+  for (const auto& known : kWords) {
+    if (known.transport == transport) return known.word;
+  }
+  return transport == Transport::standard_input ? "stdin" : "file";
+}
+
+}  // namespace sifkit::oci

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tar_index.h"
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+#include <sifkit/core/tar_reader.h>
+
+namespace sifkit::oci {
+
+TarIndex::TarIndex(std::shared_ptr<const File> file, const Limits& limits, const OperationContext& operation,
+                   WarningList& warnings)
+    : file_(std::move(file)), limits_(limits) {
+  in_context([&] { return in_quotes(file_->name()); },
+             [&] {
+               FileSource source(file_);
+               TarReader reader(source, limits_, warnings);
+               while (const auto member = reader.next()) {
+                 operation.check();
+                 members_.add(*member, member->data_offset, limits_);
+               }
+             });
+}
+
+std::optional<std::uint64_t> TarIndex::find(std::string_view name) {
+  const auto* member = members_.find(name, file_->name(), limits_);
+  if (member == nullptr) return std::nullopt;
+  return member->size;
+}
+
+std::unique_ptr<Source> TarIndex::open(std::string_view name) {
+  const auto* member = members_.find(name, file_->name(), limits_);
+  if (member == nullptr) {
+    throw Error(ErrorKind::not_found, fmt::format("{}: member {} is not in the archive", in_quotes(file_->name()), in_quotes(name)));
+  }
+  return std::make_unique<FileSource>(file_, member->place, member->size);
+}
+
+}  // namespace sifkit::oci
