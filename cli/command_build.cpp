@@ -1,8 +1,207 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <charconv>
+#include <filesystem>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include <sifkit/convert.h>
+
 #include "commands.h"
+#include "source_options.h"
 
 namespace sifkit::cli {
 
-void add_build_command(CLI::App&, Session&) {}
+namespace {
+
+struct BuildArguments {
+  std::string output;
+  std::string source;
+  bool force = false;
+  bool sandbox = false;
+  std::string format;
+  SourceArguments from;
+  unsigned threads = 0;
+  std::string compress = "gzip";
+  std::string block_size;
+  bool fast = false;
+  bool best = false;
+  bool all_root = false;
+  std::string xattrs = "keep";
+  std::vector<std::string> excludes;
+  std::vector<std::string> labels;
+  std::vector<std::string> env;
+  bool reproducible = true;
+  bool verify_after = false;
+  bool dry_run = false;
+  bool clamp_names = false;
+  std::string digest_file;
+  std::string stats_file;
+};
+
+std::vector<std::pair<std::string, std::string>> pairs(const std::vector<std::string>& texts, std::string_view flag) {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const auto& text : texts) {
+    const auto equals = text.find('=');
+    if (equals == 0 || equals == std::string::npos) {
+      throw Error(ErrorKind::usage, fmt::format("{} {}: expected NAME=VALUE", flag, in_quotes(text)));
+    }
+    out.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return out;
+}
+
+std::uint32_t parse_size(std::string_view text, std::string_view flag) {
+  std::uint32_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
+  const unsigned shift = unit == "K" || unit == "k" ? 10 : unit == "M" || unit == "m" ? 20 : 0;
+  if (error != std::errc{} || (shift == 0 && !unit.empty()) || value > (0xffffffffu >> shift)) {
+    throw Error(ErrorKind::usage, fmt::format("{} {}: expected a number of bytes, with K or M behind it", flag, in_quotes(text)));
+  }
+  return value << shift;
+}
+
+std::optional<std::int64_t> source_date_epoch() {
+  const char* text = std::getenv("SOURCE_DATE_EPOCH");
+  if (text == nullptr || *text == '\0') return std::nullopt;
+  std::int64_t value = 0;
+  const std::string_view view(text);
+  const auto [end, error] = std::from_chars(view.data(), view.data() + view.size(), value);
+  if (error != std::errc{} || end != view.data() + view.size() || value < 0) {
+    throw Error(ErrorKind::usage, fmt::format("SOURCE_DATE_EPOCH {}: expected seconds since 1970", in_quotes(view)));
+  }
+  return value;
+}
+
+OutputFormat format_of(const BuildArguments& arguments) {
+  if (arguments.sandbox) {
+    if (!arguments.format.empty()) throw Error(ErrorKind::usage, "--sandbox and --format exclude each other");
+    return OutputFormat::sandbox;
+  }
+  if (arguments.format.empty() || arguments.format == "sif") return OutputFormat::sif;
+  if (arguments.format == "squashfs") return OutputFormat::squashfs;
+  if (arguments.format == "sandbox") return OutputFormat::sandbox;
+  throw Error(ErrorKind::usage, fmt::format("--format {}: expected sif, squashfs or sandbox", in_quotes(arguments.format)));
+}
+
+ConvertOptions options_of(const BuildArguments& arguments, const Session& session) {
+  ConvertOptions options;
+  options.operation = session.operation();
+  options.format = format_of(arguments);
+  options.overwrite = arguments.force ? Overwrite::yes : Overwrite::no;
+  options.source = source_options(arguments.from, session);
+  options.threads = arguments.threads;
+  layers::parse_compression(arguments.best ? "gzip:12" : arguments.compress, options.squashfs);
+  if (arguments.fast && options.squashfs.codec != layers::SquashfsCodec::gzip) {
+    throw Error(ErrorKind::usage, "--fast is a way to write gzip; choose a level instead, for example zstd:1");
+  }
+  options.squashfs.fast = arguments.fast;
+  if (!arguments.block_size.empty()) options.squashfs.block_size = parse_size(arguments.block_size, "--block-size");
+  options.all_root = arguments.all_root;
+  options.layers.xattrs = arguments.xattrs == "keep"   ? layers::XattrPolicy::keep
+                          : arguments.xattrs == "user" ? layers::XattrPolicy::user_only
+                                                       : layers::XattrPolicy::none;
+  options.layers.clamp_climbing_names = arguments.clamp_names;
+  options.excludes = arguments.excludes;
+  options.labels = pairs(arguments.labels, "--label");
+  options.env = pairs(arguments.env, "--env");
+  options.reproducible = arguments.reproducible;
+  options.source_date_epoch = source_date_epoch();
+  options.verify_after = arguments.verify_after;
+  options.dry_run = arguments.dry_run;
+  return options;
+}
+
+Json json_or_null(const std::optional<Digest>& digest) { return digest ? Json(digest->text()) : Json(nullptr); }
+
+Json record_of(const ConvertReport& report, const WarningList& warnings) {
+  Json listed = Json::array();
+  for (const auto& warning : warnings.listed()) listed.push_back({{"kind", warning.kind}, {"text", warning.text}});
+  return {{"schema", "sifkit/build/v1"},
+          {"target", report.target.native()},
+          {"bytes", report.bytes},
+          {"digest", json_or_null(report.digest)},
+          {"architecture", report.architecture},
+          {"uuid", report.uuid.empty() ? Json(nullptr) : Json(report.uuid)},
+          {"manifest_digest", json_or_null(report.manifest_digest)},
+          {"config_digest", json_or_null(report.config_digest)},
+          {"layers", report.layers},
+          {"entries", report.entries},
+          {"inodes", report.inodes},
+          {"stored_bytes", report.stored_bytes},
+          {"plain_bytes", report.plain_bytes},
+          {"file_bytes", report.file_bytes},
+          {"duplicate_bytes", report.duplicate_bytes},
+          {"hidden_files", report.hidden_files},
+          {"layers_read_again", report.layers_read_again},
+          {"threads", report.threads},
+          {"seconds", report.seconds},
+          {"warnings_total", warnings.total()},
+          {"warnings", listed}};
+}
+
+void write_text(const std::string& path, const std::string& text) {
+  AtomicFile file(path, Overwrite::yes);
+  file.file().write_at(0, as_bytes(text));
+  file.commit();
+}
+
+int build(const BuildArguments& arguments, Session& session) {
+  const auto options = options_of(arguments, session);
+  WarningList warnings;
+  const auto reference = oci::Reference::parse(arguments.source);
+  const ConvertReport report = convert(reference, arguments.output, options, warnings);
+  session.progress->done();
+  session.show_warnings(warnings);
+  const Json record = record_of(report, warnings);
+  if (!arguments.stats_file.empty()) write_text(arguments.stats_file, record.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  if (!arguments.digest_file.empty() && report.digest) write_text(arguments.digest_file, report.digest->text() + "\n");
+  if (session.json) {
+    session.print_json(record);
+  } else if (!session.quiet) {
+    const auto files = fmt::format("{} files, {} of data", report.inodes, human_bytes(report.file_bytes));
+    session.logger->write_line(arguments.dry_run
+                                   ? fmt::format("{}: sound; {} in {} layers; nothing written", printable(arguments.source), files, report.layers)
+                                   : fmt::format("{}: {} ({}) in {}{}", printable(arguments.output), human_bytes(report.bytes), files,
+                                                 human_time(report.seconds), report.digest ? ", " + report.digest->text() : ""));
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_build_command(CLI::App& root, Session& session) {
+  CLI::App* verb = add_verb(root, session, "build", "Convert an image to a SIF file");
+  const auto arguments = std::make_shared<BuildArguments>();
+  auto& a = *arguments;
+  verb->add_option("output", a.output, "The file to write")->required()->type_name("OUT");
+  verb->add_option("source", a.source, "The image: docker-archive:FILE, oci-archive:FILE, oci:DIR, docker-daemon:NAME, podman:NAME, docker-container:NAME, tar:FILE, a path, or - for standard input")
+      ->required()
+      ->type_name("SRC");
+  verb->add_flag("-F,--force", a.force, "Replace an existing output");
+  verb->add_flag("-s,--sandbox", a.sandbox, "Write a folder");
+  verb->add_option("--format", a.format, "What to write: sif, squashfs or sandbox")->type_name("FORMAT");
+  add_source_options(*verb, a.from);
+  verb->add_option("-j,--threads", a.threads, "Threads that compress (default: what the job may use)")->type_name("N");
+  verb->add_option("--compress", a.compress, "Compression: gzip[:1-12], zstd[:1-22], lz4, xz[:1-9] or none")->type_name("CODEC");
+  verb->add_option("--block-size", a.block_size, "Size of a block, 4K to 1M (default 128K)")->type_name("SIZE");
+  verb->add_flag("--fast", a.fast, "gzip at a third of the time, a tenth larger");
+  verb->add_flag("--best", a.best, "gzip at its smallest, slow");
+  verb->add_flag("--all-root", a.all_root, "Every file belongs to root");
+  verb->add_option("--xattrs", a.xattrs, "Extended attributes to keep: keep, user or none")
+      ->check(CLI::IsMember({"keep", "user", "none"}))
+      ->type_name("POLICY");
+  verb->add_option("--exclude", a.excludes, "Leave out what matches a shell pattern (may be given again)")->type_name("GLOB")->allow_extra_args(false);
+  verb->add_option("--label", a.labels, "Add a label (may be given again)")->type_name("NAME=VALUE")->allow_extra_args(false);
+  verb->add_option("--env", a.env, "Set a variable of the container (may be given again)")->type_name("NAME=VALUE")->allow_extra_args(false);
+  verb->add_flag("--reproducible,!--no-reproducible", a.reproducible, "Times and UUID from the image (default), or from clock and chance");
+  verb->add_flag("--verify-after", a.verify_after, "Read the finished image back and compare every file");
+  verb->add_flag("--dry-run", a.dry_run, "Read and check everything, write nothing");
+  verb->add_flag("--clamp-names", a.clamp_names, "Put names that leave the image's root into it instead of refusing them");
+  verb->add_option("--digestfile", a.digest_file, "Write the output's digest to a file")->type_name("FILE");
+  verb->add_option("--stats", a.stats_file, "Write figures of the conversion to a file, as JSON")->type_name("FILE");
+  verb->callback([arguments, &session] { session.action = [arguments, &session] { return build(*arguments, session); }; });
+}
 
 }  // namespace sifkit::cli

@@ -1,8 +1,74 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <memory>
+
+#include <fmt/format.h>
+
+#include <sifkit/oci/image.h>
+
 #include "commands.h"
+#include "source_options.h"
+#include "table.h"
 
 namespace sifkit::cli {
 
-void add_images_command(CLI::App&, Session&) {}
+namespace {
+
+constexpr std::size_t kShortId = 12;
+
+Json text_or_null(const std::optional<Digest>& digest) { return digest ? Json(digest->text()) : Json(nullptr); }
+
+Json record_of(const oci::ImageSummary& image) {
+  return {{"index", image.index},
+          {"tags", image.tags},
+          {"platform", image.platform ? Json(image.platform->text()) : Json(nullptr)},
+          {"manifest_digest", text_or_null(image.manifest_digest)},
+          {"config_digest", text_or_null(image.config_digest)},
+          {"created", image.created.empty() ? Json(nullptr) : Json(image.created)},
+          {"layers", image.layers},
+          {"stored_bytes", image.stored_bytes},
+          {"complete", image.complete}};
+}
+
+int list(const std::string& source, const SourceArguments& from, Session& session) {
+  WarningList warnings;
+  const auto images = oci::list_images(oci::Reference::parse(source), source_options(from, session), warnings);
+  session.progress->done();
+  session.show_warnings(warnings);
+  if (session.json) {
+    Json list = Json::array();
+    for (const auto& image : images) list.push_back(record_of(image));
+    session.print_json({{"schema", "sifkit/images/v1"}, {"source", source}, {"images", list}});
+    return 0;
+  }
+  Table table({"INDEX", "NAME", "PLATFORM", "ID", "LAYERS", "SIZE", "CREATED"});
+  table.align_right(4);
+  table.align_right(5);
+  for (const auto& image : images) {
+    std::string names;
+    for (const auto& tag : image.tags) names += (names.empty() ? "" : " ") + printable(tag);
+    const auto& id = image.config_digest ? image.config_digest : image.manifest_digest;
+    table.add({fmt::format("@{}", image.index), names.empty() ? "-" : names, image.platform ? printable(image.platform->text()) : "-",
+               id ? id->hex().substr(0, kShortId) : "-", image.complete ? fmt::format("{}", image.layers) : "absent",
+               human_bytes(image.stored_bytes), image.created.empty() ? "-" : printable(image.created.substr(0, 19))});
+  }
+  session.io.out << table.text();
+  return 0;
+}
+
+}  // namespace
+
+void add_images_command(CLI::App& root, Session& session) {
+  CLI::App* verb = add_verb(root, session, "images", "List the images that a source holds");
+  struct Arguments {
+    std::string source;
+    SourceArguments from;
+  };
+  const auto arguments = std::make_shared<Arguments>();
+  verb->add_option("source", arguments->source, "An archive, a layout, docker-daemon:[NAME] or -")->required()->type_name("SRC");
+  add_source_options(*verb, arguments->from);
+  verb->callback([arguments, &session] {
+    session.action = [arguments, &session] { return list(arguments->source, arguments->from, session); };
+  });
+}
 
 }  // namespace sifkit::cli

@@ -77,11 +77,12 @@ Region& ImageWriter::begin(const ObjectSpec& partition) {
   return *state.region;
 }
 
-void ImageWriter::end(std::uint64_t size) {
+void ImageWriter::end(std::uint64_t size, const std::array<std::byte, kExtraSize>& extra) {
   auto& state = *impl_;
   SIFKIT_CHECK(state.partition && state.partition->offset == 0);
   state.partition->offset = static_cast<std::int64_t>(state.gap_end);
   state.partition->size = static_cast<std::int64_t>(size);
+  state.partition->extra = extra;
   state.tail = state.gap_end + size;
 }
 

@@ -47,8 +47,8 @@ class SIFKIT_API ImageWriter {
 
   /// Starts the partition; its bytes go into the region, which lives as long as the writer. Once.
   Region& begin(const ObjectSpec& partition);
-  /// The partition is `size` bytes.
-  void end(std::uint64_t size);
+  /// The partition is `size` bytes; `extra` says what is in it, which its content may decide.
+  void end(std::uint64_t size, const std::array<std::byte, kExtraSize>& extra);
 
   /// Objects that stand before the partition in the table, in the order of calls. Bytes lie in the room before it while
   /// that lasts, then behind it.

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "conversion.h"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+
+#include "runtime_files.h"
+#include "runtime_scripts.h"
+
+namespace sifkit {
+
+using namespace layers;
+
+namespace {
+
+/// The image's own test and help texts go into the metadata, too; they are seen only when it is too late to make room.
+constexpr std::uint64_t kRoomForMore = 4096;
+
+/// Hands contents on while it watches for a stop request.
+class StoppableSink : public ContentSink {
+ public:
+  StoppableSink(ContentSink& sink, const OperationContext& operation) : sink_(sink), operation_(operation) {}
+  void begin(std::uint64_t size) override { sink_.begin(size); }
+  void append(ByteView bytes) override {
+    operation_.check();
+    sink_.append(bytes);
+  }
+  void append_zeros(std::uint64_t count) override { sink_.append_zeros(count); }
+  ContentId end() override { return sink_.end(); }
+
+ private:
+  ContentSink& sink_;
+  const OperationContext& operation_;
+};
+
+std::int64_t conversion_time(const oci::ImageConfig& config, const ConvertOptions& options) {
+  if (options.source_date_epoch) return *options.source_date_epoch;
+  if (options.reproducible) return config.created_seconds.value_or(0);
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+std::uint32_t squashfs_time(std::int64_t seconds) {
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(seconds, 0, std::numeric_limits<std::uint32_t>::max()));
+}
+
+}  // namespace
+
+Conversion::Conversion(oci::Image& image, const oci::Reference& reference, const ConvertOptions& options, WarningList& warnings,
+                       ConvertReport& report)
+    : image_(image),
+      reference_(reference),
+      options_(options),
+      warnings_(warnings),
+      report_(report),
+      excludes_(options.excludes),
+      time_(conversion_time(image.config(), options)) {
+  report_.layers = image.layers().size();
+  report_.manifest_digest = image.manifest_digest();
+  report_.config_digest = image.config_digest();
+  report_.architecture = image.config().platform.architecture;
+  if (report_.architecture.empty()) report_.architecture = "unknown";
+  if (image.layers().empty()) throw Error(ErrorKind::unsupported, "the image has no layers");
+}
+
+LayerBlob Conversion::blob(std::size_t index) {
+  const auto& layer = image_.layers()[index];
+  LayerBlob blob;
+  blob.name = fmt::format("layer {} of {}", index + 1, image_.layers().size());
+  if (const auto& digest = layer.digest ? layer.digest : layer.diff_id) blob.name += " " + digest->text();
+  blob.source = image_.open_layer(index);
+  blob.digest = layer.digest;
+  blob.size = layer.size;
+  blob.diff_id = layer.diff_id;
+  return blob;
+}
+
+void Conversion::read_layer(std::size_t index, Flattener& flattener, ContentSink& sink) {
+  LayerReader reader(blob(index), options_.layers, warnings_);
+  flattener.begin_layer(squashfs_time(time_));
+  std::uint64_t shown = 0;
+  const auto show = [&] {
+    const auto stored = reader.stored_bytes();
+    options_.operation.progress->advance(stored - shown);
+    shown = stored;
+  };
+  while (auto entry = reader.next()) {
+    options_.operation.check();
+    ++report_.entries;
+    // A name that is left out needs no bytes; another name of the same file gets them later.
+    const bool excluded = !excludes_.empty() && entry->whiteout == Whiteout::none && excludes_.matches(entry->path);
+    if (flattener.accept(*entry) == Flattener::Decision::pack) {
+      if (!excluded) flattener.set_content(reader.read_content(sink));
+    } else if (entry->type == EntryType::regular && entry->size != 0 && !entry->hard_link && entry->whiteout == Whiteout::none) {
+      ++report_.hidden_files;
+    }
+    show();
+  }
+  show();
+  flattener.end_layer();
+  report_.stored_bytes += reader.stored_bytes();
+  report_.plain_bytes += reader.plain_bytes();
+}
+
+void Conversion::read_missing(const std::vector<Flattener::Missing>& missing, Tree& tree, ContentSink& sink) {
+  for (auto at = missing.begin(); at != missing.end();) {
+    const auto number = at->layer;
+    LayerReader reader(blob(image_.layers().size() - 1 - number), options_.layers, warnings_);
+    ++report_.layers_read_again;
+    for (std::uint64_t index = 0; at != missing.end() && at->layer == number; ++index) {
+      options_.operation.check();
+      const auto entry = reader.next();
+      if (!entry) throw Error(ErrorKind::integrity, "a layer has changed while it was read");
+      if (index != at->entry) continue;
+      tree.inode(at->inode).content = reader.read_content(sink);
+      ++at;
+    }
+  }
+}
+
+Tree Conversion::run(ContentSink& given, bool container) {
+  ElfProbe probe(given);
+  StoppableSink sink(probe, options_.operation);
+  Flattener flattener(options_.layers.limits, warnings_);
+  options_.operation.progress->stage("packing", image_.stored_bytes());
+  for (std::size_t index = image_.layers().size(); index-- > 0;) read_layer(index, flattener, sink);
+  std::vector<Flattener::Missing> missing;
+  Tree tree = flattener.finish(missing);
+  if (!excludes_.empty()) remove_matching(tree, excludes_);
+  std::erase_if(missing, [&](const auto& file) { return tree.inode(file.inode).links == 0; });
+  read_missing(missing, tree, sink);
+  if (options_.all_root) {
+    for (InodeId id = 0; id < tree.inode_count(); ++id) {
+      tree.inode(id).metadata.uid = 0;
+      tree.inode(id).metadata.gid = 0;
+    }
+  }
+  decide_architecture(probe, tree);
+  if (container) add_container(tree, sink);
+  return tree;
+}
+
+void Conversion::decide_architecture(const ElfProbe& probe, const Tree& tree) {
+  const auto found = probe.architecture(tree);
+  auto& architecture = report_.architecture;
+  if (architecture == "unknown") {
+    if (!found.empty()) architecture = found;
+  } else if (!found.empty() && found != architecture) {
+    warnings_.add("architecture", fmt::format("the image says it is for {}, its programs are for {}", in_quotes(architecture), found));
+  }
+}
+
+std::vector<std::string> Conversion::environment() const {
+  auto env = image_.config().config.env;
+  for (const auto& [name, value] : options_.env) {
+    // Of two lines for one variable the shell would take the first.
+    std::erase_if(env, [&](const std::string& entry) { return entry.substr(0, entry.find('=')) == name; });
+    env.push_back(name + "=" + value);
+  }
+  return env;
+}
+
+TextMap Conversion::labels() const {
+  auto labels = container_labels(image_.config(), report_.architecture, time_, reference_.bootstrap(), reference_.from());
+  for (const auto& [name, value] : options_.labels) labels[name] = value;
+  return labels;
+}
+
+void Conversion::add_container(Tree& tree, ContentSink& sink) {
+  const auto& config = image_.config();
+  const TextMap all_labels = labels();
+  RuntimeFilesInput input;
+  input.environment_script = environment_script(environment(), warnings_);
+  input.run_script = run_script(config.config.entrypoint, config.config.cmd);
+  input.labels = labels_json(all_labels);
+  input.definition = definition_text(reference_.bootstrap(), reference_.from());
+  input.mtime = squashfs_time(time_);
+  ContainerAttributes attributes = add_runtime_files(tree, sink, input, warnings_);
+  attributes.labels = all_labels;
+  texts_ = {input.definition, config.go_config_json(), inspect_metadata_json(attributes)};
+}
+
+std::uint64_t Conversion::expected_text_bytes() const {
+  const auto& config = image_.config();
+  WarningList ignored;
+  ContainerAttributes attributes;
+  attributes.environment["/" + std::string(kEnvironmentScriptPath)] = environment_script(environment(), ignored);
+  attributes.runscript = run_script(config.config.entrypoint, config.config.cmd);
+  attributes.labels = labels();
+  // The definition names the source, which must not move the partition.
+  attributes.labels.erase("org.label-schema.usage.singularity.deffile.bootstrap");
+  attributes.labels.erase("org.label-schema.usage.singularity.deffile.from");
+  return inspect_metadata_json(attributes).size() + config.go_config_json().size() + kRoomForMore;
+}
+
+}  // namespace sifkit

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/convert.h>
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+#include <sifkit/core/resources.h>
+#include <sifkit/sif/image_writer.h>
+
+#include "conversion.h"
+
+namespace sifkit {
+
+using namespace layers;
+
+namespace {
+
+constexpr unsigned kSifMode = 0777;  ///< less the umask: its first line makes it a program
+
+/// Takes contents and keeps none of them.
+class NoContents : public ContentSink {
+ public:
+  void begin(std::uint64_t size) override { bytes_ += size; }
+  void append(ByteView) override {}
+  void append_zeros(std::uint64_t) override {}
+  ContentId end() override { return ContentId{1}; }
+  std::uint64_t bytes() const noexcept { return bytes_; }
+
+ private:
+  std::uint64_t bytes_ = 0;
+};
+
+using Uuid = std::array<std::byte, 16>;
+
+/// Marks 16 bytes as a UUID of a version (RFC 9562).
+Uuid as_uuid(ByteView bytes, std::uint8_t version) {
+  Uuid uuid;
+  std::copy_n(bytes.begin(), uuid.size(), uuid.begin());
+  uuid[6] = (uuid[6] & std::byte{0x0f}) | static_cast<std::byte>(version << 4);
+  uuid[8] = (uuid[8] & std::byte{0x3f}) | std::byte{0x80};
+  return uuid;
+}
+
+Uuid random_uuid() {
+  std::random_device random;
+  ByteWriter bytes;
+  for (int i = 0; i < 4; ++i) bytes.le(static_cast<std::uint32_t>(random()));
+  return as_uuid(bytes.bytes(), 4);
+}
+
+/// Everything a caller may choose that changes the image.
+std::string options_text(const ConvertOptions& options, std::int64_t time) {
+  const auto& squashfs = options.squashfs;
+  std::string out = fmt::format("{} {} {} {} {} {} {}\n", static_cast<int>(squashfs.codec), squashfs.level, squashfs.fast,
+                                squashfs.block_size, options.all_root, static_cast<int>(options.layers.xattrs), time);
+  for (const auto& pattern : options.excludes) out += "exclude " + pattern + "\n";
+  for (const auto& [name, value] : options.labels) out += "label " + name + "=" + value + "\n";
+  for (const auto& [name, value] : options.env) out += "env " + name + "=" + value + "\n";
+  return out;
+}
+
+/// From what the image is made of, not from where it came: layers, configuration and options. A source without
+/// diff_ids is told by the tables at the end of the file system, which hold names, owners, times and block sizes.
+Uuid content_uuid(const oci::Image& image, Region& partition, const SquashfsSummary& summary, const std::string& options) {
+  static constexpr std::uint64_t kTail = 1u << 20;
+  Hasher hasher;
+  hasher.update(as_bytes("sifkit image\n" + options + image.config().raw));
+  bool identified = true;
+  for (const auto& layer : image.layers()) {
+    if (layer.diff_id) hasher.update(as_bytes(layer.diff_id->text() + "\n"));
+    identified = identified && layer.diff_id;
+  }
+  if (!identified) {
+    Bytes buffer(static_cast<std::size_t>(std::min(kTail, summary.bytes)));
+    const auto got = partition.read_at(summary.bytes - buffer.size(), buffer);
+    hasher.update(ByteView(buffer).first(got));
+  }
+  return as_uuid(hasher.finish_raw(), 8);
+}
+
+std::string uuid_text(const Uuid& uuid) {
+  sif::Header header;
+  header.uuid = uuid;
+  return header.uuid_text();
+}
+
+/// The digest of a file, while another thread brings it to the disk.
+Digest digest_and_sync(const File& file, std::uint64_t size, const OperationContext& operation) {
+  std::exception_ptr failure;
+  Hasher hasher;
+  {
+    const std::jthread syncing([&] {
+      try {
+        file.sync();
+      } catch (...) {
+        failure = std::current_exception();
+      }
+    });
+    Bytes buffer(1u << 20);
+    for (std::uint64_t at = 0; at < size;) {
+      operation.check();
+      const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), size - at));
+      file.read_exact_at(at, std::span(buffer).first(want), "the finished file");
+      hasher.update(ByteView(buffer).first(want));
+      operation.progress->advance(want);
+      at += want;
+    }
+  }
+  if (failure) std::rethrow_exception(failure);
+  return hasher.finish();
+}
+
+SquashfsOptions squashfs_options(const ConvertOptions& options, const Conversion& conversion) {
+  SquashfsOptions out = options.squashfs;
+  out.threads = options.threads != 0 ? options.threads : available_threads();
+  out.time = static_cast<std::uint32_t>(std::clamp<std::int64_t>(conversion.time(), 0, 0xffffffff));
+  // A worker holds a few blocks; a job with little memory gets fewer of them.
+  static constexpr std::uint64_t kBlocksAThread = 64;
+  const auto room = available_memory() / 2 / (kBlocksAThread * out.block_size);
+  out.threads = static_cast<unsigned>(std::clamp<std::uint64_t>(out.threads, 1, std::max<std::uint64_t>(1, room)));
+  return out;
+}
+
+void note(ConvertReport& report, const SquashfsSummary& summary) {
+  report.inodes = summary.inodes;
+  report.file_bytes = summary.file_bytes;
+  report.duplicate_bytes = summary.duplicate_bytes;
+}
+
+void finish_file(AtomicFile& target, std::uint64_t size, const ConvertOptions& options, ConvertReport& report) {
+  report.bytes = size;
+  options.operation.progress->stage("writing to disk", size);
+  report.digest = digest_and_sync(target.file(), size, options.operation);
+  options.operation.check();
+  target.commit();
+}
+
+void write_sif(oci::Image& image, Conversion& conversion, const std::filesystem::path& path, const ConvertOptions& options,
+               ConvertReport& report) {
+  AtomicFile target(path, options.overwrite, kSifMode);
+  const auto squashfs = squashfs_options(options, conversion);
+  report.threads = squashfs.threads;
+  sif::ImageWriter writer(target.file(), {.launch_script = std::string(sif::kLaunchScript), .time = conversion.time()},
+                          conversion.expected_text_bytes());
+  Region& partition = writer.begin({.type = sif::DataType::partition});
+  SquashfsSummary summary;
+  {
+    SquashfsWriter squash(partition, squashfs);
+    const Tree tree = conversion.run(squash, true);
+    options.operation.progress->stage("writing tables", 0);
+    summary = squash.finish(tree);
+  }
+  note(report, summary);
+  if (!sif::architecture_code(report.architecture)) {
+    throw Error(ErrorKind::unsupported, fmt::format("a SIF cannot state the architecture {}", in_quotes(report.architecture)));
+  }
+  writer.end(summary.bytes, sif::encode_extra(sif::Partition{sif::FsType::squashfs, sif::PartitionType::primary_system,
+                                                             report.architecture}));
+  const auto& texts = conversion.texts();
+  writer.add_before({.type = sif::DataType::deffile}, as_bytes(texts.definition));
+  writer.add_before({.type = sif::DataType::generic_json, .name = "inspect-metadata.json"}, as_bytes(texts.inspect_metadata));
+  writer.add_before({.type = sif::DataType::generic_json, .name = "oci-config.json"}, as_bytes(texts.oci_config));
+  const Uuid uuid = options.reproducible ? content_uuid(image, partition, summary, options_text(options, conversion.time())) : random_uuid();
+  report.uuid = uuid_text(uuid);
+  writer.set_uuid(uuid);
+  writer.finish();
+  if (options.before_commit) options.before_commit(target.file());
+  finish_file(target, target.file().size(), options, report);
+}
+
+void write_squashfs(Conversion& conversion, const std::filesystem::path& path, const ConvertOptions& options, ConvertReport& report) {
+  AtomicFile target(path, options.overwrite);
+  const auto squashfs = squashfs_options(options, conversion);
+  report.threads = squashfs.threads;
+  FileRegion region(target.file(), 0);
+  SquashfsWriter squash(region, squashfs);
+  const Tree tree = conversion.run(squash, true);
+  options.operation.progress->stage("writing tables", 0);
+  const auto summary = squash.finish(tree);
+  note(report, summary);
+  finish_file(target, summary.bytes, options, report);
+}
+
+void only_read(Conversion& conversion, ConvertReport& report) {
+  NoContents sink;
+  const Tree tree = conversion.run(sink, true);
+  for (InodeId id = 0; id < tree.inode_count(); ++id) report.inodes += tree.inode(id).links != 0 ? 1u : 0u;
+  report.file_bytes = sink.bytes();
+}
+
+}  // namespace
+
+ConvertReport convert(const oci::Reference& given, const std::filesystem::path& target, const ConvertOptions& options,
+                      WarningList& warnings) {
+  const auto start = std::chrono::steady_clock::now();
+  ConvertReport report;
+  report.target = target;
+  oci::Reference reference = given;
+  if (reference.transport == oci::Transport::automatic) {
+    reference.transport = oci::sniff_transport(reference.location, options.source.limits);
+  }
+  in_context([&] { return fmt::format("converting {}", in_quotes(given.text)); }, [&] {
+    options.operation.progress->stage("reading the source", 0);
+    const auto image = oci::open_image(reference, options.source, warnings);
+    Conversion conversion(*image, reference, options, warnings, report);
+    if (options.dry_run) {
+      only_read(conversion, report);
+    } else if (options.format == OutputFormat::sif) {
+      write_sif(*image, conversion, target, options, report);
+    } else if (options.format == OutputFormat::squashfs) {
+      write_squashfs(conversion, target, options, report);
+    } else {
+      throw Error(ErrorKind::unsupported, "folders are not written yet");
+    }
+  });
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return report;
+}
+
+}  // namespace sifkit
