@@ -59,7 +59,12 @@ void ConsoleProgress::stage(std::string_view name, std::uint64_t total) {
   total_ = total;
   bytes_ = 0;
   started_ = Clock::now();
-  show(started_);
+  // Lines are for work that takes its time; a bar shows at once what is going on.
+  if (style_ == ProgressStyle::plain) {
+    shown_ = started_;
+  } else {
+    show(started_);
+  }
 }
 
 void ConsoleProgress::advance(std::uint64_t bytes) {

@@ -18,6 +18,8 @@ constexpr std::size_t kLongestWalk = 1u << 20;  ///< bytes of a path with its li
 void LayerMerger::begin_layer(std::uint32_t default_mtime) {
   ++layer_;
   default_mtime_ = default_mtime;
+  // The root is a folder like others that no layer names.
+  if (layer_ == 1) tree_.inode(Tree::kRoot).metadata.mtime = default_mtime;
 }
 
 void LayerMerger::touch(NameId name, bool named) {

@@ -24,7 +24,7 @@ bool all_zero(ByteView bytes) noexcept {
 }  // namespace
 
 DataBlocks::DataBlocks(Region& region, std::uint64_t start, const SquashfsOptions& options)
-    : region_(region), options_(options), cursor_(start) {
+    : region_(region), options_(options), cursor_(start), writing_start_(start) {
   std::random_device random;
   for (auto& half : hole_mark_) half = std::uint64_t{random()} << 32 | random();
   contents_.emplace_back();  // kEmptyContent

@@ -58,6 +58,10 @@ Json inspect_image(EngineApi& api, const std::string& name, const Limits& limits
 
 std::unique_ptr<Image> open_daemon_image(const Reference& reference, const SourceOptions& options, WarningList& warnings) {
   EngineApi api(reference.transport, options.daemon_host, options.operation);
+  if (reference.location.empty()) {
+    throw Error(ErrorKind::usage, fmt::format("source {}: which image?", in_quotes(reference.text)),
+                names_there(api, "/images/json", "RepoTags", options.limits));
+  }
   inspect_image(api, reference.location, options.limits);
   const auto stream = api.stream("/images/" + EngineApi::escaped(reference.location) + "/get");
   auto files = std::make_shared<StreamedFiles>(*stream, reference.location, scratch_of(options), options.limits, options.operation, warnings);

@@ -121,7 +121,8 @@ Reference Reference::parse(std::string_view text) {
   if (const auto transport = transport_of(word)) {
     out.transport = *transport;
     const auto rest = after_scheme(text, colon);
-    if (rest.empty()) {
+    const bool service = out.transport == Transport::docker_daemon || out.transport == Transport::podman;
+    if (rest.empty() && !service) {  // a service alone can be listed
       throw Error(ErrorKind::usage, fmt::format("source {}: nothing follows '{}:'", in_quotes(text), word));
     }
     split_location(out, rest);
