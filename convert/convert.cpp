@@ -126,6 +126,12 @@ SquashfsOptions squashfs_options(const ConvertOptions& options, const Conversion
   return out;
 }
 
+void verify_if_asked(SquashfsWriter& squash, const Tree& tree, const SquashfsSummary& summary, const ConvertOptions& options) {
+  if (!options.verify_after) return;
+  options.operation.progress->stage("verifying", summary.file_bytes);
+  squash.verify(tree, options.operation);
+}
+
 void note(ConvertReport& report, const SquashfsSummary& summary) {
   report.inodes = summary.inodes;
   report.file_bytes = summary.file_bytes;
@@ -154,6 +160,7 @@ void write_sif(oci::Image& image, Conversion& conversion, const std::filesystem:
     const Tree tree = conversion.run(squash, true);
     options.operation.progress->stage("writing tables", 0);
     summary = squash.finish(tree);
+    verify_if_asked(squash, tree, summary, options);
   }
   note(report, summary);
   if (!sif::architecture_code(report.architecture)) {
@@ -182,6 +189,7 @@ void write_squashfs(Conversion& conversion, const std::filesystem::path& path, c
   const Tree tree = conversion.run(squash, true);
   options.operation.progress->stage("writing tables", 0);
   const auto summary = squash.finish(tree);
+  verify_if_asked(squash, tree, summary, options);
   note(report, summary);
   finish_file(target, summary.bytes, options, report);
 }

@@ -136,6 +136,7 @@ void DataBlocks::begin(std::uint64_t size) {
   size_ = size;
   appended_ = 0;
   open_ = true;
+  open_holes_.clear();
   hash_.start();
   if (!block_.bytes) block_ = take_buffer();
   block_.size = 0;
@@ -174,8 +175,8 @@ void DataBlocks::append_zeros(std::uint64_t count) {
   count -= to_block;
   if (const auto holes = count / options_.block_size; holes != 0) {
     // The hash sees place and length of the hole instead of its bytes, behind what nobody can put into a file.
-    const std::uint64_t mark[4] = {hole_mark_[0], hole_mark_[1], appended_, holes};
-    hash_.update(std::as_bytes(std::span(mark)));
+    open_holes_.push_back({0, appended_, appended_ + holes * options_.block_size});
+    hash_hole(hash_, open_holes_.back());
     Item item;
     item.kind = Item::Kind::holes;
     item.count = holes;
@@ -184,6 +185,22 @@ void DataBlocks::append_zeros(std::uint64_t count) {
     count -= holes * options_.block_size;
   }
   append_some(count);
+}
+
+std::span<const DataBlocks::Hole> DataBlocks::holes(ContentId id) const {
+  const auto [first, last] = std::equal_range(holes_.begin(), holes_.end(), Hole{static_cast<std::uint32_t>(id)},
+                                              [](const Hole& a, const Hole& b) { return a.content < b.content; });
+  return {first, last};
+}
+
+void DataBlocks::hash_hole(ContentHash& hash, const Hole& hole) const {
+  const std::uint64_t mark[4] = {hole_mark_[0], hole_mark_[1], hole.offset, hole.end};
+  hash.update(std::as_bytes(std::span(mark)));
+}
+
+void DataBlocks::hash_length(ContentHash& hash, std::uint64_t length) {
+  const std::uint64_t mark[1] = {length};
+  hash.update(std::as_bytes(std::span(mark)));
 }
 
 void DataBlocks::flush_fragment() {
@@ -198,13 +215,16 @@ ContentId DataBlocks::end() {
   open_ = false;
   file_bytes_ += size_;
   if (size_ == 0) return kEmptyContent;
-  const std::uint64_t length[1] = {size_};
-  hash_.update(std::as_bytes(std::span(length)));
+  hash_length(hash_, size_);
   const ContentKey key = hash_.finish();
   const auto known = known_.find(key);
   const bool duplicate = known != known_.end();
   if (duplicate) duplicate_bytes_ += size_;
   const std::uint32_t id = duplicate ? known->second : new_content(size_, key);
+  for (auto& hole : open_holes_) {
+    hole.content = id;
+    if (!duplicate) holes_.push_back(hole);
+  }
 
   if (size_ >= options_.block_size) {
     if (block_.size != 0) end_block();

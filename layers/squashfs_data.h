@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -56,8 +57,20 @@ class DataBlocks : public ContentSink {
   const StoredContent& content(ContentId id) const { return contents_.at(static_cast<std::uint32_t>(id)); }
   const std::uint32_t* block_words(const StoredContent& content) const { return block_words_.data() + content.first_block; }
   const std::vector<StoredFragment>& fragments() const noexcept { return fragments_; }
+  /// A run of hole blocks that the caller announced inside a content.
+  struct Hole {
+    std::uint32_t content = 0;
+    std::uint64_t offset = 0;
+    std::uint64_t end = 0;
+  };
+
+  /// How contents are named, for one who reads them back: `hash` over the bytes with `hash_hole` in place of each of
+  /// `holes`, then `hash_length`.
   const ContentKey& key(ContentId id) const { return keys_.at(static_cast<std::uint32_t>(id)); }
   const ContentHash& hash() const noexcept { return hash_; }
+  std::span<const Hole> holes(ContentId id) const;
+  void hash_hole(ContentHash& hash, const Hole& hole) const;
+  static void hash_length(ContentHash& hash, std::uint64_t length);
 
   std::uint64_t file_bytes() const noexcept { return file_bytes_; }
   std::uint64_t duplicate_bytes() const noexcept { return duplicate_bytes_; }
@@ -100,6 +113,8 @@ class DataBlocks : public ContentSink {
   ContentKey hole_mark_{};
   std::vector<StoredContent> contents_;
   std::vector<ContentKey> keys_;
+  std::vector<Hole> holes_;       ///< by content
+  std::vector<Hole> open_holes_;  ///< of the file that is being appended
   std::vector<std::uint32_t> block_words_;
   std::vector<StoredFragment> fragments_;
   std::unordered_map<ContentKey, std::uint32_t, KeyHash> known_;

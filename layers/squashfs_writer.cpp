@@ -9,6 +9,7 @@
 
 #include "squashfs_data.h"
 #include "squashfs_tables.h"
+#include "squashfs_verify.h"
 
 namespace sifkit::layers {
 
@@ -56,6 +57,11 @@ SquashfsSummary SquashfsWriter::finish(const Tree& tree) {
   summary.file_bytes = impl_->data.file_bytes();
   summary.duplicate_bytes = impl_->data.duplicate_bytes();
   return summary;
+}
+
+void SquashfsWriter::verify(const Tree& tree, const OperationContext& operation) {
+  in_context([] { return std::string("verifying the finished image"); },
+             [&] { verify_squashfs(impl_->region, tree, impl_->data, operation); });
 }
 
 }  // namespace sifkit::layers

@@ -58,6 +58,10 @@ class SIFKIT_API SquashfsWriter : public ContentSink {
   /// Writes inodes, folders and tables and ends the image. Every regular file that has a name has content.
   SquashfsSummary finish(const Tree& tree);
 
+  /// After `finish`: reads the image back by an independent reader and compares every name, field and byte with what
+  /// was handed in. Throws internal for a difference.
+  void verify(const Tree& tree, const OperationContext& operation);
+
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "squashfs_verify.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+#include <sifkit/layers/squashfs.h>
+
+namespace sifkit::layers {
+
+namespace {
+
+/// Names bytes as the writer did, with the runs of holes that it was told of.
+class KeySink : public Sink {
+ public:
+  KeySink(const DataBlocks& data, ContentHash& hash, ContentId id) : data_(data), hash_(hash), holes_(data.holes(id)) { hash_.start(); }
+
+  void write(ByteView bytes) override {
+    while (!bytes.empty()) {
+      const bool in_hole = !holes_.empty() && at_ >= holes_.front().offset;
+      const std::uint64_t border = holes_.empty() ? at_ + bytes.size() : in_hole ? holes_.front().end : holes_.front().offset;
+      const auto piece = bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), border - at_)));
+      if (in_hole) {
+        zero_ = zero_ && std::all_of(piece.begin(), piece.end(), [](std::byte b) { return b == std::byte{0}; });
+      } else {
+        hash_.update(piece);
+      }
+      at_ += piece.size();
+      if (in_hole && at_ == border) {
+        data_.hash_hole(hash_, holes_.front());
+        holes_ = holes_.subspan(1);
+      }
+      bytes = bytes.subspan(piece.size());
+    }
+  }
+
+  bool equals(const ContentKey& key) {
+    data_.hash_length(hash_, at_);
+    return hash_.finish() == key && zero_ && holes_.empty();
+  }
+
+ private:
+  const DataBlocks& data_;
+  ContentHash& hash_;
+  std::span<const DataBlocks::Hole> holes_;
+  std::uint64_t at_ = 0;
+  bool zero_ = true;
+};
+
+class Comparison {
+ public:
+  Comparison(SquashfsReader& reader, const Tree& written, const DataBlocks& data, const OperationContext& operation)
+      : reader_(reader), read_(reader.tree()), written_(written), data_(data), hash_(data.hash(), 0), operation_(operation) {}
+
+  void run() {
+    compare_inode("/", Tree::kRoot, Tree::kRoot);
+    struct Pair {
+      std::string path;
+      InodeId written;
+      InodeId read;
+    };
+    std::vector<Pair> open{{"", Tree::kRoot, Tree::kRoot}};
+    while (!open.empty()) {
+      const Pair here = std::move(open.back());
+      open.pop_back();
+      const auto expected = written_.sorted_children(here.written);
+      const auto found = read_.sorted_children(here.read);
+      if (expected.size() != found.size()) differ(here.path, "entries", expected.size(), found.size());
+      for (std::size_t i = 0; i < expected.size(); ++i) {
+        const std::string path = fmt::format("{}/{}", here.path, written_.text_of(expected[i]));
+        if (written_.text_of(expected[i]) != read_.text_of(found[i])) differ(path, "name", "", "");
+        const InodeId a = written_.inode_of(expected[i]);
+        const InodeId b = read_.inode_of(found[i]);
+        const auto [known, fresh] = pairs_.emplace(a, b);
+        if (known->second != b) differ(path, "hard link", known->second, b);
+        if (!fresh) continue;
+        compare_inode(path, a, b);
+        if (written_.inode(a).type == EntryType::directory) open.push_back({path, a, b});
+      }
+    }
+  }
+
+ private:
+  template <class A, class B>
+  [[noreturn]] void differ(std::string_view path, std::string_view what, const A& expected, const B& found) const {
+    throw Error(ErrorKind::internal, fmt::format("the finished image differs at {}: {}: expected {}, found {}", in_quotes(path), what, expected, found),
+                "the image was not kept; please report this");
+  }
+
+  void compare_inode(const std::string& path, InodeId a_id, InodeId b_id) {
+    const Inode& a = written_.inode(a_id);
+    const Inode& b = read_.inode(b_id);
+    if (a.type != b.type) differ(path, "type", static_cast<int>(a.type), static_cast<int>(b.type));
+    if (a.metadata.mode != b.metadata.mode) differ(path, "mode", a.metadata.mode, b.metadata.mode);
+    if (a.metadata.uid != b.metadata.uid) differ(path, "uid", a.metadata.uid, b.metadata.uid);
+    if (a.metadata.gid != b.metadata.gid) differ(path, "gid", a.metadata.gid, b.metadata.gid);
+    if (a.metadata.mtime != b.metadata.mtime) differ(path, "time", a.metadata.mtime, b.metadata.mtime);
+    if (written_.xattrs(a.metadata.xattrs) != read_.xattrs(b.metadata.xattrs)) differ(path, "extended attributes", "others", "these");
+    if (a.type != EntryType::directory && a.links != b.links) differ(path, "links", a.links, b.links);
+    if (a.type == EntryType::symlink && written_.symlink_target(a) != read_.symlink_target(b)) differ(path, "target", "", "");
+    if ((a.type == EntryType::char_device || a.type == EntryType::block_device) && a.data != b.data) differ(path, "device", a.data, b.data);
+    if (a.type != EntryType::regular) return;
+    if (data_.content(a.content).size != b.size) differ(path, "size", data_.content(a.content).size, b.size);
+    operation_.check();
+    if (b.size == 0) return;
+    KeySink sink(data_, hash_, a.content);
+    reader_.read(b_id, sink);
+    operation_.progress->advance(b.size);
+    if (!sink.equals(data_.key(a.content))) differ(path, "content", "other bytes", "these");
+  }
+
+  SquashfsReader& reader_;
+  const Tree& read_;
+  const Tree& written_;
+  const DataBlocks& data_;
+  ContentHash hash_;
+  const OperationContext& operation_;
+  std::unordered_map<InodeId, InodeId> pairs_;
+};
+
+}  // namespace
+
+void verify_squashfs(Region& region, const Tree& tree, const DataBlocks& data, const OperationContext& operation) {
+  SquashfsReader reader(region);
+  Comparison(reader, tree, data, operation).run();
+}
+
+}  // namespace sifkit::layers

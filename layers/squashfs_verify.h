@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sifkit/core/file.h>
+#include <sifkit/core/report.h>
+#include <sifkit/layers/tree.h>
+
+#include "squashfs_data.h"
+
+namespace sifkit::layers {
+
+/// Reads a finished image by the library's reader and compares every name, every field and every byte with what was to
+/// be written. Throws internal for the first difference.
+void verify_squashfs(Region& region, const Tree& tree, const DataBlocks& data, const OperationContext& operation);
+
+}  // namespace sifkit::layers
