@@ -55,6 +55,7 @@ std::optional<std::string> environment(std::string_view name);
 void add_build_command(CLI::App& root, Session& session);
 void add_images_command(CLI::App& root, Session& session);
 void add_inspect_command(CLI::App& root, Session& session);
+void add_sif_command(CLI::App& root, Session& session);
 void add_version_command(CLI::App& root, Session& session);
 
 }  // namespace sifkit::cli

@@ -63,25 +63,95 @@ std::string definition_text(std::string_view bootstrap, std::string_view from) {
   return fmt::format("bootstrap: {}\nfrom: {}\n\n", bootstrap, from);
 }
 
-std::string inspect_metadata_json(const ContainerAttributes& attributes) {
-  std::string members;
-  const auto add = [&](std::string_view name, const std::string& value) {
-    members += fmt::format("{}\"{}\":{}", members.empty() ? "" : ",", name, value);
-  };
-  const auto add_text = [&](std::string_view name, const std::string& text) {
+namespace {
+
+/// Members of a JSON object in the order of calls; empty ones are left out.
+class Members {
+ public:
+  void add(std::string_view name, const std::string& json) {
+    text_ += fmt::format("{}\"{}\":{}", text_.empty() ? "" : ",", name, json);
+  }
+  void add_text(std::string_view name, const std::string& text) {
     const std::string stripped = without_final_line_feeds(text);
     if (!stripped.empty()) add(name, go_json_string(stripped));
-  };
-  TextMap environment;
-  for (const auto& [path, text] : attributes.environment) environment[path] = without_final_line_feeds(text);
-  if (!environment.empty()) add("environment", compact_map(environment));
-  if (!attributes.labels.empty()) add("labels", compact_map(attributes.labels));
-  add_text("runscript", attributes.runscript);
-  add_text("test", attributes.test);
-  add_text("helpfile", attributes.helpfile);
-  add_text("deffile", attributes.deffile);
-  add_text("startscript", attributes.startscript);
-  return "{\"data\":{\"attributes\":{" + members + "}},\"type\":\"container\"}";
+  }
+  void add_map(std::string_view name, const TextMap& map) {
+    if (!map.empty()) add(name, compact_map(map));
+  }
+  std::string object() const { return "{" + text_ + "}"; }
+
+ private:
+  std::string text_;
+};
+
+TextMap stripped(const TextMap& map) {
+  TextMap out;
+  for (const auto& [key, text] : map) out[key] = without_final_line_feeds(text);
+  return out;
+}
+
+std::string app_object(const AppAttributes& app) {
+  Members members;
+  members.add_map("environment", stripped(app.environment));
+  members.add_map("labels", app.labels);
+  members.add_text("runscript", app.runscript);
+  members.add_text("test", app.test);
+  members.add_text("helpfile", app.helpfile);
+  return members.object();
+}
+
+TextMap map_of(const JsonView& view) {
+  const auto pairs = view.text_map();
+  return {pairs.begin(), pairs.end()};
+}
+
+void read_common(const JsonView& view, AppAttributes& out) {
+  out.environment = map_of(view["environment"]);
+  out.labels = map_of(view["labels"]);
+  out.runscript = view["runscript"].text_or("");
+  out.test = view["test"].text_or("");
+  out.helpfile = view["helpfile"].text_or("");
+}
+
+}  // namespace
+
+std::string inspect_metadata_json(const ContainerAttributes& attributes) {
+  Members members;
+  if (!attributes.apps.empty()) {
+    Members apps;
+    for (const auto& [name, app] : attributes.apps) {
+      const std::string quoted_name = go_json_string(name);
+      apps.add(std::string_view(quoted_name).substr(1, quoted_name.size() - 2), app_object(app));
+    }
+    members.add("apps", apps.object());
+  }
+  members.add_map("environment", stripped(attributes.environment));
+  members.add_map("labels", attributes.labels);
+  members.add_text("runscript", attributes.runscript);
+  members.add_text("test", attributes.test);
+  members.add_text("helpfile", attributes.helpfile);
+  members.add_text("deffile", attributes.deffile);
+  members.add_text("startscript", attributes.startscript);
+  return "{\"data\":{\"attributes\":" + members.object() + "},\"type\":\"container\"}";
+}
+
+ContainerAttributes parse_inspect_metadata(std::string_view json, const Limits& limits) {
+  static constexpr std::string_view kWhat = "inspect-metadata.json";
+  const Json document = parse_json(json, kWhat, limits);
+  const JsonView top(document, std::string(kWhat) + ": ");
+  const auto view = top.require_object()["data"].require_object()["attributes"];
+  ContainerAttributes out;
+  if (view.is_null()) return out;
+  view.require_object();
+  read_common(view, out);
+  out.deffile = view["deffile"].text_or("");
+  out.startscript = view["startscript"].text_or("");
+  if (const auto apps = view["apps"]; !apps.is_null()) {
+    for (const auto& [name, value] : apps.require_object().value().items()) {
+      if (!value.is_null()) read_common(apps[name].require_object(), out.apps[name]);
+    }
+  }
+  return out;
 }
 
 }  // namespace sifkit

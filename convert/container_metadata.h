@@ -2,15 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <string_view>
 
+#include <sifkit/inspect.h>
 #include <sifkit/oci/image_config.h>
 
 namespace sifkit {
-
-using TextMap = std::map<std::string, std::string>;
 
 /// "Monday_2_August_2021_14:9:36_UTC": the form in which `inspect` has always shown build dates.
 std::string build_date(std::int64_t seconds);
@@ -25,19 +23,11 @@ std::string labels_json(const TextMap& labels);
 /// The definition text of a container that was made from an image.
 std::string definition_text(std::string_view bootstrap, std::string_view from);
 
-/// What `inspect` shows. Empty texts and maps are left out of the JSON.
-struct ContainerAttributes {
-  TextMap environment;  ///< path in the container to text
-  TextMap labels;
-  std::string runscript;
-  std::string test;
-  std::string helpfile;
-  std::string deffile;
-  std::string startscript;
-};
-
 /// The SIF object "inspect-metadata.json": compact, in the order and with the escapes of Go's encoder. Final line feeds
-/// of the texts are dropped.
+/// of the texts are dropped, empty texts and maps left out.
 std::string inspect_metadata_json(const ContainerAttributes& attributes);
+
+/// The other way round. Throws malformed; what is not known is passed over.
+ContainerAttributes parse_inspect_metadata(std::string_view json, const Limits& limits);
 
 }  // namespace sifkit

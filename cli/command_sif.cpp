@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <charconv>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include <sifkit/sif/image.h>
+
+#include "commands.h"
+#include "sif_text.h"
+
+namespace sifkit::cli {
+
+namespace {
+
+struct SifArguments {
+  std::string id;
+  std::string file;
+};
+
+std::uint32_t parse_id(std::string_view text) {
+  std::uint32_t id = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+  if (error == std::errc::result_out_of_range) throw Error(ErrorKind::usage, fmt::format("object id {}: value out of range", in_quotes(text)));
+  if (error != std::errc{} || end != text.data() + text.size()) throw Error(ErrorKind::usage, fmt::format("object id {}: expected a number", in_quotes(text)));
+  if (id == 0) throw Error(ErrorKind::usage, "invalid object ID");
+  return id;
+}
+
+void warn_of_problems(const sif::Image& image, Session& session) {
+  for (const auto& problem : image.problems()) session.logger->write(LogLevel::warning, fmt::format("{}: {}", in_quotes(image.name()), printable(problem)));
+}
+
+int show_header(const SifArguments& arguments, Session& session) {
+  const auto image = sif::Image::open(arguments.file);
+  warn_of_problems(image, session);
+  if (session.json) {
+    Json record = header_record(image);
+    record["schema"] = "sifkit/sif-header/v1";
+    session.print_json(record);
+  } else {
+    session.io.out << header_text(image);
+  }
+  return 0;
+}
+
+int show_list(const SifArguments& arguments, Session& session) {
+  const auto image = sif::Image::open(arguments.file);
+  warn_of_problems(image, session);
+  if (session.json) {
+    Json objects = Json::array();
+    for (const auto* object : image.objects()) objects.push_back(object_record(*object));
+    session.print_json({{"schema", "sifkit/sif-list/v1"}, {"objects", objects}, {"problems", image.problems()}});
+  } else {
+    session.io.out << list_text(image);
+  }
+  return 0;
+}
+
+int show_info(const SifArguments& arguments, Session& session) {
+  const auto id = parse_id(arguments.id);
+  const auto image = sif::Image::open(arguments.file);
+  const auto& object = image.object(id);
+  if (session.json) {
+    Json record = object_record(object);
+    record["schema"] = "sifkit/sif-info/v1";
+    session.print_json(record);
+  } else {
+    session.io.out << info_text(object);
+  }
+  return 0;
+}
+
+class StreamSink : public Sink {
+ public:
+  explicit StreamSink(std::ostream& out) : out_(out) {}
+  void write(ByteView bytes) override {
+    const auto text = as_text(bytes);
+    if (!out_.write(text.data(), static_cast<std::streamsize>(text.size()))) throw Error(ErrorKind::io, "cannot write to standard output");
+  }
+
+ private:
+  std::ostream& out_;
+};
+
+int dump(const SifArguments& arguments, Session& session) {
+  const auto id = parse_id(arguments.id);
+  const auto image = sif::Image::open(arguments.file);
+  const auto source = image.open_data(image.object(id));
+  StreamSink sink(session.io.out);
+  copy(*source, sink);
+  return 0;
+}
+
+}  // namespace
+
+void add_sif_command(CLI::App& root, Session& session) {
+  CLI::App* family = root.add_subcommand("sif", "Look into SIF files, with siftool's words");
+  family->require_subcommand(1);
+  const auto add = [&](const char* name, const char* description, bool by_id, int (*run)(const SifArguments&, Session&)) {
+    CLI::App* verb = add_verb(*family, session, name, description);
+    const auto arguments = std::make_shared<SifArguments>();
+    if (by_id) verb->add_option("id", arguments->id, "The object's id")->required()->type_name("ID");
+    verb->add_option("file", arguments->file, "The SIF file")->required()->type_name("FILE");
+    verb->callback([arguments, run, &session] { session.action = [arguments, run, &session] { return run(*arguments, session); }; });
+  };
+  add("header", "Show the global header", false, show_header);
+  add("list", "List the data objects", false, show_list);
+  add("info", "Show one data object's descriptor", true, show_info);
+  add("dump", "Write one data object's bytes to standard output", true, dump);
+}
+
+}  // namespace sifkit::cli

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include <sifkit/core/json.h>
+#include <sifkit/sif/image.h>
+
+namespace sifkit::cli {
+
+/// What siftool prints for an image, to the byte.
+std::string header_text(const sif::Image& image);
+std::string list_text(const sif::Image& image);
+std::string info_text(const sif::Descriptor& object);
+
+/// The same as JSON records.
+Json header_record(const sif::Image& image);
+Json object_record(const sif::Descriptor& object);
+
+}  // namespace sifkit::cli

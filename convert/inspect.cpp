@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/inspect.h>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+#include <sifkit/core/json.h>
+#include <sifkit/layers/squashfs.h>
+#include <sifkit/sif/image.h>
+
+#include "container_metadata.h"
+#include "runtime_scripts.h"
+
+namespace sifkit {
+
+using namespace layers;
+
+namespace {
+
+/// Compact JSON as Go's json.Indent would lay it out with TABs.
+std::string indented(std::string_view compact) {
+  std::string out;
+  std::size_t depth = 0;
+  bool in_text = false;
+  const auto new_line = [&] { out += "\n" + std::string(depth, '\t'); };
+  for (std::size_t i = 0; i < compact.size(); ++i) {
+    const char c = compact[i];
+    if (in_text) {
+      out += c;
+      if (c == '\\') {
+        out += compact[++i];
+      } else if (c == '"') {
+        in_text = false;
+      }
+      continue;
+    }
+    switch (c) {
+      case '"':
+        in_text = true;
+        out += c;
+        break;
+      case '{':
+      case '[':
+        out += c;
+        if (compact[i + 1] == '}' || compact[i + 1] == ']') {
+          out += compact[++i];
+        } else {
+          ++depth;
+          new_line();
+        }
+        break;
+      case '}':
+      case ']':
+        --depth;
+        new_line();
+        out += c;
+        break;
+      case ',':
+        out += c;
+        new_line();
+        break;
+      case ':': out += ": "; break;
+      default: out += c;
+    }
+  }
+  return out;
+}
+
+bool shown_environment(std::string_view name) {
+  return (name.starts_with("10-docker") && name.ends_with(".sh")) || (name.starts_with("9") && name.ends_with("-environment.sh"));
+}
+
+TextMap parse_labels(const std::string& text, const Limits& limits) {
+  const Json document = parse_json(text, "labels.json", limits);
+  const auto pairs = JsonView(document, "labels.json: ").text_map();
+  return {pairs.begin(), pairs.end()};
+}
+
+/// The files of a container in place of the metadata that newer builds store beside them.
+class FromFiles {
+ public:
+  FromFiles(SquashfsReader& reader, const Limits& limits) : reader_(reader), limits_(limits) {}
+
+  ContainerAttributes read() {
+    ContainerAttributes out;
+    read_folder(".singularity.d", out);
+    out.deffile = text(".singularity.d/Singularity");
+    out.startscript = text(".singularity.d/startscript");
+    const auto& tree = reader_.tree();
+    const auto apps = tree.resolve("scif/apps", true);
+    if (!apps || tree.inode(*apps).type != EntryType::directory) return out;
+    for (const NameId name : tree.sorted_children(*apps)) {
+      const std::string app(tree.text_of(name));
+      const std::string folder = "scif/apps/" + app + "/scif";
+      if (tree.resolve(folder, true)) read_folder(folder, out.apps[app]);
+    }
+    return out;
+  }
+
+ private:
+  std::string text(const std::string& path) { return reader_.read_text(path, limits_.json_bytes).value_or(""); }
+
+  void read_folder(const std::string& folder, AppAttributes& out) {
+    out.runscript = text(folder + "/runscript");
+    out.test = text(folder + "/test");
+    out.helpfile = text(folder + "/runscript.help");
+    if (const auto labels = text(folder + "/labels.json"); !labels.empty()) out.labels = parse_labels(labels, limits_);
+    const auto& tree = reader_.tree();
+    const auto env = tree.resolve(folder + "/env", true);
+    if (!env || tree.inode(*env).type != EntryType::directory) return;
+    for (const NameId name : tree.sorted_children(*env)) {
+      if (!shown_environment(tree.text_of(name))) continue;
+      const std::string path = fmt::format("{}/env/{}", folder, tree.text_of(name));
+      out.environment["/" + path] = text(path);
+    }
+  }
+
+  SquashfsReader& reader_;
+  const Limits& limits_;
+};
+
+InspectReport inspect_sif(const std::string& path, const Limits& limits) {
+  const auto image = sif::Image::open(path);
+  InspectReport report;
+  if (const auto* config = image.find(sif::DataType::generic_json, "oci-config.json")) {
+    report.oci_config = as_text(image.read_data(*config, limits.json_bytes));
+  }
+  if (const auto* metadata = image.find(sif::DataType::generic_json, "inspect-metadata.json")) {
+    report.attributes = parse_inspect_metadata(as_text(image.read_data(*metadata, limits.json_bytes)), limits);
+    return report;
+  }
+  const auto* primary = image.primary_partition();
+  if (primary == nullptr) throw Error(ErrorKind::not_found, "the SIF has neither inspect-metadata.json nor a primary system partition");
+  if (const auto fs = primary->partition()->fs; fs != sif::FsType::squashfs) {
+    throw Error(ErrorKind::unsupported, fmt::format("the primary partition is {}, only squashfs is looked into", sif::to_string(fs)));
+  }
+  image.check_range(*primary);
+  FileRegion region(*image.file(), static_cast<std::uint64_t>(primary->offset));
+  SquashfsReader reader(region, limits);
+  report.attributes = FromFiles(reader, limits).read();
+  for (const auto* object : image.objects_of(sif::DataType::deffile)) {
+    report.attributes.deffile = as_text(image.read_data(*object, limits.json_bytes));
+  }
+  return report;
+}
+
+InspectReport inspect_squashfs(const std::string& path, const Limits& limits) {
+  const File file = File::open_read(path);
+  FileRegion region(file, 0);
+  SquashfsReader reader(region, limits);
+  InspectReport report;
+  report.attributes = FromFiles(reader, limits).read();
+  return report;
+}
+
+InspectReport inspect_source(const oci::Reference& reference, const oci::SourceOptions& options, WarningList& warnings) {
+  const auto image = oci::open_image(reference, options, warnings);
+  const auto& config = image->config();
+  InspectReport report;
+  auto& attributes = report.attributes;
+  attributes.environment["/" + std::string(kEnvironmentScriptPath)] = environment_script(config.config.env, warnings);
+  for (const auto& script : fixed_scripts()) {
+    if (script.path == kCustomEnvironmentPath) attributes.environment["/" + std::string(script.path)] = script.text;
+    if (script.path == kStartScriptPath) attributes.startscript = script.text;
+  }
+  attributes.labels = container_labels(config, config.platform.architecture, config.created_seconds.value_or(0),
+                                       reference.bootstrap(), reference.from());
+  attributes.runscript = run_script(config.config.entrypoint, config.config.cmd);
+  attributes.deffile = definition_text(reference.bootstrap(), reference.from());
+  report.oci_config = config.go_config_json();
+  return report;
+}
+
+}  // namespace
+
+std::string InspectReport::apptainer_json() const { return indented(inspect_metadata_json(attributes)); }
+
+InspectReport inspect(const oci::Reference& given, const oci::SourceOptions& options, WarningList& warnings) {
+  oci::Reference reference = given;
+  if (reference.transport == oci::Transport::automatic) reference.transport = oci::sniff_transport(reference.location, options.limits);
+  InspectReport report = in_context([&] { return in_quotes(given.text); }, [&] {
+    switch (reference.transport) {
+      case oci::Transport::sif: return inspect_sif(reference.location, options.limits);
+      case oci::Transport::squashfs: return inspect_squashfs(reference.location, options.limits);
+      default: return inspect_source(reference, options, warnings);
+    }
+  });
+  // The same texts as in the JSON record.
+  report.attributes = parse_inspect_metadata(inspect_metadata_json(report.attributes), options.limits);
+  return report;
+}
+
+}  // namespace sifkit
