@@ -159,6 +159,7 @@ int run(std::span<const std::string> args, Console& io) {
   add_build_command(app, session);
   add_images_command(app, session);
   add_inspect_command(app, session);
+  add_files_commands(app, session);
   add_sif_command(app, session);
   add_version_command(app, session);
 

@@ -8,6 +8,7 @@
 
 #include "commands.h"
 #include "sif_text.h"
+#include "stream_sink.h"
 
 namespace sifkit::cli {
 
@@ -70,18 +71,6 @@ int show_info(const SifArguments& arguments, Session& session) {
   }
   return 0;
 }
-
-class StreamSink : public Sink {
- public:
-  explicit StreamSink(std::ostream& out) : out_(out) {}
-  void write(ByteView bytes) override {
-    const auto text = as_text(bytes);
-    if (!out_.write(text.data(), static_cast<std::streamsize>(text.size()))) throw Error(ErrorKind::io, "cannot write to standard output");
-  }
-
- private:
-  std::ostream& out_;
-};
 
 int dump(const SifArguments& arguments, Session& session) {
   const auto id = parse_id(arguments.id);

@@ -5,7 +5,7 @@
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/json.h>
-#include <sifkit/layers/squashfs.h>
+#include <sifkit/rootfs.h>
 #include <sifkit/sif/image.h>
 
 #include "container_metadata.h"
@@ -79,14 +79,14 @@ TextMap parse_labels(const std::string& text, const Limits& limits) {
 /// The files of a container in place of the metadata that newer builds store beside them.
 class FromFiles {
  public:
-  FromFiles(SquashfsReader& reader, const Limits& limits) : reader_(reader), limits_(limits) {}
+  FromFiles(RootFs rootfs, const Limits& limits) : rootfs_(std::move(rootfs)), limits_(limits) {}
 
   ContainerAttributes read() {
     ContainerAttributes out;
     read_folder(".singularity.d", out);
     out.deffile = text(".singularity.d/Singularity");
     out.startscript = text(".singularity.d/startscript");
-    const auto& tree = reader_.tree();
+    const auto& tree = rootfs_.tree();
     const auto apps = tree.resolve("scif/apps", true);
     if (!apps || tree.inode(*apps).type != EntryType::directory) return out;
     for (const NameId name : tree.sorted_children(*apps)) {
@@ -98,14 +98,14 @@ class FromFiles {
   }
 
  private:
-  std::string text(const std::string& path) { return reader_.read_text(path, limits_.json_bytes).value_or(""); }
+  std::string text(const std::string& path) { return rootfs_.reader().read_text(path, limits_.json_bytes).value_or(""); }
 
   void read_folder(const std::string& folder, AppAttributes& out) {
     out.runscript = text(folder + "/runscript");
     out.test = text(folder + "/test");
     out.helpfile = text(folder + "/runscript.help");
     if (const auto labels = text(folder + "/labels.json"); !labels.empty()) out.labels = parse_labels(labels, limits_);
-    const auto& tree = reader_.tree();
+    const auto& tree = rootfs_.tree();
     const auto env = tree.resolve(folder + "/env", true);
     if (!env || tree.inode(*env).type != EntryType::directory) return;
     for (const NameId name : tree.sorted_children(*env)) {
@@ -115,7 +115,7 @@ class FromFiles {
     }
   }
 
-  SquashfsReader& reader_;
+  RootFs rootfs_;
   const Limits& limits_;
 };
 
@@ -129,15 +129,7 @@ InspectReport inspect_sif(const std::string& path, const Limits& limits) {
     report.attributes = parse_inspect_metadata(as_text(image.read_data(*metadata, limits.json_bytes)), limits);
     return report;
   }
-  const auto* primary = image.primary_partition();
-  if (primary == nullptr) throw Error(ErrorKind::not_found, "the SIF has neither inspect-metadata.json nor a primary system partition");
-  if (const auto fs = primary->partition()->fs; fs != sif::FsType::squashfs) {
-    throw Error(ErrorKind::unsupported, fmt::format("the primary partition is {}, only squashfs is looked into", sif::to_string(fs)));
-  }
-  image.check_range(*primary);
-  FileRegion region(*image.file(), static_cast<std::uint64_t>(primary->offset));
-  SquashfsReader reader(region, limits);
-  report.attributes = FromFiles(reader, limits).read();
+  report.attributes = FromFiles(RootFs::open(path, limits), limits).read();
   for (const auto* object : image.objects_of(sif::DataType::deffile)) {
     report.attributes.deffile = as_text(image.read_data(*object, limits.json_bytes));
   }
@@ -145,11 +137,8 @@ InspectReport inspect_sif(const std::string& path, const Limits& limits) {
 }
 
 InspectReport inspect_squashfs(const std::string& path, const Limits& limits) {
-  const File file = File::open_read(path);
-  FileRegion region(file, 0);
-  SquashfsReader reader(region, limits);
   InspectReport report;
-  report.attributes = FromFiles(reader, limits).read();
+  report.attributes = FromFiles(RootFs::open(path, limits), limits).read();
   return report;
 }
 

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include <sifkit/core/export.h>
+#include <sifkit/core/file.h>
+#include <sifkit/core/report.h>
+#include <sifkit/layers/squashfs.h>
+
+namespace sifkit {
+
+/// The root file system inside a SIF file (its primary system partition) or a bare squashfs image, read by this library
+/// alone: no mount, no FUSE, no privilege. Not thread safe.
+class SIFKIT_API RootFs {
+ public:
+  /// Throws unsupported for a partition that is no squashfs, not_found for a SIF without one.
+  static RootFs open(const std::filesystem::path& path, const Limits& limits = {});
+
+  layers::SquashfsReader& reader() noexcept { return *reader_; }
+  const layers::Tree& tree() const noexcept { return reader_->tree(); }
+
+  /// The file a path leads to, the last link followed when `follow` is set; not_found names the path.
+  layers::InodeId require(std::string_view path, bool follow) const;
+
+ private:
+  RootFs(std::shared_ptr<const File> file, std::uint64_t offset, const Limits& limits);
+
+  std::shared_ptr<const File> file_;
+  std::unique_ptr<FileRegion> region_;
+  std::unique_ptr<layers::SquashfsReader> reader_;
+};
+
+}  // namespace sifkit
