@@ -161,10 +161,16 @@ int build(const BuildArguments& arguments, Session& session) {
     session.print_json(record);
   } else if (!session.quiet) {
     const auto files = fmt::format("{} files, {} of data", report.inodes, human_bytes(report.file_bytes));
-    session.logger->write_line(arguments.dry_run
-                                   ? fmt::format("{}: sound; {} in {} layers; nothing written", printable(arguments.source), files, report.layers)
-                                   : fmt::format("{}: {} ({}) in {}{}", printable(arguments.output), human_bytes(report.bytes), files,
-                                                 human_time(report.seconds), report.digest ? ", " + report.digest->text() : ""));
+    std::string line;
+    if (arguments.dry_run) {
+      line = fmt::format("{}: sound; {} in {} layers; nothing written", printable(arguments.source), files, report.layers);
+    } else if (options.format == OutputFormat::sandbox) {
+      line = fmt::format("{}: {} in {}", printable(arguments.output), files, human_time(report.seconds));
+    } else {
+      line = fmt::format("{}: {} ({}) in {}, {}", printable(arguments.output), human_bytes(report.bytes), files, human_time(report.seconds),
+                         report.digest->text());
+    }
+    session.logger->write_line(line);
   }
   return 0;
 }

@@ -10,6 +10,7 @@
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/resources.h>
+#include <sifkit/layers/directory_writer.h>
 #include <sifkit/sif/image_writer.h>
 
 #include "conversion.h"
@@ -194,6 +195,21 @@ void write_squashfs(Conversion& conversion, const std::filesystem::path& path, c
   finish_file(target, summary.bytes, options, report);
 }
 
+void write_sandbox(Conversion& conversion, const std::filesystem::path& path, const ConvertOptions& options, WarningList& warnings,
+                   ConvertReport& report) {
+  if (options.verify_after) throw Error(ErrorKind::usage, "only images are verified after writing, not folders");
+  DirectoryWriter writer(path, options.overwrite);
+  const Tree tree = conversion.run(writer, true);
+  options.operation.check();
+  options.operation.progress->stage("setting owners and times", 0);
+  writer.finish(tree, warnings);
+  for (InodeId id = 0; id < tree.inode_count(); ++id) {
+    const Inode& inode = tree.inode(id);
+    report.inodes += inode.links != 0 ? 1u : 0u;
+    report.file_bytes += inode.links != 0 ? inode.size : 0;
+  }
+}
+
 void only_read(Conversion& conversion, ConvertReport& report) {
   NoContents sink;
   const Tree tree = conversion.run(sink, true);
@@ -223,7 +239,7 @@ ConvertReport convert(const oci::Reference& given, const std::filesystem::path& 
     } else if (options.format == OutputFormat::squashfs) {
       write_squashfs(conversion, target, options, report);
     } else {
-      throw Error(ErrorKind::unsupported, "folders are not written yet");
+      write_sandbox(conversion, target, options, warnings, report);
     }
   });
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
