@@ -72,8 +72,8 @@ std::unique_ptr<Source> open_decompressed(std::unique_ptr<Source> source, std::s
     case Compression::none: break;
     case Compression::gzip: return open_gzip(std::move(peeked), std::move(what));
     case Compression::zstd: return open_zstd(std::move(peeked), std::move(what), limits);
-    case Compression::xz:
-    case Compression::bzip2: return open_with_libarchive(std::move(peeked), std::move(what), compression);
+    case Compression::xz: return open_xz(std::move(peeked), std::move(what), limits);
+    case Compression::bzip2: return open_bzip2(std::move(peeked), std::move(what));
   }
   return peeked;
 }

@@ -45,7 +45,7 @@ class CompressedInput {
 
 std::unique_ptr<Source> open_gzip(std::unique_ptr<Source> source, std::string what);
 std::unique_ptr<Source> open_zstd(std::unique_ptr<Source> source, std::string what, const Limits& limits);
-/// xz or bzip2, by libarchive.
-std::unique_ptr<Source> open_with_libarchive(std::unique_ptr<Source> source, std::string what, Compression compression);
+std::unique_ptr<Source> open_bzip2(std::unique_ptr<Source> source, std::string what);
+std::unique_ptr<Source> open_xz(std::unique_ptr<Source> source, std::string what, const Limits& limits);
 
 }  // namespace sifkit
