@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <functional>
+#include <random>
+#include <set>
+
+#include "support/catch.h"
+#include "support/errors.h"
+#include "support/flatten.h"
+#include "support/tar_builder.h"
+
+using namespace sifkit;
+using namespace sifkit::layers;
+using namespace sifkit::testing;
+
+namespace {
+
+using Listing = std::map<std::string, std::string>;
+
+std::string tar(const std::function<void(TarBuilder&)>& fill) {
+  TarBuilder builder;
+  fill(builder);
+  return builder.bytes();
+}
+
+#define LAYER(calls) tar([](TarBuilder& t) { t calls; })
+
+Listing names_and_texts(const std::vector<std::string>& layers) {
+  Listing out;
+  for (const auto& [path, text] : flatten(layers)->listing()) {
+    // "f 644 0:0 TEXT": what matters here is type and text.
+    const auto owner = text.find(' ', 2);
+    const auto rest = text.find(' ', owner + 1);
+    out[path] = text.substr(0, 1) + (rest == std::string::npos ? "" : text.substr(rest));
+  }
+  return out;
+}
+
+ErrorKind refused(const std::vector<std::string>& layers) {
+  const auto error = error_of([&] { flatten(layers); });
+  REQUIRE(error);
+  return error->kind();
+}
+
+}  // namespace
+
+TEST_CASE("a whiteout hides what older layers brought, whatever its place", "[layers][whiteout]") {
+  const auto base = LAYER(.folder("d").file("d/a", "1").file("d/b", "2"));
+  CHECK(names_and_texts({base, LAYER(.file("d/.wh.a", ""))}) == Listing{{"d", "d"}, {"d/b", "f 2"}});
+  // wh04, wh05: the layer's own file stays, before or after the whiteout.
+  CHECK(names_and_texts({base, LAYER(.file("d/.wh.a", "").file("d/a", "new"))}).at("d/a") == "f new");
+  CHECK(names_and_texts({base, LAYER(.file("d/a", "new").file("d/.wh.a", ""))}).at("d/a") == "f new");
+  // wh06, wh07: a folder that is removed and made again.
+  const Listing again{{"d", "d"}, {"d/c", "f 3"}};
+  CHECK(names_and_texts({base, LAYER(.file(".wh.d", "").folder("d").file("d/c", "3"))}) == again);
+  CHECK(names_and_texts({base, LAYER(.folder("d").file("d/c", "3").file(".wh.d", ""))}) == again);
+  // wh03, wh08, wh20, wh21: whiteouts of nothing.
+  CHECK(names_and_texts({LAYER(.file(".wh.x", "").file("a", "1"))}) == Listing{{"a", "f 1"}});
+  CHECK(names_and_texts({base, LAYER(.file("none/.wh.x", ""))}) == Listing{{"d", "d"}, {"d/a", "f 1"}, {"d/b", "f 2"}});
+  CHECK(names_and_texts({base, LAYER(.file("d/a/.wh.x", ""))}).at("d/a") == "f 1");
+  // wh18: through a link of an older layer.
+  CHECK(names_and_texts({LAYER(.folder("real").file("real/x", "1").symlink("link", "real")), LAYER(.file("link/.wh.x", ""))}) ==
+        Listing{{"link", "l real"}, {"real", "d"}});
+  // wh09-wh11: type and body do not count.
+  CHECK(names_and_texts({base, LAYER(.folder("d/.wh.a").file("d/.wh.b", "body"))}) == Listing{{"d", "d"}});
+  // wh12-wh14.
+  for (const char* name : {".wh.", ".wh..", ".wh...", "d/.wh."}) {
+    INFO(name);
+    CHECK(refused({base, TarBuilder().file(name, "").bytes()}) == ErrorKind::malformed);
+  }
+}
+
+TEST_CASE("an opaque mark hides older entries of its folder only", "[layers][whiteout]") {
+  const auto base = LAYER(.folder("d").file("d/old", "1").folder("d/sub").file("d/sub/x", "2").file("e", "3"));
+  const Listing expected{{"d", "d"}, {"d/new", "f 4"}, {"e", "f 3"}};
+  CHECK(names_and_texts({base, LAYER(.file("d/.wh..wh..opq", "").file("d/new", "4"))}) == expected);
+  CHECK(names_and_texts({base, LAYER(.file("d/new", "4").file("d/.wh..wh..opq", ""))}) == expected);
+  // op14: a grandchild with an implied parent.
+  CHECK(names_and_texts({base, LAYER(.file("d/sub/new", "5").file("d/.wh..wh..opq", ""))}) == Listing{{"d", "d"}, {"d/sub", "d"}, {"d/sub/new", "f 5"}, {"e", "f 3"}});
+  // op04: at the root.
+  CHECK(names_and_texts({base, LAYER(.file(".wh..wh..opq", "").file("f", "6"))}) == Listing{{"f", "f 6"}});
+  // op05: nothing there.
+  CHECK(names_and_texts({LAYER(.file("a", "1")), LAYER(.file("d/.wh..wh..opq", ""))}) == Listing{{"a", "f 1"}});
+  // op15: over two layers.
+  CHECK(names_and_texts({base, LAYER(.file("d/more", "7")), LAYER(.file("d/.wh..wh..opq", ""))}) == Listing{{"d", "d"}, {"e", "f 3"}});
+}
+
+TEST_CASE("types replace each other as extracting would", "[layers][replace]") {
+  const auto base = LAYER(.folder("d").file("d/x", "1").file("f", "2").symlink("l", "d"));
+  CHECK(names_and_texts({base, LAYER(.file("d", "now"))}) == Listing{{"d", "f now"}, {"f", "f 2"}, {"l", "l d"}});
+  CHECK(names_and_texts({base, LAYER(.folder("f").file("f/y", "3"))}).at("f/y") == "f 3");
+  // rp04: a folder entry over a link replaces it; rp05: an entry below the link goes through it.
+  CHECK(names_and_texts({base, LAYER(.folder("l").file("l/y", "3"))}) == Listing{{"d", "d"}, {"d/x", "f 1"}, {"f", "f 2"}, {"l", "d"}, {"l/y", "f 3"}});
+  CHECK(names_and_texts({base, LAYER(.file("l/y", "3"))}) == Listing{{"d", "d"}, {"d/x", "f 1"}, {"d/y", "f 3"}, {"f", "f 2"}, {"l", "l d"}});
+  // rp07, rp09: a dangling link, and one that leaves the root.
+  CHECK(names_and_texts({LAYER(.symlink("l", "a/b")), LAYER(.file("l/x", "1"))}) == Listing{{"a", "d"}, {"a/b", "d"}, {"a/b/x", "f 1"}, {"l", "l a/b"}});
+  CHECK(names_and_texts({LAYER(.symlink("l", "../../etc")), LAYER(.file("l/x", "1"))}) == Listing{{"etc", "d"}, {"etc/x", "f 1"}, {"l", "l ../../etc"}});
+  CHECK(refused({LAYER(.symlink("a", "b").symlink("b", "a")), LAYER(.file("a/x", "1"))}) == ErrorKind::malformed);
+  // rp11: beneath a regular file.
+  CHECK(names_and_texts({base, LAYER(.file("f/x", "1"))}).at("f/x") == "f 1");
+  // rp17-rp24: the last of several counts.
+  const auto twice = flatten({LAYER(.file("a", "1").file("a", "2"))});
+  CHECK(twice->listing().at("a") == "f 644 0:0 2");
+  CHECK(twice->warnings.count("duplicate-entry") == 1);
+  // rp12: a folder over a folder changes its attributes and keeps its children.
+  CHECK(flatten({base, LAYER(.folder("d", 0700))})->listing().at("d") == "d 700 0:0");
+  CHECK(flatten({base, LAYER(.folder("d", 0700))})->listing().count("d/x") == 1);
+  // rp26b: an implied parent keeps what it had.
+  CHECK(flatten({LAYER(.folder("d", 0711)), LAYER(.file("d/x", ""))})->listing().at("d") == "d 711 0:0");
+  CHECK(flatten({LAYER(.file("n/x", ""))})->listing().at("n") == "d 755 0:0");
+}
+
+TEST_CASE("hard links name the file that is there at that moment", "[layers][hardlink]") {
+  const auto base = LAYER(.file("a", "old"));
+  CHECK(names_and_texts({LAYER(.file("a", "1").hard_link("b", "a").hard_link("c", "b"))}) == Listing{{"a", "f 1"}, {"b", "f 1 = a"}, {"c", "f 1 = a"}});
+  CHECK(names_and_texts({base, LAYER(.hard_link("b", "a"))}) == Listing{{"a", "f old"}, {"b", "f old = a"}});
+  // hl02b: forward, with an older file of the name; hl04: the target replaced first.
+  CHECK(names_and_texts({base, LAYER(.hard_link("b", "a").file("a", "new"))}) == Listing{{"a", "f new"}, {"b", "f old"}});
+  CHECK(names_and_texts({base, LAYER(.file("a", "new").hard_link("b", "a"))}) == Listing{{"a", "f new"}, {"b", "f new = a"}});
+  // hl06, hl19: the target goes, the bytes stay.
+  CHECK(names_and_texts({base, LAYER(.hard_link("b", "a").file(".wh.a", ""))}) == Listing{{"b", "f old"}});
+  CHECK(names_and_texts({LAYER(.file("a", "1").hard_link("b", "a")), LAYER(.file(".wh.a", ""))}) == Listing{{"b", "f 1"}});
+  // rp14: one of two names is replaced.
+  CHECK(names_and_texts({LAYER(.file("a", "1").hard_link("b", "a")), LAYER(.file("a", "2"))}) == Listing{{"a", "f 2"}, {"b", "f 1"}});
+  // hl16: the link's own attributes do not count.
+  CHECK(flatten({LAYER(.file("a", "1", 0600).add({.name = "b", .type = '1', .link = "a", .mode = 0777, .uid = 9}))})->listing().at("b") == "f 600 0:0 1 = a");
+  // hl02, hl05, hl08, hl09, hl13, hl23, hl25.
+  CHECK(refused({LAYER(.hard_link("b", "a").file("a", "1"))}) == ErrorKind::malformed);
+  CHECK(refused({base, LAYER(.file(".wh.a", "").hard_link("b", "a"))}) == ErrorKind::malformed);
+  CHECK(refused({LAYER(.folder("d").hard_link("b", "d"))}) == ErrorKind::malformed);
+  CHECK(refused({LAYER(.file("a", "1").hard_link("a", "a"))}) == ErrorKind::malformed);
+  CHECK(refused({LAYER(.hard_link("a", ""))}) == ErrorKind::malformed);
+  CHECK(refused({LAYER(.hard_link("a", "/"))}) == ErrorKind::malformed);
+}
+
+TEST_CASE("names are cleaned, and those that no image may hold are refused", "[layers][names]") {
+  CHECK(names_and_texts({LAYER(.file("./a//b/./c", "1"))}) == Listing{{"a", "d"}, {"a/b", "d"}, {"a/b/c", "f 1"}});
+  CHECK(names_and_texts({LAYER(.file("/abs", "1").file("x/../y", "2"))}) == Listing{{"abs", "f 1"}, {"y", "f 2"}});
+  CHECK(flatten({LAYER(.folder(".", 0700))})->tree.inode(Tree::kRoot).metadata.mode == 0700);
+  CHECK(refused({LAYER(.file("../a", "1"))}) == ErrorKind::malformed);
+  CHECK(refused({LAYER(.file("..", "1"))}) == ErrorKind::malformed);
+  CHECK(refused({LAYER(.symlink(".", "x"))}) == ErrorKind::malformed);
+  CHECK(refused({LAYER(.symlink("a", ""))}) == ErrorKind::malformed);
+  CHECK(refused({TarBuilder().file(std::string(256, 'n'), "").bytes()}) == ErrorKind::limit);
+  CHECK(refused({TarBuilder().add({.name = "x", .type = '2', .link = std::string(4096, 't')}).bytes()}) == ErrorKind::limit);
+  CHECK(refused({TarBuilder().add({.name = "x", .pax = {{"uid", "4294967295"}}}).bytes()}) == ErrorKind::malformed);
+  LayerOptions clamp;
+  clamp.clamp_climbing_names = true;
+  CHECK(flatten({LAYER(.file("a/../../b", "1"))}, clamp)->listing().count("b") == 1);
+}
+
+TEST_CASE("attributes that do not belong into an image are dropped and reported", "[layers][xattrs]") {
+  TarBuilder builder;
+  builder.add({.name = "f",
+               .pax = {{"SCHILY.xattr.user.keep", "1"},
+                       {"SCHILY.xattr.security.capability", "2"},
+                       {"SCHILY.xattr.security.selinux", "3"},
+                       {"SCHILY.xattr.trusted.overlay.opaque", "y"},
+                       {"SCHILY.xattr.system.posix_acl_access", "4"}}});
+  const auto flat = flatten({builder.bytes()});
+  CHECK(flat->listing().at("f") == "f 644 0:0  security.capability=2 user.keep=1");
+  CHECK(flat->warnings.count("xattr-dropped") == 3);
+  LayerOptions user;
+  user.xattrs = XattrPolicy::user_only;
+  CHECK(flatten({builder.bytes()}, user)->listing().at("f") == "f 644 0:0  user.keep=1");
+}
+
+TEST_CASE("one folder of many names is settled in linear time", "[layers]") {
+  TarBuilder lower;
+  TarBuilder upper;
+  for (int i = 0; i < 60000; ++i) lower.file(fmt::format("d/{}", i), "");
+  for (int i = 0; i < 60000; ++i) upper.file(fmt::format("d/.wh.{}", i), "");
+  CHECK(flatten({lower.bytes(), upper.bytes()})->listing().size() == 1);
+}
+
+// ---- against a naive model -------------------------------------------------------------------------------------------
+
+namespace {
+
+/// Paths to files, applied in the most direct way. Knows nothing of links on the way: the generator makes none.
+class Naive {
+ public:
+  struct Node {
+    char type = 'f';
+    std::string text;
+  };
+  using Files = std::map<std::string, std::shared_ptr<Node>>;
+
+  struct Change {
+    enum class Kind { file, folder, symlink, hard_link, whiteout, opaque } kind = Kind::file;
+    std::string path;
+    std::string text;
+  };
+
+  /// False when a hard link names nothing: such a stack is refused.
+  bool apply(const std::vector<Change>& layer) {
+    std::set<std::string> touched;
+    for (const auto& change : layer) {
+      switch (change.kind) {
+        case Change::Kind::whiteout: hide(change.path, touched, true); break;
+        case Change::Kind::opaque: hide(change.path, touched, false); break;
+        case Change::Kind::hard_link: {
+          const auto target = files_.find(change.text);
+          if (target == files_.end() || target->second->type == 'd') return false;
+          const auto node = target->second;
+          make_parents(change.path, touched);
+          remove(change.path);
+          bool alive = false;
+          for (const auto& [path, other] : files_) alive = alive || other == node;
+          if (!alive) return false;
+          files_[change.path] = node;
+          touch(change.path, touched);
+          break;
+        }
+        default: {
+          make_parents(change.path, touched);
+          const char type = change.kind == Change::Kind::folder ? 'd' : change.kind == Change::Kind::symlink ? 'l' : 'f';
+          const auto there = files_.find(change.path);
+          if (type != 'd' || there == files_.end() || there->second->type != 'd') remove(change.path);
+          if (type != 'd' || files_.find(change.path) == files_.end()) files_[change.path] = std::make_shared<Node>(Node{type, change.text});
+          touch(change.path, touched);
+        }
+      }
+    }
+    return true;
+  }
+
+  Listing listing() const {
+    Listing out;
+    std::map<std::shared_ptr<Node>, std::string> first;
+    for (const auto& [path, node] : files_) {
+      std::string text(1, node->type);
+      if (node->type == 'f') text += " " + node->text;
+      if (node->type == 'l') text += " " + node->text;
+      const auto [at, fresh] = first.emplace(node, path);
+      if (!fresh) text += " = " + at->second;
+      out[path] = text;
+    }
+    return out;
+  }
+
+ private:
+  static bool below(const std::string& path, const std::string& folder) { return folder.empty() || path.starts_with(folder + "/"); }
+
+  void remove(const std::string& path) {
+    std::erase_if(files_, [&](const auto& entry) { return entry.first == path || below(entry.first, path); });
+  }
+
+  void hide(const std::string& path, const std::set<std::string>& touched, bool itself) {
+    std::erase_if(files_, [&](const auto& entry) {
+      const bool meant = below(entry.first, path) || (itself && entry.first == path);
+      return meant && touched.find(entry.first) == touched.end();
+    });
+  }
+
+  static void touch(const std::string& path, std::set<std::string>& touched) {
+    for (std::size_t at = path.find('/'); at != std::string::npos; at = path.find('/', at + 1)) touched.insert(path.substr(0, at));
+    touched.insert(path);
+  }
+
+  void make_parents(const std::string& path, std::set<std::string>& touched) {
+    for (std::size_t at = path.find('/'); at != std::string::npos; at = path.find('/', at + 1)) {
+      const std::string parent = path.substr(0, at);
+      const auto there = files_.find(parent);
+      if (there == files_.end() || there->second->type != 'd') {
+        remove(parent);
+        files_[parent] = std::make_shared<Node>(Node{'d', ""});
+      }
+      touched.insert(parent);
+    }
+  }
+
+  Files files_;
+};
+
+}  // namespace
+
+TEST_CASE("random stacks of layers come out as applying them one by one", "[layers][property]") {
+  using Change = Naive::Change;
+  static const std::vector<std::string> kNames{"a", "b", "c"};
+  static const std::vector<std::string> kLinks{"l1", "l2"};  // leaves that nothing goes through
+  std::size_t refused_stacks = 0;
+  std::size_t read_again = 0;
+  for (unsigned seed = 0; seed < 4000; ++seed) {
+    std::mt19937 random(seed);
+    const auto pick_path = [&] {
+      std::string path;
+      for (auto depth = 1 + random() % 3; depth > 0; --depth) path += (path.empty() ? "" : "/") + kNames[random() % kNames.size()];
+      return path;
+    };
+    Naive naive;
+    std::vector<std::string> tars;
+    bool sound = true;
+    const auto layers = 1 + random() % 4;
+    for (unsigned long number = 0; number < layers; ++number) {
+      std::vector<Change> changes;
+      TarBuilder builder;
+      for (auto count = 1 + random() % 8; count > 0; --count) {
+        Change change;
+        change.path = pick_path();
+        const auto slash = change.path.rfind('/');
+        const std::string parent = slash == std::string::npos ? "" : change.path.substr(0, slash + 1);
+        const std::string name = slash == std::string::npos ? change.path : change.path.substr(slash + 1);
+        switch (random() % 9) {
+          case 0:
+          case 1:
+            change.kind = Change::Kind::folder;
+            builder.folder(change.path);
+            break;
+          case 2:
+            change.kind = Change::Kind::whiteout;
+            builder.file(parent + ".wh." + name, "");
+            break;
+          case 3:
+            change.kind = Change::Kind::opaque;
+            builder.file(change.path + "/.wh..wh..opq", "");
+            break;
+          case 4:
+            change.kind = Change::Kind::hard_link;
+            change.text = pick_path();
+            if (change.text == change.path) continue;
+            builder.hard_link(change.path, change.text);
+            break;
+          case 5:
+            change.kind = Change::Kind::symlink;
+            change.path = parent + kLinks[random() % kLinks.size()];
+            change.text = "target";
+            builder.symlink(change.path, change.text);
+            break;
+          default:
+            change.text = random() % 5 == 0 ? "" : fmt::format("{}-{}-{}", seed, number, count);
+            builder.file(change.path, change.text);
+        }
+        changes.push_back(change);
+      }
+      tars.push_back(builder.bytes());
+      sound = sound && naive.apply(changes);
+    }
+    INFO("seed " << seed);
+    if (!sound) {
+      ++refused_stacks;
+      CHECK(error_of([&] { flatten(tars); }).has_value());
+      continue;
+    }
+    Listing expected = naive.listing();
+    CHECK(names_and_texts(tars) == expected);
+    read_again += flatten(tars)->missing;
+  }
+  // The generator reaches both of what is rare.
+  CHECK(refused_stacks > 100);
+  CHECK(read_again > 10);
+}

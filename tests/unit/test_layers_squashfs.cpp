@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/layers/squashfs.h>
+
+#include <random>
+
+#include <fmt/format.h>
+
+#include "support/catch.h"
+#include "support/errors.h"
+#include "support/memory_region.h"
+#include "support/run_process.h"
+#include "support/temp_dir.h"
+
+using namespace sifkit;
+using namespace sifkit::layers;
+using namespace sifkit::testing;
+
+namespace {
+
+/// Bytes that compress to about half.
+std::string text_of(std::size_t size, unsigned seed) {
+  std::mt19937 random(seed);
+  std::string text(size, '\0');
+  for (auto& c : text) c = static_cast<char>('a' + random() % 16);
+  return text;
+}
+
+/// A tree being packed, and what each of its files must hold.
+struct Pack {
+  MemoryRegion region;
+  SquashfsOptions options;
+  std::unique_ptr<SquashfsWriter> writer;
+  Tree tree;
+  std::map<std::string, std::string> files;
+
+  explicit Pack(const SquashfsOptions& chosen = {.threads = 2}) : options(chosen), writer(std::make_unique<SquashfsWriter>(region, options)) {}
+
+  ContentId store(const std::string& text) {
+    if (text.empty()) return kEmptyContent;
+    writer->begin(text.size());
+    // In odd pieces, as archives give them.
+    for (std::size_t at = 0; at < text.size(); at += 50001) writer->append(as_bytes(std::string_view(text).substr(at, 50001)));
+    return writer->end();
+  }
+
+  InodeId add(InodeId parent, const std::string& name, const Inode& inode) {
+    const InodeId id = tree.add_inode(inode);
+    tree.link(parent, name, id);
+    return id;
+  }
+
+  InodeId folder(InodeId parent, const std::string& name, std::uint32_t mode = 0755) {
+    return add(parent, name, {.metadata = {.mode = mode, .mtime = 5}, .type = EntryType::directory});
+  }
+
+  InodeId file(InodeId parent, const std::string& name, const std::string& text, const Metadata& metadata = {.mode = 0644}) {
+    files[name] = text;
+    return add(parent, name, {.metadata = metadata, .content = store(text), .size = text.size()});
+  }
+
+  SquashfsSummary finish() { return writer->finish(tree); }
+};
+
+/// Everything that a squashfs can hold, once.
+void fill(Pack& pack) {
+  auto& tree = pack.tree;
+  const auto dir = pack.folder(Tree::kRoot, "dir", 0700);
+  pack.file(dir, "empty", "");
+  pack.file(dir, "small", "some text");
+  pack.file(dir, "exact", text_of(128 * 1024, 1));
+  pack.file(dir, "one more", text_of(128 * 1024 + 1, 2));
+  pack.file(dir, "large", text_of(1000000, 3));
+  pack.file(dir, "large again", text_of(1000000, 3));
+  pack.file(dir, "small again", "some text");
+  pack.file(dir, "zeros", std::string(400000, '\0'));
+  pack.file(dir, "hole", text_of(131072, 4) + std::string(131072 * 3, '\0') + "end");
+  std::string noise(300000, '\0');
+  std::mt19937 random(5);
+  for (auto& c : noise) c = static_cast<char>(random());
+  pack.file(dir, "noise", noise);
+  pack.file(dir, "suid", "x", {.mode = 04755, .uid = 1000, .gid = 4000000000u, .mtime = 4294967295u, .xattrs = tree.intern_xattrs({{"security.capability", std::string("\1\0\0\2", 4)}, {"user.a", ""}})});
+  const auto linked = pack.file(dir, "linked", "shared");
+  tree.link(dir, "link 2", linked);
+  tree.link(Tree::kRoot, "link 3", linked);
+  pack.add(dir, "symlink", {.metadata = {.mode = 0777}, .type = EntryType::symlink, .data = tree.add_symlink_target("../\xff target")});
+  pack.add(dir, "null", {.metadata = {.mode = 0666}, .type = EntryType::char_device, .data = 1u << 20 | 3});
+  pack.add(dir, "disk", {.metadata = {.mode = 0660, .gid = 6}, .type = EntryType::block_device, .data = 259u << 20 | 70000});
+  pack.add(dir, "fifo", {.metadata = {.mode = 0600}, .type = EntryType::fifo});
+  pack.add(dir, "socket", {.metadata = {.mode = 0600}, .type = EntryType::socket});
+  pack.file(dir, "new\nline\xfe", "odd");
+  pack.file(dir, std::string(255, 'n'), "long");
+  const auto many = pack.folder(Tree::kRoot, "many");
+  for (int i = 0; i < 3000; ++i) pack.add(many, fmt::format("{}", i), {.content = pack.store(fmt::format("{}", i)), .size = fmt::format("{}", i).size()});
+  InodeId deep = Tree::kRoot;
+  for (int i = 0; i < 200; ++i) deep = pack.folder(deep, "deep");
+}
+
+std::string listing(const Tree& tree) {
+  std::string out;
+  std::map<InodeId, std::string> first;
+  std::vector<std::pair<std::string, InodeId>> open{{"", Tree::kRoot}};
+  while (!open.empty()) {
+    const auto [path, folder] = open.back();
+    open.pop_back();
+    for (const NameId name : tree.sorted_children(folder)) {
+      const InodeId id = tree.inode_of(name);
+      const Inode& inode = tree.inode(id);
+      const std::string here = path + "/" + std::string(tree.text_of(name));
+      out += fmt::format("{} {} {:o} {}:{} {} {}", here, static_cast<int>(inode.type), inode.metadata.mode, inode.metadata.uid, inode.metadata.gid, inode.metadata.mtime, first.emplace(id, here).first->second);
+      if (inode.type == EntryType::regular) out += fmt::format(" {} {}", inode.size, inode.links);
+      if (inode.type == EntryType::symlink) out += " " + std::string(tree.symlink_target(inode));
+      if (inode.type == EntryType::char_device || inode.type == EntryType::block_device) out += fmt::format(" {}", inode.data);
+      for (const auto& [key, value] : tree.xattrs(inode.metadata.xattrs)) out += " " + key + "=" + value;
+      out += "\n";
+      if (inode.type == EntryType::directory) open.emplace_back(here, id);
+    }
+  }
+  return out;
+}
+
+std::string read_file(SquashfsReader& reader, InodeId inode) {
+  MemorySink sink;
+  reader.read(inode, sink);
+  return std::string(as_text(sink.bytes()));
+}
+
+}  // namespace
+
+TEST_CASE("what is packed is read back, with every compression", "[layers][squashfs]") {
+  const auto codec = GENERATE(SquashfsCodec::gzip, SquashfsCodec::zstd, SquashfsCodec::lz4, SquashfsCodec::xz, SquashfsCodec::none);
+  Pack pack({.codec = codec, .threads = 2, .time = 77});
+  fill(pack);
+  const auto summary = pack.finish();
+  CHECK(summary.bytes == pack.region.bytes.size());
+  CHECK(summary.bytes % 4096 == 0);
+  CHECK(summary.duplicate_bytes == 1000000 + 9);
+  SquashfsReader reader(pack.region);
+  CHECK(reader.codec() == (codec == SquashfsCodec::none ? SquashfsCodec::gzip : codec));
+  CHECK(listing(reader.tree()) == listing(pack.tree));
+  for (const auto& [name, text] : pack.files) {
+    const auto inode = reader.tree().resolve("dir/" + name, false);
+    INFO(name);
+    REQUIRE(inode);
+    CHECK(read_file(reader, *inode) == text);
+  }
+  CHECK(read_file(reader, *reader.tree().resolve("many/2999", false)) == "2999");
+  CHECK_NOTHROW(pack.writer->verify(pack.tree, {}));
+}
+
+TEST_CASE("the image does not depend on the number of threads", "[layers][squashfs]") {
+  const auto bytes_with = [](unsigned threads, bool fast) {
+    Pack pack({.fast = fast, .threads = threads});
+    fill(pack);
+    pack.finish();
+    return pack.region.bytes;
+  };
+  const auto one = bytes_with(1, false);
+  CHECK(bytes_with(2, false) == one);
+  CHECK(bytes_with(7, false) == one);
+  CHECK(bytes_with(1, true) == bytes_with(5, true));
+  CHECK(bytes_with(1, true) != one);
+}
+
+TEST_CASE("the first file's blocks start behind the superblock", "[layers][squashfs]") {
+  Pack pack;
+  pack.file(Tree::kRoot, "first", text_of(200000, 9));
+  pack.finish();
+  SquashfsReader reader(pack.region);
+  CHECK(read_file(reader, *reader.tree().resolve("first", false)) == pack.files["first"]);
+}
+
+TEST_CASE("holes take no room, and equal files take room once", "[layers][squashfs]") {
+  Pack pack;
+  pack.writer->begin(std::uint64_t{5} << 30);
+  pack.writer->append(as_bytes("start"));
+  pack.writer->append_zeros((std::uint64_t{5} << 30) - 8);
+  pack.writer->append(as_bytes("end"));
+  const auto content = pack.writer->end();
+  pack.add(Tree::kRoot, "huge", {.content = content, .size = std::uint64_t{5} << 30});
+  const auto data = text_of(3000000, 6);
+  for (int i = 0; i < 20; ++i) pack.file(Tree::kRoot, fmt::format("copy {}", i), data);
+  const auto summary = pack.finish();
+  CHECK(summary.bytes < 2 * 3000000);
+  CHECK(summary.duplicate_bytes == 19 * data.size());
+  SquashfsReader reader(pack.region);
+  CHECK(reader.tree().inode(*reader.tree().resolve("huge", false)).size == std::uint64_t{5} << 30);
+  CHECK(read_file(reader, *reader.tree().resolve("copy 19", false)) == data);
+}
+
+TEST_CASE("attribute sets in multiples of 512 do not break the table", "[layers][squashfs]") {
+  const int sets = GENERATE(511, 512, 513, 1024);
+  Pack pack;
+  for (int i = 0; i < sets; ++i) pack.file(Tree::kRoot, fmt::format("{}", i), "", {.mode = 0644, .xattrs = pack.tree.intern_xattrs({{"user.n", fmt::format("{}", i)}})});
+  pack.finish();
+  SquashfsReader reader(pack.region);
+  for (int i = 0; i < sets; i += 37) {
+    const auto& inode = reader.tree().inode(*reader.tree().resolve(fmt::format("{}", i), false));
+    CHECK(reader.tree().xattrs(inode.metadata.xattrs) == Xattrs{{"user.n", fmt::format("{}", i)}});
+  }
+}
+
+TEST_CASE("a write that fails anywhere is the caller's error", "[layers][squashfs][faults]") {
+  std::size_t writes = 0;
+  {
+    Pack pack;
+    fill(pack);
+    pack.finish();
+    writes = pack.region.writes;
+  }
+  REQUIRE(writes > 10);
+  for (std::size_t at = 1; at <= writes; ++at) {
+    Pack pack;
+    pack.region.fail_at = at;
+    const auto error = error_of([&] {
+      fill(pack);
+      pack.finish();
+    });
+    INFO("write " << at << " of " << writes);
+    REQUIRE(error);
+    CHECK(error->kind() == ErrorKind::no_space);
+  }
+}
+
+TEST_CASE("verification finds a changed byte", "[layers][squashfs]") {
+  Pack pack;
+  fill(pack);
+  const auto summary = pack.finish();
+  std::size_t silent = 0;
+  for (std::uint64_t at = 96; at < summary.bytes; at += 4099) {
+    auto& byte = pack.region.bytes[static_cast<std::size_t>(at)];
+    byte ^= std::byte{0x10};
+    if (!error_of([&] { pack.writer->verify(pack.tree, {}); })) ++silent;
+    byte ^= std::byte{0x10};
+  }
+  // Padding, and tables that a reader need not look at (export table).
+  CHECK(silent <= 2);
+  CHECK_NOTHROW(pack.writer->verify(pack.tree, {}));
+}
+
+TEST_CASE("damaged images are errors, never crashes", "[layers][squashfs][hostile]") {
+  Pack pack;
+  fill(pack);
+  pack.finish();
+  const Bytes whole = pack.region.bytes;
+  const auto try_all = [](MemoryRegion& region) {
+    return error_of([&] {
+      SquashfsReader reader(region);
+      for (InodeId id = 0; id < reader.tree().inode_count(); ++id) {
+        MemorySink sink;
+        if (reader.tree().inode(id).type == EntryType::regular && reader.tree().inode(id).size < 10'000'000) reader.read(id, sink);
+      }
+    });
+  };
+  for (std::size_t size = 0; size < whole.size(); size += 1 + whole.size() / 200) {
+    MemoryRegion cut;
+    cut.bytes.assign(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
+    CHECK(try_all(cut).has_value());
+  }
+  std::mt19937 random(8);
+  MemoryRegion changed;
+  for (int round = 0; round < 300; ++round) {
+    changed.bytes = whole;
+    for (int flips = 0; flips < 3; ++flips) {
+      // Tables and the superblock more often than data.
+      const auto place = random() % 3 == 0 ? random() % 96 : whole.size() - 1 - random() % std::min<std::size_t>(whole.size(), 60000);
+      changed.bytes[place] ^= static_cast<std::byte>(1 + random() % 255);
+    }
+    try {
+      try_all(changed);
+    } catch (const std::bad_alloc&) {
+      // More than there is was asked for, and refused.
+    }
+  }
+}
+
+TEST_CASE("other readers see the same files", "[layers][squashfs][interop]") {
+  Pack pack;
+  fill(pack);
+  pack.finish();
+  TempDir folder;
+  testing::write_file(folder / "image", as_text(pack.region.bytes));
+  const auto path = folder / "image";
+  const auto tool = run_process({"unsquashfs", "-s", path.string()}, {"PATH=/usr/bin:/bin"});
+  REQUIRE(tool.code == 0);
+  for (const auto& [name, text] : pack.files) {
+    if (name.find('\n') != std::string::npos || text.empty()) continue;
+    const auto result = run_process({"unsquashfs", "-cat", path.string(), "dir/" + name}, {"PATH=/usr/bin:/bin"});
+    INFO(name);
+    CHECK(result.code == 0);
+    CHECK((result.out == text));
+  }
+}
+
+TEST_CASE("compression is chosen by a word and a level", "[layers][squashfs]") {
+  SquashfsOptions options;
+  parse_compression("zstd:19", options);
+  CHECK(options.codec == SquashfsCodec::zstd);
+  CHECK(options.level == 19);
+  parse_compression("gzip", options);
+  CHECK(options.level == 0);
+  for (const char* wrong : {"", "brotli", "gzip:0", "gzip:13", "gzip:", "gzip:1x", "zstd:23", "lz4:1", "none:1"}) {
+    INFO(wrong);
+    CHECK(error_of([&] { parse_compression(wrong, options); })->kind() == ErrorKind::usage);
+  }
+  MemoryRegion region;
+  CHECK(error_of([&] { SquashfsWriter(region, {.block_size = 100000}); })->kind() == ErrorKind::usage);
+}
