@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <sifkit/core/error.h>
+#include <sifkit/sif/image.h>
+
+#include "support/catch.h"
+#include "support/cli_run.h"
+#include "support/image_builder.h"
+#include "support/run_process.h"
+#include "support/temp_dir.h"
+
+using namespace sifkit;
+using namespace sifkit::testing;
+
+namespace {
+
+/// A folder with an image in it, and sifkit run there.
+struct Desk {
+  TempDir folder;
+  TestImage image = small_image();
+
+  Desk() { write_file(folder / "app.tar", image.docker_archive()); }
+
+  std::string at(const std::string& name) const { return (folder / name).string(); }
+
+  CliResult build(const std::string& output, const std::string& source, std::vector<std::string> more = {}) const {
+    std::vector<std::string> args{"build", at(output), source};
+    args.insert(args.end(), more.begin(), more.end());
+    return run_cli(args);
+  }
+
+  /// The image's bytes but for what names the source.
+  std::string tree_of(const std::string& output) const {
+    const auto result = run_cli({"ls", "--json", "-R", at(output)});
+    REQUIRE(result.code == 0);
+    Json files = Json::parse(result.out)["files"];
+    for (auto& file : files) {
+      const std::string path = file["path"];
+      if (path == "/.singularity.d/labels.json" || path == "/.singularity.d/Singularity") file["size"] = 0;
+    }
+    return files.dump();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a docker archive becomes a SIF that holds its files", "[cli][build]") {
+  Desk desk;
+  const auto result = desk.build("app.sif", desk.at("app.tar"));
+  INFO(result.err);
+  REQUIRE(result.code == 0);
+  CHECK(result.out.empty());
+  CHECK_THAT(result.err, ContainsSubstring("sha256:"));
+  CHECK(run_cli({"cat", desk.at("app.sif"), "/etc/os-release"}).out == "NAME=test\n");
+  CHECK(run_cli({"cat", desk.at("app.sif"), "/etc/new", "etc/new"}).out == "newnew");
+  CHECK(run_cli({"cat", desk.at("app.sif"), "/etc/old"}).code == exit_code(ErrorKind::not_found));
+  CHECK(run_cli({"cat", desk.at("app.sif"), "/bin/tool2"}).out == std::string(300000, 't'));
+  const auto image = sif::Image::open(desk.at("app.sif"));
+  CHECK(image.problems().empty());
+  REQUIRE(image.objects().size() == 4);
+  CHECK(image.header().architecture == "amd64");
+  CHECK(image.header().launch_text() == "#!/usr/bin/env run-singularity\n");
+  CHECK(image.header().created == 1714558830);
+  CHECK(image.primary_partition()->offset % 4096 == 0);
+  CHECK(image.primary_partition()->id == 4);
+  CHECK(as_text(image.read_data(image.object(3), 1000)) == R"({"Cmd":["/bin/tool"],"Env":["PATH=/bin","A=b c"],"Labels":{"k":"v"}})");
+  namespace fs = std::filesystem;
+  CHECK((fs::status(desk.folder / "app.sif").permissions() & fs::perms::owner_exec) != fs::perms::none);
+  CHECK(desk.folder.entry_count() == 2);
+}
+
+TEST_CASE("the same image gives the same tree from every kind of archive", "[cli][build]") {
+  Desk desk;
+  write_file(desk.folder / "first.tar", desk.image.docker_archive("./", true));
+  write_file(desk.folder / "oci.tar", desk.image.oci_archive());
+  const auto shell = [&](const std::string& command) {
+    return run_process({"sh", "-c", "cd '" + desk.folder.path().string() + "' && " + command}, {"PATH=/usr/bin:/bin"}).code;
+  };
+  REQUIRE(shell("gzip -k app.tar && xz -k app.tar && zstd -q app.tar && bzip2 -k oci.tar && mkdir layout && tar -xf oci.tar -C layout") == 0);
+  REQUIRE(desk.build("app.sif", desk.at("app.tar")).code == 0);
+  const auto expected = desk.tree_of("app.sif");
+  const auto uuid = sif::Image::open(desk.at("app.sif")).header().uuid_text();
+  for (const std::string& source : {"docker-archive:" + desk.at("first.tar"), "docker-archive://" + desk.at("app.tar.gz"), desk.at("app.tar.xz"),
+                                   desk.at("app.tar.zst"), "oci-archive:" + desk.at("oci.tar"), desk.at("oci.tar.bz2"),
+                                   "oci:" + desk.at("layout"), "docker-archive:" + desk.at("app.tar") + ":app:1",
+                                   "docker-archive:" + desk.at("app.tar") + ":@0"}) {
+    const auto result = desk.build("other.sif", source, {"--force"});
+    INFO(source << "\n" << result.err);
+    REQUIRE(result.code == 0);
+    CHECK(desk.tree_of("other.sif") == expected);
+    CHECK(sif::Image::open(desk.at("other.sif")).header().uuid_text() == uuid);
+  }
+}
+
+TEST_CASE("neither threads nor options of the terminal change a byte", "[cli][build]") {
+  Desk desk;
+  REQUIRE(desk.build("one.sif", desk.at("app.tar"), {"-j", "1"}).code == 0);
+  REQUIRE(desk.build("many.sif", desk.at("app.tar"), {"-j", "9", "--verify-after", "-q"}).code == 0);
+  CHECK(read_file(desk.folder / "one.sif") == read_file(desk.folder / "many.sif"));
+  REQUIRE(desk.build("fast.sif", desk.at("app.tar"), {"--fast"}).code == 0);
+  CHECK(read_file(desk.folder / "fast.sif") != read_file(desk.folder / "one.sif"));
+  REQUIRE(desk.build("random.sif", desk.at("app.tar"), {"--no-reproducible"}).code == 0);
+  CHECK(sif::Image::open(desk.at("random.sif")).header().created > 1714558830);
+}
+
+TEST_CASE("options change what is built", "[cli][build]") {
+  Desk desk;
+  const auto built = [&](std::vector<std::string> options) {
+    options.push_back("--force");
+    const auto result = desk.build("x.sif", desk.at("app.tar"), options);
+    INFO(result.err);
+    REQUIRE(result.code == 0);
+    return result;
+  };
+  built({"--exclude", "/bin"});
+  CHECK(run_cli({"ls", desk.at("x.sif"), "/bin"}).code == exit_code(ErrorKind::not_found));
+  built({"--exclude", "tool"});
+  // The other name of the file keeps its bytes.
+  CHECK(run_cli({"cat", desk.at("x.sif"), "/bin/tool2"}).out == std::string(300000, 't'));
+  built({"--label", "a=b", "--label", "k=w", "--env", "A=new"});
+  CHECK_THAT(run_cli({"inspect", desk.at("x.sif")}).out, ContainsSubstring("a: b\nk: w\n"));
+  CHECK_THAT(run_cli({"inspect", "-e", desk.at("x.sif")}).out, ContainsSubstring("export A=\"${A:-\"new\"}\"\n"));
+  const auto record = Json::parse(built({"--json"}).out);
+  CHECK(record["schema"] == "sifkit/build/v1");
+  CHECK(record["layers"] == 2);
+  CHECK(record["digest"] == "sha256:" + sha256(read_file(desk.folder / "x.sif")));
+  built({"--dry-run"});
+  built({"--format", "squashfs", "--compress", "zstd:5"});
+  CHECK(run_cli({"cat", desk.at("x.sif"), "/etc/new"}).out == "new");
+  REQUIRE(desk.build("folder", desk.at("app.tar"), {"--sandbox"}).code == 0);
+  CHECK(read_file(desk.folder / "folder/etc/new") == "new");
+  CHECK(std::filesystem::hard_link_count(desk.folder / "folder/bin/tool") == 2);
+  CHECK(desk.folder.entry_count() == 3);
+}
+
+TEST_CASE("an existing target is replaced on request only", "[cli][build]") {
+  Desk desk;
+  write_file(desk.folder / "app.sif", "mine");
+  const auto refused = desk.build("app.sif", desk.at("app.tar"));
+  CHECK(refused.code == exit_code(ErrorKind::exists));
+  CHECK(read_file(desk.folder / "app.sif") == "mine");
+  CHECK(desk.build("app.sif", desk.at("none.tar"), {"-F"}).code == exit_code(ErrorKind::not_found));
+  CHECK(read_file(desk.folder / "app.sif") == "mine");
+  CHECK(desk.build("app.sif", desk.at("app.tar"), {"-F"}).code == 0);
+}
+
+TEST_CASE("an archive that is cut or changed anywhere leaves nothing behind", "[cli][build][hostile]") {
+  Desk desk;
+  const std::string whole = desk.image.docker_archive();
+  const auto try_one = [&](const std::string& bytes) {
+    write_file(desk.folder / "bad.tar", bytes);
+    const auto result = desk.build("bad.sif", "docker-archive:" + desk.at("bad.tar"));
+    if (result.code != 0) {
+      CHECK_FALSE(std::filesystem::exists(desk.folder / "bad.sif"));
+      CHECK_THAT(result.err, ContainsSubstring("sifkit: error: "));
+    }
+    std::filesystem::remove(desk.folder / "bad.sif");
+    return result.code;
+  };
+  REQUIRE(try_one(whole) == 0);
+  for (std::size_t size = 0; size + 1024 < whole.size(); size += 1 + whole.size() / 60) {
+    INFO("cut at " << size);
+    CHECK(try_one(whole.substr(0, size)) != 0);
+  }
+  // A flipped bit inside a layer is an integrity error.
+  std::string changed = whole;
+  changed[changed.find("NAME=test")] ^= 1;
+  CHECK(try_one(changed) == exit_code(ErrorKind::integrity));
+  changed = whole;
+  changed[changed.find(std::string(1000, 't')) + 500] ^= 1;
+  CHECK(try_one(changed) == exit_code(ErrorKind::integrity));
+  CHECK(desk.folder.entry_count() == 2);
+}
+
+TEST_CASE("documents that contradict each other are refused", "[cli][build][hostile]") {
+  Desk desk;
+  const auto refused = [&](const std::string& archive) {
+    write_file(desk.folder / "bad.tar", archive);
+    const auto result = desk.build("bad.sif", "docker-archive:" + desk.at("bad.tar"));
+    INFO(result.err);
+    CHECK(result.code != 0);
+    CHECK(result.code != exit_code(ErrorKind::internal));
+    CHECK_FALSE(std::filesystem::exists(desk.folder / "bad.sif"));
+    return result.code;
+  };
+  const std::string document = desk.image.config_document();
+  const std::string name = sha256(document) + ".json";
+  const auto archive = [&](const std::string& manifest, const std::string& config) {
+    return TarBuilder().file("a.tar", desk.image.layers[0]).file("b.tar", desk.image.layers[1]).file(name, config).file("manifest.json", manifest).bytes();
+  };
+  const auto entry = [&](const std::string& layers) { return R"([{"Config":")" + name + R"(","RepoTags":["x:1"],"Layers":)" + layers + "}]"; };
+  REQUIRE([&] {
+    write_file(desk.folder / "good.tar", archive(entry(R"(["a.tar","b.tar"])"), document));
+    return desk.build("good.sif", "docker-archive:" + desk.at("good.tar")).code;
+  }() == 0);
+  CHECK(refused(archive(entry(R"(["a.tar"])"), document)) == exit_code(ErrorKind::malformed));
+  CHECK(refused(archive(entry(R"(["a.tar","c.tar"])"), document)) == exit_code(ErrorKind::malformed));
+  CHECK(refused(archive(entry(R"(["b.tar","a.tar"])"), document)) == exit_code(ErrorKind::integrity));
+  CHECK(refused(archive(entry(R"(["../a.tar","b.tar"])"), document)) == exit_code(ErrorKind::malformed));
+  CHECK(refused(archive(entry(R"(["a.tar","b.tar"])"), document + " ")) == exit_code(ErrorKind::integrity));
+  CHECK(refused(archive("[]", document)) == exit_code(ErrorKind::malformed));
+  CHECK(refused(archive("null", document)) == exit_code(ErrorKind::malformed));
+  CHECK(refused(archive("[{}] trailing", document)) == exit_code(ErrorKind::malformed));
+  CHECK(refused(archive(std::string(100000, '['), document)) == exit_code(ErrorKind::limit));
+  CHECK(refused(archive(R"([{"Config":"x","Config":"y"}])", document)) == exit_code(ErrorKind::malformed));
+}
+
+TEST_CASE("of several images one must be chosen", "[cli][build][images]") {
+  Desk desk;
+  TestImage other = desk.image;
+  other.architecture = "arm64";
+  other.config["Labels"]["k"] = "other";
+  std::vector<TestImage::Blob> blobs;
+  Json first = TestImage::descriptor("application/vnd.oci.image.manifest.v1+json", desk.image.manifest(blobs));
+  Json second = TestImage::descriptor("application/vnd.oci.image.manifest.v1+json", other.manifest(blobs));
+  first["annotations"] = {{"org.opencontainers.image.ref.name", "one"}};
+  second["annotations"] = {{"org.opencontainers.image.ref.name", "two"}};
+  write_file(desk.folder / "two.tar", TestImage::oci_archive(Json{{"schemaVersion", 2}, {"manifests", {first, second}}}, blobs));
+  const auto build = [&](const std::string& choice, std::vector<std::string> options = {}) {
+    options.insert(options.end(), {"--force", "--json"});
+    return desk.build("x.sif", "oci-archive:" + desk.at("two.tar") + choice, options);
+  };
+  CHECK(Json::parse(build(":two").out)["architecture"] == "arm64");
+  CHECK(Json::parse(build(":@0").out)["architecture"] == "amd64");
+  CHECK(Json::parse(build(":" + sha256(other.config_document()).substr(0, 12)).out)["architecture"] == "arm64");
+  CHECK(Json::parse(build("", {"--platform", "linux/arm64"}).out)["architecture"] == "arm64");
+  CHECK(Json::parse(build("", {"--arch", "aarch64"}).out)["architecture"] == "arm64");
+  const auto absent = build(":three");
+  CHECK(absent.code == exit_code(ErrorKind::not_found));
+  CHECK_THAT(absent.err, ContainsSubstring("one") && ContainsSubstring("two"));
+  const auto platform = build("", {"--platform", "linux/s390x"});
+  CHECK(platform.code == exit_code(ErrorKind::not_found));
+  CHECK_THAT(platform.err, ContainsSubstring("linux/arm64"));
+  const auto listed = Json::parse(run_cli({"images", "--json", desk.at("two.tar")}).out)["images"];
+  REQUIRE(listed.size() == 2);
+  CHECK(listed[1]["platform"] == "linux/arm64");
+  CHECK(listed[1]["layers"] == 2);
+
+  // Two of one platform are not decided by chance.
+  TestImage third = desk.image;
+  third.config["Labels"]["k"] = "third";
+  Json entry = TestImage::descriptor("application/vnd.oci.image.manifest.v1+json", third.manifest(blobs));
+  write_file(desk.folder / "two.tar", TestImage::oci_archive(Json{{"schemaVersion", 2}, {"manifests", {first, entry}}}, blobs));
+  CHECK(build("").code == exit_code(ErrorKind::usage));
+}
+
+TEST_CASE("standard input may be an archive of images or a root file system", "[cli][build]") {
+  Desk desk;
+  write_file(desk.folder / "root.tar", TarBuilder().folder(".").folder("etc").file("etc/new", "flat").bytes());
+  const auto sifkit_from = [&](const std::string& file, const std::string& output) {
+    // Standard input of the process itself: the source opens descriptor 0.
+    const int saved = ::dup(0);
+    const int fd = ::open(desk.at(file).c_str(), O_RDONLY);
+    ::dup2(fd, 0);
+    ::close(fd);
+    const auto result = desk.build(output, "-");
+    ::dup2(saved, 0);
+    ::close(saved);
+    return result;
+  };
+  auto result = sifkit_from("app.tar", "a.sif");
+  INFO(result.err);
+  REQUIRE(result.code == 0);
+  REQUIRE(desk.build("b.sif", desk.at("app.tar")).code == 0);
+  CHECK(desk.tree_of("a.sif") == desk.tree_of("b.sif"));
+  result = sifkit_from("root.tar", "root.sif");
+  INFO(result.err);
+  REQUIRE(result.code == 0);
+  CHECK(run_cli({"cat", desk.at("root.sif"), "/etc/new"}).out == "flat");
+  REQUIRE(desk.build("tar.sif", "tar:" + desk.at("root.tar")).code == 0);
+  CHECK(desk.tree_of("tar.sif") == desk.tree_of("root.sif"));
+}
