@@ -133,7 +133,8 @@ Entry entry_from_tar(TarMember& member, const LayerOptions& options, WarningList
   if (entry.whiteout != Whiteout::none) return entry;
 
   take_links(entry, member, options, warnings);
-  entry.metadata.mode = member.mode;
+  // A link has no permissions of its own; Linux shows all of them.
+  entry.metadata.mode = member.type == TarType::symlink ? 0777 : member.mode;
   entry.metadata.uid = checked_id(member.uid, "uid");
   entry.metadata.gid = checked_id(member.gid, "gid");
   entry.metadata.mtime = clamp_mtime(member.mtime, entry.path, warnings);

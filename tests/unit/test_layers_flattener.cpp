@@ -107,6 +107,10 @@ TEST_CASE("types replace each other as extracting would", "[layers][replace]") {
   // rp26b: an implied parent keeps what it had.
   CHECK(flatten({LAYER(.folder("d", 0711)), LAYER(.file("d/x", ""))})->listing().at("d") == "d 711 0:0");
   CHECK(flatten({LAYER(.file("n/x", ""))})->listing().at("n") == "d 755 0:0");
+  // Times of folders are those of their entries, whatever happens inside; implied ones have the layer's.
+  const auto times = flatten({LAYER(.add({.name = "d/", .type = '5', .mtime = 99}).file("d/sub/x", "")), LAYER(.file("d/y", "").file("d/sub/.wh.x", ""))});
+  CHECK(times->tree.inode(*times->tree.resolve("d", false)).metadata.mtime == 99);
+  CHECK(times->tree.inode(*times->tree.resolve("d/sub", false)).metadata.mtime == 7);
 }
 
 TEST_CASE("hard links name the file that is there at that moment", "[layers][hardlink]") {

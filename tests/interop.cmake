@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Against other people's tools. Exit code 77: what the test needs is not there.
+foreach(name docker_story sif_goldens umoci_layers)
+  add_test(NAME interop_${name} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/interop/${name}.sh)
+  set_tests_properties(
+    interop_${name}
+    PROPERTIES SKIP_RETURN_CODE 77
+               LABELS interop
+               TIMEOUT 600
+               ENVIRONMENT SIFKIT=$<TARGET_FILE:sifkit_cli>)
+endforeach()
