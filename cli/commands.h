@@ -53,6 +53,7 @@ std::optional<std::string> environment(std::string_view name);
 
 // One function per file command_<name>.cpp; each adds its verb (or family of verbs) to the root.
 void add_build_command(CLI::App& root, Session& session);
+void add_completion_commands(CLI::App& root, Session& session);
 void add_files_commands(CLI::App& root, Session& session);
 void add_images_command(CLI::App& root, Session& session);
 void add_inspect_command(CLI::App& root, Session& session);

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <set>
+
+#include "support/catch.h"
+#include "support/cli_run.h"
+#include "support/run_process.h"
+#include "support/temp_dir.h"
+
+using namespace sifkit::testing;
+
+namespace {
+
+/// Words of a help text that are options: "--force".
+std::set<std::string> long_options(const std::string& text) {
+  std::set<std::string> out;
+  for (std::size_t at = text.find("--"); at != std::string::npos; at = text.find("--", at + 2)) {
+    std::size_t end = at + 2;
+    while (end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) != 0 || text[end] == '-')) ++end;
+    if (end > at + 2 && (at == 0 || text[at - 1] == ' ' || text[at - 1] == ',' || text[at - 1] == '\n')) out.insert(text.substr(at, end - at));
+  }
+  return out;
+}
+
+const std::vector<std::vector<std::string>> kVerbs{{"build"}, {"images"}, {"inspect"}, {"ls"}, {"cat"}, {"sif", "header"}, {"sif", "list"}, {"sif", "info"}, {"sif", "dump"}, {"completion"}, {"man"}, {"version"}};
+
+}  // namespace
+
+TEST_CASE("manual page and completions know every verb and option of --help", "[cli][help]") {
+  const std::string bash = run_cli({"completion", "bash"}).out;
+  const std::string fish = run_cli({"completion", "fish"}).out;
+  const std::string man = run_cli({"man"}).out;
+  std::string plain = man;
+  for (std::size_t at; (at = plain.find("\\-")) != std::string::npos;) plain.replace(at, 2, "-");
+  for (auto verb : kVerbs) {
+    std::string name;
+    for (const auto& word : verb) name += (name.empty() ? "" : " ") + word;
+    INFO(name);
+    verb.push_back("--help");
+    const auto help = run_cli(verb);
+    CHECK(help.code == 0);
+    const auto options = long_options(help.out);
+    CHECK(options.count("--json") == 1);
+    const auto line = bash.find("'" + name + "') options=");
+    REQUIRE(line != std::string::npos);
+    const std::string words = bash.substr(line, bash.find('\n', line) - line) + "\n";
+    const auto section = plain.find("sifkit " + name);
+    REQUIRE(section != std::string::npos);
+    const std::string described = plain.substr(section, plain.find(".SS", section) - section);
+    for (const auto& option : options) {
+      INFO(option);
+      CHECK((words.find(option + " ") != std::string::npos || words.find(option + "'") != std::string::npos));
+      CHECK(described.find(option) != std::string::npos);
+      CHECK(fish.find(" -l " + option.substr(2) + " ") != std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("the scripts are ones that their programs can read", "[cli][help]") {
+  TempDir folder;
+  write_file(folder / "bash", run_cli({"completion", "bash"}).out);
+  CHECK(run_process({"bash", "-n", (folder / "bash").string()}, {"PATH=/usr/bin:/bin"}).code == 0);
+  const std::string script = ". " + (folder / "bash").string() + "; COMP_WORDS=(sifkit bu); COMP_CWORD=1; _sifkit; echo ${COMPREPLY[@]}; COMP_WORDS=(sifkit build --verify); COMP_CWORD=2; _sifkit; echo ${COMPREPLY[@]}";
+  CHECK(run_process({"bash", "-c", script}, {"PATH=/usr/bin:/bin"}).out == "build\n--verify-after\n");
+}
