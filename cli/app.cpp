@@ -125,7 +125,7 @@ CLI::App* add_verb(CLI::App& parent, Session& session, const std::string& name, 
   verb->add_flag("--debug", session.debug, "Print everything");
   verb->add_flag("--json", session.json, "Print one JSON record");
   verb->add_option("--progress", session.progress_style, "How progress is shown: auto, bar, plain, json or none")
-      ->transform(CLI::CheckedTransformer(kProgressStyles))
+      ->transform(CLI::CheckedTransformer(kProgressStyles).description(""))
       ->type_name("STYLE");
   return verb;
 }
