@@ -8,6 +8,7 @@
 #include <sifkit/convert.h>
 
 #include "commands.h"
+#include "keys.h"
 #include "source_options.h"
 
 namespace sifkit::cli {
@@ -37,6 +38,8 @@ struct BuildArguments {
   bool clamp_names = false;
   std::string digest_file;
   std::string stats_file;
+  KeyArguments key;
+  bool sign = false;
 };
 
 std::vector<std::pair<std::string, std::string>> pairs(const std::vector<std::string>& texts, std::string_view flag) {
@@ -110,6 +113,15 @@ ConvertOptions options_of(const BuildArguments& arguments, const Session& sessio
   options.source_date_epoch = source_date_epoch();
   options.verify_after = arguments.verify_after;
   options.dry_run = arguments.dry_run;
+  if (arguments.sign || !arguments.key.file.empty()) {
+    if (options.format != OutputFormat::sif) throw Error(ErrorKind::usage, "only SIF files are signed");
+    // Read now: a key that is not there must not cost a conversion.
+    options.before_commit = [key = signing_key(arguments.key, session), operation = options.operation](File& file) {
+      sif::SignOptions signing;
+      signing.operation = operation;
+      sif::sign_in_place(file, key, signing);
+    };
+  }
   return options;
 }
 
@@ -205,6 +217,8 @@ void add_build_command(CLI::App& root, Session& session) {
   verb->add_flag("--verify-after", a.verify_after, "Read the finished image back and compare every file");
   verb->add_flag("--dry-run", a.dry_run, "Read and check everything, write nothing");
   verb->add_flag("--clamp-names", a.clamp_names, "Put names that leave the image's root into it instead of refusing them");
+  verb->add_flag("--sign", a.sign, "Sign the SIF before it gets its name");
+  add_key_options(*verb, a.key);
   verb->add_option("--digestfile", a.digest_file, "Write the output's digest to a file")->type_name("FILE");
   verb->add_option("--stats", a.stats_file, "Write figures of the conversion to a file, as JSON")->type_name("FILE");
   verb->callback([arguments, &session] { session.action = [arguments, &session] { return build(*arguments, session); }; });

@@ -58,6 +58,7 @@ void add_files_commands(CLI::App& root, Session& session);
 void add_images_command(CLI::App& root, Session& session);
 void add_inspect_command(CLI::App& root, Session& session);
 void add_sif_command(CLI::App& root, Session& session);
+void add_sign_commands(CLI::App& root, Session& session);
 void add_version_command(CLI::App& root, Session& session);
 
 }  // namespace sifkit::cli

@@ -21,7 +21,7 @@ std::set<std::string> long_options(const std::string& text) {
   return out;
 }
 
-const std::vector<std::vector<std::string>> kVerbs{{"build"}, {"images"}, {"inspect"}, {"ls"}, {"cat"}, {"sif", "header"}, {"sif", "list"}, {"sif", "info"}, {"sif", "dump"}, {"completion"}, {"man"}, {"version"}};
+const std::vector<std::vector<std::string>> kVerbs{{"build"}, {"images"}, {"inspect"}, {"ls"}, {"cat"}, {"sif", "header"}, {"sif", "list"}, {"sif", "info"}, {"sif", "dump"}, {"sign"}, {"verify"}, {"completion"}, {"man"}, {"version"}};
 
 }  // namespace
 

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sifkit/core/bytes.h>
+
+#include "pem.h"
+
+namespace sifkit::sif {
+
+inline constexpr std::string_view kDssePayloadType = "application/vnd.sylabs.sif-metadata+json";
+
+/// A Dead Simple Signing Envelope.
+struct DsseEnvelope {
+  struct Signature {
+    std::string key_id;  ///< a hint, may be empty
+    Bytes value;
+  };
+  std::string payload_type;
+  std::string payload;  ///< decoded
+  std::vector<Signature> signatures;
+};
+
+/// Whether the data starts like a JSON object (leading white space aside), which a clear-signed message never does.
+bool looks_like_envelope(std::string_view data) noexcept;
+
+/// Strict: our payload type, these members and no others, none twice, standard base64, 1 to 64 signatures, nothing
+/// after the envelope but white space.
+DsseEnvelope parse_envelope(std::string_view data);
+
+/// The bytes that are signed.
+Bytes pre_authentication_encoding(std::string_view payload_type, std::string_view payload);
+
+/// An envelope with one signature a key, in the byte form of Singularity and Apptainer: compact, no final newline.
+std::string write_envelope(std::string_view payload, std::span<const AsymmetricKey> keys);
+
+/// The distinct keys with which a signature of the envelope is valid. A signature that names another key than the one
+/// at hand is not tried with it; one that names none is tried with all.
+std::vector<const AsymmetricKey*> valid_keys(const DsseEnvelope& envelope,
+                                             std::span<const std::shared_ptr<const AsymmetricKey>> keys);
+
+}  // namespace sifkit::sif
