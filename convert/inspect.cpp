@@ -171,6 +171,8 @@ InspectReport inspect(const oci::Reference& given, const oci::SourceOptions& opt
     switch (reference.transport) {
       case oci::Transport::sif: return inspect_sif(reference.location, options.limits);
       case oci::Transport::squashfs: return inspect_squashfs(reference.location, options.limits);
+      case oci::Transport::directory:
+      case oci::Transport::tar: throw Error(ErrorKind::unsupported, "a root file system says nothing of itself", "build an image of it first");
       default: return inspect_source(reference, options, warnings);
     }
   });

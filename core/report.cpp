@@ -35,6 +35,7 @@ Progress& no_progress() noexcept {
 void OperationContext::throw_cancelled() { throw Error(ErrorKind::cancelled, "stopped on request"); }
 
 void WarningList::add(std::string kind, std::string text) {
+  const std::lock_guard lock(mutex_);
   ++total_;
   auto tally = std::find_if(tallies_.begin(), tallies_.end(), [&](const Tally& t) { return t.kind == kind; });
   if (tally == tallies_.end()) tally = tallies_.insert(tallies_.end(), Tally{kind, 0});

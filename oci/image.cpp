@@ -18,6 +18,7 @@
 #include "engine_images.h"
 #include "flat_image.h"
 #include "folder_files.h"
+#include "folder_tar.h"
 #include "oci_layout.h"
 #include "stored_image.h"
 #include "tar_index.h"
@@ -144,6 +145,7 @@ std::unique_ptr<Image> open_image(const Reference& given, const SourceOptions& o
     case Transport::docker_container: return open_container(reference, options, warnings);
     case Transport::tar: return open_flat(reference);
     case Transport::directory:
+      return std::make_unique<FlatImage>(ImageConfig{}, [folder = reference.location, &warnings] { return open_folder_tar(folder, warnings); }, 0);
     case Transport::sif:
     case Transport::squashfs: no_layers(reference);
     default: break;

@@ -274,3 +274,23 @@ TEST_CASE("standard input may be an archive of images or a root file system", "[
   REQUIRE(desk.build("tar.sif", "tar:" + desk.at("root.tar")).code == 0);
   CHECK(desk.tree_of("tar.sif") == desk.tree_of("root.sif"));
 }
+
+TEST_CASE("a folder on disk is taken as it is", "[cli][build]") {
+  Desk desk;
+  namespace fs = std::filesystem;
+  const auto root = desk.folder / "root";
+  fs::create_directories(root / "a/b");
+  write_file(root / "a/file", std::string(200000, 'x'));
+  write_file(root / "a/\xff name", "odd");
+  write_file(root / "empty", "");
+  fs::permissions(root / "a/file", static_cast<fs::perms>(04750));
+  fs::create_hard_link(root / "a/file", root / "z");
+  fs::create_symlink("../outside", root / "a/b/link");
+  REQUIRE(desk.build("one.sif", "dir:" + desk.at("root")).code == 0);
+  REQUIRE(desk.build("two.sif", desk.at("root"), {"-j", "3"}).code == 0);
+  CHECK(desk.tree_of("one.sif") == desk.tree_of("two.sif"));
+  CHECK(run_cli({"cat", desk.at("one.sif"), "/z"}).out == std::string(200000, 'x'));
+  CHECK(run_cli({"cat", desk.at("one.sif"), "/a/\xff name"}).out == "odd");
+  const auto listed = run_cli({"ls", "-R", desk.at("one.sif"), "/a"}).out;
+  CHECK_THAT(listed, ContainsSubstring("-rwsr-x---") && ContainsSubstring("/a/b/link -> ../outside"));
+}

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -79,7 +80,7 @@ struct OperationContext {
 };
 
 /// Collects warnings: each kind is listed up to `kPerKind` times, then only counted, so a hostile input cannot fill
-/// the memory with them. Not thread safe.
+/// the memory with them. `add` may be called from several threads; the rest when they are done.
 class SIFKIT_API WarningList {
  public:
   static constexpr std::size_t kPerKind = 20;
@@ -95,6 +96,7 @@ class SIFKIT_API WarningList {
     std::string kind;
     std::uint64_t count = 0;
   };
+  std::mutex mutex_;
   std::vector<Warning> listed_;
   std::vector<Tally> tallies_;
   std::uint64_t total_ = 0;

@@ -58,8 +58,8 @@ struct SourceOptions {
 };
 
 /// Opens the one image that `reference` and `options` choose. Throws not_found with the list of what is there,
-/// usage where a choice must be made. Transports: archives, layout, daemon, container, standard input, tar.
-/// Not for `directory`, `sif` and `squashfs` (they are not images of layers).
+/// usage where a choice must be made. Not for `sif` and `squashfs` (they are not images of layers). `warnings` outlives
+/// the image.
 SIFKIT_API std::unique_ptr<Image> open_image(const Reference& reference, const SourceOptions& options,
                                              WarningList& warnings);
 

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "folder_tar.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <vector>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+#include <sifkit/core/file.h>
+
+namespace sifkit::oci {
+
+namespace {
+
+constexpr std::size_t kPiece = 256 * 1024;
+constexpr std::size_t kDeepest = 500;  ///< each level keeps a descriptor open
+
+struct FreeWriter {
+  void operator()(archive* writer) const noexcept { archive_write_free(writer); }
+};
+struct FreeEntry {
+  void operator()(archive_entry* entry) const noexcept { archive_entry_free(entry); }
+};
+using Entry = std::unique_ptr<archive_entry, FreeEntry>;
+
+class FolderTar final : public Source {
+ public:
+  FolderTar(const std::filesystem::path& folder, WarningList& warnings) : root_(folder.native()), warnings_(warnings), writer_(archive_write_new()) {
+    if (!writer_) throw std::bad_alloc();
+    check(archive_write_set_format_pax_restricted(writer_.get()));
+    // Names are bytes.
+    check(archive_write_set_options(writer_.get(), "hdrcharset=BINARY"));
+    check(archive_write_set_bytes_per_block(writer_.get(), 0));
+    check(archive_write_open(writer_.get(), this, nullptr, &FolderTar::take, nullptr));
+    UniqueFd fd(::open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd) throw_errno(fmt::format("open the folder {}", in_quotes(root_)));
+    struct stat status {};
+    if (::fstat(fd.get(), &status) != 0) throw_errno(fmt::format("look at {}", in_quotes(root_)));
+    write_header("./", status, "");
+    enter(std::move(fd), "");
+  }
+
+  std::size_t read(std::span<std::byte> into) override {
+    while (used_ == out_.size() && !ended_) {
+      out_.clear();
+      used_ = 0;
+      step();
+    }
+    const auto count = std::min(into.size(), out_.size() - used_);
+    std::memcpy(into.data(), out_.data() + used_, count);
+    used_ += count;
+    return count;
+  }
+
+ private:
+  struct Level {
+    UniqueFd fd;
+    std::string path;  ///< inside the folder, with a slash at its end
+    std::vector<std::string> names;
+    std::size_t next = 0;
+  };
+
+  static la_ssize_t take(archive*, void* self, const void* bytes, std::size_t size) noexcept {
+    try {
+      static_cast<FolderTar*>(self)->out_.append(static_cast<const char*>(bytes), size);
+      return static_cast<la_ssize_t>(size);
+    } catch (...) {
+      return -1;
+    }
+  }
+
+  void check(la_ssize_t result) const {
+    if (result < ARCHIVE_WARN) throw Error(ErrorKind::internal, fmt::format("libarchive: {}", archive_error_string(writer_.get())));
+  }
+
+  std::string full(const std::string& path) const { return root_ + "/" + path; }
+
+  void enter(UniqueFd fd, std::string path) {
+    if (levels_.size() == kDeepest) throw Error(ErrorKind::limit, fmt::format("{}: more than {} folders deep", in_quotes(path), kDeepest));
+    Level level{.fd = std::move(fd), .path = std::move(path), .names = {}};
+    const int copy = ::dup(level.fd.get());
+    DIR* listing = copy < 0 ? nullptr : ::fdopendir(copy);
+    if (listing == nullptr) throw_errno(fmt::format("list {}", in_quotes(full(level.path))));
+    errno = 0;
+    while (const dirent* entry = ::readdir(listing)) {
+      const std::string_view name = entry->d_name;
+      if (name != "." && name != "..") level.names.emplace_back(name);
+    }
+    const int error = errno;
+    ::closedir(listing);
+    if (error != 0) throw_errno(fmt::format("list {}", in_quotes(full(level.path))), error);
+    std::sort(level.names.begin(), level.names.end());
+    levels_.push_back(std::move(level));
+  }
+
+  /// Produces something, or ends.
+  void step() {
+    if (file_) {
+      copy_piece();
+      return;
+    }
+    if (levels_.empty()) {
+      check(archive_write_close(writer_.get()));
+      ended_ = true;
+      return;
+    }
+    Level& level = levels_.back();
+    if (level.next == level.names.size()) {
+      levels_.pop_back();
+      return;
+    }
+    const std::string name = level.names[level.next++];
+    add(level.fd.get(), name, level.path + name);
+  }
+
+  void add(int folder, const std::string& name, const std::string& path) {
+    struct stat status {};
+    if (::fstatat(folder, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) throw_errno(fmt::format("look at {}", in_quotes(full(path))));
+    if (S_ISSOCK(status.st_mode)) {
+      warnings_.add("socket-dropped", fmt::format("{}: a socket is left out", in_quotes("/" + path)));
+      return;
+    }
+    if (S_ISDIR(status.st_mode)) {
+      UniqueFd fd(::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+      if (!fd) throw_errno(fmt::format("open {}", in_quotes(full(path))));
+      write_header(path + "/", status, "");
+      enter(std::move(fd), path + "/");
+      return;
+    }
+    std::string first;
+    if (status.st_nlink > 1) {
+      const auto [at, fresh] = first_names_.try_emplace({status.st_dev, status.st_ino}, path);
+      if (!fresh) first = at->second;
+    }
+    UniqueFd fd;
+    if (first.empty() && S_ISREG(status.st_mode)) {
+      fd = UniqueFd(::openat(folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+      if (!fd) throw_errno(fmt::format("open {}", in_quotes(full(path))));
+      if (::fstat(fd.get(), &status) != 0) throw_errno(fmt::format("look at {}", in_quotes(full(path))));
+      if (!S_ISREG(status.st_mode)) throw Error(ErrorKind::io, fmt::format("{} changed while it was read", in_quotes(full(path))));
+    }
+    write_header(path, status, first, folder, name);
+    if (fd && status.st_size != 0) {
+      left_ = static_cast<std::uint64_t>(status.st_size);
+      file_ = std::make_unique<File>(std::move(fd), full(path));
+      at_ = 0;
+    }
+  }
+
+  void write_header(const std::string& path, const struct stat& status, const std::string& hard_link, int folder = -1, const std::string& name = {}) {
+    const Entry entry(archive_entry_new());
+    if (!entry) throw std::bad_alloc();
+    archive_entry_copy_stat(entry.get(), &status);
+    archive_entry_copy_pathname(entry.get(), path.c_str());
+    archive_entry_unset_atime(entry.get());
+    archive_entry_unset_ctime(entry.get());
+    if (S_ISLNK(status.st_mode)) {
+      std::string target(4096, '\0');
+      const auto length = ::readlinkat(folder, name.c_str(), target.data(), target.size());
+      if (length < 0) throw_errno(fmt::format("read the link {}", in_quotes(full(path))));
+      target.resize(static_cast<std::size_t>(length));
+      archive_entry_copy_symlink(entry.get(), target.c_str());
+    }
+    if (!hard_link.empty()) {
+      archive_entry_copy_hardlink(entry.get(), hard_link.c_str());
+      archive_entry_unset_size(entry.get());
+    } else {
+      if (!S_ISREG(status.st_mode)) archive_entry_unset_size(entry.get());
+      add_xattrs(entry.get(), full(path));
+    }
+    check(archive_write_header(writer_.get(), entry.get()));
+  }
+
+  static void add_xattrs(archive_entry* entry, const std::string& path) {
+    std::string names(64 * 1024, '\0');
+    const auto size = ::llistxattr(path.c_str(), names.data(), names.size());
+    if (size <= 0) return;
+    std::string value;
+    for (const char* name = names.c_str(); name < names.c_str() + size; name += std::strlen(name) + 1) {
+      value.resize(64 * 1024);
+      const auto length = ::lgetxattr(path.c_str(), name, value.data(), value.size());
+      if (length >= 0) archive_entry_xattr_add_entry(entry, name, value.data(), static_cast<std::size_t>(length));
+    }
+  }
+
+  void copy_piece() {
+    Bytes buffer(static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, left_)));
+    file_->read_exact_at(at_, buffer, "a file that has become shorter");
+    check(archive_write_data(writer_.get(), buffer.data(), buffer.size()));
+    at_ += buffer.size();
+    left_ -= buffer.size();
+    if (left_ == 0) file_.reset();
+  }
+
+  std::string root_;
+  WarningList& warnings_;
+  std::vector<Level> levels_;
+  std::map<std::pair<dev_t, ino_t>, std::string> first_names_;
+  std::unique_ptr<File> file_;
+  std::uint64_t at_ = 0;
+  std::uint64_t left_ = 0;
+  std::string out_;
+  std::size_t used_ = 0;
+  bool ended_ = false;
+  std::unique_ptr<archive, FreeWriter> writer_;  // last: it may write once more when it goes
+};
+
+}  // namespace
+
+std::unique_ptr<Source> open_folder_tar(const std::filesystem::path& folder, WarningList& warnings) {
+  return std::make_unique<FolderTar>(folder, warnings);
+}
+
+}  // namespace sifkit::oci

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include <sifkit/core/report.h>
+#include <sifkit/core/stream.h>
+
+namespace sifkit::oci {
+
+/// A folder on disk as a tar stream, names in the order of their bytes: owners, modes, times, attributes, devices and
+/// hard links as they are. Sockets are left out with a warning. Links are never followed. `warnings` outlives the source.
+std::unique_ptr<Source> open_folder_tar(const std::filesystem::path& folder, WarningList& warnings);
+
+}  // namespace sifkit::oci
