@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cctype>
+#include <memory>
+#include <new>
+#include <string>
+#include <string_view>
+
+#include <fmt/format.h>
+#include <rnp/rnp.h>
+#include <rnp/rnp_err.h>
+
+#include <sifkit/core/bytes.h>
+#include <sifkit/core/error.h>
+
+/// librnp's handles with owners, and its results as errors.
+namespace sifkit::sif::rnp {
+
+template <auto function>
+struct RnpFree {
+  template <class T>
+  void operator()(T* pointer) const noexcept {
+    function(pointer);
+  }
+};
+
+template <class Handle, auto function>
+using Owned = std::unique_ptr<std::remove_pointer_t<Handle>, RnpFree<function>>;
+
+using Ffi = Owned<rnp_ffi_t, rnp_ffi_destroy>;
+using Input = Owned<rnp_input_t, rnp_input_destroy>;
+using Output = Owned<rnp_output_t, rnp_output_destroy>;
+using Key = Owned<rnp_key_handle_t, rnp_key_handle_destroy>;
+using VerifyOp = Owned<rnp_op_verify_t, rnp_op_verify_destroy>;
+using SignOp = Owned<rnp_op_sign_t, rnp_op_sign_destroy>;
+using KeyIterator = Owned<rnp_identifier_iterator_t, rnp_identifier_iterator_destroy>;
+
+inline void check(rnp_result_t result, std::string_view what) {
+  if (result == RNP_SUCCESS) return;
+  if (result == RNP_ERROR_OUT_OF_MEMORY) throw std::bad_alloc();
+  throw Error(ErrorKind::malformed, fmt::format("{}: {}", what, rnp_result_to_string(result)));
+}
+
+inline const std::uint8_t* octets(ByteView bytes) { return reinterpret_cast<const std::uint8_t*>(bytes.data()); }
+
+inline Input input_over(ByteView bytes) {
+  rnp_input_t input = nullptr;
+  check(rnp_input_from_memory(&input, octets(bytes), bytes.size(), false), "OpenPGP data");
+  return Input(input);
+}
+
+inline Output memory_output() {
+  rnp_output_t output = nullptr;
+  check(rnp_output_to_memory(&output, 0), "OpenPGP output");
+  return Output(output);
+}
+
+inline std::string bytes_of(const Output& output) {
+  std::uint8_t* bytes = nullptr;
+  std::size_t size = 0;
+  check(rnp_output_memory_get_buf(output.get(), &bytes, &size, false), "OpenPGP output");
+  return {reinterpret_cast<const char*>(bytes), size};
+}
+
+inline std::string taken(char* text) {
+  std::string out = text == nullptr ? "" : text;
+  rnp_buffer_destroy(text);
+  return out;
+}
+
+/// Of the primary key, upper-case hex.
+inline std::string fingerprint_of(rnp_key_handle_t key) {
+  char* text = nullptr;
+  bool sub = false;
+  rnp_key_is_sub(key, &sub);
+  const auto result = sub ? rnp_key_get_primary_fprint(key, &text) : rnp_key_get_fprint(key, &text);
+  if (result != RNP_SUCCESS) return {};
+  std::string out = taken(text);
+  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  return out;
+}
+
+inline Key located(rnp_ffi_t ffi, const std::string& fingerprint) {
+  rnp_key_handle_t key = nullptr;
+  rnp_locate_key(ffi, "fingerprint", fingerprint.c_str(), &key);
+  return Key(key);
+}
+
+/// Bytes from the key.
+inline std::string user_of(rnp_key_handle_t key) {
+  char* text = nullptr;
+  return rnp_key_get_primary_uid(key, &text) == RNP_SUCCESS ? taken(text) : std::string();
+}
+
+}  // namespace sifkit::sif::rnp
