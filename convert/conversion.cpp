@@ -156,10 +156,10 @@ void Conversion::decide_architecture(const ElfProbe& probe, const Tree& tree) {
 
 std::vector<std::string> Conversion::environment() const {
   auto env = image_.config().config.env;
-  for (const auto& [name, value] : options_.env) {
+  for (const auto& added : options_.env) {
     // Of two lines for one variable the shell would take the first.
-    std::erase_if(env, [&](const std::string& entry) { return entry.substr(0, entry.find('=')) == name; });
-    env.push_back(name + "=" + value);
+    std::erase_if(env, [&](const std::string& entry) { return entry.substr(0, entry.find('=')) == added.first; });
+    env.push_back(added.first + "=" + added.second);
   }
   return env;
 }

@@ -253,9 +253,9 @@ PaxRecords parse_pax(std::string_view text, const Limits& limits) {
   }
   if (records.sparse_map.size() % 2 != 0) malformed("PAX extension: a sparse segment without a length");
   // libarchive writes both forms; the binary-safe one that everybody reads counts.
-  for (auto& [name, value] : second_choice) {
-    const bool there = std::any_of(records.xattrs.begin(), records.xattrs.end(), [&](const auto& x) { return x.first == name; });
-    if (!there) add_xattr(records, std::move(name), std::move(value), limits);
+  for (auto& other : second_choice) {
+    const bool there = std::any_of(records.xattrs.begin(), records.xattrs.end(), [&](const auto& x) { return x.first == other.first; });
+    if (!there) add_xattr(records, std::move(other.first), std::move(other.second), limits);
   }
   std::sort(records.xattrs.begin(), records.xattrs.end());
   return records;
