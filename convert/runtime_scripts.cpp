@@ -119,7 +119,7 @@ if [ -x /.singularity.d/test ]; then
     exec /.singularity.d/test "$@"
 fi
 
-echo "This container has no test"
+echo "No test found in container, executing /bin/sh -c true"
 exec /bin/sh -c true
 )sh";
 
