@@ -101,7 +101,6 @@ void Conversion::read_layer(std::size_t index, Flattener& flattener, ContentSink
     show();
   }
   show();
-  flattener.end_layer();
   report_.stored_bytes += reader.stored_bytes();
   report_.plain_bytes += reader.plain_bytes();
 }

@@ -1,31 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "covered_paths.h"
 
+#include "name_hash.h"
+
 namespace sifkit::layers {
 
 namespace {
 
-constexpr std::uint64_t kSeed = 1469598103934665603ull;
-constexpr std::uint64_t kPrime = 1099511628211ull;
-
-constexpr std::uint64_t step(std::uint64_t state, char c) { return (state ^ static_cast<unsigned char>(c)) * kPrime; }
-
-/// Spreads the state over all bits; never 0, and the lowest bit is left to the flag.
-constexpr std::uint64_t ending(std::uint64_t state) {
-  state ^= state >> 32;
-  state *= 0xd6e8feb86659fd93ull;
-  state ^= state >> 32;
-  return state << 1 | 1ull << 63;
-}
+/// A table entry of a path: never 0, and the lowest bit is left to the flag.
+std::uint64_t entry_of(const NameHash& hash) { return hash.value() << 1 | 1ull << 63; }
 
 }  // namespace
 
 CoveredPaths::CoveredPaths() : table_(1024) {}
 
 std::uint64_t CoveredPaths::hash(std::string_view path) {
-  std::uint64_t state = kSeed;
-  for (const char c : path) state = step(state, c);
-  return ending(state);
+  NameHash hash;
+  hash.add(path);
+  return entry_of(hash);
 }
 
 std::uint64_t CoveredPaths::find(std::uint64_t key) const {
@@ -58,13 +50,13 @@ void CoveredPaths::insert(std::uint64_t key, std::uint64_t flag) {
 
 bool CoveredPaths::hides(std::string_view path) const {
   if (used_ == 0) return false;
-  std::uint64_t state = kSeed;
-  if ((find(ending(state)) & kBelow) != 0) return true;  // the root was emptied
+  NameHash hash;
+  if ((find(entry_of(hash)) & kBelow) != 0) return true;  // the root was emptied
   for (const char c : path) {
-    if (c == '/' && (find(ending(state)) & kBelow) != 0) return true;
-    state = step(state, c);
+    if (c == '/' && (find(entry_of(hash)) & kBelow) != 0) return true;
+    hash.add(c);
   }
-  return find(ending(state)) != 0;
+  return find(entry_of(hash)) != 0;
 }
 
 }  // namespace sifkit::layers

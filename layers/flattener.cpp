@@ -2,6 +2,7 @@
 #include <sifkit/layers/flattener.h>
 
 #include <algorithm>
+#include <deque>
 
 #include <fmt/format.h>
 
@@ -14,13 +15,14 @@ namespace sifkit::layers {
 
 namespace {
 
-/// One change, with its texts in the layer's pool: path, then link target.
+/// One change. Its texts are in the layer's pool: what its path has behind the start that it shares with the path before,
+/// then the link target. There may be millions of changes, so a change is small.
 struct Change {
-  std::uint64_t texts = 0;
   std::uint64_t size = 0;
   Metadata metadata;
   ContentId content = kNoContent;
   std::uint32_t device = 0;
+  std::uint16_t shared_length = 0;
   std::uint16_t path_length = 0;
   std::uint16_t target_length = 0;
   EntryType type = EntryType::regular;
@@ -30,15 +32,34 @@ struct Change {
 
 struct LayerLog {
   std::uint32_t default_mtime = 0;
-  std::vector<Change> changes;
+  std::deque<Change> changes;
   std::string texts;
+};
 
-  std::string_view path(const Change& change) const {
-    return std::string_view(texts).substr(static_cast<std::size_t>(change.texts), change.path_length);
+/// Reads the texts of a layer's changes, from the first on.
+class ChangeTexts {
+ public:
+  explicit ChangeTexts(const LayerLog& layer) : texts_(layer.texts) {}
+
+  void advance(const Change& change) {
+    path_.resize(change.shared_length);
+    path_.append(take(change.path_length - change.shared_length));
+    target_ = take(change.target_length);
   }
-  std::string_view target(const Change& change) const {
-    return std::string_view(texts).substr(static_cast<std::size_t>(change.texts) + change.path_length, change.target_length);
+  const std::string& path() const noexcept { return path_; }
+  std::string_view target() const noexcept { return target_; }
+
+ private:
+  std::string_view take(int count) {
+    const auto text = std::string_view(texts_).substr(at_, static_cast<std::size_t>(count));
+    at_ += text.size();
+    return text;
   }
+
+  const std::string& texts_;
+  std::size_t at_ = 0;
+  std::string path_;
+  std::string_view target_;
 };
 
 }  // namespace
@@ -50,10 +71,13 @@ struct Flattener::Impl {
   std::vector<LayerLog> layers;  ///< newest first
   CoveredPaths covered;          ///< by layers newer than the current one
   std::uint64_t entries = 0;
+  std::string last_path;         ///< in the current layer
 
   void cover(const LayerLog& layer) {
+    ChangeTexts texts(layer);
     for (const auto& change : layer.changes) {
-      const auto path = layer.path(change);
+      texts.advance(change);
+      const auto& path = texts.path();
       if (change.whiteout == Whiteout::opaque_dir) {
         covered.cover_below(path);
       } else if (change.whiteout == Whiteout::explicit_file || change.type != EntryType::directory) {
@@ -67,34 +91,36 @@ struct Flattener::Impl {
   void merge(std::uint32_t number, LayerMerger& merger, std::vector<Missing>& missing) {
     auto& layer = layers[number];
     merger.begin_layer(layer.default_mtime);
+    ChangeTexts texts(layer);
     for (std::size_t i = 0; i < layer.changes.size(); ++i) {
       const Change& change = layer.changes[i];
-      const auto path = layer.path(change);
+      texts.advance(change);
+      const auto& path = texts.path();
       in_context(
           [&] { return fmt::format("layer {} of {}: entry {} {}", layers.size() - number, layers.size(), i + 1, in_quotes(path)); },
           [&] {
             if (change.whiteout != Whiteout::none) {
               merger.apply_whiteout(path, change.whiteout);
             } else if (change.hard_link) {
-              merger.apply_hard_link(path, layer.target(change));
+              merger.apply_hard_link(path, texts.target());
             } else {
-              apply_file(number, i, layer, merger, missing);
+              apply_file(number, i, change, texts, merger, missing);
             }
           });
     }
     layer = {};
   }
 
-  void apply_file(std::uint32_t number, std::size_t i, const LayerLog& layer, LayerMerger& merger, std::vector<Missing>& missing) {
-    const Change& change = layer.changes[i];
+  void apply_file(std::uint32_t number, std::size_t i, const Change& change, const ChangeTexts& texts, LayerMerger& merger,
+                  std::vector<Missing>& missing) {
     Inode inode;
     inode.metadata = change.metadata;
     inode.type = change.type;
     inode.content = change.content;
     inode.size = change.size;
     inode.data = change.device;
-    if (change.type == EntryType::symlink) inode.data = tree.add_symlink_target(layer.target(change));
-    const InodeId id = merger.apply(layer.path(change), inode);
+    if (change.type == EntryType::symlink) inode.data = tree.add_symlink_target(texts.target());
+    const InodeId id = merger.apply(texts.path(), inode);
     if (change.type == EntryType::regular && change.content == kNoContent) missing.push_back({number, i, id});
   }
 
@@ -124,7 +150,7 @@ struct Flattener::Impl {
 };
 
 Flattener::Flattener(const Limits& limits, WarningList& warnings)
-    : impl_(new Impl{.limits = limits, .warnings = warnings, .tree = {}, .layers = {}, .covered = {}}) {}
+    : impl_(new Impl{.limits = limits, .warnings = warnings, .tree = {}, .layers = {}, .covered = {}, .last_path = {}}) {}
 
 Flattener::~Flattener() = default;
 
@@ -132,7 +158,10 @@ void Flattener::begin_layer(std::uint32_t default_mtime) {
   if (impl_->layers.size() >= impl_->limits.layers) {
     throw Error(ErrorKind::limit, fmt::format("more than {} layers", impl_->limits.layers));
   }
+  // Only an older layer asks what a newer one covers.
+  if (!impl_->layers.empty()) impl_->cover(impl_->layers.back());
   impl_->layers.emplace_back().default_mtime = default_mtime;
+  impl_->last_path.clear();
 }
 
 Flattener::Decision Flattener::accept(const Entry& entry) {
@@ -143,10 +172,12 @@ Flattener::Decision Flattener::accept(const Entry& entry) {
   SIFKIT_CHECK(entry.path.size() <= 0xffff && entry.link_target.size() <= 0xffff);
   auto& layer = state.layers.back();
   Change change;
-  change.texts = layer.texts.size();
+  const auto differs = std::mismatch(entry.path.begin(), entry.path.end(), state.last_path.begin(), state.last_path.end()).first;
+  change.shared_length = static_cast<std::uint16_t>(differs - entry.path.begin());
   change.path_length = static_cast<std::uint16_t>(entry.path.size());
   change.target_length = static_cast<std::uint16_t>(entry.link_target.size());
-  layer.texts.append(entry.path).append(entry.link_target);
+  layer.texts.append(differs, entry.path.end()).append(entry.link_target);
+  state.last_path = entry.path;
   change.metadata = entry.metadata;
   change.metadata.xattrs = state.tree.intern_xattrs(entry.xattrs);
   change.type = entry.type;
@@ -162,13 +193,6 @@ Flattener::Decision Flattener::accept(const Entry& entry) {
 }
 
 void Flattener::set_content(ContentId content) { impl_->layers.back().changes.back().content = content; }
-
-void Flattener::end_layer() {
-  auto& layer = impl_->layers.back();
-  layer.changes.shrink_to_fit();
-  layer.texts.shrink_to_fit();
-  impl_->cover(layer);
-}
 
 Tree Flattener::finish(std::vector<Missing>& missing) {
   auto& state = *impl_;

@@ -15,6 +15,7 @@ namespace sifkit::layers {
 namespace {
 
 constexpr std::uint64_t kMostBlocks = 1u << 25;  ///< of one file: 4 TiB at 128 KiB
+constexpr std::size_t kFirstIndex = 1024;
 
 bool all_zero(ByteView bytes) noexcept {
   if (bytes.empty() || bytes[0] != std::byte{0}) return false;
@@ -27,6 +28,7 @@ DataBlocks::DataBlocks(Region& region, std::uint64_t start, const SquashfsOption
     : region_(region), options_(options), cursor_(start), writing_start_(start) {
   std::random_device random;
   for (auto& half : hole_mark_) half = std::uint64_t{random()} << 32 | random();
+  index_.resize(kFirstIndex);
   contents_.emplace_back();  // kEmptyContent
   keys_.emplace_back(hash_.of({}));
   const unsigned threads = std::max(1u, options.threads);
@@ -84,11 +86,11 @@ void DataBlocks::deliver(Item&& item) {
         cursor_ = writing_start_;
         block_words_.resize(static_cast<std::size_t>(writing_first_block_));
       } else {
-        auto& content = contents_[item.content];
-        content.start = writing_start_;
-        content.sparse = writing_sparse_;
-        content.first_block = writing_first_block_;
-        content.blocks = static_cast<std::uint32_t>(block_words_.size() - writing_first_block_);
+        contents_[item.content].place = static_cast<std::uint32_t>(large_.size());
+        large_.push_back({.start = writing_start_,
+                          .sparse = writing_sparse_,
+                          .first_block = writing_first_block_,
+                          .blocks = static_cast<std::uint32_t>(block_words_.size() - writing_first_block_)});
       }
       writing_start_ = cursor_;
       writing_first_block_ = block_words_.size();
@@ -124,8 +126,36 @@ std::uint32_t DataBlocks::new_content(std::uint64_t size, const ContentKey& key)
   const auto id = static_cast<std::uint32_t>(contents_.size());
   contents_.push_back({.size = size});
   keys_.push_back(key);
-  known_.emplace(key, id);
+  if (contents_.size() * 4 > index_.size() * 3) {
+    index_.assign(index_.size() * 2, 0);
+    for (std::uint32_t known = 1; known < id; ++known) index_[slot_of(keys_[known])] = known;
+  }
+  index_[slot_of(key)] = id;
   return id;
+}
+
+std::size_t DataBlocks::slot_of(const ContentKey& key) const {
+  // Keys are made with a secret, so nobody can make them meet in one place.
+  const std::size_t mask = index_.size() - 1;
+  auto slot = static_cast<std::size_t>(key[0]) & mask;
+  while (index_[slot] != 0 && keys_[index_[slot]] != key) slot = (slot + 1) & mask;
+  return slot;
+}
+
+StoredContent DataBlocks::content(ContentId id) const {
+  const Content& known = contents_.at(static_cast<std::uint32_t>(id));
+  StoredContent out{.size = known.size};
+  if (known.fragment != kNoFragment) {
+    out.fragment = known.fragment;
+    out.offset = known.place;
+  } else if (known.size != 0) {
+    const LargeContent& large = large_.at(known.place);
+    out.start = large.start;
+    out.sparse = large.sparse;
+    out.first_block = large.first_block;
+    out.blocks = large.blocks;
+  }
+  return out;
 }
 
 void DataBlocks::begin(std::uint64_t size) {
@@ -217,10 +247,10 @@ ContentId DataBlocks::end() {
   if (size_ == 0) return kEmptyContent;
   hash_length(hash_, size_);
   const ContentKey key = hash_.finish();
-  const auto known = known_.find(key);
-  const bool duplicate = known != known_.end();
+  const std::uint32_t known = index_[slot_of(key)];
+  const bool duplicate = known != 0;
   if (duplicate) duplicate_bytes_ += size_;
-  const std::uint32_t id = duplicate ? known->second : new_content(size_, key);
+  const std::uint32_t id = duplicate ? known : new_content(size_, key);
   for (auto& hole : open_holes_) {
     hole.content = id;
     if (!duplicate) holes_.push_back(hole);
@@ -240,7 +270,7 @@ ContentId DataBlocks::end() {
   if (!fragment_.bytes) fragment_ = take_buffer();
   std::memcpy(fragment_.bytes.get() + fragment_.size, block_.bytes.get(), block_.size);
   contents_[id].fragment = static_cast<std::uint32_t>(fragments_.size());
-  contents_[id].offset = fragment_.size;
+  contents_[id].place = fragment_.size;
   fragment_.size += block_.size;
   return ContentId{id};
 }
@@ -249,7 +279,7 @@ std::uint64_t DataBlocks::finish() {
   flush_fragment();
   pipeline_->finish();
   spare_.clear();
-  known_.clear();
+  index_ = {};
   return cursor_;
 }
 

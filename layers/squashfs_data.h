@@ -5,7 +5,6 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
 #include <sifkit/core/file.h>
@@ -54,7 +53,7 @@ class DataBlocks : public ContentSink {
   /// Writes what is still open; no more contents afterwards. Returns where the data ends.
   std::uint64_t finish();
 
-  const StoredContent& content(ContentId id) const { return contents_.at(static_cast<std::uint32_t>(id)); }
+  StoredContent content(ContentId id) const;
   const std::uint32_t* block_words(const StoredContent& content) const { return block_words_.data() + content.first_block; }
   const std::vector<StoredFragment>& fragments() const noexcept { return fragments_; }
   /// A run of hole blocks that the caller announced inside a content.
@@ -90,8 +89,17 @@ class DataBlocks : public ContentSink {
     std::uint32_t content = 0;
     bool duplicate = false;
   };
-  struct KeyHash {
-    std::size_t operator()(const ContentKey& key) const noexcept { return static_cast<std::size_t>(key[0]); }
+  /// What is kept of every content: there may be millions of small ones, so these take few bytes.
+  struct Content {
+    std::uint64_t size = 0;
+    std::uint32_t fragment = kNoFragment;
+    std::uint32_t place = 0;  ///< in the fragment, or in `large_`
+  };
+  struct LargeContent {
+    std::uint64_t start = 0;
+    std::uint64_t sparse = 0;
+    std::uint64_t first_block = 0;
+    std::uint32_t blocks = 0;
   };
 
   OrderedPipeline<Item, Item>::Work make_worker() const;
@@ -104,6 +112,8 @@ class DataBlocks : public ContentSink {
   void end_block();
   void flush_fragment();
   std::uint32_t new_content(std::uint64_t size, const ContentKey& key);
+  /// The slot of a content with this key in the index, or the free slot where it belongs.
+  std::size_t slot_of(const ContentKey& key) const;
 
   Region& region_;
   const SquashfsOptions options_;
@@ -111,13 +121,14 @@ class DataBlocks : public ContentSink {
 
   ContentHash hash_;
   ContentKey hole_mark_{};
-  std::vector<StoredContent> contents_;
+  std::vector<Content> contents_;
+  std::vector<LargeContent> large_;
   std::vector<ContentKey> keys_;
+  std::vector<std::uint32_t> index_;  ///< open addressing, contents by key; kEmptyContent: free
   std::vector<Hole> holes_;       ///< by content
   std::vector<Hole> open_holes_;  ///< of the file that is being appended
   std::vector<std::uint32_t> block_words_;
   std::vector<StoredFragment> fragments_;
-  std::unordered_map<ContentKey, std::uint32_t, KeyHash> known_;
   std::uint64_t file_bytes_ = 0;
   std::uint64_t duplicate_bytes_ = 0;
 

@@ -153,7 +153,7 @@ class TableWriter {
 
   void put_file(ByteWriter& out, const Inode& inode, std::uint32_t number) {
     SIFKIT_CHECK(inode.content != kNoContent);
-    const StoredContent& content = data_.content(inode.content);
+    const StoredContent content = data_.content(inode.content);
     const std::uint32_t xattr = xattr_of(inode);
     static constexpr std::uint64_t kShort = std::numeric_limits<std::uint32_t>::max();
     const bool extended = inode.links > 1 || xattr != kNoXattr || content.start > kShort || content.size > kShort || content.sparse != 0;

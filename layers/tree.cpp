@@ -6,18 +6,13 @@
 
 #include <sifkit/core/error.h>
 
+#include "name_hash.h"
+
 namespace sifkit::layers {
 
 namespace {
 
 constexpr std::size_t kFirstTable = 1024;
-
-std::uint64_t hash_of(InodeId parent, std::string_view name) {
-  // FNV-1a; names come from untrusted layers, so a bucket's chain is also bounded by the growth of the table.
-  std::uint64_t hash = 1469598103934665603ull ^ (std::uint64_t{parent} * 0x9e3779b97f4a7c15ull);
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
-  return hash ^ (hash >> 29);
-}
 
 }  // namespace
 
@@ -37,7 +32,9 @@ InodeId Tree::add_inode(const Inode& inode) {
 }
 
 std::size_t Tree::bucket(InodeId parent, std::string_view name) const {
-  return static_cast<std::size_t>(hash_of(parent, name)) & (table_.size() - 1);
+  NameHash hash(std::uint64_t{parent} + 1);
+  hash.add(name);
+  return static_cast<std::size_t>(hash.value()) & (table_.size() - 1);
 }
 
 std::string_view Tree::text_of(NameId name) const {

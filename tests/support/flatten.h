@@ -82,7 +82,6 @@ inline std::unique_ptr<Flat> flatten(const std::vector<std::string>& tars, const
     while (const auto entry = reader.next()) {
       if (flattener.accept(*entry) == layers::Flattener::Decision::pack) flattener.set_content(reader.read_content(flat->sink));
     }
-    flattener.end_layer();
   }
   std::vector<layers::Flattener::Missing> missing;
   flat->tree = flattener.finish(missing);

@@ -37,7 +37,6 @@ class SIFKIT_API Flattener {
   Decision accept(const Entry& entry);
   /// The bytes of the file that `accept` last decided to pack.
   void set_content(ContentId content);
-  void end_layer();
 
   /// A file of the result whose bytes were passed over.
   struct Missing {
