@@ -98,7 +98,7 @@ struct SignOptions {
 /// Adds a signature for each group to a SIF in a file that nobody else knows yet: `file` is read and written in place.
 SIFKIT_API void sign_in_place(File& file, const SigningKey& key, const SignOptions& options);
 
-/// Signs a SIF under its name. The signed image replaces the old one in one step, so a crash leaves one of both.
+/// Signs a SIF under its name, in place; a crash leaves it without the new signatures or with all of them (ImageEditor).
 SIFKIT_API void sign(const std::filesystem::path& path, const SigningKey& key, const SignOptions& options);
 
 }  // namespace sifkit::sif
