@@ -161,7 +161,8 @@ int run(std::span<const std::string> args, Console& io) {
   add_inspect_command(app, session);
   add_files_commands(app, session);
   add_sif_command(app, session);
-  add_sign_commands(app, session);
+  add_sign_command(app, session);
+  add_verify_command(app, session);
   add_completion_commands(app, session);
   add_version_command(app, session);
 

@@ -113,13 +113,13 @@ ConvertOptions options_of(const BuildArguments& arguments, const Session& sessio
   options.source_date_epoch = source_date_epoch();
   options.verify_after = arguments.verify_after;
   options.dry_run = arguments.dry_run;
-  if (arguments.sign || !arguments.key.file.empty()) {
+  if (arguments.sign || !arguments.key.files.empty()) {
     if (options.format != OutputFormat::sif) throw Error(ErrorKind::usage, "only SIF files are signed");
     // Read now: a key that is not there must not cost a conversion.
-    options.before_commit = [key = signing_key(arguments.key, session), operation = options.operation](File& file) {
+    options.before_commit = [keys = signing_keys(arguments.key, session), operation = options.operation](File& file) {
       sif::SignOptions signing;
       signing.operation = operation;
-      sif::sign_in_place(file, key, signing);
+      sif::sign_in_place(file, keys, signing);
     };
   }
   return options;

@@ -84,24 +84,25 @@ std::string passphrase(const KeyArguments& arguments, std::string_view key) {
 }  // namespace
 
 void add_key_options(CLI::App& verb, KeyArguments& arguments) {
-  verb.add_option("--key", arguments.file, "A PEM private key or OpenPGP secret keys (default: Apptainer's ring)")->type_name("KEYFILE");
+  verb.add_option("--key", arguments.files, "A PEM private key or OpenPGP secret keys (may be given again; default: Apptainer's ring)")->type_name("KEYFILE")->allow_extra_args(false);
   verb.add_option("--key-name", arguments.which, "Which key of a ring: fingerprint, key ID or a part of the user id")->type_name("NAME");
   verb.add_option("--passphrase-file", arguments.passphrase_file, "The first line is the key's passphrase")->type_name("FILE");
   verb.add_option("--passphrase-fd", arguments.passphrase_fd, "The passphrase is read from a descriptor")->type_name("N");
 }
 
-sif::SigningKey signing_key(const KeyArguments& arguments, const Session&) {
-  const std::string path = arguments.file.empty() ? (apptainer_folder() / "keys" / "pgp-secret").native() : arguments.file;
-  const auto text = in_context([] { return std::string("signing key"); }, [&] {
-    FileSource source(std::make_shared<File>(File::open_read(path)));
-    return read_all(source, kMostKeyBytes, path);
-  });
-  sif::SigningKey key;
-  key.text = as_text(text);
-  key.name = path;
-  key.which = arguments.which;
-  key.passphrase = [arguments](std::string_view name) { return passphrase(arguments, name); };
-  return key;
+std::vector<sif::SigningKey> signing_keys(const KeyArguments& arguments, const Session&) {
+  auto files = arguments.files;
+  if (const auto named = environment("SIGN_KEY"); files.empty() && named) files = {*named};
+  if (files.empty()) files = {(apptainer_folder() / "keys" / "pgp-secret").native()};
+  std::vector<sif::SigningKey> keys;
+  for (const auto& path : files) {
+    const auto text = in_context([] { return std::string("signing key"); }, [&] {
+      FileSource source(std::make_shared<File>(File::open_read(path)));
+      return read_all(source, kMostKeyBytes, path);
+    });
+    keys.push_back({std::string(as_text(text)), path, arguments.which, arguments.index, [arguments](std::string_view name) { return passphrase(arguments, name); }});
+  }
+  return keys;
 }
 
 sif::TrustedKeys trusted_keys(const std::vector<std::string>& files) {

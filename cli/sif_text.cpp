@@ -2,7 +2,6 @@
 #include "sif_text.h"
 
 #include <algorithm>
-#include <cctype>
 #include <chrono>
 #include <cmath>
 #include <vector>
@@ -14,25 +13,6 @@ namespace sifkit::cli {
 namespace {
 
 using Lines = std::vector<std::pair<std::string, std::string>>;
-
-/// "2020-06-30 00:01:56 +0000 UTC", for any 64-bit time.
-std::string time_text(std::int64_t seconds) {
-  using namespace std::chrono;
-  const std::int64_t days = seconds >= 0 ? seconds / 86400 : -((-(seconds + 1)) / 86400) - 1;
-  const std::int64_t of_day = seconds - days * 86400;
-  // Civil date from days since 1970, by eras of 400 years, in 64 bits: std::chrono's years end at 32767.
-  const std::int64_t shifted = days + 719468;
-  const std::int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
-  const std::int64_t day_of_era = shifted - era * 146097;
-  const std::int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-  const std::int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const std::int64_t month_index = (5 * day_of_year + 2) / 153;
-  const std::int64_t day = day_of_year - (153 * month_index + 2) / 5 + 1;
-  const std::int64_t month = month_index < 10 ? month_index + 3 : month_index - 9;
-  const std::int64_t year = year_of_era + era * 400 + (month <= 2 ? 1 : 0);
-  const std::string year_text = year < 0 ? fmt::format("-{:04}", -year) : fmt::format("{:04}", year);
-  return fmt::format("{}-{:02}-{:02} {:02}:{:02}:{:02} +0000 UTC", year_text, month, day, of_day / 3600, of_day / 60 % 60, of_day % 60);
-}
 
 /// siftool's own rounding: the unit is found by whole division, the number rounded half away from zero.
 std::string size_text(std::int64_t size) {
@@ -63,6 +43,33 @@ std::string link_text(const sif::Descriptor& object) {
 
 std::string group_text(const sif::Descriptor& object) { return object.group() == 0 ? "NONE" : fmt::format("{}", object.group()); }
 
+std::string entity_text(const sif::SignatureInfo& signature) {
+  std::string hex = to_upper_hex(signature.fingerprint);
+  return hex.find_first_not_of('0') == std::string::npos ? std::string() : hex;
+}
+
+Json time_or_null(std::int64_t seconds) { return seconds == sif::kNoTime ? Json(nullptr) : Json(seconds); }
+
+}  // namespace
+
+std::string time_text(std::int64_t seconds) {
+  using namespace std::chrono;
+  const std::int64_t days = seconds >= 0 ? seconds / 86400 : -((-(seconds + 1)) / 86400) - 1;
+  const std::int64_t of_day = seconds - days * 86400;
+  // Civil date from days since 1970, by eras of 400 years, in 64 bits: std::chrono's years end at 32767.
+  const std::int64_t shifted = days + 719468;
+  const std::int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
+  const std::int64_t day_of_era = shifted - era * 146097;
+  const std::int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+  const std::int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  const std::int64_t month_index = (5 * day_of_year + 2) / 153;
+  const std::int64_t day = day_of_year - (153 * month_index + 2) / 5 + 1;
+  const std::int64_t month = month_index < 10 ? month_index + 3 : month_index - 9;
+  const std::int64_t year = year_of_era + era * 400 + (month <= 2 ? 1 : 0);
+  const std::string year_text = year < 0 ? fmt::format("-{:04}", -year) : fmt::format("{:04}", year);
+  return fmt::format("{}-{:02}-{:02} {:02}:{:02}:{:02} +0000 UTC", year_text, month, day, of_day / 3600, of_day / 60 % 60, of_day % 60);
+}
+
 std::string type_text(const sif::Descriptor& object) {
   std::string out(to_string(object.type));
   if (const auto part = object.partition()) out += fmt::format(" ({}/{}/{})", to_string(part->fs), to_string(part->type), part->architecture);
@@ -71,16 +78,6 @@ std::string type_text(const sif::Descriptor& object) {
   if (const auto sbom = object.sbom()) out += fmt::format(" ({})", to_string(*sbom));
   return out;
 }
-
-std::string entity_text(const sif::SignatureInfo& signature) {
-  std::string hex = to_hex(signature.fingerprint);
-  std::transform(hex.begin(), hex.end(), hex.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  return hex.find_first_not_of('0') == std::string::npos ? std::string() : hex;
-}
-
-Json time_or_null(std::int64_t seconds) { return seconds == sif::kNoTime ? Json(nullptr) : Json(seconds); }
-
-}  // namespace
 
 std::string header_text(const sif::Image& image) {
   const auto& header = image.header();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include <sifkit/core/json.h>
@@ -12,6 +13,10 @@ namespace sifkit::cli {
 std::string header_text(const sif::Image& image);
 std::string list_text(const sif::Image& image);
 std::string info_text(const sif::Descriptor& object);
+
+/// Pieces of it: "2020-06-30 00:01:56 +0000 UTC", for any 64-bit time; "FS (Squashfs/*System/amd64)".
+std::string time_text(std::int64_t seconds);
+std::string type_text(const sif::Descriptor& object);
 
 /// The same as JSON records.
 Json header_record(const sif::Image& image);

@@ -12,6 +12,16 @@ namespace sifkit {
 
 namespace {
 
+std::string hex_of(ByteView bytes, const char* digits) {
+  std::string out;
+  out.reserve(bytes.size() * 2);
+  for (const std::byte b : bytes) {
+    out += digits[std::to_integer<unsigned>(b) >> 4];
+    out += digits[std::to_integer<unsigned>(b) & 15];
+  }
+  return out;
+}
+
 struct AlgorithmFacts {
   DigestAlgorithm algorithm;
   std::string_view name;
@@ -116,13 +126,24 @@ Digest digest_of(ByteView bytes, DigestAlgorithm algorithm) {
   return hasher.finish();
 }
 
-std::string to_hex(ByteView bytes) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string out;
-  out.reserve(bytes.size() * 2);
-  for (const std::byte b : bytes) {
-    out += kHex[std::to_integer<unsigned>(b) >> 4];
-    out += kHex[std::to_integer<unsigned>(b) & 15];
+std::string to_hex(ByteView bytes) { return hex_of(bytes, "0123456789abcdef"); }
+std::string to_upper_hex(ByteView bytes) { return hex_of(bytes, "0123456789ABCDEF"); }
+
+std::optional<Bytes> from_hex(std::string_view hex) {
+  const auto value = [](char c) -> unsigned {
+    if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
+    if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a' + 10);
+    if (c >= 'A' && c <= 'F') return static_cast<unsigned>(c - 'A' + 10);
+    return 16;
+  };
+  if (hex.size() % 2 != 0) return std::nullopt;
+  Bytes out;
+  out.reserve(hex.size() / 2);
+  for (std::size_t i = 0; i < hex.size(); i += 2) {
+    const unsigned high = value(hex[i]);
+    const unsigned low = value(hex[i + 1]);
+    if (high > 15 || low > 15) return std::nullopt;
+    out.push_back(static_cast<std::byte>(high << 4 | low));
   }
   return out;
 }

@@ -136,6 +136,10 @@ std::size_t utf8_sequence(std::string_view text) {
 }  // namespace
 
 Json parse_json(std::string_view text, std::string_view what, const Limits& limits) {
+  if (const auto nul = text.find('\0'); nul != std::string_view::npos) {
+    // The parser would take it for the end.
+    throw Error(ErrorKind::malformed, fmt::format("{}: not valid JSON at byte {}", what, nul + 1));
+  }
   if (text.size() > limits.json_bytes) {
     throw Error(ErrorKind::limit, fmt::format("{}: {} bytes, the limit is {}", what, text.size(), limits.json_bytes));
   }

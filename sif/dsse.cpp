@@ -14,8 +14,6 @@ namespace sifkit::sif {
 
 namespace {
 
-constexpr std::size_t kMaxSignatures = 64;
-
 void refuse_other_members(const JsonView& object, std::initializer_list<std::string_view> known) {
   object.require_object();
   for (const auto& item : object.value().items()) {
@@ -38,7 +36,7 @@ bool looks_like_envelope(std::string_view data) noexcept {
   return start != std::string_view::npos && data[start] == '{';
 }
 
-DsseEnvelope parse_envelope(std::string_view data) {
+DsseEnvelope parse_envelope(std::string_view data, std::size_t most_signatures) {
   const Json document = parse_json(data, "DSSE envelope");
   const JsonView root(document, "DSSE envelope");
   refuse_other_members(root, {"payloadType", "payload", "signatures"});
@@ -53,9 +51,9 @@ DsseEnvelope parse_envelope(std::string_view data) {
   const auto signatures = root["signatures"];
   signatures.require_array();
   if (signatures.size() == 0) throw Error(ErrorKind::malformed, "DSSE envelope: there is no signature in it");
-  if (signatures.size() > kMaxSignatures) {
+  if (signatures.size() > most_signatures) {
     throw Error(ErrorKind::limit, fmt::format("DSSE envelope: {} signatures are over the limit of {}",
-                                              signatures.size(), kMaxSignatures));
+                                              signatures.size(), most_signatures));
   }
   for (std::size_t i = 0; i < signatures.size(); ++i) {
     const auto entry = signatures.at(i);
@@ -81,22 +79,6 @@ std::string write_envelope(std::string_view payload, std::span<const AsymmetricK
     out += fmt::format(R"({{"keyid":"{}","sig":"{}"}})", key.key_id(), base64_encode(key.sign(message)));
   }
   return out + "]}";
-}
-
-std::vector<const AsymmetricKey*> valid_keys(const DsseEnvelope& envelope,
-                                             std::span<const std::shared_ptr<const AsymmetricKey>> keys) {
-  const auto message = pre_authentication_encoding(envelope.payload_type, envelope.payload);
-  std::vector<const AsymmetricKey*> valid;
-  for (const auto& key : keys) {
-    const bool counted = std::any_of(valid.begin(), valid.end(),
-                                     [&](const AsymmetricKey* other) { return other->key_id() == key->key_id(); });
-    if (counted) continue;
-    const bool signs = std::any_of(envelope.signatures.begin(), envelope.signatures.end(), [&](const auto& signature) {
-      return (signature.key_id.empty() || signature.key_id == key->key_id()) && key->verify(message, signature.value);
-    });
-    if (signs) valid.push_back(key.get());
-  }
-  return valid;
 }
 
 }  // namespace sifkit::sif

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,19 +28,14 @@ struct DsseEnvelope {
 /// Whether the data starts like a JSON object (leading white space aside), which a clear-signed message never does.
 bool looks_like_envelope(std::string_view data) noexcept;
 
-/// Strict: our payload type, these members and no others, none twice, standard base64, 1 to 64 signatures, nothing
-/// after the envelope but white space.
-DsseEnvelope parse_envelope(std::string_view data);
+/// Strict: our payload type, these members and no others, none twice, standard base64, 1 to `most_signatures`
+/// signatures, nothing after the envelope but white space.
+DsseEnvelope parse_envelope(std::string_view data, std::size_t most_signatures);
 
 /// The bytes that are signed.
 Bytes pre_authentication_encoding(std::string_view payload_type, std::string_view payload);
 
 /// An envelope with one signature a key, in the byte form of Singularity and Apptainer: compact, no final newline.
 std::string write_envelope(std::string_view payload, std::span<const AsymmetricKey> keys);
-
-/// The distinct keys with which a signature of the envelope is valid. A signature that names another key than the one
-/// at hand is not tried with it; one that names none is tried with all.
-std::vector<const AsymmetricKey*> valid_keys(const DsseEnvelope& envelope,
-                                             std::span<const std::shared_ptr<const AsymmetricKey>> keys);
 
 }  // namespace sifkit::sif

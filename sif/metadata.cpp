@@ -29,13 +29,6 @@ constexpr HashFacts kHashes[] = {
 
 const HashFacts& facts(SignedHash hash) noexcept { return kHashes[static_cast<std::size_t>(hash)]; }
 
-int hex_value(char c) noexcept {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 EVP_MD_CTX* context_of(void* context) noexcept { return static_cast<EVP_MD_CTX*>(context); }
 
 /// Members this version of the document defines; a signature over something we do not understand is not a signature
@@ -69,17 +62,13 @@ SignedDigest SignedDigest::parse(std::string_view text, std::string_view what) {
                 fmt::format("{}: digest algorithm {} is not allowed in a signature (expected SHA-2)", what,
                             in_quotes(name)));
   }
-  if (hex.size() != 2 * known->bytes ||
-      !std::all_of(hex.begin(), hex.end(), [](char c) { return hex_value(c) >= 0; })) {
-    throw Error(ErrorKind::malformed,
-                fmt::format("{}: expected {} hex digits after '{}:', got {}", what, 2 * known->bytes, name,
-                            in_quotes(hex)));
+  auto value = from_hex(hex);
+  if (!value || value->size() != known->bytes) {
+    throw Error(ErrorKind::malformed, fmt::format("{}: expected {} hex digits after '{}:', got {}", what, 2 * known->bytes, name, in_quotes(hex)));
   }
   SignedDigest digest;
   digest.hash = static_cast<SignedHash>(known - std::begin(kHashes));
-  for (std::size_t i = 0; i < hex.size(); i += 2) {
-    digest.value.push_back(static_cast<std::byte>(hex_value(hex[i]) << 4 | hex_value(hex[i + 1])));
-  }
+  digest.value = std::move(*value);
   return digest;
 }
 

@@ -227,6 +227,10 @@ bool AsymmetricKey::verify(ByteView message, ByteView signature) const {
          verify_once(get(), message, der_of_pair(signature));
 }
 
+bool is_pem(std::string_view text) noexcept {
+  return text.find("-----BEGIN ") != std::string_view::npos && text.find("-----BEGIN PGP ") == std::string_view::npos;
+}
+
 AsymmetricKey read_public_pem(std::string_view text, std::string_view what) {
   const auto label = only_label(text, what);
   const auto bio = bio_over(text);

@@ -35,6 +35,9 @@ class AsymmetricKey {
   std::string key_id_;
 };
 
+/// Whether a key file's text is PEM, and not OpenPGP armor or binary.
+bool is_pem(std::string_view text) noexcept;
+
 /// One PEM block and nothing but white space around it. A private key here, a certificate or an unknown block is
 /// refused by name. `what` names the file in errors.
 AsymmetricKey read_public_pem(std::string_view text, std::string_view what);

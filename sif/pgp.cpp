@@ -8,10 +8,11 @@
 
 #include <fmt/format.h>
 
+#include <sifkit/core/digest.h>
 #include <sifkit/core/error.h>
 
 #include "base64.h"
-#include "clearsign.h"
+#include "ossl.h"
 #include "rnp.h"
 
 namespace sifkit::sif {
@@ -20,21 +21,45 @@ namespace {
 
 using namespace rnp;
 
-/// Empty when the key may still be trusted.
+constexpr std::uint32_t kLeastPrimeBits = 2048;  ///< RSA and DSA
+
+std::optional<std::int64_t> expiry_of(rnp_key_handle_t key) {
+  std::uint32_t lifetime = 0;
+  std::uint32_t created = 0;
+  if (rnp_key_get_expiration(key, &lifetime) != RNP_SUCCESS || lifetime == 0 || rnp_key_get_creation(key, &created) != RNP_SUCCESS) return std::nullopt;
+  return std::int64_t{created} + lifetime;
+}
+
+std::string algorithm_of(rnp_key_handle_t key) {
+  char* text = nullptr;
+  std::uint32_t bits = 0;
+  if (rnp_key_get_alg(key, &text) != RNP_SUCCESS) return "unknown";
+  std::string name = taken(text);
+  if (name == "EDDSA") return "Ed25519";
+  return rnp_key_get_bits(key, &bits) == RNP_SUCCESS ? fmt::format("{} {}", name, bits) : name;
+}
+
+/// Empty when what the key signs counts.
 std::string why_not(rnp_key_handle_t key) {
   bool revoked = false;
-  if (rnp_key_is_revoked(key, &revoked) == RNP_SUCCESS && revoked) {
+  if (rnp_key_is_revoked(key, &revoked) != RNP_SUCCESS || revoked) {
     char* reason = nullptr;
     const std::string said = rnp_key_get_revocation_reason(key, &reason) == RNP_SUCCESS ? taken(reason) : std::string();
     return said.empty() ? "the key is revoked" : fmt::format("the key is revoked: {}", printable(said));
   }
-  std::uint32_t lifetime = 0;
-  std::uint32_t created = 0;
-  if (rnp_key_get_expiration(key, &lifetime) == RNP_SUCCESS && lifetime != 0 && rnp_key_get_creation(key, &created) == RNP_SUCCESS &&
-      static_cast<std::int64_t>(created) + lifetime < std::time(nullptr)) {
-    return "the key has expired";
+  if (const auto expires = expiry_of(key); expires && *expires < std::time(nullptr)) return "the key has expired";
+  const std::string algorithm = algorithm_of(key);
+  std::uint32_t bits = 0;
+  if ((algorithm.starts_with("RSA") || algorithm.starts_with("DSA")) && (rnp_key_get_bits(key, &bits) != RNP_SUCCESS || bits < kLeastPrimeBits)) {
+    return fmt::format("the key is too weak: {} bits, expected {} or more", bits, kLeastPrimeBits);
   }
   return {};
+}
+
+std::string why_not_to_sign(rnp_key_handle_t key) {
+  bool allowed = false;
+  if (rnp_key_allows_usage(key, "sign", &allowed) != RNP_SUCCESS || !allowed) return "the key is not meant for signing";
+  return why_not(key);
 }
 
 std::string without_line_ends(std::string text) {
@@ -43,17 +68,47 @@ std::string without_line_ends(std::string text) {
   return text;
 }
 
-/// The message with the checksum line that Apptainer leaves out and the library complains of.
-std::string with_checksum(const ClearSigned& parts) {
+/// The message with the checksum line that Apptainer leaves out and the library complains of, and the hash that counts.
+std::string complete(const ClearSigned& message, std::string_view hash) {
   static constexpr std::string_view kEnd = "\n-----END PGP SIGNATURE-----";
-  std::string out = write_clear_signed(parts.text, parts.hashes.empty() ? "SHA256" : parts.hashes.front(), parts.packets);
-  const auto crc = armor_crc24(parts.packets);
+  std::string out = write_clear_signed(message.text, hash, message.packets);
+  const auto crc = armor_crc24(message.packets);
   const std::byte bytes[] = {static_cast<std::byte>(crc >> 16 & 0xff), static_cast<std::byte>(crc >> 8 & 0xff), static_cast<std::byte>(crc & 0xff)};
   out.insert(out.rfind(kEnd), "\n=" + base64_encode(bytes));
   return out + "\n";
 }
 
-bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+std::string upper(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  return out;
+}
+
+bool names_key(std::string_view name, const std::string& fingerprint, const std::string& user) {
+  const bool hex = name.size() == 40 || name.size() == 16;
+  return name.empty() || (hex && fingerprint.ends_with(upper(name))) || user.find(name) != std::string::npos;
+}
+
+/// Keeps an exception of the passphrase source until the library's frames are left.
+struct PassphraseRequest {
+  const PassphraseSource& source;
+  std::string key;
+  std::exception_ptr failure;
+
+  static bool give(rnp_ffi_t, void* context, rnp_key_handle_t, const char*, char* buffer, std::size_t size) noexcept {
+    auto& self = *static_cast<PassphraseRequest*>(context);
+    try {
+      std::string word = self.source(self.key);
+      const Wiper wiper(word);
+      if (word.size() >= size) throw Error(ErrorKind::limit, fmt::format("passphrase of {} bytes is over the limit of {}", word.size(), size - 1));
+      std::memcpy(buffer, word.c_str(), word.size() + 1);
+      return true;
+    } catch (...) {
+      self.failure = std::current_exception();
+      return false;
+    }
+  }
+};
 
 }  // namespace
 
@@ -87,8 +142,11 @@ PgpKeyring::PgpKeyring(ByteView keys, std::string name) {
   impl_.reset(new Impl{std::move(name), Ffi(ffi)});
   if (keys.empty()) return;
   const auto input = input_over(keys);
-  check(rnp_load_keys(ffi, "GPG", input.get(), RNP_LOAD_SAVE_PUBLIC_KEYS | RNP_LOAD_SAVE_SECRET_KEYS),
-        fmt::format("keys of {}", in_quotes(impl_->name)));
+  const auto flags = RNP_LOAD_SAVE_PUBLIC_KEYS | RNP_LOAD_SAVE_SECRET_KEYS | RNP_LOAD_SAVE_PERMISSIVE;
+  check(rnp_import_keys(ffi, input.get(), flags, nullptr), fmt::format("keys of {}", in_quotes(impl_->name)));
+  std::size_t count = 0;
+  check(rnp_get_public_key_count(ffi, &count), "count keys");
+  if (count == 0) throw Error(ErrorKind::malformed, fmt::format("{} holds no OpenPGP key", in_quotes(impl_->name)));
 }
 
 PgpKeyring::~PgpKeyring() = default;
@@ -97,11 +155,17 @@ PgpKeyring& PgpKeyring::operator=(PgpKeyring&&) noexcept = default;
 
 const std::string& PgpKeyring::name() const noexcept { return impl_->name; }
 
-PgpOutcome PgpKeyring::verify(std::string_view message) const {
+PgpOutcome PgpKeyring::verify(const ClearSigned& message) const {
   PgpOutcome outcome;
-  const ClearSigned parts = parse_clear_signed(message);
-  const std::string complete = with_checksum(parts);
-  const auto input = input_over(as_bytes(complete));
+  const PgpSignature packet = parse_signature_packet(message.packets);
+  outcome.reason = "made by a key that is not there";
+  // Asked first, for the library complains on standard error of keys that it does not find.
+  const bool named = !packet.issuer_fingerprint.empty();
+  rnp_key_handle_t issuer = nullptr;
+  rnp_locate_key(impl_->ffi.get(), named ? "fingerprint" : "keyid", (named ? packet.issuer_fingerprint : packet.issuer_key_id).c_str(), &issuer);
+  if (const Key key(issuer); !key) return outcome;
+  const std::string text = complete(message, pgp_hash_name(packet.hash));
+  const auto input = input_over(as_bytes(text));
   const auto output = memory_output();
   rnp_op_verify_t raw = nullptr;
   check(rnp_op_verify_create(&raw, impl_->ffi.get(), input.get(), output.get()), "verify");
@@ -112,95 +176,79 @@ PgpOutcome PgpKeyring::verify(std::string_view message) const {
   if (count != 1) throw Error(ErrorKind::malformed, fmt::format("expected one OpenPGP signature, found {}", count));
   rnp_op_verify_signature_t signature = nullptr;
   check(rnp_op_verify_get_signature_at(op.get(), 0, &signature), "verify");
-  std::uint32_t created = 0;
-  std::uint32_t lifetime = 0;
-  if (rnp_op_verify_signature_get_times(signature, &created, &lifetime) == RNP_SUCCESS) outcome.created = created;
   rnp_key_handle_t raw_key = nullptr;
-  if (rnp_op_verify_signature_get_key(signature, &raw_key) != RNP_SUCCESS || raw_key == nullptr) {
-    outcome.reason = "made by a key that is not there";
-    return outcome;
-  }
+  if (rnp_op_verify_signature_get_key(signature, &raw_key) != RNP_SUCCESS || raw_key == nullptr) return outcome;
+  outcome.reason.clear();
   const Key signing(raw_key);
   outcome.fingerprint = fingerprint_of(signing.get());
+  outcome.algorithm = algorithm_of(signing.get());
   const Key primary = located(impl_->ffi.get(), outcome.fingerprint);
-  if (primary) outcome.user_id = user_of(primary.get());
-
+  std::string refusal = "the primary key is not there";
+  if (primary) {
+    outcome.user_id = user_of(primary.get());
+    outcome.expires = expiry_of(primary.get());
+    refusal = why_not(primary.get());
+    if (refusal.empty()) refusal = why_not_to_sign(signing.get());
+  }
   const auto status = rnp_op_verify_signature_get_status(signature);
-  const std::string refusal = primary ? why_not(primary.get()) : "the primary key is not there";
-  if (status == RNP_ERROR_SIGNATURE_EXPIRED || (status == RNP_SUCCESS && !refusal.empty())) {
-    outcome.status = PgpOutcome::Status::expired;
-    outcome.reason = status == RNP_SUCCESS ? refusal : "the signature has expired";
-    return outcome;
-  }
-  if (status != RNP_SUCCESS) {
-    // A key that may not be used any more makes the library refuse its signatures.
-    outcome.status = refusal.empty() ? PgpOutcome::Status::invalid : PgpOutcome::Status::expired;
-    outcome.reason = refusal.empty() ? "the signature does not match the text" : refusal;
-    return outcome;
-  }
-  if (without_line_ends(bytes_of(output)) != without_line_ends(parts.text)) {
+  if (!refusal.empty()) {
+    outcome.status = PgpOutcome::Status::refused;
+    outcome.reason = refusal;
+  } else if (status != RNP_SUCCESS) {
+    outcome.status = PgpOutcome::Status::invalid;
+    outcome.reason = "the signature does not match its text";
+  } else if (without_line_ends(bytes_of(output)) != without_line_ends(message.text)) {
     throw Error(ErrorKind::malformed, "the text that was verified is not the text that is shown");
+  } else {
+    outcome.status = PgpOutcome::Status::valid;
   }
-  outcome.status = PgpOutcome::Status::valid;
   return outcome;
 }
 
-std::string PgpKeyring::sign(std::string_view text, std::string_view which, const PassphraseSource& passphrase, Bytes& fingerprint) const {
-  std::vector<std::string> chosen;
-  std::string there;
-  for (const auto& candidate : impl_->secret_keys()) {
-    const Key key = located(impl_->ffi.get(), candidate);
-    const std::string user = user_of(key.get());
-    there += (there.empty() ? "" : "; ") + candidate + " " + printable(user);
-    std::string wanted(which);
-    std::transform(wanted.begin(), wanted.end(), wanted.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-    if (which.empty() || candidate.ends_with(wanted) || contains(user, which)) chosen.push_back(candidate);
-  }
-  if (chosen.empty()) throw Error(ErrorKind::not_found, fmt::format("no secret key {} in {}", in_quotes(which), in_quotes(impl_->name)), there.empty() ? "" : "there are: " + there);
-  if (chosen.size() > 1) throw Error(ErrorKind::usage, fmt::format("several secret keys match {}", in_quotes(which)), "there are: " + there);
-  const Key key = located(impl_->ffi.get(), chosen.front());
+PgpSecretKey::~PgpSecretKey() { wipe(packet.secret); }
 
-  struct Ask {
-    const PassphraseSource& source;
-    std::string name;
-    std::exception_ptr failure;
-  } ask{passphrase, user_of(key.get()) + ", " + chosen.front(), nullptr};
-  rnp_ffi_set_pass_provider(
-      impl_->ffi.get(),
-      [](rnp_ffi_t, void* context, rnp_key_handle_t, const char*, char* buffer, std::size_t size) {
-        auto& self = *static_cast<Ask*>(context);
-        try {
-          std::string word = self.source(self.name);
-          const bool fits = word.size() < size;
-          if (fits) std::memcpy(buffer, word.c_str(), word.size() + 1);
-          rnp_buffer_clear(word.data(), word.size());
-          return fits;
-        } catch (...) {
-          self.failure = std::current_exception();
-          return false;
-        }
-      },
-      &ask);
-  const auto input = input_over(as_bytes(text));
+PgpSecretKey PgpKeyring::unlock(const PgpKeyChoice& choice, const PassphraseSource& passphrase) const {
+  const auto there = impl_->secret_keys();
+  std::vector<std::string> chosen;
+  std::string listed;
+  for (std::size_t i = 0; i < there.size(); ++i) {
+    const std::string user = user_of(located(impl_->ffi.get(), there[i]).get());
+    listed += fmt::format("{}{}: {} {}", i == 0 ? "there are " : "; ", i, there[i], printable(user));
+    if (choice.index ? *choice.index == i : names_key(choice.name, there[i], user)) chosen.push_back(there[i]);
+  }
+  const std::string wanted = choice.index ? fmt::format("number {}", *choice.index) : choice.name.empty() ? "" : in_quotes(choice.name);
+  if (chosen.empty()) throw Error(ErrorKind::not_found, fmt::format("no secret key {} in {}", wanted, in_quotes(impl_->name)), listed);
+  if (chosen.size() > 1) throw Error(ErrorKind::usage, fmt::format("several secret keys match {}", in_quotes(choice.name)), listed);
+
+  const Key key = located(impl_->ffi.get(), chosen.front());
+  const std::string called = fmt::format("{}, {}", user_of(key.get()), chosen.front());
+  if (const auto refusal = why_not_to_sign(key.get()); !refusal.empty()) throw Error(ErrorKind::denied, fmt::format("{}: {}", printable(called), refusal));
+  bool locked = true;
+  check(rnp_key_is_protected(key.get(), &locked), "look at a key");
+  if (locked) {
+    PassphraseRequest request{passphrase, called, nullptr};
+    rnp_ffi_set_pass_provider(impl_->ffi.get(), PassphraseRequest::give, &request);
+    const auto result = rnp_key_unprotect(key.get(), nullptr);
+    rnp_ffi_set_pass_provider(impl_->ffi.get(), nullptr, nullptr);
+    if (request.failure) std::rethrow_exception(request.failure);
+    if (result != RNP_SUCCESS) throw Error(ErrorKind::denied, fmt::format("{}: wrong passphrase ({})", printable(called), rnp_result_to_string(result)));
+  }
   const auto output = memory_output();
-  rnp_op_sign_t raw = nullptr;
-  check(rnp_op_sign_cleartext_create(&raw, impl_->ffi.get(), input.get(), output.get()), "sign");
-  const SignOp op(raw);
-  check(rnp_op_sign_set_hash(op.get(), "SHA256"), "sign");
-  check(rnp_op_sign_add_signature(op.get(), key.get(), nullptr), "sign");
-  const auto result = rnp_op_sign_execute(op.get());
-  rnp_ffi_set_pass_provider(impl_->ffi.get(), nullptr, nullptr);
-  if (ask.failure) std::rethrow_exception(ask.failure);
-  if (result != RNP_SUCCESS) {
-    throw Error(ErrorKind::denied, fmt::format("cannot sign with {}: {}", chosen.front(), rnp_result_to_string(result)), "is the passphrase right?");
+  check(rnp_key_export(key.get(), output.get(), RNP_KEY_EXPORT_SECRET), "use a secret key");
+  std::uint8_t* bytes = nullptr;
+  std::size_t size = 0;
+  check(rnp_output_memory_get_buf(output.get(), &bytes, &size, false), "use a secret key");
+  const std::span exported(bytes, size);
+  PgpSecretKey out;
+  try {
+    out.packet = parse_secret_key_packet(std::as_bytes(exported));
+  } catch (...) {
+    rnp_buffer_clear(bytes, size);
+    throw;
   }
-  fingerprint.clear();
-  for (std::size_t i = 0; i + 1 < chosen.front().size(); i += 2) {
-    fingerprint.push_back(static_cast<std::byte>(std::stoi(chosen.front().substr(i, 2), nullptr, 16)));
-  }
-  // The library's own armor, in the byte form that readers of SIF files know.
-  const ClearSigned made = parse_clear_signed(bytes_of(output));
-  return write_clear_signed(text, "SHA256", made.packets);
+  rnp_buffer_clear(bytes, size);
+  out.fingerprint = from_hex(chosen.front()).value();
+  return out;
 }
 
 }  // namespace sifkit::sif

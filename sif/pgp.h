@@ -10,21 +10,43 @@
 #include <sifkit/core/bytes.h>
 #include <sifkit/sif/passphrase.h>
 
+#include "clearsign.h"
+#include "pgp_packet.h"
+
 namespace sifkit::sif {
 
 /// What a ring of OpenPGP keys says of a clear-signed message.
 struct PgpOutcome {
-  enum class Status : std::uint8_t { valid, unknown_key, invalid, expired } status = Status::unknown_key;
+  /// `refused`: the key is there, but nothing that it signs counts (revoked, expired, too weak, not for signing).
+  enum class Status : std::uint8_t { valid, unknown_key, invalid, refused } status = Status::unknown_key;
   std::string fingerprint;  ///< of the primary key, upper-case hex; empty when the key is unknown
   std::string user_id;      ///< bytes from the key
-  std::optional<std::int64_t> created;
+  std::string algorithm;    ///< "RSA 2048"
+  std::optional<std::int64_t> expires;  ///< the primary key, seconds since 1970
   std::string reason;       ///< why it is not valid
+};
+
+/// A secret key that has been unlocked. Wiped at its end.
+struct PgpSecretKey {
+  PgpKeyPacket packet;
+  Bytes fingerprint;  ///< 20 bytes
+
+  PgpSecretKey() = default;
+  ~PgpSecretKey();
+  PgpSecretKey(PgpSecretKey&&) noexcept = default;
+  PgpSecretKey& operator=(PgpSecretKey&&) noexcept = default;
+};
+
+/// Which secret key of a ring. Nothing set: the only one.
+struct PgpKeyChoice {
+  std::string name;                  ///< fingerprint, 16-digit key ID or a part of the user id
+  std::optional<std::size_t> index;  ///< place in the ring, from 0
 };
 
 /// OpenPGP keys, by librnp. Not thread safe.
 class PgpKeyring {
  public:
-  /// Keys in their binary or armored form. Throws malformed for anything else.
+  /// Keys in their binary or armored form. Throws malformed where there is no key.
   PgpKeyring(ByteView keys, std::string name);
   ~PgpKeyring();
   PgpKeyring(PgpKeyring&&) noexcept;
@@ -33,11 +55,11 @@ class PgpKeyring {
   const std::string& name() const noexcept;
 
   /// `message` is clear-signed by exactly one signature.
-  PgpOutcome verify(std::string_view message) const;
+  PgpOutcome verify(const ClearSigned& message) const;
 
-  /// A clear-signed message over `text` by a secret key of the ring: the one that `which` names (fingerprint, key ID or a
-  /// part of the user id), or the only one. `fingerprint` receives the 20 bytes of the primary key.
-  std::string sign(std::string_view text, std::string_view which, const PassphraseSource& passphrase, Bytes& fingerprint) const;
+  /// A primary secret key that may sign. Throws not_found, usage where several match, denied for a wrong passphrase or
+  /// a key that may not be used.
+  PgpSecretKey unlock(const PgpKeyChoice& choice, const PassphraseSource& passphrase) const;
 
  private:
   struct Impl;

@@ -45,13 +45,6 @@ std::uint8_t octet(ByteReader& reader, std::string_view what) {
   throw Error(ErrorKind::malformed, fmt::format("OpenPGP packet: offset {}: {}", reader.offset(), why));
 }
 
-std::string upper_hex(ByteView bytes) {
-  auto hex = to_hex(bytes);
-  std::transform(hex.begin(), hex.end(), hex.begin(),
-                 [](char c) { return c >= 'a' && c <= 'f' ? static_cast<char>(c - 'a' + 'A') : c; });
-  return hex;
-}
-
 /// A length of one, two or five octets (new format packets and subpackets).
 std::uint32_t new_length(ByteReader& reader, bool subpacket) {
   const std::uint32_t first = octet(reader, "packet length");
@@ -101,13 +94,13 @@ void read_subpackets(ByteView area, bool hashed, PgpSignature& signature) {
         break;
       case kIssuer:
         if (value.size() != 8) fail(reader, "an issuer that is not 8 bytes");
-        signature.issuer_key_id = upper_hex(value);
+        signature.issuer_key_id = to_upper_hex(value);
         break;
       case kIssuerFingerprint:
         if (value.empty() || value[0] != std::byte{4} || value.size() != 21) {
           throw Error(ErrorKind::unsupported, "OpenPGP signature by a key that is not version 4");
         }
-        signature.issuer_fingerprint = upper_hex(value.subspan(1));
+        signature.issuer_fingerprint = to_upper_hex(value.subspan(1));
         break;
       case kNotation:
         if (hashed && (type & 0x80) != 0) fail(reader, "a critical notation that is not known");
@@ -129,6 +122,9 @@ Bytes mpi(ByteReader& reader, std::string_view what) {
                                               kMaxMpiBits));
   }
   const auto bytes = reader.take((bits + 7) / 8, what);
+  if (!bytes.empty() && std::to_integer<unsigned>(bytes[0]) >> ((bits - 1) % 8) != 1) {
+    fail(reader, fmt::format("{} of {} bits is shorter than it says", what, bits));
+  }
   return {bytes.begin(), bytes.end()};
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <memory>
+#include <cstdint>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include <sifkit/sif/integrity.h>
@@ -11,8 +13,16 @@
 
 namespace sifkit::sif {
 
+/// A public key for DSSE signatures, and where it is from.
+struct TrustedKey {
+  AsymmetricKey key;
+  std::string ring;
+  std::string name;                     ///< subject of a certificate
+  std::optional<std::int64_t> expires;  ///< of a certificate
+};
+
 struct TrustedKeys::Impl {
-  std::vector<std::shared_ptr<const AsymmetricKey>> asymmetric;
+  std::vector<TrustedKey> asymmetric;
   std::vector<PgpKeyring> rings;
 };
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -68,5 +69,10 @@ SIFKIT_API Digest digest_of(ByteView bytes, DigestAlgorithm algorithm = DigestAl
 
 /// Lower-case hex.
 SIFKIT_API std::string to_hex(ByteView bytes);
+/// The same in upper case, as OpenPGP fingerprints are written.
+SIFKIT_API std::string to_upper_hex(ByteView bytes);
+
+/// The bytes of pairs of hex digits, upper or lower case; nothing for any other text.
+SIFKIT_API std::optional<Bytes> from_hex(std::string_view hex);
 
 }  // namespace sifkit

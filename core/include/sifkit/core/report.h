@@ -33,6 +33,8 @@ struct Limits {
   unsigned xattrs = 1024;                          ///< extended attributes of one entry
   std::uint64_t tar_extension_bytes = 1u << 20;    ///< one PAX or GNU extension header
   std::uint64_t sparse_segments = 1u << 20;        ///< segments of one sparse file
+  unsigned signatures = 64;                        ///< signature objects of one SIF, signatures in one envelope
+  std::uint64_t signature_bytes = 1u << 20;        ///< one signature object
   std::uint64_t archive_members = 1u << 20;        ///< members of an archive of images
   unsigned index_depth = 8;                        ///< indexes nested in indexes
   std::uint64_t decoder_window = 128u << 20;       ///< window or dictionary of a zstd or xz stream, bytes

@@ -4,7 +4,6 @@
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -43,8 +42,6 @@ struct SIFKIT_API Header {
   Bytes integrity_bytes() const;
 
   void set_architecture(std::string_view goarch);
-  /// Also what stands for no architecture that is known here.
-  void set_architecture_code(std::span<const std::byte, 3> code);
 };
 
 /// Type-specific part of a partition's descriptor.

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,14 @@
 #include <sifkit/sif/passphrase.h>
 
 namespace sifkit::sif {
+
+/// An X.509 certificate for signing code, and what its chain is made of. PEM files.
+struct CertificateFiles {
+  std::filesystem::path certificate;    ///< the first block; more blocks are intermediates
+  std::filesystem::path intermediates;  ///< empty: none
+  std::filesystem::path roots;          ///< empty: those of the system
+  bool ocsp = false;                    ///< ask each certificate's OCSP responder whether it is revoked (network)
+};
 
 /// Keys to verify with. Movable; not thread safe.
 class SIFKIT_API TrustedKeys {
@@ -29,6 +38,9 @@ class SIFKIT_API TrustedKeys {
   void add_file(const std::filesystem::path& path);
   /// A ring of OpenPGP keys under a name ("LOCAL"); a file that is not there is no error.
   void add_ring(const std::filesystem::path& path, std::string name);
+  /// The key of a certificate. Throws untrusted unless its chain leads to a root, every certificate of it is valid now,
+  /// code signing is among its uses and, if asked for, no responder says otherwise.
+  void add_certificate(const CertificateFiles& files);
 
   struct Impl;
   const Impl& impl() const noexcept { return *impl_; }
@@ -41,7 +53,8 @@ class SIFKIT_API TrustedKeys {
 struct SigningKey {
   std::string text;
   std::string name;   ///< of the file, for errors
-  std::string which;  ///< OpenPGP: fingerprint, key ID or a part of the user id
+  std::string which;  ///< OpenPGP: fingerprint, 16-digit key ID or a part of the user id; empty: the only one
+  std::optional<std::size_t> index;  ///< OpenPGP: place in the ring, from 0, in place of `which`
   PassphraseSource passphrase;
 };
 
@@ -53,38 +66,57 @@ enum class Verdict : std::uint8_t {
 
 SIFKIT_API std::string_view to_string(Verdict verdict) noexcept;
 
+/// A key that a signature names. All but `key` is empty where the key is unknown.
+struct Signer {
+  std::string key;        ///< fingerprint of the PGP primary key (upper-case hex), or DSSE key id
+  std::string name;       ///< user id or subject: bytes from the key, which nothing vouches for
+  std::string algorithm;  ///< "RSA 4096"
+  std::string ring;       ///< where the key is from: the ring's name or the file's
+  std::optional<std::int64_t> expires;  ///< seconds since 1970
+  bool valid = false;     ///< the signature is this key's, and the key may be used
+};
+
 /// One signature's own verdict.
 struct SignatureReport {
-  std::uint32_t id = 0;     ///< of the signature object
-  std::uint32_t group = 0;  ///< that it signs
-  std::string format;       ///< "PGP", "DSSE" or "unknown"
+  std::uint32_t id = 0;      ///< of the signature object
+  std::uint32_t group = 0;   ///< that it signs; 0 for a legacy signature of an object
+  std::uint32_t object = 0;  ///< that a legacy signature signs; else 0
+  bool legacy = false;       ///< covers bytes only: neither header nor descriptors
+  std::string format;        ///< "PGP", "DSSE" or "unknown"
+  std::string hash;          ///< "SHA256"; empty where unknown
   Verdict verdict = Verdict::untrusted;
-  std::string reason;       ///< when not valid
-  std::string signer;       ///< user id (bytes from the key) or the key's algorithm
-  std::string key;          ///< fingerprint, or DSSE key id
-  std::string ring;         ///< where the key is from
+  std::string reason;        ///< when not valid
+  std::vector<Signer> signers;          ///< one, but for DSSE
   std::optional<std::int64_t> created;  ///< PGP: when, in seconds since 1970
-  std::vector<std::uint32_t> objects;   ///< that it covers and that match
+  std::vector<std::uint32_t> objects;   ///< that it covers, were looked at, and match
+  std::vector<std::uint32_t> damaged;   ///< that it covers and whose bytes do not match
 };
 
 /// What verification found. `failure` is empty when everything that was asked for is covered by valid signatures and no
-/// signature on it is bad.
+/// signature on it is bad; else it is the worst of what was found (tampered, untrusted, unsigned_image).
 struct VerifyReport {
   std::vector<SignatureReport> signatures;
   std::vector<std::uint32_t> covered;
   std::vector<std::uint32_t> not_covered;
+  std::vector<std::uint32_t> not_checked;  ///< outside the selection; signatures are not listed
   std::optional<Error> failure;
 };
 
 struct VerifyOptions {
-  std::vector<std::uint32_t> groups;   ///< empty, with `objects` empty too: every group
+  std::vector<std::uint32_t> groups;       ///< empty, with `objects` empty too: everything (legacy: the primary partition)
   std::vector<std::uint32_t> objects;
-  unsigned threads = 1;                ///< that hash
+  bool legacy = false;                     ///< look at legacy signatures, and at no others
+  bool every_object = false;               ///< legacy: every object must have its own
+  std::vector<std::string> required_keys;  ///< each must have signed all that is checked: 40 hex digits, blanks between
+                                           ///< them allowed, or a DSSE key id
+  unsigned threads = 1;                    ///< that hash
+  Limits limits;                           ///< signatures, signature_bytes
   OperationContext operation;
 };
 
-/// Checks signatures of the current kind (docs/formats.md). Every signature gets its verdict; nothing stops at the
-/// first. Each object is read once. Throws only when the image cannot be read.
+/// Checks signatures (docs/formats.md) of the open file; its name is not looked up again. Every signature gets its
+/// verdict; nothing stops at the first. Each object is read once (legacy: once for each signature). Throws only when
+/// the image cannot be read (io), what was asked for is not there (not_found, usage) or a limit is exceeded.
 SIFKIT_API VerifyReport verify(const Image& image, const TrustedKeys& keys, const VerifyOptions& options);
 
 struct SignOptions {
@@ -95,10 +127,11 @@ struct SignOptions {
   OperationContext operation;
 };
 
-/// Adds a signature for each group to a SIF in a file that nobody else knows yet: `file` is read and written in place.
-SIFKIT_API void sign_in_place(File& file, const SigningKey& key, const SignOptions& options);
+/// Adds signatures for each group to a SIF in a file that nobody else knows yet: `file` is read and written in place.
+/// PEM keys sign one envelope together, which is valid with any of them; each OpenPGP key makes a signature of its own.
+SIFKIT_API void sign_in_place(File& file, std::span<const SigningKey> keys, const SignOptions& options);
 
-/// Signs a SIF under its name, in place; a crash leaves it without the new signatures or with all of them (ImageEditor).
-SIFKIT_API void sign(const std::filesystem::path& path, const SigningKey& key, const SignOptions& options);
+/// Signs a SIF under its name. The signed image replaces the old one in one step, so a crash leaves one of both.
+SIFKIT_API void sign(const std::filesystem::path& path, std::span<const SigningKey> keys, const SignOptions& options);
 
 }  // namespace sifkit::sif

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/resources.h>
+#include <sifkit/sif/integrity.h>
+
+#include "commands.h"
+#include "keys.h"
+#include "verify_text.h"
+
+namespace sifkit::cli {
+
+namespace {
+
+struct VerifyArguments {
+  std::vector<std::string> files;
+  std::vector<std::string> keys;
+  std::string certificate;
+  std::string intermediates;
+  std::string roots;
+  bool ocsp = false;
+  std::string json;  ///< "true": Apptainer's, "v1": ours
+  bool ignored = false;
+  sif::VerifyOptions options;
+};
+
+bool is_true(const std::optional<std::string>& value) { return value && (*value == "1" || *value == "true" || *value == "yes"); }
+
+/// The environment speaks where the command line is silent.
+void add_environment(VerifyArguments& arguments) {
+  const auto fill = [](std::string& into, std::string_view name) {
+    if (const auto value = environment(name); into.empty() && value) into = *value;
+  };
+  if (arguments.keys.empty()) fill(arguments.certificate, "VERIFY_CERTIFICATE");
+  fill(arguments.intermediates, "VERIFY_INTERMEDIATES");
+  fill(arguments.roots, "VERIFY_ROOTS");
+  arguments.ocsp = arguments.ocsp || is_true(environment("VERIFY_OCSP"));
+  if (const auto key = environment("VERIFY_KEY"); key && arguments.keys.empty() && arguments.certificate.empty()) arguments.keys = {*key};
+}
+
+sif::TrustedKeys keys_of(const VerifyArguments& arguments) {
+  if (arguments.certificate.empty()) return trusted_keys(arguments.keys);
+  sif::TrustedKeys keys;
+  keys.add_certificate({arguments.certificate, arguments.intermediates, arguments.roots, arguments.ocsp});
+  return keys;
+}
+
+/// Prints what was found in one file; the exit code that it asks for.
+int show(const std::string& file, const sif::Image& image, const sif::VerifyReport& report, const VerifyArguments& arguments, Session& session, Json& records) {
+  if (arguments.json == "v1") {
+    records.push_back(verify_record(file, &report, nullptr));
+  } else if (!arguments.json.empty()) {
+    session.io.out << apptainer_json(image, report);
+  } else if (!session.quiet) {
+    for (const auto& problem : image.problems()) session.logger->write(LogLevel::warning, fmt::format("{}: {}", in_quotes(file), printable(problem)));
+    session.io.out << verify_text(image, report);
+  }
+  if (!report.failure) return 0;
+  if (arguments.json != "v1") {
+    session.logger->write(LogLevel::error, fmt::format("{}: {}", in_quotes(file), printable(report.failure->message())));
+    if (!report.failure->hint().empty()) session.logger->write_line("  hint: " + report.failure->hint());
+  }
+  return exit_code(report.failure->kind());
+}
+
+int run_verify(VerifyArguments arguments, Session& session) {
+  add_environment(arguments);
+  auto options = arguments.options;
+  options.threads = available_threads();
+  options.operation = session.operation();
+  if (options.every_object && !options.legacy) options.every_object = false;  // everything is the default
+  const auto keys = keys_of(arguments);
+  Json records = Json::array();
+  int worst = 0;
+  for (const auto& file : arguments.files) {
+    try {
+      const auto image = sif::Image::open(file);
+      const auto report = sif::verify(image, keys, options);
+      session.progress->done();
+      worst = std::max(worst, show(file, image, report, arguments, session, records));
+    } catch (const Error& error) {
+      if (arguments.files.size() == 1 || error.kind() == ErrorKind::cancelled) throw;
+      session.progress->done();
+      session.logger->write(LogLevel::error, error.what());
+      records.push_back(verify_record(file, nullptr, &error));
+      worst = std::max(worst, exit_code(error.kind()));
+    }
+  }
+  if (arguments.json == "v1") session.print_json({{"schema", "sifkit/verify/v1"}, {"images", records}});
+  return worst;
+}
+
+}  // namespace
+
+void add_verify_command(CLI::App& root, Session& session) {
+  CLI::App* verb = add_verb(root, session, "verify", "Verify the signatures of SIF files");
+  const auto arguments = std::make_shared<VerifyArguments>();
+  auto& a = *arguments;
+  auto& o = a.options;
+  verb->add_option("file", a.files, "SIF files")->required()->type_name("FILE");
+  auto* key = verb->add_option("--key", a.keys, "A PEM public key or OpenPGP keys (may be given again; default: the rings of the user and the site)")
+                  ->type_name("KEYFILE")->allow_extra_args(false);
+  auto* certificate = verb->add_option("--certificate", a.certificate, "A certificate (PEM) whose key must have signed")->type_name("FILE")->excludes(key);
+  verb->add_option("--certificate-intermediates", a.intermediates, "Certificates between it and the root")->type_name("FILE");
+  verb->add_option("--certificate-roots", a.roots, "Certificates to trust in place of the system's")->type_name("FILE");
+  verb->add_flag("--ocsp-verify", a.ocsp, "Ask each certificate's OCSP responder whether it is revoked");
+  verb->add_option("-g,--group-id", o.groups, "Verify this group (may be given again)")->type_name("ID")->allow_extra_args(false);
+  verb->add_option("-i,--sif-id", o.objects, "Verify this object (may be given again)")->type_name("ID")->allow_extra_args(false);
+  verb->add_flag("-a,--all", o.every_object, "With --legacy-insecure: every object must have a signature of its own (else the default)");
+  verb->add_flag("--legacy-insecure", o.legacy, "Look at signatures of before 2020, which protect neither header nor descriptors");
+  verb->add_option("--require-fingerprint", o.required_keys, "Fail unless this key has signed all that is checked (may be given again)")
+      ->type_name("FINGERPRINT")->allow_extra_args(false);
+  verb->add_flag("-l,--local", a.ignored, "Use no keyserver, which is always so");
+  verb->remove_option(verb->get_option("--json"));
+  verb->add_flag("-j,--json", a.json, "Print JSON in Apptainer's form; --json=v1: one JSON record")->check(CLI::IsMember({"true", "v1"}).description(""));
+  // Spellings of older releases of Apptainer and Singularity.
+  verb->add_option("-k", a.keys)->type_name("KEYFILE")->allow_extra_args(false)->excludes(certificate)->group("");
+  verb->add_option("--groupid", o.groups)->type_name("ID")->allow_extra_args(false)->group("");
+  verb->add_option("--id", o.objects)->type_name("ID")->allow_extra_args(false)->group("");
+  verb->callback([arguments, &session] {
+    session.json = !arguments->json.empty();
+    session.action = [arguments, &session] { return run_verify(*arguments, session); };
+  });
+}
+
+}  // namespace sifkit::cli

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "verify_text.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include <fmt/format.h>
+
+#include "sif_text.h"
+#include "table.h"
+
+namespace sifkit::cli {
+
+namespace {
+
+/// "1204 5C8C 0B10 04D0 58DE  4BED A20C 27EE 7FF7 BA84"; a key id of another kind as it is.
+std::string grouped(const std::string& key) {
+  if (key.size() != 40) return printable(key);
+  std::string out;
+  for (std::size_t i = 0; i < key.size(); i += 4) out += (i == 0 ? "" : i == 20 ? "  " : " ") + key.substr(i, 4);
+  return out;
+}
+
+void add_objects(Table& table, const sif::Image& image, const std::vector<std::uint32_t>& ids, const char* state) {
+  for (const auto id : ids) {
+    const auto& object = image.object(id);
+    const std::string group = object.group() == 0 ? "none" : fmt::format("{}", object.group());
+    table.add({state, fmt::format("{}", id), group, fmt::format("{}", object.size), printable(type_text(object))});
+  }
+}
+
+std::string signature_text(const sif::SignatureReport& signature) {
+  std::string out = fmt::format("signature {} of {} {}: {}", signature.id, signature.group != 0 ? "group" : "object",
+                                signature.group != 0 ? signature.group : signature.object, to_string(signature.verdict));
+  if (!signature.reason.empty()) out += ": " + printable(signature.reason);
+  out += '\n';
+  if (signature.legacy) out += "  legacy: it covers bytes only; header and descriptors are not protected\n";
+  if (signature.format != "unknown") {
+    out += fmt::format("  {}{}{}\n", signature.format, signature.hash.empty() ? "" : ", " + signature.hash,
+                       signature.created ? ", made " + time_text(*signature.created) : "");
+  }
+  for (const auto& signer : signature.signers) {
+    out += fmt::format("  key {}", signer.key.empty() ? "without a name" : grouped(signer.key));
+    if (signer.algorithm.empty()) {
+      out += ", not known here\n";
+      continue;
+    }
+    out += fmt::format(", {}{}\n", signer.algorithm, signer.valid ? "" : ", NOT VALID");
+    if (!signer.name.empty()) out += fmt::format("    \"{}\"\n", printable(signer.name));
+    out += fmt::format("    from {}{}\n", printable(signer.ring), signer.expires ? ", expires " + time_text(*signer.expires) : "");
+  }
+  return out;
+}
+
+/// Bytes behind the last object, and how many lie between objects, which nothing protects.
+std::string unprotected_text(const sif::Image& image) {
+  const auto* primary = image.primary_partition();
+  const auto& header = image.header();
+  const bool agrees = primary != nullptr && primary->partition()->architecture == header.architecture;
+  std::int64_t end = header.data_offset;
+  for (const auto* object : image.objects()) end = std::max(end, object->offset + object->size);
+  const auto behind = static_cast<std::int64_t>(image.file_size()) - end;
+  return fmt::format("not protected: the header's architecture ({}{}), times of change, places, bytes between objects, {} bytes behind the last one\n",
+                     header.architecture, primary == nullptr ? "" : agrees ? ", as the partition's" : ", NOT the partition's", std::max<std::int64_t>(behind, 0));
+}
+
+Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+Json id_or_null(std::uint32_t id) { return id == 0 ? Json(nullptr) : Json(id); }
+Json time_or_null(const std::optional<std::int64_t>& time) { return time ? Json(*time) : Json(nullptr); }
+
+Json signature_record(const sif::SignatureReport& signature) {
+  Json signers = Json::array();
+  for (const auto& signer : signature.signers) {
+    signers.push_back({{"key", text_or_null(signer.key)},
+                       {"name", text_or_null(signer.name)},
+                       {"algorithm", text_or_null(signer.algorithm)},
+                       {"ring", text_or_null(signer.ring)},
+                       {"expires", time_or_null(signer.expires)},
+                       {"valid", signer.valid}});
+  }
+  return {{"id", signature.id},
+          {"group", id_or_null(signature.group)},
+          {"object", id_or_null(signature.object)},
+          {"legacy", signature.legacy},
+          {"format", signature.format},
+          {"hash", text_or_null(signature.hash)},
+          {"verdict", to_string(signature.verdict)},
+          {"reason", text_or_null(signature.reason)},
+          {"signers", signers},
+          {"created", time_or_null(signature.created)},
+          {"objects", signature.objects}};
+}
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+std::string apptainer_entry(const sif::Image& image, const sif::SignatureReport& signature, std::uint32_t id, bool intact) {
+  const bool pgp = signature.format == "PGP" && signature.signers.size() == 1 && !signature.signers[0].algorithm.empty();
+  const auto flag = [](bool value) { return value ? "true" : "false"; };
+  return fmt::format(
+      "    {{\n      \"Signer\": {{\n        \"Partition\": {},\n        \"Name\": {},\n        \"Fingerprint\": {},\n"
+      "        \"KeyLocal\": {},\n        \"KeyCheck\": {},\n        \"DataCheck\": {}\n      }}\n    }}",
+      go_json_string(to_string(image.object(id).type)), go_json_string(pgp ? signature.signers[0].name : "unknown"),
+      go_json_string(pgp ? lower(signature.signers[0].key) : ""), flag(pgp), flag(pgp), flag(intact));
+}
+
+}  // namespace
+
+std::string verify_text(const sif::Image& image, const sif::VerifyReport& report) {
+  Table table({"", "ID", "GROUP", "BYTES", "TYPE"});
+  table.align_right(3);
+  add_objects(table, image, report.covered, "covered");
+  add_objects(table, image, report.not_covered, "NOT COVERED");
+  add_objects(table, image, report.not_checked, "not checked");
+  std::string out = fmt::format("{}: SIF, {} bytes\n{}", printable(image.name()), image.file_size(), table.text());
+  for (const auto& signature : report.signatures) out += signature_text(signature);
+  out += unprotected_text(image);
+  const auto asked = report.covered.size() + report.not_covered.size();
+  const auto all = asked + report.not_checked.size();
+  const std::string part = report.not_checked.empty() ? fmt::format("all {} objects were checked", all) : fmt::format("only {} of {} objects were checked", asked, all);
+  if (!report.failure) return out + fmt::format("VERIFIED: {}\n", part);
+  return out + fmt::format("FAILED: {}: {}; {}\n", to_string(report.failure->kind()), printable(report.failure->message()), part);
+}
+
+Json verify_record(const std::string& file, const sif::VerifyReport* report, const Error* failure) {
+  Json signatures = Json::array();
+  if (report != nullptr) {
+    for (const auto& signature : report->signatures) signatures.push_back(signature_record(signature));
+    if (report->failure) failure = &*report->failure;
+  }
+  const auto ids = [&](std::vector<std::uint32_t> sif::VerifyReport::*list) { return report == nullptr ? Json(nullptr) : Json(report->*list); };
+  return {{"file", file},
+          {"verified", failure == nullptr},
+          {"kind", failure == nullptr ? Json(nullptr) : Json(to_string(failure->kind()))},
+          {"failure", failure == nullptr ? Json(nullptr) : Json(failure->message())},
+          {"covered", ids(&sif::VerifyReport::covered)},
+          {"not_covered", ids(&sif::VerifyReport::not_covered)},
+          {"not_checked", ids(&sif::VerifyReport::not_checked)},
+          {"signatures", signatures}};
+}
+
+std::string apptainer_json(const sif::Image& image, const sif::VerifyReport& report) {
+  std::string entries;
+  const auto add = [&](const sif::SignatureReport& signature, std::uint32_t id, bool intact) {
+    entries += (entries.empty() ? "" : ",\n") + apptainer_entry(image, signature, id, intact);
+  };
+  for (const auto& signature : report.signatures) {
+    for (const auto id : signature.objects) add(signature, id, true);
+    for (const auto id : signature.damaged) add(signature, id, false);
+  }
+  return fmt::format("{{\n  \"Signatures\": {},\n  \"SignerKeys\": {}\n}}\n", report.signatures.size(), entries.empty() ? "null" : "[\n" + entries + "\n  ]");
+}
+
+}  // namespace sifkit::cli

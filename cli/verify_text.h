@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include <sifkit/core/json.h>
+#include <sifkit/sif/image.h>
+#include <sifkit/sif/integrity.h>
+
+namespace sifkit::cli {
+
+/// What was found, for people: what is covered and what is not, by whom, and the verdict in the last line.
+std::string verify_text(const sif::Image& image, const sif::VerifyReport& report);
+
+/// The same for one file of a sifkit/verify/v1 record. `report` is null where the file could not be looked at.
+Json verify_record(const std::string& file, const sif::VerifyReport* report, const Error* failure);
+
+/// What `apptainer verify --json` prints, to the byte: an entry for each object that a signature covers.
+std::string apptainer_json(const sif::Image& image, const sif::VerifyReport& report);
+
+}  // namespace sifkit::cli

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include <sifkit/sif/image.h>
+
+namespace sifkit::sif {
+
+/// The used objects of an image by id and by group. The image outlives it.
+class ObjectIndex {
+ public:
+  /// Throws malformed when several objects have one id.
+  explicit ObjectIndex(const Image& image);
+
+  const std::vector<const Descriptor*>& all() const noexcept { return all_; }
+  const Descriptor* find(std::uint32_t id) const noexcept;
+  /// In the order of the table; empty for a group that is not there.
+  const std::vector<const Descriptor*>& members(std::uint32_t group) const noexcept;
+  /// Ids in signed metadata count from this one. The group is there.
+  std::uint32_t first_id(std::uint32_t group) const noexcept;
+  /// The bytes that a descriptor digest covers. Here ids count from the first object with the same group field as it is
+  /// stored, mark included.
+  Bytes integrity_bytes(const Descriptor& object) const;
+
+ private:
+  std::vector<const Descriptor*> all_;
+  std::map<std::uint32_t, const Descriptor*> by_id_;
+  std::map<std::uint32_t, std::vector<const Descriptor*>> by_group_;
+  std::map<std::uint32_t, std::uint32_t> first_of_raw_group_;
+};
+
+}  // namespace sifkit::sif

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstring>
+
+#include <curl/curl.h>
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+
+#include "x509.h"
+
+namespace sifkit::sif {
+
+namespace {
+
+constexpr std::size_t kMostResponseBytes = 1u << 20;
+constexpr long kSecondsToConnect = 10;
+constexpr long kSecondsInAll = 30;
+constexpr long kClockSlack = 300;           ///< seconds that a responder's clock may differ
+constexpr long kOldestWithoutEnd = 86400;   ///< seconds that an answer counts which does not say for how long
+
+using Request = std::unique_ptr<OCSP_REQUEST, OsslFree<OCSP_REQUEST_free>>;
+using Response = std::unique_ptr<OCSP_RESPONSE, OsslFree<OCSP_RESPONSE_free>>;
+using BasicResponse = std::unique_ptr<OCSP_BASICRESP, OsslFree<OCSP_BASICRESP_free>>;
+using CertificateId = std::unique_ptr<OCSP_CERTID, OsslFree<OCSP_CERTID_free>>;
+
+[[noreturn]] void refuse(std::string_view why) { throw Error(ErrorKind::untrusted, fmt::format("OCSP: {}", why)); }
+
+std::string responder_of(X509* certificate) {
+  STACK_OF(OPENSSL_STRING)* const all = X509_get1_ocsp(certificate);
+  const std::string first = sk_OPENSSL_STRING_num(all) > 0 ? sk_OPENSSL_STRING_value(all, 0) : "";
+  X509_email_free(all);
+  if (first.empty()) refuse("the certificate names no responder");
+  return first;
+}
+
+Bytes encoded(OCSP_REQUEST* request) {
+  const int size = i2d_OCSP_REQUEST(request, nullptr);
+  SIFKIT_CHECK(size > 0);
+  Bytes out(static_cast<std::size_t>(size));
+  unsigned char* at = octets(out);
+  i2d_OCSP_REQUEST(request, &at);
+  return out;
+}
+
+std::size_t keep(char* data, std::size_t, std::size_t count, void* user) {
+  auto& out = *static_cast<Bytes*>(user);
+  if (count > kMostResponseBytes - out.size()) return 0;
+  const auto piece = as_bytes({data, count});
+  out.insert(out.end(), piece.begin(), piece.end());
+  return count;
+}
+
+Bytes post(const std::string& url, ByteView body) {
+  const std::unique_ptr<CURL, OsslFree<curl_easy_cleanup>> curl(curl_easy_init());
+  SIFKIT_CHECK(curl != nullptr);
+  const std::unique_ptr<curl_slist, OsslFree<curl_slist_free_all>> headers(curl_slist_append(nullptr, "Content-Type: application/ocsp-request"));
+  Bytes answer;
+  char reason[CURL_ERROR_SIZE] = "";
+  CURL* const c = curl.get();
+  curl_easy_setopt(c, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, kSecondsToConnect);
+  curl_easy_setopt(c, CURLOPT_TIMEOUT, kSecondsInAll);
+  curl_easy_setopt(c, CURLOPT_FAILONERROR, 1L);
+  curl_easy_setopt(c, CURLOPT_POST, 1L);
+  curl_easy_setopt(c, CURLOPT_POSTFIELDS, reinterpret_cast<const char*>(body.data()));
+  curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, static_cast<long>(body.size()));
+  curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers.get());
+  curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, keep);
+  curl_easy_setopt(c, CURLOPT_WRITEDATA, &answer);
+  curl_easy_setopt(c, CURLOPT_ERRORBUFFER, reason);
+  if (const auto code = curl_easy_perform(c); code != CURLE_OK) {
+    throw Error(ErrorKind::network, fmt::format("OCSP: {}: {}", in_quotes(url), reason[0] == '\0' ? curl_easy_strerror(code) : reason));
+  }
+  return answer;
+}
+
+BasicResponse parse(ByteView bytes) {
+  const unsigned char* at = octets(bytes);
+  const Response response(d2i_OCSP_RESPONSE(nullptr, &at, static_cast<long>(bytes.size())));
+  if (!response || at != octets(bytes) + bytes.size()) refuse("the answer is not an OCSP response");
+  if (const int status = OCSP_response_status(response.get()); status != OCSP_RESPONSE_STATUS_SUCCESSFUL) {
+    refuse(fmt::format("the responder says: {}", OCSP_response_status_str(status)));
+  }
+  BasicResponse basic(OCSP_response_get1_basic(response.get()));
+  if (!basic) refuse(fmt::format("the answer cannot be read: {}", ossl_reason()));
+  return basic;
+}
+
+}  // namespace
+
+void ask_ocsp(X509* certificate, X509* issuer, X509_STORE* roots, STACK_OF(X509) * chain) {
+  in_context([&] { return fmt::format("certificate {}", in_quotes(subject_of(certificate))); }, [&] {
+    const std::string url = responder_of(certificate);
+    const CertificateId id(OCSP_cert_to_id(EVP_sha1(), certificate, issuer));
+    const Request request(OCSP_REQUEST_new());
+    SIFKIT_CHECK(id != nullptr && request != nullptr && OCSP_request_add0_id(request.get(), OCSP_CERTID_dup(id.get())) != nullptr &&
+                 OCSP_request_add1_nonce(request.get(), nullptr, -1) == 1);
+    const auto answer = parse(post(url, encoded(request.get())));
+    // Responders may leave the nonce out; a wrong one is a replay.
+    if (OCSP_check_nonce(request.get(), answer.get()) == 0) refuse("the answer is to another request");
+    if (OCSP_basic_verify(answer.get(), chain, roots, OCSP_PARTIAL_CHAIN) != 1) refuse(fmt::format("the answer's signature does not hold: {}", ossl_reason()));
+    int status = 0;
+    int reason = 0;
+    ASN1_GENERALIZEDTIME* revoked = nullptr;
+    ASN1_GENERALIZEDTIME* from = nullptr;
+    ASN1_GENERALIZEDTIME* until = nullptr;
+    if (OCSP_resp_find_status(answer.get(), id.get(), &status, &reason, &revoked, &from, &until) != 1) refuse("the answer says nothing of the certificate");
+    if (OCSP_check_validity(from, until, kClockSlack, until == nullptr ? kOldestWithoutEnd : -1) != 1) {
+      refuse(fmt::format("the answer does not count at this time: {}", ossl_reason()));
+    }
+    if (status == V_OCSP_CERTSTATUS_REVOKED) refuse(fmt::format("revoked{}{}", reason >= 0 ? ": " : "", reason >= 0 ? OCSP_crl_reason_str(reason) : ""));
+    if (status != V_OCSP_CERTSTATUS_GOOD) refuse("the responder does not know the certificate");
+  });
+}
+
+}  // namespace sifkit::sif

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trusted_keys.h"
+
+#include <sifkit/core/error.h>
+#include <sifkit/core/file.h>
+
+#include "certificate.h"
+
+namespace sifkit::sif {
+
+namespace {
+
+constexpr std::uint64_t kMostKeyBytes = 64u << 20;
+
+Bytes read_key_file(const std::filesystem::path& path) {
+  FileSource source(std::make_shared<File>(File::open_read(path)));
+  return read_all(source, kMostKeyBytes, path.native());
+}
+
+}  // namespace
+
+TrustedKeys::TrustedKeys() : impl_(std::make_unique<Impl>()) {}
+TrustedKeys::~TrustedKeys() = default;
+TrustedKeys::TrustedKeys(TrustedKeys&&) noexcept = default;
+TrustedKeys& TrustedKeys::operator=(TrustedKeys&&) noexcept = default;
+
+void TrustedKeys::add_file(const std::filesystem::path& path) {
+  const Bytes bytes = read_key_file(path);
+  const auto text = as_text(bytes);
+  if (is_pem(text)) {
+    impl_->asymmetric.push_back({read_public_pem(text, path.native()), path.native(), {}, {}});
+  } else {
+    impl_->rings.emplace_back(bytes, path.native());
+  }
+}
+
+void TrustedKeys::add_ring(const std::filesystem::path& path, std::string name) {
+  std::error_code ignored;
+  if (std::filesystem::exists(path, ignored)) impl_->rings.emplace_back(read_key_file(path), std::move(name));
+}
+
+void TrustedKeys::add_certificate(const CertificateFiles& files) { impl_->asymmetric.push_back(checked_certificate(files)); }
+
+}  // namespace sifkit::sif

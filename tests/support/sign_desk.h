@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <rnp/rnp.h>
+#include <rnp/rnp_err.h>
+
+#include <sifkit/sif/image_writer.h>
+#include <sifkit/sif/integrity.h>
+
+#include "support/catch.h"
+#include "support/run_process.h"
+#include "support/temp_dir.h"
+
+namespace sifkit::testing {
+
+/// A folder with keys and a small unsigned image, image.sif: a partition and a definition file in group 1, JSON in group 2.
+struct SignDesk {
+  TempDir folder;
+
+  std::string at(const std::string& name) const { return (folder / name).string(); }
+
+  void shell(const std::string& command) const {
+    const auto result = run_process({"sh", "-c", "cd '" + folder.path().string() + "' && { " + command + "; } 2>/dev/null"}, {"PATH=/usr/bin:/bin", "HOME=" + folder.path().string()});
+    INFO(command);
+    REQUIRE(result.code == 0);
+  }
+
+  SignDesk() {
+    shell("openssl genpkey -algorithm ed25519 -out ed25519.pem && openssl pkey -in ed25519.pem -pubout -out ed25519.pub");
+    shell("openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ecdsa.pem && openssl pkey -in ecdsa.pem -pubout -out ecdsa.pub");
+    write_file(folder / "image.sif", "");
+    File file = File::open_read_write(folder / "image.sif");
+    sif::ImageWriter writer(file, {.launch_script = std::string(sif::kLaunchScript)});
+    Region& region = writer.begin({.type = sif::DataType::partition});
+    region.write_at(0, as_bytes(std::string(1000, 'p')));
+    writer.end(1000, encode_extra(sif::Partition{sif::FsType::squashfs, sif::PartitionType::primary_system, "amd64"}));
+    writer.add_before({.type = sif::DataType::deffile}, as_bytes("bootstrap: x\n"));
+    writer.add({.type = sif::DataType::generic_json, .group = 2, .name = "other.json"}, as_bytes("{}"));
+    writer.finish();
+  }
+
+  /// Makes an OpenPGP key without a passphrase: NAME.asc holds its secret, NAME.pub its public part,
+  /// NAME.revoked the same, revoked. `algorithm` is librnp's word; `bits` are for RSA and `curve` for ECDSA.
+  void make_pgp(const std::string& name, const std::string& algorithm = "EDDSA", unsigned bits = 0, const char* curve = nullptr) const {
+    rnp_ffi_t ffi = nullptr;
+    rnp_op_generate_t op = nullptr;
+    rnp_key_handle_t key = nullptr;
+    REQUIRE(rnp_ffi_create(&ffi, "GPG", "GPG") == RNP_SUCCESS);
+    REQUIRE(rnp_op_generate_create(&op, ffi, algorithm.c_str()) == RNP_SUCCESS);
+    if (bits != 0) REQUIRE(rnp_op_generate_set_bits(op, bits) == RNP_SUCCESS);
+    if (curve != nullptr) REQUIRE(rnp_op_generate_set_curve(op, curve) == RNP_SUCCESS);
+    REQUIRE(rnp_op_generate_set_userid(op, (name + " <" + name + "@example.org>").c_str()) == RNP_SUCCESS);
+    REQUIRE(rnp_op_generate_execute(op) == RNP_SUCCESS);
+    REQUIRE(rnp_op_generate_get_key(op, &key) == RNP_SUCCESS);
+    save(key, name + ".asc", RNP_KEY_EXPORT_SECRET);
+    save(key, name + ".pub", RNP_KEY_EXPORT_PUBLIC);
+    REQUIRE(rnp_key_revoke(key, 0, "SHA256", "compromised", "stolen") == RNP_SUCCESS);
+    save(key, name + ".revoked", RNP_KEY_EXPORT_PUBLIC);
+    rnp_key_handle_destroy(key);
+    rnp_op_generate_destroy(op);
+    rnp_ffi_destroy(ffi);
+  }
+
+  sif::SigningKey key(const std::string& name, const std::string& passphrase = "") const {
+    return {read_file(folder / name), name, "", {}, [passphrase](std::string_view) { return passphrase; }};
+  }
+
+  void sign(const sif::SigningKey& key, const sif::SignOptions& options = {}) const { sif::sign(folder / "image.sif", {&key, 1}, options); }
+
+  sif::TrustedKeys trusted(const std::vector<std::string>& names) const {
+    sif::TrustedKeys keys;
+    for (const auto& name : names) keys.add_file(folder / name);
+    return keys;
+  }
+
+  sif::VerifyReport verified(const std::vector<std::string>& names, const sif::VerifyOptions& options = {}) const {
+    return verify(sif::Image::open(folder / "image.sif"), trusted(names), options);
+  }
+
+ private:
+  void save(rnp_key_handle_t key, const std::string& name, unsigned part) const {
+    rnp_output_t output = nullptr;
+    REQUIRE(rnp_output_to_path(&output, at(name).c_str()) == RNP_SUCCESS);
+    REQUIRE(rnp_key_export(key, output, part | RNP_KEY_EXPORT_ARMORED) == RNP_SUCCESS);
+    rnp_output_destroy(output);
+  }
+};
+
+}  // namespace sifkit::testing

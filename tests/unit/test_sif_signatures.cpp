@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Signatures as others might write them: what a genuine image may look like is accepted, all else refused.
+#include <algorithm>
+
+#include "base64.h"
+#include "clearsign.h"
+#include "dsse.h"
+#include "pgp.h"
+#include "pgp_packet.h"
+#include "pgp_signer.h"
+
+#include "support/catch.h"
+#include "support/errors.h"
+#include "support/sign_desk.h"
+
+using namespace sifkit;
+using namespace sifkit::sif;
+using namespace sifkit::testing;
+
+namespace {
+
+std::string replaced(std::string text, std::string_view what, std::string_view by) {
+  const auto at = text.find(what);
+  REQUIRE(at != std::string::npos);
+  return text.replace(at, what.size(), by);
+}
+
+/// An image with one group, whose signature object a test writes by itself.
+struct Forge : SignDesk {
+  std::string unsigned_image;
+  std::string payload;
+
+  Forge() {
+    unsigned_image = read_file(folder / "image.sif");
+    sign(key("ed25519.pem"), {.groups = {1}});
+    const Image image = Image::open(folder / "image.sif");
+    payload = parse_envelope(as_text(image.read_data(image.object(4), 1u << 20)), 1).payload;
+  }
+
+  AsymmetricKey asymmetric(const std::string& name) const { return read_private_pem(read_file(folder / (name + ".pem")), name, nullptr); }
+
+  std::string envelope(const std::string& signed_payload) const {
+    const AsymmetricKey signer = asymmetric("ed25519");
+    return write_envelope(signed_payload, {&signer, 1});
+  }
+
+  /// The verdict of the only signature, whose bytes are `text`.
+  SignatureReport verdict_of(const std::string& text, const std::vector<std::string>& keys, const SignatureInfo& info = {HashType::sha256, {}}) const {
+    write_file(folder / "image.sif", unsigned_image + text);
+    const File file = File::open_read_write(folder / "image.sif");
+    Descriptor object;
+    object.type = DataType::signature;
+    object.used = true;
+    object.id = 4;
+    object.raw_group = kGroupMask;
+    object.raw_link = 1 | kGroupMask;
+    object.offset = static_cast<std::int64_t>(unsigned_image.size());
+    object.size = static_cast<std::int64_t>(text.size());
+    object.extra = encode_extra(info);
+    file.write_at(kDescriptorsOffset + 3 * kDescriptorSize, object.encode());
+    const auto report = verified(keys, {.groups = {1}});
+    REQUIRE(report.signatures.size() == 1);
+    CHECK(report.failure.has_value() == (report.signatures[0].verdict != Verdict::valid));
+    CHECK(report.covered.empty() == report.failure.has_value());
+    return report.signatures[0];
+  }
+
+  Verdict envelope_verdict(const std::string& text) const { return verdict_of(text, {"ed25519.pub"}).verdict; }
+  Verdict payload_verdict(const std::string& text) const { return envelope_verdict(envelope(text)); }
+
+  /// Signs by librnp, which takes keys and hashes that ours refuses.
+  std::string foreign_clear_sign(const std::string& name, const char* hash, SignatureInfo& info) const {
+    rnp_ffi_t ffi = nullptr;
+    rnp_input_t keys = nullptr;
+    rnp_input_t text = nullptr;
+    rnp_output_t output = nullptr;
+    rnp_op_sign_t op = nullptr;
+    rnp_identifier_iterator_t iterator = nullptr;
+    const char* fingerprint = nullptr;
+    rnp_key_handle_t key = nullptr;
+    REQUIRE(rnp_ffi_create(&ffi, "GPG", "GPG") == RNP_SUCCESS);
+    REQUIRE(rnp_input_from_path(&keys, at(name + ".asc").c_str()) == RNP_SUCCESS);
+    REQUIRE(rnp_load_keys(ffi, "GPG", keys, RNP_LOAD_SAVE_SECRET_KEYS | RNP_LOAD_SAVE_PUBLIC_KEYS) == RNP_SUCCESS);
+    REQUIRE(rnp_identifier_iterator_create(ffi, &iterator, "fingerprint") == RNP_SUCCESS);
+    REQUIRE(rnp_identifier_iterator_next(iterator, &fingerprint) == RNP_SUCCESS);
+    REQUIRE(rnp_locate_key(ffi, "fingerprint", fingerprint, &key) == RNP_SUCCESS);
+    REQUIRE(rnp_input_from_memory(&text, reinterpret_cast<const std::uint8_t*>(payload.data()), payload.size(), false) == RNP_SUCCESS);
+    REQUIRE(rnp_output_to_memory(&output, 0) == RNP_SUCCESS);
+    REQUIRE(rnp_op_sign_cleartext_create(&op, ffi, text, output) == RNP_SUCCESS);
+    REQUIRE(rnp_op_sign_set_hash(op, hash) == RNP_SUCCESS);
+    REQUIRE(rnp_op_sign_add_signature(op, key, nullptr) == RNP_SUCCESS);
+    REQUIRE(rnp_op_sign_execute(op) == RNP_SUCCESS);
+    std::uint8_t* bytes = nullptr;
+    std::size_t size = 0;
+    REQUIRE(rnp_output_memory_get_buf(output, &bytes, &size, false) == RNP_SUCCESS);
+    std::string out(reinterpret_cast<const char*>(bytes), size);
+    const auto raw = from_hex(fingerprint);
+    REQUIRE(raw);
+    std::copy(raw->begin(), raw->end(), info.fingerprint.begin());
+    rnp_op_sign_destroy(op);
+    rnp_output_destroy(output);
+    rnp_input_destroy(text);
+    rnp_input_destroy(keys);
+    rnp_key_handle_destroy(key);
+    rnp_identifier_iterator_destroy(iterator);
+    rnp_ffi_destroy(ffi);
+    return out;
+  }
+};
+
+/// A forge with a clear-signed message by an OpenPGP key.
+struct PgpForge : Forge {
+  SignatureInfo info{HashType::sha256, {}};
+  std::string message;
+  PgpSecretKey secret;
+
+  PgpForge() {
+    make_pgp("ada");
+    secret = PgpKeyring(as_bytes(read_file(folder / "ada.asc")), "ada").unlock({}, nullptr);
+    std::copy(secret.fingerprint.begin(), secret.fingerprint.end(), info.fingerprint.begin());
+    message = signed_at(payload, static_cast<std::uint32_t>(std::time(nullptr)));
+  }
+
+  std::string signed_at(const std::string& text, std::uint32_t created) const { return clear_sign(text, secret.packet, secret.fingerprint, created); }
+  Verdict message_verdict(const std::string& text) const { return verdict_of(text, {"ada.pub"}, info).verdict; }
+
+  /// The message with a byte of its signature packet replaced.
+  std::string with_packet_byte(std::size_t at, unsigned value) const {
+    ClearSigned parts = parse_clear_signed(message);
+    parts.packets.at(at) = static_cast<std::byte>(value);
+    return write_clear_signed(parts.text, "SHA256", parts.packets);
+  }
+};
+
+constexpr Verdict valid = Verdict::valid;
+constexpr Verdict untrusted = Verdict::untrusted;
+constexpr Verdict tampered = Verdict::tampered;
+
+}  // namespace
+
+TEST_CASE("envelopes are read strictly", "[sif][dsse]") {
+  const Forge forge;
+  const std::string good = forge.envelope(forge.payload);
+  const std::string id = forge.asymmetric("ed25519").key_id();
+  const std::string other_id = forge.asymmetric("ecdsa").key_id();
+  const auto message = pre_authentication_encoding(kDssePayloadType, forge.payload);
+  const std::string signature = base64_encode(forge.asymmetric("ed25519").sign(message));
+  const std::string wrong = base64_encode(forge.asymmetric("ed25519").sign(as_bytes("something else")));
+  const auto with_entries = [&](const std::string& entries) {
+    return good.substr(0, good.find("\"signatures\"")) + "\"signatures\":" + entries + "}";
+  };
+  const auto entry = [](const std::string& key, const std::string& value) { return R"({"keyid":")" + key + R"(","sig":")" + value + R"("})"; };
+
+  CHECK(forge.envelope_verdict(good) == valid);
+  CHECK(forge.envelope_verdict(good + "\n") == valid);
+  CHECK(forge.envelope_verdict(" \r\n\t" + good) == valid);
+  CHECK(forge.envelope_verdict(with_entries("[" + entry("", signature) + "]")) == valid);
+  CHECK(forge.envelope_verdict(with_entries("[" + entry(other_id, wrong) + "," + entry(id, signature) + "]")) == valid);
+  CHECK(forge.envelope_verdict(with_entries("[" + entry(id, signature) + "," + entry(id, signature) + "]")) == valid);
+  // One who does not hold the key may have made these.
+  CHECK(forge.envelope_verdict(with_entries("[" + entry(other_id, signature) + "]")) == untrusted);
+  CHECK(forge.envelope_verdict(with_entries("[" + entry("", wrong) + "]")) == untrusted);
+  CHECK(forge.envelope_verdict(with_entries("[" + entry(id, wrong) + "]")) == tampered);
+  CHECK(forge.envelope_verdict(with_entries("[" + entry(id, wrong) + "," + entry(id, signature) + "]")) == tampered);
+  CHECK(forge.envelope_verdict(with_entries("[" + entry(id, "") + "]")) == tampered);
+
+  std::string many = entry(id, signature);
+  for (int i = 0; i < 64; ++i) many += "," + entry(id, signature);
+  for (const std::string& bad :
+       {with_entries("[" + many + "]"), with_entries("[]"), with_entries("null"), good + "x", good + std::string(1, '\0'),
+        replaced(good, "sif-metadata+json", "sif-metadata+yaml"), replaced(good, "{", R"({"more":1,)"), replaced(good, "{", R"({"payloadType":"x",)"),
+        replaced(good, "payloadType", "PayloadType"), replaced(good, "keyid", "keyId"), replaced(good, signature, signature.substr(0, signature.find('='))),
+        replaced(good, signature, signature.substr(0, 8) + "\\n" + signature.substr(8)), replaced(good, "\"payload\":\"", "\"payload\":\"_-"),
+        std::string(100'000, '['), "{" + std::string(100'000, ' '), std::string("{\"payload\":") + std::string(70, '['), std::string("{}")}) {
+    INFO(bad.substr(0, 200));
+    CHECK(forge.envelope_verdict(bad) == tampered);
+  }
+}
+
+TEST_CASE("a signature object is bounded and of a known kind", "[sif][dsse]") {
+  const Forge forge;
+  const std::string good = forge.envelope(forge.payload);
+  CHECK(forge.envelope_verdict(good + std::string((1u << 20) - good.size(), ' ')) == valid);
+  CHECK(forge.envelope_verdict(good + std::string((1u << 20) - good.size() + 1, ' ')) == tampered);
+  CHECK(forge.envelope_verdict("") == tampered);
+  CHECK(forge.envelope_verdict("SIFHASH:\nabcd") == tampered);
+  CHECK(forge.verdict_of(good, {"ed25519.pub"}, {HashType::blake2b_256, {}}).verdict == valid);
+  for (const int hash : {0, 6, -1}) CHECK(forge.verdict_of(good, {"ed25519.pub"}, {static_cast<HashType>(hash), {}}).verdict == tampered);
+  const Image image = Image::open(forge.folder / "image.sif");
+  CHECK(error_of([&] { verify(image, forge.trusted({"ed25519.pub"}), {.limits = {.signatures = 0}}); })->kind() == ErrorKind::limit);
+}
+
+TEST_CASE("RSA signatures are PKCS #1 v1.5 over SHA-256", "[sif][dsse]") {
+  const Forge forge;
+  forge.shell("openssl genrsa -out rsa.pem 2048 && openssl pkey -in rsa.pem -pubout -out rsa.pub && openssl rsa -in rsa.pem -RSAPublicKey_out -out rsa1.pub");
+  const AsymmetricKey key = forge.asymmetric("rsa");
+  const std::string good = write_envelope(forge.payload, {&key, 1});
+  CHECK(forge.verdict_of(good, {"rsa.pub"}).verdict == valid);
+  CHECK(forge.verdict_of(good, {"rsa1.pub"}).verdict == valid);
+  write_file(forge.folder / "message", as_text(pre_authentication_encoding(kDssePayloadType, forge.payload)));
+  const std::string old = base64_encode(key.sign(pre_authentication_encoding(kDssePayloadType, forge.payload)));
+  for (const std::string options : {"-sha256 -sigopt rsa_padding_mode:pss", "-sha512", "-sha384"}) {
+    forge.shell("openssl dgst -sign rsa.pem " + options + " -out signature message");
+    const std::string made = base64_encode(as_bytes(read_file(forge.folder / "signature")));
+    CHECK(forge.verdict_of(replaced(good, old, made), {"rsa.pub"}).verdict == tampered);
+  }
+  forge.shell("openssl genrsa -out weak.pem 1024 && openssl pkey -in weak.pem -pubout -out weak.pub");
+  CHECK(error_of([&] { forge.asymmetric("weak"); })->kind() == ErrorKind::unsupported);
+  CHECK(error_of([&] { forge.trusted({"weak.pub"}); })->kind() == ErrorKind::unsupported);
+}
+
+TEST_CASE("signed metadata is read strictly", "[sif][metadata]") {
+  const Forge forge;
+  const std::string& good = forge.payload;
+  const auto first_digest = good.find("sha256:") + 7;
+  std::string upper_case = good;
+  std::transform(upper_case.begin() + static_cast<std::ptrdiff_t>(first_digest), upper_case.begin() + static_cast<std::ptrdiff_t>(first_digest) + 64,
+                 upper_case.begin() + static_cast<std::ptrdiff_t>(first_digest), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  const auto objects = good.find("\"objects\":[") + 11;
+  const auto comma = good.find("},{", objects) + 1;
+  const std::string first = good.substr(objects, comma - objects);
+  const std::string second = good.substr(comma + 1, good.size() - comma - 3);
+  const std::string head = good.substr(0, objects);
+  CHECK(forge.payload_verdict(head + second + "," + first + "]}") == valid);
+  CHECK(forge.payload_verdict(upper_case) == valid);
+  CHECK(forge.payload_verdict(replaced(good, ",", " ,\n ")) == valid);
+  for (const std::string& bad :
+       {replaced(good, R"("version":1)", R"("version":2)"), replaced(good, R"("version":1,)", ""), replaced(good, "{", R"({"extra":0,)"),
+        replaced(good, "{", R"({"version":1,)"), replaced(good, "version", "Version"), replaced(good, "\"header\"", "\"heading\""),
+        // Weak digests (CVE-2022-39237).
+        replaced(good, good.substr(first_digest - 7, 71), "md5:d41d8cd98f00b204e9800998ecf8427e"),
+        replaced(good, good.substr(first_digest - 7, 71), "sha1:da39a3ee5e6b4b0d3255bfef95601890afd80709"), replaced(good, "sha256:", "SHA256:"),
+        replaced(good, "sha256:", "sha256::"), replaced(good, "sha256:", "sha256:a"), replaced(good, "sha256:", "sha512:"),
+        replaced(good, R"("relativeId":0)", R"("relativeId":-1)"), replaced(good, R"("relativeId":0)", R"("relativeId":"0")"),
+        replaced(good, R"("relativeId":0)", R"("relativeId":4294967295)"), replaced(good, R"("relativeId":0)", R"("relativeId":4294967296)"),
+        replaced(good, R"("relativeId":0)", R"("relativeId":0.0)"),
+        // Objects that are missing, listed twice or too many (CVE-2020-13846).
+        head + first + "]}", head + second + "]}", head + "]}", head + first + "," + second + "," + first + "]}",
+        head + first + "," + second + "," + replaced(second, "\"relativeId\":1", "\"relativeId\":7") + "]}", good + "}", std::string("null"), std::string()}) {
+    INFO(bad.substr(0, 200));
+    CHECK(forge.payload_verdict(bad) == tampered);
+  }
+}
+
+TEST_CASE("clear-signed messages are read strictly", "[sif][pgp]") {
+  const PgpForge forge;
+  const std::string& good = forge.message;
+  std::string crlf;
+  for (const char c : good) crlf += c == '\n' ? "\r\n" : std::string(1, c);
+  CHECK(forge.message_verdict(good) == valid);
+  CHECK(forge.message_verdict(good + "\n") == valid);
+  CHECK(forge.message_verdict(crlf) == valid);
+  CHECK(forge.message_verdict(replaced(good, "Hash: SHA256\n", "")) == valid);
+  CHECK(forge.message_verdict(replaced(good, "Hash: SHA256", "Hash: SHA512")) == valid);  // the packet says which
+  CHECK(forge.message_verdict(forge.signed_at(replaced(forge.payload, ",\"objects\"", ",\n\"objects\""), static_cast<std::uint32_t>(std::time(nullptr)))) == valid);
+  for (const std::string& bad :
+       {replaced(good, "SHA256", "sha256"), replaced(good, "SHA256", "SHA1"), replaced(good, "Hash:", "Comment: x\nHash:"), "text\n" + good, good + "\ntext",
+        good + "\n" + good, replaced(good, "}]}\n", "}]} \n"), replaced(good, "{\"version", " {\"version"), replaced(good, "-----BEGIN PGP SIGNED", "-----BEGIN  PGP SIGNED"),
+        good.substr(good.find("-----BEGIN PGP SIGNATURE")), replaced(good, "\n-----END PGP SIG", "\n=AAAA\n-----END PGP SIG"), good.substr(0, good.size() - 30),
+        replaced(good, "SIGNATURE-----\n\n", "SIGNATURE-----\nVersion: 1\n\n"), replaced(good, "\"version\":1", "\"version\":2")}) {
+    INFO(bad.substr(0, 200));
+    CHECK(forge.message_verdict(bad) == tampered);
+  }
+  // Behind the packet's header of two or three bytes: version, type, key algorithm, hash.
+  const std::size_t version = parse_clear_signed(good).packets[1] < std::byte{192} ? 2 : 3;
+  CHECK(forge.message_verdict(forge.with_packet_byte(version, 3)) == tampered);
+  for (const unsigned type : {0x00u, 0x02u, 0x10u, 0x40u}) CHECK(forge.message_verdict(forge.with_packet_byte(version + 1, type)) == tampered);
+  for (const unsigned hash : {1u, 2u, 3u, 11u, 99u}) CHECK(forge.message_verdict(forge.with_packet_byte(version + 3, hash)) == tampered);
+}
+
+TEST_CASE("the fingerprint in the descriptor must be that of the key which has signed", "[sif][pgp]") {
+  // Whoever reads descriptors only must not be told another name (CVE-2020-13845).
+  const PgpForge forge;
+  CHECK(forge.verdict_of(forge.message, {"ada.pub"}).verdict == tampered);
+  SignatureInfo other = forge.info;
+  other.fingerprint[19] ^= std::byte{1};
+  CHECK(forge.verdict_of(forge.message, {"ada.pub"}, other).verdict == tampered);
+  const auto report = forge.verdict_of(forge.message, {"ada.pub"}, forge.info);
+  REQUIRE(report.signers.size() == 1);
+  CHECK(report.signers[0].key == to_upper_hex(forge.info.fingerprint));
+  CHECK(report.signers[0].name == "ada <ada@example.org>");
+  CHECK(report.signers[0].algorithm == "Ed25519");
+  CHECK(report.created);
+}
+
+TEST_CASE("keys that may not be used sign nothing and vouch for nothing", "[sif][pgp]") {
+  const PgpForge forge;
+  const auto now = static_cast<std::uint32_t>(std::time(nullptr));
+  CHECK(forge.verdict_of(forge.message, {"ada.revoked"}, forge.info).verdict == untrusted);
+  CHECK(forge.verdict_of(forge.message, {"ada.pub", "ada.revoked"}, forge.info).verdict == untrusted);
+  CHECK(forge.verdict_of(forge.message, {}, forge.info).verdict == untrusted);
+  CHECK(forge.message_verdict(forge.signed_at(forge.payload, now + 3600)) == untrusted);
+
+  forge.make_pgp("weak", "RSA", 1024);
+  SignatureInfo weak{HashType::sha256, {}};
+  const auto report = forge.verdict_of(forge.foreign_clear_sign("weak", "SHA256", weak), {"weak.pub"}, weak);
+  CHECK(report.verdict == untrusted);
+  CHECK_THAT(report.reason, ContainsSubstring("1024 bits"));
+  CHECK(error_of([&] { forge.sign(forge.key("weak.asc")); })->kind() == ErrorKind::denied);
+}
+
+TEST_CASE("hashes of OpenPGP signatures are SHA-256 or stronger", "[sif][pgp]") {
+  const PgpForge forge;
+  SignatureInfo info{HashType::sha256, {}};
+  for (const char* hash : {"SHA256", "SHA384", "SHA512"}) CHECK(forge.verdict_of(forge.foreign_clear_sign("ada", hash, info), {"ada.pub"}, info).verdict == valid);
+  for (const char* hash : {"SHA224", "SHA1"}) CHECK(forge.verdict_of(forge.foreign_clear_sign("ada", hash, info), {"ada.pub"}, info).verdict == tampered);
+}
+
+TEST_CASE("each kind of OpenPGP key signs with the hash that fits it", "[sif][pgp]") {
+  SignDesk desk;
+  const auto [algorithm, bits, curve, hash] = GENERATE(table<std::string, unsigned, const char*, std::string>({{"EDDSA", 0, nullptr, "SHA256"},
+                                                                                                                {"RSA", 2048, nullptr, "SHA256"},
+                                                                                                                {"ECDSA", 0, "NIST P-256", "SHA256"},
+                                                                                                                {"ECDSA", 0, "NIST P-384", "SHA384"},
+                                                                                                                {"ECDSA", 0, "NIST P-521", "SHA512"}}));
+  desk.make_pgp("bob", algorithm, bits, curve);
+  desk.sign(desk.key("bob.asc"));
+  const auto report = desk.verified({"bob.pub"});
+  CHECK_FALSE(report.failure);
+  REQUIRE(report.signatures.size() == 2);
+  CHECK(report.signatures[0].hash == hash);
+  CHECK(report.signatures[0].signers.at(0).valid);
+}
