@@ -105,7 +105,9 @@ std::string list_text(const sif::Image& image) {
   for (const auto* object : image.objects()) {
     std::string link = link_text(*object);
     if (object->links_group() && object->link() != 0) link = fmt::format("{:<3} (G)", object->link());
-    const std::string place = fmt::format("|{}-{}", object->offset, object->offset + object->size);
+    // Numbers no image can have wrap, as in siftool.
+    const auto end = static_cast<std::int64_t>(static_cast<std::uint64_t>(object->offset) + static_cast<std::uint64_t>(object->size));
+    const std::string place = fmt::format("|{}-{}", object->offset, end);
     out += fmt::format("{:<4} |{:<7} |{:<7} {:<26} |{}\n", object->id, group_text(*object), link, place, type_text(*object));
   }
   return out;
