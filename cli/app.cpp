@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app.h"
 
+#include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <new>
+#include <system_error>
 
 #include <fmt/format.h>
 
 #include <sifkit/version.h>
 
 #include "commands.h"
+#include "stream_sink.h"
 
 namespace sifkit::cli {
 
 namespace {
+
+constexpr int kReaderGone = 128 + SIGPIPE;
 
 const std::map<std::string, ProgressStyle> kProgressStyles{{"auto", ProgressStyle::automatic},
                                                            {"bar", ProgressStyle::bar},
@@ -88,9 +94,16 @@ ProgressStyle effective_style(const Session& session) {
 }
 
 int finish_output(Session& session, int code) {
-  if (session.io.out.flush()) return code;
-  session.io.err << "sifkit: error: cannot write the result to standard output\n";
-  return code == 0 ? exit_code(ErrorKind::io) : code;
+  try {
+    if (session.io.out) errno = 0;  // else it is still that of the write that failed
+    if (!session.io.out.flush()) throw_output_failure();
+    return code;
+  } catch (const ReaderGone&) {
+    return kReaderGone;
+  } catch (const Error& error) {
+    report(session, error);
+    return code == 0 ? exit_code(error.kind()) : code;
+  }
 }
 
 int run_action(Session& session) {
@@ -105,10 +118,16 @@ int run_action(Session& session) {
     session.progress->done();
     report(session, error);
     return exit_code(error.kind());
+  } catch (const ReaderGone&) {
+    return kReaderGone;
   } catch (const std::bad_alloc&) {
     session.progress->done();
     report(session, Error(ErrorKind::limit, "out of memory", "use fewer threads (-j) or give the job more memory"));
     return exit_code(ErrorKind::limit);
+  } catch (const std::system_error& error) {
+    session.progress->done();
+    report(session, Error(ErrorKind::io, error.what(), "the job may not start as many threads, or open as many files, as this needs"));
+    return exit_code(ErrorKind::io);
   } catch (const std::exception& error) {
     session.progress->done();
     report(session, Error(ErrorKind::internal, error.what(), "this is a bug in sifkit; please report it"));

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
+#include <system_error>
 
 #include <fcntl.h>
 #include <sys/auxv.h>
@@ -67,10 +68,16 @@ Console terminal_console(std::ostream& out, std::ostream& err, std::stop_token s
 StopOnSignals::StopOnSignals() {
   const sigset_t set = stop_signals();
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  thread_ = std::thread([this] { watch(); });
+  try {
+    thread_ = std::thread([this] { watch(); });
+  } catch (const std::system_error&) {
+    // Without a thread a signal ends the process at once, as it does every other.
+    ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+  }
 }
 
 StopOnSignals::~StopOnSignals() {
+  if (!thread_.joinable()) return;
   ending_ = true;
   ::pthread_kill(thread_.native_handle(), wake_signal());
   thread_.join();
@@ -90,7 +97,7 @@ void StopOnSignals::watch() {
   source_.request_stop();
   ::sigtimedwait(&set, nullptr, &kGrace);
   if (ending_) return;
-  remove_unfinished_files();
+  remove_unfinished();
   std::_Exit(128 + number);
 }
 

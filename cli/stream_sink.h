@@ -3,20 +3,21 @@
 
 #include <ostream>
 
-#include <sifkit/core/error.h>
 #include <sifkit/core/stream.h>
 
 namespace sifkit::cli {
+
+/// Who reads our standard output has gone, as `head` does. No error to talk about; the program ends as SIGPIPE ends others.
+struct ReaderGone {};
+
+/// Throws what errno says of a write to standard output that has just failed: ReaderGone or Error.
+[[noreturn]] void throw_output_failure();
 
 /// Results that are bytes, not text.
 class StreamSink : public Sink {
  public:
   explicit StreamSink(std::ostream& out) : out_(out) {}
-
-  void write(ByteView bytes) override {
-    const auto text = as_text(bytes);
-    if (!out_.write(text.data(), static_cast<std::streamsize>(text.size()))) throw Error(ErrorKind::io, "cannot write to standard output");
-  }
+  void write(ByteView bytes) override;
 
  private:
   std::ostream& out_;

@@ -95,13 +95,19 @@ Digest digest_and_sync(const File& file, std::uint64_t size, const OperationCont
   std::exception_ptr failure;
   Hasher hasher;
   {
-    const std::jthread syncing([&] {
+    const auto sync = [&] {
       try {
         file.sync();
       } catch (...) {
         failure = std::current_exception();
       }
-    });
+    };
+    std::jthread syncing;
+    try {
+      syncing = std::jthread(sync);
+    } catch (const std::system_error&) {
+      sync();
+    }
     Bytes buffer(1u << 20);
     for (std::uint64_t at = 0; at < size;) {
       operation.check();

@@ -58,33 +58,15 @@ struct stat status_of(int fd, const std::string& name) {
 }
 
 /// The hidden names that exist right now, so that a program that is told to end can remove them.
-class UnfinishedFiles {
- public:
-  void add(const std::string& path) {
-    const std::lock_guard lock(mutex_);
-    paths_.push_back(path);
-  }
+struct Unfinished {
+  std::mutex mutex;
+  std::vector<std::string> paths;
 
-  void forget(const std::string& path) {
-    const std::lock_guard lock(mutex_);
-    std::erase(paths_, path);
+  static Unfinished& instance() {
+    static Unfinished unfinished;
+    return unfinished;
   }
-
-  void remove_all() noexcept {
-    const std::lock_guard lock(mutex_);
-    for (const auto& path : paths_) ::unlink(path.c_str());
-    paths_.clear();
-  }
-
- private:
-  std::mutex mutex_;
-  std::vector<std::string> paths_;
 };
-
-UnfinishedFiles& unfinished_files() {
-  static UnfinishedFiles files;
-  return files;
-}
 
 }  // namespace
 
@@ -197,6 +179,7 @@ struct AtomicFile::Impl {
   Overwrite overwrite = Overwrite::no;
   UniqueFd folder_fd;
   std::string hidden_name;  ///< beside the target; empty while the file has no name
+  std::unique_ptr<UnfinishedPath> unfinished;
   File file;
 
   std::string hidden_path() const { return (folder / hidden_name).native(); }
@@ -208,11 +191,20 @@ struct AtomicFile::Impl {
     return fmt::format(".{}.{}.{}.partial", target.filename().native().substr(0, 200), ::getpid(), counter++);
   }
 
+  void take_hidden_name() {
+    hidden_name = fresh_name();
+    unfinished = std::make_unique<UnfinishedPath>(hidden_path());
+  }
+
+  void forget_hidden_name() noexcept {
+    unfinished.reset();
+    hidden_name.clear();
+  }
+
   void drop_hidden_name() noexcept {
     if (hidden_name.empty()) return;
     ::unlinkat(folder_fd.get(), hidden_name.c_str(), 0);
-    unfinished_files().forget(hidden_path());
-    hidden_name.clear();
+    forget_hidden_name();
   }
 };
 
@@ -245,15 +237,14 @@ AtomicFile::AtomicFile(std::filesystem::path target, Overwrite overwrite, unsign
     if (errno == EACCES || errno == EROFS || errno == ENOSPC || errno == EDQUOT) {
       throw_errno(fmt::format("create a file in {}", in_quotes(impl_->folder.native())));
     }
-    impl_->hidden_name = impl_->fresh_name();
+    impl_->take_hidden_name();
     fd = UniqueFd(::openat(impl_->folder_fd.get(), impl_->hidden_name.c_str(),
                            O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, mode));
     if (!fd) {
       const int error_number = errno;
-      impl_->hidden_name.clear();
+      impl_->forget_hidden_name();
       throw_errno(fmt::format("create a file in {}", in_quotes(impl_->folder.native())), error_number);
     }
-    unfinished_files().add(impl_->hidden_path());
   }
   impl_->file = File(std::move(fd), impl_->target.native());
 }
@@ -290,14 +281,15 @@ void AtomicFile::commit() {
     }
   } else {
     if (impl_->hidden_name.empty()) {
-      const std::string hidden = impl_->fresh_name();
-      if (!link_as(hidden)) throw_errno(what);
-      impl_->hidden_name = hidden;
-      unfinished_files().add(impl_->hidden_path());
+      impl_->take_hidden_name();
+      if (!link_as(impl_->hidden_name)) {
+        const int error_number = errno;
+        impl_->forget_hidden_name();
+        throw_errno(what, error_number);
+      }
     }
     if (::renameat(folder, impl_->hidden_name.c_str(), folder, name.c_str()) != 0) throw_errno(what);
-    unfinished_files().forget(impl_->hidden_path());
-    impl_->hidden_name.clear();
+    impl_->forget_hidden_name();
   }
   impl_->drop_hidden_name();
   if (::fsync(folder) != 0 && errno != EINVAL && errno != EROFS) {
@@ -323,6 +315,31 @@ std::filesystem::path scratch_folder() {
   return "/tmp";
 }
 
-void remove_unfinished_files() noexcept { unfinished_files().remove_all(); }
+UnfinishedPath::UnfinishedPath(std::string path) : path_(std::move(path)) {
+  const std::lock_guard lock(Unfinished::instance().mutex);
+  Unfinished::instance().paths.push_back(path_);
+}
+
+UnfinishedPath::~UnfinishedPath() {
+  const std::lock_guard lock(Unfinished::instance().mutex);
+  std::erase(Unfinished::instance().paths, path_);
+}
+
+void remove_unfinished() noexcept {
+  Unfinished::instance().mutex.lock();  // for good
+  for (const auto& path : Unfinished::instance().paths) remove_tree(path);
+}
+
+void remove_tree(const std::filesystem::path& path) noexcept {
+  std::error_code ignored;
+  // Folders without permissions are no obstacle to their removal.
+  for (auto entry = std::filesystem::recursive_directory_iterator(path, ignored); !ignored && entry != std::filesystem::end(entry);
+       entry.increment(ignored)) {
+    if (entry->is_directory(ignored) && !entry->is_symlink(ignored)) {
+      std::filesystem::permissions(entry->path(), std::filesystem::perms::owner_all, ignored);
+    }
+  }
+  std::filesystem::remove_all(path, ignored);
+}
 
 }  // namespace sifkit

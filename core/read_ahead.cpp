@@ -7,6 +7,7 @@
 #include <deque>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 namespace sifkit {
@@ -78,13 +79,18 @@ struct ReadAhead::Impl {
 ReadAhead::ReadAhead(std::unique_ptr<Source> source, std::size_t window) : impl_(std::make_unique<Impl>()) {
   impl_->source = std::move(source);
   impl_->chunks_ahead = std::max<std::size_t>(2, window / kChunk);
-  impl_->thread = std::jthread([impl = impl_.get()] { impl->run(); });
+  try {
+    impl_->thread = std::jthread([impl = impl_.get()] { impl->run(); });
+  } catch (const std::system_error&) {
+    // Without a thread every read goes to the source itself.
+  }
 }
 
 ReadAhead::~ReadAhead() = default;
 
 std::size_t ReadAhead::read(std::span<std::byte> into) {
   auto& state = *impl_;
+  if (!state.thread.joinable()) return state.source->read(into);
   if (state.used == state.current.size()) {
     std::unique_lock lock(state.mutex);
     if (!state.current.empty()) state.empty.push_back(std::move(state.current));

@@ -26,11 +26,13 @@ bool is_there(const fs::path& path) {
   return ::lstat(path.c_str(), &status) == 0;
 }
 
-fs::path make_staging(const fs::path& target) {
+/// A name beside the target that nobody has.
+std::string staging_name(const fs::path& target) {
   const fs::path parent = target.parent_path().empty() ? fs::path(".") : target.parent_path();
-  std::string name = (parent / ("." + target.filename().native() + ".sifkit-XXXXXX")).native();
-  if (::mkdtemp(name.data()) == nullptr) throw_errno(fmt::format("create a folder beside {}", in_quotes(target.native())));
-  return name;
+  for (unsigned i = 0;; ++i) {
+    const fs::path name = parent / fmt::format(".{}.{}.{}.partial", target.filename().native().substr(0, 200), ::getpid(), i);
+    if (!is_there(name)) return name.native();
+  }
 }
 
 }  // namespace
@@ -38,21 +40,21 @@ fs::path make_staging(const fs::path& target) {
 struct DirectoryWriter::Impl {
   fs::path target;
   Overwrite overwrite;
-  fs::path staging;  ///< holds data/ and root/
+  const fs::path staging = staging_name(target);  ///< holds data/ and root/
+  const UnfinishedPath unfinished{staging.native()};
   std::uint32_t contents = 0;
   std::unique_ptr<File> open;
   std::uint64_t size = 0;
   std::uint64_t at = 0;
   const bool privileged = ::geteuid() == 0;
 
+  Impl(fs::path where, Overwrite may_overwrite) : target(std::move(where)), overwrite(may_overwrite) {
+    if (::mkdir(staging.c_str(), 0700) != 0) throw_errno(fmt::format("create a folder beside {}", in_quotes(target.native())));
+  }
+
   ~Impl() {
     open.reset();
-    // Folders without permissions are no obstacle to their removal.
-    std::error_code ignored;
-    for (auto entry = fs::recursive_directory_iterator(staging, ignored); !ignored && entry != fs::end(entry); entry.increment(ignored)) {
-      if (entry->is_directory(ignored) && !entry->is_symlink(ignored)) fs::permissions(entry->path(), fs::perms::owner_all, ignored);
-    }
-    fs::remove_all(staging, ignored);
+    remove_tree(staging);
   }
 
   /// A path as the image knows it, for messages.
@@ -149,12 +151,9 @@ struct DirectoryWriter::Impl {
   void commit() const {
     const fs::path root = staging / "root";
     if (overwrite == Overwrite::yes && is_there(target)) {
-      const fs::path old = staging / "old";
-      if (::rename(target.c_str(), old.c_str()) != 0) throw_errno(fmt::format("replace {}", in_quotes(target.native())));
-      if (::rename(root.c_str(), target.c_str()) != 0) {
-        const int error = errno;
-        ::rename(old.c_str(), target.c_str());
-        throw_errno(fmt::format("replace {}", in_quotes(target.native())), error);
+      // In one step; the old folder goes with the rest of the staging folder.
+      if (::renameat2(AT_FDCWD, root.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) != 0) {
+        throw_errno(fmt::format("replace {}", in_quotes(target.native())));
       }
       return;
     }
@@ -172,7 +171,7 @@ DirectoryWriter::DirectoryWriter(fs::path target, Overwrite overwrite) {
       throw Error(ErrorKind::exists, fmt::format("{} is no folder and is not replaced by one", in_quotes(target.native())));
     }
   }
-  impl_.reset(new Impl{.target = target, .overwrite = overwrite, .staging = make_staging(target), .contents = 0, .open = nullptr, .size = 0, .at = 0});
+  impl_ = std::make_unique<Impl>(std::move(target), overwrite);
   if (::mkdir((impl_->staging / "data").c_str(), 0700) != 0) throw_errno(fmt::format("create a folder in {}", in_quotes(impl_->staging.native())));
 }
 

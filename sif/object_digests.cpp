@@ -70,7 +70,11 @@ std::map<ObjectHash, SignedDigest> hash_objects(const Image& image, const std::v
   {
     std::vector<std::jthread> workers;
     const auto more = std::min<std::size_t>(threads, jobs.size());
-    for (std::size_t i = 1; i < more; ++i) workers.emplace_back(work);
+    try {
+      for (std::size_t i = 1; i < more; ++i) workers.emplace_back(work);
+    } catch (const std::system_error&) {
+      // Fewer threads do the same work more slowly.
+    }
     work();
   }
   if (failure) std::rethrow_exception(failure);

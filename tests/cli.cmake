@@ -1,2 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-sifkit_test(cli SOURCES cli/test_cli_app.cpp cli/test_cli_build.cpp cli/test_cli_help.cpp LINK sifkit_commands)
+sifkit_test(cli SOURCES cli/test_cli_app.cpp cli/test_cli_build.cpp cli/test_cli_faults.cpp cli/test_cli_help.cpp LINK sifkit_commands)
+add_library(fault_shim MODULE support/fault_shim.c)
+target_link_libraries(fault_shim PRIVATE ${CMAKE_DL_LIBS})
+# Preloaded into a sanitized program it must not bring a runtime of its own.
+target_compile_options(fault_shim PRIVATE -fno-sanitize=all)
+target_link_options(fault_shim PRIVATE -fno-sanitize=all)
+add_dependencies(test_cli sifkit_cli fault_shim)
+target_compile_definitions(test_cli PRIVATE SIFKIT_PROGRAM="$<TARGET_FILE:sifkit_cli>" SIFKIT_FAULT_SHIM="$<TARGET_FILE:fault_shim>")

@@ -141,8 +141,24 @@ SIFKIT_API File open_scratch_file(const std::filesystem::path& folder);
 /// Where scratch files go: SIFKIT_TMPDIR, APPTAINER_TMPDIR, SINGULARITY_TMPDIR, TMPDIR, else /tmp.
 SIFKIT_API std::filesystem::path scratch_folder();
 
-/// Removes the hidden names of every AtomicFile that has not been committed. For a program that is about to end
-/// because of a signal; safe to call from any thread, not from a signal handler.
-SIFKIT_API void remove_unfinished_files() noexcept;
+/// Removes a file, or a folder and everything in it, as far as the account may. Links are never followed.
+SIFKIT_API void remove_tree(const std::filesystem::path& path) noexcept;
+
+/// A hidden file or folder that must not outlive the process, known to `remove_unfinished` while the object lives. Made
+/// before the thing itself.
+class SIFKIT_API UnfinishedPath {
+ public:
+  explicit UnfinishedPath(std::string path);
+  ~UnfinishedPath();
+  UnfinishedPath(const UnfinishedPath&) = delete;
+  UnfinishedPath& operator=(const UnfinishedPath&) = delete;
+
+ private:
+  std::string path_;
+};
+
+/// Removes everything that an UnfinishedPath names, and lets nobody make another. For a program that ends right after
+/// because of a signal: threads that go on with their work wait for ever. Not from a signal handler.
+SIFKIT_API void remove_unfinished() noexcept;
 
 }  // namespace sifkit

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `build` when the system fails it: every call in turn, signals at any moment, tight limits, odd targets.
+#include <cerrno>
+#include <csignal>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "support/catch.h"
+#include "support/image_builder.h"
+#include "support/run_process.h"
+#include "support/temp_dir.h"
+
+#include <sifkit/core/error.h>
+
+using namespace sifkit;
+using namespace sifkit::testing;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Outcome {
+  int code;
+  std::string err;
+};
+
+/// An archive to convert, and an empty folder for what is made of it.
+struct Desk {
+  TempDir folder;
+  fs::path out = folder / "out";
+
+  Desk() {
+    write_file(folder / "app.tar", small_image().docker_archive());
+    fs::create_directory(out);
+  }
+
+  /// Runs a shell command in the folder of outputs; $SIFKIT is the program, standard error is returned.
+  Outcome shell(const std::string& command, std::vector<std::string> environment = {}) const {
+    environment.insert(environment.end(), {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SIFKIT=" SIFKIT_PROGRAM, "TMPDIR=" + folder.path().string()});
+    const auto result = run_process({"bash", "-c", "cd '" + out.string() + "' && { " + command + "\n} 2>&1"}, environment);
+    return {result.code, result.out};
+  }
+
+  /// A build with one call failing (see support/fault_shim.c).
+  Outcome build(const std::string& fault, const std::string& options = "", bool tmpfile = true) const {
+    std::vector<std::string> environment{"LD_PRELOAD=" SIFKIT_FAULT_SHIM, "ASAN_OPTIONS=verify_asan_link_order=0", "SIFKIT_FAULT=" + fault};
+    if (!tmpfile) environment.emplace_back("SIFKIT_NO_TMPFILE=1");
+    return shell("exec $SIFKIT build -q -j2 app.sif ../app.tar " + options, environment);
+  }
+
+  std::size_t count() const { return static_cast<std::size_t>(std::distance(fs::directory_iterator(out), {})); }
+  std::string target() const { return read_file(out / "app.sif"); }
+  void clear() const {
+    for (const auto& entry : fs::directory_iterator(out)) fs::remove_all(entry.path());
+  }
+
+  /// The bytes that every build must have.
+  std::string sound() const {
+    REQUIRE(shell("$SIFKIT build -q app.sif ../app.tar").code == 0);
+    const auto bytes = target();
+    clear();
+    return bytes;
+  }
+};
+
+/// Faults of a call, one after the other until the build no longer meets one.
+template <class Each>
+void sweep(const std::string& call, const std::string& what, Each&& each) {
+  static constexpr int kMost = 500;
+  for (int n = 1; n <= kMost; ++n) {
+    const auto fault = fmt::format("{}:{}:{}", call, n, what);
+    INFO(fault);
+    if (!each(fault)) return;
+  }
+  FAIL("the build never got past " << call);
+}
+
+}  // namespace
+
+TEST_CASE("whatever write, sync, link or rename fails, nothing is left behind and the old target stays", "[cli][faults]") {
+  const Desk desk;
+  const auto sound = desk.sound();
+  const bool overwrite = GENERATE(false, true);
+  const bool tmpfile = GENERATE(true, false);
+  const auto [call, number] = GENERATE(table<std::string, int>({{"pwrite", ENOSPC}, {"pwrite", EDQUOT}, {"pwrite", EIO}, {"ftruncate", EIO},
+                                                                {"fsync", EIO}, {"linkat", ENOSPC}, {"renameat", EIO}, {"openat", ENOSPC}}));
+  INFO((overwrite ? "over an old target, " : "fresh, ") << (tmpfile ? "without a name" : "under a hidden name"));
+  const bool full = number == ENOSPC || number == EDQUOT;
+  sweep(call, std::to_string(number), [&, call = call](const std::string& fault) {
+    desk.clear();
+    if (overwrite) write_file(desk.out / "app.sif", "old");
+    const auto result = desk.build(fault, overwrite ? "--force" : "", tmpfile);
+    INFO(result.err);
+    if (result.code == 0) {
+      CHECK(desk.count() == 1);
+      CHECK(desk.target() == sound);
+      return false;
+    }
+    CHECK(result.code == exit_code(full ? ErrorKind::no_space : ErrorKind::io));
+    CHECK_THAT(result.err, ContainsSubstring(number == ENOSPC ? "no space left" : number == EDQUOT ? "quota exceeded" : "error"));
+    CHECK_THAT(result.err, ContainsSubstring("'app.sif'") || ContainsSubstring("'.'"));
+    // The sync of the folder is the one call after the target has its name.
+    if (call == "fsync" && desk.count() == 1 && desk.target() == sound) return true;
+    CHECK(desk.count() == (overwrite ? 1u : 0u));
+    if (overwrite) CHECK(desk.target() == "old");
+    return true;
+  });
+}
+
+TEST_CASE("interrupted and short transfers change nothing", "[cli][faults]") {
+  const Desk desk;
+  const auto sound = desk.sound();
+  const std::string call = GENERATE("pwrite", "pread");
+  const std::string what = GENERATE("short", "4");
+  for (int n = 1; n <= 12; ++n) {
+    INFO(call << " " << n << " " << what);
+    desk.clear();
+    const auto result = desk.build(fmt::format("{}:{}:{}", call, n, what));
+    INFO(result.err);
+    CHECK(result.code == 0);
+    CHECK(desk.target() == sound);
+  }
+}
+
+TEST_CASE("a read of the source that fails is an error that names it", "[cli][faults]") {
+  const Desk desk;
+  sweep("pread", std::to_string(EIO), [&](const std::string& fault) {
+    const auto result = desk.build(fault);
+    INFO(result.err);
+    if (result.code == 0) return false;
+    CHECK(result.code == exit_code(ErrorKind::io));
+    // The finished file is read for its digest.
+    CHECK_THAT(result.err, ContainsSubstring("'../app.tar'") || ContainsSubstring("'app.sif'"));
+    CHECK(desk.count() == 0);
+    return true;
+  });
+}
+
+TEST_CASE("a signal at any write ends the build with its number and leaves nothing", "[cli][faults]") {
+  const Desk desk;
+  const auto sound = desk.sound();
+  const int signal = GENERATE(SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGKILL);
+  const std::string call = GENERATE("pwrite", "fsync", "linkat", "renameat");
+  const bool overwrite = GENERATE(false, true);
+  INFO("signal " << signal << " at " << call);
+  bool met = false;
+  for (int n = 1; n <= (call == "pwrite" ? 12 : 2); ++n) {
+    desk.clear();
+    if (overwrite) write_file(desk.out / "app.sif", "old");
+    const auto result = desk.build(fmt::format("{}:{}:sig{}", call, n, signal), overwrite ? "--force" : "", signal != SIGKILL && n % 2 == 0);
+    INFO(result.err);
+    met = met || result.code == 128 + signal;
+    CHECK((result.code == 0 || result.code == 128 + signal));
+    const bool there = fs::exists(desk.out / "app.sif");
+    CHECK((!there || desk.target() == sound || (overwrite && result.code != 0 && desk.target() == "old")));
+    if (signal != SIGKILL) CHECK(desk.count() == (there ? 1u : 0u));
+  }
+  CHECK((met || call != "pwrite"));
+}
+
+TEST_CASE("a folder as output is whole or absent, too", "[cli][faults]") {
+  const Desk desk;
+  const bool overwrite = GENERATE(false, true);
+  const auto [call, what] = GENERATE(table<std::string, std::string>(
+      {{"pwrite", std::to_string(ENOSPC)}, {"mkdir", std::to_string(ENOSPC)}, {"renameat2", std::to_string(EIO)}, {"rename", std::to_string(EIO)}, {"pwrite", "sig15"}, {"rename", "sig2"}}));
+  sweep(call, what, [&, what = what](const std::string& fault) {
+    desk.clear();
+    if (overwrite) {
+      fs::create_directory(desk.out / "app.sif");
+      write_file(desk.out / "app.sif/old", "old");
+    }
+    const auto result = desk.build(fault, overwrite ? "--sandbox --force" : "--sandbox");
+    INFO(result.err);
+    if (result.code == 0) {
+      CHECK(read_file(desk.out / "app.sif/etc/new") == "new");
+      CHECK(desk.count() == 1);
+      return false;
+    }
+    CHECK(desk.count() == (overwrite ? 1u : 0u));
+    if (overwrite) CHECK(read_file(desk.out / "app.sif/old") == "old");
+    return true;
+  });
+}
+
+TEST_CASE("fewer threads than wanted, or none, give the same bytes", "[cli][faults]") {
+  const Desk desk;
+  const auto sound = desk.sound();
+  sweep("pthread_create", std::to_string(EAGAIN), [&](const std::string& fault) {
+    desk.clear();
+    const auto result = desk.build(fault);
+    INFO(result.err);
+    CHECK(result.code == 0);
+    CHECK(desk.target() == sound);
+    return fault.find(":12:") == std::string::npos;
+  });
+}
+
+TEST_CASE("tight limits of the process end in a clear error or in the same bytes", "[cli][faults]") {
+  const Desk desk;
+  const auto sound = desk.sound();
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  const std::vector<std::string> limits{"-f 16", "-n 16", "-n 5"};
+#else
+  const std::vector<std::string> limits{"-f 16", "-n 16", "-n 8", "-n 5", "-v 400000", "-v 100000", "-v 60000", "-v 40000", "-v 30000", "-s 128", "-s 512"};
+#endif
+  for (const auto& limit : limits) {
+    INFO(limit);
+    desk.clear();
+    const auto result = desk.shell("ulimit " + limit + " && exec $SIFKIT build -q -j2 app.sif ../app.tar");
+    INFO(result.err);
+    if (result.code == 0) {
+      CHECK(desk.target() == sound);
+      continue;
+    }
+    // 127: not even the dynamic loader could start.
+    CHECK((result.code == exit_code(ErrorKind::io) || result.code == exit_code(ErrorKind::limit) || result.code == 127));
+    CHECK_FALSE(result.err.empty());
+    CHECK(desk.count() == 0);
+  }
+}
+
+TEST_CASE("standard streams may be closed, full, or read by nobody", "[cli][faults]") {
+  const Desk desk;
+  const auto sound = desk.sound();
+  REQUIRE(desk.shell("$SIFKIT build -q app.sif ../app.tar").code == 0);
+  CHECK(desk.shell("$SIFKIT cat app.sif /bin/tool >/dev/full").code == exit_code(ErrorKind::no_space));
+  CHECK_THAT(desk.shell("$SIFKIT ls app.sif >/dev/full").err, ContainsSubstring("standard output: no space left"));
+  CHECK(desk.shell("$SIFKIT --help >/dev/full").code == exit_code(ErrorKind::no_space));
+  const auto gone = desk.shell("set -o pipefail; $SIFKIT cat app.sif /bin/tool /bin/tool | head -c1");
+  CHECK(gone.code == 128 + SIGPIPE);
+  CHECK(gone.err == "t");
+  for (const std::string closed : {"<&-", ">&-", "2>&-", "<&- >&- 2>&-", "2>/dev/full", ">/dev/full 2>&1"}) {
+    INFO(closed);
+    desk.clear();
+    CHECK(desk.shell("$SIFKIT build app.sif ../app.tar " + closed).code == 0);
+    CHECK(desk.target() == sound);
+  }
+  desk.clear();
+  CHECK(desk.shell("$SIFKIT build app.sif - <&-").code == exit_code(ErrorKind::malformed));
+  CHECK(desk.count() == 0);
+}
+
+TEST_CASE("a source that changes while it is read is not converted", "[cli][faults]") {
+  const Desk desk;
+  write_file(desk.folder / "half", read_file(desk.folder / "app.tar").substr(0, 200000));
+  const auto cut = desk.shell("cat ../half | $SIFKIT build -q app.sif -");
+  INFO(cut.err);
+  CHECK(cut.code == exit_code(ErrorKind::malformed));
+  CHECK(desk.count() == 0);
+  // Stopped at its first write, the build finds the file shorter, longer or other than it was.
+  for (const std::string change : {"truncate -s 20000 ../live.tar", "head -c 300000 /dev/zero >../live.tar", "truncate -s 0 ../live.tar"}) {
+    INFO(change);
+    const auto result = desk.shell("cp ../app.tar ../live.tar; LD_PRELOAD=" SIFKIT_FAULT_SHIM " ASAN_OPTIONS=verify_asan_link_order=0 SIFKIT_FAULT=openat:1:sig19 "
+                                   "$SIFKIT build -q app.sif docker-archive:../live.tar & pid=$!; "
+                                   "until [ \"$(cut -d' ' -f3 /proc/$pid/stat)\" = T ]; do sleep 0.01; done; " + change + "; kill -CONT $pid; wait $pid");
+    INFO(result.err);
+    CHECK((result.code == exit_code(ErrorKind::malformed) || result.code == exit_code(ErrorKind::integrity)));
+    CHECK(desk.count() == 0);
+  }
+}
+
+TEST_CASE("only a regular file is replaced, and only on request", "[cli][faults]") {
+  const Desk desk;
+  for (const std::string make : {"mkdir app.sif", "mkfifo app.sif", "ln -s elsewhere app.sif", "touch real; ln -s real app.sif", "ln -s /dev/null app.sif",
+                                  "python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"app.sif\")'"}) {
+    for (const std::string force : {"", "--force"}) {
+      INFO(make << " " << force);
+      desk.clear();
+      REQUIRE(desk.shell(make).code == 0);
+      const auto before = desk.shell("ls -l app.sif").err;
+      const auto result = desk.shell("$SIFKIT build -q " + force + " app.sif ../app.tar");
+      CHECK(result.code == exit_code(ErrorKind::exists));
+      CHECK_THAT(result.err, ContainsSubstring("'app.sif'"));
+      CHECK(desk.shell("ls -l app.sif").err == before);
+      CHECK_FALSE(fs::exists(desk.out / "elsewhere"));
+    }
+  }
+  desk.clear();
+  CHECK(desk.shell("$SIFKIT build -q /dev/stdout ../app.tar").code == exit_code(ErrorKind::exists));
+  CHECK(desk.shell("$SIFKIT build -q none/app.sif ../app.tar").code == exit_code(ErrorKind::not_found));
+  CHECK(desk.shell("$SIFKIT build -q ../app.tar/app.sif ../app.tar").code == exit_code(ErrorKind::io));
+  CHECK(desk.count() == 0);
+}
+
+TEST_CASE("a folder that may not be written is refused before any work", "[cli][faults]") {
+  const Desk desk;
+  if (::geteuid() == 0 && desk.shell("setpriv --reuid 65534 --regid 65534 --clear-groups true").code != 0) SKIP_TEST("root cannot become another user here");
+  fs::permissions(desk.folder.path(), fs::perms::owner_all | fs::perms::others_read | fs::perms::others_exec);
+  const std::string user = ::geteuid() == 0 ? "setpriv --reuid 65534 --regid 65534 --clear-groups " : "";
+  fs::permissions(desk.out, fs::perms::owner_read | fs::perms::owner_exec | fs::perms::others_read | fs::perms::others_exec);
+  const auto result = desk.shell(user + "$SIFKIT build -q app.sif ../app.tar");
+  INFO(result.err);
+  if (result.code == 126) SKIP_TEST("another user cannot run the program where it is");
+  CHECK(result.code == exit_code(ErrorKind::denied));
+  CHECK_THAT(result.err, ContainsSubstring("create a file in '.'"));
+  fs::permissions(desk.out, fs::perms::owner_all);
+}
+
+TEST_CASE("of two builds to one target one wins whole", "[cli][faults]") {
+  const Desk desk;
+  const auto sound = desk.sound();
+  for (int round = 0; round < 5; ++round) {
+    desk.clear();
+    const auto result = desk.shell("for i in 1 2 3 4; do $SIFKIT build -q -j1 app.sif ../app.tar & done; wait -n; a=$?; wait -n; b=$?; wait -n; c=$?; wait -n; echo \"$a $b $c $?\" >&2");
+    INFO(result.err);
+    std::size_t winners = 0;
+    for (const auto& word : {"0 ", " 0"}) winners += result.err.find(word) != std::string::npos ? 1u : 0u;
+    CHECK(winners != 0);
+    CHECK_THAT(result.err, ContainsSubstring("app.sif' "));
+    CHECK(desk.target() == sound);
+    CHECK(desk.count() == 1);
+    const auto forced = desk.shell("for i in 1 2 3; do $SIFKIT build -q -F -j1 app.sif ../app.tar & done; wait -n && wait -n && wait -n");
+    INFO(forced.err);
+    CHECK(forced.code == 0);
+    CHECK(desk.target() == sound);
+    CHECK(desk.count() == 1);
+  }
+}
+
+TEST_CASE("neither umask, locale, time zone nor folder change a byte", "[cli][faults]") {
+  const Desk desk;
+  const auto sound = desk.sound();
+  for (const std::string setting : {"umask 0", "umask 077", "export LC_ALL=C.UTF-8", "export LC_ALL=tr_TR.UTF-8", "export TZ=Asia/Kathmandu", "mkdir -p x && cd x && cp ../../app.tar ..",
+                                     "export HOME=/nowhere", "unset TMPDIR PATH"}) {
+    INFO(setting);
+    desk.clear();
+    const auto result = desk.shell(setting + "; $SIFKIT build -q app.sif ../app.tar && $SIFKIT build -q -F \"" + (desk.out / "app.sif").string() + "\" ../app.tar");
+    INFO(result.err);
+    CHECK(result.code == 0);
+    CHECK(desk.target() == sound);
+  }
+  desk.clear();
+  REQUIRE(desk.shell("umask 027; $SIFKIT build -q app.sif ../app.tar").code == 0);
+  CHECK((static_cast<unsigned>(fs::status(desk.out / "app.sif").permissions()) & 0777u) == 0750u);
+}
