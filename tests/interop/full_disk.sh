@@ -23,8 +23,8 @@ def tar(files):
 
 layer = tar([("file", random.Random(1).randbytes(1_300_000))])
 config = json.dumps({"os": "linux", "architecture": "amd64", "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]}}).encode()
-manifest = json.dumps([{"Config": "c.json", "RepoTags": ["x:1"], "Layers": ["l/layer.tar"]}]).encode()
-open("image.tar", "wb").write(tar([("l/layer.tar", layer), ("c.json", config), ("manifest.json", manifest)]))
+manifest = json.dumps([{"Config": "c.json", "RepoTags": ["x:1"], "Layers": [64 * "a" + "/layer.tar"]}]).encode()
+open("image.tar", "wb").write(tar([(64 * "a" + "/layer.tar", layer), ("c.json", config), ("manifest.json", manifest)]))
 END
 "$SIFKIT" build -q whole.sif image.tar
 
