@@ -12,6 +12,7 @@
 #include <sifkit/version.h>
 
 #include "commands.h"
+#include "help_formatter.h"
 #include "stream_sink.h"
 
 namespace sifkit::cli {
@@ -60,12 +61,6 @@ const CLI::App* deepest_chosen(const CLI::App& app) {
   const CLI::App* chosen = &app;
   while (!chosen->get_subcommands().empty()) chosen = chosen->get_subcommands().front();
   return chosen;
-}
-
-std::string full_name(const CLI::App* app) {
-  std::string name = app->get_name();
-  for (const CLI::App* up = app->get_parent(); up != nullptr; up = up->get_parent()) name = up->get_name() + " " + name;
-  return name;
 }
 
 void report(Session& session, const Error& error) {
@@ -139,13 +134,15 @@ int run_action(Session& session) {
 
 CLI::App* add_verb(CLI::App& parent, Session& session, const std::string& name, const std::string& description) {
   CLI::App* verb = parent.add_subcommand(name, description);
-  verb->add_flag("-q,--quiet", session.quiet, "Print errors only");
-  verb->add_flag("-v,--verbose", session.verbose, "Print more");
-  verb->add_flag("--debug", session.debug, "Print everything");
-  verb->add_flag("--json", session.json, "Print one JSON record");
+  const std::string common = "Common options";
+  verb->add_flag("-q,--quiet", session.quiet, "Print errors only")->group(common);
+  verb->add_flag("-v,--verbose", session.verbose, "Print more")->group(common);
+  verb->add_flag("--debug", session.debug, "Print everything")->group(common);
+  verb->add_flag("--json", session.json, "Print one JSON record")->group(common);
   verb->add_option("--progress", session.progress_style, "How progress is shown: auto, bar, plain, json or none")
       ->transform(CLI::CheckedTransformer(kProgressStyles).description(""))
-      ->type_name("STYLE");
+      ->type_name("STYLE")
+      ->group(common);
   return verb;
 }
 
@@ -172,6 +169,7 @@ void Session::show_warnings(const WarningList& warnings) const {
 int run(std::span<const std::string> args, Console& io) {
   Session session(io);
   CLI::App app("Converts container images to SIF, and inspects, signs and verifies SIF files", "sifkit");
+  app.formatter(std::make_shared<HelpFormatter>());
   app.set_help_flag("-h,--help", "Print this help");
   app.set_version_flag("--version", "sifkit " SIFKIT_VERSION_STRING, "Print the version");
   app.fallthrough(false);
