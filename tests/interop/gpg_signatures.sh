@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Keys that gpg has made sign images; gpg verifies what they sign. Keys that may not be used are refused.
+. "$(dirname "$0")/lib.sh"
+need gpg openssl
+export HOME=$work GNUPGHOME=$work/gpg
+mkdir -m 700 "$GNUPGHOME"
+trap 'gpgconf --kill all 2>/dev/null || true; rm -rf "$work"' EXIT
+
+mkdir -p "$work/tree/etc"
+echo 'hello' >"$work/tree/etc/motd"
+"$SIFKIT" build -q "$work/plain.sif" "dir:$work/tree"
+fresh() { cp "$work/plain.sif" "$work/image.sif"; }
+fails_with() {
+  local code=$1 found=0
+  shift
+  "$@" >"$work/out" 2>"$work/error" || found=$?
+  [ "$found" -eq "$code" ] || { echo "$*: expected exit code $code, got $found"; cat "$work/error"; exit 1; }
+}
+denied=11 untrusted=14
+
+# new_key NAME ALGORITHM USAGE PASSPHRASE [OPTION…]
+new_key() {
+  local name=$1 algorithm=$2 usage=$3 word=$4
+  shift 4
+  gpg "$@" --quiet --batch --pinentry-mode loopback --passphrase "$word" --quick-gen-key "$name <$name@example.org>" "$algorithm" "$usage" "${expire:-never}" 2>/dev/null
+  gpg "$@" --quiet --batch --pinentry-mode loopback --passphrase "$word" --armor --export-secret-keys "$name@example.org" >"$work/$name.asc" 2>/dev/null
+  gpg --quiet --batch --armor --export "$name@example.org" >"$work/$name.pub" 2>/dev/null
+}
+
+for algorithm in rsa2048 ed25519 nistp256 nistp384 nistp521; do
+  for word in "" "open sesame"; do
+    name=$algorithm${word:+-locked}
+    new_key "$name" "$algorithm" sign "$word"
+    fresh
+    printf '%s\n' "$word" >"$work/word"
+    "$SIFKIT" sign -q --key "$work/$name.asc" --passphrase-file "$work/word" "$work/image.sif"
+    "$SIFKIT" verify -q --key "$work/$name.pub" "$work/image.sif"
+    "$SIFKIT" sif dump "$("$SIFKIT" sif list --json "$work/image.sif" | jq '.objects[] | select(.type == "Signature") | .id')" "$work/image.sif" >"$work/message"
+    gpg --quiet --verify "$work/message" 2>"$work/error" || { echo "gpg refuses what $name has signed"; cat "$work/error"; exit 1; }
+  done
+done
+
+# Which key, and its passphrase.
+cat "$work"/{rsa2048,ed25519-locked}.asc >"$work/two.asc"
+fresh
+fails_with 2 "$SIFKIT" sign --key "$work/two.asc" "$work/image.sif"
+fails_with $denied "$SIFKIT" sign --key "$work/two.asc" -k 1 --passphrase-fd 3 "$work/image.sif" 3<<<"wrong"
+cmp "$work/plain.sif" "$work/image.sif"
+SIFKIT_PASSPHRASE="open sesame" "$SIFKIT" sign -q --key "$work/two.asc" --key-name ed25519-locked@example.org "$work/image.sif"
+"$SIFKIT" verify -q --key "$work/ed25519-locked.pub" "$work/image.sif"
+fails_with $untrusted "$SIFKIT" verify --key "$work/rsa2048.pub" "$work/image.sif"
+
+# A subkey, where a reader looks for the primary key's fingerprint.
+fails_with $untrusted "$SIFKIT" verify --key "$work/rsa2048.pub" "$work/image.sif"
+
+new_key certifier ed25519 cert ""
+fresh
+fails_with $denied "$SIFKIT" sign --key "$work/certifier.asc" "$work/image.sif"
+grep -q 'not meant for signing' "$work/error"
+new_key weak rsa1024 sign ""
+fails_with $denied "$SIFKIT" sign --key "$work/weak.asc" "$work/image.sif"
+cmp "$work/plain.sif" "$work/image.sif"
+
+# Expired now, though good when it signed: signed through a copy of the key that does not expire yet.
+now=$(date +%s)
+expire=seconds=4 new_key brief ed25519 sign ""
+"$SIFKIT" sign -q --key "$work/brief.asc" "$work/image.sif"
+"$SIFKIT" verify -q --key "$work/brief.pub" "$work/image.sif"
+while [ "$(date +%s)" -lt $((now + 7)) ]; do sleep 1; done
+fails_with $untrusted "$SIFKIT" verify --key "$work/brief.pub" "$work/image.sif"
+grep -q 'the key has expired' "$work/out"
+fails_with $denied "$SIFKIT" sign --key "$work/brief.asc" "$work/image.sif"
+
+# Revoked.
+fresh
+new_key gone ed25519 sign ""
+"$SIFKIT" sign -q --key "$work/gone.asc" "$work/image.sif"
+"$SIFKIT" verify -q --key "$work/gone.pub" "$work/image.sif"
+sed 's/^:-----/-----/' "$GNUPGHOME/openpgp-revocs.d/$(gpg --with-colons --list-keys gone@example.org | awk -F: '/^fpr/ {print $10; exit}').rev" | gpg --quiet --batch --import 2>/dev/null
+gpg --quiet --batch --armor --export gone@example.org >"$work/gone.pub"
+fails_with $untrusted "$SIFKIT" verify --key "$work/gone.pub" "$work/image.sif"
+grep -q 'the key is revoked' "$work/out"
