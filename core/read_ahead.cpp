@@ -45,6 +45,8 @@ struct ReadAhead::Impl {
     can_fill.notify_all();
   }
 
+  bool advance();
+
   void run() noexcept {
     try {
       for (;;) {
@@ -76,6 +78,24 @@ struct ReadAhead::Impl {
   }
 };
 
+/// Makes the next chunk the current one; false at the end.
+bool ReadAhead::Impl::advance() {
+  std::unique_lock lock(mutex);
+  if (!current.empty()) empty.push_back(std::move(current));
+  current.clear();
+  used = 0;
+  can_take.wait(lock, [&] { return !filled.empty() || ended; });
+  if (filled.empty()) {
+    if (failure) std::rethrow_exception(failure);
+    return false;
+  }
+  current = std::move(filled.front());
+  filled.pop_front();
+  lock.unlock();
+  can_fill.notify_one();
+  return true;
+}
+
 ReadAhead::ReadAhead(std::unique_ptr<Source> source, std::size_t window) : impl_(std::make_unique<Impl>()) {
   impl_->source = std::move(source);
   impl_->chunks_ahead = std::max<std::size_t>(2, window / kChunk);
@@ -91,25 +111,23 @@ ReadAhead::~ReadAhead() = default;
 std::size_t ReadAhead::read(std::span<std::byte> into) {
   auto& state = *impl_;
   if (!state.thread.joinable()) return state.source->read(into);
-  if (state.used == state.current.size()) {
-    std::unique_lock lock(state.mutex);
-    if (!state.current.empty()) state.empty.push_back(std::move(state.current));
-    state.current.clear();
-    state.used = 0;
-    state.can_take.wait(lock, [&] { return !state.filled.empty() || state.ended; });
-    if (state.filled.empty()) {
-      if (state.failure) std::rethrow_exception(state.failure);
-      return 0;
-    }
-    state.current = std::move(state.filled.front());
-    state.filled.pop_front();
-    lock.unlock();
-    state.can_fill.notify_one();
-  }
+  if (state.used == state.current.size() && !state.advance()) return 0;
   const auto count = std::min(into.size(), state.current.size() - state.used);
   std::memcpy(into.data(), state.current.data() + state.used, count);
   state.used += count;
   return count;
+}
+
+ByteView ReadAhead::next() {
+  auto& state = *impl_;
+  if (!state.thread.joinable()) {
+    state.current.resize(kChunk);
+    return ByteView(state.current).first(state.source->read(state.current));
+  }
+  if (state.used == state.current.size() && !state.advance()) return {};
+  const auto rest = ByteView(state.current).subspan(state.used);
+  state.used = state.current.size();
+  return rest;
 }
 
 }  // namespace sifkit

@@ -18,6 +18,9 @@ class SIFKIT_API ReadAhead : public Source {
   ~ReadAhead() override;
   std::size_t read(std::span<std::byte> into) override;
 
+  /// The next bytes where they lie, without a copy: valid until the next call of anything. Empty at the end.
+  ByteView next();
+
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
