@@ -19,15 +19,6 @@ struct SifArguments {
   std::string file;
 };
 
-std::uint32_t parse_id(std::string_view text) {
-  std::uint32_t id = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-  if (error == std::errc::result_out_of_range) throw Error(ErrorKind::usage, fmt::format("object id {}: value out of range", in_quotes(text)));
-  if (error != std::errc{} || end != text.data() + text.size()) throw Error(ErrorKind::usage, fmt::format("object id {}: expected a number", in_quotes(text)));
-  if (id == 0) throw Error(ErrorKind::usage, "invalid object ID");
-  return id;
-}
-
 void warn_of_problems(const sif::Image& image, Session& session) {
   for (const auto& problem : image.problems()) session.logger->write(LogLevel::warning, fmt::format("{}: {}", in_quotes(image.name()), printable(problem)));
 }
@@ -59,7 +50,7 @@ int show_list(const SifArguments& arguments, Session& session) {
 }
 
 int show_info(const SifArguments& arguments, Session& session) {
-  const auto id = parse_id(arguments.id);
+  const auto id = parse_object_id(arguments.id);
   const auto image = sif::Image::open(arguments.file);
   const auto& object = image.object(id);
   if (session.json) {
@@ -73,7 +64,7 @@ int show_info(const SifArguments& arguments, Session& session) {
 }
 
 int dump(const SifArguments& arguments, Session& session) {
-  const auto id = parse_id(arguments.id);
+  const auto id = parse_object_id(arguments.id);
   const auto image = sif::Image::open(arguments.file);
   const auto source = image.open_data(image.object(id));
   StreamSink sink(session.io.out);
@@ -83,8 +74,17 @@ int dump(const SifArguments& arguments, Session& session) {
 
 }  // namespace
 
+std::uint32_t parse_object_id(std::string_view text) {
+  std::uint32_t id = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
+  if (error == std::errc::result_out_of_range) throw Error(ErrorKind::usage, fmt::format("object id {}: value out of range", in_quotes(text)));
+  if (error != std::errc{} || end != text.data() + text.size()) throw Error(ErrorKind::usage, fmt::format("object id {}: expected a number", in_quotes(text)));
+  if (id == 0) throw Error(ErrorKind::usage, "invalid object ID");
+  return id;
+}
+
 void add_sif_command(CLI::App& root, Session& session) {
-  CLI::App* family = root.add_subcommand("sif", "Look into SIF files, with siftool's words");
+  CLI::App* family = root.add_subcommand("sif", "Look into SIF files and edit them, with siftool's words");
   family->require_subcommand(1);
   const auto add = [&](const char* name, const char* description, bool by_id, int (*run)(const SifArguments&, Session&)) {
     CLI::App* verb = add_verb(*family, session, name, description);
@@ -97,6 +97,7 @@ void add_sif_command(CLI::App& root, Session& session) {
   add("list", "List the data objects", false, show_list);
   add("info", "Show one data object's descriptor", true, show_info);
   add("dump", "Write one data object's bytes to standard output", true, dump);
+  add_sif_edit_verbs(*family, session);
 }
 
 }  // namespace sifkit::cli

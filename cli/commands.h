@@ -51,6 +51,9 @@ CLI::App* add_verb(CLI::App& parent, Session& session, const std::string& name, 
 /// none is set.
 std::optional<std::string> environment(std::string_view name);
 
+/// The number of a data object as the user gave it; usage when it is none.
+std::uint32_t parse_object_id(std::string_view text);
+
 // One function per file command_<name>.cpp; each adds its verb (or family of verbs) to the root.
 void add_build_command(CLI::App& root, Session& session);
 void add_completion_commands(CLI::App& root, Session& session);
@@ -58,6 +61,7 @@ void add_files_commands(CLI::App& root, Session& session);
 void add_images_command(CLI::App& root, Session& session);
 void add_inspect_command(CLI::App& root, Session& session);
 void add_sif_command(CLI::App& root, Session& session);
+void add_sif_edit_verbs(CLI::App& family, Session& session);
 void add_sign_command(CLI::App& root, Session& session);
 void add_verify_command(CLI::App& root, Session& session);
 void add_version_command(CLI::App& root, Session& session);

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <random>
 #include <thread>
 
 #include <fmt/format.h>
@@ -36,24 +35,6 @@ class NoContents : public ContentSink {
   std::uint64_t bytes_ = 0;
 };
 
-using Uuid = std::array<std::byte, 16>;
-
-/// Marks 16 bytes as a UUID of a version (RFC 9562).
-Uuid as_uuid(ByteView bytes, std::uint8_t version) {
-  Uuid uuid;
-  std::copy_n(bytes.begin(), uuid.size(), uuid.begin());
-  uuid[6] = (uuid[6] & std::byte{0x0f}) | static_cast<std::byte>(version << 4);
-  uuid[8] = (uuid[8] & std::byte{0x3f}) | std::byte{0x80};
-  return uuid;
-}
-
-Uuid random_uuid() {
-  std::random_device random;
-  ByteWriter bytes;
-  for (int i = 0; i < 4; ++i) bytes.le(static_cast<std::uint32_t>(random()));
-  return as_uuid(bytes.bytes(), 4);
-}
-
 /// Everything a caller may choose that changes the image.
 std::string options_text(const ConvertOptions& options, std::int64_t time) {
   const auto& squashfs = options.squashfs;
@@ -67,7 +48,7 @@ std::string options_text(const ConvertOptions& options, std::int64_t time) {
 
 /// From what the image is made of, not from where it came: layers, configuration and options. A source without
 /// diff_ids is told by the tables at the end of the file system, which hold names, owners, times and block sizes.
-Uuid content_uuid(const oci::Image& image, Region& partition, const SquashfsSummary& summary, const std::string& options) {
+sif::Uuid content_uuid(const oci::Image& image, Region& partition, const SquashfsSummary& summary, const std::string& options) {
   static constexpr std::uint64_t kTail = 1u << 20;
   Hasher hasher;
   hasher.update(as_bytes("sifkit image\n" + options + image.config().raw));
@@ -81,10 +62,10 @@ Uuid content_uuid(const oci::Image& image, Region& partition, const SquashfsSumm
     const auto got = partition.read_at(summary.bytes - buffer.size(), buffer);
     hasher.update(ByteView(buffer).first(got));
   }
-  return as_uuid(hasher.finish_raw(), 8);
+  return sif::as_uuid(hasher.finish_raw(), 8);
 }
 
-std::string uuid_text(const Uuid& uuid) {
+std::string uuid_text(const sif::Uuid& uuid) {
   sif::Header header;
   header.uuid = uuid;
   return header.uuid_text();
@@ -179,7 +160,7 @@ void write_sif(oci::Image& image, Conversion& conversion, const std::filesystem:
   writer.add_before({.type = sif::DataType::deffile}, as_bytes(texts.definition));
   writer.add_before({.type = sif::DataType::generic_json, .name = "inspect-metadata.json"}, as_bytes(texts.inspect_metadata));
   writer.add_before({.type = sif::DataType::generic_json, .name = "oci-config.json"}, as_bytes(texts.oci_config));
-  const Uuid uuid = options.reproducible ? content_uuid(image, partition, summary, options_text(options, conversion.time())) : random_uuid();
+  const sif::Uuid uuid = options.reproducible ? content_uuid(image, partition, summary, options_text(options, conversion.time())) : sif::random_uuid();
   report.uuid = uuid_text(uuid);
   writer.set_uuid(uuid);
   writer.finish();

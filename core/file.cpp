@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -127,6 +128,46 @@ void File::truncate(std::uint64_t size) const {
 void File::sync() const {
   // A failed sync is never retried: the kernel may have dropped the pages it could not write.
   if (::fsync(fd()) != 0) throw_errno(fmt::format("sync {}", in_quotes(name_)));
+}
+
+bool File::try_lock() const {
+  while (::flock(fd(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) return false;
+    if (errno == ENOLCK || errno == ENOSYS || errno == EOPNOTSUPP) return true;
+    if (errno != EINTR) throw_errno(fmt::format("lock {}", in_quotes(name_)));
+  }
+  return true;
+}
+
+void copy_range(const File& from, std::uint64_t from_offset, const File& to, std::uint64_t to_offset, std::uint64_t size,
+                const OperationContext& operation) {
+  static constexpr std::uint64_t kPiece = 64u << 20;
+  Bytes buffer;
+  for (std::uint64_t done = 0; done < size;) {
+    operation.check();
+    auto piece = std::min(size - done, kPiece);
+    const auto data = ::lseek(from.fd(), checked_offset(from_offset + done, from.name()), SEEK_DATA);
+    const auto hole = data < 0 ? (errno == ENXIO && from.size() >= from_offset + size ? size - done : 0) : static_cast<std::uint64_t>(data) - (from_offset + done);
+    if (hole != 0) {
+      piece = std::min(size - done, hole);
+    } else {
+      ::loff_t in = checked_offset(from_offset + done, from.name());
+      ::loff_t out = checked_offset(to_offset + done, to.name());
+      const auto copied = ::copy_file_range(from.fd(), &in, to.fd(), &out, static_cast<std::size_t>(piece), 0);
+      if (copied > 0) {
+        piece = static_cast<std::uint64_t>(copied);
+      } else {
+        // Not every pair of file systems can; reading and writing always can.
+        buffer.resize(1u << 20);
+        const auto got = from.read_at(from_offset + done, std::span(buffer).first(std::min<std::size_t>(buffer.size(), piece)));
+        if (got == 0) throw Error(ErrorKind::io, fmt::format("{} has become shorter while it was read", in_quotes(from.name())));
+        to.write_at(to_offset + done, ByteView(buffer).first(got));
+        piece = got;
+      }
+    }
+    done += piece;
+    operation.progress->advance(piece);
+  }
 }
 
 FileSource::FileSource(std::shared_ptr<const File> file) : file_(std::move(file)), offset_(0), left_(file_->size()) {}

@@ -107,6 +107,11 @@ void Header::set_architecture(std::string_view goarch) {
   architecture = goarch;
 }
 
+void Header::set_architecture_code(std::span<const std::byte, 3> code) {
+  std::copy(code.begin(), code.end(), architecture_code.begin());
+  architecture = name_of_code(architecture_code);
+}
+
 Descriptor Descriptor::decode(ByteView bytes) {
   ByteReader reader(bytes, "descriptor");
   Descriptor out;

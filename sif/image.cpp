@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <map>
 
 #include <fmt/format.h>
@@ -13,8 +14,52 @@ namespace sifkit::sif {
 
 namespace {
 
-std::string too_short(std::uint64_t size) {
-  return fmt::format("reading global header: expected {} bytes, the file has {}", kHeaderSize, size);
+/// Header and descriptor table as they lie in the file.
+struct RawTable {
+  std::uint64_t file_size = 0;
+  std::array<std::byte, kHeaderSize> header{};
+  Bytes slots;
+};
+
+RawTable read_raw_table(const File& file) {
+  RawTable raw;
+  raw.file_size = file.size();
+  if (file.read_at(0, raw.header) != raw.header.size()) {
+    throw Error(ErrorKind::malformed, fmt::format("reading global header: expected {} bytes, the file has {}", kHeaderSize, raw.file_size));
+  }
+  if (as_text(raw.header).starts_with("hsqs")) {
+    throw Error(ErrorKind::malformed, "invalid SIF magic", "this is a bare squashfs image, not a SIF file");
+  }
+  const Header header = Header::decode(raw.header);
+
+  // Every bound before anything is allocated: the table lies inside the file, so it cannot ask for more memory.
+  const auto offset = header.descriptors_offset;
+  const auto total = header.descriptors_total;
+  if (offset < static_cast<std::int64_t>(kHeaderSize) || static_cast<std::uint64_t>(offset) > raw.file_size) {
+    throw Error(ErrorKind::malformed, fmt::format("reading descriptors: the table's offset {} is not between the header and the end of the file ({})", offset, raw.file_size));
+  }
+  const auto room = (raw.file_size - static_cast<std::uint64_t>(offset)) / kDescriptorSize;
+  if (total < 0 || static_cast<std::uint64_t>(total) > room) {
+    throw Error(ErrorKind::malformed, fmt::format("reading descriptors: {} descriptors at offset {} do not fit the file of {} bytes", total, offset, raw.file_size));
+  }
+  const auto table_size = static_cast<std::uint64_t>(total) * kDescriptorSize;
+  if (header.descriptors_size < 0 || static_cast<std::uint64_t>(header.descriptors_size) < table_size) {
+    throw Error(ErrorKind::malformed, fmt::format("reading descriptors: {} descriptors take {} bytes, the header says {}", total, table_size, header.descriptors_size));
+  }
+  raw.slots.resize(static_cast<std::size_t>(table_size));
+  if (!raw.slots.empty()) file.read_exact_at(static_cast<std::uint64_t>(offset), raw.slots, "descriptor table");
+  return raw;
+}
+
+/// An edit may be under way: what is read twice and is the same was whole.
+RawTable read_stable_table(const File& file) {
+  RawTable raw = read_raw_table(file);
+  for (int tries = 0; tries < 1000; ++tries) {
+    RawTable again = read_raw_table(file);
+    if (again.header == raw.header && again.slots == raw.slots) return again;
+    raw = std::move(again);
+  }
+  throw Error(ErrorKind::io, "the image keeps changing while it is read");
 }
 
 }  // namespace
@@ -24,33 +69,12 @@ Image Image::open(const std::filesystem::path& path) { return Image(std::make_sh
 Image::Image(std::shared_ptr<const File> file) : file_(std::move(file)) {
   in_context([&] { return in_quotes(file_->name()); }, [&] {
     if (!file_->is_regular()) throw Error(ErrorKind::unsupported, "a SIF image is a regular file; this is not one");
-    file_size_ = file_->size();
-    std::array<std::byte, kHeaderSize> raw{};
-    if (file_->read_at(0, raw) != raw.size()) throw Error(ErrorKind::malformed, too_short(file_size_));
-    if (as_text(raw).starts_with("hsqs")) {
-      throw Error(ErrorKind::malformed, "invalid SIF magic", "this is a bare squashfs image, not a SIF file");
-    }
-    header_ = Header::decode(raw);
-
-    // Every bound before anything is allocated: the table lies inside the file, so it cannot ask for more memory.
-    const auto offset = header_.descriptors_offset;
-    const auto total = header_.descriptors_total;
-    if (offset < static_cast<std::int64_t>(kHeaderSize) || static_cast<std::uint64_t>(offset) > file_size_) {
-      throw Error(ErrorKind::malformed, fmt::format("reading descriptors: the table's offset {} is not between the header and the end of the file ({})", offset, file_size_));
-    }
-    const auto room = (file_size_ - static_cast<std::uint64_t>(offset)) / kDescriptorSize;
-    if (total < 0 || static_cast<std::uint64_t>(total) > room) {
-      throw Error(ErrorKind::malformed, fmt::format("reading descriptors: {} descriptors at offset {} do not fit the file of {} bytes", total, offset, file_size_));
-    }
-    const auto table_size = static_cast<std::uint64_t>(total) * kDescriptorSize;
-    if (header_.descriptors_size < 0 || static_cast<std::uint64_t>(header_.descriptors_size) < table_size) {
-      throw Error(ErrorKind::malformed, fmt::format("reading descriptors: {} descriptors take {} bytes, the header says {}", total, table_size, header_.descriptors_size));
-    }
-    Bytes table(static_cast<std::size_t>(table_size));
-    if (!table.empty()) file_->read_exact_at(static_cast<std::uint64_t>(offset), table, "descriptor table");
-    slots_.reserve(static_cast<std::size_t>(total));
-    for (std::size_t at = 0; at < table.size(); at += kDescriptorSize) {
-      slots_.push_back(Descriptor::decode(ByteView(table).subspan(at, kDescriptorSize)));
+    const RawTable raw = read_stable_table(*file_);
+    file_size_ = raw.file_size;
+    header_ = Header::decode(raw.header);
+    slots_.reserve(raw.slots.size() / kDescriptorSize);
+    for (std::size_t at = 0; at < raw.slots.size(); at += kDescriptorSize) {
+      slots_.push_back(Descriptor::decode(ByteView(raw.slots).subspan(at, kDescriptorSize)));
     }
     look_for_problems();
   });
@@ -103,12 +127,16 @@ void Image::check_range(const Descriptor& object) const {
     throw Error(ErrorKind::malformed, fmt::format("object {}: offset {} + size {} {}", object.id, object.offset, object.size, why));
   };
   if (object.offset < 0 || object.size < 0) fail("is negative");
+  if (object.size > std::numeric_limits<std::int64_t>::max() - object.offset) fail("is past any file");
+  if (object.size == 0) return;
   const auto offset = static_cast<std::uint64_t>(object.offset);
   if (offset > file_size_ || static_cast<std::uint64_t>(object.size) > file_size_ - offset) {
     fail(fmt::format("is past the end of the file ({})", file_size_));
   }
-  const auto table_end = static_cast<std::uint64_t>(header_.descriptors_offset) + slots_.size() * kDescriptorSize;
-  if (object.size != 0 && offset < table_end) fail(fmt::format("is before the end of the descriptor table ({})", table_end));
+  const auto table = static_cast<std::uint64_t>(header_.descriptors_offset);
+  const auto table_end = table + slots_.size() * kDescriptorSize;
+  if (offset < kHeaderSize) fail("lies on the header");
+  if (offset < table_end && offset + static_cast<std::uint64_t>(object.size) > table) fail(fmt::format("lies on the descriptor table ({} to {})", table, table_end));
 }
 
 std::unique_ptr<Source> Image::open_data(const Descriptor& object) const {
@@ -125,13 +153,21 @@ Bytes Image::read_data(const Descriptor& object, std::uint64_t limit) const {
 
 void Image::look_for_problems() {
   const auto problem = [&](std::string text) { problems_.push_back(std::move(text)); };
+  const auto damage = [&](std::string text) {
+    if (damage_.empty()) damage_ = text;
+    problem(std::move(text));
+  };
   const auto used = static_cast<std::int64_t>(objects().size());
   const auto table_end = header_.descriptors_offset + header_.descriptors_total * static_cast<std::int64_t>(kDescriptorSize);
   if (header_.descriptors_free != header_.descriptors_total - used) {
     problem(fmt::format("header: {} of {} descriptors are free, it says {}", header_.descriptors_total - used,
                         header_.descriptors_total, header_.descriptors_free));
   }
-  if (header_.data_offset < table_end) problem(fmt::format("header: data offset {} is before the end of the descriptor table ({})", header_.data_offset, table_end));
+  if (header_.descriptors_offset >= header_.data_offset) {
+    damage("header: the descriptor table lies behind the start of data, where an interrupted edit leaves it; the next edit puts it back");
+  } else if (header_.data_offset < table_end) {
+    damage(fmt::format("header: data offset {} is before the end of the descriptor table ({})", header_.data_offset, table_end));
+  }
   if (header_.data_size < 0) problem(fmt::format("header: data size {} is negative", header_.data_size));
 
   std::map<std::uint32_t, int> ids;
@@ -144,7 +180,7 @@ void Image::look_for_problems() {
   unsigned primaries = 0;
   for (const auto* object : objects()) {
     if (object->id == 0) problem("an object has the id 0");
-    if (ids[object->id] > 1) problem(fmt::format("several objects have the id {}", object->id));
+    if (ids[object->id] > 1) damage(fmt::format("several objects have the id {}", object->id));
     const auto nibble = object->raw_group & kGroupMask;
     if (nibble != kGroupMask && object->raw_group != 0) problem(fmt::format("object {}: group field {:#010x} has not its mark", object->id, object->raw_group));
     if (object->link() != 0) {
@@ -159,7 +195,7 @@ void Image::look_for_problems() {
       check_range(*object);
       if (object->size != 0) ranged.push_back(object);
     } catch (const Error& error) {
-      problem(error.message());
+      damage(error.message());
     }
     if (object->size_with_padding < 0) problem(fmt::format("object {}: size with padding {} is negative", object->id, object->size_with_padding));
     if (object->is_primary()) {
@@ -173,7 +209,7 @@ void Image::look_for_problems() {
   std::sort(ranged.begin(), ranged.end(), [](const Descriptor* a, const Descriptor* b) { return a->offset < b->offset; });
   for (std::size_t i = 1; i < ranged.size(); ++i) {
     if (ranged[i - 1]->offset + ranged[i - 1]->size > ranged[i]->offset) {
-      problem(fmt::format("objects {} and {} overlap", ranged[i - 1]->id, ranged[i]->id));
+      damage(fmt::format("objects {} and {} overlap", ranged[i - 1]->id, ranged[i]->id));
     }
   }
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <random>
 #include <vector>
 
 #include <fmt/format.h>
@@ -15,22 +16,43 @@ namespace {
 
 std::uint64_t aligned(std::uint64_t offset, std::uint64_t to) { return (offset + to - 1) / to * to; }
 
-Descriptor described(const ObjectSpec& spec) {
-  if (spec.group > kLargestGroup || spec.link > kLargestGroup) {
+}  // namespace
+
+Uuid as_uuid(ByteView bytes, std::uint8_t version) {
+  Uuid uuid;
+  std::copy_n(bytes.begin(), uuid.size(), uuid.begin());
+  uuid[6] = (uuid[6] & std::byte{0x0f}) | static_cast<std::byte>(version << 4);
+  uuid[8] = (uuid[8] & std::byte{0x3f}) | std::byte{0x80};
+  return uuid;
+}
+
+Uuid random_uuid() {
+  std::random_device random;
+  ByteWriter bytes;
+  for (int i = 0; i < 4; ++i) bytes.le(static_cast<std::uint32_t>(random()));
+  return as_uuid(bytes.bytes(), 4);
+}
+
+Descriptor ObjectSpec::describe() const {
+  if (group > kLargestGroup || link > kLargestGroup) {
     throw Error(ErrorKind::usage, fmt::format("group and link ids end at {}", kLargestGroup));
   }
-  if (spec.name.size() > kNameSize) throw Error(ErrorKind::usage, "name value too large");
+  if (name.size() > kNameSize) throw Error(ErrorKind::usage, "name value too large");
   Descriptor out;
-  out.type = spec.type;
+  out.type = type;
   out.used = true;
-  out.raw_group = spec.group | kGroupMask;
-  out.raw_link = spec.links_group ? spec.link | kGroupMask : spec.link;
-  std::transform(spec.name.begin(), spec.name.end(), out.raw_name.begin(), [](char c) { return static_cast<std::byte>(c); });
-  out.extra = spec.extra;
+  out.raw_group = group | kGroupMask;
+  out.raw_link = links_group ? link | kGroupMask : link;
+  std::transform(name.begin(), name.end(), out.raw_name.begin(), [](char c) { return static_cast<std::byte>(c); });
+  out.extra = extra;
   return out;
 }
 
-}  // namespace
+void create_image(const std::filesystem::path& path, const NewImage& image, Overwrite overwrite) {
+  AtomicFile file(path, overwrite, 0777);
+  ImageWriter(file.file(), image).finish();
+  file.commit();
+}
 
 struct ImageWriter::Impl {
   File& file;
@@ -72,7 +94,7 @@ ImageWriter::~ImageWriter() = default;
 Region& ImageWriter::begin(const ObjectSpec& partition) {
   auto& state = *impl_;
   SIFKIT_CHECK(!state.partition && state.before.empty() && state.after.empty());
-  state.partition = described(partition);
+  state.partition = partition.describe();
   state.region = std::make_unique<FileRegion>(state.file, state.gap_end);
   return *state.region;
 }
@@ -89,7 +111,7 @@ void ImageWriter::end(std::uint64_t size, const std::array<std::byte, kExtraSize
 void ImageWriter::add_before(const ObjectSpec& spec, ByteView data) {
   auto& state = *impl_;
   SIFKIT_CHECK(state.partition && state.partition->offset != 0);
-  Descriptor object = described(spec);
+  Descriptor object = spec.describe();
   auto& at = data.size() <= state.gap_end - state.gap ? state.gap : state.tail;
   state.place(object, at, data);
   at += data.size();
@@ -99,13 +121,13 @@ void ImageWriter::add_before(const ObjectSpec& spec, ByteView data) {
 void ImageWriter::add(const ObjectSpec& spec, ByteView data) {
   auto& state = *impl_;
   SIFKIT_CHECK(!state.partition || state.partition->offset != 0);
-  Descriptor object = described(spec);
+  Descriptor object = spec.describe();
   state.place(object, state.tail, data);
   state.tail += data.size();
   state.after.push_back(object);
 }
 
-void ImageWriter::set_uuid(const std::array<std::byte, 16>& uuid) { impl_->image.uuid = uuid; }
+void ImageWriter::set_uuid(const Uuid& uuid) { impl_->image.uuid = uuid; }
 
 std::uint64_t ImageWriter::finish() {
   auto& state = *impl_;

@@ -21,7 +21,7 @@ std::set<std::string> long_options(const std::string& text) {
   return out;
 }
 
-const std::vector<std::vector<std::string>> kVerbs{{"build"}, {"images"}, {"inspect"}, {"ls"}, {"cat"}, {"sif", "header"}, {"sif", "list"}, {"sif", "info"}, {"sif", "dump"}, {"sign"}, {"verify"}, {"completion"}, {"man"}, {"version"}};
+const std::vector<std::vector<std::string>> kVerbs{{"build"}, {"images"}, {"inspect"}, {"ls"}, {"cat"}, {"sif", "header"}, {"sif", "list"}, {"sif", "info"}, {"sif", "dump"}, {"sif", "new"}, {"sif", "add"}, {"sif", "del"}, {"sif", "setprim"}, {"sif", "set"}, {"sif", "compact"}, {"sign"}, {"verify"}, {"completion"}, {"man"}, {"version"}};
 
 }  // namespace
 
@@ -43,9 +43,9 @@ TEST_CASE("manual page and completions know every verb and option of --help", "[
     const auto line = bash.find("'" + name + "') options=");
     REQUIRE(line != std::string::npos);
     const std::string words = bash.substr(line, bash.find('\n', line) - line) + "\n";
-    const auto section = plain.find("sifkit " + name);
+    const auto section = plain.find(".SS sifkit " + name + " ");
     REQUIRE(section != std::string::npos);
-    const std::string described = plain.substr(section, plain.find(".SS", section) - section);
+    const std::string described = plain.substr(section, plain.find(".SS", section + 1) - section);
     for (const auto& option : options) {
       INFO(option);
       CHECK((words.find(option + " ") != std::string::npos || words.find(option + "'") != std::string::npos));

@@ -9,6 +9,7 @@
 
 #include <sifkit/core/bytes.h>
 #include <sifkit/core/export.h>
+#include <sifkit/core/report.h>
 #include <sifkit/core/stream.h>
 
 namespace sifkit {
@@ -55,11 +56,19 @@ class SIFKIT_API File {
   void write_at(std::uint64_t offset, ByteView bytes) const;
   void truncate(std::uint64_t size) const;
   void sync() const;
+  /// Takes the file for this open file alone, among programs that ask (flock); false while another one has it. It is
+  /// given back when the file is closed. File systems that know no locks grant it.
+  bool try_lock() const;
 
  private:
   UniqueFd fd_;
   std::string name_;
 };
+
+/// Copies [from_offset, from_offset + size) inside the kernel, without reading holes, which the target must have there
+/// already. Advances the progress; throws io when the source ends early.
+SIFKIT_API void copy_range(const File& from, std::uint64_t from_offset, const File& to, std::uint64_t to_offset,
+                           std::uint64_t size, const OperationContext& operation);
 
 /// Reads [offset, offset + size) of a file; `skip` costs nothing. The file outlives it or is shared.
 class SIFKIT_API FileSource : public Source {

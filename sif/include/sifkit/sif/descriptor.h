@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -42,6 +43,8 @@ struct SIFKIT_API Header {
   Bytes integrity_bytes() const;
 
   void set_architecture(std::string_view goarch);
+  /// Also what stands for no architecture that is known here.
+  void set_architecture_code(std::span<const std::byte, 3> code);
 };
 
 /// Type-specific part of a partition's descriptor.

@@ -48,11 +48,13 @@ class SIFKIT_API Image {
   std::unique_ptr<Source> open_data(const Descriptor& object) const;
   /// The object's bytes in memory; more than `limit` is ErrorKind::limit.
   Bytes read_data(const Descriptor& object, std::uint64_t limit) const;
-  /// Throws malformed unless the object's range is inside the file and past the descriptor table.
+  /// Throws malformed unless the object's range is inside the file, off header and descriptor table.
   void check_range(const Descriptor& object) const;
 
   /// What a sound image would not have, one sentence each, in the order of the table.
   const std::vector<std::string>& problems() const noexcept { return problems_; }
+  /// The first problem that keeps objects from being added or moved safely; empty when there is none.
+  const std::string& damage() const noexcept { return damage_; }
 
  private:
   void look_for_problems();
@@ -62,6 +64,7 @@ class SIFKIT_API Image {
   Header header_;
   std::vector<Descriptor> slots_;
   std::vector<std::string> problems_;
+  std::string damage_;
 };
 
 }  // namespace sifkit::sif

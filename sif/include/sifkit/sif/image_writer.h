@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -16,10 +17,17 @@ namespace sifkit::sif {
 /// What every image that a runtime starts has in its first line.
 inline constexpr std::string_view kLaunchScript = "#!/usr/bin/env run-singularity\n";
 
+using Uuid = std::array<std::byte, 16>;
+
+/// Marks 16 bytes as a UUID of a version (RFC 9562).
+SIFKIT_API Uuid as_uuid(ByteView bytes, std::uint8_t version);
+/// A UUID from the system's random numbers (version 4).
+SIFKIT_API Uuid random_uuid();
+
 /// How a new image looks from outside. Times are seconds since 1970.
 struct NewImage {
   std::string launch_script;                ///< at most 31 bytes
-  std::array<std::byte, 16> uuid{};         ///< zeros: none
+  Uuid uuid{};                              ///< zeros: none
   std::int64_t time = kNoTime;              ///< of the image and its objects
   std::uint32_t capacity = kDefaultCapacity;
 };
@@ -32,7 +40,13 @@ struct ObjectSpec {
   bool links_group = false;
   std::string name;         ///< at most 128 bytes
   std::array<std::byte, kExtraSize> extra{};
+
+  /// The descriptor of such an object, still without id, place and times. Throws usage for what does not fit.
+  SIFKIT_API Descriptor describe() const;
 };
+
+/// Makes a file with an image that has no objects yet. Throws exists as AtomicFile does.
+SIFKIT_API void create_image(const std::filesystem::path& path, const NewImage& image, Overwrite overwrite);
 
 /// Writes a new image into an empty file, straight through: one object of unknown size (the file system) goes to its
 /// place directly; small ones may stand before it in the table although their bytes come later.
@@ -57,7 +71,7 @@ class SIFKIT_API ImageWriter {
   void add(const ObjectSpec& spec, ByteView data);
 
   /// Known late: the UUID may come from the content.
-  void set_uuid(const std::array<std::byte, 16>& uuid);
+  void set_uuid(const Uuid& uuid);
 
   /// Writes table and header. Returns the size of the image.
   std::uint64_t finish();

@@ -131,7 +131,7 @@ struct SignOptions {
 /// PEM keys sign one envelope together, which is valid with any of them; each OpenPGP key makes a signature of its own.
 SIFKIT_API void sign_in_place(File& file, std::span<const SigningKey> keys, const SignOptions& options);
 
-/// Signs a SIF under its name. The signed image replaces the old one in one step, so a crash leaves one of both.
+/// Signs a SIF under its name, in place; a crash leaves it without the new signatures or with all of them (ImageEditor).
 SIFKIT_API void sign(const std::filesystem::path& path, std::span<const SigningKey> keys, const SignOptions& options);
 
 }  // namespace sifkit::sif

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include <sifkit/sif/image_editor.h>
+
+#include "commands.h"
+#include "sif_text.h"
+
+namespace sifkit::cli {
+
+namespace {
+
+struct NewArguments {
+  std::string file;
+  bool force = false;
+  bool deterministic = false;
+};
+
+struct AddArguments {
+  std::string file;
+  std::string object;
+  int data_type = 0;
+  std::int32_t part_type = 0;
+  std::int32_t part_fs = 0;
+  std::int32_t part_arch = 0;
+  std::int32_t sign_hash = 0;
+  std::string sign_entity;
+  std::string sbom_format;
+  std::uint32_t group = 0;
+  std::optional<std::uint32_t> link;
+  std::optional<std::int64_t> alignment;
+  std::string name;
+};
+
+struct DelArguments {
+  std::string id;
+  std::string file;
+  bool zero = false;
+  bool compact = false;
+};
+
+struct SetArguments {
+  std::string id;
+  std::string file;
+  std::optional<std::string> name;
+  std::optional<std::string> architecture;
+  std::optional<std::string> metadata;
+  std::optional<std::string> digest;
+};
+
+struct CompactArguments {
+  std::string file;
+};
+
+Error usage(std::string message) { return {ErrorKind::usage, std::move(message)}; }
+
+sif::EditOptions edit_options(const Session& session) { return {.operation = session.operation()}; }
+
+std::unique_ptr<Source> open_input(const std::string& path, const Session& session) {
+  if (path == "-") {
+    const int fd = ::dup(session.io.in);
+    if (fd < 0) throw_errno("duplicate standard input");
+    return std::make_unique<StreamSource>(File(UniqueFd(fd), "standard input"));
+  }
+  File file = File::open_read(path);
+  if (!file.is_regular()) return std::make_unique<StreamSource>(std::move(file));
+  return std::make_unique<FileSource>(std::make_shared<File>(std::move(file)));
+}
+
+/// Signatures stay when what they sign goes or changes.
+void warn_of_signatures(const sif::ImageEditor& editor, const sif::Descriptor& object, Session& session) {
+  for (const auto& each : editor.image().slots()) {
+    if (!each.used || each.type != sif::DataType::signature || each.link() == 0) continue;
+    if (each.links_group() ? each.link() != object.group() : each.link() != object.id) continue;
+    session.logger->write(LogLevel::warning, fmt::format("signature {} covers {} {}; it does not verify any more", each.id, each.links_group() ? "group" : "object", each.link()));
+  }
+}
+
+sif::Partition partition_of(const AddArguments& a) {
+  if (a.part_type == 0 || a.part_fs == 0 || a.part_arch == 0) throw usage("with partition datatype, --partfs, --parttype and --partarch must be passed");
+  const auto architecture = a.part_arch > 0 ? sif::architecture_name(fmt::format("{:02}", a.part_arch)) : "unknown";
+  if (architecture == "unknown") throw usage("unknown architecture: unknown");
+  return {static_cast<sif::FsType>(a.part_fs), static_cast<sif::PartitionType>(a.part_type), std::string(architecture)};
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  throw usage(fmt::format("failed to decode signing entity fingerprint: {} is no hexadecimal digit", in_quotes(std::string_view(&c, 1))));
+}
+
+sif::SignatureInfo signature_of(const AddArguments& a) {
+  sif::SignatureInfo info;
+  const auto& hex = a.sign_entity;
+  for (const char c : hex) hex_digit(c);
+  if (hex.size() % 2 != 0) throw usage("failed to decode signing entity fingerprint: odd length");
+  if (a.sign_hash < 1 || a.sign_hash > 5) throw usage(fmt::format("invalid hash type: {}", a.sign_hash));
+  if (hex.size() != 2 * info.fingerprint.size()) throw usage(fmt::format("invalid signing entity fingerprint length: got {}, want {}", hex.size() / 2, info.fingerprint.size()));
+  info.hash = static_cast<sif::HashType>(a.sign_hash);
+  for (std::size_t i = 0; i < info.fingerprint.size(); ++i) info.fingerprint[i] = static_cast<std::byte>(hex_digit(hex[2 * i]) * 16 + hex_digit(hex[2 * i + 1]));
+  return info;
+}
+
+sif::SbomFormat sbom_of(const AddArguments& a) {
+  if (a.sbom_format.empty()) throw usage("with SBOM datatype, --sbomformat must be passed");
+  if (a.sbom_format == "github") return sif::SbomFormat::github_json;
+  for (int i = 1; i <= 8; ++i) {
+    if (const auto format = static_cast<sif::SbomFormat>(i); a.sbom_format == to_string(format)) return format;
+  }
+  throw usage(fmt::format("invalid SBOM format: {}", printable(a.sbom_format)));
+}
+
+sif::ObjectSpec spec_of(const AddArguments& a) {
+  sif::ObjectSpec spec;
+  spec.type = static_cast<sif::DataType>(static_cast<int>(sif::DataType::deffile) - 1 + a.data_type);
+  spec.group = a.group;
+  if (a.link && *a.link == 0) throw usage("invalid object ID");
+  spec.link = a.link.value_or(0);
+  spec.name = a.name;
+  if (spec.type == sif::DataType::partition) spec.extra = encode_extra(partition_of(a));
+  if (spec.type == sif::DataType::signature) spec.extra = encode_extra(signature_of(a));
+  if (spec.type == sif::DataType::sbom) spec.extra = encode_extra(sbom_of(a));
+  return spec;
+}
+
+int run_new(const NewArguments& a, Session& session) {
+  sif::NewImage image;
+  if (!a.deterministic) {
+    image.uuid = sif::random_uuid();
+    image.time = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  }
+  sif::create_image(a.file, image, a.force ? Overwrite::yes : Overwrite::no);
+  if (session.json) {
+    Json record = header_record(sif::Image::open(a.file));
+    record["schema"] = "sifkit/sif-new/v1";
+    record["file"] = a.file;
+    session.print_json(record);
+  }
+  return 0;
+}
+
+int run_add(const AddArguments& a, Session& session) {
+  if (a.data_type < 1 || a.data_type > 11) throw usage("-datatype flag is required with a valid range");
+  const auto input = open_input(a.object, session);
+  const auto spec = spec_of(a);
+  sif::ImageEditor editor(a.file, edit_options(session));
+  sif::Placement placement;
+  if (a.alignment) placement.alignment = static_cast<std::uint64_t>(std::max<std::int64_t>(*a.alignment, 0));
+  const auto& object = editor.add(spec, *input, placement);
+  editor.commit();
+  if (object.group() != 0) warn_of_signatures(editor, object, session);
+  if (session.json) session.print_json({{"schema", "sifkit/sif-add/v1"}, {"file", a.file}, {"object", object_record(object)}});
+  return 0;
+}
+
+int run_del(const DelArguments& a, Session& session) {
+  const auto id = parse_object_id(a.id);
+  sif::ImageEditor editor(a.file, edit_options(session));
+  const sif::Descriptor object = editor.object(id);
+  editor.remove(id, a.zero ? sif::Erase::yes : sif::Erase::no);
+  if (a.compact) editor.compact(sif::Compaction::tail);
+  editor.commit();
+  warn_of_signatures(editor, object, session);
+  if (session.json) session.print_json({{"schema", "sifkit/sif-del/v1"}, {"file", a.file}, {"object", object_record(object)}});
+  return 0;
+}
+
+int run_setprim(const DelArguments& a, Session& session) {
+  const auto id = parse_object_id(a.id);
+  sif::ImageEditor editor(a.file, edit_options(session));
+  editor.set_primary(id);
+  for (std::size_t i = 0; i < editor.slots().size(); ++i) {
+    const auto& before = editor.image().slots()[i];
+    if (before.extra != editor.slots()[i].extra) warn_of_signatures(editor, before, session);
+  }
+  editor.commit();
+  if (session.json) session.print_json({{"schema", "sifkit/sif-setprim/v1"}, {"file", a.file}, {"object", object_record(editor.object(id))}});
+  return 0;
+}
+
+std::array<std::byte, sif::kExtraSize> read_metadata(const std::string& path, const Session& session) {
+  std::array<std::byte, sif::kExtraSize> extra{};
+  const auto input = open_input(path, session);
+  const auto bytes = read_all(*input, extra.size(), "metadata");
+  std::copy(bytes.begin(), bytes.end(), extra.begin());
+  return extra;
+}
+
+int run_set(const SetArguments& a, Session& session) {
+  const auto id = parse_object_id(a.id);
+  if (!a.name && !a.architecture && !a.metadata && !a.digest) throw usage("nothing to set: give --name, --arch, --metadata or --digest");
+  std::optional<std::array<std::byte, sif::kExtraSize>> extra;
+  if (a.metadata) extra = read_metadata(*a.metadata, session);
+  sif::ImageEditor editor(a.file, edit_options(session));
+  if (a.name) editor.set_name(id, *a.name);
+  if (extra) editor.set_extra(id, *extra);
+  if (a.architecture) editor.set_architecture(id, *a.architecture);
+  if (a.digest) editor.set_oci_digest(id, Digest::parse(*a.digest));
+  editor.commit();
+  warn_of_signatures(editor, editor.object(id), session);
+  if (session.json) session.print_json({{"schema", "sifkit/sif-set/v1"}, {"file", a.file}, {"object", object_record(editor.object(id))}});
+  return 0;
+}
+
+int run_compact(const CompactArguments& a, Session& session) {
+  std::uint64_t before = 0;
+  {
+    sif::ImageEditor editor(a.file, edit_options(session));
+    before = editor.image().file_size();
+    editor.compact(sif::Compaction::all);
+    editor.commit();
+  }
+  const auto after = sif::Image::open(a.file).file_size();
+  if (session.json) session.print_json({{"schema", "sifkit/sif-compact/v1"}, {"file", a.file}, {"size_before", before}, {"size", after}});
+  return 0;
+}
+
+template <class Arguments>
+std::shared_ptr<Arguments> on_parsed(CLI::App& verb, Session& session, int (*run)(const Arguments&, Session&)) {
+  const auto arguments = std::make_shared<Arguments>();
+  verb.callback([arguments, run, &session] { session.action = [arguments, run, &session] { return run(*arguments, session); }; });
+  return arguments;
+}
+
+}  // namespace
+
+void add_sif_edit_verbs(CLI::App& family, Session& session) {
+  CLI::App* create = add_verb(family, session, "new", "Make a SIF file without data objects");
+  const auto n = on_parsed(*create, session, run_new);
+  create->add_option("file", n->file, "The SIF file")->required()->type_name("FILE");
+  create->add_flag("-F,--force", n->force, "Replace a file that is there");
+  create->add_flag("--deterministic", n->deterministic, "No UUID and no times: the same bytes every time");
+
+  CLI::App* add = add_verb(family, session, "add", "Add a data object");
+  const auto a = on_parsed(*add, session, run_add);
+  add->add_option("file", a->file, "The SIF file")->required()->type_name("FILE");
+  add->add_option("object", a->object, "The object's bytes; - for standard input")->required()->type_name("OBJECT");
+  add->add_option("--datatype", a->data_type, "1 definition, 2 environment, 3 labels, 4 partition, 5 signature, 6 JSON, 7 generic, 8 cryptographic message, 9 SBOM, 10 OCI root index, 11 OCI blob")->type_name("TYPE");
+  add->add_option("--parttype", a->part_type, "Partition: 1 system, 2 primary system, 3 data, 4 overlay")->type_name("TYPE");
+  add->add_option("--partfs", a->part_fs, "Partition: 1 squashfs, 2 ext3, 3 archive, 4 raw, 5 encrypted squashfs")->type_name("FS");
+  add->add_option("--partarch", a->part_arch, "Partition: 1 386, 2 amd64, 3 arm, 4 arm64, 5 ppc64, 6 ppc64le, 7 mips, 8 mipsle, 9 mips64, 10 mips64le, 11 s390x, 12 riscv64, 13 loong64")->type_name("ARCH");
+  add->add_option("--signhash", a->sign_hash, "Signature: 1 SHA-256, 2 SHA-384, 3 SHA-512, 4 BLAKE2s, 5 BLAKE2b")->type_name("HASH");
+  add->add_option("--signentity", a->sign_entity, "Signature: fingerprint of the key, 40 hexadecimal digits")->type_name("HEX");
+  add->add_option("--sbomformat", a->sbom_format, "SBOM: cyclonedx-json, cyclonedx-xml, github-json, spdx-json, spdx-rdf, spdx-tag-value, spdx-yaml or syft-json")->type_name("FORMAT");
+  add->add_option("--groupid", a->group, "The group that the object joins (default: none; only groups can be signed)")->type_name("ID");
+  add->add_option("--link", a->link, "The object that it belongs to")->type_name("ID");
+  add->add_option("--alignment", a->alignment, "What the offset is a multiple of (default: 4096 for partitions)")->type_name("BYTES");
+  add->add_option("--filename", a->name, "The object's name (default: none)")->type_name("NAME");
+
+  CLI::App* del = add_verb(family, session, "del", "Delete a data object");
+  const auto d = on_parsed(*del, session, run_del);
+  del->add_option("id", d->id, "The object's id")->required()->type_name("ID");
+  del->add_option("file", d->file, "The SIF file")->required()->type_name("FILE");
+  del->add_flag("--zero", d->zero, "Overwrite its bytes with zeros");
+  del->add_flag("--compact", d->compact, "Cut the file behind the last object that is left");
+
+  CLI::App* setprim = add_verb(family, session, "setprim", "Make a system partition the primary one");
+  const auto p = on_parsed(*setprim, session, run_setprim);
+  setprim->add_option("id", p->id, "The partition's id")->required()->type_name("ID");
+  setprim->add_option("file", p->file, "The SIF file")->required()->type_name("FILE");
+
+  CLI::App* set = add_verb(family, session, "set", "Change what a descriptor says");
+  const auto s = on_parsed(*set, session, run_set);
+  set->add_option("id", s->id, "The object's id")->required()->type_name("ID");
+  set->add_option("file", s->file, "The SIF file")->required()->type_name("FILE");
+  set->add_option("--name", s->name, "The object's name")->type_name("NAME");
+  set->add_option("--arch", s->architecture, "A partition's architecture, for example arm64")->type_name("ARCH");
+  set->add_option("--metadata", s->metadata, "File with the type-specific field, at most 384 bytes; - for standard input")->type_name("FILE");
+  set->add_option("--digest", s->digest, "An OCI object's digest, sha256:…")->type_name("DIGEST");
+
+  CLI::App* compact = add_verb(family, session, "compact", "Close the holes between data objects; signatures stay valid");
+  const auto c = on_parsed(*compact, session, run_compact);
+  compact->add_option("file", c->file, "The SIF file")->required()->type_name("FILE");
+}
+
+}  // namespace sifkit::cli
