@@ -180,6 +180,7 @@ int run(std::span<const std::string> args, Console& io) {
   add_sif_command(app, session);
   add_sign_command(app, session);
   add_verify_command(app, session);
+  add_key_command(app, session);
   add_completion_commands(app, session);
   add_version_command(app, session);
 

@@ -60,6 +60,8 @@ void add_completion_commands(CLI::App& root, Session& session);
 void add_files_commands(CLI::App& root, Session& session);
 void add_images_command(CLI::App& root, Session& session);
 void add_inspect_command(CLI::App& root, Session& session);
+void add_key_command(CLI::App& root, Session& session);
+void add_keyserver_commands(CLI::App& family, Session& session);
 void add_sif_command(CLI::App& root, Session& session);
 void add_sif_edit_verbs(CLI::App& family, Session& session);
 void add_sign_command(CLI::App& root, Session& session);

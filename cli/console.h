@@ -22,6 +22,7 @@ struct Console {
   bool out_is_terminal = false;
   bool err_is_terminal = false;
   bool in_is_terminal = false;
+  bool out_is_for_others = false;  ///< results go into a file that others may open
   int width = 80;  ///< columns of the terminal behind `err`
   std::stop_token stop;
 };

@@ -10,6 +10,7 @@
 #include <sifkit/sif/integrity.h>
 
 #include "commands.h"
+#include "passphrase.h"
 
 namespace sifkit::cli {
 
@@ -18,17 +19,16 @@ struct KeyArguments {
   std::vector<std::string> files;
   std::string which;
   std::optional<std::size_t> index;
-  std::string passphrase_file;
-  int passphrase_fd = -1;
+  PassphraseArguments passphrase;
 };
 
 void add_key_options(CLI::App& verb, KeyArguments& arguments);
 
-/// The keys that the options name; else SIFKIT_SIGN_KEY, else Apptainer's ring of secret keys. A passphrase comes from the options,
-/// SIFKIT_PASSPHRASE, or the terminal.
+/// The keys that the options name; else SIFKIT_SIGN_KEY; else one of the user's ring of secret keys, or of Apptainer's. A
+/// passphrase comes from the options, SIFKIT_PASSPHRASE, or the terminal.
 std::vector<sif::SigningKey> signing_keys(const KeyArguments& arguments, const Session& session);
 
-/// Keys to verify with: those given, else Apptainer's own ring and the site's.
+/// Keys to verify with: those given, else the rings of the user, Apptainer's too, and of the site.
 sif::TrustedKeys trusted_keys(const std::vector<std::string>& files);
 
 }  // namespace sifkit::cli

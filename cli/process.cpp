@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <sys/auxv.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <sifkit/core/error.h>
@@ -55,11 +57,18 @@ void prepare_process() {
   }
 }
 
+void forbid_core_dumps() {
+  constexpr rlimit kNone{0, 0};
+  ::setrlimit(RLIMIT_CORE, &kNone);
+}
+
 Console terminal_console(std::ostream& out, std::ostream& err, std::stop_token stop) {
   Console io{.out = out, .err = err, .stop = std::move(stop)};
   io.out_is_terminal = ::isatty(STDOUT_FILENO) == 1;
   io.err_is_terminal = ::isatty(STDERR_FILENO) == 1;
   io.in_is_terminal = ::isatty(STDIN_FILENO) == 1;
+  struct stat st {};
+  io.out_is_for_others = ::fstat(STDOUT_FILENO, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & (S_IRWXG | S_IRWXO)) != 0;
   winsize size{};
   if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) io.width = size.ws_col;
   return io;

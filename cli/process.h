@@ -14,6 +14,9 @@ namespace sifkit::cli {
 /// SIGXFSZ become errors of the call; a setuid program refuses to run.
 void prepare_process();
 
+/// No core file can hold a key of this process from now on.
+void forbid_core_dumps();
+
 /// A console over the process's own streams.
 Console terminal_console(std::ostream& out, std::ostream& err, std::stop_token stop);
 

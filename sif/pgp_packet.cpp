@@ -54,24 +54,6 @@ std::uint32_t new_length(ByteReader& reader, bool subpacket) {
   return ((first - 192) << 8) + octet(reader, "packet length") + 192;
 }
 
-struct Packet {
-  unsigned tag;
-  ByteView body;
-};
-
-Packet next_packet(ByteReader& reader) {
-  const unsigned header = octet(reader, "packet header");
-  if ((header & 0x80) == 0) fail(reader, "this is no packet header");
-  if ((header & 0x40) != 0) {
-    const std::uint32_t length = new_length(reader, false);
-    return {header & 0x3f, reader.take(length, "packet body")};
-  }
-  const unsigned kind = header & 3;
-  if (kind == 3) fail(reader, "packets of indeterminate length are not accepted");
-  const std::uint32_t length = be(reader.take(std::size_t{1} << kind, "packet length"));
-  return {header >> 2 & 0xf, reader.take(length, "packet body")};
-}
-
 void read_subpackets(ByteView area, bool hashed, PgpSignature& signature) {
   ByteReader reader(area, "signature subpackets");
   while (reader.left() != 0) {
@@ -131,6 +113,19 @@ Bytes mpi(ByteReader& reader, std::string_view what) {
 
 }  // namespace
 
+PgpPacket read_packet(ByteReader& reader) {
+  const unsigned header = octet(reader, "packet header");
+  if ((header & 0x80) == 0) fail(reader, "this is no packet header");
+  if ((header & 0x40) != 0) {
+    const std::uint32_t length = new_length(reader, false);
+    return {header & 0x3f, reader.take(length, "packet body")};
+  }
+  const unsigned kind = header & 3;
+  if (kind == 3) fail(reader, "packets of indeterminate length are not accepted");
+  const std::uint32_t length = be(reader.take(std::size_t{1} << kind, "packet length"));
+  return {header >> 2 & 0xf, reader.take(length, "packet body")};
+}
+
 std::string pgp_hash_name(std::uint8_t hash) {
   switch (static_cast<PgpHash>(hash)) {
     case PgpHash::md5: return "MD5";
@@ -159,7 +154,7 @@ bool is_strong_pgp_hash(std::uint8_t hash) noexcept {
 
 PgpSignature parse_signature_packet(ByteView packets) {
   ByteReader reader(packets, "OpenPGP signature");
-  const auto packet = next_packet(reader);
+  const auto packet = read_packet(reader);
   if (packet.tag != 2) fail(reader, fmt::format("expected a signature packet (tag 2), got tag {}", packet.tag));
   if (reader.left() != 0) fail(reader, "expected one signature packet, but there is more");
 
@@ -274,7 +269,7 @@ Bytes pgp_mpi(ByteView big_endian) {
 
 PgpKeyPacket parse_secret_key_packet(ByteView packets) {
   ByteReader reader(packets, "OpenPGP key");
-  const auto packet = next_packet(reader);
+  const auto packet = read_packet(reader);
   if (packet.tag != 5) fail(reader, fmt::format("expected a secret key packet (tag 5), got tag {}", packet.tag));
   ByteReader body(packet.body, "OpenPGP key");
   const unsigned version = octet(body, "version");

@@ -22,6 +22,16 @@ std::string pgp_hash_name(std::uint8_t hash);
 /// SHA-256 or stronger.
 bool is_strong_pgp_hash(std::uint8_t hash) noexcept;
 
+/// One packet of RFC 4880, section 4.2.
+struct PgpPacket {
+  unsigned tag;
+  ByteView body;
+};
+
+/// Takes the next packet. Throws malformed, with the offset, for lengths that are not known at its start too: nothing
+/// that goes with keys has them.
+PgpPacket read_packet(ByteReader& reader);
+
 /// What one signature packet says. Only `created`, `lifetime` and, if `issuer_is_signed`, the issuer are covered by the
 /// signature.
 struct PgpSignature {

@@ -5,6 +5,7 @@
 #include <sifkit/core/file.h>
 
 #include "certificate.h"
+#include "key_files.h"
 
 namespace sifkit::sif {
 
@@ -36,7 +37,7 @@ void TrustedKeys::add_file(const std::filesystem::path& path) {
 
 void TrustedKeys::add_ring(const std::filesystem::path& path, std::string name) {
   std::error_code ignored;
-  if (std::filesystem::exists(path, ignored)) impl_->rings.emplace_back(read_key_file(path), std::move(name));
+  if (std::filesystem::exists(path, ignored)) impl_->rings.emplace_back(read_ring(path, KeyPart::public_key), std::move(name));
 }
 
 void TrustedKeys::add_certificate(const CertificateFiles& files) { impl_->asymmetric.push_back(checked_certificate(files)); }

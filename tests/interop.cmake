@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Against other people's tools. Exit code 77: what the test needs is not there.
-foreach(name certificates docker_story full_disk gpg_signatures sif_edits sif_goldens sif_signatures siftool_edits umoci_layers)
+foreach(name certificates docker_story full_disk gpg_signatures keys_gpg keyserver sif_edits sif_goldens sif_signatures siftool_edits umoci_layers)
   add_test(NAME interop_${name} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/interop/${name}.sh)
   set_tests_properties(
     interop_${name}

@@ -21,7 +21,7 @@ std::set<std::string> long_options(const std::string& text) {
   return out;
 }
 
-const std::vector<std::vector<std::string>> kVerbs{{"build"}, {"images"}, {"inspect"}, {"ls"}, {"cat"}, {"sif", "header"}, {"sif", "list"}, {"sif", "info"}, {"sif", "dump"}, {"sif", "new"}, {"sif", "add"}, {"sif", "del"}, {"sif", "setprim"}, {"sif", "set"}, {"sif", "compact"}, {"sign"}, {"verify"}, {"completion"}, {"man"}, {"version"}};
+const std::vector<std::vector<std::string>> kVerbs{{"build"}, {"images"}, {"inspect"}, {"ls"}, {"cat"}, {"sif", "header"}, {"sif", "list"}, {"sif", "info"}, {"sif", "dump"}, {"sif", "new"}, {"sif", "add"}, {"sif", "del"}, {"sif", "setprim"}, {"sif", "set"}, {"sif", "compact"}, {"sign"}, {"verify"}, {"key", "newpair"}, {"key", "list"}, {"key", "import"}, {"key", "export"}, {"key", "remove"}, {"key", "search"}, {"key", "pull"}, {"key", "push"}, {"completion"}, {"man"}, {"version"}};
 
 }  // namespace
 

@@ -36,7 +36,8 @@ class SIFKIT_API TrustedKeys {
 
   /// A PEM public key, or OpenPGP keys, armored or binary, told by content.
   void add_file(const std::filesystem::path& path);
-  /// A ring of OpenPGP keys under a name ("LOCAL"); a file that is not there is no error.
+  /// A ring of OpenPGP keys under a name ("LOCAL"); a file that is not there is no error. Throws denied for one that
+  /// others than its owner may write: whoever can write a ring decides what is trusted.
   void add_ring(const std::filesystem::path& path, std::string name);
   /// The key of a certificate. Throws untrusted unless its chain leads to a root, every certificate of it is valid now,
   /// code signing is among its uses and, if asked for, no responder says otherwise.

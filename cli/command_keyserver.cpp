@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <memory>
+
+#include <fmt/format.h>
+
+#include <sifkit/sif/key_store.h>
+#include <sifkit/sif/keyserver.h>
+
+#include "commands.h"
+#include "key_text.h"
+#include "table.h"
+
+namespace sifkit::cli {
+
+namespace {
+
+struct ServerCommand {
+  std::string folder;
+  std::string server;
+  std::string authorities;
+  std::string text;                ///< search
+  std::vector<std::string> which;  ///< pull, push
+
+  sif::KeyStore store() const { return sif::KeyStore(folder.empty() ? sif::KeyStore::default_folder() : std::filesystem::path(folder)); }
+};
+
+/// The server that the options name. The user hears which one is asked.
+sif::Keyserver keyserver(const ServerCommand& arguments, const Session& session) {
+  const auto url = arguments.server.empty() ? environment("KEYSERVER").value_or(std::string(sif::Keyserver::kDefaultUrl)) : arguments.server;
+  sif::Keyserver server(url, arguments.authorities, session.operation());
+  session.logger->write(LogLevel::info, fmt::format("asking {}", server.url()));
+  return server;
+}
+
+int search(const ServerCommand& arguments, Session& session) {
+  const auto server = keyserver(arguments, session);
+  const auto keys = server.search(arguments.text);
+  const auto date_or = [](const std::optional<std::int64_t>& seconds, const char* none) { return seconds ? date_text(*seconds) : none; };
+  if (session.json) {
+    Json records = Json::array();
+    for (const auto& key : keys) {
+      records.push_back({{"id", key.id},
+                         {"algorithm", key.algorithm},
+                         {"bits", key.bits},
+                         {"created", key.created ? Json(*key.created) : Json(nullptr)},
+                         {"expires", key.expires ? Json(*key.expires) : Json(nullptr)},
+                         {"flags", key.flags},
+                         {"user_ids", key.user_ids}});
+    }
+    session.print_json({{"schema", "sifkit/key-search/v1"}, {"server", server.url()}, {"keys", records}});
+  } else if (!keys.empty()) {
+    Table table({"FINGERPRINT", "CREATED", "EXPIRES", "FLAGS", "USER ID"});
+    for (const auto& key : keys) {
+      table.add({key.id, date_or(key.created, "-"), date_or(key.expires, "-"), key.flags.empty() ? "-" : printable(key.flags), key.user_ids.empty() ? "-" : printable(key.user_ids.front())});
+      for (std::size_t id = 1; id < key.user_ids.size(); ++id) table.add({"", "", "", "", printable(key.user_ids[id])});
+    }
+    session.io.out << table.text();
+  }
+  if (keys.empty() && !session.json) throw Error(ErrorKind::not_found, fmt::format("{} has no key for {}", server.url(), in_quotes(arguments.text)));
+  return keys.empty() ? exit_code(ErrorKind::not_found) : 0;
+}
+
+int pull(const ServerCommand& arguments, Session& session) {
+  const auto server = keyserver(arguments, session);
+  const auto store = arguments.store();
+  Json records = Json::array();
+  for (const auto& fingerprint : arguments.which) {
+    for (const auto& [key, change] : store.import_keys(server.fetch(fingerprint), server.url(), false)) {
+      auto record = record_of(key);
+      record["change"] = to_string(change);
+      records.push_back(std::move(record));
+      if (!session.json && !session.quiet) session.logger->write_line(fmt::format("{} public key {}", to_string(change), one_line(key)));
+      if (!key.problem.empty()) session.logger->write(LogLevel::warning, fmt::format("the key {} {}", key.fingerprint, printable(key.problem)));
+    }
+  }
+  if (session.json) session.print_json({{"schema", "sifkit/key-pull/v1"}, {"server", server.url()}, {"folder", store.folder().native()}, {"keys", records}});
+  return 0;
+}
+
+int push(const ServerCommand& arguments, Session& session) {
+  const auto store = arguments.store();
+  std::vector<sif::PgpKeyInfo> keys;
+  for (const auto& which : arguments.which) keys.push_back(store.find(which, sif::KeyPart::public_key));
+  const auto server = keyserver(arguments, session);
+  Json records = Json::array();
+  for (const auto& key : keys) {
+    server.submit(as_text(store.export_key(key.fingerprint, sif::KeyPart::public_key, true)));
+    records.push_back(record_of(key));
+    if (!session.json && !session.quiet) session.logger->write_line(fmt::format("published {}", one_line(key)));
+  }
+  if (session.json) session.print_json({{"schema", "sifkit/key-push/v1"}, {"server", server.url()}, {"keys", records}});
+  return 0;
+}
+
+}  // namespace
+
+void add_keyserver_commands(CLI::App& family, Session& session) {
+  const auto add = [&](const char* name, const char* description, int (*run)(const ServerCommand&, Session&)) {
+    CLI::App* verb = add_verb(family, session, name, description);
+    const auto arguments = std::make_shared<ServerCommand>();
+    verb->add_option("-u,--url,--keyserver", arguments->server, "The keyserver: hkps://, hkp://, https:// or http:// (default: SIFKIT_KEYSERVER, else https://keys.openpgp.org)")->type_name("URL");
+    verb->add_option("--cacert", arguments->authorities, "Check the server's certificate against these (PEM) and no others")->type_name("FILE");
+    verb->callback([arguments, run, &session] { session.action = [arguments, run, &session] { return run(*arguments, session); }; });
+    return std::pair(verb, arguments);
+  };
+  const auto add_folder = [](CLI::App& verb, ServerCommand& arguments) {
+    verb.add_option("--keydir", arguments.folder, "The folder of the rings pgp-public and pgp-secret (default: ~/.config/sifkit/keys)")->type_name("DIR");
+  };
+
+  const auto [find, to_find] = add("search", "Search a keyserver", search);
+  find->add_option("text", to_find->text, "A name, an email, a fingerprint or a long key ID")->required()->type_name("TEXT");
+
+  const auto [get, to_get] = add("pull", "Add public keys from a keyserver", pull);
+  get->add_option("key", to_get->which, "Full fingerprints")->required()->type_name("FINGERPRINT");
+  add_folder(*get, *to_get);
+
+  const auto [put, to_put] = add("push", "Publish public keys on a keyserver; there is no way back", push);
+  put->add_option("key", to_put->which, "Fingerprints, long key IDs or parts of user ids that mean one key each")->required()->type_name("KEY");
+  add_folder(*put, *to_put);
+}
+
+}  // namespace sifkit::cli

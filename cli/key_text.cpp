@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "key_text.h"
+
+#include <charconv>
+#include <chrono>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+
+#include "table.h"
+
+namespace sifkit::cli {
+
+namespace {
+
+constexpr std::int64_t kDay = 86400;
+
+std::string algorithm_text(const sif::PgpKeyInfo& key) {
+  if (!key.curve.empty()) return printable(key.curve);
+  return key.algorithm.empty() ? "-" : fmt::format("{}-{}", printable(key.algorithm), key.bits);
+}
+
+std::string state_text(const sif::PgpKeyInfo& key) {
+  if (!key.problem.empty()) return printable(key.problem, 60);
+  if (key.part == sif::KeyPart::secret_key) return key.locked ? "locked" : "not locked";
+  return "good";
+}
+
+template <class Number>
+std::optional<Number> number(std::string_view text) {
+  Number value{};
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return failed == std::errc() && end == text.data() + text.size() && !text.empty() ? std::optional(value) : std::nullopt;
+}
+
+/// Nothing for a text that is no date.
+std::optional<std::int64_t> start_of_day(std::string_view text) {
+  if (text.size() != 10 || text[4] != '-' || text[7] != '-') return std::nullopt;
+  const auto year = number<int>(text.substr(0, 4));
+  const auto month = number<unsigned>(text.substr(5, 2));
+  const auto day = number<unsigned>(text.substr(8, 2));
+  if (!year || !month || !day) return std::nullopt;
+  const std::chrono::year_month_day date{std::chrono::year(*year), std::chrono::month(*month), std::chrono::day(*day)};
+  if (!date.ok()) return std::nullopt;
+  return std::chrono::sys_days(date).time_since_epoch().count() * kDay;
+}
+
+}  // namespace
+
+std::string date_text(std::int64_t seconds) {
+  const std::chrono::year_month_day date{std::chrono::floor<std::chrono::days>(std::chrono::sys_seconds(std::chrono::seconds(seconds)))};
+  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()), static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
+}
+
+std::optional<std::uint32_t> lifetime_from(std::string_view text, std::int64_t now) {
+  if (text == "never") return std::nullopt;
+  std::optional<std::int64_t> seconds;
+  if (const auto day = start_of_day(text)) {
+    seconds = *day - now;
+  } else if (!text.empty()) {
+    const std::string_view units = "dwmy";
+    const std::int64_t days[] = {1, 7, 30, 365};
+    const auto unit = units.find(text.back());
+    const auto count = number<std::uint32_t>(text.substr(0, text.size() - 1));
+    if (unit != std::string_view::npos && count) seconds = *count * days[unit] * kDay;
+  }
+  if (!seconds) throw Error(ErrorKind::usage, fmt::format("{} is not a time at which a key can expire", in_quotes(text)), "it is like 2y, 6m, 3w, 90d, 2028-01-31 or never");
+  if (*seconds <= 0) throw Error(ErrorKind::usage, fmt::format("a key that expires at {} would be of no use", in_quotes(text)));
+  // Keys hold their times as 32 bits.
+  if (*seconds + now > std::numeric_limits<std::uint32_t>::max()) throw Error(ErrorKind::usage, fmt::format("{} is later than a key can say (2106-02-07)", in_quotes(text)), "use 'never'");
+  return static_cast<std::uint32_t>(*seconds);
+}
+
+std::string one_line(const sif::PgpKeyInfo& key) {
+  return fmt::format("{}  {}", key.fingerprint, key.user_ids.empty() ? "(no user id)" : printable(key.user_ids.front()));
+}
+
+Json record_of(const sif::PgpKeyInfo& key) {
+  const auto text_or_null = [](const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); };
+  return {{"fingerprint", text_or_null(key.fingerprint)},
+          {"part", to_string(key.part)},
+          {"algorithm", text_or_null(key.algorithm)},
+          {"curve", text_or_null(key.curve)},
+          {"bits", key.bits},
+          {"security_bits", key.security_bits},
+          {"created", key.created},
+          {"expires", key.expires ? Json(*key.expires) : Json(nullptr)},
+          {"locked", key.locked},
+          {"can_sign", key.can_sign},
+          {"problem", text_or_null(key.problem)},
+          {"user_ids", key.user_ids}};
+}
+
+std::string table_of(std::span<const sif::PgpKeyInfo> keys) {
+  Table table({"#", "FINGERPRINT", "ALGORITHM", "CREATED", "EXPIRES", "STATE", "USER ID"});
+  table.align_right(0);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const auto& key = keys[i];
+    const bool known = !key.fingerprint.empty();
+    table.add({fmt::format("{}", i), known ? key.fingerprint : "-", algorithm_text(key), known ? date_text(key.created) : "-", key.expires ? date_text(*key.expires) : known ? "never" : "-", state_text(key),
+               key.user_ids.empty() ? "-" : printable(key.user_ids.front())});
+    for (std::size_t id = 1; id < key.user_ids.size(); ++id) table.add({"", "", "", "", "", "", printable(key.user_ids[id])});
+  }
+  return table.text();
+}
+
+}  // namespace sifkit::cli

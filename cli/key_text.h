@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <sifkit/core/json.h>
+#include <sifkit/sif/key_store.h>
+
+namespace sifkit::cli {
+
+/// "2026-11-25" (UTC).
+std::string date_text(std::int64_t seconds);
+
+/// Seconds from `now` on: "never" (nothing), "2y", "6m", "3w", "90d", or the start of a day, "2028-01-31". Throws usage.
+std::optional<std::uint32_t> lifetime_from(std::string_view text, std::int64_t now);
+
+/// "12045C8C0B1004D058DE4BEDA20C27EE7FF7BA84  Ada <ada@example.org>", escaped.
+std::string one_line(const sif::PgpKeyInfo& key);
+
+Json record_of(const sif::PgpKeyInfo& key);
+
+/// A table of keys; a line of its own for each further user id.
+std::string table_of(std::span<const sif::PgpKeyInfo> keys);
+
+}  // namespace sifkit::cli

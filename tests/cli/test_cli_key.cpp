@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <ctime>
+#include <regex>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sifkit/core/file.h>
+#include <sifkit/core/json.h>
+
+#include "key_text.h"
+#include "support/catch.h"
+#include "support/cli_run.h"
+#include "support/errors.h"
+#include "support/temp_dir.h"
+
+using namespace sifkit;
+using namespace sifkit::testing;
+
+namespace {
+
+/// A home of its own, so that nobody's keys are touched.
+struct Home {
+  TempDir folder;
+
+  Home() {
+    ::setenv("HOME", folder.path().c_str(), 1);
+    for (const char* name : {"SIFKIT_CONFIGDIR", "XDG_CONFIG_HOME", "APPTAINER_CONFIGDIR", "SINGULARITY_CONFIGDIR"}) ::unsetenv(name);
+    ::setenv("SIFKIT_PASSPHRASE", "secret", 1);
+  }
+  ~Home() { ::unsetenv("SIFKIT_PASSPHRASE"); }
+
+  std::string at(const std::string& name) const { return (folder / name).string(); }
+
+  std::string make(const std::string& name) const {
+    const auto made = run_cli({"key", "newpair", "--json", "--name", name});
+    REQUIRE(made.code == 0);
+    return Json::parse(made.out)["key"]["fingerprint"];
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a key pair is made, listed, exported, removed and imported again", "[cli][key]") {
+  Home home;
+  const auto made = run_cli({"key", "newpair", "-N", "Ada", "-E", "ada@example.org"});
+  CHECK(made.code == 0);
+  std::smatch match;
+  REQUIRE(std::regex_match(made.out, match, std::regex("([0-9A-F]{40})  Ada <ada@example.org>\n")));
+  const std::string fingerprint = match[1];
+
+  const auto listed = run_cli({"key", "list", "--json"});
+  const auto record = Json::parse(listed.out);
+  CHECK(record["schema"] == "sifkit/key-list/v1");
+  CHECK(record["ring"] == home.at(".config/sifkit/keys/pgp-public"));
+  CHECK(record["keys"][0]["fingerprint"] == fingerprint);
+  CHECK(record["keys"][0]["security_bits"] == 128);
+  CHECK_THAT(run_cli({"key", "list", "--secret"}).out, ContainsSubstring(fingerprint) && ContainsSubstring("locked"));
+
+  CHECK(run_cli({"key", "export", "--secret", "--armor", "-o", home.at("secret.asc"), "Ada"}).code == 0);
+  struct stat st {};
+  REQUIRE(::stat(home.at("secret.asc").c_str(), &st) == 0);
+  CHECK((st.st_mode & 0777) == 0600);
+  CHECK_THAT(read_file(home.at("secret.asc")), ContainsSubstring("-----BEGIN PGP PRIVATE KEY BLOCK-----"));
+  CHECK_THAT(run_cli({"key", "export", "-a", fingerprint}).out, ContainsSubstring("-----BEGIN PGP PUBLIC KEY BLOCK-----"));
+
+  const auto kept = run_cli({"key", "remove", "--secret", fingerprint, "--force"});
+  CHECK(kept.code == 0);
+  CHECK(run_cli({"key", "remove", fingerprint}).code == 0);
+  CHECK(Json::parse(run_cli({"key", "list", "--json"}).out)["keys"].empty());
+
+  const auto imported = run_cli({"key", "import", "--json", home.at("secret.asc")});
+  CHECK(Json::parse(imported.out)["keys"][0]["change"] == "added");
+  CHECK(Json::parse(run_cli({"key", "list", "--secret", "--json"}).out)["keys"][0]["fingerprint"] == fingerprint);
+}
+
+TEST_CASE("keys are read from standard input", "[cli][key]") {
+  Home home;
+  const auto fingerprint = home.make("Ada");
+  write_file(home.folder / "key", run_cli({"key", "export", fingerprint}).out);
+  const UniqueFd in(::open(home.at("key").c_str(), O_RDONLY | O_CLOEXEC));
+  CHECK(run_cli({"key", "import", "--keydir", home.at("other"), "-"}, in.get()).code == 0);
+  CHECK(Json::parse(run_cli({"key", "list", "--json", "--keydir", home.at("other")}).out)["keys"][0]["fingerprint"] == fingerprint);
+}
+
+TEST_CASE("a secret key goes to no terminal and to no file that others may open", "[cli][key]") {
+  Home home;
+  const auto fingerprint = home.make("Ada");
+  const auto run = [&](std::vector<std::string> args, bool terminal, bool others) {
+    std::ostringstream out;
+    std::ostringstream err;
+    cli::Console io{.out = out, .err = err};
+    io.out_is_terminal = terminal;
+    io.out_is_for_others = others;
+    const int code = cli::run(args, io);
+    if (code != 0) CHECK(out.str().empty());
+    return code;
+  };
+  CHECK(run({"key", "export", "--secret", "--armor", fingerprint}, true, false) == 2);
+  CHECK(run({"key", "export", "--secret", fingerprint}, false, true) == 2);
+  CHECK(run({"key", "export", "--secret", fingerprint}, false, false) == 0);
+  CHECK(run({"key", "export", fingerprint}, true, false) == 2);
+  CHECK(run({"key", "export", "--armor", fingerprint}, true, false) == 0);
+  CHECK(run({"key", "export", fingerprint}, false, true) == 0);
+}
+
+TEST_CASE("an existing file is replaced by an export only when asked", "[cli][key]") {
+  Home home;
+  const auto fingerprint = home.make("Ada");
+  write_file(home.folder / "there", "mine");
+  CHECK(run_cli({"key", "export", "-o", home.at("there"), fingerprint}).code == 4);
+  CHECK(read_file(home.folder / "there") == "mine");
+  CHECK(run_cli({"key", "export", "-s", "-o", home.at("there"), "--force", fingerprint}).code == 0);
+  struct stat st {};
+  REQUIRE(::stat(home.at("there").c_str(), &st) == 0);
+  CHECK((st.st_mode & 0777) == 0600);
+}
+
+TEST_CASE("without a terminal nothing is asked: a missing name or passphrase is an error at once", "[cli][key]") {
+  Home home;
+  CHECK(run_cli({"key", "newpair"}).code == 2);
+  ::setenv("SIFKIT_PASSPHRASE", "", 1);
+  const auto empty = run_cli({"key", "newpair", "-N", "Ada"});
+  CHECK(empty.code == 2);
+  CHECK_THAT(empty.err, ContainsSubstring("--no-passphrase"));
+  CHECK(run_cli({"key", "newpair", "-N", "Ada", "--no-passphrase"}).code == 0);
+  CHECK_FALSE(Json::parse(run_cli({"key", "list", "-s", "--json"}).out)["keys"][0]["locked"]);
+}
+
+TEST_CASE("user ids are escaped on a terminal", "[cli][key]") {
+  Home home;
+  CHECK(run_cli({"key", "newpair", "-N", "Ada \x1b[31m"}).code == 2);
+  // Byte 0x9b starts an escape sequence in Latin-1 terminals.
+  CHECK(run_cli({"key", "newpair", "-N", "Ada \x9b" "31m"}).code == 0);
+  const auto listed = run_cli({"key", "list"});
+  CHECK(listed.out.find('\x9b') == std::string::npos);
+  CHECK_THAT(listed.out, ContainsSubstring("Ada \\x9b31m"));
+}
+
+TEST_CASE("signing takes the user's own secret key, and verifying trusts the user's own ring", "[cli][key]") {
+  Home home;
+  std::filesystem::create_directories(home.folder / "tree" / "etc");
+  write_file(home.folder / "tree" / "etc" / "motd", "hello\n");
+  REQUIRE(run_cli({"build", "-q", home.at("app.sif"), "dir:" + home.at("tree")}).code == 0);
+  const auto nothing = run_cli({"sign", home.at("app.sif")});
+  CHECK(nothing.code == 3);
+  CHECK_THAT(nothing.err, ContainsSubstring("sifkit key newpair"));
+  const auto ada = home.make("Ada");
+  CHECK(run_cli({"sign", "-q", home.at("app.sif")}).code == 0);
+  const auto verified = run_cli({"verify", "--json=v1", home.at("app.sif")});
+  CHECK(verified.code == 0);
+  CHECK_THAT(verified.out, ContainsSubstring(ada));
+  CHECK(run_cli({"key", "remove", ada}).code == 0);
+  CHECK(run_cli({"verify", "-q", home.at("app.sif")}).code == 14);
+}
+
+TEST_CASE("Apptainer's rings are looked at after the user's own", "[cli][key]") {
+  Home home;
+  std::filesystem::create_directories(home.folder / "tree");
+  write_file(home.folder / "tree" / "file", "hello\n");
+  REQUIRE(run_cli({"build", "-q", home.at("app.sif"), "dir:" + home.at("tree")}).code == 0);
+  home.make("Ada");
+  const auto theirs = run_cli({"key", "newpair", "--json", "-N", "Theirs", "--keydir", home.at(".apptainer/keys")});
+  REQUIRE(theirs.code == 0);
+  const std::string fingerprint = Json::parse(theirs.out)["key"]["fingerprint"];
+  CHECK(run_cli({"sign", "-q", "--key-name", "Theirs", home.at("app.sif")}).code == 0);
+  const auto verified = run_cli({"verify", "--json=v1", home.at("app.sif")});
+  CHECK(verified.code == 0);
+  CHECK_THAT(verified.out, ContainsSubstring(fingerprint));
+}
+
+TEST_CASE("a ring that others may write is not trusted", "[cli][key]") {
+  Home home;
+  std::filesystem::create_directories(home.folder / "tree");
+  REQUIRE(run_cli({"build", "-q", home.at("app.sif"), "dir:" + home.at("tree")}).code == 0);
+  home.make("Ada");
+  REQUIRE(run_cli({"sign", "-q", home.at("app.sif")}).code == 0);
+  REQUIRE(::chmod(home.at(".config/sifkit/keys/pgp-public").c_str(), 0666) == 0);
+  const auto refused = run_cli({"verify", home.at("app.sif")});
+  CHECK(refused.code == 11);
+  CHECK_THAT(refused.err, ContainsSubstring("chmod go-w"));
+}
+
+TEST_CASE("lifetimes are read strictly", "[cli][key]") {
+  constexpr std::int64_t kNow = 1'800'000'000;  // 2027-01-15 08:00:00
+  CHECK_FALSE(cli::lifetime_from("never", kNow));
+  CHECK(cli::lifetime_from("90d", kNow) == 90u * 86400);
+  CHECK(cli::lifetime_from("3w", kNow) == 21u * 86400);
+  CHECK(cli::lifetime_from("6m", kNow) == 180u * 86400);
+  CHECK(cli::lifetime_from("2y", kNow) == 730u * 86400);
+  CHECK(cli::lifetime_from("2027-01-16", kNow) == 16u * 3600);
+  for (const char* wrong : {"", "2", "y", "0d", "-1d", "1e3d", "0x10d", "2 y", "1.5y", "99999999999d", "200y", "2027-01-15", "2027-02-30", "2027-1-1", "soon"}) {
+    INFO(wrong);
+    const auto error = error_of([&] { cli::lifetime_from(wrong, kNow); });
+    REQUIRE(error);
+    CHECK(error->kind() == ErrorKind::usage);
+  }
+}

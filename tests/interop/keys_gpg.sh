@@ -1,0 +1,116 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Keys from here to GnuPG and back, and what each signs checked by the other.
+. "$(dirname "$0")/lib.sh"
+need gpg gpg-agent jq python3
+export HOME=$work GNUPGHOME=$work/gnupg SIFKIT_PASSPHRASE=secret
+unset SIFKIT_CONFIGDIR XDG_CONFIG_HOME APPTAINER_CONFIGDIR SINGULARITY_CONFIGDIR
+mkdir -m 700 "$GNUPGHOME"
+trap 'gpgconf --kill all 2>/dev/null || true; rm -rf "$work"' EXIT
+gpg() { command gpg --batch --quiet --no-tty --pinentry-mode loopback --passphrase secret "$@" 2>>"$work/gpg.log"; }
+listed() { "$SIFKIT" key list --json "$@" | jq -r '.keys[].fingerprint'; }
+
+mkdir "$work/tree"
+"$SIFKIT" build -q "$work/plain.sif" "dir:$work/tree"
+# The text of an image's signature, as GnuPG sees it.
+verified_by_gpg() {
+  local id
+  id=$("$SIFKIT" sif list --json "$1" | jq '[.objects[].id] | max')
+  "$SIFKIT" sif dump "$id" "$1" >"$work/signature.asc"
+  gpg --status-fd 1 --verify "$work/signature.asc" | grep -q "^\[GNUPG:\] VALIDSIG $2 "
+}
+
+# Ours, to GnuPG: the pair, what it signs, and its revocation.
+for algorithm in ed25519 rsa4096; do
+  ours=$("$SIFKIT" key newpair --json -N "Ours $algorithm" -E "$algorithm@example.org" --algorithm $algorithm | jq -r .key.fingerprint)
+  "$SIFKIT" key export "$ours" | gpg --import
+  "$SIFKIT" key export --secret --armor -o "$work/$algorithm.asc" "$ours"
+  gpg --import "$work/$algorithm.asc"
+  echo text >"$work/text"
+  gpg --local-user "$ours" --detach-sign "$work/text"
+  gpg --status-fd 1 --verify "$work/text.sig" "$work/text" | grep -q "^\[GNUPG:\] VALIDSIG $ours "
+  rm "$work/text.sig"
+  cp "$work/plain.sif" "$work/$algorithm.sif"
+  "$SIFKIT" sign -q --key-name "$ours" "$work/$algorithm.sif"
+  verified_by_gpg "$work/$algorithm.sif" "$ours"
+  gpg --with-colons --fixed-list-mode --list-keys "$ours" >"$work/listed"
+  [ "$(awk -F: '$1 == "pub" {print $7}' "$work/listed")" = "$("$SIFKIT" key list --json | jq ".keys[] | select(.fingerprint == \"$ours\") | .expires")" ]
+  gpg --import "$work/.config/sifkit/keys/revocations/$ours.asc"
+  gpg --with-colons --list-keys "$ours" | grep -q '^pub:r:'
+done
+
+# GnuPG's, to us: every kind of key that can sign images, locked, with subkeys, armored and binary.
+for kind in rsa2048 ed25519 nistp256 nistp384; do
+  gpg --quick-generate-key "Theirs $kind <$kind@example.net>" $kind cert,sign 1y
+  theirs=$(gpg --with-colons --list-keys "$kind@example.net" | awk -F: '$1 == "fpr" {print $10; exit}')
+  case $kind in
+  rsa*) gpg --quick-add-key "$theirs" rsa2048 encrypt 1y ;;
+  esac
+  gpg --armor --export-secret-keys "$theirs" | "$SIFKIT" key import -q -
+  listed --secret | grep -qx "$theirs"
+  listed | grep -qx "$theirs"
+  cp "$work/plain.sif" "$work/$kind.sif"
+  "$SIFKIT" sign -q --key-name "$theirs" "$work/$kind.sif"
+  verified_by_gpg "$work/$kind.sif" "$theirs"
+  "$SIFKIT" verify -q "$work/$kind.sif"
+  # What is handed on is what came.
+  gpg --export "$theirs" | "$SIFKIT" key import -q --keydir "$work/passing" -
+  cmp <("$SIFKIT" key export --keydir "$work/passing" "$theirs") <(gpg --export "$theirs")
+done
+
+# A change made by GnuPG arrives: another user id, then a revocation.
+theirs=$(gpg --with-colons --list-keys ed25519@example.net | awk -F: '$1 == "fpr" {print $10; exit}')
+gpg --quick-add-uid "$theirs" 'Another <another@example.net>'
+[ "$(gpg --export "$theirs" | "$SIFKIT" key import --json - | jq -r '.keys[0].change')" = updated ]
+"$SIFKIT" key list --json | jq -e ".keys[] | select(.fingerprint == \"$theirs\") | .user_ids | index(\"Another <another@example.net>\")" >/dev/null
+sed 's/^:---/---/' "$GNUPGHOME/openpgp-revocs.d/$theirs.rev" | sed -n '/^-----BEGIN/,$p' | "$SIFKIT" key import -q -
+"$SIFKIT" key list --json | jq -e ".keys[] | select(.fingerprint == \"$theirs\") | .problem | startswith(\"is revoked\")" >/dev/null
+code=0
+"$SIFKIT" verify -q "$work/ed25519.sif" 2>"$work/error" || code=$?
+[ "$code" -eq 14 ]
+
+# Keys that sign nothing here: too weak, out of date.
+gpg --quick-generate-key 'Old <old@example.net>' ed25519 sign seconds=1
+sleep 2
+gpg --export old@example.net | "$SIFKIT" key import -q - 2>/dev/null
+"$SIFKIT" key list --json | jq -e '.keys[] | select(.user_ids[0] == "Old <old@example.net>") | .problem == "has expired"' >/dev/null
+
+# A terminal is asked for the passphrase, twice, and shows nothing of it.
+cat >"$work/terminal.py" <<'END'
+import os, pty, sys
+answers, command = sys.argv[1].split(","), sys.argv[2:]
+pid, fd = pty.fork()
+if pid == 0:
+    os.execvp(command[0], command)
+seen = b""
+while True:
+    try:
+        data = os.read(fd, 4096)
+    except OSError:
+        break
+    if not data:
+        break
+    seen += data
+    if answers and seen.endswith((b": ", b") ")):
+        os.write(fd, answers.pop(0).encode() + b"\n")
+sys.stdout.buffer.write(seen)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+END
+unset SIFKIT_PASSPHRASE
+terminal() { python3 "$work/terminal.py" "$@" >"$work/seen"; }
+terminal hush,hush "$SIFKIT" key newpair -q -N Terminal --keydir "$work/terminal"
+if grep -q hush "$work/seen"; then
+  echo "the terminal showed the passphrase"
+  exit 1
+fi
+[ "$("$SIFKIT" key list -s --json --keydir "$work/terminal" | jq '.keys[0].locked')" = true ]
+asked=$(listed --keydir "$work/terminal")
+if terminal hush,hash "$SIFKIT" key newpair -q -N Other --keydir "$work/terminal"; then exit 1; else [ $? -eq 2 ]; fi
+terminal 'Ada,ada@example.org,,hush,hush' "$SIFKIT" key newpair -q --keydir "$work/named"
+[ "$("$SIFKIT" key list --json --keydir "$work/named" | jq -r '.keys[0].user_ids[0]')" = 'Ada <ada@example.org>' ]
+if terminal no "$SIFKIT" key remove --secret "$asked" --keydir "$work/terminal"; then exit 1; else [ $? -eq 2 ]; fi
+[ -n "$(listed -s --keydir "$work/terminal")" ]
+terminal yes "$SIFKIT" key remove --secret "$asked" --keydir "$work/terminal"
+[ -z "$(listed -s --keydir "$work/terminal" 2>/dev/null)" ]
+echo "GnuPG: all as expected"
