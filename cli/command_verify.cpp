@@ -82,7 +82,8 @@ int run_verify(VerifyArguments arguments, Session& session) {
       session.progress->done();
       worst = std::max(worst, show(file, image, report, arguments, session, records));
     } catch (const Error& error) {
-      if (arguments.files.size() == 1 || error.kind() == ErrorKind::cancelled) throw;
+      if (arguments.json == "true") session.io.out << apptainer_json_of_nothing();
+      if ((arguments.files.size() == 1 && arguments.json != "v1") || error.kind() == ErrorKind::cancelled) throw;
       session.progress->done();
       session.logger->write(LogLevel::error, error.what());
       records.push_back(verify_record(file, nullptr, &error));

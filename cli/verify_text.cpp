@@ -96,6 +96,10 @@ std::string lower(std::string text) {
   return text;
 }
 
+std::string apptainer_document(std::size_t signatures, const std::string& entries) {
+  return fmt::format("{{\n  \"Signatures\": {},\n  \"SignerKeys\": {}\n}}\n", signatures, entries.empty() ? "null" : "[\n" + entries + "\n  ]");
+}
+
 std::string apptainer_entry(const sif::Image& image, const sif::SignatureReport& signature, std::uint32_t id, bool intact) {
   const bool pgp = signature.format == "PGP" && signature.signers.size() == 1 && !signature.signers[0].algorithm.empty();
   const auto flag = [](bool value) { return value ? "true" : "false"; };
@@ -150,7 +154,9 @@ std::string apptainer_json(const sif::Image& image, const sif::VerifyReport& rep
     for (const auto id : signature.objects) add(signature, id, true);
     for (const auto id : signature.damaged) add(signature, id, false);
   }
-  return fmt::format("{{\n  \"Signatures\": {},\n  \"SignerKeys\": {}\n}}\n", report.signatures.size(), entries.empty() ? "null" : "[\n" + entries + "\n  ]");
+  return apptainer_document(report.signatures.size(), entries);
 }
+
+std::string apptainer_json_of_nothing() { return apptainer_document(0, {}); }
 
 }  // namespace sifkit::cli

@@ -15,7 +15,10 @@ std::string verify_text(const sif::Image& image, const sif::VerifyReport& report
 /// The same for one file of a sifkit/verify/v1 record. `report` is null where the file could not be looked at.
 Json verify_record(const std::string& file, const sif::VerifyReport* report, const Error* failure);
 
-/// What `apptainer verify --json` prints, to the byte: an entry for each object that a signature covers.
+/// What `apptainer verify --json` prints, to the byte: an entry for each object that a signature covers. Every signature
+/// is there, where Apptainer stops at the first that does not hold.
 std::string apptainer_json(const sif::Image& image, const sif::VerifyReport& report);
+/// The same where nothing could be looked at.
+std::string apptainer_json_of_nothing();
 
 }  // namespace sifkit::cli

@@ -69,6 +69,11 @@ TEST_CASE("verify --json prints what Apptainer prints, and --json=v1 everything"
   CHECK(ours["images"][1]["kind"] == "not_found");
   CHECK(ours["images"][1]["covered"].is_null());
   CHECK(run_cli({"verify", "--json=v2", shop.image}).code == 2);
+  // Printed whatever happens.
+  CHECK(run_cli({"verify", "--json", "--key", shop.at("ada.pub"), "-g", "9", shop.image}).out == none);
+  const auto missing = run_cli({"verify", "--json=v1", "--key", shop.at("ada.pub"), shop.at("none.sif")});
+  CHECK(missing.code == 3);
+  CHECK(parse_json(missing.out, "missing")["images"][0]["kind"] == "not_found");
 }
 
 TEST_CASE("the environment names keys where the command line names none", "[cli][verify]") {

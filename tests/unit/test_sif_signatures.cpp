@@ -322,3 +322,22 @@ TEST_CASE("each kind of OpenPGP key signs with the hash that fits it", "[sif][pg
   CHECK(report.signatures[0].hash == hash);
   CHECK(report.signatures[0].signers.at(0).valid);
 }
+
+TEST_CASE("without a salt and at its time a PGP signature of the corpus is made again to the byte", "[sif][pgp]") {
+  const char* shared = std::getenv("SIFKIT_SHARED");
+  const auto corpus = (shared != nullptr ? std::filesystem::path(shared) : std::filesystem::path(SIFKIT_SOURCE_DIR) / "../shared") / "corpus/sif";
+  if (!std::filesystem::exists(corpus)) SKIP_TEST("no corpus of SIF images beside the project");
+  const PgpSecretKey key = PgpKeyring(as_bytes(read_file(corpus / "keys/private.asc")), "corpus").unlock({}, nullptr);
+  const Image image = Image::open(corpus / "images/two-groups-signed-pgp.sif");
+  for (const auto* object : image.objects_of(DataType::signature)) {
+    const Bytes bytes = image.read_data(*object, 1u << 20);
+    const ClearSigned message = parse_clear_signed(as_text(bytes));
+    const auto created = parse_signature_packet(message.packets).created;
+    REQUIRE(created);
+    CHECK(clear_sign(message.text, key.packet, key.fingerprint, static_cast<std::uint32_t>(*created), false) == as_text(bytes));
+    // With a salt all but the salt and the signature over it is the same.
+    const ClearSigned salted = parse_clear_signed(clear_sign(message.text, key.packet, key.fingerprint, static_cast<std::uint32_t>(*created)));
+    CHECK(salted.text == message.text);
+    CHECK(parse_signature_packet(salted.packets).issuer_fingerprint == parse_signature_packet(message.packets).issuer_fingerprint);
+  }
+}
