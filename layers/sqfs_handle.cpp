@@ -29,6 +29,10 @@ void throw_sqfs(int error, std::string_view what) {
     case SQFS_ERROR_COMPRESSOR:
     case SQFS_ERROR_CORRUPTED:
     case SQFS_ERROR_OVERFLOW:
+    case SFQS_ERROR_SUPER_MAGIC:
+    case SFQS_ERROR_SUPER_VERSION:
+    case SQFS_ERROR_SUPER_BLOCK_SIZE:
+    case SQFS_ERROR_NOT_DIR:
     case SQFS_ERROR_OUT_OF_BOUNDS: throw Error(ErrorKind::malformed, fmt::format("{}: the data is damaged", what));
     default: throw Error(ErrorKind::internal, fmt::format("{}: libsquashfs error {}", what, error));
   }

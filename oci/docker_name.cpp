@@ -127,7 +127,10 @@ std::string normalized_docker_name(std::string_view name) {
 std::string familiar_docker_name(std::string_view name) {
   std::string out = normalized_docker_name(name);
   for (const std::string_view prefix : {"docker.io/library/", "docker.io/"}) {
-    if (out.starts_with(prefix)) return out.substr(prefix.size());
+    if (!out.starts_with(prefix)) continue;
+    // 64 hex digits alone would be an ID.
+    const auto rest = out.substr(prefix.size());
+    if (normalized_docker_name(rest) == out) return rest;
   }
   return out;
 }
