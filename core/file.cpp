@@ -139,6 +139,8 @@ bool File::try_lock() const {
   return true;
 }
 
+void File::unlock() const noexcept { ::flock(fd(), LOCK_UN); }
+
 void copy_range(const File& from, std::uint64_t from_offset, const File& to, std::uint64_t to_offset, std::uint64_t size,
                 const OperationContext& operation) {
   static constexpr std::uint64_t kPiece = 64u << 20;

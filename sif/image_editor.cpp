@@ -359,6 +359,7 @@ void ImageEditor::commit() {
   } else {
     state.commit_moved(table);
   }
+  if (!state.path.empty()) state.file->unlock();
 }
 
 }  // namespace sifkit::sif

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Against other people's tools. Exit code 77: what the test needs is not there.
-foreach(name certificates docker_story full_disk gpg_signatures keys_gpg keyserver sif_edits sif_goldens sif_signatures siftool_edits umoci_layers)
+foreach(
+  name
+  certificates docker_story example full_disk gpg_signatures keys_gpg keyserver sif_edits sif_full_disk sif_goldens sif_signatures siftool_edits
+  umoci_layers)
   add_test(NAME interop_${name} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/interop/${name}.sh)
   set_tests_properties(
     interop_${name}
     PROPERTIES SKIP_RETURN_CODE 77
                LABELS interop
                TIMEOUT 600
-               ENVIRONMENT SIFKIT=$<TARGET_FILE:sifkit_cli>)
+               ENVIRONMENT "SIFKIT=$<TARGET_FILE:sifkit_cli>;EXAMPLES=$<TARGET_FILE_DIR:add_sbom>")
 endforeach()

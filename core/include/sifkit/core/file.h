@@ -57,8 +57,9 @@ class SIFKIT_API File {
   void truncate(std::uint64_t size) const;
   void sync() const;
   /// Takes the file for this open file alone, among programs that ask (flock); false while another one has it. It is
-  /// given back when the file is closed. File systems that know no locks grant it.
+  /// given back by `unlock` or when the file is closed. File systems that know no locks grant it.
   bool try_lock() const;
+  void unlock() const noexcept;
 
  private:
   UniqueFd fd_;

@@ -47,7 +47,7 @@ enum class Compaction : std::uint8_t {
 /// Changes a SIF image: adds, removes and describes data objects. Nothing is visible before `commit`; without it the
 /// destructor leaves the image as it was.
 ///
-/// An image under its name is locked against other editors from construction on. `commit` replaces the descriptor table
+/// An image under its name is locked against other editors from construction to `commit` or destruction. `commit` replaces the descriptor table
 /// in place so that a crash, a signal or a full disk leaves the image as before or as after, for every program that
 /// reads SIF (docs/formats.md, "Edits"); an edit that a crash left unfinished is undone by the next editor. Compaction
 /// that moves objects writes a new file, which takes the name in one step.
@@ -93,7 +93,7 @@ class SIFKIT_API ImageEditor {
   /// At `commit`, room that no object uses is given back. A partition stays on a multiple of 4096 if it was on one.
   void compact(Compaction compaction);
 
-  /// Puts everything in place; nothing when nothing was changed. The editor is of no use afterwards.
+  /// Puts everything in place; nothing when nothing was changed. Afterwards the editor can only be asked.
   void commit();
 
  private:

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# What examples/ shows works: EXAMPLES names the folder of the programs.
+. "$(dirname "$0")/lib.sh"
+need openssl
+
+cd "$work"
+openssl genpkey -algorithm ed25519 -out key.pem 2>/dev/null
+openssl pkey -in key.pem -pubout -out key.pub
+echo '{"spdxVersion": "SPDX-2.3"}' >sbom.json
+"$SIFKIT" sif new x.sif
+echo definition | "$SIFKIT" sif add x.sif - --datatype 1 --groupid 1
+if "$EXAMPLES/add_sbom" x.sif key.pub sbom.json 2>error; then exit 1; else [ $? -eq 13 ]; fi
+"$SIFKIT" sign -q --key key.pem x.sif
+"$EXAMPLES/add_sbom" x.sif key.pub sbom.json | tee out
+grep -q 'added object 3 in group 2' out
+"$SIFKIT" verify -q --key key.pub -g 1 x.sif
+"$SIFKIT" sif dump 3 x.sif | cmp - sbom.json

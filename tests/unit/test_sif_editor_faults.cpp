@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Edits that fail, that are killed and that lose power, at every moment: the image is the old one or the new one.
+#include <sifkit/sif/image_editor.h>
+
+#include <cerrno>
+#include <random>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/catch.h"
+#include "support/errors.h"
+#include "support/file_faults.h"
+#include "support/sif_view.h"
+#include "support/temp_dir.h"
+
+using namespace sifkit;
+using namespace sifkit::sif;
+using namespace sifkit::testing;
+
+namespace {
+
+struct Case {
+  const char* name;
+  void (*edit)(ImageEditor&);
+};
+
+void add(ImageEditor& editor, const ObjectSpec& spec, const std::string& data) {
+  MemorySource source(as_bytes(data));
+  editor.add(spec, source);
+}
+
+const Case kCases[] = {
+    {"add", [](ImageEditor& editor) { add(editor, {.name = "new"}, std::string(2'500'000, 'n')); }},
+    {"add two", [](ImageEditor& editor) { add(editor, {.name = "one"}, "1"); add(editor, {.type = DataType::oci_blob}, "two"); }},
+    {"remove", [](ImageEditor& editor) { editor.remove(2); }},
+    {"remove, zero and cut", [](ImageEditor& editor) { editor.remove(3, Erase::yes); editor.compact(Compaction::tail); }},
+    {"replace", [](ImageEditor& editor) { editor.remove(1, Erase::yes); add(editor, {}, "replacement"); }},
+    {"set", [](ImageEditor& editor) { editor.set_primary(3); editor.set_name(1, "renamed"); }},
+    {"compact", [](ImageEditor& editor) { editor.remove(1); editor.compact(Compaction::all); }},
+};
+
+/// An image with used and freed room, the last of it at the end of the file, and one edit of it.
+struct Scene {
+  TempDir folder;
+  std::filesystem::path path = folder / "image.sif";
+  const Case& chosen;
+  std::string before;
+  std::string before_view;
+  std::string after;
+  std::string after_view;
+
+  explicit Scene(const Case& edit) : chosen(edit) {
+    const FileFaults none;
+    create_image(path, {}, Overwrite::no);
+    ImageEditor editor(path);
+    add(editor, {.type = DataType::deffile}, "definition");
+    add(editor, {.type = DataType::partition, .extra = encode_extra(Partition{FsType::squashfs, PartitionType::primary_system, "amd64"})}, std::string(9000, 'p'));
+    add(editor, {.type = DataType::partition, .extra = encode_extra(Partition{FsType::ext3, PartitionType::system, "arm64"})}, std::string(3000, 'q'));
+    add(editor, {}, "freed");
+    editor.commit();
+    ImageEditor again(path);
+    again.remove(4);
+    again.commit();
+    before = read_file(path);
+    before_view = view_of(path);
+    run();
+    after = read_file(path);
+    after_view = view_of(path);
+    REQUIRE(before_view != after_view);
+  }
+
+  /// A new file: rewriting one that is there may be synced by the file system, hundreds of times.
+  void put(const std::string& bytes) const {
+    std::filesystem::remove(path);
+    write_file(path, bytes);
+  }
+
+  void run() const {
+    ImageEditor editor(path, {.time = kNoTime});
+    chosen.edit(editor);
+    editor.commit();
+  }
+
+  /// A program that died has left this: it has to be the old image or the new one, and to be of use for the next edit.
+  void check_remains() const {
+    const FileFaults none;  // and no waiting for syncs
+    const auto view = view_of(path);
+    const bool old = view == before_view;
+    CHECK((old || view == after_view));
+    const Image image = Image::open(path);
+    for (const auto& problem : image.problems()) CHECK_THAT(problem, ContainsSubstring("interrupted"));
+    { ImageEditor repairs(path); }
+    CHECK(view_of(path) == view);
+    CHECK(Image::open(path).problems().empty());
+    if (old) {
+      run();
+      CHECK(view_of(path) == after_view);
+    }
+  }
+};
+
+/// Runs `body` in a child; true when it was killed.
+template <class Body>
+bool dies(Body&& body) {
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    try {
+      body();
+    } catch (...) {
+      ::_exit(1);
+    }
+    ::_exit(0);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  if (WIFSIGNALED(status)) return true;
+  REQUIRE(WEXITSTATUS(status) == 0);
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("an edit that fails at any call leaves the old image or the new one", "[sif][editor][faults]") {
+  const auto& chosen = GENERATE(from_range(std::begin(kCases), std::end(kCases)));
+  const bool lasting = GENERATE(false, true);
+  const int error_number = GENERATE(EIO, ENOSPC);
+  const Scene scene(chosen);
+  CAPTURE(chosen.name, lasting, error_number);
+  std::size_t failed = 0;
+  for (std::size_t call = 1;; ++call) {
+    scene.put(scene.before);
+    CAPTURE(call);
+    std::optional<Error> error;
+    bool reached = false;
+    {
+      FileFaults faults;
+      faults.fail_at(call, error_number, lasting);
+      error = error_of([&] { scene.run(); });
+      reached = faults.reached();
+    }
+    if (!reached) break;
+    if (!error) {
+      // Where one way fails there may be another.
+      CHECK(read_file(scene.path) == scene.after);
+      continue;
+    }
+    ++failed;
+    CHECK(error->kind() == (error_number == ENOSPC ? ErrorKind::no_space : ErrorKind::io));
+    if (!lasting && view_of(scene.path) == scene.before_view) CHECK(read_file(scene.path) == scene.before);
+    scene.check_remains();
+    CHECK(scene.folder.entry_count() == 1);
+  }
+  CHECK(failed >= 3);
+}
+
+TEST_CASE("an edit that is killed at any call leaves the old image or the new one", "[sif][editor][faults]") {
+  const auto& chosen = GENERATE(from_range(std::begin(kCases), std::end(kCases)));
+  const auto moment = GENERATE(FileFaults::Moment::before, FileFaults::Moment::halfway, FileFaults::Moment::after);
+  const Scene scene(chosen);
+  CAPTURE(chosen.name, static_cast<int>(moment));
+  std::size_t call = 1;
+  for (;; ++call) {
+    scene.put(scene.before);
+    CAPTURE(call);
+    const bool killed = dies([&] {
+      FileFaults faults;
+      faults.die_at(call, moment);
+      scene.run();
+    });
+    if (!killed) break;
+    scene.check_remains();
+  }
+  CHECK(call > 5);
+  CHECK(read_file(scene.path) == scene.after);
+}
+
+TEST_CASE("an edit that loses power at any moment leaves the old image or the new one", "[sif][editor][faults]") {
+  using Kind = FileFaults::Operation::Kind;
+  // Compaction writes another file; what it renames has been synced.
+  const auto& chosen = GENERATE(from_range(std::begin(kCases), std::end(kCases) - 1));
+  const Scene scene(chosen);
+  CAPTURE(chosen.name);
+  std::vector<FileFaults::Operation> operations;
+  scene.put(scene.before);
+  {
+    FileFaults faults;
+    scene.run();
+    operations = faults.operations();
+  }
+  REQUIRE(read_file(scene.path) == scene.after);
+
+  constexpr std::size_t kSector = 512;
+  std::mt19937 random(7);
+  const auto write = [](std::string& disk, std::size_t offset, std::string_view bytes) {
+    if (disk.size() < offset + bytes.size()) disk.resize(offset + bytes.size());
+    disk.replace(offset, bytes.size(), bytes);
+  };
+  // What is not synced yet is on the disk in any part, sector by sector.
+  const auto apply = [&](std::string& disk, const FileFaults::Operation& operation, unsigned percent) {
+    if (operation.kind == Kind::truncate) {
+      if (random() % 100 < percent) disk.resize(operation.offset);
+      return;
+    }
+    for (std::size_t at = 0; at < operation.bytes.size();) {
+      const std::size_t end = std::min(operation.bytes.size(), (operation.offset + at) / kSector * kSector + kSector - operation.offset);
+      if (random() % 100 < percent) write(disk, operation.offset + at, std::string_view(operation.bytes).substr(at, end - at));
+      at = end;
+    }
+  };
+  std::string synced = scene.before;
+  std::size_t first = 0;
+  for (std::size_t count = 0; count <= operations.size(); ++count) {
+    for (const unsigned percent : {0u, 10u, 50u, 90u, 100u}) {
+      std::string disk = synced;
+      for (std::size_t i = first; i < count; ++i) apply(disk, operations[i], percent);
+      scene.put(disk);
+      CAPTURE(count, percent);
+      scene.check_remains();
+    }
+    if (count < operations.size() && operations[count].kind == Kind::sync) {
+      for (std::size_t i = first; i < count; ++i) apply(synced, operations[i], 100);
+      first = count + 1;
+    }
+  }
+}
+
+TEST_CASE("the record of an interrupted edit is followed only where the image says the same", "[sif][editor][faults][hostile]") {
+  const Scene scene(kCases[2]);
+  // Between the second and the third step.
+  scene.put(scene.before);
+  REQUIRE(dies([&] {
+    FileFaults faults;
+    faults.die_at(5, FileFaults::Moment::after);
+    scene.run();
+  }));
+  const auto left = read_file(scene.path);
+  const auto table = static_cast<std::size_t>(Image::open(scene.path).header().descriptors_offset);
+  REQUIRE(table == scene.before.size());
+  REQUIRE(left.size() > table);
+
+  std::size_t ignored = 0;
+  for (std::size_t at = table; at < left.size(); at += at < table + 3000 ? 1 : 97) {
+    auto bytes = left;
+    bytes[at] = static_cast<char>(bytes[at] ^ 0x41);
+    scene.put(bytes);
+    const auto view = error_of([&] { view_of(scene.path); }) ? std::string() : view_of(scene.path);
+    const auto error = error_of([&] { ImageEditor repairs(scene.path); });
+    if (error || view.empty()) continue;
+    CHECK(view_of(scene.path) == view);
+    if (read_file(scene.path) == bytes) ++ignored;
+  }
+  CHECK(ignored > 2000);
+  // Somebody else has edited meanwhile: their edit counts.
+  scene.put(left);
+  auto header = Image::open(scene.path).header();
+  header.modified = 5;
+  auto bytes = left;
+  bytes.replace(0, kHeaderSize, as_text(header.encode()));
+  scene.put(bytes);
+  { ImageEditor repairs(scene.path); }
+  CHECK(read_file(scene.path) == bytes);
+  CHECK(error_of([&] {
+    ImageEditor editor(scene.path);
+    add(editor, {}, "on the table");
+  })->kind() == ErrorKind::malformed);
+  // Undisturbed it is undone.
+  scene.put(left);
+  { ImageEditor repairs(scene.path); }
+  CHECK(read_file(scene.path) == scene.before);
+}
