@@ -64,7 +64,6 @@ Conversion::Conversion(oci::Image& image, const oci::Reference& reference, const
   report_.config_digest = image.config_digest();
   report_.architecture = image.config().platform.architecture;
   if (report_.architecture.empty()) report_.architecture = "unknown";
-  if (image.layers().empty()) throw Error(ErrorKind::unsupported, "the image has no layers");
 }
 
 LayerBlob Conversion::blob(std::size_t index) {
@@ -73,6 +72,7 @@ LayerBlob Conversion::blob(std::size_t index) {
   blob.name = fmt::format("layer {} of {}", index + 1, image_.layers().size());
   if (const auto& digest = layer.digest ? layer.digest : layer.diff_id) blob.name += " " + digest->text();
   blob.source = image_.open_layer(index);
+  blob.media_type = layer.media_type;
   blob.digest = layer.digest;
   blob.size = layer.size;
   blob.diff_id = layer.diff_id;

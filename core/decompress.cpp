@@ -5,11 +5,69 @@
 #include <array>
 #include <cstring>
 
+#include <fmt/format.h>
+
 #include <sifkit/core/error.h>
 
 #include "decompressors.h"
 
 namespace sifkit {
+
+namespace {
+
+constexpr std::uint64_t kRatioFrom = 64u << 20;  ///< small streams of zeros expand a lot and harm no one
+
+class CountingSource : public Source {
+ public:
+  CountingSource(std::unique_ptr<Source> source, std::shared_ptr<std::uint64_t> count)
+      : source_(std::move(source)), count_(std::move(count)) {}
+
+  std::size_t read(std::span<std::byte> into) override {
+    const auto got = source_->read(into);
+    *count_ += got;
+    return got;
+  }
+  std::uint64_t skip(std::uint64_t count) override {
+    const auto skipped = source_->skip(count);
+    *count_ += skipped;
+    return skipped;
+  }
+
+ private:
+  std::unique_ptr<Source> source_;
+  std::shared_ptr<std::uint64_t> count_;
+};
+
+/// Stops a stream that grows out of all proportion to what it is made from.
+class ExpansionGuard : public Source {
+ public:
+  ExpansionGuard(std::unique_ptr<Source> source, std::string what, const Limits& limits, std::shared_ptr<std::uint64_t> stored)
+      : source_(std::move(source)),
+        what_(std::move(what)),
+        most_(limits.stream_bytes),
+        ratio_(std::max<std::uint64_t>(1, limits.expansion_ratio)),
+        stored_(std::move(stored)) {}
+
+  std::size_t read(std::span<std::byte> into) override {
+    const auto got = source_->read(into);
+    plain_ += got;
+    if (plain_ > most_) throw Error(ErrorKind::limit, fmt::format("{}: more than {} bytes uncompressed", what_, most_));
+    if (plain_ > kRatioFrom && plain_ / ratio_ > *stored_) {
+      throw Error(ErrorKind::limit, fmt::format("{}: {} bytes expand to {} and more, the limit is {} times as much", what_, *stored_, plain_, ratio_));
+    }
+    return got;
+  }
+
+ private:
+  std::unique_ptr<Source> source_;
+  std::string what_;
+  std::uint64_t most_;
+  std::uint64_t ratio_;
+  std::shared_ptr<std::uint64_t> stored_;
+  std::uint64_t plain_ = 0;
+};
+
+}  // namespace
 
 std::string_view to_string(Compression compression) noexcept {
   switch (compression) {
@@ -65,17 +123,19 @@ std::uint64_t PeekedSource::skip(std::uint64_t count) {
 
 std::unique_ptr<Source> open_decompressed(std::unique_ptr<Source> source, std::string what, const Limits& limits,
                                           Compression* found) {
-  auto peeked = std::make_unique<PeekedSource>(std::move(source));
+  auto stored = std::make_shared<std::uint64_t>(0);
+  auto peeked = std::make_unique<PeekedSource>(std::make_unique<CountingSource>(std::move(source), stored));
   const auto compression = sniff_compression(peeked->peek(6));
   if (found != nullptr) *found = compression;
+  std::unique_ptr<Source> plain;
   switch (compression) {
-    case Compression::none: break;
-    case Compression::gzip: return open_gzip(std::move(peeked), std::move(what));
-    case Compression::zstd: return open_zstd(std::move(peeked), std::move(what), limits);
-    case Compression::xz: return open_xz(std::move(peeked), std::move(what), limits);
-    case Compression::bzip2: return open_bzip2(std::move(peeked), std::move(what));
+    case Compression::none: return peeked;
+    case Compression::gzip: plain = open_gzip(std::move(peeked), what); break;
+    case Compression::zstd: plain = open_zstd(std::move(peeked), what, limits); break;
+    case Compression::xz: plain = open_xz(std::move(peeked), what, limits); break;
+    case Compression::bzip2: plain = open_bzip2(std::move(peeked), what); break;
   }
-  return peeked;
+  return std::make_unique<ExpansionGuard>(std::move(plain), std::move(what), limits, std::move(stored));
 }
 
 }  // namespace sifkit

@@ -40,55 +40,6 @@ std::int64_t parse_base256(std::string_view field, std::string_view what) {
   return negative ? static_cast<std::int64_t>(~value) : static_cast<std::int64_t>(value);
 }
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-std::string percent_decoded(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0) {
-      out += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
-      i += 2;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
-
-/// Base64 with or without padding.
-std::string base64_decoded(std::string_view text, std::string_view what) {
-  while (text.ends_with('=')) text.remove_suffix(1);
-  std::string out;
-  unsigned bits = 0;
-  unsigned held = 0;
-  for (const char c : text) {
-    unsigned value;
-    if (c >= 'A' && c <= 'Z') {
-      value = static_cast<unsigned>(c - 'A');
-    } else if (c >= 'a' && c <= 'z') {
-      value = static_cast<unsigned>(c - 'a') + 26;
-    } else if (c >= '0' && c <= '9') {
-      value = static_cast<unsigned>(c - '0') + 52;
-    } else if (c == '+' || c == '/') {
-      value = c == '+' ? 62 : 63;
-    } else {
-      malformed(fmt::format("extended attribute {} is not base64", in_quotes(what)));
-    }
-    bits = (bits << 6 | value) & 0xffffffu;
-    held += 6;
-    if (held >= 8) {
-      held -= 8;
-      out += static_cast<char>(bits >> held & 0xffu);
-    }
-  }
-  return out;
-}
-
 void add_xattr(PaxRecords& records, std::string name, std::string value, const Limits& limits) {
   if (name.size() > limits.xattr_name_bytes) {
     throw Error(ErrorKind::limit, fmt::format("extended attribute {}: name of {} bytes, the limit is {}",
@@ -146,9 +97,27 @@ std::string TarHeader::text(std::size_t at, std::size_t width) const {
 std::string TarHeader::name() const {
   std::string rest = text(0, 100);
   std::string prefix;
-  if (format() == TarFormat::ustar) prefix = text(345, 155);
-  if (format() == TarFormat::star) prefix = text(345, 131);
+  switch (format()) {
+    case TarFormat::v7: break;
+    case TarFormat::ustar: prefix = text(345, 155); break;
+    case TarFormat::star: prefix = text(345, 131); break;
+    // GNU keeps times here. Go's writer before 1.8, and Docker with it, put ustar's prefix over them now and then.
+    case TarFormat::gnu:
+      if (!is_time(345) || !is_time(357)) prefix = text(345, 155);
+      if (std::any_of(prefix.begin(), prefix.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; })) prefix.clear();
+      break;
+  }
   return prefix.empty() ? rest : prefix + "/" + rest;
+}
+
+bool TarHeader::is_time(std::size_t at) const {
+  if (block[at] == '\0') return true;
+  try {
+    number(at, 12, "time");
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 std::int64_t TarHeader::number(std::size_t at, std::size_t width, std::string_view what) const {
@@ -212,11 +181,23 @@ std::optional<std::int64_t> PaxRecords::seconds(std::string_view key) const {
   return fraction.find_first_not_of('0') == std::string_view::npos ? value : value - 1;
 }
 
+std::vector<std::string> PaxRecords::sparse_numbers() const {
+  const auto map = find("GNU.sparse.map");
+  std::vector<std::string> numbers = map ? std::vector<std::string>() : sparse_map;
+  for (std::string_view rest = map.value_or(""); !rest.empty();) {
+    const auto comma = rest.find(',');
+    numbers.emplace_back(rest.substr(0, comma));
+    if (comma == std::string_view::npos) break;
+    rest.remove_prefix(comma + 1);
+    if (rest.empty()) numbers.emplace_back();
+  }
+  if (numbers.size() % 2 != 0) malformed("sparse map: an offset without a length");
+  return numbers;
+}
+
 PaxRecords parse_pax(std::string_view text, const Limits& limits) {
   static constexpr std::string_view kSchily = "SCHILY.xattr.";
-  static constexpr std::string_view kLibarchive = "LIBARCHIVE.xattr.";
   PaxRecords records;
-  std::vector<std::pair<std::string, std::string>> second_choice;
   const std::string_view all = text;
   while (!text.empty()) {
     const auto at = all.size() - text.size();
@@ -234,15 +215,12 @@ PaxRecords parse_pax(std::string_view text, const Limits& limits) {
     const auto key = record.substr(0, equals);
     const auto value = record.substr(equals + 1);
     if (key.find('\0') != std::string_view::npos) broken();
-    const bool is_text = key == "path" || key == "linkpath" || key == "uname" || key == "gname";
+    const bool is_text = key == "path" || key == "linkpath" || key == "uname" || key == "gname" || key == "GNU.sparse.name";
     if (is_text && value.find('\0') != std::string_view::npos) {
       malformed(fmt::format("PAX record '{}' holds a NUL byte", key));
     }
     if (key.starts_with(kSchily)) {
       add_xattr(records, std::string(key.substr(kSchily.size())), std::string(value), limits);
-    } else if (key.starts_with(kLibarchive)) {
-      const auto name = percent_decoded(key.substr(kLibarchive.size()));
-      second_choice.emplace_back(name, base64_decoded(value, name));
     } else if (key == "GNU.sparse.offset" || key == "GNU.sparse.numbytes") {
       const bool is_offset = key == "GNU.sparse.offset";
       if ((records.sparse_map.size() % 2 == 0) != is_offset) broken();
@@ -252,11 +230,6 @@ PaxRecords parse_pax(std::string_view text, const Limits& limits) {
     }
   }
   if (records.sparse_map.size() % 2 != 0) malformed("PAX extension: a sparse segment without a length");
-  // libarchive writes both forms; the binary-safe one that everybody reads counts.
-  for (auto& other : second_choice) {
-    const bool there = std::any_of(records.xattrs.begin(), records.xattrs.end(), [&](const auto& x) { return x.first == other.first; });
-    if (!there) add_xattr(records, std::move(other.first), std::move(other.second), limits);
-  }
   std::sort(records.xattrs.begin(), records.xattrs.end());
   return records;
 }

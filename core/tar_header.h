@@ -32,7 +32,7 @@ class TarHeader {
   TarFormat format() const noexcept;
 
   char type() const noexcept { return block[156]; }
-  std::string name() const;  ///< with the ustar prefix
+  std::string name() const;  ///< with ustar's prefix
   std::string link_name() const { return text(157, 100); }
 
   /// A number in octal or, with the top bit set, base-256 (which may be negative). `what` names it in errors.
@@ -44,6 +44,8 @@ class TarHeader {
   std::string text(std::size_t at, std::size_t width) const;
 
  private:
+  /// Whether a time of GNU's format can be read there; a field of NULs can.
+  bool is_time(std::size_t at) const;
   std::string_view field(std::size_t at, std::size_t width) const { return {block.data() + at, width}; }
 };
 
@@ -59,6 +61,8 @@ struct PaxRecords {
   std::optional<std::int64_t> number(std::string_view key) const;
   /// Seconds with an optional fraction, rounded down.
   std::optional<std::int64_t> seconds(std::string_view key) const;
+  /// Offsets and lengths of a sparse file of format 0.0 or 0.1, by turns.
+  std::vector<std::string> sparse_numbers() const;
 };
 
 /// Parses an extension's text; throws malformed for a broken record, limit for too many or too large attributes.

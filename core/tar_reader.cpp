@@ -15,6 +15,10 @@ namespace sifkit {
 
 namespace {
 
+// Where PAX records hold libarchive's base64 form of extended attributes, and the text after all of them.
+constexpr std::string_view kLibarchiveXattr = "LIBARCHIVE.xattr.";
+constexpr std::string_view kAfterLibarchiveXattr = "LIBARCHIVE.xattr/";
+
 std::uint64_t padding_of(std::uint64_t size) { return (kTarBlock - size % kTarBlock) % kTarBlock; }
 
 /// Extensions that were read before the header they belong to.
@@ -193,8 +197,7 @@ struct TarReader::Impl {
 
   void apply_pax_sparse(const PaxRecords& pax, TarMember& member) {
     const bool format1 = pax.find("GNU.sparse.major") == "1" && pax.find("GNU.sparse.minor") == "0";
-    const auto map = pax.find("GNU.sparse.map");
-    const bool format0 = map || !pax.sparse_map.empty() || pax.find("GNU.sparse.numblocks");
+    const bool format0 = pax.find("GNU.sparse.map") || !pax.sparse_map.empty() || pax.find("GNU.sparse.numblocks");
     if (!format1 && !format0) return;
     if (member.type != TarType::regular) fail(ErrorKind::malformed, member.header_offset, "a sparse map on no regular file");
     member.sparse = true;
@@ -207,17 +210,7 @@ struct TarReader::Impl {
       read_pax_map(member);
       return;
     }
-    std::vector<std::string> numbers = pax.sparse_map;
-    if (map) {
-      numbers.clear();
-      for (std::string_view rest = *map;;) {
-        const auto comma = rest.find(',');
-        numbers.emplace_back(rest.substr(0, comma));
-        if (comma == std::string_view::npos) break;
-        rest.remove_prefix(comma + 1);
-      }
-    }
-    if (numbers.size() % 2 != 0) fail(ErrorKind::malformed, member.header_offset, "sparse map: an offset without a length");
+    const auto numbers = pax.sparse_numbers();
     if (const auto blocks = pax.find("GNU.sparse.numblocks")) {
       if (parse_decimal(*blocks, "GNU.sparse.numblocks") != numbers.size() / 2) {
         fail(ErrorKind::malformed, member.header_offset, "sparse map: the number of segments is not the stated one");
@@ -250,7 +243,6 @@ struct TarReader::Impl {
       member.device_major = static_cast<std::uint32_t>(major);
       member.device_minor = static_cast<std::uint32_t>(minor);
     }
-    const bool was_directory_name = type == TarType::regular && header.type() != 'S';
     if (extensions.pax) {
       const auto& pax = *extensions.pax;
       if (const auto path = pax.find("path")) member.name = *path;
@@ -262,7 +254,12 @@ struct TarReader::Impl {
       uid = pax.number("uid").value_or(uid);
       gid = pax.number("gid").value_or(gid);
       member.mtime = pax.seconds("mtime").value_or(member.mtime);
+      for (const auto* unused : {"atime", "ctime"}) pax.seconds(unused);
       member.xattrs = pax.xattrs;
+      if (pax.xattrs.empty() && pax.values.lower_bound(kLibarchiveXattr) != pax.values.lower_bound(kAfterLibarchiveXattr)) {
+        warnings.add("xattr-dropped", fmt::format("tar offset {}: {} has attributes in libarchive's form alone, which container engines do not read",
+                                                  start, in_quotes(member.name)));
+      }
     }
     if (uid < 0 || gid < 0) fail(ErrorKind::malformed, start, fmt::format("owner {}:{} is negative", uid, gid));
     member.uid = static_cast<std::uint64_t>(uid);
@@ -275,7 +272,14 @@ struct TarReader::Impl {
       member.name = *extensions.gnu_name;
     }
     if (extensions.gnu_link) member.link_name = *extensions.gnu_link;
-    if (was_directory_name && member.name.ends_with('/')) member.type = TarType::directory;
+    // Archives from before POSIX have no type for folders.
+    if (member.name.ends_with('/') && type == TarType::regular) {
+      if (header.type() == '\0') {
+        member.type = TarType::directory;
+      } else {
+        warnings.add("tar-names", fmt::format("tar offset {}: {} ends in a slash and is a regular file all the same", start, in_quotes(member.name)));
+      }
+    }
 
     payload_ignored = member.type != TarType::regular && member.stored_size != 0;
     if (member.type != TarType::regular) member.stored_size = 0;
@@ -284,6 +288,7 @@ struct TarReader::Impl {
     if (header.type() == 'S') {
       if (header.format() != TarFormat::gnu) fail(ErrorKind::malformed, start, "an old GNU sparse file without GNU's magic");
       read_gnu_map(header, member);
+      warnings.add("tar-sparse", fmt::format("tar offset {}: {} is a sparse file of GNU's old format, which Docker refuses", start, in_quotes(member.name)));
     } else if (extensions.pax) {
       apply_pax_sparse(*extensions.pax, member);
     }
@@ -317,6 +322,7 @@ struct TarReader::Impl {
       if (!header.checksum_matches()) {
         fail(ErrorKind::malformed, at,
              payload_ignored ? "expected a header after an entry that cannot have data, found something else"
+             : at == 0       ? "this is no tar archive: the checksum of the first header does not match"
                              : "expected a header, its checksum does not match");
       }
       const char flag = header.type();
@@ -325,9 +331,11 @@ struct TarReader::Impl {
         extensions.pax = in_context([&] { return fmt::format("tar offset {}", at); },
                                     [&] { return parse_pax(read_extension(size(), "a PAX extension"), limits); });
       } else if (flag == 'g') {
+        // Readers disagree on whether what came before still counts for the next member.
+        if (pending) fail(ErrorKind::malformed, at, "a global PAX header between an extension and its member");
         parse_pax(read_extension(size(), "a global PAX extension"), limits);
         warnings.add("tar-global-header", fmt::format("tar offset {}: a global PAX header is not applied", at));
-        if (!pending) start = offset;
+        start = offset;
       } else if (flag == 'L') {
         extensions.gnu_name = read_gnu_text(size(), "a GNU long name");
       } else if (flag == 'K') {
@@ -336,7 +344,8 @@ struct TarReader::Impl {
         return in_context([&] { return fmt::format("tar member {}", in_quotes(header.name())); },
                           [&] { return parse_member(header, *type, extensions, start); });
       } else {
-        fail(ErrorKind::unsupported, at, fmt::format("{}: entry type {}", in_quotes(header.name()), in_quotes(std::string(1, flag))));
+        fail(ErrorKind::unsupported, at, fmt::format("{}: expected an entry of type 0 to 7 or S, found type {}", in_quotes(header.name()),
+                                                    in_quotes(std::string(1, flag))));
       }
     }
   }

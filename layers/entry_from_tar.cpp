@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::string_view kWhiteoutPrefix = ".wh.";
 constexpr std::string_view kOpaqueName = ".wh..wh..opq";
-constexpr std::string_view kMetaPrefix = ".wh..wh.";  // AUFS's own files, which no layer means to show
+constexpr std::string_view kMetaPrefix = ".wh..wh.";  // AUFS's own files
 
 constexpr std::uint64_t kLargestId = std::numeric_limits<std::uint32_t>::max() - 1;  // -1 is no owner to the kernel
 
@@ -53,8 +53,9 @@ std::uint32_t checked_id(std::uint64_t id, std::string_view what) {
 void take_whiteout(Entry& entry, const TarMember& member, WarningList& warnings) {
   const auto [parent, name] = split_path(entry.path);
   if (!name.starts_with(kWhiteoutPrefix)) return;
-  if (name != kOpaqueName && name.starts_with(kMetaPrefix)) return;
-  if (member.type != TarType::regular || member.size != 0) {
+  if (name != kOpaqueName && name.starts_with(kMetaPrefix)) {
+    warnings.add("aufs-file", fmt::format("{} is left out", in_quotes(entry.path)));
+  } else if (member.type != TarType::regular || member.size != 0) {
     warnings.add("whiteout-type", fmt::format("whiteout {} is no empty regular file; it counts all the same", in_quotes(entry.path)));
   }
   if (name == kOpaqueName) {
@@ -112,7 +113,8 @@ void filter_xattrs(Xattrs& xattrs, std::string_view path, EntryType type, XattrP
     // They describe the machine the layer was made on, or steer an overlay below which the image is not mounted.
     const bool foreign = name == "security.selinux" || name == "user.rootlesscontainers" || name.starts_with("trusted.overlay.") ||
                          name.starts_with("user.overlay.");
-    const bool storable = name.starts_with("user.") || name.starts_with("trusted.") || name.starts_with("security.");
+    const auto in_namespace = [&](std::string_view prefix) { return name.starts_with(prefix) && name.size() > prefix.size(); };
+    const bool storable = in_namespace("user.") || in_namespace("trusted.") || in_namespace("security.");
     const bool misplaced = name.starts_with("user.") && !takes_user;
     if (!foreign && storable && !misplaced) return false;
     warnings.add("xattr-dropped", fmt::format("{}: extended attribute {} is dropped", in_quotes(path), in_quotes(name)));
@@ -133,22 +135,23 @@ Entry entry_from_tar(TarMember& member, const LayerOptions& options, WarningList
   if (entry.whiteout != Whiteout::none) return entry;
 
   take_links(entry, member, options, warnings);
+  entry.xattrs = std::move(member.xattrs);
+  filter_xattrs(entry.xattrs, entry.path, entry.type, options.xattrs, warnings);
   // A link has no permissions of its own; Linux shows all of them.
   entry.metadata.mode = member.type == TarType::symlink ? 0777 : member.mode;
   entry.metadata.uid = checked_id(member.uid, "uid");
   entry.metadata.gid = checked_id(member.gid, "gid");
   entry.metadata.mtime = clamp_mtime(member.mtime, entry.path, warnings);
-  if (entry.hard_link) return entry;  // owner, mode and attributes are those of the file it names
+  if (entry.hard_link) return entry;
 
   entry.device_major = member.device_major;
   entry.device_minor = member.device_minor;
   entry.size = entry.type == EntryType::regular ? member.size : 0;
-  entry.xattrs = std::move(member.xattrs);
-  filter_xattrs(entry.xattrs, entry.path, entry.type, options.xattrs, warnings);
   if (entry.type == EntryType::char_device && entry.device_major == 0 && entry.device_minor == 0) {
     warnings.add("overlay-whiteout", fmt::format("{}: character device 0:0 is kept; an overlay reads it as a deletion", in_quotes(entry.path)));
   }
-  if (entry.path.starts_with(kWhiteoutPrefix) || entry.path.find("/.wh.") != std::string::npos) {
+  const bool odd = entry.path.starts_with(kWhiteoutPrefix) || entry.path.find("/.wh.") != std::string::npos;
+  if (odd && !entry.path.starts_with(kMetaPrefix)) {
     warnings.add("whiteout-name", fmt::format("{} has the name of a whiteout in its path; it is kept", in_quotes(entry.path)));
   }
   return entry;

@@ -102,7 +102,7 @@ struct Flattener::Impl {
             if (change.whiteout != Whiteout::none) {
               merger.apply_whiteout(path, change.whiteout);
             } else if (change.hard_link) {
-              merger.apply_hard_link(path, texts.target());
+              merger.apply_hard_link(path, texts.target(), change.metadata);
             } else {
               apply_file(number, i, change, texts, merger, missing);
             }

@@ -18,6 +18,8 @@ constexpr std::size_t kLongestWalk = 1u << 20;  ///< bytes of a path with its li
 void LayerMerger::begin_layer(std::uint32_t default_mtime) {
   ++layer_;
   default_mtime_ = default_mtime;
+  root_named_ = false;
+  linked_older_.clear();
   // The root is a folder like others that no layer names.
   if (layer_ == 1) tree_.inode(Tree::kRoot).metadata.mtime = default_mtime;
 }
@@ -28,13 +30,29 @@ void LayerMerger::touch(NameId name, bool named) {
   if (stamps_[name] / 2 != layer_ || named) stamps_[name] = stamp;
 }
 
+void LayerMerger::touch_new(NameId name, bool named) {
+  // The tree gives the number of a name that is gone to a new one.
+  if (name < stamps_.size()) stamps_[name] = 0;
+  touch(name, named);
+}
+
+void LayerMerger::note_named_twice(NameId name, std::string_view text) {
+  if (name >= stamps_.size() || stamps_[name] != layer_ * 2 + 1) {
+    if (linked_older_.contains(name)) {
+      warnings_.add("link-before-target", fmt::format("{}: a hard link before it in its layer names the older file that it replaces", in_quotes(text)));
+    }
+    return;
+  }
+  warnings_.add("duplicate-entry", fmt::format("{} stands twice in one layer; the last one counts", in_quotes(text)));
+}
+
 InodeId LayerMerger::make_folder(InodeId parent, std::string_view name) {
   Inode folder;
   folder.type = EntryType::directory;
   folder.metadata.mode = 0755;
   folder.metadata.mtime = default_mtime_;
   const InodeId inode = tree_.add_inode(folder);
-  touch(tree_.link(parent, name, inode), false);
+  touch_new(tree_.link(parent, name, inode), false);
   return inode;
 }
 
@@ -92,6 +110,9 @@ std::optional<LayerMerger::Place> LayerMerger::place_of(std::string_view path, b
       continue;
     }
     const InodeId folder = folders.back();
+    if (create && folders.size() >= limits_.path_depth) {
+      throw Error(ErrorKind::limit, fmt::format("links on the way to it lead more than {} folders deep", limits_.path_depth));
+    }
     const NameId name = tree_.find(folder, component);
     if (name == kNone) {
       if (!create) return std::nullopt;
@@ -102,7 +123,6 @@ std::optional<LayerMerger::Place> LayerMerger::place_of(std::string_view path, b
     const auto type = tree_.inode(inode).type;
     if (type == EntryType::symlink) {
       if (++hops > limits_.symlink_hops) {
-        if (!create) return std::nullopt;
         throw Error(ErrorKind::malformed, fmt::format("symbolic link {} on the way to it leads nowhere (loop)", in_quotes(component)));
       }
       if (hops == 1) {
@@ -158,48 +178,58 @@ void LayerMerger::apply_whiteout(std::string_view path, Whiteout kind) {
 }
 
 void LayerMerger::put(const Place& place, InodeId inode) {
-  const NameId name = tree_.find(place.folder, place.name);
-  if (name == kNone) {
-    touch(tree_.link(place.folder, place.name, inode), true);
-    return;
-  }
-  if (name < stamps_.size() && stamps_[name] == layer_ * 2 + 1) {
-    warnings_.add("duplicate-entry", fmt::format("{} stands twice in one layer; the last one counts", in_quotes(place.name)));
-  }
-  if (tree_.inode(tree_.inode_of(name)).type == EntryType::directory) {
+  NameId name = tree_.find(place.folder, place.name);
+  if (name != kNone) {
+    note_named_twice(name, place.name);
+    if (tree_.inode(tree_.inode_of(name)).type != EntryType::directory) {
+      tree_.relink(name, inode);
+      touch(name, true);
+      return;
+    }
     remove(place.folder, name);
-    touch(tree_.link(place.folder, place.name, inode), true);
-    return;
   }
-  tree_.relink(name, inode);
-  touch(name, true);
+  touch_new(tree_.link(place.folder, place.name, inode), true);
 }
 
-void LayerMerger::apply_hard_link(std::string_view path, std::string_view target) {
+void LayerMerger::note_link(std::string_view path, std::string_view target, NameId name, const Metadata& stated) {
+  if (!touched(name)) {
+    linked_older_.insert(name);
+    warnings_.add("link-to-older-layer", fmt::format("hard link {} names {} of an older layer, which overlay file systems cannot do", in_quotes(path), in_quotes(target)));
+  }
+  const Metadata& there = tree_.inode(tree_.inode_of(name)).metadata;
+  // Many writers leave the attributes out of a link's header.
+  const bool same = stated.mode == there.mode && stated.uid == there.uid && stated.gid == there.gid && stated.mtime == there.mtime &&
+                    (stated.xattrs == 0 || stated.xattrs == there.xattrs);
+  if (!same) {
+    warnings_.add("link-metadata", fmt::format("hard link {}: its owner, mode, time or attributes are not those of {}, which count", in_quotes(path), in_quotes(target)));
+  }
+}
+
+void LayerMerger::apply_hard_link(std::string_view path, std::string_view target, const Metadata& stated) {
+  const auto refuse = [&](std::string_view why) {
+    throw Error(ErrorKind::malformed, fmt::format("hard link {}: its target {} {}", in_quotes(path), in_quotes(target), why));
+  };
   const auto source = place_of(target, false);
   const NameId name = source ? tree_.find(source->folder, source->name) : kNone;
-  const auto missing = [&] {
-    throw Error(ErrorKind::malformed, fmt::format("hard link {}: its target {} is not there", in_quotes(path), in_quotes(target)));
-  };
-  if (name == kNone) missing();
+  if (name == kNone) refuse("is not there");
   const InodeId inode = tree_.inode_of(name);
-  if (tree_.inode(inode).type == EntryType::directory) {
-    throw Error(ErrorKind::malformed, fmt::format("hard link {}: its target {} is a folder", in_quotes(path), in_quotes(target)));
-  }
+  if (tree_.inode(inode).type == EntryType::directory) refuse("is a folder");
+  note_link(path, target, name, stated);
   const auto place = place_of(path, true);
-  // Making room for the link may take its target away.
   const NameId there = tree_.find(place->folder, place->name);
   if (there != kNone && tree_.inode_of(there) == inode) {
-    if (there == name) missing();
+    if (there == name) refuse("is the link itself");
     touch(there, true);
     return;
   }
   put(*place, inode);
-  if (tree_.inode(inode).links < 2) missing();
+  if (tree_.inode(inode).links < 2) refuse("has to make room for it");
 }
 
 InodeId LayerMerger::apply(std::string_view path, const Inode& inode) {
   if (path.empty()) {
+    if (root_named_) warnings_.add("duplicate-entry", "the root stands twice in one layer; the last one counts");
+    root_named_ = true;
     tree_.inode(Tree::kRoot).metadata = inode.metadata;
     return Tree::kRoot;
   }
@@ -208,6 +238,7 @@ InodeId LayerMerger::apply(std::string_view path, const Inode& inode) {
   if (name != kNone && inode.type == EntryType::directory) {
     const InodeId there = tree_.inode_of(name);
     if (tree_.inode(there).type == EntryType::directory) {
+      note_named_twice(name, path);
       tree_.inode(there).metadata = inode.metadata;
       touch(name, true);
       return there;

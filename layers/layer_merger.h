@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include <sifkit/core/report.h>
@@ -24,7 +25,8 @@ class LayerMerger {
   void begin_layer(std::uint32_t default_mtime);
 
   void apply_whiteout(std::string_view path, Whiteout kind);
-  void apply_hard_link(std::string_view path, std::string_view target);
+  /// `stated` is what the link's own header says of the file; it does not count, but a contradiction is reported.
+  void apply_hard_link(std::string_view path, std::string_view target, const Metadata& stated);
   /// Puts `inode` there, or, for a folder over a folder, its metadata. Returns the inode that the name has then.
   InodeId apply(std::string_view path, const Inode& inode);
 
@@ -45,13 +47,18 @@ class LayerMerger {
 
   bool touched(NameId name) const { return name < stamps_.size() && stamps_[name] / 2 == layer_; }
   void touch(NameId name, bool named);
+  void touch_new(NameId name, bool named);
+  void note_named_twice(NameId name, std::string_view text);
+  void note_link(std::string_view path, std::string_view target, NameId name, const Metadata& stated);
 
   Tree& tree_;
   const Limits& limits_;
   WarningList& warnings_;
   std::uint32_t layer_ = 0;         ///< from 1
   std::uint32_t default_mtime_ = 0;
+  bool root_named_ = false;
   std::vector<std::uint32_t> stamps_;  ///< by NameId: twice the layer that touched it last, plus 1 when it named it
+  std::unordered_set<NameId> linked_older_;  ///< names of older layers that a hard link of this one goes to
 };
 
 }  // namespace sifkit::layers

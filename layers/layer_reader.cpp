@@ -19,7 +19,6 @@ namespace {
 
 constexpr std::size_t kStoredWindow = 1u << 20;
 constexpr std::size_t kPlainWindow = 4u << 20;
-constexpr std::uint64_t kRatioFrom = 64u << 20;  ///< small layers of zeros expand a lot and harm no one
 
 /// Counts a stream, and checks its size and digest when its end is met.
 class CheckedSource : public Source {
@@ -68,31 +67,13 @@ class CheckedSource : public Source {
   bool ended_ = false;
 };
 
-/// Stops a stream that grows out of all proportion to what it is made from.
-class BombGuard : public Source {
- public:
-  BombGuard(std::unique_ptr<Source> source, const Limits& limits, const std::atomic<std::uint64_t>& stored)
-      : source_(std::move(source)), limits_(limits), stored_(stored) {}
-
-  std::size_t read(std::span<std::byte> into) override {
-    const auto got = source_->read(into);
-    plain_ += got;
-    if (plain_ > limits_.layer_bytes) {
-      throw Error(ErrorKind::limit, fmt::format("more than {} bytes uncompressed", limits_.layer_bytes));
-    }
-    const auto stored = stored_.load(std::memory_order_relaxed);
-    if (plain_ > kRatioFrom && plain_ / limits_.expansion_ratio > stored) {
-      throw Error(ErrorKind::limit, fmt::format("{} bytes expand to more than {} times as much", stored, limits_.expansion_ratio));
-    }
-    return got;
-  }
-
- private:
-  std::unique_ptr<Source> source_;
-  const Limits& limits_;
-  const std::atomic<std::uint64_t>& stored_;
-  std::uint64_t plain_ = 0;
-};
+/// The compression that a layer's media type names, or nothing for a type that names none that is known.
+std::optional<Compression> stated_compression(std::string_view media_type) {
+  if (media_type.ends_with("gzip")) return Compression::gzip;
+  if (media_type.ends_with("zstd")) return Compression::zstd;
+  if (media_type.ends_with("tar")) return Compression::none;
+  return std::nullopt;
+}
 
 }  // namespace
 
@@ -113,12 +94,14 @@ struct LayerReader::Impl {
     const bool once = blob.digest && blob.diff_id && *blob.digest == *blob.diff_id;
     auto checked = std::make_unique<CheckedSource>(std::move(blob.source), "stored bytes", blob.digest, blob.size, stored);
     auto peeked = std::make_unique<PeekedSource>(std::move(checked));
-    const bool compressed = sniff_compression(peeked->peek(6)) != Compression::none;
+    const auto compression = sniff_compression(peeked->peek(6));
+    if (const auto stated = stated_compression(blob.media_type); stated && *stated != compression) {
+      warnings.add("media-type", fmt::format("{}: media type {}, but the compression is {}", name, in_quotes(blob.media_type), to_string(compression)));
+    }
     std::unique_ptr<Source> bytes = std::move(peeked);
-    if (compressed) {
+    if (compression != Compression::none) {
       bytes = std::make_unique<ReadAhead>(std::move(bytes), kStoredWindow);
       bytes = open_decompressed(std::move(bytes), "stored bytes", options.limits);
-      bytes = std::make_unique<BombGuard>(std::move(bytes), options.limits, stored);
     }
     bytes = std::make_unique<CheckedSource>(std::move(bytes), "diff_id", once ? std::nullopt : blob.diff_id, std::nullopt, plain);
     source = std::make_unique<ReadAhead>(std::move(bytes), kPlainWindow);

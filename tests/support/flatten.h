@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <sifkit/core/error.h>
 #include <sifkit/layers/flattener.h>
 #include <sifkit/layers/layer_reader.h>
 
@@ -41,6 +42,10 @@ struct Flat {
   WarningList warnings;
   std::size_t missing = 0;
 
+  /// The whole tree in one line, only what is not to be expected said: "a:text; d/ 700 @7; d/l -> ../a; d/n c1:3; h = a".
+  /// In brackets the root, where it is not 0755 of 0:0. Folders that no layer names have the time 7.
+  std::string summary() const;
+
   /// Every path with type, mode, owner and content, link or device; hard links by the path that stands first.
   std::map<std::string, std::string> listing() const {
     std::map<std::string, std::string> out;
@@ -69,6 +74,51 @@ struct Flat {
     return out;
   }
 };
+
+inline std::string Flat::summary() const {
+  std::string out;
+  std::map<layers::InodeId, std::string> first;
+  const auto attributes = [&](const layers::Inode& inode, unsigned usual) {
+    const auto& metadata = inode.metadata;
+    std::string text;
+    if (metadata.mode != usual) text += fmt::format(" {:o}", metadata.mode);
+    if (metadata.uid != 0 || metadata.gid != 0) text += fmt::format(" {}:{}", metadata.uid, metadata.gid);
+    if (metadata.mtime != 0) text += fmt::format(" @{}", metadata.mtime);
+    for (const auto& [name, value] : tree.xattrs(metadata.xattrs)) text += fmt::format(" {}={}", name, value.size() > 40 ? value.substr(0, 40) + "..." : value);
+    return text;
+  };
+  const auto line = [&](const std::string& path, layers::InodeId id) {
+    const auto& inode = tree.inode(id);
+    const auto [at, fresh] = first.emplace(id, path);
+    if (!fresh) return path + " = " + at->second;
+    const auto device = [&](char letter) { return fmt::format(" {}{}:{}", letter, inode.data >> 20, inode.data & 0xfffff); };
+    switch (inode.type) {
+      case layers::EntryType::regular: return path + ":" + sink.text(inode.content) + attributes(inode, 0644);
+      case layers::EntryType::directory: return path + "/" + attributes(inode, 0755);
+      case layers::EntryType::symlink: return path + " -> " + std::string(tree.symlink_target(inode)) + attributes(inode, 0777);
+      case layers::EntryType::char_device: return path + device('c') + attributes(inode, 0644);
+      case layers::EntryType::block_device: return path + device('b') + attributes(inode, 0644);
+      case layers::EntryType::fifo: return path + " |" + attributes(inode, 0644);
+      case layers::EntryType::socket: break;
+    }
+    return path + " ?";
+  };
+  std::map<std::string, layers::InodeId> all;
+  std::vector<std::pair<std::string, layers::InodeId>> open{{"", layers::Tree::kRoot}};
+  while (!open.empty()) {
+    const auto [prefix, folder] = open.back();
+    open.pop_back();
+    for (const auto name : tree.sorted_children(folder)) {
+      const std::string here = prefix + std::string(tree.text_of(name));
+      all[here] = tree.inode_of(name);
+      if (tree.inode(tree.inode_of(name)).type == layers::EntryType::directory) open.emplace_back(here + "/", tree.inode_of(name));
+    }
+  }
+  const auto& root = tree.inode(layers::Tree::kRoot);
+  if (auto text = attributes(root, 0755); text != " @7" && !text.empty()) out = "[" + text.substr(1) + "]";
+  for (const auto& [path, id] : all) out += (out.empty() ? "" : "; ") + printable(line(path, id), 400);
+  return out;
+}
 
 inline std::unique_ptr<Flat> flatten(const std::vector<std::string>& tars, const layers::LayerOptions& options = {}) {
   auto flat = std::make_unique<Flat>();

@@ -25,7 +25,19 @@ struct TarEntry {
   unsigned major = 0;
   unsigned minor = 0;
   std::vector<std::pair<std::string, std::string>> pax;  ///< records of an extension header before it
+  /// Bytes of the header block to put over what the rest says, before the checksum.
+  std::vector<std::pair<std::size_t, std::string>> fields = {};
 };
+
+/// A field of `width` bytes that holds a number in base-256, as GNU tar writes what octal cannot hold.
+inline std::string base256(std::int64_t value, std::size_t width) {
+  std::string out(width, value < 0 ? '\xff' : '\0');
+  for (std::size_t i = 0; i < 8 && i < width; ++i) out[width - 1 - i] = static_cast<char>(static_cast<std::uint64_t>(value) >> 8 * i & 0xff);
+  out[0] = static_cast<char>(out[0] | '\x80');
+  return out;
+}
+
+inline constexpr std::string_view kGnuMagic("ustar  \0", 8);
 
 /// Writes ustar with PAX extensions, byte by byte as the standard says, for tests that need to choose every field.
 class TarBuilder {
@@ -51,6 +63,13 @@ class TarBuilder {
   TarBuilder& folder(const std::string& name, unsigned mode = 0755) { return add({.name = name + "/", .type = '5', .mode = mode}); }
   TarBuilder& symlink(const std::string& name, const std::string& target) { return add({.name = name, .type = '2', .link = target, .mode = 0777}); }
   TarBuilder& hard_link(const std::string& name, const std::string& target) { return add({.name = name, .type = '1', .link = target}); }
+
+  /// A member of GNU's that holds a long name ('L') or link target ('K') for the next one.
+  TarBuilder& gnu_text(char type, const std::string& text) {
+    return add({.name = "././@LongLink", .type = type, .data = text + '\0', .fields = {{257, std::string(kGnuMagic)}}});
+  }
+  /// Records of a PAX extension ('x') or a global one ('g'), whatever they are.
+  TarBuilder& extension(char type, const std::string& text) { return add({.name = "pax", .type = type, .data = text}); }
 
   /// Bytes as they are, for what no builder would write.
   TarBuilder& raw(std::string_view bytes) {
@@ -82,6 +101,7 @@ class TarBuilder {
     put(257, std::string_view("ustar\0" "00", 8));
     put(329, fmt::format("{:07o}", entry.major));
     put(337, fmt::format("{:07o}", entry.minor));
+    for (const auto& [at, bytes] : entry.fields) put(at, bytes);
     return with_checksum(block);
   }
 

@@ -7,21 +7,14 @@
 
 #include "support/catch.h"
 #include "support/errors.h"
-#include "support/run_process.h"
-#include "support/temp_dir.h"
+#include "support/stream_builder.h"
 
 using namespace sifkit;
 using namespace sifkit::testing;
 
 namespace {
 
-std::string compressed(const std::string& tool, const std::string& text) {
-  TempDir folder;
-  write_file(folder / "in", text);
-  const auto result = run_process({"sh", "-c", tool + " -c < " + (folder / "in").string()}, {"PATH=/usr/bin:/bin"});
-  REQUIRE(result.code == 0);
-  return result.out;
-}
+std::string compressed(const std::string& tool, const std::string& text) { return through(tool + " -c", text); }
 
 std::string decompressed(const std::string& bytes, Compression* found = nullptr) {
   const auto source = open_decompressed(std::make_unique<MemorySource>(as_bytes(bytes)), "test", {}, found);

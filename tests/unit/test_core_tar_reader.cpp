@@ -95,7 +95,7 @@ TEST_CASE("PAX records replace fields of the header", "[core][tar]") {
   CHECK(member.uid == 4000000000u);
   CHECK(member.mtime == -2);
   using Pairs = std::vector<std::pair<std::string, std::string>>;
-  CHECK(member.xattrs == Pairs{{"user.a", ""}, {"user.b", std::string("\0\n=", 3)}, {"user.c=", "hi"}});
+  CHECK(member.xattrs == Pairs{{"user.a", ""}, {"user.b", std::string("\0\n=", 3)}});
   CHECK(read_tar(TarBuilder().add({.name = "f", .pax = {{"mtime", "7.999"}}}).bytes()).members[0].mtime == 7);
 }
 

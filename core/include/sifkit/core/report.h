@@ -20,8 +20,8 @@ struct Limits {
   unsigned json_depth = 64;                        ///< nesting of a JSON document
   std::uint64_t entries = 50'000'000;              ///< entries of all layers together
   unsigned layers = 4096;                          ///< layers of one image
-  std::uint64_t layer_bytes = 1ull << 44;          ///< one layer, uncompressed (16 TiB)
-  std::uint64_t expansion_ratio = 5000;            ///< uncompressed bytes per compressed byte of a layer over 64 MiB
+  std::uint64_t stream_bytes = 1ull << 44;         ///< one compressed stream (a layer, an archive), uncompressed (16 TiB)
+  std::uint64_t expansion_ratio = 5000;            ///< uncompressed bytes per compressed byte of a stream over 64 MiB
   std::uint64_t file_bytes = 1ull << 44;           ///< one file of the image, holes included
   unsigned path_bytes = 4095;                      ///< a path inside the image
   unsigned name_bytes = 255;                       ///< one component of it

@@ -32,7 +32,7 @@ struct Metadata {
 struct Entry {
   std::string path;
   Whiteout whiteout = Whiteout::none;
-  bool hard_link = false;  ///< then `link_target` is a clean path inside the image
+  bool hard_link = false;  ///< then `link_target` is a clean path inside the image; metadata and xattrs do not count
   EntryType type = EntryType::regular;
   Metadata metadata;
   Xattrs xattrs;

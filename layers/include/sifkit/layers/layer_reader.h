@@ -19,6 +19,7 @@ namespace sifkit::layers {
 struct LayerBlob {
   std::unique_ptr<Source> source;       ///< as stored, compressed or not
   std::string name;                     ///< for errors: "layer 2 of 5 sha256:…"
+  std::string media_type;               ///< as the source states it; content decides, a contradiction is a warning
   std::optional<Digest> digest;         ///< of the stored bytes
   std::optional<std::uint64_t> size;    ///< of the stored bytes
   std::optional<Digest> diff_id;        ///< of the uncompressed bytes
