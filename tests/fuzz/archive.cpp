@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (reference.transport != oci::Transport::tar) oci::list_images(reference, options, warnings);
     const auto image = oci::open_image(reference, options, warnings);
     for (std::size_t i = 0; i < image->layers().size(); ++i) {
-      read_all(*image->open_layer(i), options.limits.layer_bytes, "layer");
+      read_all(*image->open_layer(i), options.limits.stream_bytes, "layer");
     }
   });
   return 0;

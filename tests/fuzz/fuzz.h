@@ -46,7 +46,7 @@ inline std::string_view text_of(const std::uint8_t* data, std::size_t size) { re
 inline Limits small_limits() {
   Limits limits;
   limits.entries = 5000;
-  limits.layer_bytes = 1u << 20;
+  limits.stream_bytes = 1u << 20;
   limits.file_bytes = 1u << 18;
   limits.tar_extension_bytes = 1u << 16;
   limits.decoder_window = 1u << 20;
