@@ -215,6 +215,12 @@ std::string prepend_words(const std::vector<std::string>& words, std::string_vie
   return out;
 }
 
+/// Whether every shell reads the text as data between the quotes of a default value: some end it at a brace, bash looks
+/// into what has the form of a process substitution.
+bool nests(std::string_view text) {
+  return text.find('}') == std::string_view::npos && text.find("<(") == std::string_view::npos && text.find(">(") == std::string_view::npos;
+}
+
 }  // namespace
 
 const std::vector<FixedScript>& fixed_scripts() {
@@ -250,7 +256,9 @@ std::string environment_script(const std::vector<std::string>& env, WarningList&
       continue;
     }
     const std::string value = escape_in_double_quotes(std::string_view(entry).substr(equals + 1));
-    if (name == "PATH") {
+    if (name != "PATH" && !nests(value)) {
+      out += fmt::format("if [ -z \"${{{0}:-}}\" ]; then {0}=\"{1}\"; fi\nexport {0}\n", name, value);
+    } else if (name == "PATH") {
       out += fmt::format("export PATH=\"{}\"\n", value);
     } else {
       out += fmt::format("export {0}=\"${{{0}:-\"{1}\"}}\"\n", name, value);

@@ -14,13 +14,16 @@ namespace {
 
 constexpr std::size_t kSha256Hex = 64;
 
-/// The digest that a member's name states: "blobs/sha256/HEX", "HEX.json".
+/// The digest that a member's name states: "blobs/sha256/HEX", "HEX.json", "sha256:HEX".
 std::optional<Digest> digest_in_name(std::string_view name) {
+  static constexpr std::string_view kPrefix = "sha256:";
   const auto slash = name.rfind('/');
   auto last = slash == std::string_view::npos ? name : name.substr(slash + 1);
   if (last.ends_with(".json")) last.remove_suffix(5);
+  const bool prefixed = last.starts_with(kPrefix);
+  if (prefixed) last.remove_prefix(kPrefix.size());
   const bool hex = last.size() == kSha256Hex && last.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-  const bool content_named = name.starts_with("blobs/sha256/") || name.ends_with(".json");
+  const bool content_named = prefixed || name.starts_with("blobs/sha256/") || name.ends_with(".json");
   if (!hex || !content_named) return std::nullopt;
   return Digest(DigestAlgorithm::sha256, std::string(last));
 }
@@ -34,8 +37,9 @@ std::string member_name(const JsonView& value) {
 
 void read_layers(FileSet& files, const JsonView& list, Candidate& candidate) {
   auto& parts = candidate.parts;
-  list.require_array();
   const auto& diff_ids = parts.config.diff_ids;
+  if (list.is_null() && diff_ids.empty()) return;  // Docker writes null where there are none
+  list.require_array();
   if (list.size() != diff_ids.size()) {
     throw Error(ErrorKind::malformed, fmt::format("{}: {} layers, the configuration has {} diff_ids", list.place(), list.size(), diff_ids.size()));
   }
@@ -47,7 +51,7 @@ void read_layers(FileSet& files, const JsonView& list, Candidate& candidate) {
     layer.size = files.find(name);
     if (!layer.size && candidate.summary.complete) {
       candidate.summary.complete = false;
-      candidate.why_incomplete = fmt::format("layer {} of {}: member {} is not in the archive", i + 1, list.size(), in_quotes(name));
+      candidate.problem = Error(ErrorKind::malformed, fmt::format("layer {} of {}: member {} is not in the archive", i + 1, list.size(), in_quotes(name)));
     }
     parts.layers.push_back(std::move(layer));
     parts.layer_names.push_back(std::move(name));

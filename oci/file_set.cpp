@@ -13,6 +13,10 @@ std::string FileSet::read_document(std::string_view name, const Limits& limits, 
     throw Error(ErrorKind::limit, fmt::format("{}: {} bytes, the limit is {}", what, *size, limits.json_bytes));
   }
   const auto bytes = read_all(*open(name), limits.json_bytes, what);
+  document_bytes_ += bytes.size();
+  if (document_bytes_ > limits.documents_bytes) {
+    throw Error(ErrorKind::limit, fmt::format("{}: the documents of all images take more than {} bytes", what, limits.documents_bytes));
+  }
   return std::string(as_text(bytes));
 }
 

@@ -31,6 +31,9 @@ class FileSet {
 
   /// A whole document; `what` names it in errors.
   std::string read_document(std::string_view name, const Limits& limits, std::string_view what);
+
+ private:
+  std::uint64_t document_bytes_ = 0;  ///< of all that were read: a list may name one large document very often
 };
 
 /// A name inside a set in its one clean form: no "./", no doubled slash, no slash at the end. Nothing for a name that

@@ -50,7 +50,19 @@ bool starts_image_archive(ByteView first, const Limits& limits) {
     for (const std::string_view known : {"manifest.json", "index.json", "oci-layout", "repositories", "blobs"}) {
       if (*name == known || name->starts_with(std::string(known) + "/")) return true;
     }
-    return is_hex64(*name) || (name->find('/') == std::string::npos && name->ends_with(".json"));
+    const std::string_view hex = name->starts_with("sha256:") ? std::string_view(*name).substr(7) : std::string_view(*name);
+    return is_hex64(hex) || (name->find('/') == std::string::npos && name->ends_with(".json"));
+  }
+}
+
+/// Whether a file begins with a member, whatever follows.
+bool is_tar(const std::shared_ptr<const File>& file, const Limits& limits) {
+  try {
+    FileSource source(file);
+    WarningList ignored;
+    return TarReader(source, limits, ignored).next().has_value();
+  } catch (const Error&) {
+    return false;
   }
 }
 
@@ -202,7 +214,7 @@ Transport sniff_transport(const std::filesystem::path& path, const Limits& limit
     return index.find(kIndexFile) && index.find(kLayoutFile) ? Transport::oci_archive : Transport::tar;
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::limit) return Transport::tar;  // more members than any archive of images has
-    if (error.kind() != ErrorKind::malformed) throw;
+    if (error.kind() != ErrorKind::malformed || is_tar(file, limits)) throw;
     throw Error(ErrorKind::unsupported, fmt::format("{} is no archive, layout, SIF or squashfs that is known", in_quotes(path.native())),
                 error.message());
   }

@@ -85,6 +85,7 @@ class LayoutReader {
     const Json document = parse_json(text, kIndexFile, limits_);
     const JsonView view(document, std::string(kIndexFile) + ": ");
     check_schema(view);
+    check_kind(view, true, "", kIndexFile);
     read_index(view, 0, nullptr);
     return std::move(out_);
   }
@@ -128,20 +129,47 @@ class LayoutReader {
     }
   }
 
+  /// A document must not be readable as an index and as a manifest (CVE-2021-41190).
+  static void check_kind(const JsonView& view, bool index, const std::string& stated, std::string_view where) {
+    const auto type = view["mediaType"].text_or("");
+    if (!type.empty() && !stated.empty() && type != stated) {
+      throw Error(ErrorKind::malformed, fmt::format("{}: its media type is {}, its descriptor says {}", where, in_quotes(type), in_quotes(stated)));
+    }
+    const bool other_type = index ? one_of(kManifestTypes, type) : one_of(kIndexTypes, type);
+    const bool confused = index ? !view["layers"].is_null() || !view["config"].is_null() : !view["manifests"].is_null();
+    if (confused || other_type || !view["fsLayers"].is_null()) {
+      throw Error(ErrorKind::malformed, fmt::format("{} has members of an index and of a manifest", where));
+    }
+  }
+
+  /// What is sound but cannot be converted (an artifact, an image of another system) must not hide what can.
   void read_entry(const Descriptor& descriptor, unsigned depth, const Descriptor& top) {
+    const auto before = out_.size();
+    try {
+      read_sound_entry(descriptor, depth, top);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::unsupported) throw;
+      out_.erase(out_.begin() + static_cast<std::ptrdiff_t>(before), out_.end());
+      add_unusable(descriptor, top, error);
+    }
+  }
+
+  void read_sound_entry(const Descriptor& descriptor, unsigned depth, const Descriptor& top) {
     if (++entries_ > limits_.archive_members) throw Error(ErrorKind::limit, fmt::format("more than {} manifests", limits_.archive_members));
     const auto where = fmt::format("manifest {}", descriptor.digest.text());
     const auto text = read_blob(descriptor, where);
     if (!text) {
-      add_absent(descriptor, top, fmt::format("{} is not there", blob_name(descriptor.digest)));
+      add_unusable(descriptor, top, absent(descriptor));
       return;
     }
     const Json document = parse_json(*text, where, limits_);
     const JsonView view(document, where + ": ");
     check_schema(view);
     const bool index = one_of(kIndexTypes, descriptor.media_type) || (!one_of(kManifestTypes, descriptor.media_type) && !view["manifests"].is_null());
-    const bool confused = index ? !view["layers"].is_null() : !view["manifests"].is_null();
-    if (confused) throw Error(ErrorKind::malformed, fmt::format("{} has members of an index and of a manifest", where));
+    if (!index && !descriptor.media_type.empty() && !one_of(kManifestTypes, descriptor.media_type)) {
+      throw Error(ErrorKind::unsupported, fmt::format("{}: {} is no type of an image", where, in_quotes(descriptor.media_type)));
+    }
+    check_kind(view, index, descriptor.media_type, where);
     if (index) {
       read_index(view, depth + 1, &top);
     } else {
@@ -159,13 +187,18 @@ class LayoutReader {
     candidate.summary.tags = candidate.parts.tags;
     candidate.summary.manifest_digest = descriptor.digest;
     candidate.summary.platform = descriptor.platform;
+    candidate.platform_stated = descriptor.platform && !descriptor.platform->empty();
     return candidate;
   }
 
-  void add_absent(const Descriptor& descriptor, const Descriptor& top, std::string why) {
+  static Error absent(const Descriptor& descriptor) {
+    return {ErrorKind::malformed, fmt::format("{} is not there", blob_name(descriptor.digest))};
+  }
+
+  void add_unusable(const Descriptor& descriptor, const Descriptor& top, Error problem) {
     Candidate& candidate = add(descriptor, top);
     candidate.summary.complete = false;
-    candidate.why_incomplete = std::move(why);
+    candidate.problem = std::move(problem);
   }
 
   void read_manifest(const JsonView& view, const Descriptor& descriptor, const Descriptor& top) {
@@ -176,7 +209,7 @@ class LayoutReader {
     }
     const auto text = read_blob(config, "config");
     if (!text) {
-      add_absent(descriptor, top, fmt::format("{} is not there", blob_name(config.digest)));
+      add_unusable(descriptor, top, absent(config));
       return;
     }
     Candidate& candidate = add(descriptor, top);
@@ -209,7 +242,7 @@ class LayoutReader {
       const auto size = files_.find(name);
       if (!size && candidate.summary.complete) {
         candidate.summary.complete = false;
-        candidate.why_incomplete = fmt::format("layer {} of {}: {} is not there", i + 1, list.size(), name);
+        candidate.problem = Error(ErrorKind::malformed, fmt::format("layer {} of {}: {} is not there", i + 1, list.size(), name));
       }
       if (size && *size != descriptor.size) {
         throw Error(ErrorKind::integrity, fmt::format("layer {} of {}: expected {} bytes, found {}", i + 1, list.size(), descriptor.size, *size));

@@ -80,6 +80,13 @@ std::vector<Candidate*> selected(std::vector<Candidate>& candidates, const std::
   return out;
 }
 
+[[noreturn]] void fail_with(const Candidate& candidate, const std::string& where) {
+  SIFKIT_CHECK(candidate.problem);
+  Error problem = *candidate.problem;
+  problem.add_context(in_quotes(where));
+  throw problem;
+}
+
 bool same_image(const Candidate* a, const Candidate* b) {
   return a->summary.config_digest && a->summary.config_digest == b->summary.config_digest;
 }
@@ -105,6 +112,8 @@ Candidate& choose(std::vector<Candidate>& candidates, const std::string& selecto
   if (left.empty()) {
     throw Error(ErrorKind::not_found, fmt::format("{}: no image {}", in_quotes(where), in_quotes(selector)), list_of(all));
   }
+  // What is named by its number, ID or digest was looked at before.
+  const bool by_name = selector.empty() || std::any_of(left.begin(), left.end(), [&](const Candidate* c) { return named(*c, selector); });
   const auto of_platform = [&](const Platform& wanted) {
     std::vector<Candidate*> out;
     std::copy_if(left.begin(), left.end(), std::back_inserter(out), [&](const Candidate* candidate) {
@@ -115,11 +124,16 @@ Candidate& choose(std::vector<Candidate>& candidates, const std::string& selecto
   if (platform) {
     auto matching = of_platform(*platform);
     if (matching.empty()) {
+      // What cannot be read at all has no platform to compare.
+      if (left.size() == 1 && left.front()->problem && !left.front()->summary.platform) fail_with(*left.front(), where);
       throw Error(ErrorKind::not_found, fmt::format("{}: no image for {}", in_quotes(where), platform->text()), list_of(left));
     }
     left = std::move(matching);
-  } else if (left.size() > 1) {
-    if (auto matching = of_platform(Platform::host()); !matching.empty()) left = std::move(matching);
+  } else if (auto matching = of_platform(Platform::host()); !matching.empty()) {
+    left = std::move(matching);
+  } else if (by_name && std::all_of(left.begin(), left.end(), [](const Candidate* c) { return c->platform_stated; })) {
+    throw Error(ErrorKind::not_found, fmt::format("{}: no image for this machine ({})", in_quotes(where), Platform::host().text()),
+                list_of(left) + "; --platform chooses one");
   }
   if (std::any_of(left.begin(), left.end(), [](const Candidate* c) { return c->summary.complete; })) {
     std::erase_if(left, [](const Candidate* c) { return !c->summary.complete; });
@@ -129,7 +143,7 @@ Candidate& choose(std::vector<Candidate>& candidates, const std::string& selecto
     throw Error(ErrorKind::usage, fmt::format("{} holds several images; one must be chosen", in_quotes(where)), list_of(left));
   }
   if (!left.front()->summary.complete) {
-    throw Error(ErrorKind::malformed, fmt::format("{}: {}", in_quotes(where), left.front()->why_incomplete));
+    fail_with(*left.front(), where);
   }
   return *left.front();
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <sifkit/core/error.h>
 #include <sifkit/oci/image.h>
 
 #include "file_set.h"
@@ -45,7 +46,8 @@ struct Candidate {
   ImageSummary summary;
   std::optional<Digest> top_digest;  ///< of the entry in the top index that led here
   StoredParts parts;
-  std::string why_incomplete;  ///< set when a blob is absent
+  bool platform_stated = false;  ///< by an index; the configuration states one in any case
+  std::optional<Error> problem;  ///< why it cannot be opened, where summary.complete is false
 };
 
 /// The one candidate that a selector (`@N`, tag, ID prefix, digest; may be empty) and a platform choose. Throws

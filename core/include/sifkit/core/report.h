@@ -17,6 +17,7 @@ namespace sifkit {
 /// the machine.
 struct Limits {
   std::uint64_t json_bytes = 8u << 20;             ///< one JSON document (manifest, index, configuration)
+  std::uint64_t documents_bytes = 256u << 20;      ///< all JSON documents that a source of images makes us read
   unsigned json_depth = 64;                        ///< nesting of a JSON document
   std::uint64_t entries = 50'000'000;              ///< entries of all layers together
   unsigned layers = 4096;                          ///< layers of one image
