@@ -46,14 +46,14 @@ void LayerMerger::note_named_twice(NameId name, std::string_view text) {
   warnings_.add("duplicate-entry", fmt::format("{} stands twice in one layer; the last one counts", in_quotes(text)));
 }
 
-InodeId LayerMerger::make_folder(InodeId parent, std::string_view name) {
+NameId LayerMerger::make_folder(InodeId parent, std::string_view name) {
   Inode folder;
   folder.type = EntryType::directory;
   folder.metadata.mode = 0755;
   folder.metadata.mtime = default_mtime_;
-  const InodeId inode = tree_.add_inode(folder);
-  touch_new(tree_.link(parent, name, inode), false);
-  return inode;
+  const NameId made = tree_.link(parent, name, tree_.add_inode(folder));
+  touch_new(made, false);
+  return made;
 }
 
 void LayerMerger::remove(InodeId parent, NameId name) {
@@ -92,6 +92,7 @@ void LayerMerger::remove_untouched(InodeId folder) {
 std::optional<LayerMerger::Place> LayerMerger::place_of(std::string_view path, bool create) {
   const auto [parent, last] = split_path(path);
   std::vector<InodeId> folders{Tree::kRoot};
+  std::vector<NameId> names;  // of all of them but the root
   std::string walk;  // what links put in front of the rest of `parent`
   std::string_view rest = parent;
   unsigned hops = 0;
@@ -104,6 +105,7 @@ std::optional<LayerMerger::Place> LayerMerger::place_of(std::string_view path, b
     if (component == "..") {
       if (folders.size() > 1) {
         folders.pop_back();
+        names.pop_back();
       } else {
         warnings_.add("link-clamped", fmt::format("{}: a link on the way leaves the root; it is followed from the root", in_quotes(path)));
       }
@@ -116,7 +118,8 @@ std::optional<LayerMerger::Place> LayerMerger::place_of(std::string_view path, b
     const NameId name = tree_.find(folder, component);
     if (name == kNone) {
       if (!create) return std::nullopt;
-      folders.push_back(make_folder(folder, component));
+      names.push_back(make_folder(folder, component));
+      folders.push_back(tree_.inode_of(names.back()));
       continue;
     }
     const InodeId inode = tree_.inode_of(name);
@@ -130,7 +133,10 @@ std::optional<LayerMerger::Place> LayerMerger::place_of(std::string_view path, b
                                                   in_quotes(path), in_quotes(component)));
       }
       const std::string target(tree_.symlink_target(tree_.inode(inode)));
-      if (target.starts_with('/')) folders.resize(1);
+      if (target.starts_with('/')) {
+        folders.resize(1);
+        names.clear();
+      }
       std::string longer = after.empty() ? target : fmt::format("{}/{}", target, after);
       if (longer.size() > kLongestWalk) throw Error(ErrorKind::limit, "links on the way to it make a path of over 1 MiB");
       walk = std::move(longer);
@@ -140,11 +146,16 @@ std::optional<LayerMerger::Place> LayerMerger::place_of(std::string_view path, b
     if (type != EntryType::directory) {
       if (!create) return std::nullopt;
       remove(folder, name);
-      folders.push_back(make_folder(folder, component));
+      names.push_back(make_folder(folder, component));
+      folders.push_back(tree_.inode_of(names.back()));
       continue;
     }
-    if (create) touch(name, false);
+    names.push_back(name);
     folders.push_back(inode);
+  }
+  // What a link led through and left again ("x/../y") is not the layer's.
+  if (create) {
+    for (const NameId name : names) touch(name, false);
   }
   return Place{folders.back(), last};
 }

@@ -39,7 +39,7 @@ class LayerMerger {
   /// The folder that holds the last component. `create` makes what is missing and replaces files that are in the way;
   /// without it a path that leads nowhere gives nothing.
   std::optional<Place> place_of(std::string_view path, bool create);
-  InodeId make_folder(InodeId parent, std::string_view name);
+  NameId make_folder(InodeId parent, std::string_view name);
   void remove(InodeId parent, NameId name);
   /// Takes away everything below a folder that this layer has not touched.
   void remove_untouched(InodeId folder);

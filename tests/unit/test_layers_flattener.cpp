@@ -78,6 +78,9 @@ TEST_CASE("an opaque mark hides older entries of its folder only", "[layers][whi
   CHECK(names_and_texts({base, LAYER(.file("d/sub/new", "5").file("d/.wh..wh..opq", ""))}) == Listing{{"d", "d"}, {"d/sub", "d"}, {"d/sub/new", "f 5"}, {"e", "f 3"}});
   // op04: at the root.
   CHECK(names_and_texts({base, LAYER(.file(".wh..wh..opq", "").file("f", "6"))}) == Listing{{"f", "f 6"}});
+  // A folder that a link led through and left again is not this layer's.
+  CHECK(names_and_texts({LAYER(.file("c/old", "1").symlink("l", "c/../d")), LAYER(.file("l/x", "2").file(".wh..wh..opq", ""))}) ==
+        Listing{{"d", "d"}, {"d/x", "f 2"}});
   // op05: nothing there.
   CHECK(names_and_texts({LAYER(.file("a", "1")), LAYER(.file("d/.wh..wh..opq", ""))}) == Listing{{"a", "f 1"}});
   // op15: over two layers.
