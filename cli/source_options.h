@@ -17,6 +17,7 @@ struct SourceArguments {
   std::string architecture;
   std::string scratch;
   std::string host;
+  unsigned service_timeout = 300;
 };
 
 void add_source_options(CLI::App& verb, SourceArguments& arguments);

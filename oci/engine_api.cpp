@@ -47,6 +47,10 @@ struct FreeCurl {
 };
 using Handle = std::unique_ptr<CURL, FreeCurl>;
 
+struct FreeMulti {
+  void operator()(CURLM* multi) const noexcept { curl_multi_cleanup(multi); }
+};
+
 void initialise_curl() {
   static const CURLcode result = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (result != CURLE_OK) throw Error(ErrorKind::internal, "libcurl cannot start");
@@ -55,15 +59,17 @@ void initialise_curl() {
 /// One request that runs on its own thread and hands its body over in pieces.
 class Transfer : public Source {
  public:
-  Transfer(const std::string& url, const std::string& socket, std::string where, std::stop_token stop)
-      : url_(url), where_(std::move(where)), stop_(std::move(stop)), handle_(curl_easy_init()) {
-    if (!handle_) throw std::bad_alloc();
+  Transfer(const std::string& url, const std::string& socket, std::string where, std::chrono::seconds patience, std::stop_token stop)
+      : url_(url), where_(std::move(where)), patience_(patience), stop_(std::move(stop)), handle_(curl_easy_init()), multi_(curl_multi_init()) {
+    if (!handle_ || !multi_) throw std::bad_alloc();
     CURL* curl = handle_.get();
     curl_easy_setopt(curl, CURLOPT_URL, url_.c_str());
     if (!socket.empty()) curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket.c_str());
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, std::min<long>(kConnectSeconds, patience_.count()));
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(patience_.count()));
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error_text_);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &Transfer::take);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, this);
@@ -84,6 +90,7 @@ class Transfer : public Source {
       abandoned_ = true;
     }
     changed_.notify_all();
+    curl_multi_wakeup(multi_.get());
   }
 
   std::size_t read(std::span<std::byte> into) override {
@@ -138,11 +145,26 @@ class Transfer : public Source {
     }
   }
 
+  /// As curl_easy_perform, but awake at once when it is to stop.
+  CURLcode perform() {
+    static constexpr int kLongestWait = 1000;  // milliseconds
+    const std::stop_callback wake(stop_, [this] { curl_multi_wakeup(multi_.get()); });
+    curl_multi_add_handle(multi_.get(), handle_.get());
+    for (int running = 1; running != 0;) {
+      if (curl_multi_perform(multi_.get(), &running) != CURLM_OK) return CURLE_FAILED_INIT;
+      if (running != 0) curl_multi_poll(multi_.get(), nullptr, 0, kLongestWait, nullptr);
+    }
+    int waiting = 0;
+    const CURLMsg* message = curl_multi_info_read(multi_.get(), &waiting);
+    const CURLcode result = message == nullptr ? CURLE_FAILED_INIT : message->data.result;
+    curl_multi_remove_handle(multi_.get(), handle_.get());
+    return result;
+  }
+
   void run() noexcept {
     std::exception_ptr failure;
     try {
-      const CURLcode result = curl_easy_perform(handle_.get());
-      check(result);
+      check(perform());
     } catch (...) {
       failure = std::current_exception();
     }
@@ -163,6 +185,10 @@ class Transfer : public Source {
                   refused ? "your account may not use this socket; 'docker save' by someone who may, then docker-archive:"
                           : "is the service running? DOCKER_HOST names another address");
     }
+    if (result == CURLE_OPERATION_TIMEDOUT) {
+      throw Error(ErrorKind::network, fmt::format("{}: the service has been silent for {} s", where_, patience_.count()),
+                  "it may be busy: --service-timeout waits longer");
+    }
     if (result != CURLE_OK) {
       throw Error(ErrorKind::network, fmt::format("{}: {}", where_, error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(result)));
     }
@@ -181,8 +207,10 @@ class Transfer : public Source {
 
   std::string url_;
   std::string where_;
+  std::chrono::seconds patience_;
   std::stop_token stop_;
   Handle handle_;
+  std::unique_ptr<CURLM, FreeMulti> multi_;
   char error_text_[CURL_ERROR_SIZE] = {};
   std::string error_body_;  // of the transfer's thread
 
@@ -200,9 +228,9 @@ class Transfer : public Source {
 
 }  // namespace
 
-EngineApi::EngineApi(Transport transport, std::string host, const OperationContext& operation) : operation_(operation) {
+EngineApi::EngineApi(Transport transport, const SourceOptions& options) : patience_(options.service_timeout), operation_(options.operation) {
   initialise_curl();
-  if (host.empty()) host = default_host(transport);
+  const std::string host = options.daemon_host.empty() ? default_host(transport) : options.daemon_host;
   where_ = host;
   const bool secure = !environment("DOCKER_TLS_VERIFY").empty();
   if (host.starts_with("unix://")) {
@@ -233,7 +261,7 @@ std::string EngineApi::escaped(std::string_view text) {
 }
 
 std::unique_ptr<Source> EngineApi::stream(const std::string& path) {
-  return std::make_unique<Transfer>(base_url_ + path, socket_, where_, operation_.stop);
+  return std::make_unique<Transfer>(base_url_ + path, socket_, where_, patience_, operation_.stop);
 }
 
 Json EngineApi::get(const std::string& path, const Limits& limits) {

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include <sifkit/core/json.h>
-#include <sifkit/core/report.h>
 #include <sifkit/core/stream.h>
-#include <sifkit/oci/reference.h>
+#include <sifkit/oci/image.h>
 
 namespace sifkit::oci {
 
 /// Talks to a service that speaks the Docker Engine API, over a unix socket or TCP. No program of Docker's is needed.
 class EngineApi {
  public:
-  /// `host` as in DOCKER_HOST; empty: what the environment says, else the usual socket of the transport.
-  EngineApi(Transport transport, std::string host, const OperationContext& operation);
+  /// Without `options.daemon_host`: what the environment says, else the usual socket of the transport.
+  EngineApi(Transport transport, const SourceOptions& options);
 
   /// A JSON document. Throws not_found for 404 (with the service's own words), denied, network.
   Json get(const std::string& path, const Limits& limits);
@@ -33,6 +33,7 @@ class EngineApi {
   std::string where_;
   std::string socket_;    ///< empty: TCP
   std::string base_url_;
+  std::chrono::seconds patience_;
   OperationContext operation_;
 };
 

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <sifkit/core/decompress.h>
 #include <sifkit/core/error.h>
 
 #include "archive_files.h"
@@ -49,6 +50,21 @@ Json or_list(EngineApi& api, std::string_view what, const std::string& name, con
   }
 }
 
+/// A service that fails after it has said "200 OK" can only send its message in place of the archive.
+void refuse_message(const EngineApi& api, PeekedSource& stream) {
+  static constexpr std::size_t kLongest = 4096;
+  const auto first = as_text(stream.peek(kLongest));
+  if (first.empty()) throw Error(ErrorKind::network, fmt::format("{}: sent an empty archive", api.where()));
+  if (!first.starts_with('{')) return;
+  const Json document = Json::parse(first, nullptr, false);
+  if (!document.is_object()) return;
+  for (const char* member : {"message", "error"}) {
+    if (document.contains(member) && document[member].is_string()) {
+      throw Error(ErrorKind::network, fmt::format("{}: {}", api.where(), printable(document[member].get<std::string>())));
+    }
+  }
+}
+
 Json inspect_image(EngineApi& api, const std::string& name, const Limits& limits) {
   return or_list(api, "image", name, "/images/json", "RepoTags", limits,
                  [&] { return api.get("/images/" + EngineApi::escaped(name) + "/json", limits); });
@@ -57,14 +73,15 @@ Json inspect_image(EngineApi& api, const std::string& name, const Limits& limits
 }  // namespace
 
 std::unique_ptr<Image> open_daemon_image(const Reference& reference, const SourceOptions& options, WarningList& warnings) {
-  EngineApi api(reference.transport, options.daemon_host, options.operation);
+  EngineApi api(reference.transport, options);
   if (reference.location.empty()) {
     throw Error(ErrorKind::usage, fmt::format("source {}: which image?", in_quotes(reference.text)),
                 names_there(api, "/images/json", "RepoTags", options.limits));
   }
   inspect_image(api, reference.location, options.limits);
-  const auto stream = api.stream("/images/" + EngineApi::escaped(reference.location) + "/get");
-  auto files = std::make_shared<StreamedFiles>(*stream, reference.location, scratch_of(options), options.limits, options.operation, warnings);
+  PeekedSource stream(api.stream("/images/" + EngineApi::escaped(reference.location) + "/get"));
+  refuse_message(api, stream);
+  auto files = std::make_shared<StreamedFiles>(stream, reference.location, scratch_of(options), options.limits, options.operation, warnings);
   auto candidates = files->find(kDockerManifest) ? read_docker_archive(*files, options.limits, warnings)
                                                  : read_oci_layout(*files, false, options.limits, warnings);
   Candidate& chosen = choose(candidates, "", options.platform, reference.location);
@@ -72,7 +89,7 @@ std::unique_ptr<Image> open_daemon_image(const Reference& reference, const Sourc
 }
 
 std::unique_ptr<Image> open_container(const Reference& reference, const SourceOptions& options, WarningList& warnings) {
-  const auto api = std::make_shared<EngineApi>(reference.transport, options.daemon_host, options.operation);
+  const auto api = std::make_shared<EngineApi>(reference.transport, options);
   const auto& name = reference.location;
   const std::string path = "/containers/" + EngineApi::escaped(name);
   const Json document = or_list(*api, "container", name, "/containers/json?all=1", "Names", options.limits,
@@ -95,7 +112,7 @@ std::unique_ptr<Image> open_container(const Reference& reference, const SourceOp
 }
 
 std::vector<ImageSummary> list_daemon_images(const Reference& reference, const SourceOptions& options) {
-  EngineApi api(reference.transport, options.daemon_host, options.operation);
+  EngineApi api(reference.transport, options);
   const Json document = api.get("/images/json", options.limits);
   const JsonView list(document, "images: ");
   std::vector<ImageSummary> out;
