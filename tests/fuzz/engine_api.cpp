@@ -43,6 +43,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static Service service;
   service.answer = fuzz::text_of(data, size);
   const std::jthread serving([] { service.serve(); });
-  fuzz::accepted([&] { oci::EngineApi(oci::Transport::docker_daemon, "unix://" + service.path, {}).get("/images/json", fuzz::small_limits()); });
+  oci::SourceOptions options;
+  options.daemon_host = "unix://" + service.path;
+  fuzz::accepted([&] { oci::EngineApi(oci::Transport::docker_daemon, options).get("/images/json", fuzz::small_limits()); });
   return 0;
 }

@@ -1,70 +1,90 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# The user's story with a real Docker daemon of its own: run, commit, then a SIF straight from the daemon, from a pipe,
-# from a saved archive and from a container. What comes out is compared with Docker's own export.
+# The user's story with a real Docker daemon of its own: run, install, commit, then a SIF straight from the daemon, from a
+# pipe, from a saved archive and from a container. What comes out is compared with Docker's own export.
 . "$(dirname "$0")/lib.sh"
-need dockerd docker jq rsync dpkg-deb
+need dockerd docker jq python3 dpkg-deb
 need_root
 
 export DOCKER_HOST=unix://$work/docker.sock
-dockerd --iptables=false --bridge=none --storage-driver=vfs --host="$DOCKER_HOST" --data-root="$work/data" \
-  --exec-root="$work/exec" --pidfile="$work/docker.pid" >"$work/dockerd.log" 2>&1 &
+port=$((20000 + $$ % 20000))
+dockerd --iptables=false --bridge=none --storage-driver=vfs --host="$DOCKER_HOST" --host="tcp://127.0.0.1:$port" --tls=false \
+  --data-root="$work/data" --exec-root="$work/exec" --pidfile="$work/docker.pid" >"$work/dockerd.log" 2>&1 &
 daemon=$!
 trap 'umount "$work/mnt" 2>/dev/null || true; kill $daemon 2>/dev/null || true; wait $daemon 2>/dev/null || true; rm -rf "$work" 2>/dev/null || true' EXIT
-for _ in $(seq 60); do
+for _ in $(seq 120); do
   docker info >/dev/null 2>&1 && break
-  kill -0 $daemon 2>/dev/null || skip "dockerd does not start here"
+  kill -0 $daemon 2>/dev/null || skip "dockerd does not start here: $(grep -o 'msg=.*' "$work/dockerd.log" | tail -1)"
   sleep 0.5
 done
 docker info >/dev/null 2>&1 || skip "dockerd does not answer"
 
 cd "$work"
 mkdir packages root
-(cd packages && apt-get download -qq busybox-static base-files) || skip "no Debian packages to be had"
+(cd packages && apt-get download -qq -o APT::Sandbox::User=root busybox-static base-files) || skip "no Debian packages to be had"
+# A package to install in the container, whose scripts run there.
+mkdir -p made/DEBIAN made/opt/made
+printf 'Package: made\nVersion: 1\nArchitecture: all\nMaintainer: nobody <nobody@example.org>\nDescription: made\n' >made/DEBIAN/control
+printf '#!/bin/sh\necho configured >/opt/made/state\n' >made/DEBIAN/postinst
+chmod 755 made/DEBIAN/postinst
+dpkg-deb --build --root-owner-group made made.deb >/dev/null
 for package in packages/*.deb; do dpkg-deb --extract "$package" root; done
 mkdir -p root/{dev,proc,sys,tmp}
 ln -s busybox root/bin/sh
 tar --numeric-owner -C root -c . | docker import - base >/dev/null
 
-docker run --network=none --name change base /bin/busybox sh -c '
-  export PATH=/bin; busybox mkdir -p /opt/gone /opt/kept
-  busybox echo one > /opt/gone/x; busybox echo two > /opt/kept/y; busybox ln /opt/kept/y /opt/kept/z
-  busybox chmod 0 /opt/kept/y; busybox mkfifo /opt/fifo; busybox mknod /opt/null c 1 3' >/dev/null
+docker run --network=none -v "$work/made.deb:/made.deb:ro" --name change base /bin/busybox sh -c '
+  export PATH=/tmp:/bin; busybox --install -s /tmp
+  mkdir -p /var/lib/dpkg/info; touch /var/lib/dpkg/status; busybox dpkg -i /made.deb
+  mkdir -p /opt/gone /opt/kept
+  echo one > /opt/gone/x; echo two > /opt/kept/y; ln /opt/kept/y /opt/kept/z
+  chmod 0 /opt/kept/y; mkfifo /opt/fifo; mknod /opt/null c 1 3; rm /tmp/*' >run.log 2>&1 || { cat run.log; exit 1; }
 docker commit change first >/dev/null
 docker run --network=none --name again first /bin/busybox sh -c '
   export PATH=/bin; busybox rm -r /opt/gone; busybox echo new > /opt/gone; busybox cp /bin/busybox /opt/suid
   busybox chmod 4755 /opt/suid; busybox chown 1000:1001 /opt/suid' >/dev/null
 docker commit -c 'ENV WORDS="a b"' -c 'CMD ["/bin/busybox","echo","it works"]' again my_app >/dev/null
+docker tag my_app registry.example.org:5000/team/my_app:v2
+id=$(docker image inspect --format '{{.Id}}' my_app)
 
 "$SIFKIT" build -q daemon.sif docker-daemon://my_app:latest
 docker save my_app | "$SIFKIT" build -q pipe.sif -
 docker save -o my_app.tar my_app
 "$SIFKIT" build -q --verify-after archive.sif docker-archive://my_app.tar
 "$SIFKIT" build -q container.sif docker-container:again
+"$SIFKIT" build -q id.sif "docker-daemon:$id"
+"$SIFKIT" build -q short.sif "docker-daemon:${id:7:12}"
+"$SIFKIT" build -q tag.sif docker-daemon:registry.example.org:5000/team/my_app:v2
+DOCKER_HOST=tcp://127.0.0.1:$port "$SIFKIT" build -q tcp.sif docker-daemon:my_app
+env -u DOCKER_HOST "$SIFKIT" build -q option.sif docker-daemon:my_app --docker-host "tcp://127.0.0.1:$port"
+gzip -k my_app.tar
+"$SIFKIT" build -q gzip.sif my_app.tar.gz
+docker save -o several.tar base first my_app registry.example.org:5000/team/my_app:v2
+"$SIFKIT" build -q several.sif docker-archive:several.tar:my_app:latest
 
 mkdir exported
 docker export again | tar --numeric-owner -xpC exported
-# Docker puts its own files over these.
-rm -rf exported/.dockerenv exported/dev exported/proc exported/sys exported/etc/{hostname,hosts,mtab,resolv.conf}
-for image in daemon pipe archive container; do
+# Docker mounts these, or puts its own files over them; folders that it mounted in have the time of that.
+own=(--ignore .dockerenv --ignore dev --ignore proc --ignore sys --ignore made.deb --loose-time .)
+for file in hostname hosts mtab resolv.conf; do own+=(--ignore "etc/$file"); done
+for folder in etc tmp var home root; do own+=(--loose-time "$folder"); done
+for image in daemon container; do
   mounted $image.sif
-  # Folders that Docker mounted on have the time of that.
-  found=$(differences exported mnt | grep -vE '^\*deleting|^\.d\.\.t\.+ (etc/|tmp/|var/|home/|root/)' || true)
+  same_trees "$image" "${own[@]}" exported mnt
   umount mnt
-  if [ -n "$found" ]; then
-    echo "$image: the trees differ:"
-    head -20 <<<"$found"
-    exit 1
-  fi
 done
-# The definition names the source; all else is the same.
-for image in pipe archive; do
-  cmp <("$SIFKIT" ls -R daemon.sif | grep -v -e labels.json -e /Singularity) <("$SIFKIT" ls -R $image.sif | grep -v -e labels.json -e /Singularity)
-  [ "$("$SIFKIT" sif header --json daemon.sif | jq .id)" = "$("$SIFKIT" sif header --json $image.sif | jq .id)" ]
-done
+for image in pipe archive id short tag tcp option gzip several; do same_image daemon.sif $image.sif; done
+[ "$("$SIFKIT" cat daemon.sif /opt/made/state)" = configured ]
+
 "$SIFKIT" images docker-daemon:my_app | grep -q 'my_app:latest'
+[ "$("$SIFKIT" images --json several.tar | jq -c '[.images[].tags[]] | sort')" = \
+  '["base:latest","first:latest","my_app:latest","registry.example.org:5000/team/my_app:v2"]' ]
+[ "$("$SIFKIT" inspect --json docker-daemon:my_app | jq -S 'del(.. | .labels?)')" = "$("$SIFKIT" inspect --json my_app.tar | jq -S 'del(.. | .labels?)')" ]
+"$SIFKIT" inspect --runscript daemon.sif | grep -q 'it works'
 if "$SIFKIT" build none.sif docker-daemon:none 2>error.txt; then exit 1; fi
 grep -q 'my_app:latest' error.txt
+if "$SIFKIT" build none.sif several.tar 2>error.txt; then exit 1; fi
+grep -q 'first:latest' error.txt
 [ ! -e none.sif ]
-echo "four ways, one image"
+echo "eleven ways, one image"

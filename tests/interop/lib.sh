@@ -22,6 +22,7 @@ need_root() {
   [ "$(id -u)" -eq 0 ] || skip "needs root"
 }
 
+here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'umount "$work/mnt" 2>/dev/null || true; chmod -R u+rwx "$work" 2>/dev/null || true; rm -rf "$work"' EXIT
 
@@ -36,19 +37,24 @@ mounted() {
   mount -o "loop,ro,offset=$(partition_offset "$1")" "$1" "$work/mnt" || skip "no loop mounts here"
 }
 
-# Differences in content, modes, owners, times, attributes and hard links, but for what a container adds.
-differences() {
-  rsync -naHAX --checksum --delete --itemize-changes --exclude=/.singularity.d --exclude=/singularity --exclude=/environment \
-    --exclude=/.test --exclude=/.run --exclude=/.exec --exclude=/.shell "$1"/ "$2"/ |
-    grep -vE '^\.d\.\.t\.+ \./$' || true
+# same_trees WHAT EXPECTED FOUND [OPTIONS…]
+same_trees() {
+  local what=$1
+  shift
+  python3 "$here/compare_trees.py" "$@" >"$work/differences" || {
+    echo "$what differs:"
+    cat "$work/differences"
+    exit 1
+  }
 }
 
-same() {
-  local found
-  found=$(differences "$1" "$2")
-  if [ -n "$found" ]; then
-    echo "the trees differ:"
-    head -40 <<<"$found"
-    exit 1
-  fi
+# same_image A B: one image from two sources; only the definition, which names the source, may differ.
+same_image() {
+  local sif
+  for sif in "$1" "$2"; do
+    "$SIFKIT" ls -R --json "$sif" | jq -c '.files[]' | grep -v -e 'singularity.d/labels.json' -e 'singularity.d/Singularity' >"$sif.list"
+    "$SIFKIT" sif header --json "$sif" | jq -r .id >>"$sif.list"
+    partition_offset "$sif" >>"$sif.list"
+  done
+  diff "$1.list" "$2.list"
 }
