@@ -76,6 +76,10 @@ void report(Session& session, const Error& error) {
     session.io.err << record.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
     return;
   }
+  if (error.kind() == ErrorKind::cancelled) {  // where it was does not matter to who stopped it
+    session.io.err << "sifkit: " << error.message() << '\n';
+    return;
+  }
   session.io.err << "sifkit: error: " << error.what() << '\n';
   if (!error.hint().empty()) session.io.err << "  hint: " << error.hint() << '\n';
 }

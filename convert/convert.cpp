@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <thread>
 
 #include <fmt/format.h>
@@ -20,6 +21,7 @@ using namespace layers;
 
 namespace {
 
+constexpr unsigned kFileMode = 0666;
 constexpr unsigned kSifMode = 0777;  ///< less the umask: its first line makes it a program
 
 /// Takes contents and keeps none of them.
@@ -134,9 +136,7 @@ void finish_file(AtomicFile& target, std::uint64_t size, const ConvertOptions& o
   target.commit();
 }
 
-void write_sif(oci::Image& image, Conversion& conversion, const std::filesystem::path& path, const ConvertOptions& options,
-               ConvertReport& report) {
-  AtomicFile target(path, options.overwrite, kSifMode);
+void write_sif(oci::Image& image, Conversion& conversion, AtomicFile& target, const ConvertOptions& options, ConvertReport& report) {
   const auto squashfs = squashfs_options(options, conversion);
   report.threads = squashfs.threads;
   sif::ImageWriter writer(target.file(), {.launch_script = std::string(sif::kLaunchScript), .time = conversion.time()},
@@ -168,8 +168,7 @@ void write_sif(oci::Image& image, Conversion& conversion, const std::filesystem:
   finish_file(target, target.file().size(), options, report);
 }
 
-void write_squashfs(Conversion& conversion, const std::filesystem::path& path, const ConvertOptions& options, ConvertReport& report) {
-  AtomicFile target(path, options.overwrite);
+void write_squashfs(Conversion& conversion, AtomicFile& target, const ConvertOptions& options, ConvertReport& report) {
   const auto squashfs = squashfs_options(options, conversion);
   report.threads = squashfs.threads;
   FileRegion region(target.file(), 0);
@@ -182,10 +181,7 @@ void write_squashfs(Conversion& conversion, const std::filesystem::path& path, c
   finish_file(target, summary.bytes, options, report);
 }
 
-void write_sandbox(Conversion& conversion, const std::filesystem::path& path, const ConvertOptions& options, WarningList& warnings,
-                   ConvertReport& report) {
-  if (options.verify_after) throw Error(ErrorKind::usage, "only images are verified after writing, not folders");
-  DirectoryWriter writer(path, options.overwrite);
+void write_sandbox(Conversion& conversion, DirectoryWriter& writer, const ConvertOptions& options, WarningList& warnings, ConvertReport& report) {
   const Tree tree = conversion.run(writer, true);
   options.operation.check();
   options.operation.progress->stage("setting owners and times", 0);
@@ -216,17 +212,26 @@ ConvertReport convert(const oci::Reference& given, const std::filesystem::path& 
     reference.transport = oci::sniff_transport(reference.location, options.source.limits);
   }
   in_context([&] { return fmt::format("converting {}", in_quotes(given.text)); }, [&] {
+    // First of all, so that a target which cannot be written does not cost the transfer of an image.
+    std::optional<AtomicFile> file;
+    std::optional<DirectoryWriter> folder;
+    if (options.format == OutputFormat::sandbox) {
+      if (options.verify_after) throw Error(ErrorKind::usage, "only images are verified after writing, not folders");
+      if (!options.dry_run) folder.emplace(target, options.overwrite);
+    } else if (!options.dry_run) {
+      file.emplace(target, options.overwrite, options.format == OutputFormat::sif ? kSifMode : kFileMode);
+    }
     options.operation.progress->stage("reading the source", 0);
     const auto image = oci::open_image(reference, options.source, warnings);
     Conversion conversion(*image, reference, options, warnings, report);
     if (options.dry_run) {
       only_read(conversion, report);
     } else if (options.format == OutputFormat::sif) {
-      write_sif(*image, conversion, target, options, report);
+      write_sif(*image, conversion, *file, options, report);
     } else if (options.format == OutputFormat::squashfs) {
-      write_squashfs(conversion, target, options, report);
+      write_squashfs(conversion, *file, options, report);
     } else {
-      write_sandbox(conversion, target, options, warnings, report);
+      write_sandbox(conversion, *folder, options, warnings, report);
     }
   });
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -183,7 +183,7 @@ class Transfer : public Source {
       throw Error(refused ? ErrorKind::denied : ErrorKind::network,
                   fmt::format("cannot connect to {}: {}", where_, os_error != 0 ? std::strerror(static_cast<int>(os_error)) : error_text_),
                   refused ? "your account may not use this socket; 'docker save' by someone who may, then docker-archive:"
-                          : "is the service running? DOCKER_HOST names another address");
+                          : "is the service running? DOCKER_HOST (CONTAINER_HOST for podman) or --docker-host names another address");
     }
     if (result == CURLE_OPERATION_TIMEDOUT) {
       throw Error(ErrorKind::network, fmt::format("{}: the service has been silent for {} s", where_, patience_.count()),
@@ -242,7 +242,8 @@ EngineApi::EngineApi(Transport transport, const SourceOptions& options) : patien
     base_url_ = host;
   } else {
     throw Error(ErrorKind::unsupported, fmt::format("service address {}: expected unix://, tcp://, http:// or https://", in_quotes(host)),
-                host.starts_with("ssh://") ? "forward the socket: ssh -L /tmp/docker.sock:/var/run/docker.sock HOST, then DOCKER_HOST=unix:///tmp/docker.sock" : "");
+                host.starts_with('/')      ? "a socket is unix://" + host
+                : host.starts_with("ssh://") ? "forward the socket: ssh -L /tmp/docker.sock:/var/run/docker.sock HOST, then DOCKER_HOST=unix:///tmp/docker.sock" : "");
   }
   while (base_url_.ends_with('/')) base_url_.pop_back();
 }

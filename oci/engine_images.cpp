@@ -79,6 +79,7 @@ std::unique_ptr<Image> open_daemon_image(const Reference& reference, const Sourc
                 names_there(api, "/images/json", "RepoTags", options.limits));
   }
   inspect_image(api, reference.location, options.limits);
+  options.operation.progress->stage("waiting for the service", 0);  // it packs the image before it sends
   PeekedSource stream(api.stream("/images/" + EngineApi::escaped(reference.location) + "/get"));
   refuse_message(api, stream);
   auto files = std::make_shared<StreamedFiles>(stream, reference.location, scratch_of(options), options.limits, options.operation, warnings);
@@ -136,6 +137,10 @@ std::vector<ImageSummary> list_daemon_images(const Reference& reference, const S
       if (!named && !id.hex().starts_with(reference.location) && id.text() != reference.location) continue;
     }
     out.push_back(std::move(summary));
+  }
+  if (out.empty() && !reference.location.empty()) {
+    throw Error(ErrorKind::not_found, fmt::format("{} has no image {}", api.where(), in_quotes(reference.location)),
+                names_there(api, "/images/json", "RepoTags", options.limits));
   }
   return out;
 }

@@ -56,6 +56,7 @@ for _ in $(seq 100); do [ -S "$work/engine.sock" ] && break; sleep 0.05; done
 cmp <("$SIFKIT" cat "$out" /data) "$work/root/data"
 rm "$out"
 "$SIFKIT" images docker-daemon: | grep -q "^@0 *one:latest two:v2 *linux/amd64 *abababababab "
+"$SIFKIT" images docker-daemon:two:v2 | grep -q two:v2
 "$SIFKIT" inspect docker-daemon:good >/dev/null
 
 build $not_found absent "there are: one:latest, two:v2"
@@ -77,7 +78,14 @@ build $network hangs-midway "silent" --service-timeout 1
 refused $network "silent" "$SIFKIT" inspect docker-daemon:hangs --service-timeout 1
 refused $not_found "there are: one:latest, two:v2" "$SIFKIT" inspect docker-daemon:absent
 refused 2 "one:latest, two:v2" "$SIFKIT" build "$out" docker-daemon:
-refused 6 "standard output" sh -c '"$SIFKIT" images docker-daemon:good >/dev/full'
+refused 6 "standard output" sh -c '"$SIFKIT" images docker-daemon:one >/dev/full'
+refused $not_found "there are: one:latest, two:v2" "$SIFKIT" images docker-daemon:absent
+DOCKER_HOST=$work/engine.sock refused $unsupported "unix://$work/engine.sock" "$SIFKIT" images docker-daemon:
+
+# What cannot be written is told before anything is fetched, here from a service that would not answer.
+: >"$work/there.sif"
+refused 4 "there.sif' exists" timeout 10 "$SIFKIT" build "$work/there.sif" docker-daemon:hangs
+refused $not_found "open the output folder" timeout 10 "$SIFKIT" build "$work/none/x.sif" docker-daemon:hangs
 
 # A stop while the service is silent, or sends.
 for name in hangs hangs-midway slow; do
