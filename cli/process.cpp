@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process.h"
 
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
@@ -20,8 +21,10 @@ namespace sifkit::cli {
 
 namespace {
 
-/// How long work may go on after the first signal before the process ends by force.
-constexpr timespec kGrace{1, 0};
+/// How long work may go on after the first signal before the process ends by force, and how long another signal is still
+/// the first one: timeout(1) sends to the process and then to its group.
+constexpr std::chrono::milliseconds kGrace{1000};
+constexpr std::chrono::milliseconds kSameSignal{100};
 
 /// Ends the watching thread.
 int wake_signal() { return SIGRTMIN; }
@@ -97,6 +100,19 @@ int StopOnSignals::exit_code_or(int code) const noexcept {
   return signal != 0 && code == exit_code(ErrorKind::cancelled) ? 128 + signal : code;
 }
 
+bool StopOnSignals::wait_for_impatience(const sigset_t& set) {
+  const auto start = std::chrono::steady_clock::now();
+  for (;;) {
+    const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
+    if (passed >= kGrace) return true;
+    const auto left = kGrace - passed;
+    const timespec patience{left.count() / 1000, left.count() % 1000 * 1'000'000};
+    const int number = ::sigtimedwait(&set, nullptr, &patience);
+    if (ending_) return false;
+    if (number > 0 && std::chrono::steady_clock::now() - start >= kSameSignal) return true;
+  }
+}
+
 void StopOnSignals::watch() {
   const sigset_t set = stop_signals();
   int number = 0;
@@ -104,8 +120,7 @@ void StopOnSignals::watch() {
   if (ending_) return;
   signal_ = number;
   source_.request_stop();
-  ::sigtimedwait(&set, nullptr, &kGrace);
-  if (ending_) return;
+  if (!wait_for_impatience(set)) return;
   remove_unfinished();
   std::_Exit(128 + number);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <csignal>
 #include <ostream>
 #include <stop_token>
 #include <thread>
@@ -21,8 +22,9 @@ void forbid_core_dumps();
 Console terminal_console(std::ostream& out, std::ostream& err, std::stop_token stop);
 
 /// Turns the first SIGINT, SIGTERM, SIGHUP or SIGQUIT into a stop request. When the work has not ended a second later,
-/// or at the second signal, unfinished files and folders are removed and the process ends with 128 + the signal's number. Make it
-/// before any other thread: the signals are blocked in every thread but its own.
+/// or at the second signal (not within a tenth of a second: senders repeat themselves), unfinished files and folders are
+/// removed and the process ends with 128 + the signal's number. Make it before any other thread: the signals are blocked
+/// in every thread but its own.
 class StopOnSignals {
  public:
   StopOnSignals();
@@ -36,6 +38,8 @@ class StopOnSignals {
 
  private:
   void watch();
+  /// True when the process is to end by force; false when it is ending by itself.
+  bool wait_for_impatience(const sigset_t& set);
 
   std::stop_source source_;
   std::atomic<int> signal_ = 0;

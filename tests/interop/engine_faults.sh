@@ -92,6 +92,9 @@ for name in hangs hangs-midway slow; do
   refused 130 "stopped" timeout --preserve-status -s INT -k 20 0.7 "$SIFKIT" build -q "$out" docker-daemon:$name
 done
 
+# A sender that repeats itself, as timeout(1) does, is no reason to say less.
+refused 143 "stopped" sh -c '"$SIFKIT" build -q "$0" docker-daemon:hangs & sleep 0.5; kill -TERM $!; sleep 0.03; kill -TERM $!; wait $!' "$out"
+
 # The service dies while it sends.
 (
   sleep 1
