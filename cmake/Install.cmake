@@ -1,4 +1,50 @@
 # SPDX-License-Identifier: Apache-2.0
+include(CMakePackageConfigHelpers)
+
+install(
+  TARGETS sifkit
+  EXPORT sifkitTargets
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT dev
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev
+  INCLUDES
+  DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+
+# core/json.h is for the modules and the program: it would make nlohmann_json a part of the interface.
+get_property(modules GLOBAL PROPERTY SIFKIT_MODULES)
+foreach(module IN LISTS modules)
+  install(
+    DIRECTORY ${PROJECT_SOURCE_DIR}/${module}/include/
+    DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+    COMPONENT dev
+    FILES_MATCHING
+    PATTERN *.h
+    PATTERN core/json.h EXCLUDE)
+endforeach()
+install(FILES ${PROJECT_BINARY_DIR}/generated/sifkit/version.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sifkit COMPONENT dev)
+
+set(package ${PROJECT_BINARY_DIR}/package)
+set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/sifkit)
+configure_package_config_file(cmake/sifkitConfig.cmake.in ${package}/sifkitConfig.cmake INSTALL_DESTINATION ${package_folder})
+write_basic_package_version_file(${package}/sifkitConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(EXPORT sifkitTargets NAMESPACE sifkit:: DESTINATION ${package_folder} COMPONENT dev)
+install(FILES ${package}/sifkitConfig.cmake ${package}/sifkitConfigVersion.cmake DESTINATION ${package_folder} COMPONENT dev)
+
+# The prefix is told from the file's own place, which is deeper where libdir has an architecture in it.
+file(RELATIVE_PATH SIFKIT_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+string(REGEX REPLACE "/$" "" SIFKIT_PC_PREFIX ${SIFKIT_PC_PREFIX})
+set(SIFKIT_PC_REQUIRES Requires)
+set(SIFKIT_PC_LIBS Libs)
+if(BUILD_SHARED_LIBS)
+  set(SIFKIT_PC_REQUIRES Requires.private)
+  set(SIFKIT_PC_LIBS Libs.private)
+endif()
+configure_file(cmake/sifkit.pc.in ${package}/sifkit.pc @ONLY)
+install(FILES ${package}/sifkit.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)
+
+if(BUILD_SHARED_LIBS)
+  file(RELATIVE_PATH to_library /${CMAKE_INSTALL_BINDIR} /${CMAKE_INSTALL_LIBDIR})
+  set_target_properties(sifkit_cli PROPERTIES INSTALL_RPATH "$ORIGIN/${to_library}")
+endif()
 install(TARGETS sifkit_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
 
 # Manual page and completions come from the program, so they say what it does. A cross build installs none.

@@ -34,6 +34,7 @@ function(sifkit_library)
     target_sources(sifkit PRIVATE $<TARGET_OBJECTS:sifkit_${module}>)
     target_include_directories(sifkit PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/${module}/include>)
     get_property(link GLOBAL PROPERTY SIFKIT_LINK_${module})
+    list(REMOVE_ITEM link nlohmann_json::nlohmann_json) # headers, which the objects are made with
     target_link_libraries(sifkit PRIVATE ${link})
   endforeach()
   target_include_directories(sifkit PUBLIC $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/generated>)
