@@ -206,7 +206,8 @@ TEST_CASE("tight limits of the process end in a clear error or in the same bytes
   const Desk desk;
   const auto sound = desk.sound();
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  const std::vector<std::string> limits{"-f 16", "-n 16", "-n 5"};
+  // The sanitizers need memory and descriptors of their own.
+  const std::vector<std::string> limits{"-f 16", "-n 16"};
 #else
   const std::vector<std::string> limits{"-f 16", "-n 16", "-n 8", "-n 5", "-v 400000", "-v 100000", "-v 60000", "-v 40000", "-v 30000", "-s 128", "-s 512"};
 #endif

@@ -109,7 +109,7 @@ class TarBuilder {
     std::memset(block.data() + 148, ' ', 8);
     unsigned sum = 0;
     for (const char c : block) sum += static_cast<unsigned char>(c);
-    std::memcpy(block.data() + 148, fmt::format("{:06o}\0 ", sum).data(), 8);
+    std::memcpy(block.data() + 148, fmt::format("{:06o}", sum).data(), 6);
     block[154] = '\0';
     return block;
   }

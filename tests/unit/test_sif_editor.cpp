@@ -275,7 +275,8 @@ TEST_CASE("without commit, and after an error, everything is as before", "[sif][
   const auto before = read_file(bench.path);
   {
     ImageEditor editor(bench.path);
-    MemorySource source(as_bytes(std::string(100, 'x')));
+    const std::string text(100, 'x');
+    MemorySource source(as_bytes(text));
     editor.add({}, source);
   }
   CHECK(read_file(bench.path) == before);
@@ -355,7 +356,8 @@ TEST_CASE("of two editors one waits, and nothing is lost", "[sif][editor]") {
       for (int n = 0; n < 5; ++n) bench.add({}, "of a thread");
     });
   }
-  MemorySource source(as_bytes(std::string(1000, 'f')));
+  const std::string text(1000, 'f');
+  MemorySource source(as_bytes(text));
   first->add({}, source);
   // The second one opened the file that has no name then.
   first->remove(1);
