@@ -68,7 +68,7 @@ std::optional<Bytes> base64_decode(std::string_view text) {
   return out;
 }
 
-std::uint32_t armor_crc24(ByteView bytes) noexcept {
+std::string armor_checksum(ByteView bytes) {
   std::uint32_t crc = 0xb704ce;
   for (const std::byte b : bytes) {
     crc ^= std::to_integer<std::uint32_t>(b) << 16;
@@ -77,7 +77,8 @@ std::uint32_t armor_crc24(ByteView bytes) noexcept {
       if ((crc & 0x1000000) != 0) crc ^= 0x1864cfb;
     }
   }
-  return crc & 0xffffff;
+  const std::byte sum[] = {static_cast<std::byte>(crc >> 16 & 0xff), static_cast<std::byte>(crc >> 8 & 0xff), static_cast<std::byte>(crc & 0xff)};
+  return base64_encode(sum);
 }
 
 }  // namespace sifkit::sif

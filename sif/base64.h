@@ -18,7 +18,7 @@ std::string base64_encode_lines(ByteView bytes, std::size_t columns);
 /// Strict: standard alphabet, padded, no white space, unused bits zero, so that one byte string has one text only.
 std::optional<Bytes> base64_decode(std::string_view text);
 
-/// The checksum of OpenPGP armor (RFC 4880, 6.1): 24 bits.
-std::uint32_t armor_crc24(ByteView bytes) noexcept;
+/// The checksum of OpenPGP armor (RFC 4880, 6.1) as its line has it behind the `=`: 24 bits in four digits.
+std::string armor_checksum(ByteView bytes);
 
 }  // namespace sifkit::sif

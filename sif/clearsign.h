@@ -26,8 +26,11 @@ bool looks_clear_signed(std::string_view data) noexcept;
 /// line number.
 ClearSigned parse_clear_signed(std::string_view data);
 
-/// The byte form that Singularity and Apptainer write: no CRC line, no final LF. `hash` as in `ClearSigned::hashes`.
-std::string write_clear_signed(std::string_view text, std::string_view hash, ByteView packets);
+enum class Checksum { unless_padded, always };
+
+/// The byte form that Singularity and Apptainer write: no final LF, and no checksum line, but where the base64 has no
+/// padding: GnuPG then reads on into the end line. `hash` as in `ClearSigned::hashes`.
+std::string write_clear_signed(std::string_view text, std::string_view hash, ByteView packets, Checksum checksum = Checksum::unless_padded);
 
 /// What is hashed for `text`: trailing blanks dropped, lines joined by CRLF.
 std::string canonical_text(std::string_view text);

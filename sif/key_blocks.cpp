@@ -145,9 +145,7 @@ Key required_key(const Ffi& ffi) {
 void verify_checksum(std::string_view block, ByteView packets, std::string_view name) {
   const auto line = block.rfind("\n=");
   if (line == std::string_view::npos) return;
-  const auto sum = armor_crc24(packets);
-  const std::byte bytes[] = {static_cast<std::byte>(sum >> 16 & 0xff), static_cast<std::byte>(sum >> 8 & 0xff), static_cast<std::byte>(sum & 0xff)};
-  if (block.substr(line + 2, 4) != base64_encode(bytes)) throw Error(ErrorKind::malformed, fmt::format("{}: the checksum of an armored block does not match", printable(name)));
+  if (block.substr(line + 2, 4) != armor_checksum(packets)) throw Error(ErrorKind::malformed, fmt::format("{}: the checksum of an armored block does not match", printable(name)));
 }
 
 }  // namespace

@@ -11,7 +11,6 @@
 #include <sifkit/core/digest.h>
 #include <sifkit/core/error.h>
 
-#include "base64.h"
 #include "ossl.h"
 #include "rnp.h"
 
@@ -66,16 +65,6 @@ std::string without_line_ends(std::string text) {
   std::erase(text, '\r');
   while (text.ends_with('\n')) text.pop_back();
   return text;
-}
-
-/// The message with the checksum line that Apptainer leaves out and the library complains of, and the hash that counts.
-std::string complete(const ClearSigned& message, std::string_view hash) {
-  static constexpr std::string_view kEnd = "\n-----END PGP SIGNATURE-----";
-  std::string out = write_clear_signed(message.text, hash, message.packets);
-  const auto crc = armor_crc24(message.packets);
-  const std::byte bytes[] = {static_cast<std::byte>(crc >> 16 & 0xff), static_cast<std::byte>(crc >> 8 & 0xff), static_cast<std::byte>(crc & 0xff)};
-  out.insert(out.rfind(kEnd), "\n=" + base64_encode(bytes));
-  return out + "\n";
 }
 
 std::string upper(std::string_view text) {
@@ -164,7 +153,8 @@ PgpOutcome PgpKeyring::verify(const ClearSigned& message) const {
   rnp_key_handle_t issuer = nullptr;
   rnp_locate_key(impl_->ffi.get(), named ? "fingerprint" : "keyid", (named ? packet.issuer_fingerprint : packet.issuer_key_id).c_str(), &issuer);
   if (const Key key(issuer); !key) return outcome;
-  const std::string text = complete(message, pgp_hash_name(packet.hash));
+  // The library complains of an absent checksum and an absent last line end.
+  const std::string text = write_clear_signed(message.text, pgp_hash_name(packet.hash), message.packets, Checksum::always) + '\n';
   const auto input = input_over(as_bytes(text));
   const auto output = memory_output();
   rnp_op_verify_t raw = nullptr;

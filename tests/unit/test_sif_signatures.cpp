@@ -262,6 +262,14 @@ TEST_CASE("clear-signed messages are read strictly", "[sif][pgp]") {
     INFO(bad.substr(0, 200));
     CHECK(forge.message_verdict(bad) == tampered);
   }
+  // The end of the base64 is told by padding or by a checksum.
+  for (const std::size_t size : {30u, 31u, 32u}) {
+    const Bytes packets(size, std::byte{0x2a});
+    const auto message = write_clear_signed("text", "SHA256", packets);
+    CHECK((message.find("=\n-----END") != std::string::npos) == (size % 3 != 0));
+    CHECK((message.find("\n=") != std::string::npos) == (size % 3 == 0));
+    CHECK(parse_clear_signed(message).packets == packets);
+  }
   // Behind the packet's header of two or three bytes: version, type, key algorithm, hash.
   const std::size_t version = parse_clear_signed(good).packets[1] < std::byte{192} ? 2 : 3;
   CHECK(forge.message_verdict(forge.with_packet_byte(version, 3)) == tampered);
