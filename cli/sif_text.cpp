@@ -55,7 +55,7 @@ Json time_or_null(std::int64_t seconds) { return seconds == sif::kNoTime ? Json(
 std::string time_text(std::int64_t seconds) {
   using namespace std::chrono;
   const std::int64_t days = seconds >= 0 ? seconds / 86400 : -((-(seconds + 1)) / 86400) - 1;
-  const std::int64_t of_day = seconds - days * 86400;
+  const std::int64_t of_day = (seconds % 86400 + 86400) % 86400;
   // Civil date from days since 1970, by eras of 400 years, in 64 bits: std::chrono's years end at 32767.
   const std::int64_t shifted = days + 719468;
   const std::int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
