@@ -87,16 +87,49 @@ std::vector<Candidate> candidates_of(FileSet& files, Transport transport, const 
     throw Error(ErrorKind::malformed, fmt::format("{} holds neither manifest.json nor index.json", in_quotes(files.name())),
                 "is it a root file system? then say tar:; else save the image again");
   }
+  if (transport == Transport::oci_layout && !oci && files.find(kFlatFolderFile)) return read_flat_folder(files, options.limits, warnings);
   const bool layout_only = transport == Transport::oci_archive || transport == Transport::oci_layout;
-  if ((layout_only && oci) || !docker) return read_oci_layout(files, layout_only, options.limits, warnings);
+  if ((layout_only && oci) || !docker) {
+    try {
+      return read_oci_layout(files, layout_only, options.limits, warnings);
+    } catch (const Error& error) {
+      // Docker 25.0.0 wrote manifests without layers; what stands beside them is sound.
+      if (!docker || error.kind() != ErrorKind::malformed) throw;
+      warnings.add("oci-half-broken", fmt::format("{}; manifest.json is taken instead", error.what()));
+    }
+  }
   auto candidates = read_docker_archive(files, options.limits, warnings);
   // manifest.json knows one platform an image; the index beside it may hold the one that is asked for.
   const bool there = !options.platform || std::any_of(candidates.begin(), candidates.end(), [&](const Candidate& candidate) {
     return candidate.summary.platform && matches(*candidate.summary.platform, *options.platform);
   });
   if (there || !oci) return candidates;
-  auto more = read_oci_layout(files, false, options.limits, warnings);
-  return more.empty() ? std::move(candidates) : std::move(more);
+  try {
+    auto more = read_oci_layout(files, false, options.limits, warnings);
+    if (!more.empty()) return more;
+  } catch (const Error& error) {
+    // As above; the images of manifest.json are those to list, then.
+    if (error.kind() != ErrorKind::malformed && error.kind() != ErrorKind::integrity) throw;
+  }
+  return candidates;
+}
+
+/// Whether a folder is a layout, an unpacked archive or what skopeo calls a `dir:`, not a root file system.
+bool is_image_folder(const std::filesystem::path& path) {
+  FolderFiles files(path);
+  const auto holds = [&](std::string_view name) {
+    try {
+      return files.find(name).has_value();
+    } catch (const Error&) {
+      return false;  // no regular file, or none for us
+    }
+  };
+  if (holds(kLayoutFile) || holds(kIndexFile)) return true;
+  if (!holds(kDockerManifest)) return false;
+  static constexpr std::string_view kStart = "[{\"Config\"";
+  Bytes first(kStart.size());
+  first.resize(files.open(kDockerManifest)->read(first));
+  return holds(kFlatFolderFile) || as_text(first) == kStart;
 }
 
 /// Files of an archive or a layout; nothing when the source turned out to be a flat root file system, which is then in
@@ -194,8 +227,7 @@ Transport sniff_transport(const std::filesystem::path& path, const Limits& limit
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) throw_errno(fmt::format("open {}", in_quotes(path.native())));
   if (S_ISDIR(status.st_mode)) {
-    const bool layout = std::filesystem::exists(path / kLayoutFile) || std::filesystem::exists(path / kIndexFile);
-    return layout ? Transport::oci_layout : Transport::directory;
+    return is_image_folder(path) ? Transport::oci_layout : Transport::directory;
   }
   const auto file = std::make_shared<File>(File::open_read(path));
   if (!file->is_regular()) return Transport::docker_archive;  // a FIFO: it must be an archive of images

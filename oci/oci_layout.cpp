@@ -36,7 +36,8 @@ bool one_of(const std::string_view (&list)[N], std::string_view text) {
   return std::find(std::begin(list), std::end(list), text) != std::end(list);
 }
 
-std::string blob_name(const Digest& digest) { return fmt::format("blobs/{}/{}", to_string(digest.algorithm()), digest.hex()); }
+/// What a blob is, where its file's name depends on that.
+enum class Blob { manifest, other };
 
 Descriptor parse_descriptor(const JsonView& view) {
   view.require_object().refuse_case_variants({"mediaType", "digest", "size", "platform", "annotations"});
@@ -78,7 +79,8 @@ std::vector<std::string> tags_of(const Descriptor& descriptor) {
 
 class LayoutReader {
  public:
-  LayoutReader(FileSet& files, const Limits& limits, WarningList& warnings) : files_(files), limits_(limits), warnings_(warnings) {}
+  LayoutReader(FileSet& files, bool flat, const Limits& limits, WarningList& warnings)
+      : files_(files), flat_(flat), limits_(limits), warnings_(warnings) {}
 
   std::vector<Candidate> read() {
     const auto text = files_.read_document(kIndexFile, limits_, kIndexFile);
@@ -90,10 +92,24 @@ class LayoutReader {
     return std::move(out_);
   }
 
+  /// The one manifest or index that no descriptor names.
+  std::vector<Candidate> read_alone(std::string_view name) {
+    const auto text = files_.read_document(name, limits_, name);
+    Descriptor descriptor;
+    descriptor.digest = digest_of(as_bytes(text));
+    read_document(text, name, descriptor, 0, descriptor);
+    return std::move(out_);
+  }
+
  private:
+  std::string blob_name(const Digest& digest, Blob kind) const {
+    if (!flat_) return fmt::format("blobs/{}/{}", to_string(digest.algorithm()), digest.hex());
+    return digest.hex() + (kind == Blob::manifest ? ".manifest.json" : "");
+  }
+
   /// A document by its descriptor, verified; nothing when the blob is absent.
-  std::optional<std::string> read_blob(const Descriptor& descriptor, std::string_view what) {
-    const auto name = blob_name(descriptor.digest);
+  std::optional<std::string> read_blob(const Descriptor& descriptor, Blob kind, std::string_view what) {
+    const auto name = blob_name(descriptor.digest, kind);
     const auto size = files_.find(name);
     if (!size) return std::nullopt;
     if (*size != descriptor.size) {
@@ -157,13 +173,17 @@ class LayoutReader {
   void read_sound_entry(const Descriptor& descriptor, unsigned depth, const Descriptor& top) {
     if (++entries_ > limits_.archive_members) throw Error(ErrorKind::limit, fmt::format("more than {} manifests", limits_.archive_members));
     const auto where = fmt::format("manifest {}", descriptor.digest.text());
-    const auto text = read_blob(descriptor, where);
+    const auto text = read_blob(descriptor, Blob::manifest, where);
     if (!text) {
-      add_unusable(descriptor, top, absent(descriptor));
+      add_unusable(descriptor, top, absent(descriptor, Blob::manifest));
       return;
     }
-    const Json document = parse_json(*text, where, limits_);
-    const JsonView view(document, where + ": ");
+    read_document(*text, where, descriptor, depth, top);
+  }
+
+  void read_document(std::string_view text, std::string_view where, const Descriptor& descriptor, unsigned depth, const Descriptor& top) {
+    const Json document = parse_json(text, where, limits_);
+    const JsonView view(document, std::string(where) + ": ");
     check_schema(view);
     const bool index = one_of(kIndexTypes, descriptor.media_type) || (!one_of(kManifestTypes, descriptor.media_type) && !view["manifests"].is_null());
     if (!index && !descriptor.media_type.empty() && !one_of(kManifestTypes, descriptor.media_type)) {
@@ -191,8 +211,8 @@ class LayoutReader {
     return candidate;
   }
 
-  static Error absent(const Descriptor& descriptor) {
-    return {ErrorKind::malformed, fmt::format("{} is not there", blob_name(descriptor.digest))};
+  Error absent(const Descriptor& descriptor, Blob kind) const {
+    return {ErrorKind::malformed, fmt::format("{} is not there", blob_name(descriptor.digest, kind))};
   }
 
   void add_unusable(const Descriptor& descriptor, const Descriptor& top, Error problem) {
@@ -207,9 +227,9 @@ class LayoutReader {
     if (!config.media_type.empty() && !one_of(kConfigTypes, config.media_type)) {
       throw Error(ErrorKind::unsupported, fmt::format("{}an artifact of type {}, not an image", view.place(), in_quotes(config.media_type)));
     }
-    const auto text = read_blob(config, "config");
+    const auto text = read_blob(config, Blob::other, "config");
     if (!text) {
-      add_unusable(descriptor, top, absent(config));
+      add_unusable(descriptor, top, absent(config, Blob::other));
       return;
     }
     Candidate& candidate = add(descriptor, top);
@@ -238,7 +258,7 @@ class LayoutReader {
       if (!one_of(kLayerTypes, descriptor.media_type)) {
         throw Error(ErrorKind::unsupported, fmt::format("{}: {} is no layer of an image", list.at(i).place(), in_quotes(descriptor.media_type)));
       }
-      std::string name = blob_name(descriptor.digest);
+      std::string name = blob_name(descriptor.digest, Blob::other);
       const auto size = files_.find(name);
       if (!size && candidate.summary.complete) {
         candidate.summary.complete = false;
@@ -254,6 +274,7 @@ class LayoutReader {
   }
 
   FileSet& files_;
+  bool flat_;  ///< files are named by their digest's hex digits alone
   const Limits& limits_;
   WarningList& warnings_;
   std::vector<Candidate> out_;
@@ -276,8 +297,12 @@ void check_layout_file(FileSet& files, const Limits& limits) {
 std::vector<Candidate> read_oci_layout(FileSet& files, bool strict_layout, const Limits& limits, WarningList& warnings) {
   return in_context([&] { return in_quotes(files.name()); }, [&] {
     if (strict_layout) check_layout_file(files, limits);
-    return LayoutReader(files, limits, warnings).read();
+    return LayoutReader(files, false, limits, warnings).read();
   });
+}
+
+std::vector<Candidate> read_flat_folder(FileSet& files, const Limits& limits, WarningList& warnings) {
+  return in_context([&] { return in_quotes(files.name()); }, [&] { return LayoutReader(files, true, limits, warnings).read_alone("manifest.json"); });
 }
 
 }  // namespace sifkit::oci

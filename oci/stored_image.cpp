@@ -36,6 +36,12 @@ std::string list_of(const std::vector<Candidate*>& candidates) {
   return out;
 }
 
+/// The option that asks for a platform.
+std::string option_of(const Platform& platform) {
+  if (platform.os != "linux") return "--platform " + printable(platform.text());
+  return "--arch " + printable(platform.architecture) + (platform.variant.empty() ? "" : "/" + printable(platform.variant));
+}
+
 bool has_prefix(const std::optional<Digest>& digest, std::string_view selector) {
   if (!digest) return false;
   if (selector.find(':') != std::string_view::npos) return digest->text() == selector;
@@ -133,7 +139,7 @@ Candidate& choose(std::vector<Candidate>& candidates, const std::string& selecto
     left = std::move(matching);
   } else if (by_name && std::all_of(left.begin(), left.end(), [](const Candidate* c) { return c->platform_stated; })) {
     throw Error(ErrorKind::not_found, fmt::format("{}: no image for this machine ({})", in_quotes(where), Platform::host().text()),
-                list_of(left) + "; --platform chooses one");
+                fmt::format("{}; {} builds {}", list_of(left), option_of(*left.front()->summary.platform), left.size() == 1 ? "it" : "the first of them"));
   }
   if (std::any_of(left.begin(), left.end(), [](const Candidate* c) { return c->summary.complete; })) {
     std::erase_if(left, [](const Candidate* c) { return !c->summary.complete; });

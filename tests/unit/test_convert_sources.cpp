@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The same image from every tool and through every source: the same file.
+#include <functional>
+#include <thread>
+
+#include <unistd.h>
+
+#include <sifkit/convert.h>
+
+#include "support/catch.h"
+#include "support/engine_server.h"
+#include "support/errors.h"
+#include "support/image_shapes.h"
+
+using namespace sifkit;
+using namespace sifkit::testing;
+
+namespace {
+
+/// Something to hide, something to link, a layer too large for memory, an empty layer twice.
+TestImage the_image(const std::string& tag) {
+  TestImage image = small_image();
+  std::string noise;
+  for (std::uint32_t i = 0, x = 1; i < 1'500'000; ++i) noise += static_cast<char>((x = x * 1664525 + 1013904223) >> 24);
+  const std::string stamp = TarBuilder().file("etc/stamp", "x").bytes();
+  image.layers = {image.layers[0], stamp, TarBuilder().file("data", noise).folder("var/gone").file("var/gone/x", "1").bytes(), image.layers[1], stamp,
+                  TarBuilder().file("var/.wh.gone", "").symlink("lib", "usr/lib").bytes()};
+  image.tag = tag;
+  return image;
+}
+
+/// Standard input out of a string, as long as it lives.
+class StandardInput {
+ public:
+  explicit StandardInput(std::string text) : text_(std::move(text)), saved_(::dup(STDIN_FILENO)) {
+    int ends[2];
+    if (::pipe(ends) != 0 || ::dup2(ends[0], STDIN_FILENO) < 0) throw std::runtime_error("pipe");
+    ::close(ends[0]);
+    writer_ = std::jthread([this, end = ends[1]] {
+      const UniqueFd owner(end);
+      for (std::size_t at = 0; at < text_.size();) {
+        const auto wrote = ::write(end, text_.data() + at, text_.size() - at);
+        if (wrote <= 0) return;
+        at += static_cast<std::size_t>(wrote);
+      }
+    });
+  }
+  ~StandardInput() { ::dup2(saved_.get(), STDIN_FILENO); }
+
+ private:
+  std::string text_;
+  UniqueFd saved_;
+  std::jthread writer_;
+};
+
+void replace_all(std::string& text, const std::string& what, const std::string& with) {
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size())) text.replace(at, what.size(), with);
+}
+
+/// The file with the source's name taken out of the three texts that hold it. Everything else stays as it is, offsets
+/// too: the image must be one without compression, and word and name together of one length for all sources.
+std::string without_source(std::string file, const oci::Reference& reference) {
+  const std::string word = reference.bootstrap();
+  const std::string from = reference.from();
+  const std::string blank(word.size() + from.size(), '?');
+  const std::string label = R"("org.label-schema.usage.singularity.deffile.)";
+  replace_all(file, "bootstrap: " + word + "\nfrom: " + from, "definition: " + blank);
+  replace_all(file, "bootstrap: " + word + "\\nfrom: " + from, "definition : " + blank);
+  for (const std::string space : {"", " "}) {
+    const std::string between = space.empty() ? "," : ",\n\t";
+    replace_all(file, label + "bootstrap\":" + space + "\"" + word + "\"" + between + label + "from\":" + space + "\"" + from + "\"",
+                "labels: " + blank + std::string(between.size(), '?'));
+  }
+  return file;
+}
+
+std::string converted(const oci::Reference& reference, const std::filesystem::path& folder, layers::SquashfsCodec codec, const std::string& service = {}) {
+  ConvertOptions options;
+  options.squashfs.codec = codec;
+  options.source.daemon_host = service;
+  options.overwrite = Overwrite::yes;
+  WarningList warnings;
+  convert(reference, folder / "out.sif", options, warnings);
+  CHECK(warnings.count("media-type") == 0);
+  return read_file(folder / "out.sif");
+}
+
+struct Shape {
+  std::string name;
+  Members members;
+  bool oci = false;
+  bool folder_only = false;
+};
+
+std::vector<Shape> every_shape(const TestImage& image) {
+  constexpr const char* kGzip = "application/vnd.oci.image.layer.v1.tar+gzip";
+  constexpr const char* kZstd = "application/vnd.oci.image.layer.v1.tar+zstd";
+  constexpr const char* kForeign = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip";
+  constexpr const char* kDockerGzip = "application/vnd.docker.image.rootfs.diff.tar.gzip";
+  return {
+      {"Docker 24", docker_24(image)},
+      {"Docker 24, an equal layer is a symbolic link", docker_24(image, '2')},
+      {"Docker 24, an equal layer is a hard link", docker_24(image, '1')},
+      {"names that begin with ./", docker_24(image, '1', "./")},
+      {"Docker 25", docker_25(image)},
+      {"Docker 25.0.0", docker_25(image, true)},
+      {"podman and skopeo", podman_save(image)},
+      {"go-containerregistry", crane_save(image)},
+      {"layout, plain layers", oci_layout(image), true},
+      {"layout, gzip layers", oci_layout(image, {.packer = "gzip -n", .layer_type = kGzip}), true},
+      {"layout, zstd layers", oci_layout(image, {.packer = "zstd -q -c", .layer_type = kZstd}), true},
+      {"layout, layers of Docker's type", oci_layout(image, {.packer = "gzip -n", .layer_type = kDockerGzip}), true},
+      {"layout, layers not to be distributed", oci_layout(image, {.packer = "gzip -n", .layer_type = kForeign}), true},
+      {"layout by sha512", oci_layout(image, {.algorithm = DigestAlgorithm::sha512}), true},
+      {"layout without platforms", oci_layout(image, {.platform = false}), true},
+      {"layout with an attestation", oci_layout(image, {.attestation = true}), true},
+      {"layout, an index with an attestation in an index", oci_layout(image, {.nested = 1, .attestation = true}), true},
+      {"layout, three indexes deep", oci_layout(image, {.nested = 3}), true},
+      {"podman's docker-dir", oci_layout(image, {.packer = "gzip -n", .layer_type = kDockerGzip, .flat = true}), true, true},
+  };
+}
+
+}  // namespace
+
+TEST_CASE("the same image gives the same file, whatever tool saved it and however it comes", "[convert][sources]") {
+  TempDir folder;
+  // Word and name of a source together: as many bytes for every one.
+  const std::size_t length = (folder / "").native().size() + 60;
+  const std::string tag = std::string(length - std::string("stdin-:").size() - 2, 'a') + ":1";
+  TestImage image = the_image(tag);
+  image.architecture = oci::Platform::host().architecture;
+
+  std::string masked;                            // of all
+  std::map<std::string, std::string> compressed;  // by the name of the source: byte for byte, nothing taken out
+  const auto look = [&](const std::string& source, const std::string& service = {}) {
+    const auto reference = oci::Reference::parse(source);
+    CHECK(reference.bootstrap().size() + reference.from().size() == length);
+    const std::string plain = without_source(converted(reference, folder.path(), layers::SquashfsCodec::none, service), reference);
+    CHECK(plain.find(reference.from()) == std::string::npos);
+    if (masked.empty()) masked = plain;
+    CHECK(plain.size() == masked.size());
+    CHECK((plain == masked));
+    const std::string file = converted(reference, folder.path(), layers::SquashfsCodec::gzip, service);
+    CHECK((compressed.emplace(source, file).first->second == file));
+  };
+  /// Writes a source whose name has the right length and gives its expression.
+  const auto place = [&](const std::string& word) {
+    const auto rest = length - word.size() - (folder / "").native().size();
+    return folder / std::string(rest, 'f');
+  };
+  for (const auto& shape : every_shape(image)) {
+    INFO(shape.name);
+    if (shape.oci) {
+      const auto path = place("oci");
+      as_folder(shape.members, path);
+      look("oci:" + path.string());
+      std::filesystem::remove_all(path);
+    }
+    if (shape.folder_only) continue;
+    const std::string word = shape.oci ? "oci-archive" : "docker-archive";
+    const std::string bytes = as_tar(shape.members);
+    write_file(place(word), bytes);
+    look(word + ":" + place(word).string());
+    std::filesystem::remove(place(word));
+    for (const bool first : {true, false}) {
+      INFO("standard input, manifest " << (first ? "first" : "last"));
+      const std::string stream = as_tar(with_manifest(shape.members, first));
+      const auto once = [&](layers::SquashfsCodec codec) {
+        const StandardInput in(stream);
+        return converted(oci::Reference::parse("-:" + tag), folder.path(), codec);
+      };
+      const auto reference = oci::Reference::parse("-:" + tag);
+      CHECK((without_source(once(layers::SquashfsCodec::none), reference) == masked));
+      const std::string file = once(layers::SquashfsCodec::gzip);
+      CHECK((compressed.emplace("-", file).first->second == file));
+    }
+    const auto answer = [&](const std::string& path) -> std::optional<std::string> {
+      return path.ends_with("/json") ? EngineServer::response(200, "{}") : EngineServer::chunked(bytes, 65536);
+    };
+    const EngineServer tcp(answer);
+    const EngineServer local(answer, folder / "s");
+    for (const char* service : {"docker-daemon", "podman"}) {
+      const std::string name(length - std::string(service).size(), 'n');
+      look(fmt::format("{}:{}", service, name), tcp.url());
+      look(fmt::format("{}:{}", service, name), local.url());
+    }
+    std::filesystem::remove(folder / "s");
+  }
+  // The archive itself may be packed.
+  for (const char* packer : {"gzip", "xz -0", "zstd -q", "bzip2"}) {
+    for (const auto& [word, members] : {std::pair{"docker-archive", docker_24(image, '2')}, {"oci-archive", oci_layout(image)}}) {
+      INFO(packer << " " << word);
+      write_file(place(word), through(std::string(packer) + " -c", as_tar(members)));
+      look(fmt::format("{}:{}", word, place(word).string()));
+      std::filesystem::remove(place(word));
+    }
+  }
+  CHECK(compressed.size() == 6);  // two kinds of archive, layout, standard input, two services
+}
+
+TEST_CASE("a folder or file without a word before it is told by what is in it", "[convert][sources]") {
+  TempDir folder;
+  TestImage image = small_image();
+  image.architecture = oci::Platform::host().architecture;
+  for (const auto& shape : every_shape(image)) {
+    INFO(shape.name);
+    if (!shape.folder_only) {
+      write_file(folder / "x", as_tar(shape.members));
+      CHECK(oci::sniff_transport(folder / "x", {}) == (shape.oci ? oci::Transport::oci_archive : oci::Transport::docker_archive));
+    }
+    if (std::any_of(shape.members.begin(), shape.members.end(), [](const Member& member) { return !member.link.empty(); })) continue;
+    as_folder(shape.members, folder / "d");
+    CHECK(oci::sniff_transport(folder / "d", {}) == oci::Transport::oci_layout);
+    oci::SourceOptions options;
+    WarningList warnings;
+    CHECK(oci::open_image(oci::Reference::parse((folder / "d").string()), options, warnings)->layers().size() == 2);
+    CHECK(warnings.count("oci-half-broken") == (shape.name == "Docker 25.0.0" ? 1 : 0));
+    std::filesystem::remove_all(folder / "d");
+  }
+  // A root file system may have files of such names.
+  as_folder({{"manifest.json", "{}"}, {"etc/version", "1"}}, folder / "r");
+  CHECK(oci::sniff_transport(folder / "r", {}) == oci::Transport::directory);
+  std::filesystem::create_directory_symlink("etc", folder / "r/index.json");
+  CHECK(oci::sniff_transport(folder / "r", {}) == oci::Transport::directory);
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Sources that hold several images: how one is chosen, and what is said when none is.
+#include <sifkit/oci/image.h>
+
+#include "support/catch.h"
+#include "support/errors.h"
+#include "support/image_shapes.h"
+
+using namespace sifkit;
+using namespace sifkit::testing;
+
+namespace {
+
+const std::string kHost = oci::Platform::host().architecture;
+
+TestImage image_of(const std::string& text, const std::string& tag, const std::string& architecture = kHost) {
+  TestImage image;
+  image.layers = {TarBuilder().file("which", text).bytes()};
+  image.architecture = architecture;
+  image.tag = tag;
+  return image;
+}
+
+std::string id_of(const TestImage& image) { return sha256(image.config_document()); }
+
+/// Two images, one of them with two names, and one without a name.
+struct Three {
+  TestImage one = image_of("1", "app:1");
+  TestImage two = image_of("2", "registry.example:5000/team/app:2");
+  TestImage none = image_of("3", "");
+
+  std::string docker() const {
+    TarBuilder out;
+    Json list = Json::array();
+    for (const auto* image : {&one, &two, &none}) {
+      const std::string layer = sha256(image->layers[0]) + ".tar";
+      out.file(layer, image->layers[0]).file(id_of(*image) + ".json", image->config_document());
+      std::vector<std::string> tags;
+      if (!image->tag.empty()) tags.push_back(image->tag);
+      if (image == &one) tags.push_back("app:latest");
+      list.push_back(docker_entry(id_of(*image) + ".json", tags, {layer}));
+    }
+    return out.file("manifest.json", list.dump()).bytes();
+  }
+};
+
+/// What a choice comes to: the image's text, or kind and hint of the error.
+struct Choice {
+  std::string id;
+  std::optional<Error> error;
+};
+
+Choice choose(const std::string& source, const std::string& platform = {}) {
+  oci::SourceOptions options;
+  if (!platform.empty()) options.platform = oci::Platform::parse(platform);
+  WarningList warnings;
+  Choice out;
+  out.error = error_of([&] { out.id = oci::open_image(oci::Reference::parse(source), options, warnings)->config_digest()->hex(); });
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("one of several images of an archive is chosen by name, number, ID or digest", "[oci][choice]") {
+  TempDir folder;
+  const Three images;
+  write_file(folder / "x.tar", images.docker());
+  const std::string source = "docker-archive:" + (folder / "x.tar").string();
+  const auto chosen = [&](const std::string& selector) { return choose(source + ":" + selector).id; };
+  const std::string one = id_of(images.one);
+  for (const auto& selector : {std::string("app:1"), std::string("app"), std::string("app:latest"), std::string("docker.io/library/app:1"), std::string("latest"), std::string("@0"), one,
+                               one.substr(0, 12), "sha256:" + one, "@sha256:" + one}) {
+    INFO(selector);
+    CHECK(chosen(selector) == one);
+  }
+  for (const char* selector : {"registry.example:5000/team/app:2", "2", "@1"}) CHECK(chosen(selector) == id_of(images.two));
+  CHECK(chosen("@2") == id_of(images.none));
+  CHECK(chosen(id_of(images.none).substr(0, 8)) == id_of(images.none));
+
+  for (const auto& selector : std::vector<std::string>{"", ":@3", ":app:3", ":team/app:2", ":@-1", ":@99999999999999999999", ":sha256:" + std::string(64, '0'), ":" + one.substr(0, 3), ":@"}) {
+    INFO(selector);
+    const auto choice = choose(source + selector);
+    REQUIRE(choice.error);
+    CHECK(choice.error->kind() == (selector.empty() ? ErrorKind::usage : ErrorKind::not_found));
+    for (const auto& part : {std::string("@0 app:1 app:latest linux/"), "@1 registry.example:5000/team/app:2 linux/" + kHost, "@2 linux/" + kHost + " " + id_of(images.none).substr(0, 12)}) {
+      CHECK_THAT(choice.error->hint(), ContainsSubstring(part));
+    }
+  }
+}
+
+TEST_CASE("two manifests for one platform need a choice", "[oci][choice]") {
+  TempDir folder;
+  LayoutBuilder layout;
+  const TestImage one = image_of("1", "one");
+  const TestImage two = image_of("2", "two");
+  const Json first = layout.entry(one, layout.manifest_of(one));
+  const Json second = layout.entry(two, layout.manifest_of(two));
+  as_folder(layout.finish(Json::array({first, second})), folder / "l");
+  const std::string source = "oci:" + (folder / "l").string();
+  const auto choice = choose(source);
+  REQUIRE(choice.error);
+  CHECK(choice.error->kind() == ErrorKind::usage);
+  CHECK_THAT(choice.error->hint(), ContainsSubstring("@0 one linux/" + kHost) && ContainsSubstring("@1 two linux/" + kHost));
+  CHECK(choose(source + ":one").id == id_of(one));
+  CHECK(choose(source + "@" + second["digest"].get<std::string>()).id == id_of(two));
+  CHECK(choose(source + ":@" + second["digest"].get<std::string>()).id == id_of(two));
+  // The same image twice is no choice.
+  Json again = first;
+  again["annotations"] = {{"org.opencontainers.image.ref.name", "again"}};
+  as_folder(layout.finish(Json::array({first, again})), folder / "l");
+  CHECK(choose(source).id == id_of(one));
+}
+
+TEST_CASE("of several platforms this machine's or the one asked for is taken, whatever is absent besides", "[oci][choice]") {
+  TempDir folder;
+  LayoutBuilder layout;
+  const std::string other = kHost == "arm64" ? "amd64" : "arm64";
+  const TestImage host = image_of("host", "");
+  const TestImage foreign = image_of("other", "", other);
+  const TestImage third = image_of("third", "", "s390x");
+  const Json absent = LayoutBuilder().entry(third, LayoutBuilder().manifest_of(third));
+  const Json inner = layout.blob(LayoutBuilder::kIndex, LayoutBuilder::index_of(Json::array(
+      {layout.entry(host, layout.manifest_of(host)), layout.entry(foreign, layout.manifest_of(foreign)), absent, layout.attestation()})));
+  as_folder(layout.finish(Json::array({inner})), folder / "l");
+  const std::string source = "oci:" + (folder / "l").string();
+  CHECK(choose(source).id == id_of(host));
+  CHECK(choose(source, other).id == id_of(foreign));
+  CHECK(choose(source, "linux/" + other).id == id_of(foreign));
+  // Digests of the outer index choose, too.
+  CHECK(choose(source + "@" + inner["digest"].get<std::string>(), other).id == id_of(foreign));
+  const auto broken = choose(source, "s390x");
+  REQUIRE(broken.error);
+  CHECK_THAT(broken.error->what(), ContainsSubstring("is not there"));
+  const auto none = choose(source, "riscv64");
+  REQUIRE(none.error);
+  CHECK(none.error->kind() == ErrorKind::not_found);
+  CHECK_THAT(none.error->hint(), ContainsSubstring("linux/" + kHost) && ContainsSubstring("linux/" + other) && ContainsSubstring("linux/s390x"));
+  CHECK_THAT(none.error->hint(), !ContainsSubstring("unknown"));
+}
+
+TEST_CASE("an index of another machine's image names the option that builds it", "[oci][choice]") {
+  TempDir folder;
+  const auto hint_of = [&](const Json& platform) {
+    LayoutBuilder layout;
+    const TestImage image = image_of("1", "", platform["architecture"]);
+    Json entry = layout.entry(image, layout.manifest_of(image));
+    entry["platform"] = platform;
+    as_folder(layout.finish(Json::array({entry})), folder / "l");
+    const auto choice = choose("oci:" + (folder / "l").string());
+    REQUIRE(choice.error);
+    CHECK(choice.error->kind() == ErrorKind::not_found);
+    return choice.error->hint();
+  };
+  CHECK_THAT(hint_of({{"os", "linux"}, {"architecture", "s390x"}}), ContainsSubstring("--arch s390x builds it"));
+  CHECK_THAT(hint_of({{"os", "linux"}, {"architecture", "arm"}, {"variant", "v7"}}), ContainsSubstring("--arch arm/v7 builds it"));
+}
+
+TEST_CASE("a platform that Docker 25.0.0's manifest.json has not is not there, whatever its broken half says", "[oci][choice]") {
+  TempDir folder;
+  write_file(folder / "x.tar", as_tar(docker_25(image_of("1", "app:1"), true)));
+  const auto choice = choose("docker-archive:" + (folder / "x.tar").string(), "s390x");
+  REQUIRE(choice.error);
+  CHECK(choice.error->kind() == ErrorKind::not_found);
+  CHECK_THAT(choice.error->what(), ContainsSubstring("no image for linux/s390x"));
+}
+
+TEST_CASE("layers that are not to be distributed must be there", "[oci][choice]") {
+  TempDir folder;
+  const TestImage image = image_of("1", "");
+  auto members = oci_layout(image, {.layer_type = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"});
+  as_folder(members, folder / "l");
+  CHECK(choose("oci:" + (folder / "l").string()).id == id_of(image));
+  std::filesystem::remove(folder / "l/blobs/sha256" / sha256(image.layers[0]));
+  const auto choice = choose("oci:" + (folder / "l").string());
+  REQUIRE(choice.error);
+  CHECK_THAT(choice.error->what(), ContainsSubstring("layer 1 of 1") && ContainsSubstring("is not there"));
+}
