@@ -9,6 +9,7 @@
 #include <mutex>
 #include <thread>
 
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <curl/curl.h>
@@ -22,11 +23,22 @@ namespace {
 
 constexpr std::size_t kQueueBytes = 8u << 20;      ///< received and not yet read
 constexpr std::size_t kErrorBytes = 64u << 10;     ///< of an error's body
+constexpr std::size_t kHeaderBytes = 1u << 20;     ///< of one answer: libcurl bounds a line only
 constexpr long kConnectSeconds = 20;
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? std::string() : std::string(value);
+}
+
+/// "HOST[:PORT][/PATH]" with Docker's port where none is given.
+std::string with_port(std::string address, bool secure) {
+  const auto end = std::min(address.find('/'), address.size());
+  const auto colon = address.rfind(':', end == 0 ? 0 : end - 1);
+  const auto bracket = address.rfind(']', end);
+  const bool given = colon != std::string::npos && (bracket == std::string::npos || colon > bracket);
+  if (!given) address.insert(end, secure ? ":2376" : ":2375");
+  return address;
 }
 
 std::string default_host(Transport transport) {
@@ -65,6 +77,8 @@ class Transfer : public Source {
     CURL* curl = handle_.get();
     curl_easy_setopt(curl, CURLOPT_URL, url_.c_str());
     if (!socket.empty()) curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket.c_str());
+    // A name such as "../info" is the service's to refuse.
+    curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, std::min<long>(kConnectSeconds, patience_.count()));
@@ -73,6 +87,8 @@ class Transfer : public Source {
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error_text_);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &Transfer::take);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, this);
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, &Transfer::take_header);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, this);
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &Transfer::watch);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, this);
@@ -117,6 +133,12 @@ class Transfer : public Source {
  private:
   static std::size_t take(char* bytes, std::size_t, std::size_t count, void* self) noexcept {
     return static_cast<Transfer*>(self)->accept({bytes, count}) ? count : CURL_WRITEFUNC_ERROR;
+  }
+
+  static std::size_t take_header(char*, std::size_t, std::size_t count, void* self) noexcept {
+    auto& transfer = *static_cast<Transfer*>(self);
+    transfer.header_bytes_ += count;
+    return transfer.header_bytes_ <= kHeaderBytes ? count : 0;
   }
 
   static int watch(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) noexcept {
@@ -185,6 +207,9 @@ class Transfer : public Source {
                   refused ? "your account may not use this socket; 'docker save' by someone who may, then docker-archive:"
                           : "is the service running? DOCKER_HOST (CONTAINER_HOST for podman) or --docker-host names another address");
     }
+    if (header_bytes_ > kHeaderBytes) {
+      throw Error(ErrorKind::network, fmt::format("{}: the header of its answer is larger than {} bytes", where_, kHeaderBytes));
+    }
     if (result == CURLE_OPERATION_TIMEDOUT) {
       throw Error(ErrorKind::network, fmt::format("{}: the service has been silent for {} s", where_, patience_.count()),
                   "it may be busy: --service-timeout waits longer");
@@ -212,7 +237,8 @@ class Transfer : public Source {
   Handle handle_;
   std::unique_ptr<CURLM, FreeMulti> multi_;
   char error_text_[CURL_ERROR_SIZE] = {};
-  std::string error_body_;  // of the transfer's thread
+  std::string error_body_;        // of the transfer's thread, as the next one
+  std::size_t header_bytes_ = 0;
 
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -233,12 +259,18 @@ EngineApi::EngineApi(Transport transport, const SourceOptions& options) : patien
   const std::string host = options.daemon_host.empty() ? default_host(transport) : options.daemon_host;
   where_ = host;
   const bool secure = !environment("DOCKER_TLS_VERIFY").empty();
-  if (host.starts_with("unix://")) {
+  if (host.starts_with("unix://") && host.size() > 7) {
     socket_ = host.substr(7);
+    // What does not fit into an address would be cut or ignored.
+    if (socket_.size() >= sizeof(sockaddr_un::sun_path)) {
+      throw Error(ErrorKind::limit, fmt::format("service address {}: the path of a socket has up to {} bytes", in_quotes(host), sizeof(sockaddr_un::sun_path) - 1));
+    }
     base_url_ = "http://localhost";
-  } else if (host.starts_with("tcp://")) {
-    base_url_ = (secure ? "https://" : "http://") + host.substr(6);
-  } else if (host.starts_with("http://") || host.starts_with("https://")) {
+  } else if (host.starts_with("tcp://") && host.size() > 6) {
+    const std::string address = with_port(host.substr(6), secure);
+    where_ = "tcp://" + address;
+    base_url_ = (secure ? "https://" : "http://") + address;
+  } else if ((host.starts_with("http://") && host.size() > 7) || (host.starts_with("https://") && host.size() > 8)) {
     base_url_ = host;
   } else {
     throw Error(ErrorKind::unsupported, fmt::format("service address {}: expected unix://, tcp://, http:// or https://", in_quotes(host)),

@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine_images.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include <sifkit/core/decompress.h>
 #include <sifkit/core/error.h>
 
 #include "archive_files.h"
-#include "docker_archive.h"
+#include "candidates.h"
 #include "engine_api.h"
 #include "flat_image.h"
-#include "oci_layout.h"
 
 namespace sifkit::oci {
 
@@ -65,6 +62,12 @@ void refuse_message(const EngineApi& api, PeekedSource& stream) {
   }
 }
 
+/// Some services leave the algorithm out.
+Digest image_id(const JsonView& id) {
+  const auto text = id.text();
+  return Digest::parse(text.find(':') == std::string::npos ? "sha256:" + text : text, id.place());
+}
+
 Json inspect_image(EngineApi& api, const std::string& name, const Limits& limits) {
   return or_list(api, "image", name, "/images/json", "RepoTags", limits,
                  [&] { return api.get("/images/" + EngineApi::escaped(name) + "/json", limits); });
@@ -83,8 +86,7 @@ std::unique_ptr<Image> open_daemon_image(const Reference& reference, const Sourc
   PeekedSource stream(api.stream("/images/" + EngineApi::escaped(reference.location) + "/get"));
   refuse_message(api, stream);
   auto files = std::make_shared<StreamedFiles>(stream, reference.location, scratch_of(options), options.limits, options.operation, warnings);
-  auto candidates = files->find(kDockerManifest) ? read_docker_archive(*files, options.limits, warnings)
-                                                 : read_oci_layout(*files, false, options.limits, warnings);
+  auto candidates = read_candidates(*files, reference.transport, options, warnings);
   Candidate& chosen = choose(candidates, "", options.platform, reference.location);
   return std::make_unique<StoredImage>(files, std::move(chosen.parts));
 }
@@ -114,33 +116,33 @@ std::unique_ptr<Image> open_container(const Reference& reference, const SourceOp
 
 std::vector<ImageSummary> list_daemon_images(const Reference& reference, const SourceOptions& options) {
   EngineApi api(reference.transport, options);
-  const Json document = api.get("/images/json", options.limits);
-  const JsonView list(document, "images: ");
+  std::vector<std::string> names{reference.location};
+  if (reference.location.empty()) {
+    names.clear();
+    const Json document = api.get("/images/json", options.limits);
+    const JsonView list(document, "images: ");
+    list.require_array();
+    for (std::size_t i = 0; i < list.size(); ++i) names.push_back(list.at(i)["Id"].text());
+  }
   std::vector<ImageSummary> out;
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    const auto id = Digest::parse(list.at(i)["Id"].text(), "image ID");
-    const Json details = inspect_image(api, id.text(), options.limits);
+  for (const auto& name : names) {
+    Json details;
+    try {
+      details = inspect_image(api, name, options.limits);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::not_found || !reference.location.empty()) throw;
+      continue;  // it has gone since it was listed
+    }
     const JsonView image(details, "image: ");
     ImageSummary summary;
-    summary.index = static_cast<unsigned>(i);
+    summary.index = static_cast<unsigned>(out.size());
     summary.tags = image["RepoTags"].text_list();
     summary.platform = Platform{image["Os"].text_or(""), image["Architecture"].text_or(""), image["Variant"].text_or("")};
-    summary.config_digest = id;
+    summary.config_digest = image_id(image["Id"]);
     summary.created = image["Created"].text_or("");
     summary.layers = image["RootFS"]["Layers"].text_list().size();
     summary.stored_bytes = image["Size"].unsigned_number();
-    if (!reference.location.empty()) {
-      const auto& tags = summary.tags;
-      const bool named = std::any_of(tags.begin(), tags.end(), [&](const auto& tag) {
-        return tag == reference.location || tag == reference.location + ":latest";
-      });
-      if (!named && !id.hex().starts_with(reference.location) && id.text() != reference.location) continue;
-    }
     out.push_back(std::move(summary));
-  }
-  if (out.empty() && !reference.location.empty()) {
-    throw Error(ErrorKind::not_found, fmt::format("{} has no image {}", api.where(), in_quotes(reference.location)),
-                names_there(api, "/images/json", "RepoTags", options.limits));
   }
   return out;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sifkit/oci/image.h>
 
-#include <algorithm>
 #include <array>
 
 #include <sys/stat.h>
@@ -14,6 +13,7 @@
 #include <sifkit/core/tar_reader.h>
 
 #include "archive_files.h"
+#include "candidates.h"
 #include "docker_archive.h"
 #include "engine_images.h"
 #include "flat_image.h"
@@ -78,40 +78,6 @@ File open_source(const std::string& location) {
 bool is_compressed(const File& file) {
   std::array<std::byte, 6> first{};
   return sniff_compression(ByteView(first).first(file.read_at(0, first))) != Compression::none;
-}
-
-std::vector<Candidate> candidates_of(FileSet& files, Transport transport, const SourceOptions& options, WarningList& warnings) {
-  const bool docker = files.find(kDockerManifest).has_value();
-  const bool oci = files.find(kIndexFile).has_value();
-  if (!docker && !oci) {
-    throw Error(ErrorKind::malformed, fmt::format("{} holds neither manifest.json nor index.json", in_quotes(files.name())),
-                "is it a root file system? then say tar:; else save the image again");
-  }
-  if (transport == Transport::oci_layout && !oci && files.find(kFlatFolderFile)) return read_flat_folder(files, options.limits, warnings);
-  const bool layout_only = transport == Transport::oci_archive || transport == Transport::oci_layout;
-  if ((layout_only && oci) || !docker) {
-    try {
-      return read_oci_layout(files, layout_only, options.limits, warnings);
-    } catch (const Error& error) {
-      // Docker 25.0.0 wrote manifests without layers; what stands beside them is sound.
-      if (!docker || error.kind() != ErrorKind::malformed) throw;
-      warnings.add("oci-half-broken", fmt::format("{}; manifest.json is taken instead", error.what()));
-    }
-  }
-  auto candidates = read_docker_archive(files, options.limits, warnings);
-  // manifest.json knows one platform an image; the index beside it may hold the one that is asked for.
-  const bool there = !options.platform || std::any_of(candidates.begin(), candidates.end(), [&](const Candidate& candidate) {
-    return candidate.summary.platform && matches(*candidate.summary.platform, *options.platform);
-  });
-  if (there || !oci) return candidates;
-  try {
-    auto more = read_oci_layout(files, false, options.limits, warnings);
-    if (!more.empty()) return more;
-  } catch (const Error& error) {
-    // As above; the images of manifest.json are those to list, then.
-    if (error.kind() != ErrorKind::malformed && error.kind() != ErrorKind::integrity) throw;
-  }
-  return candidates;
 }
 
 /// Whether a folder is a layout, an unpacked archive or what skopeo calls a `dir:`, not a root file system.
@@ -198,7 +164,7 @@ std::unique_ptr<Image> open_image(const Reference& given, const SourceOptions& o
   std::unique_ptr<Source> flat;
   const auto files = open_files(reference, options, warnings, &flat);
   if (!files) return flat_once(std::move(flat));
-  auto candidates = candidates_of(*files, reference.transport, options, warnings);
+  auto candidates = read_candidates(*files, reference.transport, options, warnings);
   Candidate& chosen = choose(candidates, reference.selector, options.platform, files->name());
   return std::make_unique<StoredImage>(files, std::move(chosen.parts));
 }
@@ -219,7 +185,7 @@ std::vector<ImageSummary> list_images(const Reference& given, const SourceOption
   const auto files = open_files(reference, options, warnings, &flat);
   if (!files) no_layers(reference);
   std::vector<ImageSummary> out;
-  for (auto& candidate : candidates_of(*files, reference.transport, options, warnings)) out.push_back(std::move(candidate.summary));
+  for (auto& candidate : read_candidates(*files, reference.transport, options, warnings)) out.push_back(std::move(candidate.summary));
   return out;
 }
 

@@ -56,6 +56,20 @@ bool named(const Candidate& candidate, std::string_view selector) {
   });
 }
 
+bool identified(const Candidate& candidate, std::string_view text) {
+  return has_prefix(candidate.summary.config_digest, text) || has_prefix(candidate.summary.manifest_digest, text) || has_prefix(candidate.top_digest, text);
+}
+
+/// Whether "app:1@sha256:…" or "app@sha256:…" is this image: both halves must be true.
+bool named_and_identified(const Candidate& candidate, std::string_view name, std::string_view digest) {
+  const auto full = normalized_docker_name(std::string(name) + "@" + std::string(digest));
+  const auto without_digest = full.substr(0, full.find('@'));
+  return identified(candidate, digest) && std::any_of(candidate.summary.tags.begin(), candidate.summary.tags.end(), [&](const std::string& tag) {
+    const auto there = normalized_docker_name(tag);
+    return tag == name || there == without_digest || there.starts_with(without_digest + ":");
+  });
+}
+
 std::vector<Candidate*> selected(std::vector<Candidate>& candidates, const std::string& selector) {
   std::vector<Candidate*> out;
   const auto keep = [&](auto&& wanted) {
@@ -79,10 +93,10 @@ std::vector<Candidate*> selected(std::vector<Candidate>& candidates, const std::
     }
   }
   if (keep([&](const Candidate& candidate) { return named(candidate, text); })) return out;
-  keep([&](const Candidate& candidate) {
-    return has_prefix(candidate.summary.config_digest, text) || has_prefix(candidate.summary.manifest_digest, text) ||
-           has_prefix(candidate.top_digest, text);
-  });
+  if (keep([&](const Candidate& candidate) { return identified(candidate, text); })) return out;
+  if (const auto at = text.find('@'); at != std::string_view::npos) {
+    keep([&](const Candidate& candidate) { return named_and_identified(candidate, text.substr(0, at), text.substr(at + 1)); });
+  }
   return out;
 }
 

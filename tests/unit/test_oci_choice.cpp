@@ -70,7 +70,7 @@ TEST_CASE("one of several images of an archive is chosen by name, number, ID or 
   const auto chosen = [&](const std::string& selector) { return choose(source + ":" + selector).id; };
   const std::string one = id_of(images.one);
   for (const auto& selector : {std::string("app:1"), std::string("app"), std::string("app:latest"), std::string("docker.io/library/app:1"), std::string("latest"), std::string("@0"), one,
-                               one.substr(0, 12), "sha256:" + one, "@sha256:" + one}) {
+                               one.substr(0, 12), "sha256:" + one, "@sha256:" + one, "app:1@sha256:" + one, "app@sha256:" + one}) {
     INFO(selector);
     CHECK(chosen(selector) == one);
   }
@@ -78,7 +78,7 @@ TEST_CASE("one of several images of an archive is chosen by name, number, ID or 
   CHECK(chosen("@2") == id_of(images.none));
   CHECK(chosen(id_of(images.none).substr(0, 8)) == id_of(images.none));
 
-  for (const auto& selector : std::vector<std::string>{"", ":@3", ":app:3", ":team/app:2", ":@-1", ":@99999999999999999999", ":sha256:" + std::string(64, '0'), ":" + one.substr(0, 3), ":@"}) {
+  for (const auto& selector : std::vector<std::string>{"", ":@3", ":app:3", ":team/app:2", ":@-1", ":@99999999999999999999", ":sha256:" + std::string(64, '0'), ":" + one.substr(0, 3), ":@", ":team/app@sha256:" + one, ":app:2@sha256:" + one}) {
     INFO(selector);
     const auto choice = choose(source + selector);
     REQUIRE(choice.error);
