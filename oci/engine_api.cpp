@@ -23,7 +23,6 @@ namespace {
 
 constexpr std::size_t kQueueBytes = 8u << 20;      ///< received and not yet read
 constexpr std::size_t kErrorBytes = 64u << 10;     ///< of an error's body
-constexpr std::size_t kHeaderBytes = 1u << 20;     ///< of one answer: libcurl bounds a line only
 constexpr long kConnectSeconds = 20;
 
 std::string environment(const char* name) {
@@ -87,8 +86,6 @@ class Transfer : public Source {
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error_text_);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &Transfer::take);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, this);
-    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, &Transfer::take_header);
-    curl_easy_setopt(curl, CURLOPT_HEADERDATA, this);
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &Transfer::watch);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, this);
@@ -133,12 +130,6 @@ class Transfer : public Source {
  private:
   static std::size_t take(char* bytes, std::size_t, std::size_t count, void* self) noexcept {
     return static_cast<Transfer*>(self)->accept({bytes, count}) ? count : CURL_WRITEFUNC_ERROR;
-  }
-
-  static std::size_t take_header(char*, std::size_t, std::size_t count, void* self) noexcept {
-    auto& transfer = *static_cast<Transfer*>(self);
-    transfer.header_bytes_ += count;
-    return transfer.header_bytes_ <= kHeaderBytes ? count : 0;
   }
 
   static int watch(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) noexcept {
@@ -207,9 +198,6 @@ class Transfer : public Source {
                   refused ? "your account may not use this socket; 'docker save' by someone who may, then docker-archive:"
                           : "is the service running? DOCKER_HOST (CONTAINER_HOST for podman) or --docker-host names another address");
     }
-    if (header_bytes_ > kHeaderBytes) {
-      throw Error(ErrorKind::network, fmt::format("{}: the header of its answer is larger than {} bytes", where_, kHeaderBytes));
-    }
     if (result == CURLE_OPERATION_TIMEDOUT) {
       throw Error(ErrorKind::network, fmt::format("{}: the service has been silent for {} s", where_, patience_.count()),
                   "it may be busy: --service-timeout waits longer");
@@ -237,8 +225,7 @@ class Transfer : public Source {
   Handle handle_;
   std::unique_ptr<CURLM, FreeMulti> multi_;
   char error_text_[CURL_ERROR_SIZE] = {};
-  std::string error_body_;        // of the transfer's thread, as the next one
-  std::size_t header_bytes_ = 0;
+  std::string error_body_;  // of the transfer's thread
 
   std::mutex mutex_;
   std::condition_variable changed_;
