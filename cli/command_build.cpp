@@ -94,6 +94,7 @@ ConvertOptions options_of(const BuildArguments& arguments, const Session& sessio
   options.format = format_of(arguments);
   options.overwrite = arguments.force ? Overwrite::yes : Overwrite::no;
   options.source = source_options(arguments.from, session);
+  options.layers.limits = options.source.limits;
   options.threads = arguments.threads;
   layers::parse_compression(arguments.best ? "gzip:12" : arguments.compress, options.squashfs);
   if (arguments.fast && options.squashfs.codec != layers::SquashfsCodec::gzip) {

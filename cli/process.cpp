@@ -33,7 +33,7 @@ int wake_signal() { return SIGRTMIN; }
 sigset_t stop_signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU}) {
     struct sigaction action {};
     ::sigaction(number, nullptr, &action);
     if (action.sa_handler != SIG_IGN) sigaddset(&set, number);
@@ -119,6 +119,10 @@ void StopOnSignals::watch() {
   ::sigwait(&set, &number);
   if (ending_) return;
   signal_ = number;
+  if (number == SIGXCPU) {
+    static constexpr char kText[] = "sifkit: the processor time that the job may use (ulimit -t) is used up\n";
+    [[maybe_unused]] const auto written = ::write(2, kText, sizeof kText - 1);
+  }
   source_.request_stop();
   if (!wait_for_impatience(set)) return;
   remove_unfinished();

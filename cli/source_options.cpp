@@ -1,7 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source_options.h"
 
+#include <algorithm>
+#include <charconv>
+
+#include <fmt/format.h>
+
 namespace sifkit::cli {
+
+namespace {
+
+void set_limit(Limits& limits, std::string_view text) {
+  const auto equals = std::min(text.find('='), text.size());
+  const auto name = text.substr(0, equals);
+  const auto number = text.substr(std::min(equals + 1, text.size()));
+  const auto known = adjustable_limits();
+  const auto limit = std::find_if(known.begin(), known.end(), [&](const auto& entry) { return entry.name == name; });
+  if (limit == known.end()) throw Error(ErrorKind::usage, fmt::format("--limit {}: there is no limit {}", in_quotes(text), in_quotes(name)));
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
+  const std::string_view unit(end, static_cast<std::size_t>(number.data() + number.size() - end));
+  const auto power = unit.empty() ? 0 : std::string_view("KMGT").find(unit) + 1;
+  if (error != std::errc{} || unit.size() > 1 || power > 4 || value > (~std::uint64_t{0} >> 10 * power)) {
+    throw Error(ErrorKind::usage, fmt::format("--limit {}: expected NAME=NUMBER, with K, M, G or T behind it", in_quotes(text)));
+  }
+  limits.*limit->value = value << 10 * power;
+}
+
+}  // namespace
 
 void add_source_options(CLI::App& verb, SourceArguments& arguments) {
   auto* platform = verb.add_option("--platform", arguments.platform, "The platform to take, for example linux/arm64")->type_name("OS/ARCH");
@@ -11,6 +37,11 @@ void add_source_options(CLI::App& verb, SourceArguments& arguments) {
   verb.add_option("--service-timeout", arguments.service_timeout, "How long the service may be silent (default 300)")
       ->check(CLI::Range(1u, 86400u).description(""))
       ->type_name("SECONDS");
+  std::string names;
+  for (const auto& limit : adjustable_limits()) names += fmt::format("{}{}", names.empty() ? "" : ", ", limit.name);
+  verb.add_option("--limit", arguments.limits, "Set a limit on what the source may ask for (may be given again): " + names)
+      ->type_name("NAME=N[K|M|G|T]")
+      ->allow_extra_args(false);
 }
 
 oci::SourceOptions source_options(const SourceArguments& arguments, const Session& session) {
@@ -21,6 +52,7 @@ oci::SourceOptions source_options(const SourceArguments& arguments, const Sessio
   options.scratch = arguments.scratch;
   options.daemon_host = arguments.host;
   options.service_timeout = std::chrono::seconds(arguments.service_timeout);
+  for (const auto& limit : arguments.limits) set_limit(options.limits, limit);
   return options;
 }
 

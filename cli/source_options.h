@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -18,6 +19,7 @@ struct SourceArguments {
   std::string scratch;
   std::string host;
   unsigned service_timeout = 300;
+  std::vector<std::string> limits;
 };
 
 void add_source_options(CLI::App& verb, SourceArguments& arguments);

@@ -15,7 +15,8 @@ namespace sifkit {
 
 namespace {
 
-constexpr std::uint64_t kRatioFrom = 64u << 20;  ///< small streams of zeros expand a lot and harm no one
+constexpr std::uint64_t kRatioFrom = 64u << 20;  ///< small streams of one byte expand a lot and harm no one
+constexpr std::size_t kPiece = 4096;
 
 class CountingSource : public Source {
  public:
@@ -38,7 +39,8 @@ class CountingSource : public Source {
   std::shared_ptr<std::uint64_t> count_;
 };
 
-/// Stops a stream that grows out of all proportion to what it is made from.
+/// Stops a stream that grows out of all proportion to what it is made from. Runs of zeros are not counted: empty space in
+/// a disk image is honest, and whoever keeps it makes holes of it.
 class ExpansionGuard : public Source {
  public:
   ExpansionGuard(std::unique_ptr<Source> source, std::string what, const Limits& limits, std::shared_ptr<std::uint64_t> stored)
@@ -51,20 +53,32 @@ class ExpansionGuard : public Source {
   std::size_t read(std::span<std::byte> into) override {
     const auto got = source_->read(into);
     plain_ += got;
-    if (plain_ > most_) throw Error(ErrorKind::limit, fmt::format("{}: more than {} bytes uncompressed", what_, most_));
-    if (plain_ > kRatioFrom && plain_ / ratio_ > *stored_) {
-      throw Error(ErrorKind::limit, fmt::format("{}: {} bytes expand to {} and more, the limit is {} times as much", what_, *stored_, plain_, ratio_));
+    counted_ += without_zeros(into.first(got));
+    if (plain_ > most_) throw_over_limit(fmt::format("{}: more than {} bytes uncompressed", what_, most_), &Limits::stream_bytes);
+    if (counted_ > kRatioFrom && counted_ / ratio_ > *stored_) {
+      throw_over_limit(fmt::format("{}: {} bytes expand to {} and more, zeros not counted; the limit is {} times as much", what_, *stored_, counted_, ratio_),
+                       &Limits::expansion_ratio);
     }
     return got;
   }
 
  private:
+  static std::uint64_t without_zeros(ByteView bytes) {
+    std::uint64_t count = 0;
+    for (; !bytes.empty(); bytes = bytes.subspan(std::min(bytes.size(), kPiece))) {
+      const auto piece = bytes.first(std::min(bytes.size(), kPiece));
+      if (!all_zero(piece)) count += piece.size();
+    }
+    return count;
+  }
+
   std::unique_ptr<Source> source_;
   std::string what_;
   std::uint64_t most_;
   std::uint64_t ratio_;
   std::shared_ptr<std::uint64_t> stored_;
   std::uint64_t plain_ = 0;
+  std::uint64_t counted_ = 0;
 };
 
 }  // namespace

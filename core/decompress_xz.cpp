@@ -52,7 +52,9 @@ class XzSource final : public Source {
     switch (result) {
       case LZMA_OK: return;
       case LZMA_MEM_ERROR: throw std::bad_alloc();
-      case LZMA_MEMLIMIT_ERROR: fail(ErrorKind::limit, fmt::format("needs a dictionary larger than the limit of {} bytes", limit_));
+      case LZMA_MEMLIMIT_ERROR:
+        throw_over_limit(fmt::format("{}: xz data at offset {}: needs a dictionary larger than the limit of {} bytes", what_, input_.offset(), limit_),
+                         &Limits::decoder_window);
       case LZMA_FORMAT_ERROR: fail(ErrorKind::malformed, "bytes that start no stream");
       case LZMA_OPTIONS_ERROR: fail(ErrorKind::unsupported, "options that are not supported");
       case LZMA_BUF_ERROR: fail(ErrorKind::malformed, "ends inside a stream");

@@ -55,7 +55,8 @@ class ZstdSource final : public Source {
     if (ZSTD_isError(result) == 0) return result;
     switch (ZSTD_getErrorCode(result)) {
       case ZSTD_error_frameParameter_windowTooLarge:
-        fail(ErrorKind::limit, fmt::format("a frame needs a window larger than the limit of {} bytes", window_));
+        throw_over_limit(fmt::format("{}: zstd data at offset {}: a frame needs a window larger than the limit of {} bytes", what_, input_.offset(), window_),
+                         &Limits::decoder_window);
       case ZSTD_error_dictionary_wrong: fail(ErrorKind::unsupported, "a frame needs a dictionary");
       case ZSTD_error_checksum_wrong: fail(ErrorKind::integrity, "the checksum of a frame does not match its data");
       case ZSTD_error_prefix_unknown: fail(ErrorKind::malformed, "bytes after the last frame that are no frame");

@@ -24,6 +24,9 @@ namespace {
 /// Linux transfers at most this many bytes a call.
 constexpr std::size_t kMaxTransfer = 1u << 30;
 
+/// What a hidden name has of the target's. Encrypted file systems allow names of 143 bytes only.
+constexpr std::size_t kNameStart = 100;
+
 int open_retrying(const char* path, int flags, mode_t mode = 0) {
   for (;;) {
     const int fd = ::open(path, flags | O_CLOEXEC, mode);
@@ -227,11 +230,20 @@ struct AtomicFile::Impl {
 
   std::string hidden_path() const { return (folder / hidden_name).native(); }
 
+  /// The file must not appear in a folder that has another path by now.
+  void expect_folder() const {
+    const struct stat held = status_of(folder_fd.get(), folder.native());
+    struct stat named {};
+    if (::stat(folder.c_str(), &named) != 0 || named.st_dev != held.st_dev || named.st_ino != held.st_ino) {
+      throw Error(ErrorKind::io, fmt::format("the output folder {} was moved or removed meanwhile", in_quotes(folder.native())));
+    }
+  }
+
   std::string fresh_name() const {
     static std::uint64_t counter = 0;
     static std::mutex mutex;
     const std::lock_guard lock(mutex);
-    return fmt::format(".{}.{}.{}.partial", target.filename().native().substr(0, 200), ::getpid(), counter++);
+    return fmt::format(".{}.{}.{}.partial", target.filename().native().substr(0, kNameStart), ::getpid(), counter++);
   }
 
   void take_hidden_name() {
@@ -300,6 +312,7 @@ const std::filesystem::path& AtomicFile::target() const noexcept { return impl_-
 
 void AtomicFile::commit() {
   impl_->file.sync();
+  impl_->expect_folder();
   const std::string name = impl_->target.filename().native();
   const int folder = impl_->folder_fd.get();
   const std::string what = fmt::format("put {} in place", in_quotes(impl_->target.native()));

@@ -141,7 +141,7 @@ Json parse_json(std::string_view text, std::string_view what, const Limits& limi
     throw Error(ErrorKind::malformed, fmt::format("{}: not valid JSON at byte {}", what, nul + 1));
   }
   if (text.size() > limits.json_bytes) {
-    throw Error(ErrorKind::limit, fmt::format("{}: {} bytes, the limit is {}", what, text.size(), limits.json_bytes));
+    throw_over_limit(fmt::format("{}: {} bytes, the limit is {}", what, text.size(), limits.json_bytes), &Limits::json_bytes);
   }
   if (text.starts_with("\xef\xbb\xbf")) {
     throw Error(ErrorKind::malformed, fmt::format("{}: starts with a byte order mark", what));

@@ -2,6 +2,7 @@
 #include <sifkit/core/resources.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <fstream>
@@ -11,7 +12,10 @@
 #include <string_view>
 
 #include <sched.h>
+#include <sys/random.h>
 #include <unistd.h>
+
+#include <sifkit/core/error.h>
 
 namespace sifkit {
 
@@ -84,6 +88,17 @@ std::uint64_t available_memory() {
     if (const auto value = parse_number(line)) memory = std::min(memory, *value);
   });
   return memory;
+}
+
+void fill_random(std::span<std::byte> into) {
+  while (!into.empty()) {
+    const auto got = ::getrandom(into.data(), into.size(), 0);
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      throw_errno("get random numbers from the system");
+    }
+    into = into.subspan(static_cast<std::size_t>(got));
+  }
 }
 
 }  // namespace sifkit

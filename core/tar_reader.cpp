@@ -62,6 +62,10 @@ struct TarReader::Impl {
     throw Error(kind, fmt::format("tar offset {}: {}", at, why));
   }
 
+  [[noreturn]] static void fail_limit(std::uint64_t at, std::string_view why, std::uint64_t Limits::* limit) {
+    throw_over_limit(fmt::format("tar offset {}: {}", at, why), limit);
+  }
+
   std::size_t take(std::span<std::byte> into) {
     const auto got = read_full(source, into);
     offset += got;
@@ -100,7 +104,7 @@ struct TarReader::Impl {
   std::string read_extension(std::uint64_t size, std::string_view what) {
     const auto at = offset;
     if (size > limits.tar_extension_bytes) {
-      fail(ErrorKind::limit, at, fmt::format("{} of {} bytes, the limit is {}", what, size, limits.tar_extension_bytes));
+      fail_limit(at, fmt::format("{} of {} bytes, the limit is {}", what, size, limits.tar_extension_bytes), &Limits::tar_extension_bytes);
     }
     std::string text(static_cast<std::size_t>(size + padding_of(size)), '\0');
     const auto got = take(std::as_writable_bytes(std::span(text)));
@@ -137,7 +141,7 @@ struct TarReader::Impl {
 
   void add_segment(TarMember& member, std::uint64_t at, std::uint64_t length) const {
     if (member.segments.size() >= limits.sparse_segments) {
-      fail(ErrorKind::limit, member.header_offset, fmt::format("more than {} sparse segments", limits.sparse_segments));
+      fail_limit(member.header_offset, fmt::format("more than {} sparse segments", limits.sparse_segments), &Limits::sparse_segments);
     }
     member.segments.push_back({at, length});
   }
@@ -187,7 +191,7 @@ struct TarReader::Impl {
     };
     const auto count = next_number();
     if (count > limits.sparse_segments) {
-      fail(ErrorKind::limit, offset, fmt::format("{} sparse segments, the limit is {}", count, limits.sparse_segments));
+      fail_limit(offset, fmt::format("{} sparse segments, the limit is {}", count, limits.sparse_segments), &Limits::sparse_segments);
     }
     for (std::uint64_t i = 0; i < count; ++i) {
       const auto at = next_number();
@@ -293,8 +297,8 @@ struct TarReader::Impl {
       apply_pax_sparse(*extensions.pax, member);
     }
     if (member.size > limits.file_bytes) {
-      fail(ErrorKind::limit, start, fmt::format("{}: {} bytes, the limit for a file is {}", in_quotes(member.name), member.size,
-                                                limits.file_bytes));
+      fail_limit(start, fmt::format("{}: {} bytes, the limit for a file is {}", in_quotes(member.name), member.size, limits.file_bytes),
+                 &Limits::file_bytes);
     }
     if (member.sparse) check_segments(member);
     member.data_offset = offset;

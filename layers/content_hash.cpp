@@ -5,9 +5,9 @@
 #include <cstring>
 
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/resources.h>
 
 namespace sifkit::layers {
 
@@ -38,9 +38,7 @@ struct ContentHash::Impl {
 };
 
 ContentHash::ContentHash() : impl_(std::make_unique<Impl>()) {
-  if (RAND_bytes(impl_->key.data(), static_cast<int>(impl_->key.size())) != 1) {
-    throw Error(ErrorKind::io, "the system gives no random numbers");
-  }
+  fill_random(std::as_writable_bytes(std::span(impl_->key)));
   impl_->set_key();
 }
 

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sifkit/layers/directory_writer.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <unordered_map>
 #include <vector>
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -30,8 +33,36 @@ bool is_there(const fs::path& path) {
 std::string staging_name(const fs::path& target) {
   const fs::path parent = target.parent_path().empty() ? fs::path(".") : target.parent_path();
   for (unsigned i = 0;; ++i) {
-    const fs::path name = parent / fmt::format(".{}.{}.{}.partial", target.filename().native().substr(0, 200), ::getpid(), i);
+    const fs::path name = parent / fmt::format(".{}.{}.{}.partial", target.filename().native().substr(0, 100), ::getpid(), i);
     if (!is_there(name)) return name.native();
+  }
+}
+
+/// Calls `enter` for every name below the root, parents first, and `leave` for every folder once all below it is through.
+/// Both are given the path, which starts with `path`.
+template <class Enter, class Leave>
+void walk(const Tree& tree, std::string path, Enter&& enter, Leave&& leave) {
+  struct Open {
+    InodeId folder;
+    std::size_t path_length;
+    std::vector<NameId> names;
+    std::size_t next = 0;
+  };
+  std::vector<Open> open;
+  open.push_back({Tree::kRoot, path.size(), tree.sorted_children(Tree::kRoot)});
+  while (!open.empty()) {
+    Open& here = open.back();
+    path.resize(here.path_length);
+    if (here.next == here.names.size()) {
+      leave(here.folder, path);
+      open.pop_back();
+      continue;
+    }
+    const NameId name = here.names[here.next++];
+    const InodeId id = tree.inode_of(name);
+    path.append("/").append(tree.text_of(name));
+    enter(id, path);
+    if (tree.inode(id).type == EntryType::directory) open.push_back({id, path.size(), tree.sorted_children(id)});
   }
 }
 
@@ -41,6 +72,7 @@ struct DirectoryWriter::Impl {
   fs::path target;
   Overwrite overwrite;
   const fs::path staging = staging_name(target);  ///< holds data/ and root/
+  const std::string root = (staging / "root").native();
   const UnfinishedPath unfinished{staging.native()};
   std::uint32_t contents = 0;
   std::unique_ptr<File> open;
@@ -58,18 +90,18 @@ struct DirectoryWriter::Impl {
   }
 
   /// A path as the image knows it, for messages.
-  std::string shown(const fs::path& path) const { return in_quotes("/" + path.lexically_relative(staging / "root").native()); }
+  std::string shown(const std::string& path) const { return in_quotes("/" + path.substr(std::min(path.size(), root.size() + 1))); }
 
   fs::path data(std::uint32_t number) const { return staging / "data" / std::to_string(number); }
 
-  void make_node(const fs::path& path, const Inode& inode, const Tree& tree, WarningList& warnings) const {
+  void make_node(const std::string& path, const Inode& inode, const Tree& tree, WarningList& warnings) const {
     const auto made = [&](int result) {
       if (result == 0) return true;
       if (!privileged && (errno == EPERM || errno == EACCES)) {
         warnings.add("device-dropped", fmt::format("{}: only root can make a device; it is left out", shown(path)));
         return false;
       }
-      throw_errno(fmt::format("create {}", in_quotes(path.native())));
+      throw_errno(fmt::format("create {}", in_quotes(path)));
     };
     switch (inode.type) {
       case EntryType::directory: made(::mkdir(path.c_str(), 0700)); return;
@@ -93,7 +125,17 @@ struct DirectoryWriter::Impl {
     }
   }
 
-  void set_metadata(const fs::path& path, const Inode& inode, const Tree& tree, WarningList& warnings) const {
+  /// An attribute that is too large for the file system's records is no space, too.
+  bool is_full() const {
+    const int error_number = errno;
+    static constexpr std::uint64_t kLittle = 1u << 20;
+    struct statvfs status {};
+    const bool full = ::statvfs(staging.c_str(), &status) != 0 || std::uint64_t{status.f_bavail} * status.f_frsize < kLittle;
+    errno = error_number;
+    return full;
+  }
+
+  void set_metadata(const std::string& path, const Inode& inode, const Tree& tree, WarningList& warnings) const {
     const auto& metadata = inode.metadata;
     if (privileged && ::lchown(path.c_str(), metadata.uid, metadata.gid) != 0) {
       if (errno != EPERM && errno != EINVAL) throw_errno(fmt::format("set the owner of {}", shown(path)));
@@ -101,7 +143,7 @@ struct DirectoryWriter::Impl {
     }
     for (const auto& [name, value] : tree.xattrs(metadata.xattrs)) {
       if (::lsetxattr(path.c_str(), name.c_str(), value.data(), value.size(), 0) != 0) {
-        if (errno == ENOSPC || errno == EDQUOT) throw_errno(fmt::format("set {} of {}", name, shown(path)));
+        if ((errno == ENOSPC && is_full()) || errno == EDQUOT) throw_errno(fmt::format("set {} of {}", name, shown(path)));
         warnings.add("xattr-dropped", fmt::format("{}: extended attribute {} is dropped: {}", shown(path), in_quotes(name), std::strerror(errno)));
       }
     }
@@ -116,40 +158,45 @@ struct DirectoryWriter::Impl {
 
   void build(const Tree& tree, WarningList& warnings) const {
     if (!privileged) warnings.add("owner-dropped", "owners are not kept in a folder: only root can set them");
-    const fs::path root = staging / "root";
+    std::unordered_map<InodeId, std::string> first_name;  // of files with several
     make_node(root, tree.inode(Tree::kRoot), tree, warnings);
-    std::vector<fs::path> first_name(tree.inode_count());
-    std::vector<std::pair<InodeId, fs::path>> folders{{Tree::kRoot, root}};
-    for (std::size_t at_folder = 0; at_folder < folders.size(); ++at_folder) {
-      const auto [folder, path] = folders[at_folder];
-      for (const NameId name : tree.sorted_children(folder)) {
-        const InodeId id = tree.inode_of(name);
-        const Inode& inode = tree.inode(id);
-        const fs::path here = path / std::string(tree.text_of(name));
-        if (inode.type == EntryType::directory) {
-          make_node(here, inode, tree, warnings);
-          folders.emplace_back(id, here);
-          continue;
-        }
-        if (!first_name[id].empty()) {
-          if (is_there(first_name[id]) && ::linkat(AT_FDCWD, first_name[id].c_str(), AT_FDCWD, here.c_str(), 0) != 0) {
-            throw_errno(fmt::format("link {}", in_quotes(here.native())));
+    walk(
+        tree, root,
+        [&](InodeId id, const std::string& path) {
+          const Inode& inode = tree.inode(id);
+          if (inode.links > 1) {
+            if (const auto [first, fresh] = first_name.try_emplace(id, path); !fresh) {
+              if (is_there(first->second) && ::linkat(AT_FDCWD, first->second.c_str(), AT_FDCWD, path.c_str(), 0) != 0) {
+                throw_errno(fmt::format("link {}", in_quotes(path)));
+              }
+              return;
+            }
           }
-          continue;
-        }
-        first_name[id] = here;
-        make_node(here, inode, tree, warnings);
-        if (is_there(here)) set_metadata(here, inode, tree, warnings);
-      }
-    }
-    // A folder gets its mode and time when nothing more goes into it.
-    for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) {
-      set_metadata(folder->second, tree.inode(folder->first), tree, warnings);
-    }
+          make_node(path, inode, tree, warnings);
+          if (inode.type != EntryType::directory && is_there(path)) set_metadata(path, inode, tree, warnings);
+        },
+        [](InodeId, const std::string&) {});
+    // A folder gets its mode and time when nothing more goes into it, nor is linked from it.
+    walk(
+        tree, root, [](InodeId, const std::string&) {},
+        [&](InodeId id, const std::string& path) { set_metadata(path, tree.inode(id), tree, warnings); });
+  }
+
+  /// To the disk, before the folder has its name. One call for the whole file system: one for each file takes minutes.
+  void sync() const {
+    const UniqueFd fd(::open(staging.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd || ::syncfs(fd.get()) != 0) throw_errno(fmt::format("sync {}", in_quotes(target.native())));
   }
 
   void commit() const {
-    const fs::path root = staging / "root";
+    sync();
+    rename();
+    const fs::path parent = target.parent_path().empty() ? fs::path(".") : target.parent_path();
+    const UniqueFd fd(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd || (::fsync(fd.get()) != 0 && errno != EINVAL && errno != EROFS)) throw_errno(fmt::format("sync {}", in_quotes(parent.native())));
+  }
+
+  void rename() const {
     if (overwrite == Overwrite::yes && is_there(target)) {
       // In one step; the old folder goes with the rest of the staging folder.
       if (::renameat2(AT_FDCWD, root.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) != 0) {
@@ -188,8 +235,15 @@ void DirectoryWriter::begin(std::uint64_t size) {
 }
 
 void DirectoryWriter::append(ByteView bytes) {
-  impl_->open->write_at(impl_->at, bytes);
-  impl_->at += bytes.size();
+  // The file is new, so what is not written reads as zeros.
+  static constexpr std::size_t kPiece = 64 * 1024;
+  auto& state = *impl_;
+  while (!bytes.empty()) {
+    const auto piece = bytes.first(std::min<std::size_t>(bytes.size(), kPiece - state.at % kPiece));
+    if (!all_zero(piece)) state.open->write_at(state.at, piece);
+    state.at += piece.size();
+    bytes = bytes.subspan(piece.size());
+  }
 }
 
 void DirectoryWriter::append_zeros(std::uint64_t count) { impl_->at += count; }

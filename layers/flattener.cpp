@@ -34,6 +34,8 @@ struct LayerLog {
   std::uint32_t default_mtime = 0;
   std::deque<Change> changes;
   std::string texts;
+
+  std::uint64_t bytes() const noexcept { return changes.size() * sizeof(Change) + texts.size(); }
 };
 
 /// Reads the texts of a layer's changes, from the first on.
@@ -71,7 +73,15 @@ struct Flattener::Impl {
   std::vector<LayerLog> layers;  ///< newest first
   CoveredPaths covered;          ///< by layers newer than the current one
   std::uint64_t entries = 0;
+  std::uint64_t file_bytes = 0;
+  std::uint64_t log_bytes = 0;   ///< of the changes in `layers`
   std::string last_path;         ///< in the current layer
+
+  void check_memory() const {
+    if (log_bytes + tree.bytes() <= limits.metadata_bytes) return;
+    throw_over_limit(fmt::format("names, links, attributes and records of all files take more than {} bytes of memory", limits.metadata_bytes),
+                     &Limits::metadata_bytes);
+  }
 
   void cover(const LayerLog& layer) {
     ChangeTexts texts(layer);
@@ -106,8 +116,10 @@ struct Flattener::Impl {
             } else {
               apply_file(number, i, change, texts, merger, missing);
             }
+            check_memory();
           });
     }
+    log_bytes -= layer.bytes();
     layer = {};
   }
 
@@ -156,7 +168,7 @@ Flattener::~Flattener() = default;
 
 void Flattener::begin_layer(std::uint32_t default_mtime) {
   if (impl_->layers.size() >= impl_->limits.layers) {
-    throw Error(ErrorKind::limit, fmt::format("more than {} layers", impl_->limits.layers));
+    throw_over_limit(fmt::format("more than {} layers", impl_->limits.layers), &Limits::layers);
   }
   // Only an older layer asks what a newer one covers.
   if (!impl_->layers.empty()) impl_->cover(impl_->layers.back());
@@ -167,7 +179,7 @@ void Flattener::begin_layer(std::uint32_t default_mtime) {
 Flattener::Decision Flattener::accept(const Entry& entry) {
   auto& state = *impl_;
   if (++state.entries > state.limits.entries) {
-    throw Error(ErrorKind::limit, fmt::format("more than {} entries in all layers", state.limits.entries));
+    throw_over_limit(fmt::format("more than {} entries in all layers", state.limits.entries), &Limits::entries);
   }
   SIFKIT_CHECK(entry.path.size() <= 0xffff && entry.link_target.size() <= 0xffff);
   auto& layer = state.layers.back();
@@ -189,6 +201,14 @@ Flattener::Decision Flattener::accept(const Entry& entry) {
   const bool file = entry.whiteout == Whiteout::none && !entry.hard_link && entry.type == EntryType::regular;
   if (file && entry.size == 0) change.content = kEmptyContent;
   layer.changes.push_back(change);
+  state.log_bytes += sizeof(Change) + static_cast<std::size_t>(entry.path.end() - differs) + entry.link_target.size();
+  state.check_memory();
+  if (file) {
+    state.file_bytes += entry.size;
+    if (state.file_bytes > state.limits.image_bytes) {
+      throw_over_limit(fmt::format("the files of all layers have more than {} bytes", state.limits.image_bytes), &Limits::image_bytes);
+    }
+  }
   return file && entry.size != 0 && !state.covered.hides(entry.path) ? Decision::pack : Decision::no_data;
 }
 

@@ -11,7 +11,7 @@ namespace sifkit::layers {
 
 namespace {
 
-constexpr std::size_t kLongestWalk = 1u << 20;  ///< bytes of a path with its links put in
+constexpr std::size_t kLongestWalk = 1u << 16;  ///< bytes of a path with its links put in
 
 }  // namespace
 
@@ -77,6 +77,10 @@ void LayerMerger::remove_untouched(InodeId folder) {
   while (!folders.empty()) {
     const InodeId here = folders.back();
     folders.pop_back();
+    // Once is enough: all that comes into a folder later in the layer is touched.
+    if (emptied_.size() <= here) emptied_.resize(tree_.inode_count());
+    if (emptied_[here] == layer_) continue;
+    emptied_[here] = layer_;
     NameId next;
     for (NameId child = tree_.inode(here).first_child; child != kNone; child = next) {
       next = tree_.next_sibling(child);
@@ -138,7 +142,7 @@ std::optional<LayerMerger::Place> LayerMerger::place_of(std::string_view path, b
         names.clear();
       }
       std::string longer = after.empty() ? target : fmt::format("{}/{}", target, after);
-      if (longer.size() > kLongestWalk) throw Error(ErrorKind::limit, "links on the way to it make a path of over 1 MiB");
+      if (longer.size() > kLongestWalk) throw Error(ErrorKind::limit, "links on the way to it make a path of over 64 KiB");
       walk = std::move(longer);
       rest = walk;
       continue;

@@ -58,6 +58,7 @@ class LayerMerger {
   std::uint32_t default_mtime_ = 0;
   bool root_named_ = false;
   std::vector<std::uint32_t> stamps_;  ///< by NameId: twice the layer that touched it last, plus 1 when it named it
+  std::vector<std::uint32_t> emptied_;  ///< by InodeId: the layer that took away last what it does not touch there
   std::unordered_set<NameId> linked_older_;  ///< names of older layers that a hard link of this one goes to
 };
 

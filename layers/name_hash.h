@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <random>
+#include <span>
 #include <string_view>
+
+#include <sifkit/core/resources.h>
 
 namespace sifkit::layers {
 
@@ -12,10 +14,10 @@ namespace sifkit::layers {
 /// is drawn once a process; nothing that depends on it leaves it.
 class NameHash {
  public:
-  explicit NameHash(std::uint64_t start = 0) noexcept : state_(start % kPrime) {}
+  explicit NameHash(std::uint64_t start = 0) : state_(start % kPrime) {}
 
   void add(char c) noexcept {
-    const auto product = static_cast<Wide>(state_) * secret() + static_cast<unsigned char>(c) + 1u;
+    const auto product = static_cast<Wide>(state_) * factor_ + static_cast<unsigned char>(c) + 1u;
     state_ = static_cast<std::uint64_t>(product & kPrime) + static_cast<std::uint64_t>(product >> 61);
     if (state_ >= kPrime) state_ -= kPrime;
   }
@@ -28,15 +30,17 @@ class NameHash {
   __extension__ using Wide = unsigned __int128;
   static constexpr std::uint64_t kPrime = (std::uint64_t{1} << 61) - 1;
 
-  static std::uint64_t secret() noexcept {
+  static std::uint64_t secret() {
     static const std::uint64_t drawn = [] {
-      std::random_device random;
-      return (std::uint64_t{random()} << 32 | random()) % (kPrime - 512) + 256;
+      std::uint64_t random = 0;
+      fill_random(std::as_writable_bytes(std::span(&random, 1)));
+      return random % (kPrime - 512) + 256;
     }();
     return drawn;
   }
 
   std::uint64_t state_;
+  std::uint64_t factor_ = secret();
 };
 
 }  // namespace sifkit::layers

@@ -4,30 +4,26 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
-#include <random>
 
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/resources.h>
 
 namespace sifkit::layers {
 
 namespace {
 
-constexpr std::uint64_t kMostBlocks = 1u << 25;  ///< of one file: 4 TiB at 128 KiB
+constexpr std::uint64_t kMostBlocks = 1u << 25;       ///< of one file: 4 TiB at 128 KiB
+constexpr std::uint64_t kMostBlocksInAll = 1u << 27;  ///< of all files, which take 512 MiB of memory
+constexpr std::size_t kMostHoles = 1u << 24;          ///< of all sparse files, 24 bytes each
 constexpr std::size_t kFirstIndex = 1024;
-
-bool all_zero(ByteView bytes) noexcept {
-  if (bytes.empty() || bytes[0] != std::byte{0}) return false;
-  return std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
-}
 
 }  // namespace
 
 DataBlocks::DataBlocks(Region& region, std::uint64_t start, const SquashfsOptions& options)
     : region_(region), options_(options), cursor_(start), writing_start_(start) {
-  std::random_device random;
-  for (auto& half : hole_mark_) half = std::uint64_t{random()} << 32 | random();
+  fill_random(std::as_writable_bytes(std::span(hole_mark_)));
   index_.resize(kFirstIndex);
   contents_.emplace_back();  // kEmptyContent
   keys_.emplace_back(hash_.of({}));
@@ -163,6 +159,11 @@ void DataBlocks::begin(std::uint64_t size) {
   if (size / options_.block_size >= kMostBlocks) {
     throw Error(ErrorKind::limit, fmt::format("a file of {} bytes, the limit is {} blocks of {}", size, kMostBlocks, options_.block_size));
   }
+  blocks_begun_ += size / options_.block_size;
+  if (blocks_begun_ > kMostBlocksInAll) {
+    throw Error(ErrorKind::limit, fmt::format("the files have more than {} blocks of {} bytes", kMostBlocksInAll, options_.block_size),
+                "use larger blocks (--block-size)");
+  }
   size_ = size;
   appended_ = 0;
   open_ = true;
@@ -205,6 +206,7 @@ void DataBlocks::append_zeros(std::uint64_t count) {
   count -= to_block;
   if (const auto holes = count / options_.block_size; holes != 0) {
     // The hash sees place and length of the hole instead of its bytes, behind what nobody can put into a file.
+    if (holes_.size() + open_holes_.size() >= kMostHoles) throw Error(ErrorKind::limit, fmt::format("the sparse files have more than {} holes", kMostHoles));
     open_holes_.push_back({0, appended_, appended_ + holes * options_.block_size});
     hash_hole(hash_, open_holes_.back());
     Item item;

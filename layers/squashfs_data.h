@@ -129,6 +129,7 @@ class DataBlocks : public ContentSink {
   std::vector<Hole> open_holes_;  ///< of the file that is being appended
   std::vector<std::uint32_t> block_words_;
   std::vector<StoredFragment> fragments_;
+  std::uint64_t blocks_begun_ = 0;
   std::uint64_t file_bytes_ = 0;
   std::uint64_t duplicate_bytes_ = 0;
 

@@ -13,6 +13,7 @@ namespace sifkit::layers {
 namespace {
 
 constexpr std::size_t kFirstTable = 1024;
+constexpr std::uint64_t kSetBytes = 96;  ///< of a set of attributes, in the index and the list of sets
 
 }  // namespace
 
@@ -163,8 +164,17 @@ std::string_view Tree::symlink_target(const Inode& inode) const {
 std::uint32_t Tree::intern_xattrs(const Xattrs& xattrs) {
   const auto next = static_cast<std::uint32_t>(xattr_sets_.size());
   const auto [at, added] = xattr_index_.try_emplace(xattrs, next);
-  if (added) xattr_sets_.push_back(&at->first);
+  if (added) {
+    xattr_sets_.push_back(&at->first);
+    xattr_bytes_ += kSetBytes;
+    for (const auto& [name, value] : xattrs) xattr_bytes_ += sizeof(Xattrs::value_type) + name.size() + value.size();
+  }
   return at->second;
+}
+
+std::uint64_t Tree::bytes() const noexcept {
+  return inodes_.size() * sizeof(Inode) + names_.size() * (sizeof(Name) + sizeof(NameId)) + name_bytes_.size() +
+         targets_.size() * sizeof(targets_[0]) + target_bytes_.size() + xattr_bytes_;
 }
 
 }  // namespace sifkit::layers

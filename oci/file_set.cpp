@@ -10,12 +10,12 @@ namespace sifkit::oci {
 std::string FileSet::read_document(std::string_view name, const Limits& limits, std::string_view what) {
   const auto size = find(name);
   if (size && *size > limits.json_bytes) {
-    throw Error(ErrorKind::limit, fmt::format("{}: {} bytes, the limit is {}", what, *size, limits.json_bytes));
+    throw_over_limit(fmt::format("{}: {} bytes, the limit is {}", what, *size, limits.json_bytes), &Limits::json_bytes);
   }
   const auto bytes = read_all(*open(name), limits.json_bytes, what);
   document_bytes_ += bytes.size();
   if (document_bytes_ > limits.documents_bytes) {
-    throw Error(ErrorKind::limit, fmt::format("{}: the documents of all images take more than {} bytes", what, limits.documents_bytes));
+    throw_over_limit(fmt::format("{}: the documents of all images take more than {} bytes", what, limits.documents_bytes), &Limits::documents_bytes);
   }
   return std::string(as_text(bytes));
 }

@@ -102,7 +102,7 @@ std::vector<Digest> parse_rootfs(const JsonView& view, const Limits& limits) {
   std::vector<Digest> out;
   const auto ids = view["diff_ids"];
   if (ids.size() > limits.layers) {
-    throw Error(ErrorKind::limit, fmt::format("{}: {} layers, the limit is {}", ids.place(), ids.size(), limits.layers));
+    throw_over_limit(fmt::format("{}: {} layers, the limit is {}", ids.place(), ids.size(), limits.layers), &Limits::layers);
   }
   const auto texts = ids.text_list();
   for (std::size_t i = 0; i < texts.size(); ++i) out.push_back(Digest::parse(texts[i], ids.at(i).place()));

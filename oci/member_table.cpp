@@ -28,7 +28,7 @@ std::string_view type_word(TarType type) {
 
 void MemberTable::add(const TarMember& member, std::uint64_t place, const Limits& limits) {
   if (++count_ > limits.archive_members) {
-    throw Error(ErrorKind::limit, fmt::format("the archive has more than {} members", limits.archive_members));
+    throw_over_limit(fmt::format("the archive has more than {} members", limits.archive_members), &Limits::archive_members);
   }
   auto name = clean_name(member.name);
   if (!name || name->size() > limits.path_bytes) return;  // no document can name it

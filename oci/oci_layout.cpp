@@ -171,7 +171,7 @@ class LayoutReader {
   }
 
   void read_sound_entry(const Descriptor& descriptor, unsigned depth, const Descriptor& top) {
-    if (++entries_ > limits_.archive_members) throw Error(ErrorKind::limit, fmt::format("more than {} manifests", limits_.archive_members));
+    if (++entries_ > limits_.archive_members) throw_over_limit(fmt::format("more than {} manifests", limits_.archive_members), &Limits::archive_members);
     const auto where = fmt::format("manifest {}", descriptor.digest.text());
     const auto text = read_blob(descriptor, Blob::manifest, where);
     if (!text) {

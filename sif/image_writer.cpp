@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <optional>
-#include <random>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/resources.h>
 
 namespace sifkit::sif {
 
@@ -27,10 +27,9 @@ Uuid as_uuid(ByteView bytes, std::uint8_t version) {
 }
 
 Uuid random_uuid() {
-  std::random_device random;
-  ByteWriter bytes;
-  for (int i = 0; i < 4; ++i) bytes.le(static_cast<std::uint32_t>(random()));
-  return as_uuid(bytes.bytes(), 4);
+  Uuid uuid;
+  fill_random(uuid);
+  return as_uuid(uuid, 4);
 }
 
 Descriptor ObjectSpec::describe() const {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <sifkit/core/error.h>
@@ -11,6 +12,7 @@
 #include "support/cli_run.h"
 #include "support/image_builder.h"
 #include "support/run_process.h"
+#include "support/stream_builder.h"
 #include "support/temp_dir.h"
 
 using namespace sifkit;
@@ -135,6 +137,56 @@ TEST_CASE("options change what is built", "[cli][build]") {
   CHECK(read_file(desk.folder / "folder/etc/new") == "new");
   CHECK(std::filesystem::hard_link_count(desk.folder / "folder/bin/tool") == 2);
   CHECK(desk.folder.entry_count() == 3);
+}
+
+TEST_CASE("a layer of nothing but zeros is built, one of nothing but the same byte on request only", "[cli][build][hostile]") {
+  Desk desk;
+  static constexpr std::size_t kSize = 100'000'000;
+  const auto build = [&](char byte, std::vector<std::string> options) {
+    const std::string layer = TarBuilder().file("large", std::string(kSize, byte)).bytes();
+    write_file(desk.folder / "large.tar.zst", through("zstd -q -c", layer));
+    REQUIRE(kSize / std::filesystem::file_size(desk.folder / "large.tar.zst") > Limits{}.expansion_ratio);
+    return desk.build("x.sqfs", "tar:" + desk.at("large.tar.zst"), options);
+  };
+  const auto zeros = build('\0', {"--format", "squashfs"});
+  INFO(zeros.err);
+  REQUIRE(zeros.code == 0);
+  CHECK(std::filesystem::file_size(desk.folder / "x.sqfs") < 20000);
+  std::filesystem::remove(desk.folder / "x.sqfs");
+  const auto bomb = build('A', {"--format", "squashfs"});
+  CHECK(bomb.code == exit_code(ErrorKind::limit));
+  CHECK_THAT(bomb.err, ContainsSubstring("hint: if the source is trusted, --limit expansion_ratio=N allows more"));
+  CHECK_FALSE(std::filesystem::exists(desk.folder / "x.sqfs"));
+  CHECK(build('A', {"--format", "squashfs", "--limit", "expansion_ratio=1M"}).code == 0);
+}
+
+TEST_CASE("zeros in a folder are holes, announced or not", "[cli][build]") {
+  Desk desk;
+  write_file(desk.folder / "root.tar", TarBuilder().file("large", "start" + std::string(8'000'000, '\0') + "end").bytes());
+  REQUIRE(desk.build("folder", "tar:" + desk.at("root.tar"), {"--sandbox"}).code == 0);
+  CHECK(read_file(desk.folder / "folder/large") == "start" + std::string(8'000'000, '\0') + "end");
+  struct stat status {};
+  REQUIRE(::stat(desk.at("folder/large").c_str(), &status) == 0);
+  CHECK(status.st_blocks * 512 < 1'000'000);
+}
+
+TEST_CASE("limits are named and counted strictly", "[cli][build][hostile]") {
+  Desk desk;
+  const auto limited = [&](const std::string& limit) { return desk.build("x.sif", "docker-archive:" + desk.at("app.tar"), {"--dry-run", "--limit", limit}); };
+  for (const std::string limit : {"layers=1", "entries=3", "image_bytes=1K", "metadata_bytes=200", "json_bytes=10", "archive_members=2", "file_bytes=299999", "documents_bytes=100"}) {
+    const auto result = limited(limit);
+    INFO(limit << ": " << result.err);
+    CHECK(result.code == exit_code(ErrorKind::limit));
+    CHECK_THAT(result.err, ContainsSubstring("--limit " + limit.substr(0, limit.find('=')) + "=N"));
+  }
+  for (const std::string limit : {"layers=2", "entries=1K", "image_bytes=1M", "metadata_bytes=16777215T"}) CHECK(limited(limit).code == 0);
+  for (const std::string limit : {"", "=", "layers", "layers=", "layers=-1", "layers=x", "layers=1KK", "layers=1 K", "layers=99999999999999999999", "layers=16777216T", "name_bytes=1", "=5"}) {
+    const auto result = limited(limit);
+    INFO(limit << ": " << result.err);
+    CHECK(result.code == exit_code(ErrorKind::usage));
+    CHECK_THAT(result.err, ContainsSubstring("--limit"));
+  }
+  CHECK(run_cli({"images", "--limit", "archive_members=2", "docker-archive:" + desk.at("app.tar")}).code == exit_code(ErrorKind::limit));
 }
 
 TEST_CASE("an existing target is replaced on request only", "[cli][build]") {

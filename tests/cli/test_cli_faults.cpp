@@ -146,7 +146,7 @@ TEST_CASE("a read of the source that fails is an error that names it", "[cli][fa
 TEST_CASE("a signal at any write ends the build with its number and leaves nothing", "[cli][faults]") {
   const Desk desk;
   const auto sound = desk.sound();
-  const int signal = GENERATE(SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGKILL);
+  const int signal = GENERATE(SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU, SIGKILL);
   const std::string call = GENERATE("pwrite", "fsync", "linkat", "renameat");
   const bool overwrite = GENERATE(false, true);
   INFO("signal " << signal << " at " << call);
@@ -169,7 +169,7 @@ TEST_CASE("a folder as output is whole or absent, too", "[cli][faults]") {
   const Desk desk;
   const bool overwrite = GENERATE(false, true);
   const auto [call, what] = GENERATE(table<std::string, std::string>(
-      {{"pwrite", std::to_string(ENOSPC)}, {"mkdir", std::to_string(ENOSPC)}, {"renameat2", std::to_string(EIO)}, {"rename", std::to_string(EIO)}, {"pwrite", "sig15"}, {"rename", "sig2"}}));
+      {{"pwrite", std::to_string(ENOSPC)}, {"syncfs", std::to_string(EIO)}, {"mkdir", std::to_string(ENOSPC)}, {"renameat2", std::to_string(EIO)}, {"rename", std::to_string(EIO)}, {"pwrite", "sig15"}, {"rename", "sig2"}}));
   sweep(call, what, [&, what = what](const std::string& fault) {
     desk.clear();
     if (overwrite) {
@@ -302,6 +302,56 @@ TEST_CASE("a folder that may not be written is refused before any work", "[cli][
   CHECK(result.code == exit_code(ErrorKind::denied));
   CHECK_THAT(result.err, ContainsSubstring("create a file in '.'"));
   fs::permissions(desk.out, fs::perms::owner_all);
+}
+
+TEST_CASE("an output folder that moves or goes away ends the build, and nothing is left anywhere", "[cli][faults]") {
+  const Desk desk;
+  for (const std::string change : {"mv ../place ../moved; mkdir ../place", "mv ../place ../moved", "rm -r ../place", "rm -r ../place; mkdir ../place"}) {
+    for (const std::string hidden : {"", "SIFKIT_NO_TMPFILE=1 "}) {
+      INFO(hidden << change);
+      for (const std::string name : {"place", "moved"}) fs::remove_all(desk.folder / name);
+      // Stopped at its first write, the build has its file open.
+      const auto result = desk.shell("mkdir ../place; " + hidden + "LD_PRELOAD=" SIFKIT_FAULT_SHIM " ASAN_OPTIONS=verify_asan_link_order=0 SIFKIT_FAULT=pwrite:1:sig19 "
+                                     "$SIFKIT build -q ../place/app.sif ../app.tar & pid=$!; "
+                                     "until [ \"$(cut -d' ' -f3 /proc/$pid/stat)\" = T ]; do sleep 0.01; done; " + change + "; kill -CONT $pid; wait $pid");
+      INFO(result.err);
+      CHECK(result.code == exit_code(ErrorKind::io));
+      CHECK_THAT(result.err, ContainsSubstring("'../place' was moved or removed meanwhile"));
+      for (const std::string name : {"place", "moved"}) CHECK((!fs::exists(desk.folder / name) || fs::is_empty(desk.folder / name)));
+    }
+  }
+}
+
+TEST_CASE("a system without random numbers is an error, one that is slow with them is not", "[cli][faults]") {
+  const Desk desk;
+  const auto slow = desk.build("getrandom:1:4", "--no-reproducible");
+  INFO(slow.err);
+  CHECK(slow.code == 0);
+  desk.clear();
+  sweep("getrandom", std::to_string(ENOSYS), [&](const std::string& fault) {
+    desk.clear();
+    const auto result = desk.build(fault, "--no-reproducible");
+    INFO(result.err);
+    if (result.code == 0) return false;
+    CHECK(result.code == exit_code(ErrorKind::io));
+    CHECK_THAT(result.err, ContainsSubstring("random numbers"));
+    CHECK(desk.count() == 0);
+    return true;
+  });
+}
+
+TEST_CASE("names as long as the file system takes are no obstacle", "[cli][faults]") {
+  const Desk desk;
+  const auto sound = desk.sound();
+  for (const bool tmpfile : {true, false}) {
+    desk.clear();
+    const std::string name(255, 'n');
+    const auto result = desk.shell("exec $SIFKIT build -q " + name + " ../app.tar",
+                                   tmpfile ? std::vector<std::string>{} : std::vector<std::string>{"LD_PRELOAD=" SIFKIT_FAULT_SHIM, "ASAN_OPTIONS=verify_asan_link_order=0", "SIFKIT_NO_TMPFILE=1"});
+    INFO(result.err);
+    CHECK(result.code == 0);
+    CHECK(read_file(desk.out / name) == sound);
+  }
 }
 
 TEST_CASE("of two builds to one target one wins whole", "[cli][faults]") {

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -61,6 +62,16 @@ ssize_t pread(int fd, void* bytes, size_t size, off_t at) {
 int fsync(int fd) {
   FAIL(fsync)
   return REAL(fsync)(fd);
+}
+
+int syncfs(int fd) {
+  FAIL(syncfs)
+  return REAL(syncfs)(fd);
+}
+
+ssize_t getrandom(void* bytes, size_t size, unsigned flags) {
+  FAIL(getrandom)
+  return REAL(getrandom)(bytes, size, flags);
 }
 
 int ftruncate(int fd, off_t size) {

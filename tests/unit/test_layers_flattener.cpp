@@ -177,6 +177,57 @@ TEST_CASE("one folder of many names is settled in linear time", "[layers]") {
   for (int i = 0; i < 60000; ++i) lower.file(fmt::format("d/{}", i), "");
   for (int i = 0; i < 60000; ++i) upper.file(fmt::format("d/.wh.{}", i), "");
   CHECK(flatten({lower.bytes(), upper.bytes()})->listing().size() == 1);
+  for (int i = 0; i < 60000; ++i) upper.file(fmt::format("d/n{}", i), "").file("d/.wh..wh..opq", "");
+  CHECK(flatten({lower.bytes(), upper.bytes()})->listing().size() == 60001);
+}
+
+TEST_CASE("an opaque mark counts once in a layer, also below and above itself", "[layers][whiteout]") {
+  const auto lower = LAYER(.file("a/old", "").file("a/b/old", "").file("a/b/c/old", ""));
+  const auto upper = LAYER(.file("a/b/new", "").file("a/b/.wh..wh..opq", "").file("a/b/c/new", "").file("a/.wh..wh..opq", "").file("a/b/.wh..wh..opq", "").file("a/b/c/.wh..wh..opq", ""));
+  const auto again = LAYER(.file("a/b/newest", "").file("a/.wh..wh..opq", ""));
+  CHECK(names_and_texts({lower, upper}) == Listing{{"a", "d"}, {"a/b", "d"}, {"a/b/c", "d"}, {"a/b/c/new", "f "}, {"a/b/new", "f "}});
+  CHECK(names_and_texts({lower, upper, again}) == Listing{{"a", "d"}, {"a/b", "d"}, {"a/b/newest", "f "}});
+}
+
+TEST_CASE("the memory for names, targets and attributes is bounded, whatever asks for it", "[layers][hostile]") {
+  LayerOptions options;
+  options.limits.metadata_bytes = 1u << 20;
+  std::string deep;
+  for (int i = 0; i < 2000; ++i) deep += "/d";
+  const std::vector<std::pair<std::string, std::function<void(TarBuilder&, int)>>> shapes{
+      {"names", [](TarBuilder& t, int i) { t.file(fmt::format("{}{}", i, std::string(240, 'n')), ""); }},
+      {"targets of links", [](TarBuilder& t, int i) { t.symlink(std::to_string(i), std::string(4000, 't')); }},
+      {"targets of hard links", [](TarBuilder& t, int i) { t.hard_link(std::to_string(i), fmt::format("{}/{}", i, std::string(200, 't'))); }},
+      {"attributes", [](TarBuilder& t, int i) { t.add({.name = std::to_string(i), .pax = {{"SCHILY.xattr.user.a", fmt::format("{}{}", i, std::string(60000, 'v'))}}}); }},
+      {"folders that paths imply", [&](TarBuilder& t, int i) { t.file(std::to_string(i) + deep, ""); }},
+      {"names taken away again", [](TarBuilder& t, int i) { t.file(fmt::format("x/{}{}", i, std::string(200, 'n')), "").file("x", ""); }},
+      {"records alone", [](TarBuilder& t, int i) { t.file(std::to_string(i), ""); }}};
+  for (const auto& [what, add] : shapes) {
+    INFO(what);
+    const auto tar_of = [&, &fill = add](int count) {
+      TarBuilder t;
+      for (int i = 0; i < count; ++i) fill(t, i);
+      return t.bytes();
+    };
+    const auto error = error_of([&] { flatten({tar_of(12000)}, options); });
+    REQUIRE(error);
+    CHECK(error->kind() == ErrorKind::limit);
+    CHECK_THAT(std::string(error->what()), ContainsSubstring("more than 1048576 bytes of memory"));
+    CHECK_THAT(error->hint(), ContainsSubstring("--limit metadata_bytes=N"));
+  }
+  TarBuilder few;
+  for (int i = 0; i < 2000; ++i) few.file(fmt::format("folder/{}", i), "");
+  CHECK(flatten({few.bytes()}, options)->listing().size() == 2001);
+}
+
+TEST_CASE("files of all layers together have a limit, holes included", "[layers][hostile]") {
+  LayerOptions options;
+  options.limits.image_bytes = 1000;
+  CHECK_FALSE(error_of([&] { flatten({LAYER(.file("a", std::string(500, 'a'))), LAYER(.file("a", std::string(500, 'b')))}, options); }));
+  const auto error = error_of([&] { flatten({LAYER(.file("a", std::string(500, 'a'))), LAYER(.file("a", std::string(501, 'b')))}, options); });
+  REQUIRE(error);
+  CHECK(error->kind() == ErrorKind::limit);
+  CHECK_THAT(error->hint(), ContainsSubstring("--limit image_bytes=N"));
 }
 
 // ---- against a naive model -------------------------------------------------------------------------------------------

@@ -25,6 +25,9 @@ inline std::string_view as_text(ByteView bytes) noexcept {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+/// Whether there is no byte but zeros.
+SIFKIT_API bool all_zero(ByteView bytes) noexcept;
+
 /// Reads a little-endian integer at `at`; the caller has made sure that the bytes are there.
 template <std::integral T>
 constexpr T load_le(const std::byte* at) noexcept {

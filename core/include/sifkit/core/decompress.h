@@ -40,8 +40,8 @@ class SIFKIT_API PeekedSource : public Source {
 /// frames (gzip multi-member, zstd multi-frame and skippable frames, concatenated xz and bzip2).
 ///
 /// Checked to the very end: checksums and lengths in trailers, nothing after the last member but zero bytes (gzip),
-/// truncation, dictionaries (refused), windows over `limits.decoder_window`, growth over `limits.expansion_ratio` and
-/// `limits.stream_bytes`. Plain data passes through.
+/// truncation, dictionaries (refused), windows over `limits.decoder_window`, growth over `limits.expansion_ratio`
+/// (runs of zeros not counted) and `limits.stream_bytes`. Plain data passes through.
 /// `what` names the stream in errors. Memory stays bounded whatever the input.
 SIFKIT_API std::unique_ptr<Source> open_decompressed(std::unique_ptr<Source> source, std::string what,
                                                      const Limits& limits, Compression* found = nullptr);

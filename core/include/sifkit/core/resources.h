@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include <sifkit/core/export.h>
 
@@ -13,5 +15,8 @@ SIFKIT_API unsigned available_threads();
 
 /// Bytes of memory this process may use: the smallest of the machine's memory and the cgroup's limit.
 SIFKIT_API std::uint64_t available_memory();
+
+/// Random bytes from the system. Waits until it has gathered enough of them; throws io where it gives none.
+SIFKIT_API void fill_random(std::span<std::byte> into);
 
 }  // namespace sifkit

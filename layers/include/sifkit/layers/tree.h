@@ -43,6 +43,8 @@ class SIFKIT_API Tree {
   Inode& inode(InodeId id) { return inodes_[id]; }
   const Inode& inode(InodeId id) const { return inodes_[id]; }
   std::size_t inode_count() const noexcept { return inodes_.size(); }  ///< unlinked ones included
+  /// Bytes that the tree's records and texts take; its tables may have room for as much again.
+  std::uint64_t bytes() const noexcept;
 
   InodeId add_inode(const Inode& inode);
 
@@ -97,6 +99,7 @@ class SIFKIT_API Tree {
   std::vector<std::pair<std::uint64_t, std::uint32_t>> targets_;
   std::map<Xattrs, std::uint32_t> xattr_index_;
   std::vector<const Xattrs*> xattr_sets_;
+  std::uint64_t xattr_bytes_ = 0;
 };
 
 }  // namespace sifkit::layers
