@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/read_ahead.h>
 #include <sifkit/core/resources.h>
 #include <sifkit/layers/directory_writer.h>
 #include <sifkit/sif/image_writer.h>
@@ -23,6 +24,7 @@ namespace {
 
 constexpr unsigned kFileMode = 0666;
 constexpr unsigned kSifMode = 0777;  ///< less the umask: its first line makes it a program
+constexpr std::size_t kDigestWindow = 1u << 20;
 
 /// Takes contents and keeps none of them.
 class NoContents : public ContentSink {
@@ -91,15 +93,16 @@ Digest digest_and_sync(const File& file, std::uint64_t size, const OperationCont
     } catch (const std::system_error&) {
       sync();
     }
-    Bytes buffer(1u << 20);
-    for (std::uint64_t at = 0; at < size;) {
+    // The file outlives the source.
+    ReadAhead ahead(std::make_unique<FileSource>(std::shared_ptr<const File>(std::shared_ptr<const File>(), &file), 0, size), kDigestWindow);
+    std::uint64_t hashed = 0;
+    for (auto piece = ahead.next(); !piece.empty(); piece = ahead.next()) {
       operation.check();
-      const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), size - at));
-      file.read_exact_at(at, std::span(buffer).first(want), "the finished file");
-      hasher.update(ByteView(buffer).first(want));
-      operation.progress->advance(want);
-      at += want;
+      hasher.update(piece);
+      operation.progress->advance(piece.size());
+      hashed += piece.size();
     }
+    if (hashed != size) throw Error(ErrorKind::io, fmt::format("the finished file has {} bytes, expected {}", hashed, size));
   }
   if (failure) std::rethrow_exception(failure);
   return hasher.finish();
