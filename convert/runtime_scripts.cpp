@@ -14,9 +14,9 @@ namespace {
 constexpr std::string_view kExecAction = R"sh(#!/bin/sh
 # Runs a command of the caller's in the container's environment.
 
-for file in /.singularity.d/env/*.sh; do
-    if [ -f "$file" ]; then
-        . "$file"
+for __file in /.singularity.d/env/*.sh; do
+    if [ -f "$__file" ]; then
+        . "$__file"
     fi
 done
 
@@ -26,9 +26,9 @@ exec "$@"
 constexpr std::string_view kRunAction = R"sh(#!/bin/sh
 # Starts what the container, or one application in it, is made for.
 
-for file in /.singularity.d/env/*.sh; do
-    if [ -f "$file" ]; then
-        . "$file"
+for __file in /.singularity.d/env/*.sh; do
+    if [ -f "$__file" ]; then
+        . "$__file"
     fi
 done
 
@@ -53,9 +53,9 @@ exec /bin/sh "$@"
 constexpr std::string_view kShellAction = R"sh(#!/bin/sh
 # Opens a shell in the container: the caller's choice, else bash, else sh.
 
-for file in /.singularity.d/env/*.sh; do
-    if [ -f "$file" ]; then
-        . "$file"
+for __file in /.singularity.d/env/*.sh; do
+    if [ -f "$__file" ]; then
+        . "$__file"
     fi
 done
 
@@ -85,9 +85,9 @@ constexpr std::string_view kStartAction = R"sh(#!/bin/sh
 
 kill -CONT 1
 
-for file in /.singularity.d/env/*.sh; do
-    if [ -f "$file" ]; then
-        . "$file"
+for __file in /.singularity.d/env/*.sh; do
+    if [ -f "$__file" ]; then
+        . "$__file"
     fi
 done
 
@@ -99,9 +99,9 @@ fi
 constexpr std::string_view kTestAction = R"sh(#!/bin/sh
 # Runs the tests that the container, or one application in it, brings.
 
-for file in /.singularity.d/env/*.sh; do
-    if [ -f "$file" ]; then
-        . "$file"
+for __file in /.singularity.d/env/*.sh; do
+    if [ -f "$__file" ]; then
+        . "$__file"
     fi
 done
 

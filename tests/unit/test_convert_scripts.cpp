@@ -128,6 +128,118 @@ TEST_CASE("a variable that no shell can name is left out and reported", "[conver
   CHECK(environment_script({"BARE"}, warnings) == "#!/bin/sh\nexport BARE=\"${BARE:-}\"\n");
 }
 
+namespace {
+
+/// A container's scripts in a folder that stands for its root, which is as far as a test can go without one.
+class Scripts {
+ public:
+  Scripts(const Words& env, const Words& entrypoint, const Words& cmd) {
+    WarningList warnings;
+    for (const auto& script : fixed_scripts()) put(script.path, std::string(script.text));
+    put(kEnvironmentScriptPath, environment_script(env, warnings));
+    put(kRunScriptPath, run_script(entrypoint, cmd));
+    std::filesystem::create_directories(folder_ / "here");
+    std::filesystem::current_path(folder_ / "here");
+  }
+  ~Scripts() { std::filesystem::current_path(before_); }
+
+  std::string path(std::string_view name) const { return (folder_ / name).string(); }
+
+  /// Runs an action; its program is told to print its words and then its variables.
+  std::string act(const Words& shell, const std::string& action, const Words& args, const Words& variables = {}) const {
+    const auto result = run_process(shell + Words{path(".singularity.d/actions/" + action)} + args, Words{"PATH=/usr/bin:/bin"} + variables);
+    CHECK(result.code == 0);
+    // Nothing that a value holds was carried out.
+    CHECK(std::filesystem::is_empty(folder_ / "here"));
+    CHECK_FALSE(std::filesystem::exists(folder_ / "canary"));
+    return result.out;
+  }
+
+ private:
+  void put(std::string_view name, std::string text) {
+    for (std::size_t at = 0; (at = text.find("/.singularity.d", at)) != std::string::npos; at += folder_.path().native().size() + 1) text.insert(at, folder_.path().native());
+    std::filesystem::create_directories((folder_ / name).parent_path());
+    write_file(folder_ / name, text);
+    std::filesystem::permissions(folder_ / name, std::filesystem::perms::owner_all);
+  }
+
+  TempDir folder_;
+  std::filesystem::path before_ = std::filesystem::current_path();
+};
+
+const Words kHostile{
+    "",
+    "$(touch canary)",
+    "`touch canary`",
+    "; touch canary #",
+    "\ntouch canary\n",
+    "'; touch canary; '",
+    "\"; touch canary; \"",
+    "\"'$(touch canary)'\"",
+    "'\"'\"'$(touch canary)",
+    "\\$(touch canary)",
+    "\\\\$(touch canary)",
+    "\\\"; touch canary; \\\"",
+    "}; touch canary; {",
+    "}\"; touch canary; \"",
+    "${x:=$(touch canary)}",
+    "$((touch canary))",
+    "<(touch canary)",
+    ">canary",
+    "| touch canary",
+    "& touch canary &",
+    "a\\",
+    "a\\\\",
+    "\\",
+    "'",
+    "\"",
+    "`",
+    "$",
+    "${",
+    "$(",
+    "!!",
+    "!$",
+    "*",
+    "~root",
+    "{a,b}",
+    "[a-z]*",
+    "-n",
+    "--",
+    "-x",
+    " lead and trail ",
+    "\t\n\n",
+    "line\r\nline",
+    "\x01\x02\x7f\x1b[2J",
+    "\xff\xfe\xc3",
+    "\xc3\xa9\xe2\x80\xa8",
+    "EOF\n$(touch canary)\nEOF",
+    "%s%n\\0",
+    "a=b; touch canary",
+    "#",
+    "\\\n",
+};
+
+}  // namespace
+
+TEST_CASE("hostile words and values arrive as they are and nothing of them is carried out", "[convert][scripts][hostile]") {
+  const Words shell = GENERATE(Words{"dash"}, Words{"bash"}, Words{"bash", "--posix"});
+  const std::string print = "for w in \"$@\"; do printf '%s\\001' \"$w\"; done; printf '%s\\001' \"$V\" \"$file\"";
+  for (const auto& value : kHostile) {
+    INFO(value);
+    const Words env{"PATH=/usr/bin:/bin:" + value, "V=" + value, "file=" + value, value + "=x", "A\n" + value + "=y"};
+    const Scripts scripts(env, {"/bin/sh", "-c", print, value}, {"-" + value, value});
+    for (const auto name : {kEnvironmentScriptPath, kRunScriptPath}) {
+      for (const char* each : {"sh", "dash", "bash"}) CHECK(run_process({each, "-n", scripts.path(name)}, {"PATH=/usr/bin:/bin"}).code == 0);
+    }
+    CHECK(scripts.act(shell, "run", {}) == joined({"-" + value, value, value, value}));
+    CHECK(scripts.act(shell, "run", {}, {"SINGULARITY_NO_EVAL=1"}) == joined({"-" + value, value, value, value}));
+    CHECK(scripts.act(shell, "run", {value}, {"SINGULARITY_NO_EVAL=1"}) == joined({value, value, value}));
+    CHECK(scripts.act(shell, "exec", {"/bin/sh", "-c", print, "-", value}) == joined({value, value, value}));
+    // The caller's own value wins, and is no code either.
+    CHECK(scripts.act(shell, "exec", {"/bin/sh", "-c", print, "-"}, {"V=mine" + value}) == joined({"mine" + value, value}));
+  }
+}
+
 TEST_CASE("every fixed script is one that a POSIX shell can read", "[convert][scripts]") {
   TempDir folder;
   for (const auto& script : fixed_scripts()) {
