@@ -169,22 +169,17 @@ void LayerMerger::apply_whiteout(std::string_view path, Whiteout kind) {
     remove_untouched(Tree::kRoot);
     return;
   }
-  const auto place = place_of(path, false);
-  if (!place) return;
-  NameId name = tree_.find(place->folder, place->name);
-  if (name == kNone) return;
-  InodeId inode = tree_.inode_of(name);
   if (kind == Whiteout::opaque_dir) {
-    // The folder to empty may itself be reached through a link.
-    if (tree_.inode(inode).type == EntryType::symlink) {
-      const auto target = tree_.resolve(path, true, limits_.symlink_hops);
-      if (!target) return;
-      warnings_.add("through-link", fmt::format("{}: the folder to empty is a link; what it leads to is emptied", in_quotes(path)));
-      inode = *target;
-    }
-    if (tree_.inode(inode).type == EntryType::directory) remove_untouched(inode);
+    // The folder may itself be a link: it is one more on the way.
+    const std::string inside = fmt::format("{}/.", path);
+    if (const auto place = place_of(inside, false)) remove_untouched(place->folder);
     return;
   }
+  const auto place = place_of(path, false);
+  if (!place) return;
+  const NameId name = tree_.find(place->folder, place->name);
+  if (name == kNone) return;
+  const InodeId inode = tree_.inode_of(name);
   if (!touched(name)) {
     remove(place->folder, name);
   } else if (tree_.inode(inode).type == EntryType::directory) {

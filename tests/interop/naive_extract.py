@@ -98,7 +98,9 @@ class Extractor:
         os.chdir("/")
         try:
             os.chdir(path or b"/")
-        except OSError:
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise Refused(str(error)) from error
             return False
         return True
 
