@@ -101,6 +101,7 @@ void Conversion::read_layer(std::size_t index, Flattener& flattener, ContentSink
     show();
   }
   show();
+  options_.operation.logger->write(LogLevel::debug, fmt::format("layer {} of {}: {} bytes stored, {} uncompressed", index + 1, image_.layers().size(), reader.stored_bytes(), reader.plain_bytes()));
   report_.stored_bytes += reader.stored_bytes();
   report_.plain_bytes += reader.plain_bytes();
 }
@@ -109,6 +110,7 @@ void Conversion::read_missing(const std::vector<Flattener::Missing>& missing, Tr
   for (auto at = missing.begin(); at != missing.end();) {
     const auto number = at->layer;
     LayerReader reader(blob(image_.layers().size() - 1 - number), options_.layers, warnings_);
+    options_.operation.logger->write(LogLevel::debug, fmt::format("layer {}: read again for files that it holds after all", image_.layers().size() - number));
     ++report_.layers_read_again;
     for (std::uint64_t index = 0; at != missing.end() && at->layer == number; ++index) {
       options_.operation.check();

@@ -281,6 +281,7 @@ std::string EngineApi::escaped(std::string_view text) {
 }
 
 std::unique_ptr<Source> EngineApi::stream(const std::string& path) {
+  operation_.logger->write(LogLevel::debug, fmt::format("{}: GET {}", where_, path));
   return std::make_unique<Transfer>(base_url_ + path, socket_, where_, patience_, operation_.stop);
 }
 

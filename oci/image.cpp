@@ -143,7 +143,9 @@ Reference resolved(const Reference& reference, const SourceOptions& options) {
 }
 
 [[noreturn]] void no_layers(const Reference& reference) {
-  throw Error(ErrorKind::unsupported, fmt::format("{} is no image of layers", in_quotes(reference.text)));
+  const bool one = reference.transport == Transport::sif || reference.transport == Transport::squashfs;
+  throw Error(ErrorKind::unsupported, fmt::format("{} is no image of layers", in_quotes(reference.text)),
+              one ? "'sifkit inspect' and 'sifkit ls' look into it" : "it is one root file system, which 'sifkit build' takes as it is");
 }
 
 }  // namespace
@@ -166,6 +168,8 @@ std::unique_ptr<Image> open_image(const Reference& given, const SourceOptions& o
   if (!files) return flat_once(std::move(flat));
   auto candidates = read_candidates(*files, reference.transport, options, warnings);
   Candidate& chosen = choose(candidates, reference.selector, options.platform, files->name());
+  options.operation.logger->write(LogLevel::debug, fmt::format("{}: image @{} of {}, {}", to_string(reference.transport), chosen.summary.index, candidates.size(),
+                                                               chosen.parts.config_digest ? chosen.parts.config_digest->text() : "no ID"));
   return std::make_unique<StoredImage>(files, std::move(chosen.parts));
 }
 

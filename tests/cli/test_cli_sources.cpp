@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `images`, `inspect` and what `build` says, on every kind of source.
+#include <sstream>
+
+#include "support/catch.h"
+#include "support/cli_run.h"
+#include "support/engine_server.h"
+#include "support/image_shapes.h"
+
+#include <sifkit/core/error.h>
+
+using namespace sifkit;
+using namespace sifkit::testing;
+
+namespace {
+
+/// The image in every kind of source, and a service that has it.
+struct Sources {
+  TempDir folder;
+  TestImage image = small_image();
+  std::string id = sha256(image.config_document());
+  std::string archive = as_tar(docker_24(image));
+  EngineServer service{[this](const std::string& path) -> std::optional<std::string> {
+    if (path.ends_with("/get")) return EngineServer::response(200, archive);
+    const Json details{{"Id", "sha256:" + id}, {"RepoTags", {image.tag}}, {"Os", "linux"}, {"Architecture", "amd64"}, {"Created", image.created},
+                       {"RootFS", {{"Layers", {"a", "b"}}}}, {"Size", 5}};
+    return EngineServer::response(200, path == "/images/json" ? Json::array({details}).dump() : details.dump());
+  }};
+
+  Sources() {
+    write_file(folder / "docker.tar", archive);
+    write_file(folder / "oci.tar", as_tar(oci_layout(image)));
+    write_file(folder / "oci.tar.gz", through("gzip -c", as_tar(oci_layout(image))));
+    as_folder(oci_layout(image), folder / "layout");
+    as_folder(oci_layout(image, {.flat = true}), folder / "flat");
+    write_file(folder / "root.tar", image.layers[0]);
+    std::filesystem::create_directories(folder / "root/etc");
+  }
+
+  std::string at(const std::string& name) const { return (folder / name).string(); }
+
+  std::vector<std::string> of_images() const {
+    return {at("docker.tar"), "docker-archive:" + at("docker.tar"), at("oci.tar"), at("oci.tar.gz"), "oci:" + at("layout"), at("flat"), "docker-daemon:app", "podman:app"};
+  }
+  CliResult run(std::vector<std::string> args) const {
+    args.insert(args.end(), {"--arch", "amd64", "--docker-host", service.url()});
+    return run_cli(args);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("images lists what every kind of source holds", "[cli][images]") {
+  const Sources sources;
+  for (const auto& source : sources.of_images()) {
+    INFO(source);
+    const auto result = sources.run({"images", source});
+    CHECK(result.code == 0);
+    CHECK(result.err.empty());
+    CHECK_THAT(result.out, ContainsSubstring("INDEX  NAME") && ContainsSubstring("@0     ") && ContainsSubstring("linux/amd64  " + sources.id.substr(0, 12) + "       2"));
+    const Json record = Json::parse(sources.run({"images", "--json", source}).out);
+    CHECK(record["schema"] == "sifkit/images/v1");
+    CHECK(record["images"][0]["config_digest"] == "sha256:" + sources.id);
+  }
+  for (const auto& [name, hint] : {std::pair{"root.tar", "'sifkit build' takes as it is"}, {"root", "'sifkit build' takes as it is"}}) {
+    const auto result = sources.run({"images", sources.at(name)});
+    CHECK(result.code == exit_code(ErrorKind::unsupported));
+    CHECK_THAT(result.err, ContainsSubstring("is no image of layers") && ContainsSubstring(hint));
+  }
+}
+
+TEST_CASE("inspect says of every source what it says of the SIF built from it", "[cli][inspect]") {
+  const Sources sources;
+  for (const auto& source : sources.of_images()) {
+    INFO(source);
+    REQUIRE(sources.run({"build", "-q", "-F", sources.at("x.sif"), source}).code == 0);
+    for (const auto& flags : std::vector<std::vector<std::string>>{{}, {"-l"}, {"-d"}, {"-r"}, {"-s"}, {"-t"}, {"-e"}, {"-H"}, {"--list-apps"}, {"--app", "none"}, {"--all"}, {"--json"}, {"--oci"},
+                                                                    {"-l", "-d", "-r", "-e"}, {"--json", "-e"}}) {
+      const auto ask = [&](const std::string& what) {
+        std::vector<std::string> args{"inspect", what};
+        args.insert(args.end(), flags.begin(), flags.end());
+        const auto result = sources.run(args);
+        CHECK(result.code == 0);
+        return result.out;
+      };
+      INFO((flags.empty() ? "no flag" : flags[0]));
+      CHECK(ask(source) == ask(sources.at("x.sif")));
+    }
+  }
+  const auto labels = sources.run({"inspect", sources.at("docker.tar")}).out;
+  CHECK(labels.starts_with("k: v\n"));
+  CHECK_THAT(labels, ContainsSubstring("deffile.bootstrap: docker-archive\n"));
+  CHECK(sources.run({"inspect", "--oci", sources.at("docker.tar")}).out == R"({"Cmd":["/bin/tool"],"Env":["PATH=/bin","A=b c"],"Labels":{"k":"v"}})" "\n");
+  CHECK(sources.run({"inspect", sources.at("root")}).code == exit_code(ErrorKind::unsupported));
+  CHECK(sources.run({"images", sources.at("x.sif")}).code == exit_code(ErrorKind::unsupported));
+}
+
+TEST_CASE("build says as much as is asked for, on the side of talk only", "[cli][build]") {
+  const Sources sources;
+  const auto build = [&](std::vector<std::string> more) {
+    std::vector<std::string> args{"build", "-F", sources.at("x.sif"), sources.at("docker.tar")};
+    args.insert(args.end(), more.begin(), more.end());
+    const auto result = sources.run(args);
+    CHECK(result.code == 0);
+    CHECK(result.out.empty());
+    return result.err;
+  };
+  CHECK(build({"-q"}).empty());
+  const auto usual = build({"--progress", "none"});
+  CHECK(usual.find("UUID") == std::string::npos);
+  std::istringstream said(usual);
+  std::size_t others = 0;
+  for (std::string line; std::getline(said, line);) others += line.starts_with("sifkit: warning: ") ? 0u : 1u;
+  CHECK(others == 1);  // what has been written, in one line
+  const auto verbose = build({"-v", "--progress", "none"});
+  CHECK_THAT(verbose, ContainsSubstring("image: amd64, configuration sha256:" + sources.id + "\n") && ContainsSubstring("read: 2 layers with ") && ContainsSubstring("UUID: "));
+  const auto debug = build({"--debug", "--progress", "none"});
+  CHECK_THAT(debug, ContainsSubstring("docker-archive: image @0 of 1, sha256:" + sources.id) && ContainsSubstring("layer 2 of 2: ") && ContainsSubstring("UUID: "));
+  CHECK_THAT(sources.run({"build", "-F", "--debug", sources.at("x.sif"), "docker-daemon:app"}).err, ContainsSubstring("GET /images/app/get"));
+
+  const auto lines = build({"--progress", "json"});
+  std::vector<std::string> stages;
+  std::istringstream text(lines);
+  for (std::string line; std::getline(text, line);) {
+    if (!line.starts_with('{')) continue;
+    const Json record = Json::parse(line);
+    CHECK(record["schema"] == "sifkit/progress/v1");
+    for (const char* member : {"bytes", "bytes_per_second", "seconds_left", "stage", "total"}) CHECK(record.contains(member));
+    if (stages.empty() || stages.back() != record["stage"]) stages.push_back(record["stage"]);
+  }
+  CHECK(stages == std::vector<std::string>{"reading the source", "packing", "writing tables", "writing to disk"});
+}
+
+TEST_CASE("a dry run reads everything and writes nothing", "[cli][build]") {
+  const Sources sources;
+  const auto before = sources.folder.entry_count();
+  for (const auto& source : sources.of_images()) {
+    INFO(source);
+    const auto result = sources.run({"build", "--dry-run", sources.at("none/x.sif"), source});
+    CHECK(result.code == 0);
+    CHECK_THAT(result.err, ContainsSubstring("sound; ") && ContainsSubstring(" in 2 layers; nothing written"));
+  }
+  CHECK_THAT(sources.run({"build", "--dry-run", "x.sif", sources.at("root.tar")}).err, ContainsSubstring(" in 1 layer; nothing written"));
+  CHECK(sources.folder.entry_count() == before);
+}
