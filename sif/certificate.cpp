@@ -92,7 +92,7 @@ std::string subject_of(const X509* certificate) {
   return {text, static_cast<std::size_t>(size)};
 }
 
-TrustedKey checked_certificate(const CertificateFiles& files) {
+TrustedKey checked_certificate(const CertificateFiles& files, const OcspTransport& ask) {
   const auto given = read_certificates(files.certificate);
   X509* const leaf = given.front().get();
   const CertificateStack others(sk_X509_new_null());
@@ -118,7 +118,7 @@ TrustedKey checked_certificate(const CertificateFiles& files) {
     for (int i = 0; i < length; ++i) require_code_signing(sk_X509_value(chain, i), i == 0);
     if (files.ocsp) {
       if (length < 2) throw Error(ErrorKind::untrusted, "the certificate is its own root, so nobody can say whether it is revoked");
-      for (int i = 0; i + 1 < length; ++i) ask_ocsp(sk_X509_value(chain, i), sk_X509_value(chain, i + 1), roots.get(), chain);
+      for (int i = 0; i + 1 < length; ++i) ask_ocsp(sk_X509_value(chain, i), sk_X509_value(chain, i + 1), roots.get(), chain, ask);
     }
     OsslKey key(X509_get_pubkey(leaf));
     if (!key) throw Error(ErrorKind::unsupported, fmt::format("the certificate's key cannot be used: {}", ossl_reason()));

@@ -3,11 +3,12 @@
 
 #include <sifkit/sif/integrity.h>
 
+#include "ocsp.h"
 #include "trusted_keys.h"
 
 namespace sifkit::sif {
 
-/// The certificate's key, once its chain holds; see TrustedKeys::add_certificate.
-TrustedKey checked_certificate(const CertificateFiles& files);
+/// The certificate's key, once its chain holds; see TrustedKeys::add_certificate. `ask` reaches OCSP responders.
+TrustedKey checked_certificate(const CertificateFiles& files, const OcspTransport& ask = post_to_responder);
 
 }  // namespace sifkit::sif

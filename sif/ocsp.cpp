@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "ocsp.h"
+
 #include <cstring>
 
 #include <curl/curl.h>
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
-
-#include "x509.h"
 
 namespace sifkit::sif {
 
@@ -50,32 +50,6 @@ std::size_t keep(char* data, std::size_t, std::size_t count, void* user) {
   return count;
 }
 
-Bytes post(const std::string& url, ByteView body) {
-  const std::unique_ptr<CURL, OsslFree<curl_easy_cleanup>> curl(curl_easy_init());
-  SIFKIT_CHECK(curl != nullptr);
-  const std::unique_ptr<curl_slist, OsslFree<curl_slist_free_all>> headers(curl_slist_append(nullptr, "Content-Type: application/ocsp-request"));
-  Bytes answer;
-  char reason[CURL_ERROR_SIZE] = "";
-  CURL* const c = curl.get();
-  curl_easy_setopt(c, CURLOPT_URL, url.c_str());
-  curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, kSecondsToConnect);
-  curl_easy_setopt(c, CURLOPT_TIMEOUT, kSecondsInAll);
-  curl_easy_setopt(c, CURLOPT_FAILONERROR, 1L);
-  curl_easy_setopt(c, CURLOPT_POST, 1L);
-  curl_easy_setopt(c, CURLOPT_POSTFIELDS, reinterpret_cast<const char*>(body.data()));
-  curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, static_cast<long>(body.size()));
-  curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers.get());
-  curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, keep);
-  curl_easy_setopt(c, CURLOPT_WRITEDATA, &answer);
-  curl_easy_setopt(c, CURLOPT_ERRORBUFFER, reason);
-  if (const auto code = curl_easy_perform(c); code != CURLE_OK) {
-    throw Error(ErrorKind::network, fmt::format("OCSP: {}: {}", in_quotes(url), reason[0] == '\0' ? curl_easy_strerror(code) : reason));
-  }
-  return answer;
-}
-
 BasicResponse parse(ByteView bytes) {
   const unsigned char* at = octets(bytes);
   const Response response(d2i_OCSP_RESPONSE(nullptr, &at, static_cast<long>(bytes.size())));
@@ -90,14 +64,40 @@ BasicResponse parse(ByteView bytes) {
 
 }  // namespace
 
-void ask_ocsp(X509* certificate, X509* issuer, X509_STORE* roots, STACK_OF(X509) * chain) {
+Bytes post_to_responder(const std::string& url, ByteView request) {
+  const std::unique_ptr<CURL, OsslFree<curl_easy_cleanup>> curl(curl_easy_init());
+  SIFKIT_CHECK(curl != nullptr);
+  const std::unique_ptr<curl_slist, OsslFree<curl_slist_free_all>> headers(curl_slist_append(nullptr, "Content-Type: application/ocsp-request"));
+  Bytes answer;
+  char reason[CURL_ERROR_SIZE] = "";
+  CURL* const c = curl.get();
+  curl_easy_setopt(c, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, kSecondsToConnect);
+  curl_easy_setopt(c, CURLOPT_TIMEOUT, kSecondsInAll);
+  curl_easy_setopt(c, CURLOPT_FAILONERROR, 1L);
+  curl_easy_setopt(c, CURLOPT_POST, 1L);
+  curl_easy_setopt(c, CURLOPT_POSTFIELDS, reinterpret_cast<const char*>(request.data()));
+  curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, static_cast<long>(request.size()));
+  curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers.get());
+  curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, keep);
+  curl_easy_setopt(c, CURLOPT_WRITEDATA, &answer);
+  curl_easy_setopt(c, CURLOPT_ERRORBUFFER, reason);
+  if (const auto code = curl_easy_perform(c); code != CURLE_OK) {
+    throw Error(ErrorKind::network, fmt::format("OCSP: {}: {}", in_quotes(url), reason[0] == '\0' ? curl_easy_strerror(code) : reason));
+  }
+  return answer;
+}
+
+void ask_ocsp(X509* certificate, X509* issuer, X509_STORE* roots, STACK_OF(X509) * chain, const OcspTransport& ask) {
   in_context([&] { return fmt::format("certificate {}", in_quotes(subject_of(certificate))); }, [&] {
     const std::string url = responder_of(certificate);
     const CertificateId id(OCSP_cert_to_id(EVP_sha1(), certificate, issuer));
     const Request request(OCSP_REQUEST_new());
     SIFKIT_CHECK(id != nullptr && request != nullptr && OCSP_request_add0_id(request.get(), OCSP_CERTID_dup(id.get())) != nullptr &&
                  OCSP_request_add1_nonce(request.get(), nullptr, -1) == 1);
-    const auto answer = parse(post(url, encoded(request.get())));
+    const auto answer = parse(ask(url, encoded(request.get())));
     // Responders may leave the nonce out; a wrong one is a replay.
     if (OCSP_check_nonce(request.get(), answer.get()) == 0) refuse("the answer is to another request");
     if (OCSP_basic_verify(answer.get(), chain, roots, OCSP_PARTIAL_CHAIN) != 1) refuse(fmt::format("the answer's signature does not hold: {}", ossl_reason()));

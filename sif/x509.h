@@ -27,8 +27,4 @@ using CertificateStore = std::unique_ptr<X509_STORE, OsslFree<X509_STORE_free>>;
 /// "CN=leaf,O=Example", as RFC 2253 writes names.
 std::string subject_of(const X509* certificate);
 
-/// Asks the responder that a certificate names. Throws untrusted (revoked, unknown, stale, not signed as it must be, no
-/// responder named) or network.
-void ask_ocsp(X509* certificate, X509* issuer, X509_STORE* roots, STACK_OF(X509) * chain);
-
 }  // namespace sifkit::sif

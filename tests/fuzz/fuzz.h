@@ -53,8 +53,9 @@ inline Limits small_limits() {
   return limits;
 }
 
-/// A file in memory for what is opened by its path.
-inline std::string path_of(std::string_view bytes) {
+/// A file in memory for what is opened by its path; one for each number.
+template <int number = 0>
+std::string path_of(std::string_view bytes) {
   static const int fd = ::memfd_create("input", MFD_CLOEXEC);
   static const File file(UniqueFd(fd), "input");
   file.truncate(0);
