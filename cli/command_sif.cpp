@@ -53,6 +53,7 @@ int show_info(const SifArguments& arguments, Session& session) {
   const auto id = parse_object_id(arguments.id);
   const auto image = sif::Image::open(arguments.file);
   const auto& object = image.object(id);
+  warn_of_problems(image, session);
   if (session.json) {
     Json record = object_record(object);
     record["schema"] = "sifkit/sif-info/v1";

@@ -193,16 +193,26 @@ std::array<std::byte, sif::kExtraSize> read_metadata(const std::string& path, co
   return extra;
 }
 
+Digest digest_from(const std::string& text) {
+  try {
+    return Digest::parse(text);
+  } catch (const Error& error) {
+    throw usage(error.message());
+  }
+}
+
 int run_set(const SetArguments& a, Session& session) {
   const auto id = parse_object_id(a.id);
   if (!a.name && !a.architecture && !a.metadata && !a.digest) throw usage("nothing to set: give --name, --arch, --metadata or --digest");
+  std::optional<Digest> digest;
+  if (a.digest) digest = digest_from(*a.digest);
   std::optional<std::array<std::byte, sif::kExtraSize>> extra;
   if (a.metadata) extra = read_metadata(*a.metadata, session);
   sif::ImageEditor editor(a.file, edit_options(session));
   if (a.name) editor.set_name(id, *a.name);
   if (extra) editor.set_extra(id, *extra);
   if (a.architecture) editor.set_architecture(id, *a.architecture);
-  if (a.digest) editor.set_oci_digest(id, Digest::parse(*a.digest));
+  if (digest) editor.set_oci_digest(id, *digest);
   editor.commit();
   warn_of_signatures(editor, editor.object(id), session);
   if (session.json) session.print_json({{"schema", "sifkit/sif-set/v1"}, {"file", a.file}, {"object", object_record(editor.object(id))}});

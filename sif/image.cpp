@@ -62,6 +62,14 @@ RawTable read_stable_table(const File& file) {
   throw Error(ErrorKind::io, "the image keeps changing while it is read");
 }
 
+bool is_oci_digest(std::string_view text) {
+  try {
+    return Digest::parse(text).algorithm() == DigestAlgorithm::sha256;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 Image Image::open(const std::filesystem::path& path) { return Image(std::make_shared<File>(File::open_read(path))); }
@@ -196,6 +204,9 @@ void Image::look_for_problems() {
       if (object->size != 0) ranged.push_back(object);
     } catch (const Error& error) {
       damage(error.message());
+    }
+    if (const auto digest = object->oci_digest(); digest && !is_oci_digest(*digest)) {
+      problem(fmt::format("object {}: its OCI digest is not 'sha256:' and 64 lower-case hex digits", object->id));
     }
     if (object->size_with_padding < 0) problem(fmt::format("object {}: size with padding {} is negative", object->id, object->size_with_padding));
     if (object->is_primary()) {

@@ -319,6 +319,7 @@ void ImageEditor::set_architecture(std::uint32_t id, std::string_view goarch) {
   auto& object = impl_->slot(id);
   const auto partition = object.partition();
   if (!partition) throw Error(ErrorKind::usage, "data object not a partition");
+  if (goarch == "unknown") throw Error(ErrorKind::unsupported, "unknown architecture: unknown");
   Header coded;
   coded.set_architecture(goarch);
   change_partition(object, partition->type, coded.architecture_code);

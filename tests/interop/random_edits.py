@@ -72,9 +72,11 @@ def main():
             if contents(ours) != contents(theirs):
                 sys.exit(f"{say} the images differ")
             made += 1
-        for verb in ["header", "list"]:
-            if run([sifkit, "sif", verb, "--quiet"], [None], ours).stdout != run(["siftool", verb], [None], theirs).stdout:
-                sys.exit(f"seed {seed}: {verb} prints something else")
+        for arguments in [["header"], ["list"]] + [[verb, str(number)] for verb in ["info", "dump"] for number in range(1, 10)]:
+            mine = run([sifkit, "sif"], arguments + [None, "--quiet"], ours)
+            other = run(["siftool"], arguments + [None], theirs)
+            if mine.stdout != other.stdout or (mine.returncode == 0) != (other.returncode == 0):
+                sys.exit(f"seed {seed}: {' '.join(arguments)} prints something else")
     names = sorted(os.listdir(folder))
     if names != ["object", "ours.sif", "theirs.sif"]:
         sys.exit(f"files are left behind: {names}")

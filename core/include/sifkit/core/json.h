@@ -58,6 +58,9 @@ class SIFKIT_API JsonView {
   std::string place_;
 };
 
+/// The length of the valid UTF-8 sequence at the start of a text that is not empty, or 0.
+SIFKIT_API std::size_t utf8_sequence(std::string_view text) noexcept;
+
 /// The bytes Go's encoding/json makes of a string, quotes included: `<`, `>`, `&`, U+2028 and U+2029 escaped, invalid
 /// UTF-8 replaced by U+FFFD.
 SIFKIT_API std::string go_json_string(std::string_view text);
