@@ -85,7 +85,7 @@ int run_verify(VerifyArguments arguments, Session& session) {
       if (arguments.json == "true") session.io.out << apptainer_json_of_nothing();
       if ((arguments.files.size() == 1 && arguments.json != "v1") || error.kind() == ErrorKind::cancelled) throw;
       session.progress->done();
-      session.logger->write(LogLevel::error, error.what());
+      if (arguments.json != "v1") session.logger->write(LogLevel::error, error.what());
       records.push_back(verify_record(file, nullptr, &error));
       worst = std::max(worst, exit_code(error.kind()));
     }

@@ -52,16 +52,24 @@ std::string signature_text(const sif::SignatureReport& signature) {
   return out;
 }
 
-/// Bytes behind the last object, and how many lie between objects, which nothing protects.
+/// What no signature protects.
 std::string unprotected_text(const sif::Image& image) {
-  const auto* primary = image.primary_partition();
   const auto& header = image.header();
-  const bool agrees = primary != nullptr && primary->partition()->architecture == header.architecture;
-  std::int64_t end = header.data_offset;
-  for (const auto* object : image.objects()) end = std::max(end, object->offset + object->size);
-  const auto behind = static_cast<std::int64_t>(image.file_size()) - end;
+  bool any = false;
+  bool agrees = true;
+  for (const auto* object : image.objects_of(sif::DataType::partition)) {
+    if (!object->is_primary()) continue;
+    any = true;
+    agrees = agrees && object->partition()->architecture == header.architecture;
+  }
+  const auto file_size = static_cast<std::int64_t>(image.file_size());
+  std::int64_t end = std::clamp<std::int64_t>(header.data_offset, 0, file_size);
+  for (const auto* object : image.objects()) {
+    const bool inside = object->offset >= 0 && object->offset <= file_size && object->size >= 0 && object->size <= file_size - object->offset;
+    if (inside) end = std::max(end, object->offset + object->size);
+  }
   return fmt::format("not protected: the header's architecture ({}{}), times of change, places, bytes between objects, {} bytes behind the last one\n",
-                     header.architecture, primary == nullptr ? "" : agrees ? ", as the partition's" : ", NOT the partition's", std::max<std::int64_t>(behind, 0));
+                     header.architecture, !any ? "" : agrees ? ", as the partition's" : ", NOT the partition's", file_size - end);
 }
 
 Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }

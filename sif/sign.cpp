@@ -72,6 +72,7 @@ std::map<std::uint32_t, std::set<std::uint32_t>> chosen_objects(const ObjectInde
     add_group(group);
   }
   for (const auto id : options.objects) {
+    if (id == 0) throw Error(ErrorKind::usage, "invalid object ID");
     const auto* object = index.find(id);
     if (object == nullptr) throw Error(ErrorKind::not_found, fmt::format("object {} not found", id));
     if (object->group() == 0) throw Error(ErrorKind::usage, fmt::format("object {} is in no group", id));
@@ -92,7 +93,9 @@ ObjectSpec describe(std::uint32_t group, const SignatureInfo& info) {
 
 void add_signatures(ImageEditor& editor, const Signers& signers, const SignOptions& options) {
   const Image& image = editor.image();
-  if (!image.problems().empty()) throw Error(ErrorKind::malformed, fmt::format("a damaged image is not signed: {}", image.problems().front()));
+  if (!image.damage().empty()) throw Error(ErrorKind::malformed, fmt::format("a damaged image is not signed: {}", image.damage()));
+  // What a deleted object leaves behind is no damage, but it is signed with the rest.
+  for (const auto& problem : image.problems()) options.operation.logger->write(LogLevel::warning, fmt::format("{}: {}", in_quotes(image.name()), problem));
   std::vector<std::pair<std::uint32_t, std::string>> payloads;
   {
     const ObjectIndex index(image);

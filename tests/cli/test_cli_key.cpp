@@ -75,6 +75,66 @@ TEST_CASE("a key pair is made, listed, exported, removed and imported again", "[
   CHECK(Json::parse(run_cli({"key", "list", "--secret", "--json"}).out)["keys"][0]["fingerprint"] == fingerprint);
 }
 
+TEST_CASE("every verb of key prints one record with every field, and JSON errors", "[cli][key]") {
+  Home home;
+  const auto record = [](const std::vector<std::string>& arguments, const std::string& verb) {
+    const auto result = run_cli(arguments);
+    INFO(result.err);
+    REQUIRE(result.code == 0);
+    const auto out = parse_json(result.out, verb);
+    CHECK(out["schema"] == "sifkit/key-" + verb + "/v1");
+    return out;
+  };
+  const auto members = [](const Json& object) {
+    std::string names;
+    for (const auto& [name, value] : object.items()) names += (names.empty() ? "" : " ") + name;
+    return names;
+  };
+  const std::string of_key = "algorithm bits can_sign created curve expires fingerprint locked part problem security_bits user_ids";
+  const std::string of_import = "algorithm bits can_sign change created curve expires file fingerprint locked part problem security_bits user_ids";
+  auto out = record({"key", "newpair", "--json", "-N", "Ada", "--expires", "never"}, "newpair");
+  CHECK(members(out) == "folder key revocation schema");
+  CHECK(members(out["key"]) == of_key);
+  CHECK(out["key"]["expires"].is_null());
+  CHECK(out["key"]["problem"].is_null());
+  CHECK(out["key"]["locked"] == true);
+  const std::string fingerprint = out["key"]["fingerprint"];
+  out = record({"key", "list", "--json", "-s"}, "list");
+  CHECK(members(out) == "keys ring schema");
+  CHECK(members(out["keys"][0]) == of_key);
+  CHECK(out["keys"][0]["locked"] == true);
+  CHECK(out["keys"][0]["part"] == "secret");
+  out = record({"key", "export", "--json", "-a", "-o", home.at("ada.asc"), "Ada"}, "export");
+  CHECK(members(out) == "armored keys output schema");
+  CHECK(out["output"] == home.at("ada.asc"));
+  out = record({"key", "remove", "--json", fingerprint}, "remove");
+  CHECK(members(out) == "folder keys schema");
+  CHECK(out["keys"][0]["fingerprint"] == fingerprint);
+  out = record({"key", "import", "--json", home.at("ada.asc")}, "import");
+  CHECK(members(out) == "folder keys schema");
+  CHECK(members(out["keys"][0]) == of_import);
+  CHECK(out["keys"][0]["change"] == "added");
+  CHECK(out["keys"][0]["file"] == home.at("ada.asc"));
+
+  write_file(home.folder / "junk", "junk");
+  const auto fails = [](const std::vector<std::string>& arguments, const char* kind) {
+    const auto result = run_cli(arguments);
+    CHECK(result.out.empty());
+    const auto error = parse_json(result.err, "error");
+    CHECK(error["schema"] == "sifkit/error/v1");
+    CHECK(error["kind"] == kind);
+    CHECK(error["exit_code"] == result.code);
+  };
+  fails({"key", "export", "--json", "-o", home.at("x"), "Bob"}, "not_found");
+  fails({"key", "export", "--json", "-a", "Ada"}, "usage");  // both to standard output
+  fails({"key", "export", "--json", "-o", home.at("ada.asc"), "Ada"}, "exists");
+  fails({"key", "remove", "--json", std::string(40, '0')}, "not_found");
+  fails({"key", "import", "--json", home.at("junk")}, "malformed");
+  fails({"key", "newpair", "--json", "-N", "Ada", "--expires", "soon"}, "usage");
+  fails({"key", "pull", "--json", "--keyserver", "gopher://localhost", fingerprint}, "usage");
+  fails({"key", "push", "--json", "Bob"}, "not_found");
+}
+
 TEST_CASE("keys are read from standard input", "[cli][key]") {
   Home home;
   const auto fingerprint = home.make("Ada");

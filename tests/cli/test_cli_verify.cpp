@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sifkit/core/json.h>
+#include <sifkit/sif/image_editor.h>
 
 #include "support/catch.h"
 #include "support/cli_run.h"
@@ -74,6 +75,97 @@ TEST_CASE("verify --json prints what Apptainer prints, and --json=v1 everything"
   const auto missing = run_cli({"verify", "--json=v1", "--key", shop.at("ada.pub"), shop.at("none.sif")});
   CHECK(missing.code == 3);
   CHECK(parse_json(missing.out, "missing")["images"][0]["kind"] == "not_found");
+}
+
+TEST_CASE("sign --json says what was signed, and errors are JSON then", "[cli][sign]") {
+  const Shop shop;
+  const auto done = run_cli({"sign", "--json", "--key", shop.at("ed25519.pem"), shop.image});
+  CHECK(done.code == 0);
+  CHECK(done.err.empty());
+  CHECK(parse_json(done.out, "done") == Json{{"schema", "sifkit/sign/v1"}, {"signed", {shop.image}}});
+  const auto before = read_file(shop.image);
+  const auto fails = [&](std::vector<std::string> arguments, int code, const char* kind) {
+    arguments.insert(arguments.begin(), {"sign", "--json"});
+    const auto result = run_cli(arguments);
+    CHECK(result.code == code);
+    CHECK(result.out.empty());
+    const auto record = parse_json(result.err, "error");
+    std::vector<std::string> keys;
+    for (const auto& [key, value] : record.items()) keys.push_back(key);
+    CHECK(keys == std::vector<std::string>{"context", "exit_code", "hint", "kind", "message", "schema"});
+    CHECK(record["schema"] == "sifkit/error/v1");
+    CHECK(record["kind"] == kind);
+    CHECK(record["exit_code"] == code);
+    CHECK(read_file(shop.image) == before);
+  };
+  const std::string key = shop.at("ed25519.pem");
+  fails({"--key", key, shop.at("none.sif")}, 3, "not_found");
+  fails({"--key", shop.at("none.pem"), shop.image}, 3, "not_found");
+  fails({"--key", key, "-g", "9", shop.image}, 3, "not_found");
+  fails({"--key", key, "-i", "9", shop.image}, 3, "not_found");
+  fails({"--key", key, "-g", "0", shop.image}, 2, "usage");
+  fails({"--key", key, "-i", "0", shop.image}, 2, "usage");
+  fails({"--key", key, "-i", "4", shop.image}, 2, "usage");  // a signature
+  fails({"--key", shop.at("ed25519.pub"), shop.image}, 7, "malformed");
+  fails({"--key", key, key}, 7, "malformed");
+  fails({"--key", key}, 2, "usage");
+  fails({shop.image}, 3, "not_found");  // empty rings
+}
+
+TEST_CASE("verify refuses ids that are not there, and every error of --json=v1 is in its record", "[cli][verify]") {
+  const Shop shop;
+  REQUIRE(run_cli({"sign", "-q", "--key", shop.at("ed25519.pem"), shop.image}).code == 0);
+  const auto record = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"verify", "--json=v1", "--key", shop.at("ed25519.pub")});
+    arguments.push_back(shop.image);
+    const auto result = run_cli(arguments);
+    CHECK(result.err.empty());
+    const auto image = parse_json(result.out, "record")["images"][0];
+    std::vector<std::string> keys;
+    for (const auto& [key, value] : image.items()) keys.push_back(key);
+    CHECK(keys == std::vector<std::string>{"covered", "failure", "file", "kind", "not_checked", "not_covered", "signatures", "verified"});
+    CHECK(image["verified"] == (result.code == 0));
+    CHECK(image["kind"].is_null() == (result.code == 0));
+    return image;
+  };
+  const auto all = record({});
+  CHECK(all["failure"].is_null());
+  CHECK(all["not_covered"] == Json::array());
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : all["signatures"][0].items()) keys.push_back(key);
+  CHECK(keys == std::vector<std::string>{"created", "format", "group", "hash", "id", "legacy", "object", "objects", "reason", "signers", "verdict"});
+  CHECK(all["signatures"][0]["created"].is_null());  // DSSE says no time
+  CHECK(all["signatures"][0]["signers"][0]["expires"].is_null());
+  CHECK(record({"-i", "3"})["not_checked"] == Json{1, 2});
+  CHECK(record({"-i", "9"})["kind"] == "not_found");
+  CHECK(record({"-i", "0"})["kind"] == "usage");
+  CHECK(record({"-i", "4"})["kind"] == "usage");
+  CHECK(record({"-g", "9"})["kind"] == "not_found");
+  CHECK(record({"--require-fingerprint", "12045C8C"})["kind"] == "usage");
+  CHECK(record({"--legacy-insecure"})["kind"] == "unsigned");
+  CHECK(record({"--legacy-insecure", "--all"})["kind"] == "unsigned");
+}
+
+TEST_CASE("verify looks at an image with two primary partitions and an object that is nowhere", "[cli][verify][hostile]") {
+  const Shop shop;
+  {
+    sif::ImageEditor editor(shop.image);
+    MemorySource data(as_bytes("overlay"));
+    editor.add({.type = sif::DataType::partition, .group = 1, .extra = encode_extra(sif::Partition{sif::FsType::ext3, sif::PartitionType::overlay, "arm64"})}, data);
+    editor.set_extra(4, encode_extra(sif::Partition{sif::FsType::squashfs, sif::PartitionType::primary_system, "arm64"}));
+    editor.commit();
+  }
+  const auto signed_one = run_cli({"sign", "-q", "--key", shop.at("ed25519.pem"), shop.image});
+  CHECK(signed_one.code == 0);
+  const auto result = run_cli({"verify", "--key", shop.at("ed25519.pub"), shop.image});
+  CHECK(result.code == 0);
+  CHECK_THAT(result.out, ContainsSubstring("NOT the partition's"));
+  CHECK_THAT(result.err, ContainsSubstring("2 primary system partitions"));
+
+  auto bytes = read_file(shop.image);
+  for (const std::size_t field : {17u, 25u}) store_le(reinterpret_cast<std::byte*>(bytes.data() + 4096 + 3 * 585 + field), INT64_MAX);
+  write_file(shop.image, bytes);
+  CHECK(run_cli({"verify", "--key", shop.at("ed25519.pub"), shop.image}).code == 15);
 }
 
 TEST_CASE("the environment names keys where the command line names none", "[cli][verify]") {

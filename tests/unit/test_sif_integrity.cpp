@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sifkit/sif/image_editor.h>
 #include <sifkit/sif/integrity.h>
 
 #include "support/catch.h"
@@ -89,6 +90,42 @@ TEST_CASE("an image that cannot be signed stays as it was", "[sif][integrity]") 
   CHECK(error_of([&] { desk.sign(desk.key("ed25519.pub"), {}); }).has_value());
   CHECK(read_file(desk.folder / "image.sif") == before);
   CHECK_NOTHROW(desk.sign(desk.key("locked.pem", "secret"), {}));
+}
+
+TEST_CASE("what deletions leave is signed, a damaged image is not", "[sif][integrity]") {
+  SignDesk desk;
+  const auto path = desk.folder / "image.sif";
+  const auto edit = [&](auto&& what) {
+    ImageEditor editor(path);
+    what(editor);
+    editor.commit();
+  };
+  edit([](ImageEditor& editor) {
+    MemorySource data(as_bytes("about the definition"));
+    editor.add({.group = 2, .link = 1}, data);
+    editor.remove(1);
+  });
+  REQUIRE(Image::open(path).problems() == std::vector<std::string>{"object 4: links to object 1, which is not there"});
+  desk.sign(desk.key("ed25519.pem"));
+  const auto report = desk.verified({"ed25519.pub"});
+  CHECK_FALSE(report.failure);
+  CHECK(report.covered == std::vector<std::uint32_t>{2, 3, 4});
+  // A signature whose group has gone since; it is in the way of no other.
+  edit([](ImageEditor& editor) {
+    editor.remove_if([](const Descriptor& object) { return object.group() == 2; });
+  });
+  CHECK_FALSE(desk.verified({"ed25519.pub"}).failure);
+  desk.sign(desk.key("ecdsa.pem"));
+  CHECK_FALSE(desk.verified({"ed25519.pub", "ecdsa.pub"}).failure);
+
+  std::string bytes = read_file(path);
+  store_le(reinterpret_cast<std::byte*>(bytes.data() + kDescriptorsOffset + kDescriptorSize + 17), std::int64_t{100});
+  write_file(path, bytes);
+  const auto error = error_of([&] { desk.sign(desk.key("ed25519.pem")); });
+  REQUIRE(error);
+  CHECK(error->kind() == ErrorKind::malformed);
+  CHECK_THAT(error->message(), ContainsSubstring("lies on the header"));
+  CHECK(read_file(path) == bytes);
 }
 
 TEST_CASE("several PEM keys sign one envelope, which holds with any of them", "[sif][integrity]") {
