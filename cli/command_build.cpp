@@ -160,7 +160,7 @@ void write_text(const std::string& path, const std::string& text) {
   file.commit();
 }
 
-std::string count(std::uint64_t number, std::string_view what) { return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s"); }
+std::string count(std::uint64_t number, std::string_view one, std::string_view many) { return fmt::format("{} {}", number, number == 1 ? one : many); }
 
 /// What `--verbose` adds: the image, and how it came about.
 void write_details(const ConvertReport& report, Session& session) {
@@ -168,11 +168,11 @@ void write_details(const ConvertReport& report, Session& session) {
   if (report.config_digest) digests += fmt::format(", configuration {}", report.config_digest->text());
   if (report.manifest_digest) digests += fmt::format(", manifest {}", report.manifest_digest->text());
   session.logger->write_line(fmt::format("image: {}{}", printable(report.architecture), digests));
-  session.logger->write_line(fmt::format("read: {} with {}, {} stored, {} uncompressed", count(report.layers, "layer"), fmt::format("{} {}", report.entries, report.entries == 1 ? "entry" : "entries"),
+  session.logger->write_line(fmt::format("read: {} with {}, {} stored, {} uncompressed", count(report.layers, "layer", "layers"), count(report.entries, "entry", "entries"),
                                          human_bytes(report.stored_bytes), human_bytes(report.plain_bytes)));
   session.logger->write_line(fmt::format("packed: {}, {} of them more than once; {} hidden by newer layers; {} read again; {}", human_bytes(report.file_bytes),
-                                         human_bytes(report.duplicate_bytes), count(report.hidden_files, "file"), count(report.layers_read_again, "layer"),
-                                         count(report.threads, "thread")));
+                                         human_bytes(report.duplicate_bytes), count(report.hidden_files, "file", "files"), count(report.layers_read_again, "layer", "layers"),
+                                         count(report.threads, "thread", "threads")));
   if (!report.uuid.empty()) session.logger->write_line(fmt::format("UUID: {}", report.uuid));
 }
 
@@ -190,10 +190,10 @@ int build(const BuildArguments& arguments, Session& session) {
     session.print_json(record);
   } else if (!session.quiet) {
     if (session.verbose || session.debug) write_details(report, session);
-    const auto files = fmt::format("{}, {} of data", count(report.inodes, "file"), human_bytes(report.file_bytes));
+    const auto files = fmt::format("{}, {} of data", count(report.inodes, "file", "files"), human_bytes(report.file_bytes));
     std::string line;
     if (arguments.dry_run) {
-      line = fmt::format("{}: sound; {} in {}; nothing written", printable(arguments.source), files, count(report.layers, "layer"));
+      line = fmt::format("{}: sound; {} in {}; nothing written", printable(arguments.source), files, count(report.layers, "layer", "layers"));
     } else if (options.format == OutputFormat::sandbox) {
       line = fmt::format("{}: {} in {}", printable(arguments.output), files, human_time(report.seconds));
     } else {

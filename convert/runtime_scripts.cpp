@@ -11,27 +11,31 @@ namespace sifkit {
 
 namespace {
 
-constexpr std::string_view kExecAction = R"sh(#!/bin/sh
-# Runs a command of the caller's in the container's environment.
+/// A script of the runtime's commands: what goes before and behind the reading of the environment.
+struct Action {
+  std::string_view head;
+  std::string_view body;
+};
 
-for __file in /.singularity.d/env/*.sh; do
+/// The loop's variable is one that no image has.
+constexpr std::string_view kReadEnvironment = R"sh(for __file in /.singularity.d/env/*.sh; do
     if [ -f "$__file" ]; then
         . "$__file"
     fi
 done
-
-exec "$@"
 )sh";
 
-constexpr std::string_view kRunAction = R"sh(#!/bin/sh
+constexpr Action kExecAction{R"sh(#!/bin/sh
+# Runs a command of the caller's in the container's environment.
+
+)sh", R"sh(
+exec "$@"
+)sh"};
+
+constexpr Action kRunAction{R"sh(#!/bin/sh
 # Starts what the container, or one application in it, is made for.
 
-for __file in /.singularity.d/env/*.sh; do
-    if [ -f "$__file" ]; then
-        . "$__file"
-    fi
-done
-
+)sh", R"sh(
 if [ -n "${SINGULARITY_APPNAME:-}" ]; then
     for program in "/scif/apps/$SINGULARITY_APPNAME/scif/runscript" /scif/apps/singularity/scif/runscript; do
         if [ -x "$program" ]; then
@@ -48,17 +52,12 @@ fi
 
 echo "This container has no runscript; starting /bin/sh" >&2
 exec /bin/sh "$@"
-)sh";
+)sh"};
 
-constexpr std::string_view kShellAction = R"sh(#!/bin/sh
+constexpr Action kShellAction{R"sh(#!/bin/sh
 # Opens a shell in the container: the caller's choice, else bash, else sh.
 
-for __file in /.singularity.d/env/*.sh; do
-    if [ -f "$__file" ]; then
-        . "$__file"
-    fi
-done
-
+)sh", R"sh(
 if [ -n "${SINGULARITY_SHELL:-}" ] && [ -x "$SINGULARITY_SHELL" ]; then
     exec $SINGULARITY_SHELL "$@"
 fi
@@ -78,33 +77,23 @@ fi
 
 echo "This container has neither /bin/bash nor /bin/sh" >&2
 exit 1
-)sh";
+)sh"};
 
-constexpr std::string_view kStartAction = R"sh(#!/bin/sh
+constexpr Action kStartAction{R"sh(#!/bin/sh
 # Starts the service of an instance. The process that waits for the instance is told first.
 
 kill -CONT 1
 
-for __file in /.singularity.d/env/*.sh; do
-    if [ -f "$__file" ]; then
-        . "$__file"
-    fi
-done
-
+)sh", R"sh(
 if [ -x /.singularity.d/startscript ]; then
     exec /.singularity.d/startscript
 fi
-)sh";
+)sh"};
 
-constexpr std::string_view kTestAction = R"sh(#!/bin/sh
+constexpr Action kTestAction{R"sh(#!/bin/sh
 # Runs the tests that the container, or one application in it, brings.
 
-for __file in /.singularity.d/env/*.sh; do
-    if [ -f "$__file" ]; then
-        . "$__file"
-    fi
-done
-
+)sh", R"sh(
 if [ -n "${SINGULARITY_APPNAME:-}" ]; then
     for program in "/scif/apps/$SINGULARITY_APPNAME/scif/test" /scif/apps/singularity/scif/test; do
         if [ -x "$program" ]; then
@@ -121,7 +110,7 @@ fi
 
 echo "No test found in container, executing /bin/sh -c true"
 exec /bin/sh -c true
-)sh";
+)sh"};
 
 constexpr std::string_view kBaseEnvironment = R"sh(#!/bin/sh
 # The first environment file. Files of this folder are read in the order of their names.
@@ -221,21 +210,23 @@ bool nests(std::string_view text) {
   return text.find('}') == std::string_view::npos && text.find("<(") == std::string_view::npos && text.find(">(") == std::string_view::npos;
 }
 
+std::string text_of(const Action& action) { return fmt::format("{}{}{}", action.head, kReadEnvironment, action.body); }
+
 }  // namespace
 
 const std::vector<FixedScript>& fixed_scripts() {
   static const std::vector<FixedScript> scripts{
-      {".singularity.d/actions/exec", kExecAction},
-      {".singularity.d/actions/run", kRunAction},
-      {".singularity.d/actions/shell", kShellAction},
-      {".singularity.d/actions/start", kStartAction},
-      {".singularity.d/actions/test", kTestAction},
-      {".singularity.d/env/01-base.sh", kBaseEnvironment},
-      {kCustomEnvironmentPath, kCustomEnvironment},
+      {".singularity.d/actions/exec", text_of(kExecAction)},
+      {".singularity.d/actions/run", text_of(kRunAction)},
+      {".singularity.d/actions/shell", text_of(kShellAction)},
+      {".singularity.d/actions/start", text_of(kStartAction)},
+      {".singularity.d/actions/test", text_of(kTestAction)},
+      {".singularity.d/env/01-base.sh", std::string(kBaseEnvironment)},
+      {kCustomEnvironmentPath, std::string(kCustomEnvironment)},
       {".singularity.d/env/94-appsbase.sh", ""},
-      {".singularity.d/env/95-apps.sh", kAppsEnvironment},
-      {".singularity.d/env/99-base.sh", kLastEnvironment},
-      {".singularity.d/env/99-runtimevars.sh", kRuntimeVariables},
+      {".singularity.d/env/95-apps.sh", std::string(kAppsEnvironment)},
+      {".singularity.d/env/99-base.sh", std::string(kLastEnvironment)},
+      {".singularity.d/env/99-runtimevars.sh", std::string(kRuntimeVariables)},
       {kStartScriptPath, "#!/bin/sh\n"},
   };
   return scripts;

@@ -12,7 +12,7 @@ namespace sifkit {
 /// A script that every container has, the same for each image.
 struct FixedScript {
   std::string_view path;  ///< below the root, without a leading slash
-  std::string_view text;
+  std::string text;
 };
 
 /// The action and environment scripts below /.singularity.d that do not depend on the image. All have mode 0755.

@@ -2,6 +2,7 @@
 #include <sifkit/core/file.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <limits>
@@ -23,9 +24,6 @@ namespace {
 
 /// Linux transfers at most this many bytes a call.
 constexpr std::size_t kMaxTransfer = 1u << 30;
-
-/// What a hidden name has of the target's. Encrypted file systems allow names of 143 bytes only.
-constexpr std::size_t kNameStart = 100;
 
 int open_retrying(const char* path, int flags, mode_t mode = 0) {
   for (;;) {
@@ -239,15 +237,8 @@ struct AtomicFile::Impl {
     }
   }
 
-  std::string fresh_name() const {
-    static std::uint64_t counter = 0;
-    static std::mutex mutex;
-    const std::lock_guard lock(mutex);
-    return fmt::format(".{}.{}.{}.partial", target.filename().native().substr(0, kNameStart), ::getpid(), counter++);
-  }
-
   void take_hidden_name() {
-    hidden_name = fresh_name();
+    hidden_name = hidden_name_for(target);
     unfinished = std::make_unique<UnfinishedPath>(hidden_path());
   }
 
@@ -271,7 +262,7 @@ AtomicFile::AtomicFile(std::filesystem::path target, Overwrite overwrite, unsign
   if (name.empty() || name == "." || name == "..") {
     throw Error(ErrorKind::usage, fmt::format("{} does not name a file to write", in_quotes(impl_->target.native())));
   }
-  impl_->folder = impl_->target.has_parent_path() ? impl_->target.parent_path() : std::filesystem::path(".");
+  impl_->folder = folder_of(impl_->target);
   impl_->folder_fd = UniqueFd(open_retrying(impl_->folder.c_str(), O_RDONLY | O_DIRECTORY));
   if (!impl_->folder_fd) throw_errno(fmt::format("open the output folder {}", in_quotes(impl_->folder.native())));
 
@@ -348,9 +339,7 @@ void AtomicFile::commit() {
     impl_->forget_hidden_name();
   }
   impl_->drop_hidden_name();
-  if (::fsync(folder) != 0 && errno != EINVAL && errno != EROFS) {
-    throw_errno(fmt::format("sync {}", in_quotes(impl_->folder.native())));
-  }
+  sync_folder(folder, impl_->folder);
 }
 
 File open_scratch_file(const std::filesystem::path& folder) {
@@ -369,6 +358,18 @@ std::filesystem::path scratch_folder() {
     if (const char* value = std::getenv(name); value != nullptr && *value != '\0') return value;
   }
   return "/tmp";
+}
+
+std::filesystem::path folder_of(const std::filesystem::path& path) { return path.has_parent_path() ? path.parent_path() : std::filesystem::path("."); }
+
+std::string hidden_name_for(const std::filesystem::path& target) {
+  static constexpr std::size_t kNameStart = 100;  // encrypted file systems allow names of 143 bytes only
+  static std::atomic<std::uint64_t> counter = 0;
+  return fmt::format(".{}.{}.{}.partial", target.filename().native().substr(0, kNameStart), ::getpid(), counter++);
+}
+
+void sync_folder(int fd, const std::filesystem::path& path) {
+  if (::fsync(fd) != 0 && errno != EINVAL && errno != EROFS) throw_errno(fmt::format("sync {}", in_quotes(path.native())));
 }
 
 UnfinishedPath::UnfinishedPath(std::string path) : path_(std::move(path)) {

@@ -31,11 +31,11 @@ bool is_there(const fs::path& path) {
 
 /// A name beside the target that nobody has.
 std::string staging_name(const fs::path& target) {
-  const fs::path parent = target.parent_path().empty() ? fs::path(".") : target.parent_path();
-  for (unsigned i = 0;; ++i) {
-    const fs::path name = parent / fmt::format(".{}.{}.{}.partial", target.filename().native().substr(0, 100), ::getpid(), i);
-    if (!is_there(name)) return name.native();
-  }
+  fs::path name;
+  do {
+    name = folder_of(target) / hidden_name_for(target);
+  } while (is_there(name));
+  return name.native();
 }
 
 /// Calls `enter` for every name below the root, parents first, and `leave` for every folder once all below it is through.
@@ -191,9 +191,10 @@ struct DirectoryWriter::Impl {
   void commit() const {
     sync();
     rename();
-    const fs::path parent = target.parent_path().empty() ? fs::path(".") : target.parent_path();
+    const fs::path parent = folder_of(target);
     const UniqueFd fd(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!fd || (::fsync(fd.get()) != 0 && errno != EINVAL && errno != EROFS)) throw_errno(fmt::format("sync {}", in_quotes(parent.native())));
+    if (!fd) throw_errno(fmt::format("sync {}", in_quotes(parent.native())));
+    sync_folder(fd.get(), parent);
   }
 
   void rename() const {

@@ -183,6 +183,7 @@ Flattener::Decision Flattener::accept(const Entry& entry) {
   }
   SIFKIT_CHECK(entry.path.size() <= 0xffff && entry.link_target.size() <= 0xffff);
   auto& layer = state.layers.back();
+  const auto bytes_before = layer.bytes();
   Change change;
   const auto differs = std::mismatch(entry.path.begin(), entry.path.end(), state.last_path.begin(), state.last_path.end()).first;
   change.shared_length = static_cast<std::uint16_t>(differs - entry.path.begin());
@@ -201,7 +202,7 @@ Flattener::Decision Flattener::accept(const Entry& entry) {
   const bool file = entry.whiteout == Whiteout::none && !entry.hard_link && entry.type == EntryType::regular;
   if (file && entry.size == 0) change.content = kEmptyContent;
   layer.changes.push_back(change);
-  state.log_bytes += sizeof(Change) + static_cast<std::size_t>(entry.path.end() - differs) + entry.link_target.size();
+  state.log_bytes += layer.bytes() - bytes_before;
   state.check_memory();
   if (file) {
     state.file_bytes += entry.size;

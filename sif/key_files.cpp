@@ -45,8 +45,6 @@ void check_folder(const std::filesystem::path& folder, mode_t forbidden, bool ro
   check_status(st, folder, forbidden, root_may_own);
 }
 
-std::filesystem::path folder_of(const std::filesystem::path& path) { return path.has_parent_path() ? path.parent_path() : std::filesystem::path("."); }
-
 }  // namespace
 
 void make_private_folder(const std::filesystem::path& folder) {

@@ -135,7 +135,7 @@ class Scripts {
  public:
   Scripts(const Words& env, const Words& entrypoint, const Words& cmd) {
     WarningList warnings;
-    for (const auto& script : fixed_scripts()) put(script.path, std::string(script.text));
+    for (const auto& script : fixed_scripts()) put(script.path, script.text);
     put(kEnvironmentScriptPath, environment_script(env, warnings));
     put(kRunScriptPath, run_script(entrypoint, cmd));
     std::filesystem::create_directories(folder_ / "here");

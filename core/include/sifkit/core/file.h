@@ -154,6 +154,15 @@ SIFKIT_API std::filesystem::path scratch_folder();
 /// Removes a file, or a folder and everything in it, as far as the account may. Links are never followed.
 SIFKIT_API void remove_tree(const std::filesystem::path& path) noexcept;
 
+/// The folder that the last name of a path is in.
+SIFKIT_API std::filesystem::path folder_of(const std::filesystem::path& path);
+
+/// A hidden name for what is to become `target`, another one at each call, short enough for every file system.
+SIFKIT_API std::string hidden_name_for(const std::filesystem::path& target);
+
+/// Brings the names in an open folder to the disk, where the file system knows how to. `path` is for the error.
+SIFKIT_API void sync_folder(int fd, const std::filesystem::path& path);
+
 /// A hidden file or folder that must not outlive the process, known to `remove_unfinished` while the object lives. Made
 /// before the thing itself.
 class SIFKIT_API UnfinishedPath {
