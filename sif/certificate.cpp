@@ -15,7 +15,7 @@ namespace sifkit::sif {
 namespace {
 
 constexpr std::uint64_t kMostCertificateBytes = 4u << 20;
-constexpr int kSecurityLevel = 2;  ///< RSA of 2048 bits and more, no SHA-1
+constexpr int kSecurityLevel = 2;  ///< RSA of 2048 bits and more, no SHA-1; of OCSP responders, too
 
 std::string text_of(const std::filesystem::path& path) {
   FileSource source(std::make_shared<File>(File::open_read(path)));
@@ -57,6 +57,7 @@ CertificateStore root_store(const std::filesystem::path& path) {
   SIFKIT_CHECK(store != nullptr);
   // What is given as a root is one, whoever has signed it.
   X509_STORE_set_flags(store.get(), X509_V_FLAG_PARTIAL_CHAIN);
+  X509_VERIFY_PARAM_set_auth_level(X509_STORE_get0_param(store.get()), kSecurityLevel);
   if (path.empty()) {
     SIFKIT_CHECK(X509_STORE_set_default_paths(store.get()) == 1);
   } else {
@@ -104,7 +105,6 @@ TrustedKey checked_certificate(const CertificateFiles& files, const OcspTranspor
   const auto roots = root_store(files.roots);
   const std::unique_ptr<X509_STORE_CTX, OsslFree<X509_STORE_CTX_free>> context(X509_STORE_CTX_new());
   SIFKIT_CHECK(context != nullptr && X509_STORE_CTX_init(context.get(), roots.get(), leaf, others.get()) == 1);
-  X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(context.get()), kSecurityLevel);
 
   return in_context([&] { return in_quotes(files.certificate.native()); }, [&] {
     if (X509_verify_cert(context.get()) != 1) {

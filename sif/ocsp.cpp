@@ -16,6 +16,7 @@ constexpr std::size_t kMostResponseBytes = 1u << 20;
 constexpr long kSecondsToConnect = 10;
 constexpr long kSecondsInAll = 30;
 constexpr long kClockSlack = 300;           ///< seconds that a responder's clock may differ
+constexpr int kLeastHashBytes = 32;
 constexpr long kOldestWithoutEnd = 86400;   ///< seconds that an answer counts which does not say for how long
 
 using Request = std::unique_ptr<OCSP_REQUEST, OsslFree<OCSP_REQUEST_free>>;
@@ -62,6 +63,17 @@ BasicResponse parse(ByteView bytes) {
   return basic;
 }
 
+/// Whoever asks chooses a part of what is signed (the nonce), as collisions need.
+void refuse_weak_hash(OCSP_BASICRESP* answer) {
+  const ASN1_OBJECT* algorithm = nullptr;
+  X509_ALGOR_get0(&algorithm, nullptr, nullptr, OCSP_resp_get0_tbs_sigalg(answer));
+  int hash = NID_undef;
+  if (OBJ_find_sigid_algs(OBJ_obj2nid(algorithm), &hash, nullptr) != 1) refuse("the answer is signed in a way that is not known here");
+  if (hash == NID_undef) return;  // a part of the algorithm, as with Ed25519
+  const EVP_MD* const known = EVP_get_digestbynid(hash);
+  if (known == nullptr || EVP_MD_get_size(known) < kLeastHashBytes) refuse(fmt::format("the answer is signed over {}, which is too weak", OBJ_nid2sn(hash)));
+}
+
 }  // namespace
 
 Bytes post_to_responder(const std::string& url, ByteView request) {
@@ -101,6 +113,7 @@ void ask_ocsp(X509* certificate, X509* issuer, X509_STORE* roots, STACK_OF(X509)
     // Responders may leave the nonce out; a wrong one is a replay.
     if (OCSP_check_nonce(request.get(), answer.get()) == 0) refuse("the answer is to another request");
     if (OCSP_basic_verify(answer.get(), chain, roots, OCSP_PARTIAL_CHAIN) != 1) refuse(fmt::format("the answer's signature does not hold: {}", ossl_reason()));
+    refuse_weak_hash(answer.get());
     int status = 0;
     int reason = 0;
     ASN1_GENERALIZEDTIME* revoked = nullptr;

@@ -41,11 +41,13 @@ for algorithm in ed25519 rsa4096; do
 done
 
 # GnuPG's, to us: every kind of key that can sign images, locked, with subkeys, armored and binary.
-for kind in rsa2048 ed25519 nistp256 nistp384; do
+for kind in rsa2048 ed25519 nistp256 nistp384 nistp521; do
   gpg --quick-generate-key "Theirs $kind <$kind@example.net>" $kind cert,sign 1y
   theirs=$(gpg --with-colons --list-keys "$kind@example.net" | awk -F: '$1 == "fpr" {print $10; exit}')
   case $kind in
   rsa*) gpg --quick-add-key "$theirs" rsa2048 encrypt 1y ;;
+  ed25519) gpg --quick-add-key "$theirs" cv25519 encrypt 1y ;;
+  nistp521) gpg --quick-add-key "$theirs" nistp521 encrypt 1y ;;
   esac
   gpg --armor --export-secret-keys "$theirs" | "$SIFKIT" key import -q -
   listed --secret | grep -qx "$theirs"
