@@ -15,6 +15,10 @@ namespace sifkit::cli {
 /// SIGXFSZ become errors of the call; a setuid program refuses to run.
 void prepare_process();
 
+/// What libraries write to the C stream stderr is dropped from now on, such as the debugging lines that librnp has as
+/// distributions build it, of keys and signatures that it does not like. std::cerr is not that stream.
+void hush_libraries();
+
 /// No core file can hold a key of this process from now on.
 void forbid_core_dumps();
 

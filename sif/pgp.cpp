@@ -61,6 +61,27 @@ std::string why_not_to_sign(rnp_key_handle_t key) {
   return why_not(key);
 }
 
+/// The text that `issuer` has signed, or nothing.
+std::optional<std::string> verified_text(rnp_ffi_t ffi, rnp_key_handle_t issuer, const PgpSignature& packet, const ClearSigned& message) {
+  // The library complains of an absent checksum and an absent last line end.
+  const std::string text = write_clear_signed(message.text, pgp_hash_name(packet.hash), message.packets, Checksum::always) + '\n';
+  const auto input = input_over(as_bytes(text));
+  const auto output = memory_output();
+  rnp_op_verify_t raw = nullptr;
+  check(rnp_op_verify_create(&raw, ffi, input.get(), output.get()), "verify");
+  const VerifyOp op(raw);
+  rnp_op_verify_execute(op.get());  // the status of the signature says what it found
+  std::size_t count = 0;
+  check(rnp_op_verify_get_signature_count(op.get(), &count), "verify");
+  rnp_op_verify_signature_t signature = nullptr;
+  if (count != 1 || rnp_op_verify_get_signature_at(op.get(), 0, &signature) != RNP_SUCCESS) return std::nullopt;
+  rnp_key_handle_t raw_key = nullptr;
+  if (rnp_op_verify_signature_get_key(signature, &raw_key) != RNP_SUCCESS || raw_key == nullptr) return std::nullopt;
+  const Key key(raw_key);
+  if (fingerprint_of(key.get()) != fingerprint_of(issuer) || rnp_op_verify_signature_get_status(signature) != RNP_SUCCESS) return std::nullopt;
+  return bytes_of(output);
+}
+
 std::string without_line_ends(std::string text) {
   std::erase(text, '\r');
   while (text.ends_with('\n')) text.pop_back();
@@ -147,47 +168,30 @@ const std::string& PgpKeyring::name() const noexcept { return impl_->name; }
 PgpOutcome PgpKeyring::verify(const ClearSigned& message) const {
   PgpOutcome outcome;
   const PgpSignature packet = parse_signature_packet(message.packets);
-  outcome.reason = "made by a key that is not there";
-  // Asked first, for the library complains on standard error of keys that it does not find.
   const bool named = !packet.issuer_fingerprint.empty();
-  rnp_key_handle_t issuer = nullptr;
-  rnp_locate_key(impl_->ffi.get(), named ? "fingerprint" : "keyid", (named ? packet.issuer_fingerprint : packet.issuer_key_id).c_str(), &issuer);
-  if (const Key key(issuer); !key) return outcome;
-  // The library complains of an absent checksum and an absent last line end.
-  const std::string text = write_clear_signed(message.text, pgp_hash_name(packet.hash), message.packets, Checksum::always) + '\n';
-  const auto input = input_over(as_bytes(text));
-  const auto output = memory_output();
-  rnp_op_verify_t raw = nullptr;
-  check(rnp_op_verify_create(&raw, impl_->ffi.get(), input.get(), output.get()), "verify");
-  const VerifyOp op(raw);
-  rnp_op_verify_execute(op.get());  // the status of the signature says what it found
-  std::size_t count = 0;
-  check(rnp_op_verify_get_signature_count(op.get(), &count), "verify");
-  if (count != 1) throw Error(ErrorKind::malformed, fmt::format("expected one OpenPGP signature, found {}", count));
-  rnp_op_verify_signature_t signature = nullptr;
-  check(rnp_op_verify_get_signature_at(op.get(), 0, &signature), "verify");
-  rnp_key_handle_t raw_key = nullptr;
-  if (rnp_op_verify_signature_get_key(signature, &raw_key) != RNP_SUCCESS || raw_key == nullptr) return outcome;
-  outcome.reason.clear();
-  const Key signing(raw_key);
-  outcome.fingerprint = fingerprint_of(signing.get());
-  outcome.algorithm = algorithm_of(signing.get());
-  const Key primary = located(impl_->ffi.get(), outcome.fingerprint);
+  rnp_key_handle_t raw_issuer = nullptr;
+  rnp_locate_key(impl_->ffi.get(), named ? "fingerprint" : "keyid", (named ? packet.issuer_fingerprint : packet.issuer_key_id).c_str(), &raw_issuer);
+  const Key issuer(raw_issuer);
+  if (!issuer) {
+    outcome.reason = "made by a key that is not there";
+    return outcome;
+  }
+  outcome.fingerprint = fingerprint_of(issuer.get());
+  outcome.algorithm = algorithm_of(issuer.get());
   std::string refusal = "the primary key is not there";
-  if (primary) {
+  if (const Key primary = located(impl_->ffi.get(), outcome.fingerprint)) {
     outcome.user_id = user_of(primary.get());
     outcome.expires = expiry_of(primary.get());
     refusal = why_not(primary.get());
-    if (refusal.empty()) refusal = why_not_to_sign(signing.get());
+    if (refusal.empty()) refusal = why_not_to_sign(issuer.get());
   }
-  const auto status = rnp_op_verify_signature_get_status(signature);
   if (!refusal.empty()) {
     outcome.status = PgpOutcome::Status::refused;
     outcome.reason = refusal;
-  } else if (status != RNP_SUCCESS) {
+  } else if (const auto shown = verified_text(impl_->ffi.get(), issuer.get(), packet, message); !shown) {
     outcome.status = PgpOutcome::Status::invalid;
     outcome.reason = "the signature does not match its text";
-  } else if (without_line_ends(bytes_of(output)) != without_line_ends(message.text)) {
+  } else if (without_line_ends(*shown) != without_line_ends(message.text)) {
     throw Error(ErrorKind::malformed, "the text that was verified is not the text that is shown");
   } else {
     outcome.status = PgpOutcome::Status::valid;

@@ -176,8 +176,10 @@ PgpSignature parse_signature_packet(ByteView packets) {
   if (body.left() == 0) fail(body, "the signature itself is missing");
   while (body.left() != 0) mpi(body, "signature");
   if (!signature.created) fail(reader, "the signature does not say when it was made");
-  if (signature.issuer_key_id.empty() && signature.issuer_fingerprint.size() == 40) {
-    signature.issuer_key_id = signature.issuer_fingerprint.substr(24);
+  if (!signature.issuer_fingerprint.empty()) {
+    const std::string key_id = signature.issuer_fingerprint.substr(24);
+    if (signature.issuer_key_id.empty()) signature.issuer_key_id = key_id;
+    if (signature.issuer_key_id != key_id) fail(reader, fmt::format("the issuer's key ID {} is not that of its fingerprint {}", signature.issuer_key_id, signature.issuer_fingerprint));
   }
   return signature;
 }
