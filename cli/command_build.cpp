@@ -89,12 +89,9 @@ OutputFormat format_of(const BuildArguments& arguments) {
 }
 
 ConvertOptions options_of(const BuildArguments& arguments, const Session& session) {
-  ConvertOptions options;
-  options.operation = session.operation();
+  ConvertOptions options{source_options(arguments.from, session)};
   options.format = format_of(arguments);
   options.overwrite = arguments.force ? Overwrite::yes : Overwrite::no;
-  options.source = source_options(arguments.from, session);
-  options.layers.limits = options.source.limits;
   options.threads = arguments.threads;
   layers::parse_compression(arguments.best ? "gzip:12" : arguments.compress, options.squashfs);
   if (arguments.fast && options.squashfs.codec != layers::SquashfsCodec::gzip) {

@@ -80,7 +80,7 @@ LayerBlob Conversion::blob(std::size_t index) {
 }
 
 void Conversion::read_layer(std::size_t index, Flattener& flattener, ContentSink& sink) {
-  LayerReader reader(blob(index), options_.layers, warnings_);
+  LayerReader reader(blob(index), options_.layers, options_.limits, warnings_);
   flattener.begin_layer(squashfs_time(time_));
   std::uint64_t shown = 0;
   const auto show = [&] {
@@ -109,7 +109,7 @@ void Conversion::read_layer(std::size_t index, Flattener& flattener, ContentSink
 void Conversion::read_missing(const std::vector<Flattener::Missing>& missing, Tree& tree, ContentSink& sink) {
   for (auto at = missing.begin(); at != missing.end();) {
     const auto number = at->layer;
-    LayerReader reader(blob(image_.layers().size() - 1 - number), options_.layers, warnings_);
+    LayerReader reader(blob(image_.layers().size() - 1 - number), options_.layers, options_.limits, warnings_);
     options_.operation.logger->write(LogLevel::debug, fmt::format("layer {}: read again for files that it holds after all", image_.layers().size() - number));
     ++report_.layers_read_again;
     for (std::uint64_t index = 0; at != missing.end() && at->layer == number; ++index) {
@@ -126,7 +126,7 @@ void Conversion::read_missing(const std::vector<Flattener::Missing>& missing, Tr
 Tree Conversion::run(ContentSink& given, bool container) {
   ElfProbe probe(given);
   StoppableSink sink(probe, options_.operation);
-  Flattener flattener(options_.layers.limits, warnings_);
+  Flattener flattener(options_.limits, warnings_);
   options_.operation.progress->stage("packing", image_.stored_bytes());
   for (std::size_t index = image_.layers().size(); index-- > 0;) read_layer(index, flattener, sink);
   std::vector<Flattener::Missing> missing;

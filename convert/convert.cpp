@@ -212,7 +212,7 @@ ConvertReport convert(const oci::Reference& given, const std::filesystem::path& 
   report.target = target;
   oci::Reference reference = given;
   if (reference.transport == oci::Transport::automatic) {
-    reference.transport = oci::sniff_transport(reference.location, options.source.limits);
+    reference.transport = oci::sniff_transport(reference.location, options.limits);
   }
   in_context([&] { return fmt::format("converting {}", in_quotes(given.text)); }, [&] {
     // First of all, so that a target which cannot be written does not cost the transfer of an image.
@@ -225,7 +225,7 @@ ConvertReport convert(const oci::Reference& given, const std::filesystem::path& 
       file.emplace(target, options.overwrite, options.format == OutputFormat::sif ? kSifMode : kFileMode);
     }
     options.operation.progress->stage("reading the source", 0);
-    const auto image = oci::open_image(reference, options.source, warnings);
+    const auto image = oci::open_image(reference, options, warnings);
     Conversion conversion(*image, reference, options, warnings, report);
     if (options.dry_run) {
       only_read(conversion, report);

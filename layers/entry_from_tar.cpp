@@ -33,8 +33,8 @@ EntryType type_of(TarType type) {
   return EntryType::regular;
 }
 
-std::string inside_root(std::string_view name, const LayerOptions& options, WarningList& warnings) {
-  CleanPath clean = clean_path(name, options.limits);
+std::string inside_root(std::string_view name, const LayerOptions& options, const Limits& limits, WarningList& warnings) {
+  CleanPath clean = clean_path(name, limits);
   if (!clean.climbs) return std::move(clean.path);
   if (!options.clamp_climbing_names || clean.path.empty()) {
     throw Error(ErrorKind::malformed, "the name leaves the root of the image",
@@ -71,19 +71,19 @@ void take_whiteout(Entry& entry, const TarMember& member, WarningList& warnings)
   entry.path = parent.empty() ? std::string(hidden) : fmt::format("{}/{}", parent, hidden);
 }
 
-void take_links(Entry& entry, const TarMember& member, const LayerOptions& options, WarningList& warnings) {
+void take_links(Entry& entry, const TarMember& member, const Limits& limits, WarningList& warnings) {
   if (member.type == TarType::symlink) {
     if (member.link_name.empty()) throw Error(ErrorKind::malformed, "a symbolic link without a target");
-    if (member.link_name.size() > options.limits.symlink_bytes) {
+    if (member.link_name.size() > limits.symlink_bytes) {
       throw Error(ErrorKind::limit, fmt::format("a symbolic link's target of {} bytes, the limit is {}", member.link_name.size(),
-                                                options.limits.symlink_bytes));
+                                                limits.symlink_bytes));
     }
     entry.link_target = member.link_name;
   }
   if (member.type == TarType::hard_link) {
     entry.hard_link = true;
     if (member.link_name.empty()) throw Error(ErrorKind::malformed, "a hard link without a target");
-    CleanPath target = clean_path(member.link_name, options.limits);
+    CleanPath target = clean_path(member.link_name, limits);
     if (target.climbs) {
       warnings.add("name-clamped", fmt::format("hard link {}: target {} leaves the root; {} is taken", in_quotes(entry.path),
                                                in_quotes(member.link_name), in_quotes("/" + target.path)));
@@ -123,10 +123,10 @@ void filter_xattrs(Xattrs& xattrs, std::string_view path, EntryType type, XattrP
   std::sort(xattrs.begin(), xattrs.end());
 }
 
-Entry entry_from_tar(TarMember& member, const LayerOptions& options, WarningList& warnings) {
+Entry entry_from_tar(TarMember& member, const LayerOptions& options, const Limits& limits, WarningList& warnings) {
   Entry entry;
   if (member.name.empty()) throw Error(ErrorKind::malformed, "an entry without a name");
-  entry.path = inside_root(member.name, options, warnings);
+  entry.path = inside_root(member.name, options, limits, warnings);
   entry.type = type_of(member.type);
   if (entry.path.empty() && member.type != TarType::directory) {
     throw Error(ErrorKind::malformed, "the root of the image must be a folder");
@@ -134,7 +134,7 @@ Entry entry_from_tar(TarMember& member, const LayerOptions& options, WarningList
   take_whiteout(entry, member, warnings);
   if (entry.whiteout != Whiteout::none) return entry;
 
-  take_links(entry, member, options, warnings);
+  take_links(entry, member, limits, warnings);
   entry.xattrs = std::move(member.xattrs);
   filter_xattrs(entry.xattrs, entry.path, entry.type, options.xattrs, warnings);
   // A link has no permissions of its own; Linux shows all of them.

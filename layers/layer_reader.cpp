@@ -79,6 +79,7 @@ std::optional<Compression> stated_compression(std::string_view media_type) {
 
 struct LayerReader::Impl {
   const LayerOptions options;
+  const Limits limits;
   WarningList& warnings;
   std::string name;
   std::atomic<std::uint64_t> stored = 0;
@@ -88,8 +89,8 @@ struct LayerReader::Impl {
   TarMember member;
   std::uint64_t entries = 0;
 
-  Impl(LayerBlob blob, const LayerOptions& layer_options, WarningList& warning_list)
-      : options(layer_options), warnings(warning_list), name(std::move(blob.name)) {
+  Impl(LayerBlob blob, const LayerOptions& layer_options, const Limits& reader_limits, WarningList& warning_list)
+      : options(layer_options), limits(reader_limits), warnings(warning_list), name(std::move(blob.name)) {
     // Of an uncompressed layer digest and diff_id are the same, and one of them is enough.
     const bool once = blob.digest && blob.diff_id && *blob.digest == *blob.diff_id;
     auto checked = std::make_unique<CheckedSource>(std::move(blob.source), "stored bytes", blob.digest, blob.size, stored);
@@ -101,17 +102,17 @@ struct LayerReader::Impl {
     std::unique_ptr<Source> bytes = std::move(peeked);
     if (compression != Compression::none) {
       bytes = std::make_unique<ReadAhead>(std::move(bytes), kStoredWindow);
-      bytes = open_decompressed(std::move(bytes), "stored bytes", options.limits);
+      bytes = open_decompressed(std::move(bytes), "stored bytes", limits);
     }
     bytes = std::make_unique<CheckedSource>(std::move(bytes), "diff_id", once ? std::nullopt : blob.diff_id, std::nullopt, plain);
     source = std::make_unique<ReadAhead>(std::move(bytes), kPlainWindow);
-    tar.emplace(*source, options.limits, warnings);
+    tar.emplace(*source, limits, warnings);
   }
 };
 
-LayerReader::LayerReader(LayerBlob blob, const LayerOptions& options, WarningList& warnings) {
+LayerReader::LayerReader(LayerBlob blob, const LayerOptions& options, const Limits& limits, WarningList& warnings) {
   const std::string name = blob.name;
-  impl_ = in_context([&] { return name; }, [&] { return std::make_unique<Impl>(std::move(blob), options, warnings); });
+  impl_ = in_context([&] { return name; }, [&] { return std::make_unique<Impl>(std::move(blob), options, limits, warnings); });
 }
 
 LayerReader::~LayerReader() = default;
@@ -127,7 +128,7 @@ std::optional<Entry> LayerReader::next() {
     state.member = std::move(*member);
     ++state.entries;
     return in_context([&] { return fmt::format("entry {} {}", state.entries, in_quotes(state.member.name)); },
-                      [&] { return entry_from_tar(state.member, state.options, state.warnings); });
+                      [&] { return entry_from_tar(state.member, state.options, state.limits, state.warnings); });
   });
 }
 

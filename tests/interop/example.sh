@@ -17,3 +17,12 @@ if "$EXAMPLES/add_sbom" x.sif key.pub sbom.json 2>error; then exit 1; else [ $? 
 grep -q 'added object 3 in group 2' out
 "$SIFKIT" verify -q --key key.pub -g 1 x.sif
 "$SIFKIT" sif dump 3 x.sif | cmp - sbom.json
+
+mkdir root
+echo text >root/file
+tar -C root -cf root.tar .
+"$EXAMPLES/convert_image" tar:root.tar new.sif | tee out
+grep -q "^sha256:$(sha256sum new.sif | cut -d' ' -f1) new.sif\$" out
+[ "$("$SIFKIT" cat new.sif file)" = text ]
+if "$EXAMPLES/convert_image" tar:root.tar new.sif 2>error; then exit 1; fi
+grep -q 'new.sif' error

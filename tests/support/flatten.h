@@ -120,14 +120,14 @@ inline std::string Flat::summary() const {
   return out;
 }
 
-inline std::unique_ptr<Flat> flatten(const std::vector<std::string>& tars, const layers::LayerOptions& options = {}) {
+inline std::unique_ptr<Flat> flatten(const std::vector<std::string>& tars, const layers::LayerOptions& options = {}, const Limits& limits = {}) {
   auto flat = std::make_unique<Flat>();
   const auto open = [&](std::size_t index) {
     return layers::LayerBlob{.source = std::make_unique<MemorySource>(as_bytes(tars[index])), .name = fmt::format("layer {}", index + 1)};
   };
-  layers::Flattener flattener(options.limits, flat->warnings);
+  layers::Flattener flattener(limits, flat->warnings);
   for (std::size_t index = tars.size(); index-- > 0;) {
-    layers::LayerReader reader(open(index), options, flat->warnings);
+    layers::LayerReader reader(open(index), options, limits, flat->warnings);
     flattener.begin_layer(7);
     while (const auto entry = reader.next()) {
       if (flattener.accept(*entry) == layers::Flattener::Decision::pack) flattener.set_content(reader.read_content(flat->sink));
@@ -137,7 +137,7 @@ inline std::unique_ptr<Flat> flatten(const std::vector<std::string>& tars, const
   flat->tree = flattener.finish(missing);
   flat->missing = missing.size();
   for (const auto& file : missing) {
-    layers::LayerReader reader(open(tars.size() - 1 - file.layer), options, flat->warnings);
+    layers::LayerReader reader(open(tars.size() - 1 - file.layer), options, limits, flat->warnings);
     for (std::uint64_t index = 0;; ++index) {
       const auto entry = reader.next();
       if (index != file.entry) continue;

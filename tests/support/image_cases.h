@@ -25,7 +25,7 @@ inline Outcome read_source(const std::string& reference, ConvertOptions options 
   Outcome out;
   WarningList warnings;
   options.dry_run = true;
-  if (!options.source.platform) options.source.platform = oci::Platform{"linux", "amd64", ""};
+  if (!options.platform) options.platform = oci::Platform{"linux", "amd64", ""};
   if (const auto error = error_of([&] { out.report = convert(oci::Reference::parse(reference), "none", options, warnings); })) {
     out.error = std::string(to_string(error->kind())) + " " + error->what();
     out.hint = error->hint();

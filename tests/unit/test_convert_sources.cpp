@@ -78,7 +78,7 @@ std::string without_source(std::string file, const oci::Reference& reference) {
 std::string converted(const oci::Reference& reference, const std::filesystem::path& folder, layers::SquashfsCodec codec, const std::string& service = {}) {
   ConvertOptions options;
   options.squashfs.codec = codec;
-  options.source.daemon_host = service;
+  options.daemon_host = service;
   options.overwrite = Overwrite::yes;
   WarningList warnings;
   convert(reference, folder / "out.sif", options, warnings);
@@ -223,4 +223,22 @@ TEST_CASE("a folder or file without a word before it is told by what is in it", 
   CHECK(oci::sniff_transport(folder / "r", {}) == oci::Transport::directory);
   std::filesystem::create_directory_symlink("etc", folder / "r/index.json");
   CHECK(oci::sniff_transport(folder / "r", {}) == oci::Transport::directory);
+}
+
+TEST_CASE("one set of limits bounds documents, layers, entries and streams of a conversion", "[convert][hostile]") {
+  TempDir folder;
+  write_file(folder / "x.tar", as_tar(docker_24(small_image())));
+  const auto refused = [&](std::uint64_t Limits::* limit, std::uint64_t value) {
+    ConvertOptions options;
+    options.dry_run = true;
+    options.limits.*limit = value;
+    WarningList warnings;
+    const auto error = error_of([&] { convert(oci::Reference::parse("docker-archive:" + (folder / "x.tar").string()), "none", options, warnings); });
+    return error ? error->hint() : "";
+  };
+  CHECK_THAT(refused(&Limits::json_bytes, 100), ContainsSubstring("--limit json_bytes=N"));
+  CHECK_THAT(refused(&Limits::layers, 1), ContainsSubstring("--limit layers=N"));
+  CHECK_THAT(refused(&Limits::entries, 3), ContainsSubstring("--limit entries=N"));
+  CHECK_THAT(refused(&Limits::image_bytes, 1000), ContainsSubstring("--limit image_bytes=N"));
+  CHECK(refused(&Limits::entries, 100) == "");
 }

@@ -245,8 +245,7 @@ TEST_CASE("a layer that grows out of all proportion is stopped", "[layers][hosti
   Limits limits;
   limits.expansion_ratio = 100;
   const std::string bomb = through("gzip -9 -c", TarBuilder().file("f", std::string(100'000'000, 'A')).bytes());
-  LayerOptions options{.limits = limits};
-  const auto error = error_of([&] { flatten({bomb}, options); });
+  const auto error = error_of([&] { flatten({bomb}, {}, limits); });
   REQUIRE(error);
   CHECK(error->kind() == ErrorKind::limit);
   CHECK_THAT(std::string(error->what()), ContainsSubstring("expand to") && ContainsSubstring("the limit is 100 times as much"));
@@ -254,9 +253,9 @@ TEST_CASE("a layer that grows out of all proportion is stopped", "[layers][hosti
   // Zeros are an empty archive; what follows its end is read all the same, for its digest.
   const std::string zeros = through("head -c 100000000 /dev/zero | zstd -q -c", "");
   REQUIRE(100'000'000 / zeros.size() > Limits{}.expansion_ratio);
-  CHECK_FALSE(error_of([&] { flatten({zeros}, options); }));
-  options.limits.stream_bytes = 50'000'000;
-  const auto total = error_of([&] { flatten({zeros}, options); });
+  CHECK_FALSE(error_of([&] { flatten({zeros}, {}, limits); }));
+  limits.stream_bytes = 50'000'000;
+  const auto total = error_of([&] { flatten({zeros}, {}, limits); });
   REQUIRE(total);
   CHECK_THAT(std::string(total->what()), ContainsSubstring("more than 50000000 bytes uncompressed"));
   CHECK_THAT(total->hint(), ContainsSubstring("--limit stream_bytes=N"));
@@ -266,7 +265,7 @@ TEST_CASE("a media type that content contradicts is a warning", "[layers]") {
   const std::string tar = one_file();
   const auto warnings_of = [&](const std::string& bytes, const std::string& type) {
     WarningList warnings;
-    LayerReader reader({.source = std::make_unique<MemorySource>(as_bytes(bytes)), .name = "layer 1 of 1", .media_type = type}, {}, warnings);
+    LayerReader reader({.source = std::make_unique<MemorySource>(as_bytes(bytes)), .name = "layer 1 of 1", .media_type = type}, {}, {}, warnings);
     while (reader.next()) {
     }
     return warnings.count("media-type");

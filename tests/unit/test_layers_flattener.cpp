@@ -194,8 +194,7 @@ TEST_CASE("an opaque mark counts once in a layer, also below and above itself", 
 }
 
 TEST_CASE("the memory for names, targets and attributes is bounded, whatever asks for it", "[layers][hostile]") {
-  LayerOptions options;
-  options.limits.metadata_bytes = 1u << 20;
+  const Limits limits{.metadata_bytes = 1u << 20};
   std::string deep;
   for (int i = 0; i < 2000; ++i) deep += "/d";
   const std::vector<std::pair<std::string, std::function<void(TarBuilder&, int)>>> shapes{
@@ -213,7 +212,7 @@ TEST_CASE("the memory for names, targets and attributes is bounded, whatever ask
       for (int i = 0; i < count; ++i) fill(t, i);
       return t.bytes();
     };
-    const auto error = error_of([&] { flatten({tar_of(12000)}, options); });
+    const auto error = error_of([&] { flatten({tar_of(12000)}, {}, limits); });
     REQUIRE(error);
     CHECK(error->kind() == ErrorKind::limit);
     CHECK_THAT(std::string(error->what()), ContainsSubstring("more than 1048576 bytes of memory"));
@@ -221,14 +220,13 @@ TEST_CASE("the memory for names, targets and attributes is bounded, whatever ask
   }
   TarBuilder few;
   for (int i = 0; i < 2000; ++i) few.file(fmt::format("folder/{}", i), "");
-  CHECK(flatten({few.bytes()}, options)->listing().size() == 2001);
+  CHECK(flatten({few.bytes()}, {}, limits)->listing().size() == 2001);
 }
 
 TEST_CASE("files of all layers together have a limit, holes included", "[layers][hostile]") {
-  LayerOptions options;
-  options.limits.image_bytes = 1000;
-  CHECK_FALSE(error_of([&] { flatten({LAYER(.file("a", std::string(500, 'a'))), LAYER(.file("a", std::string(500, 'b')))}, options); }));
-  const auto error = error_of([&] { flatten({LAYER(.file("a", std::string(500, 'a'))), LAYER(.file("a", std::string(501, 'b')))}, options); });
+  const Limits limits{.image_bytes = 1000};
+  CHECK_FALSE(error_of([&] { flatten({LAYER(.file("a", std::string(500, 'a'))), LAYER(.file("a", std::string(500, 'b')))}, {}, limits); }));
+  const auto error = error_of([&] { flatten({LAYER(.file("a", std::string(500, 'a'))), LAYER(.file("a", std::string(501, 'b')))}, {}, limits); });
   REQUIRE(error);
   CHECK(error->kind() == ErrorKind::limit);
   CHECK_THAT(error->hint(), ContainsSubstring("--limit image_bytes=N"));

@@ -190,10 +190,10 @@ TEST_CASE("three hundred layers are no problem", "[oci][docker]") {
   CHECK(outcome.error == "");
   CHECK(outcome.report.layers == 300);
   ConvertOptions options;
-  options.source.limits.layers = 299;
+  options.limits.layers = 299;
   check_outcome(read_source("docker-archive:" + (folder / "x.tar").string(), options), "limit 300 layers, the limit is 299");
   options = {};
-  options.source.limits.archive_members = 100;
+  options.limits.archive_members = 100;
   check_outcome(read_source("docker-archive:" + (folder / "x.tar").string(), options), "limit the archive has more than 100 members");
 }
 

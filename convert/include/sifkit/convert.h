@@ -25,11 +25,11 @@ enum class OutputFormat : std::uint8_t {
   sandbox,   ///< a folder
 };
 
-/// How an image becomes a container file. The defaults are those of `sifkit build`.
-struct ConvertOptions {
+/// How an image becomes a container file: where it comes from, within which limits, and how it is written. The defaults
+/// are those of `sifkit build`.
+struct ConvertOptions : oci::SourceOptions {
   OutputFormat format = OutputFormat::sif;
   Overwrite overwrite = Overwrite::no;
-  oci::SourceOptions source;
   layers::LayerOptions layers;
   layers::SquashfsOptions squashfs;
   unsigned threads = 0;  ///< 0: what the process may use
@@ -49,8 +49,6 @@ struct ConvertOptions {
 
   /// Called with the finished, still unnamed SIF, for signing it.
   std::function<void(File&)> before_commit;
-
-  OperationContext operation;
 };
 
 /// Where the time went and what came out.

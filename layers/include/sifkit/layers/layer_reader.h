@@ -29,7 +29,6 @@ struct LayerBlob {
 enum class XattrPolicy : std::uint8_t { keep, user_only, none };
 
 struct LayerOptions {
-  Limits limits;
   XattrPolicy xattrs = XattrPolicy::keep;
   bool clamp_climbing_names = false;  ///< `..` above the root: clamp and warn instead of refusing
 };
@@ -39,7 +38,7 @@ struct LayerOptions {
 /// safe.
 class SIFKIT_API LayerReader {
  public:
-  LayerReader(LayerBlob blob, const LayerOptions& options, WarningList& warnings);
+  LayerReader(LayerBlob blob, const LayerOptions& options, const Limits& limits, WarningList& warnings);
   ~LayerReader();
   LayerReader(const LayerReader&) = delete;
   LayerReader& operator=(const LayerReader&) = delete;
