@@ -73,6 +73,13 @@ std::unique_ptr<Source> open_input(const std::string& path, const Session& sessi
   return std::make_unique<FileSource>(std::make_shared<File>(std::move(file)));
 }
 
+/// Opens the image, lets `change` work on it, and commits; errors of both name the image.
+template <class Change>
+void edit(const std::string& file, const Session& session, const Change& change) {
+  sif::ImageEditor editor(file, edit_options(session));
+  in_context([&] { return in_quotes(file); }, [&] { change(editor); });
+}
+
 /// Signatures stay when what they sign goes or changes.
 void warn_of_signatures(const sif::ImageEditor& editor, const sif::Descriptor& object, Session& session) {
   for (const auto& each : editor.image().slots()) {
@@ -150,38 +157,41 @@ int run_add(const AddArguments& a, Session& session) {
   if (a.data_type < 1 || a.data_type > 11) throw usage("-datatype flag is required with a valid range");
   const auto input = open_input(a.object, session);
   const auto spec = spec_of(a);
-  sif::ImageEditor editor(a.file, edit_options(session));
   sif::Placement placement;
   if (a.alignment) placement.alignment = static_cast<std::uint64_t>(std::max<std::int64_t>(*a.alignment, 0));
-  const auto& object = editor.add(spec, *input, placement);
-  editor.commit();
-  if (object.group() != 0) warn_of_signatures(editor, object, session);
-  if (session.json) session.print_json({{"schema", "sifkit/sif-add/v1"}, {"file", a.file}, {"object", object_record(object)}});
+  edit(a.file, session, [&](sif::ImageEditor& editor) {
+    const auto& object = editor.add(spec, *input, placement);
+    editor.commit();
+    if (object.group() != 0) warn_of_signatures(editor, object, session);
+    if (session.json) session.print_json({{"schema", "sifkit/sif-add/v1"}, {"file", a.file}, {"object", object_record(object)}});
+  });
   return 0;
 }
 
 int run_del(const DelArguments& a, Session& session) {
   const auto id = parse_object_id(a.id);
-  sif::ImageEditor editor(a.file, edit_options(session));
-  const sif::Descriptor object = editor.object(id);
-  editor.remove(id, a.zero ? sif::Erase::yes : sif::Erase::no);
-  if (a.compact) editor.compact(sif::Compaction::tail);
-  editor.commit();
-  warn_of_signatures(editor, object, session);
-  if (session.json) session.print_json({{"schema", "sifkit/sif-del/v1"}, {"file", a.file}, {"object", object_record(object)}});
+  edit(a.file, session, [&](sif::ImageEditor& editor) {
+    const sif::Descriptor object = editor.object(id);
+    editor.remove(id, a.zero ? sif::Erase::yes : sif::Erase::no);
+    if (a.compact) editor.compact(sif::Compaction::tail);
+    editor.commit();
+    warn_of_signatures(editor, object, session);
+    if (session.json) session.print_json({{"schema", "sifkit/sif-del/v1"}, {"file", a.file}, {"object", object_record(object)}});
+  });
   return 0;
 }
 
 int run_setprim(const DelArguments& a, Session& session) {
   const auto id = parse_object_id(a.id);
-  sif::ImageEditor editor(a.file, edit_options(session));
-  editor.set_primary(id);
-  for (std::size_t i = 0; i < editor.slots().size(); ++i) {
-    const auto& before = editor.image().slots()[i];
-    if (before.extra != editor.slots()[i].extra) warn_of_signatures(editor, before, session);
-  }
-  editor.commit();
-  if (session.json) session.print_json({{"schema", "sifkit/sif-setprim/v1"}, {"file", a.file}, {"object", object_record(editor.object(id))}});
+  edit(a.file, session, [&](sif::ImageEditor& editor) {
+    editor.set_primary(id);
+    for (std::size_t i = 0; i < editor.slots().size(); ++i) {
+      const auto& before = editor.image().slots()[i];
+      if (before.extra != editor.slots()[i].extra) warn_of_signatures(editor, before, session);
+    }
+    editor.commit();
+    if (session.json) session.print_json({{"schema", "sifkit/sif-setprim/v1"}, {"file", a.file}, {"object", object_record(editor.object(id))}});
+  });
   return 0;
 }
 
@@ -208,25 +218,25 @@ int run_set(const SetArguments& a, Session& session) {
   if (a.digest) digest = digest_from(*a.digest);
   std::optional<std::array<std::byte, sif::kExtraSize>> extra;
   if (a.metadata) extra = read_metadata(*a.metadata, session);
-  sif::ImageEditor editor(a.file, edit_options(session));
-  if (a.name) editor.set_name(id, *a.name);
-  if (extra) editor.set_extra(id, *extra);
-  if (a.architecture) editor.set_architecture(id, *a.architecture);
-  if (digest) editor.set_oci_digest(id, *digest);
-  editor.commit();
-  warn_of_signatures(editor, editor.object(id), session);
-  if (session.json) session.print_json({{"schema", "sifkit/sif-set/v1"}, {"file", a.file}, {"object", object_record(editor.object(id))}});
+  edit(a.file, session, [&](sif::ImageEditor& editor) {
+    if (a.name) editor.set_name(id, *a.name);
+    if (extra) editor.set_extra(id, *extra);
+    if (a.architecture) editor.set_architecture(id, *a.architecture);
+    if (digest) editor.set_oci_digest(id, *digest);
+    editor.commit();
+    warn_of_signatures(editor, editor.object(id), session);
+    if (session.json) session.print_json({{"schema", "sifkit/sif-set/v1"}, {"file", a.file}, {"object", object_record(editor.object(id))}});
+  });
   return 0;
 }
 
 int run_compact(const CompactArguments& a, Session& session) {
   std::uint64_t before = 0;
-  {
-    sif::ImageEditor editor(a.file, edit_options(session));
+  edit(a.file, session, [&](sif::ImageEditor& editor) {
     before = editor.image().file_size();
     editor.compact(sif::Compaction::all);
     editor.commit();
-  }
+  });
   const auto after = sif::Image::open(a.file).file_size();
   if (session.json) session.print_json({{"schema", "sifkit/sif-compact/v1"}, {"file", a.file}, {"size_before", before}, {"size", after}});
   return 0;

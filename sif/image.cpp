@@ -14,6 +14,10 @@ namespace sifkit::sif {
 
 namespace {
 
+constexpr std::size_t kMostProblems = 100;
+/// Older writers began data at a page.
+constexpr std::int64_t kMostTableGap = 65536;
+
 /// Header and descriptor table as they lie in the file.
 struct RawTable {
   std::uint64_t file_size = 0;
@@ -160,7 +164,14 @@ Bytes Image::read_data(const Descriptor& object, std::uint64_t limit) const {
 }
 
 void Image::look_for_problems() {
-  const auto problem = [&](std::string text) { problems_.push_back(std::move(text)); };
+  std::size_t unsaid = 0;
+  const auto problem = [&](std::string text) {
+    if (problems_.size() < kMostProblems) {
+      problems_.push_back(std::move(text));
+    } else {
+      ++unsaid;
+    }
+  };
   const auto damage = [&](std::string text) {
     if (damage_.empty()) damage_ = text;
     problem(std::move(text));
@@ -171,12 +182,29 @@ void Image::look_for_problems() {
     problem(fmt::format("header: {} of {} descriptors are free, it says {}", header_.descriptors_total - used,
                         header_.descriptors_total, header_.descriptors_free));
   }
-  if (header_.descriptors_offset >= header_.data_offset) {
-    damage("header: the descriptor table lies behind the start of data, where an interrupted edit leaves it; the next edit puts it back");
+  if (header_.descriptors_size != table_end - header_.descriptors_offset) {
+    problem(fmt::format("header: {} descriptors take {} bytes, it says {}", header_.descriptors_total, table_end - header_.descriptors_offset, header_.descriptors_size));
+  }
+  const auto size = static_cast<std::int64_t>(file_size_);
+  std::int64_t end_of_objects = 0;  // empty ones may be placed behind the end of the file
+  for (const auto* object : objects()) {
+    if (object->size == 0) end_of_objects = std::max(end_of_objects, object->offset);
+  }
+  if (header_.data_offset < static_cast<std::int64_t>(kHeaderSize)) {
+    damage(fmt::format("header: data offset {} lies on the header", header_.data_offset));
+  } else if (header_.descriptors_offset >= header_.data_offset) {
+    damage_ = "header: the descriptor table lies behind the start of data";
+    problem(damage_ + ", where an interrupted edit leaves it; the next edit puts it back");
   } else if (header_.data_offset < table_end) {
     damage(fmt::format("header: data offset {} is before the end of the descriptor table ({})", header_.data_offset, table_end));
+  } else if (header_.data_offset > std::max(size, table_end + kMostTableGap)) {
+    damage(fmt::format("header: data offset {} is past the end of the file ({})", header_.data_offset, size));
   }
-  if (header_.data_size < 0) problem(fmt::format("header: data size {} is negative", header_.data_size));
+  if (header_.data_size < 0) {
+    problem(fmt::format("header: data size {} is negative", header_.data_size));
+  } else if (header_.data_offset >= 0 && header_.data_offset <= size && header_.data_size > std::max(size, end_of_objects) - header_.data_offset) {
+    problem(fmt::format("header: data offset {} + size {} is past the end of the file ({})", header_.data_offset, header_.data_size, size));
+  }
 
   std::map<std::uint32_t, int> ids;
   std::map<std::uint32_t, int> groups;
@@ -188,7 +216,10 @@ void Image::look_for_problems() {
   unsigned primaries = 0;
   for (const auto* object : objects()) {
     if (object->id == 0) problem("an object has the id 0");
-    if (ids[object->id] > 1) damage(fmt::format("several objects have the id {}", object->id));
+    if (auto& count = ids[object->id]; count > 1) {
+      damage(fmt::format("several objects have the id {}", object->id));
+      count = 1;  // said once
+    }
     const auto nibble = object->raw_group & kGroupMask;
     if (nibble != kGroupMask && object->raw_group != 0) problem(fmt::format("object {}: group field {:#010x} has not its mark", object->id, object->raw_group));
     if (object->link() != 0) {
@@ -223,6 +254,7 @@ void Image::look_for_problems() {
       damage(fmt::format("objects {} and {} overlap", ranged[i - 1]->id, ranged[i]->id));
     }
   }
+  if (unsaid != 0) problems_.push_back(fmt::format("and {} more", unsaid));
 }
 
 }  // namespace sifkit::sif

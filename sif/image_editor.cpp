@@ -111,7 +111,7 @@ struct ImageEditor::Impl {
   }
 
   void require_sound(std::string_view what) const {
-    if (!image.damage().empty()) throw Error(ErrorKind::malformed, fmt::format("{} an image that is damaged: {}", what, image.damage()));
+    if (!image.damage().empty()) throw Error(ErrorKind::malformed, fmt::format("nothing is {} a damaged image: {}", what, image.damage()));
   }
 
   Descriptor& slot(std::uint32_t id) {
@@ -128,7 +128,9 @@ struct ImageEditor::Impl {
 
   std::vector<Descriptor>::iterator free_slot() {
     const auto free = std::find_if(slots.begin(), slots.end(), [](const Descriptor& each) { return !each.used; });
-    if (free == slots.end()) throw Error(ErrorKind::limit, "insufficient descriptor capacity to add data object(s) to image");
+    if (free == slots.end()) {
+      throw Error(ErrorKind::limit, "insufficient descriptor capacity to add data object(s) to image", fmt::format("all {} descriptors are in use; 'sifkit sif del' frees one", slots.size()));
+    }
     if (header.descriptors_free <= 0) throw Error(ErrorKind::malformed, "the header says that no descriptor is free, but one is");
     const auto id = static_cast<std::uint32_t>(free - slots.begin()) + 1;
     if (std::any_of(slots.begin(), slots.end(), [&](const Descriptor& each) { return each.used && each.id == id; })) {
@@ -164,7 +166,7 @@ struct ImageEditor::Impl {
   }
 
   std::vector<Descriptor> compacted() {
-    require_sound("sifkit does not compact");
+    require_sound("moved in");
     auto out = compaction == Compaction::all ? without_holes(header, slots) : slots;
     const auto data_size = end_of_data(header, out) - header.data_offset;
     length = static_cast<std::uint64_t>(header.data_offset + data_size);
@@ -236,7 +238,7 @@ const Descriptor& ImageEditor::object(std::uint32_t id) const { return impl_->sl
 
 const Descriptor& ImageEditor::add(const ObjectSpec& spec, Source& data, const Placement& placement) {
   auto& state = *impl_;
-  state.require_sound("sifkit adds nothing to");
+  state.require_sound("added to");
   Descriptor object = spec.describe();
   const auto free = state.free_slot();
   object.id = static_cast<std::uint32_t>(free - state.slots.begin()) + 1;
@@ -274,7 +276,7 @@ void ImageEditor::remove_if(const std::function<bool(const Descriptor&)>& chosen
     if (each.used && chosen(each)) found.push_back(&each);
   }
   if (found.empty()) throw Error(ErrorKind::not_found, "object not found");
-  if (erase == Erase::yes) state.require_sound("sifkit overwrites nothing in");
+  if (erase == Erase::yes) state.require_sound("overwritten in");
   for (auto* each : found) {
     if (erase == Erase::yes && each->size != 0) state.to_wipe.emplace_back(each->offset, each->size);
     if (state.image.damage().empty()) state.removed_end = std::max(state.removed_end, each->offset + each->size);

@@ -51,7 +51,8 @@ class SIFKIT_API Image {
   /// Throws malformed unless the object's range is inside the file, off header and descriptor table.
   void check_range(const Descriptor& object) const;
 
-  /// What a sound image would not have, one sentence each, in the order of the table.
+  /// What a sound image would not have, one sentence each: the header, then in the order of the table. At most 100, and how
+  /// many more.
   const std::vector<std::string>& problems() const noexcept { return problems_; }
   /// The first problem that keeps objects from being added or moved safely; empty when there is none.
   const std::string& damage() const noexcept { return damage_; }
