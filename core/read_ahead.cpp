@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <cstring>
 #include <deque>
 #include <exception>
 #include <mutex>
@@ -53,7 +52,7 @@ struct ReadAhead::Impl {
         Bytes chunk;
         {
           std::unique_lock lock(mutex);
-          can_fill.wait(lock, [&] { return stopping || filled.size() < chunks_ahead; });
+          if (filled.size() >= chunks_ahead) can_fill.wait(lock, [&] { return stopping || filled.size() <= chunks_ahead / 2; });
           if (stopping) return;
           if (!empty.empty()) {
             chunk = std::move(empty.back());
@@ -91,8 +90,10 @@ bool ReadAhead::Impl::advance() {
   }
   current = std::move(filled.front());
   filled.pop_front();
+  // One wake-up for many chunks: each costs a switch of threads.
+  const bool wake = filled.size() == chunks_ahead / 2;
   lock.unlock();
-  can_fill.notify_one();
+  if (wake) can_fill.notify_one();
   return true;
 }
 
@@ -111,11 +112,18 @@ ReadAhead::~ReadAhead() = default;
 std::size_t ReadAhead::read(std::span<std::byte> into) {
   auto& state = *impl_;
   if (!state.thread.joinable()) return state.source->read(into);
-  if (state.used == state.current.size() && !state.advance()) return 0;
-  const auto count = std::min(into.size(), state.current.size() - state.used);
-  std::memcpy(into.data(), state.current.data() + state.used, count);
-  state.used += count;
-  return count;
+  const auto bytes = view(into);
+  std::copy(bytes.begin(), bytes.end(), into.begin());
+  return bytes.size();
+}
+
+ByteView ReadAhead::view(std::span<std::byte> scratch) {
+  auto& state = *impl_;
+  if (!state.thread.joinable()) return state.source->view(scratch);
+  if (state.used == state.current.size() && !state.advance()) return {};
+  const auto bytes = ByteView(state.current).subspan(state.used, std::min(scratch.size(), state.current.size() - state.used));
+  state.used += bytes.size();
+  return bytes;
 }
 
 ByteView ReadAhead::next() {

@@ -354,6 +354,14 @@ struct TarReader::Impl {
     }
   }
 
+  /// Counts bytes of the current member.
+  std::size_t passed(std::size_t got) {
+    if (got == 0) fail(ErrorKind::malformed, offset, fmt::format("the archive ends {} bytes before the end of a member", left));
+    offset += got;
+    left -= got;
+    return got;
+  }
+
   /// After the first block of zeros, or the end of the stream without one.
   void check_end(std::uint64_t at) {
     ended = true;
@@ -373,16 +381,17 @@ std::optional<TarMember> TarReader::next() { return impl_->next(); }
 
 std::size_t TarReader::read(std::span<std::byte> into) {
   auto& state = *impl_;
-  if (state.left == 0 || into.empty()) return 0;
   const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(state.left, into.size()));
-  const auto got = state.source.read(into.first(count));
-  if (got == 0) {
-    state.fail(ErrorKind::malformed, state.offset,
-               fmt::format("the archive ends {} bytes before the end of a member", state.left));
-  }
-  state.offset += got;
-  state.left -= got;
-  return got;
+  return count == 0 ? 0 : state.passed(state.source.read(into.first(count)));
+}
+
+ByteView TarReader::view(std::span<std::byte> scratch) {
+  auto& state = *impl_;
+  const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(state.left, scratch.size()));
+  if (count == 0) return {};
+  const auto bytes = state.source.view(scratch.first(count));
+  state.passed(bytes.size());
+  return bytes;
 }
 
 std::uint64_t TarReader::offset() const noexcept { return impl_->offset; }

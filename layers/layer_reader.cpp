@@ -136,14 +136,14 @@ ContentId LayerReader::read_content(ContentSink& sink) {
   auto& state = *impl_;
   const auto& member = state.member;
   return in_context([&] { return fmt::format("{}: entry {} {}", state.name, state.entries, in_quotes(member.name)); }, [&] {
-    std::array<std::byte, 64 * 1024> buffer;
+    std::array<std::byte, 64 * 1024> scratch;
     const auto copy_bytes = [&](std::uint64_t count) {
       while (count != 0) {
-        const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(count, buffer.size()));
-        const auto got = state.tar->read(std::span(buffer).first(want));
-        SIFKIT_CHECK(got != 0);
-        sink.append(ByteView(buffer).first(got));
-        count -= got;
+        const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(count, scratch.size()));
+        const auto bytes = state.tar->view(std::span(scratch).first(want));
+        SIFKIT_CHECK(!bytes.empty());
+        sink.append(bytes);
+        count -= bytes.size();
       }
     };
     sink.begin(member.size);

@@ -64,8 +64,9 @@ class OrderedPipeline {
       return;
     }
     std::unique_lock lock(mutex_);
-    deliver_ready(lock, slots_.size() - 1);
-    slots_[tail_ % slots_.size()].in.emplace(std::move(item));
+    // When full, half of it: the caller is then woken for many results at once, not for each of them.
+    deliver_ready(lock, tail_ - head_ < slots_.size() ? slots_.size() : slots_.size() / 2);
+    slot(tail_).in.emplace(std::move(item));
     ++tail_;
     lock.unlock();
     work_ready_.notify_one();
@@ -83,20 +84,27 @@ class OrderedPipeline {
     std::optional<In> in;
     std::optional<Out> out;
     std::exception_ptr failure;
+
+    bool done() const noexcept { return out || failure; }
   };
+
+  Slot& slot(std::size_t index) { return slots_[index % slots_.size()]; }
 
   /// Delivers results from the oldest on while they are there, and waits until no more than `left` are under way.
   void deliver_ready(std::unique_lock<std::mutex>& lock, std::size_t left) {
     while (head_ != tail_) {
-      Slot& slot = slots_[head_ % slots_.size()];
-      if (!slot.out && !slot.failure) {
+      Slot& oldest = slot(head_);
+      if (!oldest.done()) {
         if (tail_ - head_ <= left) return;
-        waiting_ = true;
-        head_done_.wait(lock, [&] { return slot.out || slot.failure; });
-        waiting_ = false;
+        // For the youngest that has to be done; seldom is one before it slower.
+        const std::size_t youngest = tail_ - left - 1;
+        awaited_ = slot(youngest).done() ? head_ : youngest;
+        awaited_done_.wait(lock, [&] { return slot(*awaited_).done(); });
+        awaited_.reset();
+        continue;
       }
-      const std::exception_ptr failure = std::exchange(slot.failure, nullptr);
-      std::optional<Out> out = std::exchange(slot.out, std::nullopt);
+      const std::exception_ptr failure = std::exchange(oldest.failure, nullptr);
+      std::optional<Out> out = std::exchange(oldest.out, std::nullopt);
       ++head_;
       lock.unlock();
       hand_over([&]() -> Out&& {
@@ -123,8 +131,8 @@ class OrderedPipeline {
       work_ready_.wait(lock, [&] { return stopping_ || next_ != tail_; });
       if (stopping_) return;
       const std::size_t index = next_++;
-      Slot& slot = slots_[index % slots_.size()];
-      std::optional<In> in = std::exchange(slot.in, std::nullopt);
+      Slot& mine = slot(index);
+      std::optional<In> in = std::exchange(mine.in, std::nullopt);
       lock.unlock();
       std::optional<Out> out;
       std::exception_ptr failure;
@@ -135,9 +143,9 @@ class OrderedPipeline {
       }
       in.reset();
       lock.lock();
-      slot.out = std::move(out);
-      slot.failure = failure;
-      if (waiting_ && index == head_) head_done_.notify_one();
+      mine.out = std::move(out);
+      mine.failure = failure;
+      if (awaited_ == index) awaited_done_.notify_one();
     }
   }
 
@@ -147,12 +155,12 @@ class OrderedPipeline {
 
   std::mutex mutex_;
   std::condition_variable work_ready_;
-  std::condition_variable head_done_;
+  std::condition_variable awaited_done_;
   std::vector<Slot> slots_;
   std::size_t head_ = 0;  ///< next to be delivered
   std::size_t next_ = 0;  ///< next to be worked on
   std::size_t tail_ = 0;  ///< next to be filled
-  bool waiting_ = false;
+  std::optional<std::size_t> awaited_;  ///< whose end `deliver_ready` waits for
   bool stopping_ = false;
 
   std::vector<std::jthread> workers_;  // last: joined before anything above goes

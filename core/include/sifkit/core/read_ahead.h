@@ -17,8 +17,9 @@ class SIFKIT_API ReadAhead : public Source {
   explicit ReadAhead(std::unique_ptr<Source> source, std::size_t window = 4u << 20);
   ~ReadAhead() override;
   std::size_t read(std::span<std::byte> into) override;
+  ByteView view(std::span<std::byte> scratch) override;
 
-  /// The next bytes where they lie, without a copy: valid until the next call of anything. Empty at the end.
+  /// All that is there of the next bytes, without a copy: valid until the next call of anything. Empty at the end.
   ByteView next();
 
  private:

@@ -22,6 +22,10 @@ class SIFKIT_API Source {
   /// Fills a part of `into` (not empty) and returns its length; 0 means the end. Throws Error.
   virtual std::size_t read(std::span<std::byte> into) = 0;
 
+  /// The next bytes, at most as many as `scratch` holds and empty at the end: where they lie in memory already, or else
+  /// read into `scratch` (not empty). Valid until the next call of anything.
+  virtual ByteView view(std::span<std::byte> scratch) { return ByteView(scratch).first(read(scratch)); }
+
   /// Passes over up to `count` bytes and returns how many there were. The default reads them.
   virtual std::uint64_t skip(std::uint64_t count);
 };

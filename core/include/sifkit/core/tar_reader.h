@@ -61,6 +61,9 @@ class SIFKIT_API TarReader {
   /// The stored bytes of the current member, 0 at their end. For a sparse file these are its segments back to back.
   std::size_t read(std::span<std::byte> into);
 
+  /// The same bytes as `Source::view` gives them.
+  ByteView view(std::span<std::byte> scratch);
+
   /// Bytes consumed from the source so far.
   std::uint64_t offset() const noexcept;
 
