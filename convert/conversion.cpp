@@ -80,8 +80,11 @@ LayerBlob Conversion::blob(std::size_t index) {
 }
 
 void Conversion::read_layer(std::size_t index, Flattener& flattener, ContentSink& sink) {
-  LayerReader reader(blob(index), options_.layers, options_.limits, warnings_);
+  LayerBlob layer = blob(index);
+  const std::string name = layer.name;
+  LayerReader reader(std::move(layer), options_.layers, options_.limits, warnings_);
   flattener.begin_layer(squashfs_time(time_));
+  const auto before = report_.entries;
   std::uint64_t shown = 0;
   const auto show = [&] {
     const auto stored = reader.stored_bytes();
@@ -93,7 +96,9 @@ void Conversion::read_layer(std::size_t index, Flattener& flattener, ContentSink
     ++report_.entries;
     // A name that is left out needs no bytes; another name of the same file gets them later.
     const bool excluded = !excludes_.empty() && entry->whiteout == Whiteout::none && excludes_.matches(entry->path);
-    if (flattener.accept(*entry) == Flattener::Decision::pack) {
+    const auto decision = in_context([&] { return fmt::format("{}: entry {} {}", name, report_.entries - before, in_quotes(entry->path)); },
+                                     [&] { return flattener.accept(*entry); });
+    if (decision == Flattener::Decision::pack) {
       if (!excluded) flattener.set_content(reader.read_content(sink));
     } else if (entry->type == EntryType::regular && entry->size != 0 && !entry->hard_link && entry->whiteout == Whiteout::none) {
       ++report_.hidden_files;

@@ -20,7 +20,6 @@
 #include <sqfs/super.h>
 #include <sqfs/table.h>
 #include <sqfs/xattr.h>
-#include <sqfs/xattr_writer.h>
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/file.h>

@@ -15,6 +15,7 @@
 #include <sifkit/layers/squashfs.h>
 
 #include "sqfs_handle.h"
+#include "squashfs_xattrs.h"
 
 namespace sifkit::layers {
 
@@ -27,7 +28,6 @@ template <class T>
 using SqfsMemory = std::unique_ptr<T, FreeSqfs>;
 using SqfsInode = SqfsMemory<sqfs_inode_generic_t>;
 
-constexpr std::uint32_t kNoXattr = 0xffffffffu;
 
 [[noreturn]] void malformed(std::string message) { throw Error(ErrorKind::malformed, std::move(message)); }
 

@@ -13,12 +13,12 @@
 #include <sifkit/core/error.h>
 
 #include "sqfs_handle.h"
+#include "squashfs_xattrs.h"
 
 namespace sifkit::layers {
 
 namespace {
 
-constexpr std::uint32_t kNoXattr = 0xffffffffu;
 constexpr std::size_t kMostIds = 65535;  ///< the superblock counts them in 16 bits
 
 std::uint32_t type_bits(EntryType type) {
@@ -80,6 +80,7 @@ class TableWriter {
         data_(data),
         options_(options),
         numbering_(tree),
+        xattrs_(tree),
         refs_(numbering_.count),
         file_(region, data_end),
         codec_(make_block_compressor(options)),
@@ -87,12 +88,11 @@ class TableWriter {
 
   std::uint64_t write() {
     ids_ = own(sqfs_id_table_create(0));
-    write_xattrs();
     write_inodes();
     write_fragment_table();
     write_export_table();
     file_.check(sqfs_id_table_write(ids_.get(), file_.get(), &super_, compressor_.get()), "write the id table");
-    file_.check(sqfs_xattr_writer_flush(xattrs_.get(), file_.get(), &super_, compressor_.get()), "write the xattr table");
+    xattrs_.write(file_, compressor_.get(), super_);
     write_super();
     return file_.end();
   }
@@ -100,38 +100,6 @@ class TableWriter {
   std::uint32_t inodes() const noexcept { return numbering_.count; }
 
  private:
-  /// Every set that an inode of the image has, once.
-  void write_xattrs() {
-    xattrs_ = own(sqfs_xattr_writer_create(0));
-    std::size_t sets = 0;
-    const auto add_set = [&](const Xattrs& xattrs) {
-      file_.check(sqfs_xattr_writer_begin(xattrs_.get(), 0), "begin a set of extended attributes");
-      for (const auto& [name, value] : xattrs) {
-        const int result = sqfs_xattr_writer_add(xattrs_.get(), name.c_str(), value.data(), value.size());
-        if (result == SQFS_ERROR_UNSUPPORTED) {
-          throw Error(ErrorKind::unsupported, fmt::format("squashfs cannot hold the extended attribute {}", in_quotes(name)));
-        }
-        file_.check(result, "add an extended attribute");
-      }
-      sqfs_u32 index = 0;
-      file_.check(sqfs_xattr_writer_end(xattrs_.get(), &index), "end a set of extended attributes");
-      ++sets;
-      return index;
-    };
-    for (InodeId id = 0; id < tree_.inode_count(); ++id) {
-      const auto set = tree_.inode(id).metadata.xattrs;
-      if (numbering_.number[id] == 0 || set == 0) continue;
-      if (xattr_index_.size() <= set) xattr_index_.resize(set + 1, kNoXattr);
-      if (xattr_index_[set] == kNoXattr) xattr_index_[set] = add_set(tree_.xattrs(set));
-    }
-    // libsquashfs writes past its buffer when the sets are a multiple of 512; one that nothing uses avoids it.
-    if (sets != 0 && sets % 512 == 0) add_set({{"user.sifkit.unused", ""}});
-  }
-
-  std::uint32_t xattr_of(const Inode& inode) const {
-    return inode.metadata.xattrs == 0 ? kNoXattr : xattr_index_[inode.metadata.xattrs];
-  }
-
   std::uint16_t id_index(std::uint32_t id) {
     const auto known = id_index_.find(id);
     if (known != id_index_.end()) return known->second;
@@ -154,7 +122,7 @@ class TableWriter {
   void put_file(ByteWriter& out, const Inode& inode, std::uint32_t number) {
     SIFKIT_CHECK(inode.content != kNoContent);
     const StoredContent content = data_.content(inode.content);
-    const std::uint32_t xattr = xattr_of(inode);
+    const std::uint32_t xattr = xattrs_.number_of(inode.metadata.xattrs);
     static constexpr std::uint64_t kShort = std::numeric_limits<std::uint32_t>::max();
     const bool extended = inode.links > 1 || xattr != kNoXattr || content.start > kShort || content.size > kShort || content.sparse != 0;
     put_base(out, extended ? SQFS_INODE_EXT_FILE : SQFS_INODE_FILE, inode, number);
@@ -177,7 +145,7 @@ class TableWriter {
   }
 
   void put_other(ByteWriter& out, const Inode& inode, std::uint32_t number) {
-    const std::uint32_t xattr = xattr_of(inode);
+    const std::uint32_t xattr = xattrs_.number_of(inode.metadata.xattrs);
     const bool extended = xattr != kNoXattr;
     const auto base = [&](std::uint16_t basic_type) {
       put_base(out, static_cast<std::uint16_t>(basic_type + (extended ? SQFS_INODE_EXT_DIR - SQFS_INODE_DIR : 0)), inode, number);
@@ -253,7 +221,7 @@ class TableWriter {
     const std::uint32_t number = numbering_.number[folder.inode];
     const std::uint32_t parent = root ? numbering_.count + 1 : numbering_.number[folder.parent];
     const std::unique_ptr<sqfs_inode_generic_t, void (*)(void*)> record(
-        sqfs_dir_writer_create_inode(entries, 0, xattr_of(inode), parent), sqfs_free);
+        sqfs_dir_writer_create_inode(entries, 0, xattrs_.number_of(inode.metadata.xattrs), parent), sqfs_free);
     if (!record) throw std::bad_alloc();
     record->base.mode = static_cast<sqfs_u16>(inode.metadata.mode & 07777);
     record->base.mode = static_cast<sqfs_u16>(record->base.mode | S_IFDIR);
@@ -333,6 +301,7 @@ class TableWriter {
   const DataBlocks& data_;
   const SquashfsOptions& options_;
   const Numbering numbering_;
+  XattrTable xattrs_;
   std::vector<std::uint64_t> refs_;  ///< by number, from 1
   std::vector<bool> written_;        ///< by InodeId
   RegionFile file_;
@@ -340,9 +309,7 @@ class TableWriter {
   CodecCompressor compressor_;
   sqfs_super_t super_{};
   SqfsPtr<sqfs_id_table_t> ids_;
-  SqfsPtr<sqfs_xattr_writer_t> xattrs_;
   std::map<std::uint32_t, std::uint16_t> id_index_;
-  std::vector<std::uint32_t> xattr_index_;  ///< by the tree's set
 };
 
 }  // namespace

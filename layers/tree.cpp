@@ -13,7 +13,16 @@ namespace sifkit::layers {
 namespace {
 
 constexpr std::size_t kFirstTable = 1024;
-constexpr std::uint64_t kSetBytes = 96;  ///< of a set of attributes, in the index and the list of sets
+// Of a set of attributes and of one of them, beside its texts: here, and while the image's tables are written.
+constexpr std::uint64_t kSetBytes = 160;
+constexpr std::uint64_t kXattrBytes = sizeof(Xattrs::value_type) + 64;
+
+/// What a text takes outside its object.
+std::uint64_t heap_bytes(const std::string& text) {
+  static constexpr std::uint64_t kBlock = 16;
+  static const std::size_t inside = std::string().capacity();
+  return text.size() <= inside ? 0 : (text.size() + 1 + sizeof(void*) + kBlock - 1) / kBlock * kBlock;
+}
 
 }  // namespace
 
@@ -167,7 +176,7 @@ std::uint32_t Tree::intern_xattrs(const Xattrs& xattrs) {
   if (added) {
     xattr_sets_.push_back(&at->first);
     xattr_bytes_ += kSetBytes;
-    for (const auto& [name, value] : xattrs) xattr_bytes_ += sizeof(Xattrs::value_type) + name.size() + value.size();
+    for (const auto& [name, value] : xattrs) xattr_bytes_ += kXattrBytes + heap_bytes(name) + heap_bytes(value);
   }
   return at->second;
 }

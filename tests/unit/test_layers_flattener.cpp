@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <malloc.h>
+
 #include <functional>
 #include <list>
 #include <random>
@@ -221,6 +223,32 @@ TEST_CASE("the memory for names, targets and attributes is bounded, whatever ask
   TarBuilder few;
   for (int i = 0; i < 2000; ++i) few.file(fmt::format("folder/{}", i), "");
   CHECK(flatten({few.bytes()}, {}, limits)->listing().size() == 2001);
+}
+
+TEST_CASE("the memory that attributes take is what is counted", "[layers][hostile]") {
+  if (::mallinfo2().uordblks == 0) return;  // a sanitizer's allocator does not say what is in use
+  struct Shape {
+    std::size_t sets;
+    std::size_t each;
+    std::size_t bytes;
+  };
+  for (const auto& [sets, each, bytes] : {Shape{200, 1, 60000}, Shape{2000, 10, 200}, Shape{20000, 1, 40}, Shape{20000, 1, 6}}) {
+    INFO(sets << " sets of " << each << " attributes of " << bytes << " bytes");
+    const auto used = [] { return ::mallinfo2().uordblks + ::mallinfo2().hblkhd; };
+    const auto before = used();
+    Tree tree;
+    const auto start = tree.bytes();
+    for (std::size_t i = 0; i < sets; ++i) {
+      Xattrs set;
+      for (std::size_t k = 0; k < each; ++k) set.emplace_back(fmt::format("user.{}", k), fmt::format("{:0{}}", i * each + k, bytes));
+      tree.intern_xattrs(set);
+    }
+    const auto counted = tree.bytes() - start;
+    const auto held = used() - before;
+    CHECK(counted >= held);
+    // The rest is for writing the table.
+    CHECK(counted <= held * 11 / 10 + sets * (64 + each * 64));
+  }
 }
 
 TEST_CASE("files of all layers together have a limit, holes included", "[layers][hostile]") {

@@ -187,7 +187,32 @@ TEST_CASE("holes take no room, and equal files take room once", "[layers][squash
   CHECK(read_file(reader, *reader.tree().resolve("copy 19", false)) == data);
 }
 
-TEST_CASE("attribute sets in multiples of 512 do not break the table", "[layers][squashfs]") {
+TEST_CASE("attributes of every length come back, whether the table repeats their values or refers to them", "[layers][squashfs]") {
+  Pack pack;
+  std::vector<Xattrs> sets;
+  for (const std::size_t length : {0u, 1u, 8u, 9u, 100u, 8180u, 8192u, 65536u}) {
+    for (const char letter : {'a', 'b', 'a'}) {
+      sets.push_back({{"security.capability", std::string(length, letter)}, {"trusted.t", "once"}, {fmt::format("user.{}", sets.size()), std::string(length, letter)}});
+    }
+  }
+  for (std::size_t i = 0; i < sets.size(); ++i) pack.file(Tree::kRoot, fmt::format("{}", i), "", {.mode = 0644, .xattrs = pack.tree.intern_xattrs(sets[i])});
+  CHECK(pack.finish().bytes < 3 * 65536);
+  SquashfsReader reader(pack.region);
+  for (std::size_t i = 0; i < sets.size(); ++i) {
+    CHECK(reader.tree().xattrs(reader.tree().inode(*reader.tree().resolve(fmt::format("{}", i), false)).metadata.xattrs) == sets[i]);
+  }
+}
+
+TEST_CASE("an attribute of a namespace that squashfs does not have is refused", "[layers][squashfs]") {
+  Pack pack;
+  pack.file(Tree::kRoot, "f", "", {.mode = 0644, .xattrs = pack.tree.intern_xattrs({{"system.x", "1"}})});
+  const auto error = error_of([&] { pack.finish(); });
+  REQUIRE(error);
+  CHECK(error->kind() == ErrorKind::unsupported);
+  CHECK_THAT(std::string(error->what()), ContainsSubstring("cannot hold the extended attribute 'system.x'"));
+}
+
+TEST_CASE("the table of attribute sets may end where a block does", "[layers][squashfs]") {
   const int sets = GENERATE(511, 512, 513, 1024);
   Pack pack;
   for (int i = 0; i < sets; ++i) pack.file(Tree::kRoot, fmt::format("{}", i), "", {.mode = 0644, .xattrs = pack.tree.intern_xattrs({{"user.n", fmt::format("{}", i)}})});
