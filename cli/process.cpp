@@ -6,8 +6,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <exception>
+#include <new>
 #include <system_error>
+#include <typeinfo>
 
+#include <cxxabi.h>
 #include <fcntl.h>
 #include <sys/auxv.h>
 #include <sys/ioctl.h>
@@ -43,9 +47,24 @@ sigset_t stop_signals() {
   return set;
 }
 
+void say(std::string_view text) { [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size()); }
+
+std::terminate_handler usual_end = nullptr;
+
+/// Where memory runs out in a destructor (those of JSON values allocate), or for the exception that should tell so: ends as
+/// if it had been caught, and allocates nothing. Any other exception that nobody catches is a defect, to be seen as one.
+[[noreturn]] void end_without_memory() {
+  const std::type_info* const thrown = abi::__cxa_current_exception_type();
+  if (thrown != nullptr ? *thrown != typeid(std::bad_alloc) : std::malloc(1024) != nullptr) usual_end();
+  remove_unfinished();
+  say("sifkit: error: out of memory\n");
+  std::_Exit(exit_code(ErrorKind::limit));
+}
+
 }  // namespace
 
 void prepare_process() {
+  usual_end = std::set_terminate(end_without_memory);
   for (int fd = 0; fd <= 2; ++fd) {
     if (::fcntl(fd, F_GETFD) < 0) {
       const int opened = ::open("/dev/null", O_RDWR);
@@ -55,8 +74,7 @@ void prepare_process() {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   if (::getauxval(AT_SECURE) != 0) {
-    static constexpr char kText[] = "sifkit: error: will not run with borrowed privileges (setuid or capabilities)\n";
-    [[maybe_unused]] const auto written = ::write(2, kText, sizeof kText - 1);
+    say("sifkit: error: will not run with borrowed privileges (setuid or capabilities)\n");
     std::_Exit(exit_code(ErrorKind::denied));
   }
 }
@@ -126,10 +144,7 @@ void StopOnSignals::watch() {
   ::sigwait(&set, &number);
   if (ending_) return;
   signal_ = number;
-  if (number == SIGXCPU) {
-    static constexpr char kText[] = "sifkit: the processor time that the job may use (ulimit -t) is used up\n";
-    [[maybe_unused]] const auto written = ::write(2, kText, sizeof kText - 1);
-  }
+  if (number == SIGXCPU) say("sifkit: the processor time that the job may use (ulimit -t) is used up\n");
   source_.request_stop();
   if (!wait_for_impatience(set)) return;
   remove_unfinished();

@@ -2,15 +2,19 @@
 #include <sifkit/core/digest.h>
 
 #include <algorithm>
+#include <new>
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include <sifkit/core/crypto.h>
 #include <sifkit/core/error.h>
 
 namespace sifkit {
 
 namespace {
+
+constexpr std::string_view kComputing = "compute a digest";
 
 std::string hex_of(ByteView bytes, const char* digits) {
   std::string out;
@@ -89,14 +93,17 @@ Digest Digest::parse(std::string_view text, std::string_view what) {
 std::string Digest::text() const { return fmt::format("{}:{}", to_string(algorithm_), hex_); }
 
 struct Hasher::Impl {
-  EVP_MD_CTX* context = EVP_MD_CTX_new();
+  EVP_MD_CTX* context = nullptr;
   DigestAlgorithm algorithm{};
   ~Impl() { EVP_MD_CTX_free(context); }
 };
 
 Hasher::Hasher(DigestAlgorithm algorithm) : impl_(std::make_unique<Impl>()) {
+  prepare_crypto();
   impl_->algorithm = algorithm;
-  SIFKIT_CHECK(impl_->context != nullptr && EVP_DigestInit_ex(impl_->context, facts(algorithm).evp(), nullptr) == 1);
+  impl_->context = EVP_MD_CTX_new();
+  if (impl_->context == nullptr) throw std::bad_alloc();
+  check_crypto(EVP_DigestInit_ex(impl_->context, facts(algorithm).evp(), nullptr) == 1, kComputing);
 }
 
 Hasher::~Hasher() = default;
@@ -104,13 +111,13 @@ Hasher::Hasher(Hasher&&) noexcept = default;
 Hasher& Hasher::operator=(Hasher&&) noexcept = default;
 
 void Hasher::update(ByteView bytes) {
-  if (!bytes.empty()) SIFKIT_CHECK(EVP_DigestUpdate(impl_->context, bytes.data(), bytes.size()) == 1);
+  if (!bytes.empty()) check_crypto(EVP_DigestUpdate(impl_->context, bytes.data(), bytes.size()) == 1, kComputing);
 }
 
 Bytes Hasher::finish_raw() {
   Bytes raw(EVP_MAX_MD_SIZE);
   unsigned length = 0;
-  SIFKIT_CHECK(EVP_DigestFinal_ex(impl_->context, reinterpret_cast<unsigned char*>(raw.data()), &length) == 1);
+  check_crypto(EVP_DigestFinal_ex(impl_->context, reinterpret_cast<unsigned char*>(raw.data()), &length) == 1, kComputing);
   raw.resize(length);
   return raw;
 }

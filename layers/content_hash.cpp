@@ -3,10 +3,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 
 #include <openssl/evp.h>
 
-#include <sifkit/core/error.h>
+#include <sifkit/core/crypto.h>
 #include <sifkit/core/resources.h>
 
 namespace sifkit::layers {
@@ -21,17 +22,17 @@ struct FreeContext {
   void operator()(EVP_CIPHER_CTX* context) const noexcept { EVP_CIPHER_CTX_free(context); }
 };
 
-void require(int result) {
-  if (result != 1) throw Error(ErrorKind::internal, "the cryptographic library refused to compute AES-GCM");
-}
+void require(int result) { check_crypto(result == 1, "compute AES-GCM"); }
 
 }  // namespace
 
 struct ContentHash::Impl {
   std::array<unsigned char, kKeySize> key{};
-  std::unique_ptr<EVP_CIPHER_CTX, FreeContext> context{EVP_CIPHER_CTX_new()};
+  std::unique_ptr<EVP_CIPHER_CTX, FreeContext> context;
 
   void set_key() {
+    prepare_crypto();
+    context.reset(EVP_CIPHER_CTX_new());
     if (!context) throw std::bad_alloc();
     require(EVP_EncryptInit_ex(context.get(), EVP_aes_128_gcm(), nullptr, key.data(), nullptr));
   }

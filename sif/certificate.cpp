@@ -41,7 +41,7 @@ std::vector<Certificate> read_certificates(const std::filesystem::path& path) {
       left.remove_prefix(block.size());
       const OsslBio bio(BIO_new_mem_buf(block.data(), int_size(block.size())));
       out.emplace_back(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
-      if (!out.back()) throw Error(ErrorKind::malformed, fmt::format("certificate {} cannot be read: {}", out.size(), ossl_reason()));
+      if (!out.back()) throw Error(ErrorKind::malformed, fmt::format("certificate {} cannot be read: {}", out.size(), crypto_reason()));
     }
     if (out.empty()) throw Error(ErrorKind::malformed, "there is no certificate in it");
     return out;
@@ -121,7 +121,7 @@ TrustedKey checked_certificate(const CertificateFiles& files, const OcspTranspor
       for (int i = 0; i + 1 < length; ++i) ask_ocsp(sk_X509_value(chain, i), sk_X509_value(chain, i + 1), roots.get(), chain, ask);
     }
     OsslKey key(X509_get_pubkey(leaf));
-    if (!key) throw Error(ErrorKind::unsupported, fmt::format("the certificate's key cannot be used: {}", ossl_reason()));
+    if (!key) throw Error(ErrorKind::unsupported, fmt::format("the certificate's key cannot be used: {}", crypto_reason()));
     return TrustedKey{AsymmetricKey(std::move(key)), files.certificate.native(), subject_of(leaf), seconds_of(X509_get0_notAfter(leaf))};
   });
 }

@@ -3,10 +3,8 @@
 
 #include <algorithm>
 #include <limits>
-#include <utility>
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <sifkit/core/digest.h>
 #include <sifkit/core/error.h>
@@ -15,6 +13,8 @@
 namespace sifkit::sif {
 
 namespace {
+
+constexpr std::string_view kComputing = "compute a signed digest";
 
 struct HashFacts {
   std::string_view name;
@@ -28,8 +28,6 @@ constexpr HashFacts kHashes[] = {
 };
 
 const HashFacts& facts(SignedHash hash) noexcept { return kHashes[static_cast<std::size_t>(hash)]; }
-
-EVP_MD_CTX* context_of(void* context) noexcept { return static_cast<EVP_MD_CTX*>(context); }
 
 /// Members this version of the document defines; a signature over something we do not understand is not a signature
 /// we can vouch for.
@@ -72,25 +70,21 @@ SignedDigest SignedDigest::parse(std::string_view text, std::string_view what) {
   return digest;
 }
 
-SignedHasher::SignedHasher(SignedHash hash) : hash_(hash), context_(EVP_MD_CTX_new()) {
-  SIFKIT_CHECK(context_ != nullptr && EVP_DigestInit_ex(context_of(context_), facts(hash).evp(), nullptr) == 1);
+SignedHasher::SignedHasher(SignedHash hash) : hash_(hash) {
+  prepare_crypto();
+  context_.reset(EVP_MD_CTX_new());
+  check_crypto(context_ != nullptr && EVP_DigestInit_ex(context_.get(), facts(hash).evp(), nullptr) == 1, kComputing);
 }
 
-SignedHasher::~SignedHasher() { EVP_MD_CTX_free(context_of(context_)); }
-
-SignedHasher::SignedHasher(SignedHasher&& other) noexcept
-    : hash_(other.hash_), context_(std::exchange(other.context_, nullptr)) {}
-
 void SignedHasher::update(ByteView bytes) {
-  if (!bytes.empty()) SIFKIT_CHECK(EVP_DigestUpdate(context_of(context_), bytes.data(), bytes.size()) == 1);
+  if (!bytes.empty()) check_crypto(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) == 1, kComputing);
 }
 
 SignedDigest SignedHasher::finish() {
   SignedDigest digest{hash_, Bytes(facts(hash_).bytes)};
   unsigned length = 0;
-  SIFKIT_CHECK(EVP_DigestFinal_ex(context_of(context_), reinterpret_cast<unsigned char*>(digest.value.data()),
-                                  &length) == 1 &&
-               length == digest.value.size());
+  check_crypto(EVP_DigestFinal_ex(context_.get(), octets(digest.value), &length) == 1, kComputing);
+  SIFKIT_CHECK(length == digest.value.size());
   return digest;
 }
 

@@ -8,6 +8,8 @@
 
 #include <sifkit/core/bytes.h>
 
+#include "ossl.h"
+
 namespace sifkit::sif {
 
 /// The digest algorithms that signed metadata may name. Nothing weaker than SHA-224 has a value here, so that a digest
@@ -32,16 +34,13 @@ struct SignedDigest {
 class SignedHasher {
  public:
   explicit SignedHasher(SignedHash hash);
-  ~SignedHasher();
-  SignedHasher(SignedHasher&& other) noexcept;
-  SignedHasher& operator=(SignedHasher&&) = delete;
 
   void update(ByteView bytes);
   SignedDigest finish();
 
  private:
   SignedHash hash_;
-  void* context_;
+  OsslDigestContext context_;
 };
 
 SignedDigest signed_digest_of(SignedHash hash, ByteView bytes);

@@ -59,7 +59,7 @@ BasicResponse parse(ByteView bytes) {
     refuse(fmt::format("the responder says: {}", OCSP_response_status_str(status)));
   }
   BasicResponse basic(OCSP_response_get1_basic(response.get()));
-  if (!basic) refuse(fmt::format("the answer cannot be read: {}", ossl_reason()));
+  if (!basic) refuse(fmt::format("the answer cannot be read: {}", crypto_reason()));
   return basic;
 }
 
@@ -112,7 +112,7 @@ void ask_ocsp(X509* certificate, X509* issuer, X509_STORE* roots, STACK_OF(X509)
     const auto answer = parse(ask(url, encoded(request.get())));
     // Responders may leave the nonce out; a wrong one is a replay.
     if (OCSP_check_nonce(request.get(), answer.get()) == 0) refuse("the answer is to another request");
-    if (OCSP_basic_verify(answer.get(), chain, roots, OCSP_PARTIAL_CHAIN) != 1) refuse(fmt::format("the answer's signature does not hold: {}", ossl_reason()));
+    if (OCSP_basic_verify(answer.get(), chain, roots, OCSP_PARTIAL_CHAIN) != 1) refuse(fmt::format("the answer's signature does not hold: {}", crypto_reason()));
     refuse_weak_hash(answer.get());
     int status = 0;
     int reason = 0;
@@ -121,7 +121,7 @@ void ask_ocsp(X509* certificate, X509* issuer, X509_STORE* roots, STACK_OF(X509)
     ASN1_GENERALIZEDTIME* until = nullptr;
     if (OCSP_resp_find_status(answer.get(), id.get(), &status, &reason, &revoked, &from, &until) != 1) refuse("the answer says nothing of the certificate");
     if (OCSP_check_validity(from, until, kClockSlack, until == nullptr ? kOldestWithoutEnd : -1) != 1) {
-      refuse(fmt::format("the answer does not count at this time: {}", ossl_reason()));
+      refuse(fmt::format("the answer does not count at this time: {}", crypto_reason()));
     }
     if (status == V_OCSP_CERTSTATUS_REVOKED) refuse(fmt::format("revoked{}{}", reason >= 0 ? ": " : "", reason >= 0 ? OCSP_crl_reason_str(reason) : ""));
     if (status != V_OCSP_CERTSTATUS_GOOD) refuse("the responder does not know the certificate");

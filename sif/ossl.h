@@ -16,9 +16,9 @@
 #include <openssl/rsa.h>
 
 #include <memory>
-#include <string>
 
 #include <sifkit/core/bytes.h>
+#include <sifkit/core/crypto.h>
 #include <sifkit/core/error.h>
 
 namespace sifkit::sif {
@@ -48,15 +48,6 @@ inline unsigned char* octets(Bytes& bytes) noexcept { return reinterpret_cast<un
 inline int int_size(std::size_t size) {
   SIFKIT_CHECK(size <= 0x7fffffff);
   return static_cast<int>(size);
-}
-
-/// What OpenSSL says about its last failure; empties its queue.
-inline std::string ossl_reason() {
-  std::string text;
-  while (const auto code = ERR_get_error()) {
-    if (const char* reason = ERR_reason_error_string(code); reason != nullptr && text.empty()) text = reason;
-  }
-  return text.empty() ? "unknown OpenSSL error" : text;
 }
 
 /// Overwrites a secret before its memory is given back.

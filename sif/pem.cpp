@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <exception>
+#include <new>
 
 #include <fmt/format.h>
 
@@ -53,8 +54,9 @@ std::string only_label(std::string_view text, std::string_view what) {
 }
 
 OsslBio bio_over(std::string_view text) {
+  prepare_crypto();
   OsslBio bio(BIO_new_mem_buf(text.data(), int_size(text.size())));
-  SIFKIT_CHECK(bio != nullptr);
+  if (!bio) throw std::bad_alloc();
   return bio;
 }
 
@@ -214,7 +216,7 @@ Bytes AsymmetricKey::sign(ByteView message) const {
   SIFKIT_CHECK(EVP_DigestSign(context.get(), nullptr, &size, octets(message), message.size()) == 1);
   Bytes signature(size);
   if (EVP_DigestSign(context.get(), octets(signature), &size, octets(message), message.size()) != 1) {
-    throw Error(ErrorKind::internal, fmt::format("sign with a {} key: {}", algorithm_, ossl_reason()));
+    throw Error(ErrorKind::internal, fmt::format("sign with a {} key: {}", algorithm_, crypto_reason()));
   }
   signature.resize(size);
   return signature;
@@ -259,7 +261,7 @@ AsymmetricKey read_public_pem(std::string_view text, std::string_view what) {
   } else {
     fail(what, fmt::format("PEM block {} is not a public key", in_quotes(label)));
   }
-  if (!key) fail(what, fmt::format("the {} block cannot be read: {}", label, ossl_reason()));
+  if (!key) fail(what, fmt::format("the {} block cannot be read: {}", label, crypto_reason()));
   return in_context([&] { return std::string(what); }, [&] { return AsymmetricKey(std::move(key)); });
 }
 
@@ -281,7 +283,7 @@ AsymmetricKey read_private_pem(std::string_view text, std::string_view what, con
   OsslKey key(PEM_read_bio_PrivateKey(bio.get(), nullptr, give_passphrase, &request));
   if (request.failure) std::rethrow_exception(request.failure);
   if (!key) {
-    const auto reason = ossl_reason();
+    const auto reason = crypto_reason();
     if (request.asked) throw Error(ErrorKind::denied, fmt::format("{}: wrong passphrase ({})", what, reason));
     fail(what, fmt::format("the {} block cannot be read: {}", label, reason));
   }

@@ -56,7 +56,7 @@ OsslKey key_of(const char* type, OSSL_PARAM_BLD* builder) {
   const OsslKeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, type, nullptr));
   EVP_PKEY* key = nullptr;
   if (!params || !context || EVP_PKEY_fromdata_init(context.get()) != 1 || EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_KEYPAIR, params.get()) != 1) {
-    unusable(ossl_reason());
+    unusable(crypto_reason());
   }
   return OsslKey(key);
 }
@@ -88,7 +88,7 @@ OsslKey ed25519_key(const PgpKeyPacket& packet) {
   seed.insert(seed.end(), packet.secret.begin(), packet.secret.end());
   const Wiper wiper(seed);
   OsslKey key(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, octets(seed), seed.size()));
-  if (!key) unusable(ossl_reason());
+  if (!key) unusable(crypto_reason());
   return key;
 }
 
@@ -110,7 +110,7 @@ Bytes sign_digest(EVP_PKEY* key, ByteView digest, const EVP_MD* pkcs1_hash) {
   std::size_t size = 0;
   SIFKIT_CHECK(EVP_PKEY_sign(context.get(), nullptr, &size, octets(digest), digest.size()) == 1);
   Bytes out(size);
-  if (EVP_PKEY_sign(context.get(), octets(out), &size, octets(digest), digest.size()) != 1) unusable(ossl_reason());
+  if (EVP_PKEY_sign(context.get(), octets(out), &size, octets(digest), digest.size()) != 1) unusable(crypto_reason());
   out.resize(size);
   return out;
 }

@@ -9,3 +9,12 @@ target_compile_options(fault_shim PRIVATE -fno-sanitize=all)
 target_link_options(fault_shim PRIVATE -fno-sanitize=all)
 add_dependencies(test_cli sifkit_cli fault_shim)
 target_compile_definitions(test_cli PRIVATE SIFKIT_PROGRAM="$<TARGET_FILE:sifkit_cli>" SIFKIT_FAULT_SHIM="$<TARGET_FILE:fault_shim>")
+
+# Sanitizers have an allocator of their own, which no other one can stand in for.
+if(NOT SIFKIT_SANITIZE)
+  add_library(malloc_shim MODULE support/malloc_shim.c)
+  target_link_libraries(malloc_shim PRIVATE ${CMAKE_DL_LIBS})
+  add_dependencies(test_cli malloc_shim)
+  target_sources(test_cli PRIVATE cli/test_cli_memory.cpp)
+  target_compile_definitions(test_cli PRIVATE SIFKIT_MALLOC_SHIM="$<TARGET_FILE:malloc_shim>")
+endif()

@@ -17,13 +17,15 @@ struct ProcessResult {
   std::string out;
 };
 
-/// Runs a program and returns what it wrote to standard output. `environment` is all it sees.
-inline ProcessResult run_process(const std::vector<std::string>& argv, const std::vector<std::string>& environment = {}) {
+/// Runs a program and returns what it wrote to standard output, and to standard error when `both`. `environment` is all it
+/// sees.
+inline ProcessResult run_process(const std::vector<std::string>& argv, const std::vector<std::string>& environment = {}, bool both = false) {
   int ends[2];
   if (::pipe(ends) != 0) throw std::runtime_error("pipe");
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+  if (both) ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
   ::posix_spawn_file_actions_addclose(&actions, ends[0]);
   ::posix_spawn_file_actions_addclose(&actions, ends[1]);
   const auto pointers = [](const std::vector<std::string>& texts) {

@@ -8,7 +8,6 @@
 #include <functional>
 #include <mutex>
 #include <optional>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -40,8 +39,8 @@ class OrderedPipeline {
     pthread_sigmask(SIG_SETMASK, &all, &before);
     try {
       for (unsigned i = 0; i < threads; ++i) workers_.emplace_back([this, i] { run(works_[i]); });
-    } catch (const std::system_error&) {
-      // Fewer threads, or none, do the same work more slowly.
+    } catch (const std::exception&) {
+      // The system gives no thread, or no memory for one. Fewer, or none, do the same work more slowly.
     }
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }

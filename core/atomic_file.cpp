@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/core/file.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+
+namespace sifkit {
+
+struct AtomicFile::Impl {
+  std::filesystem::path target;
+  std::filesystem::path folder;
+  Overwrite overwrite = Overwrite::no;
+  UniqueFd folder_fd;
+  std::string hidden_name;  ///< beside the target; empty while the file has no name
+  std::unique_ptr<UnfinishedPath> unfinished;
+  File file;
+
+  std::string hidden_path() const { return (folder / hidden_name).native(); }
+
+  /// The file must not appear in a folder that has another path by now.
+  void expect_folder() const {
+    struct stat held {};
+    struct stat named {};
+    if (::fstat(folder_fd.get(), &held) != 0 || ::stat(folder.c_str(), &named) != 0 || named.st_dev != held.st_dev || named.st_ino != held.st_ino) {
+      throw Error(ErrorKind::io, fmt::format("the output folder {} was moved or removed meanwhile", in_quotes(folder.native())));
+    }
+  }
+
+  void take_hidden_name() {
+    hidden_name = hidden_name_for(target);
+    unfinished = std::make_unique<UnfinishedPath>(hidden_path());
+  }
+
+  void forget_hidden_name() noexcept {
+    unfinished.reset();
+    hidden_name.clear();
+  }
+
+  void drop_hidden_name() noexcept {
+    if (hidden_name.empty()) return;
+    ::unlinkat(folder_fd.get(), hidden_name.c_str(), 0);
+    forget_hidden_name();
+  }
+};
+
+AtomicFile::AtomicFile(std::filesystem::path target, Overwrite overwrite, unsigned mode)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->target = std::move(target);
+  impl_->overwrite = overwrite;
+  const std::string name = impl_->target.filename().native();
+  if (name.empty() || name == "." || name == "..") {
+    throw Error(ErrorKind::usage, fmt::format("{} does not name a file to write", in_quotes(impl_->target.native())));
+  }
+  impl_->folder = folder_of(impl_->target);
+  impl_->folder_fd = UniqueFd(::open(impl_->folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!impl_->folder_fd) throw_errno(fmt::format("open the output folder {}", in_quotes(impl_->folder.native())));
+
+  struct stat st {};
+  if (::fstatat(impl_->folder_fd.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0) {
+    if (!S_ISREG(st.st_mode)) {
+      throw Error(ErrorKind::exists,
+                  fmt::format("{} is there and is not a regular file; it is not replaced", in_quotes(impl_->target.native())));
+    }
+    if (overwrite == Overwrite::no) {
+      throw Error(ErrorKind::exists, fmt::format("{} exists", in_quotes(impl_->target.native())),
+                  "use --force to replace it");
+    }
+  }
+
+  UniqueFd fd(::openat(impl_->folder_fd.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode));
+  if (!fd) {
+    if (errno == EACCES || errno == EROFS || errno == ENOSPC || errno == EDQUOT) {
+      throw_errno(fmt::format("create a file in {}", in_quotes(impl_->folder.native())));
+    }
+    impl_->take_hidden_name();
+    fd = UniqueFd(::openat(impl_->folder_fd.get(), impl_->hidden_name.c_str(),
+                           O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, mode));
+    if (!fd) {
+      const int error_number = errno;
+      impl_->forget_hidden_name();
+      throw_errno(fmt::format("create a file in {}", in_quotes(impl_->folder.native())), error_number);
+    }
+  }
+  impl_->file = File(std::move(fd), impl_->target.native());
+}
+
+AtomicFile::~AtomicFile() { impl_->drop_hidden_name(); }
+
+File& AtomicFile::file() noexcept { return impl_->file; }
+
+const std::filesystem::path& AtomicFile::target() const noexcept { return impl_->target; }
+
+void AtomicFile::commit() {
+  impl_->file.sync();
+  impl_->expect_folder();
+  const std::string name = impl_->target.filename().native();
+  const int folder = impl_->folder_fd.get();
+  const std::string what = fmt::format("put {} in place", in_quotes(impl_->target.native()));
+  const std::string self = fmt::format("/proc/self/fd/{}", impl_->file.fd());
+
+  const auto link_as = [&](const std::string& as) {
+    return ::linkat(AT_FDCWD, self.c_str(), folder, as.c_str(), AT_SYMLINK_FOLLOW) == 0;
+  };
+
+  if (impl_->overwrite == Overwrite::no) {
+    const bool linked = impl_->hidden_name.empty()
+                            ? link_as(name)
+                            : ::linkat(folder, impl_->hidden_name.c_str(), folder, name.c_str(), 0) == 0;
+    if (!linked) {
+      if (errno == EEXIST) {
+        throw Error(ErrorKind::exists, fmt::format("{} was made by someone else meanwhile", in_quotes(impl_->target.native())),
+                    "use --force to replace it");
+      }
+      // Some file systems have no hard links; there a check and a rename have to do.
+      if (impl_->hidden_name.empty() || (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS)) throw_errno(what);
+      if (::renameat(folder, impl_->hidden_name.c_str(), folder, name.c_str()) != 0) throw_errno(what);
+    }
+  } else {
+    if (impl_->hidden_name.empty()) {
+      impl_->take_hidden_name();
+      if (!link_as(impl_->hidden_name)) {
+        const int error_number = errno;
+        impl_->forget_hidden_name();
+        throw_errno(what, error_number);
+      }
+    }
+    if (::renameat(folder, impl_->hidden_name.c_str(), folder, name.c_str()) != 0) throw_errno(what);
+    impl_->forget_hidden_name();
+  }
+  impl_->drop_hidden_name();
+  sync_folder(folder, impl_->folder);
+}
+
+File open_scratch_file(const std::filesystem::path& folder) {
+  UniqueFd fd(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (!fd) {
+    std::string name = (folder / ".sifkit.XXXXXX").native();
+    fd = UniqueFd(::mkostemp(name.data(), O_CLOEXEC));
+    if (!fd) throw_errno(fmt::format("create a scratch file in {}", in_quotes(folder.native())));
+    ::unlink(name.c_str());
+  }
+  return {std::move(fd), folder.native() + " (scratch)"};
+}
+
+std::filesystem::path scratch_folder() {
+  for (const char* name : {"SIFKIT_TMPDIR", "APPTAINER_TMPDIR", "SINGULARITY_TMPDIR", "TMPDIR"}) {
+    if (const char* value = std::getenv(name); value != nullptr && *value != '\0') return value;
+  }
+  return "/tmp";
+}
+
+std::filesystem::path folder_of(const std::filesystem::path& path) { return path.has_parent_path() ? path.parent_path() : std::filesystem::path("."); }
+
+std::string hidden_name_for(const std::filesystem::path& target) {
+  static constexpr std::size_t kNameStart = 100;  // encrypted file systems allow names of 143 bytes only
+  static std::atomic<std::uint64_t> counter = 0;
+  return fmt::format(".{}.{}.{}.partial", target.filename().native().substr(0, kNameStart), ::getpid(), counter++);
+}
+
+void sync_folder(int fd, const std::filesystem::path& path) {
+  if (::fsync(fd) != 0 && errno != EINVAL && errno != EROFS) throw_errno(fmt::format("sync {}", in_quotes(path.native())));
+}
+
+}  // namespace sifkit

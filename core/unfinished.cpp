@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What must not outlive the process. The removal allocates nothing and holds two descriptors, however deep a folder is: it
+// runs when memory or descriptors have run out, too.
+#include <sifkit/core/file.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdio>
+#include <mutex>
+#include <vector>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace sifkit {
+
+namespace {
+
+/// The hidden names that exist right now, so that a program that is told to end can remove them.
+struct Unfinished {
+  std::mutex mutex;
+  std::vector<std::string> paths;
+
+  static Unfinished& instance() {
+    static Unfinished unfinished;
+    return unfinished;
+  }
+};
+
+/// The folder itself, not what a link leads to, made open to its owner, which folders of images need not be.
+UniqueFd open_to_empty(int parent, const char* name) noexcept {
+  static constexpr int kFlags = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+  UniqueFd fd(::openat(parent, name, O_RDONLY | kFlags));
+  if (!fd && errno == EACCES) {
+    const UniqueFd closed(::openat(parent, name, O_PATH | kFlags));
+    char self[32];
+    std::snprintf(self, sizeof self, "/proc/self/fd/%d", closed.get());
+    ::chmod(self, S_IRWXU);
+    fd = UniqueFd(::openat(parent, name, O_RDONLY | kFlags));
+  }
+  if (fd) ::fchmod(fd.get(), S_IRWXU);
+  return fd;
+}
+
+/// Removes the entries of a folder up to the first that is a folder and not empty, whose name it returns, or "". Sets
+/// `removed` when anything went.
+void remove_entries(int folder, bool& removed, char (&full)[NAME_MAX + 1]) noexcept {
+  full[0] = '\0';
+  alignas(dirent64) char entries[4096];
+  for (ssize_t size; (size = ::getdents64(folder, entries, sizeof entries)) > 0;) {
+    for (ssize_t at = 0; at < size;) {
+      const auto* const entry = reinterpret_cast<const dirent64*>(entries + at);
+      at += entry->d_reclen;
+      const char* const name = entry->d_name;
+      if (::strcmp(name, ".") == 0 || ::strcmp(name, "..") == 0) continue;
+      if (::unlinkat(folder, name, 0) == 0 || (errno == EISDIR && ::unlinkat(folder, name, AT_REMOVEDIR) == 0)) {
+        removed = true;
+      } else if (errno == ENOTEMPTY || errno == EEXIST) {
+        ::strncpy(full, name, NAME_MAX);
+        full[NAME_MAX] = '\0';
+        return;
+      }
+    }
+  }
+}
+
+void remove_at(const char* path) noexcept {
+  if (::unlinkat(AT_FDCWD, path, 0) == 0) return;
+  // Each round goes down from the top to the first folder without full ones in it.
+  for (bool removed = true; removed && ::unlinkat(AT_FDCWD, path, AT_REMOVEDIR) != 0;) {
+    removed = false;
+    char full[NAME_MAX + 1];
+    for (auto folder = open_to_empty(AT_FDCWD, path); folder; folder = open_to_empty(folder.get(), full)) {
+      remove_entries(folder.get(), removed, full);
+      if (full[0] == '\0') break;
+    }
+  }
+}
+
+}  // namespace
+
+UnfinishedPath::UnfinishedPath(std::string path) : path_(std::move(path)) {
+  const std::lock_guard lock(Unfinished::instance().mutex);
+  Unfinished::instance().paths.push_back(path_);
+}
+
+UnfinishedPath::~UnfinishedPath() {
+  const std::lock_guard lock(Unfinished::instance().mutex);
+  std::erase(Unfinished::instance().paths, path_);
+}
+
+void remove_unfinished() noexcept {
+  Unfinished::instance().mutex.lock();  // for good
+  for (const auto& path : Unfinished::instance().paths) remove_at(path.c_str());
+}
+
+void remove_tree(const std::filesystem::path& path) noexcept { remove_at(path.c_str()); }
+
+}  // namespace sifkit

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Whole commands that run out of memory: one allocation fails, or one and all after it (tests/support/malloc_shim.c).
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "support/catch.h"
+#include "support/cli_run.h"
+#include "support/image_builder.h"
+#include "support/run_process.h"
+#include "support/temp_dir.h"
+
+#include <sifkit/core/error.h>
+
+using namespace sifkit;
+using namespace sifkit::testing;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// An archive, its image, signed, and an empty folder for what is made.
+struct Desk {
+  TempDir folder;
+  std::string archive = (folder / "app.tar").string();
+  std::string image = (folder / "app.sif").string();
+  std::string key = (folder / "key.pub").string();
+  fs::path out = folder / "out";
+  std::string target = (out / "made").string();
+
+  Desk() {
+    write_file(archive, small_image().docker_archive());
+    fs::create_directory(out);
+    const std::string secret = (folder / "key.pem").string();
+    REQUIRE(run_process({"openssl", "genpkey", "-algorithm", "ed25519", "-out", secret}, {"PATH=/usr/bin:/bin"}).code == 0);
+    REQUIRE(run_process({"openssl", "pkey", "-in", secret, "-pubout", "-out", key}, {"PATH=/usr/bin:/bin"}).code == 0);
+    REQUIRE(run_cli({"build", "-q", image, archive}).code == 0);
+    REQUIRE(run_cli({"sign", "-q", "--key", secret, image}).code == 0);
+  }
+
+  ProcessResult run(std::vector<std::string> args, const std::string& setting) const {
+    args.insert(args.begin(), SIFKIT_PROGRAM);
+    return run_process(args, {"PATH=/usr/bin:/bin", "LD_PRELOAD=" SIFKIT_MALLOC_SHIM, "TMPDIR=" + folder.path().string(), setting}, true);
+  }
+
+  /// How many allocations a command that has all it wants makes.
+  long allocations(const std::vector<std::string>& args) const {
+    const auto count = folder / "count";
+    clear();
+    REQUIRE(run(args, "SIFKIT_MALLOC_COUNT=" + count.string()).code == 0);
+    return std::stol(read_file(count));
+  }
+
+  void clear() const {
+    for (const auto& entry : fs::directory_iterator(out)) fs::remove_all(entry.path());
+  }
+
+  /// What is left of a command: nothing, or all of it.
+  bool whole_or_absent() const {
+    if (fs::is_empty(out)) return true;
+    if (std::distance(fs::directory_iterator(out), {}) != 1 || !fs::exists(target)) return false;
+    return fs::is_directory(target) ? read_file(fs::path(target) / "etc/new") == "new" : read_file(target) == sound;
+  }
+
+  /// From `first` to `last`: at first every allocation fails in turn, then one in ever more of them.
+  void sweep(const std::vector<std::string>& args, long first, long last, long density) const {
+    clear();
+    const auto usual = run(args, "LC_ALL=C");
+    REQUIRE(usual.code == 0);
+    bool met = false;
+    for (long n = first; n <= last; n += 1 + (n - first) / density) {
+      for (const char* all_after : {"", "+"}) {
+        clear();
+        const auto fault = fmt::format("SIFKIT_MALLOC_FAULT={}{}", n, all_after);
+        const auto result = run(args, fault);
+        INFO(args[0] << ": " << fault << "\n" << result.out);
+        if (result.code == 0) {  // what is only good to have was not had
+          CHECK(result.out == usual.out);
+          CHECK(fs::is_empty(out) == (args[0] != "build"));
+        } else {
+          met = true;
+          CHECK(result.code == exit_code(ErrorKind::limit));
+          CHECK_THAT(result.out, ContainsSubstring("sifkit: error: out of memory\n"));
+        }
+        CHECK(whole_or_absent());
+      }
+    }
+    CHECK(met);
+  }
+
+  std::string sound;
+};
+
+}  // namespace
+
+TEST_CASE("a command that runs out of memory says so and leaves nothing unfinished", "[cli][faults]") {
+  Desk desk;
+  // Most allocations are those of the command line, which all verbs share.
+  const long shared = desk.allocations({"--version"});
+  const std::vector<std::string> build{"build", "-q", "-j2", desk.target, desk.archive};
+  REQUIRE(desk.run(build, "LC_ALL=C").code == 0);
+  desk.sound = read_file(desk.target);
+  desk.sweep(build, 1, shared, 12);
+  desk.sweep(build, shared, desk.allocations(build), 20);
+  for (const auto& [args, density] : std::vector<std::pair<std::vector<std::string>, long>>{
+           {{"build", "-q", "--sandbox", desk.target, desk.archive}, 10},
+           {{"verify", "--key", desk.key, desk.image}, 20},
+           {{"inspect", desk.image}, 15},
+           {{"sif", "list", desk.image}, 15}}) {
+    desk.sweep(args, shared, desk.allocations(args), density);
+  }
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/core/file.h>
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "support/catch.h"
+#include "support/temp_dir.h"
+
+using namespace sifkit;
+using namespace sifkit::testing;
+namespace fs = std::filesystem;
+
+TEST_CASE("a tree goes whatever its depth and modes, and links in it are not followed", "[file]") {
+  const TempDir folder;
+  const auto tree = folder / "tree";
+  write_file(folder / "kept", "kept");
+  fs::create_directory(folder / "kept folder");
+  write_file(folder / "kept folder/file", "kept");
+  for (const std::string name : {"a", "b", "closed", "c"}) {
+    fs::path deep = tree / name;
+    for (int i = 0; i < 100; ++i) deep /= "d";
+    fs::create_directories(deep);
+    write_file(deep / "file", "x");
+    fs::create_symlink(folder / "kept folder", deep / "link");
+    fs::create_directory(tree / name / "empty");
+  }
+  for (int i = 0; i < 1000; ++i) write_file(tree / "a" / std::to_string(i), "");
+  for (const std::string name : {"closed/d/d/d", "closed/d", "closed"}) fs::permissions(tree / name, fs::perms::none);
+  fs::create_symlink(tree / "a", folder / "link");
+
+  remove_tree(folder / "link");
+  CHECK(fs::exists(tree / "a/999"));
+
+  rlimit usual{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &usual) == 0);
+  const rlimit few{16, usual.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  remove_tree(tree);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &usual) == 0);
+  CHECK_FALSE(fs::exists(tree));
+  CHECK(read_file(folder / "kept folder/file") == "kept");
+  remove_tree(folder / "kept");
+  CHECK_FALSE(fs::exists(folder / "kept"));
+  remove_tree(folder / "nothing");
+  CHECK(folder.entry_count() == 1);
+}
