@@ -145,7 +145,7 @@ std::string manual(const std::vector<VerbInfo>& verbs) {
   for (const auto& code : codes) out += fmt::format(".TP\n.B {}\n{}\n", exit_code(code.kind), code.meaning);
   out += ".TP\n.B 130, 143\nstopped by SIGINT or SIGTERM\n.TP\n.B 141\nnobody reads the output any more\n";
   out += ".SH ENVIRONMENT\n.TP\n.B SOURCE_DATE_EPOCH\ntime of the image, in seconds since 1970\n.TP\n.B SIFKIT_TMPDIR, APPTAINER_TMPDIR, SINGULARITY_TMPDIR, TMPDIR\n"
-         "folder for what a stream makes necessary to keep\n.TP\n.B DOCKER_HOST\naddress of the Docker service\n.TP\n.B SLURM_CPUS_PER_TASK\nthreads to use at most\n.TP\n.B NO_COLOR, TERM\nobeyed on terminals\n";
+         "folder for what a stream makes necessary to keep\n.TP\n.B DOCKER_HOST, DOCKER_CONTEXT, DOCKER_CONFIG, CONTAINER_HOST\naddress of the Docker (podman) service: unix://, tcp://, http:// or https://, else Docker's context\n.TP\n.B DOCKER_TLS_VERIFY, DOCKER_TLS, DOCKER_CERT_PATH\nTLS for tcp://; folder of ca.pem, cert.pem and key.pem (default: ~/.docker)\n.TP\n.B SLURM_CPUS_PER_TASK\nthreads to use at most\n.TP\n.B NO_COLOR, TERM\nobeyed on terminals\n";
   return out;
 }
 

@@ -10,7 +10,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include <pwd.h>
 #include <sched.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -88,6 +90,20 @@ std::uint64_t available_memory() {
     if (const auto value = parse_number(line)) memory = std::min(memory, *value);
   });
   return memory;
+}
+
+std::string environment_variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+std::filesystem::path home_folder() {
+  if (auto home = environment_variable("HOME"); !home.empty()) return home;
+  passwd entry{};
+  passwd* found = nullptr;
+  std::vector<char> buffer(16384);
+  if (::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) return found->pw_dir;
+  return "/";
 }
 
 void fill_random(std::span<std::byte> into) {

@@ -3,13 +3,11 @@
 
 #include <atomic>
 #include <condition_variable>
-#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <mutex>
 #include <thread>
 
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <curl/curl.h>
@@ -24,34 +22,6 @@ namespace {
 constexpr std::size_t kQueueBytes = 8u << 20;      ///< received and not yet read
 constexpr std::size_t kErrorBytes = 64u << 10;     ///< of an error's body
 constexpr long kConnectSeconds = 20;
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? std::string() : std::string(value);
-}
-
-/// "HOST[:PORT][/PATH]" with Docker's port where none is given.
-std::string with_port(std::string address, bool secure) {
-  const auto end = std::min(address.find('/'), address.size());
-  const auto colon = address.rfind(':', end == 0 ? 0 : end - 1);
-  const auto bracket = address.rfind(']', end);
-  const bool given = colon != std::string::npos && (bracket == std::string::npos || colon > bracket);
-  if (!given) address.insert(end, secure ? ":2376" : ":2375");
-  return address;
-}
-
-std::string default_host(Transport transport) {
-  if (transport == Transport::podman) {
-    if (auto host = environment("CONTAINER_HOST"); !host.empty()) return host;
-    if (auto folder = environment("XDG_RUNTIME_DIR"); !folder.empty()) {
-      const std::string socket = folder + "/podman/podman.sock";
-      if (::access(socket.c_str(), F_OK) == 0) return "unix://" + socket;
-    }
-    return "unix:///run/podman/podman.sock";
-  }
-  if (auto host = environment("DOCKER_HOST"); !host.empty()) return host;
-  return "unix:///var/run/docker.sock";
-}
 
 struct FreeCurl {
   void operator()(CURL* handle) const noexcept { curl_easy_cleanup(handle); }
@@ -70,12 +40,12 @@ void initialise_curl() {
 /// One request that runs on its own thread and hands its body over in pieces.
 class Transfer : public Source {
  public:
-  Transfer(const std::string& url, const std::string& socket, std::string where, std::chrono::seconds patience, std::stop_token stop)
-      : url_(url), where_(std::move(where)), patience_(patience), stop_(std::move(stop)), handle_(curl_easy_init()), multi_(curl_multi_init()) {
+  Transfer(const EngineAddress& address, const std::string& path, std::chrono::seconds patience, std::stop_token stop)
+      : address_(address), patience_(patience), stop_(std::move(stop)), handle_(curl_easy_init()), multi_(curl_multi_init()) {
     if (!handle_ || !multi_) throw std::bad_alloc();
     CURL* curl = handle_.get();
-    curl_easy_setopt(curl, CURLOPT_URL, url_.c_str());
-    if (!socket.empty()) curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket.c_str());
+    curl_easy_setopt(curl, CURLOPT_URL, (address_.base_url + path).c_str());
+    if (!address_.socket.empty()) curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, address_.socket.c_str());
     // A name such as "../info" is the service's to refuse.
     curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
@@ -89,11 +59,7 @@ class Transfer : public Source {
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &Transfer::watch);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, this);
-    if (const auto certificates = environment("DOCKER_CERT_PATH"); url_.starts_with("https:") && !certificates.empty()) {
-      curl_easy_setopt(curl, CURLOPT_SSLCERT, (certificates + "/cert.pem").c_str());
-      curl_easy_setopt(curl, CURLOPT_SSLKEY, (certificates + "/key.pem").c_str());
-      curl_easy_setopt(curl, CURLOPT_CAINFO, (certificates + "/ca.pem").c_str());
-    }
+    if (address_.secure()) secure(curl);
     thread_ = std::jthread([this] { run(); });
   }
 
@@ -128,6 +94,19 @@ class Transfer : public Source {
   }
 
  private:
+  void secure(CURL* curl) const {
+    const auto give = [&](CURLoption option, const char* name) {
+      const auto path = address_.certificates / name;
+      if (::access(path.c_str(), F_OK) == 0) curl_easy_setopt(curl, option, path.c_str());
+    };
+    give(CURLOPT_CAINFO, "ca.pem");
+    give(CURLOPT_SSLCERT, "cert.pem");
+    give(CURLOPT_SSLKEY, "key.pem");
+    curl_easy_setopt(curl, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, address_.verified ? 1L : 0L);
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, address_.verified ? 2L : 0L);
+  }
+
   static std::size_t take(char* bytes, std::size_t, std::size_t count, void* self) noexcept {
     return static_cast<Transfer*>(self)->accept({bytes, count}) ? count : CURL_WRITEFUNC_ERROR;
   }
@@ -194,22 +173,23 @@ class Transfer : public Source {
     if (result == CURLE_COULDNT_CONNECT) {
       const bool refused = os_error == EACCES || os_error == EPERM;
       throw Error(refused ? ErrorKind::denied : ErrorKind::network,
-                  fmt::format("cannot connect to {}: {}", where_, os_error != 0 ? std::strerror(static_cast<int>(os_error)) : error_text_),
+                  fmt::format("cannot connect to {}: {}", address_.where, os_error != 0 ? std::strerror(static_cast<int>(os_error)) : error_text_),
                   refused ? "your account may not use this socket; 'docker save' by someone who may, then docker-archive:"
                           : "is the service running? DOCKER_HOST (CONTAINER_HOST for podman) or --docker-host names another address");
     }
     if (result == CURLE_OPERATION_TIMEDOUT) {
-      throw Error(ErrorKind::network, fmt::format("{}: the service has been silent for {} s", where_, patience_.count()),
+      throw Error(ErrorKind::network, fmt::format("{}: the service has been silent for {} s", address_.where, patience_.count()),
                   "it may be busy: --service-timeout waits longer");
     }
     if (result != CURLE_OK) {
-      throw Error(ErrorKind::network, fmt::format("{}: {}", where_, error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(result)));
+      throw Error(ErrorKind::network, fmt::format("{}: {}", address_.where, error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(result)),
+                  address_.secure() ? fmt::format("the certificates for it are ca.pem, cert.pem and key.pem in {}", in_quotes(address_.certificates.native())) : "");
     }
     long status = 0;
     curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
     if (status == 200) return;
     const auto kind = status == 404 ? ErrorKind::not_found : status == 401 || status == 403 ? ErrorKind::denied : ErrorKind::network;
-    throw Error(kind, fmt::format("{}: status {}: {}", where_, status, printable(message_of(error_body_))));
+    throw Error(kind, fmt::format("{}: status {}: {}", address_.where, status, printable(message_of(error_body_))));
   }
 
   static std::string message_of(const std::string& body) {
@@ -218,8 +198,7 @@ class Transfer : public Source {
     return body.empty() ? "no message" : body;
   }
 
-  std::string url_;
-  std::string where_;
+  const EngineAddress address_;
   std::chrono::seconds patience_;
   std::stop_token stop_;
   Handle handle_;
@@ -241,30 +220,10 @@ class Transfer : public Source {
 
 }  // namespace
 
-EngineApi::EngineApi(Transport transport, const SourceOptions& options) : patience_(options.service_timeout), operation_(options.operation) {
+EngineApi::EngineApi(Transport transport, const SourceOptions& options)
+    : address_(find_engine(transport, options)), patience_(options.service_timeout), operation_(options.operation) {
   initialise_curl();
-  const std::string host = options.daemon_host.empty() ? default_host(transport) : options.daemon_host;
-  where_ = host;
-  const bool secure = !environment("DOCKER_TLS_VERIFY").empty();
-  if (host.starts_with("unix://") && host.size() > 7) {
-    socket_ = host.substr(7);
-    // What does not fit into an address would be cut or ignored.
-    if (socket_.size() >= sizeof(sockaddr_un::sun_path)) {
-      throw Error(ErrorKind::limit, fmt::format("service address {}: the path of a socket has up to {} bytes", in_quotes(host), sizeof(sockaddr_un::sun_path) - 1));
-    }
-    base_url_ = "http://localhost";
-  } else if (host.starts_with("tcp://") && host.size() > 6) {
-    const std::string address = with_port(host.substr(6), secure);
-    where_ = "tcp://" + address;
-    base_url_ = (secure ? "https://" : "http://") + address;
-  } else if ((host.starts_with("http://") && host.size() > 7) || (host.starts_with("https://") && host.size() > 8)) {
-    base_url_ = host;
-  } else {
-    throw Error(ErrorKind::unsupported, fmt::format("service address {}: expected unix://, tcp://, http:// or https://", in_quotes(host)),
-                host.starts_with('/')      ? "a socket is unix://" + host
-                : host.starts_with("ssh://") ? "forward the socket: ssh -L /tmp/docker.sock:/var/run/docker.sock HOST, then DOCKER_HOST=unix:///tmp/docker.sock" : "");
-  }
-  while (base_url_.ends_with('/')) base_url_.pop_back();
+  if (!address_.verified) operation_.logger->write(LogLevel::warning, fmt::format("{}: who answers there is not verified", address_.where));
 }
 
 std::string EngineApi::escaped(std::string_view text) {
@@ -281,8 +240,8 @@ std::string EngineApi::escaped(std::string_view text) {
 }
 
 std::unique_ptr<Source> EngineApi::stream(const std::string& path) {
-  operation_.logger->write(LogLevel::debug, fmt::format("{}: GET {}", where_, path));
-  return std::make_unique<Transfer>(base_url_ + path, socket_, where_, patience_, operation_.stop);
+  operation_.logger->write(LogLevel::debug, fmt::format("{}: GET {}", address_.where, path));
+  return std::make_unique<Transfer>(address_, path, patience_, operation_.stop);
 }
 
 Json EngineApi::get(const std::string& path, const Limits& limits) {

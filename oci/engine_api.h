@@ -10,12 +10,14 @@
 #include <sifkit/core/stream.h>
 #include <sifkit/oci/image.h>
 
+#include "engine_address.h"
+
 namespace sifkit::oci {
 
 /// Talks to a service that speaks the Docker Engine API, over a unix socket or TCP. No program of Docker's is needed.
 class EngineApi {
  public:
-  /// Without `options.daemon_host`: what the environment says, else the usual socket of the transport.
+  /// With the service that `find_engine` finds.
   EngineApi(Transport transport, const SourceOptions& options);
 
   /// A JSON document. Throws not_found for 404 (with the service's own words), denied, network.
@@ -24,15 +26,13 @@ class EngineApi {
   std::unique_ptr<Source> stream(const std::string& path);
 
   /// Where it talks to, for messages.
-  const std::string& where() const noexcept { return where_; }
+  const std::string& where() const noexcept { return address_.where; }
 
   /// For one component of a path.
   static std::string escaped(std::string_view text);
 
  private:
-  std::string where_;
-  std::string socket_;    ///< empty: TCP
-  std::string base_url_;
+  EngineAddress address_;
   std::chrono::seconds patience_;
   OperationContext operation_;
 };

@@ -2,15 +2,14 @@
 #include <sifkit/sif/key_store.h>
 
 #include <algorithm>
-#include <cstdlib>
 
-#include <pwd.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
 #include <openssl/crypto.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/resources.h>
 
 #include "key_blocks.h"
 #include "key_files.h"
@@ -22,20 +21,6 @@ namespace sifkit::sif {
 namespace {
 
 using Blocks = std::vector<KeyBlock>;
-
-const char* variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr || *value == '\0' ? nullptr : value;
-}
-
-std::filesystem::path home() {
-  if (const char* value = variable("HOME")) return value;
-  passwd entry{};
-  passwd* found = nullptr;
-  std::vector<char> buffer(16384);
-  if (::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr) return found->pw_dir;
-  return "/";
-}
 
 Blocks load(const KeyStore& store, KeyPart part) {
   const auto bytes = store.read(part);
@@ -127,17 +112,17 @@ std::string_view to_string(ImportedKey::Change change) noexcept {
 }
 
 std::filesystem::path KeyStore::default_folder() {
-  if (const char* folder = variable("SIFKIT_CONFIGDIR")) return std::filesystem::path(folder) / "keys";
+  if (const auto folder = environment_variable("SIFKIT_CONFIGDIR"); !folder.empty()) return std::filesystem::path(folder) / "keys";
   // A relative XDG path counts as not set (XDG base directory specification).
-  if (const char* folder = variable("XDG_CONFIG_HOME"); folder != nullptr && *folder == '/') return std::filesystem::path(folder) / "sifkit" / "keys";
-  return home() / ".config" / "sifkit" / "keys";
+  if (const auto folder = environment_variable("XDG_CONFIG_HOME"); folder.starts_with('/')) return std::filesystem::path(folder) / "sifkit" / "keys";
+  return home_folder() / ".config" / "sifkit" / "keys";
 }
 
 std::filesystem::path KeyStore::apptainer_folder() {
   for (const char* name : {"APPTAINER_CONFIGDIR", "SINGULARITY_CONFIGDIR"}) {
-    if (const char* folder = variable(name)) return std::filesystem::path(folder) / "keys";
+    if (const auto folder = environment_variable(name); !folder.empty()) return std::filesystem::path(folder) / "keys";
   }
-  return home() / ".apptainer" / "keys";
+  return home_folder() / ".apptainer" / "keys";
 }
 
 Bytes KeyStore::read(KeyPart part) const {

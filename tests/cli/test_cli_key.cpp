@@ -12,6 +12,7 @@
 #include "key_text.h"
 #include "support/catch.h"
 #include "support/cli_run.h"
+#include "support/environment.h"
 #include "support/errors.h"
 #include "support/temp_dir.h"
 
@@ -24,12 +25,8 @@ namespace {
 struct Home {
   TempDir folder;
 
-  Home() {
-    ::setenv("HOME", folder.path().c_str(), 1);
-    for (const char* name : {"SIFKIT_CONFIGDIR", "XDG_CONFIG_HOME", "APPTAINER_CONFIGDIR", "SINGULARITY_CONFIGDIR"}) ::unsetenv(name);
-    ::setenv("SIFKIT_PASSPHRASE", "secret", 1);
-  }
-  ~Home() { ::unsetenv("SIFKIT_PASSPHRASE"); }
+  Environment environment{{{"HOME", folder.path().string()}, {"SIFKIT_CONFIGDIR", {}}, {"XDG_CONFIG_HOME", {}}, {"APPTAINER_CONFIGDIR", {}}, {"SINGULARITY_CONFIGDIR", {}},
+                           {"SIFKIT_PASSPHRASE", "secret"}}};
 
   std::string at(const std::string& name) const { return (folder / name).string(); }
 
@@ -180,7 +177,7 @@ TEST_CASE("an existing file is replaced by an export only when asked", "[cli][ke
 TEST_CASE("without a terminal nothing is asked: a missing name or passphrase is an error at once", "[cli][key]") {
   Home home;
   CHECK(run_cli({"key", "newpair"}).code == 2);
-  ::setenv("SIFKIT_PASSPHRASE", "", 1);
+  const Environment none("SIFKIT_PASSPHRASE", "");
   const auto empty = run_cli({"key", "newpair", "-N", "Ada"});
   CHECK(empty.code == 2);
   CHECK_THAT(empty.err, ContainsSubstring("--no-passphrase"));

@@ -4,6 +4,7 @@
 
 #include "support/catch.h"
 #include "support/cli_run.h"
+#include "support/environment.h"
 #include "support/sign_desk.h"
 
 using namespace sifkit;
@@ -11,19 +12,9 @@ using namespace sifkit::testing;
 
 namespace {
 
-/// Sets a variable for as long as it lives.
-struct Variable {
-  const char* name;
-  Variable(const char* variable, const std::string& value) : name(variable) { ::setenv(name, value.c_str(), 1); }
-  ~Variable() { ::unsetenv(name); }
-  Variable(const Variable&) = delete;
-  Variable& operator=(const Variable&) = delete;
-};
-
 /// A desk with an OpenPGP key, and rings that hold nothing.
 struct Shop : SignDesk {
-  Variable config{"SIFKIT_CONFIGDIR", at("config")};
-  Variable apptainer{"APPTAINER_CONFIGDIR", at("config")};
+  Environment rings{{{"SIFKIT_CONFIGDIR", at("config")}, {"APPTAINER_CONFIGDIR", at("config")}}};
   std::string image = at("image.sif");
 
   Shop() { make_pgp("ada"); }
@@ -171,11 +162,11 @@ TEST_CASE("verify looks at an image with two primary partitions and an object th
 TEST_CASE("the environment names keys where the command line names none", "[cli][verify]") {
   const Shop shop;
   {
-    const Variable key("APPTAINER_SIGN_KEY", shop.at("ed25519.pem"));
+    const Environment key("APPTAINER_SIGN_KEY", shop.at("ed25519.pem"));
     REQUIRE(run_cli({"sign", "-q", shop.image}).code == 0);
   }
   {
-    const Variable key("SIFKIT_VERIFY_KEY", shop.at("ed25519.pub"));
+    const Environment key("SIFKIT_VERIFY_KEY", shop.at("ed25519.pub"));
     CHECK(run_cli({"verify", "-q", shop.image}).code == 0);
     CHECK(run_cli({"verify", "-q", "--key", shop.at("ecdsa.pub"), shop.image}).code == 14);
   }

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""mock_engine.py SOCKET: an Engine API on a unix socket that misbehaves as the image's name says."""
+"""mock_engine.py PLACE ARCHIVE [FOLDER]: an Engine API that misbehaves as the image's name says.
+
+PLACE is the path of a unix socket, or PORT-FILE with a FOLDER: then it is a port of the loopback, written to the file,
+behind TLS with the folder's server.pem, server-key.pem and, for the client, ca.pem.
+"""
 
 import json
 import os
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -94,20 +99,35 @@ def serve(connection):
                                                 "Created": "2024-01-01T00:00:00Z", "RootFS": {"Layers": []}, "Size": 5}).encode())
 
 
-def quietly(connection):
+def quietly(connection, tls):
     try:
-        serve(connection)
+        serve(tls.wrap_socket(connection, server_side=True) if tls else connection)
     except OSError:
         pass  # the client has gone
 
 
-def main():
-    with socket.socket(socket.AF_UNIX) as listener:
+def listen():
+    if len(sys.argv) <= 3:
+        listener = socket.socket(socket.AF_UNIX)
         listener.bind(sys.argv[1])
         listener.listen(16)
-        while True:
-            connection, _ = listener.accept()
-            threading.Thread(target=quietly, args=(connection,), daemon=True).start()
+        return listener, None
+    folder = sys.argv[3]
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=f"{folder}/ca.pem")
+    tls.load_cert_chain(f"{folder}/server.pem", f"{folder}/server-key.pem")
+    tls.verify_mode = ssl.CERT_REQUIRED
+    listener = socket.create_server(("127.0.0.1", 0))
+    with open(sys.argv[1] + ".new", "w", encoding="ascii") as file:
+        file.write(str(listener.getsockname()[1]))
+    os.rename(sys.argv[1] + ".new", sys.argv[1])
+    return listener, tls
+
+
+def main():
+    listener, tls = listen()
+    while True:
+        connection, _ = listener.accept()
+        threading.Thread(target=quietly, args=(connection, tls), daemon=True).start()
 
 
 if __name__ == "__main__":

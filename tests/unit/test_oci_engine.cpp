@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Services that speak the Docker Engine API: where they are, how they answer, and what is said when they do not.
-#include <cstdlib>
-
 #include <sifkit/oci/image.h>
 
 #include "engine_api.h"
 #include "support/catch.h"
 #include "support/engine_server.h"
+#include "support/environment.h"
 #include "support/errors.h"
 #include "support/image_shapes.h"
 
@@ -19,23 +18,23 @@ namespace {
 
 using Answer = std::optional<std::string>;
 
-/// Variables of the environment as they are while it lives, and as they were after it.
-class Environment {
+/// Only these variables of all that say where a service is.
+class OnlyThese {
  public:
-  explicit Environment(const std::vector<std::pair<const char*, std::string>>& set) {
-    for (const char* name : {"DOCKER_HOST", "CONTAINER_HOST", "XDG_RUNTIME_DIR", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "http_proxy", "HTTP_PROXY", "ALL_PROXY"}) {
-      const char* value = std::getenv(name);
-      before_.emplace_back(name, value == nullptr ? std::optional<std::string>() : value);
-      ::unsetenv(name);
-    }
-    for (const auto& [name, value] : set) ::setenv(name, value.c_str(), 1);
-  }
-  ~Environment() {
-    for (const auto& [name, value] : before_) value ? ::setenv(name, value->c_str(), 1) : ::unsetenv(name);
-  }
+  explicit OnlyThese(const std::vector<Environment::Setting>& settings = {}) : environment_(with(settings)) {}
 
  private:
-  std::vector<std::pair<const char*, std::optional<std::string>>> before_;
+  static std::vector<Environment::Setting> with(const std::vector<Environment::Setting>& settings) {
+    std::vector<Environment::Setting> all;
+    for (const char* name : {"DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "CONTAINER_HOST", "XDG_RUNTIME_DIR", "http_proxy", "HTTP_PROXY", "ALL_PROXY"}) {
+      all.emplace_back(name, std::nullopt);
+    }
+    all.emplace_back("HOME", "/nonexistent");
+    all.insert(all.end(), settings.begin(), settings.end());
+    return all;
+  }
+
+  Environment environment_;
 };
 
 std::string details(const TestImage& image) {
@@ -77,15 +76,15 @@ TEST_CASE("a service is found where the caller or the environment says", "[oci][
   EngineServer tcp(serve);
   EngineServer local(serve, folder / "podman/podman.sock");
   {
-    const Environment plain({});
+    const OnlyThese plain;
     for (const auto& host : {tcp.url(), tcp.url() + "/", "http://" + tcp.place(), local.url()}) {
       INFO(host);
       CHECK(opened("docker-daemon:app", host) == "");
       CHECK(opened("podman:app", host) == "");
     }
   }
-  const auto found = [&](const char* service, const std::vector<std::pair<const char*, std::string>>& variables) {
-    const Environment environment(variables);
+  const auto found = [&](const char* service, const std::vector<Environment::Setting>& variables) {
+    const OnlyThese environment(variables);
     return opened(std::string(service) + ":app");
   };
   CHECK(found("docker-daemon", {{"DOCKER_HOST", tcp.url()}}) == "");
@@ -100,8 +99,48 @@ TEST_CASE("a service is found where the caller or the environment says", "[oci][
   CHECK(opened("docker-daemon:app", below.url() + "/docker") == "");
 }
 
+TEST_CASE("the context that the docker program uses says where its service is", "[oci][engine]") {
+  TempDir home;
+  EngineServer local(serve, home / "s");
+  EngineServer other(serve);
+  const auto folder = home / ".docker";
+  const auto add = [&](const std::string& name, const Json& endpoint) {
+    const auto place = folder / "contexts/meta" / sha256(name);
+    std::filesystem::create_directories(place);
+    write_file(place / "meta.json", Json{{"Name", name}, {"Metadata", Json::object()}, {"Endpoints", {{"docker", endpoint}}}}.dump());
+  };
+  add("rootless", {{"Host", local.url()}, {"SkipTLSVerify", false}});
+  add("far", {{"Host", "ssh://far.example"}});
+  add("odd", {{"Host", 5}});
+  const auto found = [&](const std::string& current, std::vector<Environment::Setting> variables = {}) {
+    write_file(folder / "config.json", current.empty() ? R"({"auths":{}})" : Json{{"currentContext", current}}.dump());
+    variables.emplace_back("HOME", home.path().string());
+    const OnlyThese environment(variables);
+    return opened("docker-daemon:app");
+  };
+  CHECK(found("rootless") == "");
+  CHECK(found("", {{"DOCKER_CONTEXT", "rootless"}}) == "");
+  CHECK(found("far", {{"DOCKER_CONTEXT", "rootless"}}) == "");
+  CHECK(found("", {{"DOCKER_CONTEXT", "rootless"}, {"DOCKER_CONFIG", folder.string()}, {"HOME", "/nonexistent"}}) == "");
+  // An address goes before a context, and one context is that of no address.
+  CHECK(found("far", {{"DOCKER_HOST", other.url()}}) == "");
+  CHECK(found("far", {{"DOCKER_HOST", other.url()}, {"DOCKER_CONTEXT", "rootless"}}) == "");
+  {
+    const OnlyThese environment({{"HOME", home.path().string()}, {"DOCKER_CONTEXT", "default"}});
+    CHECK(EngineApi(Transport::docker_daemon, {}).where() == "unix:///var/run/docker.sock");
+  }
+  CHECK_THAT(found("none"), ContainsSubstring("Docker context 'none' is not there"));
+  CHECK_THAT(found("../x"), ContainsSubstring("Docker context '../x' is not there"));
+  CHECK_THAT(found("far"), ContainsSubstring("service address 'ssh://far.example' (Docker context 'far'): expected unix://"));
+  CHECK_THAT(found("odd"), ContainsSubstring("Endpoints.docker.Host: expected a string, got a number"));
+  write_file(folder / "config.json", "{");
+  const OnlyThese environment({{"HOME", home.path().string()}});
+  CHECK_THAT(opened("docker-daemon:app"), ContainsSubstring("config.json: not valid JSON"));
+  CHECK(opened("docker-daemon:app", local.url()) == "");
+}
+
 TEST_CASE("addresses of services that are none are refused", "[oci][engine]") {
-  const Environment plain({});
+  const OnlyThese plain;
   for (const auto& [host, part] : std::vector<std::pair<std::string, std::string>>{
            {"/var/run/docker.sock", "a socket is unix:///var/run/docker.sock"},
            {"ssh://host", "forward the socket"},
@@ -141,7 +180,7 @@ TEST_CASE("addresses of services that are none are refused", "[oci][engine]") {
 }
 
 TEST_CASE("answers in pieces and in one are the same", "[oci][engine]") {
-  const Environment plain({});
+  const OnlyThese plain;
   const std::string archive = as_tar(docker_24(small_image()));
   for (const std::size_t piece : {std::size_t{1} << 20, std::size_t{512}, std::size_t{777}}) {
     INFO(piece);
@@ -154,7 +193,7 @@ TEST_CASE("answers in pieces and in one are the same", "[oci][engine]") {
 }
 
 TEST_CASE("a name reaches the service as it is", "[oci][engine]") {
-  const Environment plain({});
+  const OnlyThese plain;
   const std::string digest = "sha256:" + std::string(64, 'a');
   for (const auto& [name, path] : std::vector<std::pair<std::string, std::string>>{
            {"app", "/images/app"},
@@ -175,7 +214,7 @@ TEST_CASE("a name reaches the service as it is", "[oci][engine]") {
 }
 
 TEST_CASE("services that fail are told apart", "[oci][engine]") {
-  const Environment plain({});
+  const OnlyThese plain;
   struct Case {
     std::string what;
     Answer json;
@@ -232,7 +271,7 @@ TEST_CASE("services that fail are told apart", "[oci][engine]") {
 }
 
 TEST_CASE("the images of a service are listed, one or all", "[oci][engine]") {
-  const Environment plain({});
+  const OnlyThese plain;
   const std::string id = sha256(small_image().config_document());
   EngineServer server([&](const std::string& path) -> Answer {
     if (path == "/images/json") return EngineServer::response(200, R"([{"Id":"sha256:)" + id + R"("},{"Id":"sha256:)" + std::string(64, '0') + R"("}])");
@@ -260,7 +299,7 @@ TEST_CASE("the images of a service are listed, one or all", "[oci][engine]") {
 }
 
 TEST_CASE("a container is its file system and the configuration it runs with", "[oci][engine]") {
-  const Environment plain({});
+  const OnlyThese plain;
   const std::string root = TarBuilder().file("etc/x", "1").bytes();
   bool image_gone = false;
   EngineServer server([&](const std::string& path) -> Answer {

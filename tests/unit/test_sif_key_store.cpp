@@ -11,6 +11,7 @@
 #include <sifkit/sif/keyserver.h>
 
 #include "support/catch.h"
+#include "support/environment.h"
 #include "support/errors.h"
 #include "support/temp_dir.h"
 
@@ -345,19 +346,15 @@ TEST_CASE("a key is removed from the ring that is named, by fingerprint only", "
 }
 
 TEST_CASE("the folder is the one the environment names", "[sif][keys]") {
-  ::setenv("HOME", "/home/ada", 1);
-  ::unsetenv("SIFKIT_CONFIGDIR");
-  ::unsetenv("XDG_CONFIG_HOME");
+  const Environment plain({{"HOME", "/home/ada"}, {"SIFKIT_CONFIGDIR", {}}, {"XDG_CONFIG_HOME", {}}, {"APPTAINER_CONFIGDIR", {}}, {"SINGULARITY_CONFIGDIR", {}}});
   CHECK(KeyStore::default_folder() == "/home/ada/.config/sifkit/keys");
-  ::setenv("XDG_CONFIG_HOME", "relative", 1);
+  const Environment relative("XDG_CONFIG_HOME", "relative");
   CHECK(KeyStore::default_folder() == "/home/ada/.config/sifkit/keys");
-  ::setenv("XDG_CONFIG_HOME", "/xdg", 1);
+  const Environment absolute("XDG_CONFIG_HOME", "/xdg");
   CHECK(KeyStore::default_folder() == "/xdg/sifkit/keys");
-  ::setenv("SIFKIT_CONFIGDIR", "/own", 1);
+  const Environment own("SIFKIT_CONFIGDIR", "/own");
   CHECK(KeyStore::default_folder() == "/own/keys");
   CHECK(KeyStore::apptainer_folder() == "/home/ada/.apptainer/keys");
-  ::unsetenv("SIFKIT_CONFIGDIR");
-  ::unsetenv("XDG_CONFIG_HOME");
 }
 
 TEST_CASE("the address of a keyserver is a scheme, a host and perhaps a port", "[sif][keys]") {

@@ -3,7 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <span>
+#include <string>
 
 #include <sifkit/core/export.h>
 
@@ -15,6 +17,12 @@ SIFKIT_API unsigned available_threads();
 
 /// Bytes of memory this process may use: the smallest of the machine's memory and the cgroup's limit.
 SIFKIT_API std::uint64_t available_memory();
+
+/// The value of a variable of the environment; empty where it is not set.
+SIFKIT_API std::string environment_variable(const char* name);
+
+/// HOME, else what the system's list of users says.
+SIFKIT_API std::filesystem::path home_folder();
 
 /// Random bytes from the system. Waits until it has gathered enough of them; throws io where it gives none.
 SIFKIT_API void fill_random(std::span<std::byte> into);

@@ -54,7 +54,7 @@ struct SourceOptions {
   Limits limits;
   std::optional<Platform> platform;  ///< asked for; absent: the host's where there is a choice
   std::filesystem::path scratch;     ///< folder for what cannot be decided while streaming; empty: scratch_folder()
-  std::string daemon_host;           ///< "unix:///run/docker.sock", "tcp://127.0.0.1:2375"; empty: DOCKER_HOST or the default
+  std::string daemon_host;           ///< "unix:///run/docker.sock", "tcp://127.0.0.1:2375"; empty: what Docker's program uses
   std::chrono::seconds service_timeout{300};  ///< how long a service may be silent, from 1
   OperationContext operation;
 };

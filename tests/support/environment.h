@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace sifkit::testing {
+
+/// Variables of the environment: as they are told while it lives, and as they were before after it.
+class Environment {
+ public:
+  using Setting = std::pair<const char*, std::optional<std::string>>;
+
+  /// Nothing: not set.
+  explicit Environment(const std::vector<Setting>& settings) {
+    for (const auto& [name, value] : settings) {
+      const char* before = std::getenv(name);
+      before_.emplace_back(name, before == nullptr ? std::optional<std::string>() : before);
+      set(name, value);
+    }
+  }
+  Environment(const char* name, const std::string& value) : Environment(std::vector<Setting>{{name, value}}) {}
+  ~Environment() {
+    for (auto at = before_.rbegin(); at != before_.rend(); ++at) set(at->first, at->second);
+  }
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+ private:
+  static void set(const char* name, const std::optional<std::string>& value) {
+    if (value) {
+      ::setenv(name, value->c_str(), 1);
+    } else {
+      ::unsetenv(name);
+    }
+  }
+
+  std::vector<Setting> before_;
+};
+
+}  // namespace sifkit::testing
