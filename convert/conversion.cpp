@@ -135,7 +135,7 @@ Tree Conversion::run(ContentSink& given, bool container) {
   options_.operation.progress->stage("packing", image_.stored_bytes());
   for (std::size_t index = image_.layers().size(); index-- > 0;) read_layer(index, flattener, sink);
   std::vector<Flattener::Missing> missing;
-  Tree tree = flattener.finish(missing);
+  Tree tree = flattener.finish(missing, options_.operation);
   if (!excludes_.empty()) remove_matching(tree, excludes_);
   std::erase_if(missing, [&](const auto& file) { return tree.inode(file.inode).links == 0; });
   read_missing(missing, tree, sink);

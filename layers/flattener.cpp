@@ -98,11 +98,12 @@ struct Flattener::Impl {
     }
   }
 
-  void merge(std::uint32_t number, LayerMerger& merger, std::vector<Missing>& missing) {
+  void merge(std::uint32_t number, LayerMerger& merger, std::vector<Missing>& missing, const OperationContext& operation) {
     auto& layer = layers[number];
     merger.begin_layer(layer.default_mtime);
     ChangeTexts texts(layer);
     for (std::size_t i = 0; i < layer.changes.size(); ++i) {
+      operation.check();
       const Change& change = layer.changes[i];
       texts.advance(change);
       const auto& path = texts.path();
@@ -215,12 +216,12 @@ Flattener::Decision Flattener::accept(const Entry& entry) {
 
 void Flattener::set_content(ContentId content) { impl_->layers.back().changes.back().content = content; }
 
-Tree Flattener::finish(std::vector<Missing>& missing) {
+Tree Flattener::finish(std::vector<Missing>& missing, const OperationContext& operation) {
   auto& state = *impl_;
   state.covered = {};
   missing.clear();
   LayerMerger merger(state.tree, state.limits, state.warnings);
-  for (auto number = static_cast<std::uint32_t>(state.layers.size()); number-- > 0;) state.merge(number, merger, missing);
+  for (auto number = static_cast<std::uint32_t>(state.layers.size()); number-- > 0;) state.merge(number, merger, missing, operation);
   state.hide_aufs_files();
   std::erase_if(missing, [&](const Missing& file) { return state.tree.inode(file.inode).links == 0; });
   std::sort(missing.begin(), missing.end(),

@@ -66,6 +66,22 @@ bool is_tar(const std::shared_ptr<const File>& file, const Limits& limits) {
   }
 }
 
+/// A root file system may have more members than an archive of images may: nothing is kept of them here.
+Transport transport_of_members(const std::shared_ptr<const File>& file, const Limits& limits) {
+  FileSource source(file);
+  WarningList ignored;
+  TarReader reader(source, limits, ignored);
+  bool index = false;
+  bool layout = false;
+  while (const auto member = reader.next()) {
+    const auto name = clean_name(member->name);
+    if (name == kDockerManifest) return Transport::docker_archive;
+    index = index || name == kIndexFile;
+    layout = layout || name == kLayoutFile;
+  }
+  return index && layout ? Transport::oci_archive : Transport::tar;
+}
+
 File open_source(const std::string& location) {
   if (location == "-") {
     const int fd = ::dup(STDIN_FILENO);
@@ -209,13 +225,9 @@ Transport sniff_transport(const std::filesystem::path& path, const Limits& limit
     PeekedSource peeked(open_decompressed(std::make_unique<FileSource>(file), path.native(), limits));
     return starts_image_archive(peeked.peek(kSniffed), limits) ? Transport::docker_archive : Transport::tar;
   }
-  WarningList ignored;
   try {
-    TarIndex index(file, limits, {}, ignored);
-    if (index.find(kDockerManifest)) return Transport::docker_archive;
-    return index.find(kIndexFile) && index.find(kLayoutFile) ? Transport::oci_archive : Transport::tar;
+    return in_context([&] { return in_quotes(path.native()); }, [&] { return transport_of_members(file, limits); });
   } catch (const Error& error) {
-    if (error.kind() == ErrorKind::limit) return Transport::tar;  // more members than any archive of images has
     if (error.kind() != ErrorKind::malformed || is_tar(file, limits)) throw;
     throw Error(ErrorKind::unsupported, fmt::format("{} is no archive, layout, SIF or squashfs that is known", in_quotes(path.native())),
                 error.message());

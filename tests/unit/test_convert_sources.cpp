@@ -225,6 +225,23 @@ TEST_CASE("a folder or file without a word before it is told by what is in it", 
   CHECK(oci::sniff_transport(folder / "r", {}) == oci::Transport::directory);
 }
 
+TEST_CASE("a root file system may have as many members as it likes, but no limit makes a root file system", "[convert][sources]") {
+  TempDir folder;
+  std::vector<Member> members;
+  for (int i = 0; i < 20; ++i) members.push_back({fmt::format("etc/{}", i), "text"});
+  write_file(folder / "x", as_tar(members));
+  Limits limits;
+  limits.archive_members = 10;
+  CHECK(oci::sniff_transport(folder / "x", limits) == oci::Transport::tar);
+  const auto tar = TarBuilder().add({.name = "big", .pax = {{"comment", std::string(5000, 'c')}}}).bytes();
+  write_file(folder / "x", tar);
+  CHECK(oci::sniff_transport(folder / "x", limits) == oci::Transport::tar);
+  limits.tar_extension_bytes = 4096;
+  const auto error = error_of([&] { oci::sniff_transport(folder / "x", limits); });
+  REQUIRE(error);
+  CHECK(error->kind() == ErrorKind::limit);
+}
+
 TEST_CASE("one set of limits bounds documents, layers, entries and streams of a conversion", "[convert][hostile]") {
   TempDir folder;
   write_file(folder / "x.tar", as_tar(docker_24(small_image())));

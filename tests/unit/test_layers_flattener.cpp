@@ -251,6 +251,21 @@ TEST_CASE("the memory that attributes take is what is counted", "[layers][hostil
   }
 }
 
+TEST_CASE("applying the changes stops on request", "[layers]") {
+  WarningList warnings;
+  layers::Flattener flattener({}, warnings);
+  flattener.begin_layer(0);
+  layers::Entry entry;
+  entry.path = "file";
+  flattener.accept(entry);
+  std::stop_source stop;
+  stop.request_stop();
+  std::vector<layers::Flattener::Missing> missing;
+  const auto error = error_of([&] { flattener.finish(missing, {.stop = stop.get_token()}); });
+  REQUIRE(error);
+  CHECK(error->kind() == ErrorKind::cancelled);
+}
+
 TEST_CASE("files of all layers together have a limit, holes included", "[layers][hostile]") {
   const Limits limits{.image_bytes = 1000};
   CHECK_FALSE(error_of([&] { flatten({LAYER(.file("a", std::string(500, 'a'))), LAYER(.file("a", std::string(500, 'b')))}, {}, limits); }));

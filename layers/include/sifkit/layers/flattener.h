@@ -47,7 +47,7 @@ class SIFKIT_API Flattener {
 
   /// Applies the log and releases it. `missing` is sorted by layer and entry; give each its content through
   /// Tree::inode before the tree is used.
-  Tree finish(std::vector<Missing>& missing);
+  Tree finish(std::vector<Missing>& missing, const OperationContext& operation = {});
 
  private:
   struct Impl;
