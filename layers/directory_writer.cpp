@@ -24,6 +24,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr const char* kElsewhere = "choose a folder on another file system, or make a SIF or squashfs file";
+
 bool is_there(const fs::path& path) {
   struct stat status {};
   return ::lstat(path.c_str(), &status) == 0;
@@ -94,14 +96,21 @@ struct DirectoryWriter::Impl {
 
   fs::path data(std::uint32_t number) const { return staging / "data" / std::to_string(number); }
 
+  [[noreturn]] void fail_to_create(const std::string& path) const {
+    const int error_number = errno;
+    const std::string where = in_quotes(folder_of(target).native());
+    if (error_number == EEXIST) {
+      throw Error(ErrorKind::unsupported, fmt::format("{}: in {} another name of the image is the same, in upper or lower case or another form of Unicode", shown(path), where), kElsewhere);
+    }
+    if (error_number == EPERM || error_number == ENOSYS || error_number == EOPNOTSUPP) {
+      throw Error(ErrorKind::unsupported, fmt::format("{}: the file system of {} does not take this kind of file", shown(path), where), kElsewhere);
+    }
+    throw_errno(fmt::format("create {} of the image in {}", shown(path), where), error_number);
+  }
+
   void make_node(const std::string& path, const Inode& inode, const Tree& tree, WarningList& warnings) const {
     const auto made = [&](int result) {
-      if (result == 0) return true;
-      if (!privileged && (errno == EPERM || errno == EACCES)) {
-        warnings.add("device-dropped", fmt::format("{}: only root can make a device; it is left out", shown(path)));
-        return false;
-      }
-      throw_errno(fmt::format("create {}", in_quotes(path)));
+      if (result != 0) fail_to_create(path);
     };
     switch (inode.type) {
       case EntryType::directory: made(::mkdir(path.c_str(), 0700)); return;
@@ -111,7 +120,12 @@ struct DirectoryWriter::Impl {
       case EntryType::char_device:
       case EntryType::block_device: {
         const auto type = static_cast<mode_t>(inode.type == EntryType::char_device ? S_IFCHR : S_IFBLK);
-        made(::mknod(path.c_str(), type | 0600, makedev(inode.data >> 20, inode.data & 0xfffff)));
+        const int result = ::mknod(path.c_str(), type | 0600, makedev(inode.data >> 20, inode.data & 0xfffff));
+        if (result != 0 && !privileged && (errno == EPERM || errno == EACCES)) {
+          warnings.add("device-dropped", fmt::format("{}: only root can make a device; it is left out", shown(path)));
+          return;
+        }
+        made(result);
         return;
       }
       case EntryType::regular:
@@ -119,6 +133,10 @@ struct DirectoryWriter::Impl {
           const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
           if (!fd) made(-1);
         } else {
+          if (is_there(path)) {
+            errno = EEXIST;
+            made(-1);
+          }
           made(::rename(data(static_cast<std::uint32_t>(inode.content)).c_str(), path.c_str()));
         }
         return;
@@ -167,7 +185,7 @@ struct DirectoryWriter::Impl {
           if (inode.links > 1) {
             if (const auto [first, fresh] = first_name.try_emplace(id, path); !fresh) {
               if (is_there(first->second) && ::linkat(AT_FDCWD, first->second.c_str(), AT_FDCWD, path.c_str(), 0) != 0) {
-                throw_errno(fmt::format("link {}", in_quotes(path)));
+                fail_to_create(path);
               }
               return;
             }
@@ -197,17 +215,26 @@ struct DirectoryWriter::Impl {
     sync_folder(fd.get(), parent);
   }
 
+  /// In one step, where the file system can.
   void rename() const {
-    if (overwrite == Overwrite::yes && is_there(target)) {
-      // In one step; the old folder goes with the rest of the staging folder.
-      if (::renameat2(AT_FDCWD, root.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) != 0) {
-        throw_errno(fmt::format("replace {}", in_quotes(target.native())));
-      }
+    const bool replaces = overwrite == Overwrite::yes && is_there(target);
+    if (::renameat2(AT_FDCWD, root.c_str(), AT_FDCWD, target.c_str(), replaces ? RENAME_EXCHANGE : RENAME_NOREPLACE) == 0) return;
+    const std::string what = fmt::format("put {} in place", in_quotes(target.native()));
+    if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) throw_errno(what);  // NFS and FUSE know no flags
+    if (!replaces) {
+      if (is_there(target)) throw_errno(what, EEXIST);
+      if (::rename(root.c_str(), target.c_str()) != 0) throw_errno(what);
       return;
     }
-    if (::renameat2(AT_FDCWD, root.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) != 0) {
-      throw_errno(fmt::format("create {}", in_quotes(target.native())));
+    // Not in the staging folder, which may go at any moment.
+    const std::string old = staging_name(target);
+    if (::rename(target.c_str(), old.c_str()) != 0) throw_errno(what);
+    if (::rename(root.c_str(), target.c_str()) != 0) {
+      const int error_number = errno;
+      ::rename(old.c_str(), target.c_str());
+      throw_errno(what, error_number);
     }
+    remove_tree(old);
   }
 };
 

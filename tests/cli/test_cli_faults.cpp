@@ -189,6 +189,30 @@ TEST_CASE("a folder as output is whole or absent, too", "[cli][faults]") {
   });
 }
 
+TEST_CASE("a folder is put in place where renaming knows no flags, as on NFS", "[cli][faults]") {
+  const Desk desk;
+  const std::string no_flags = "renameat2:1:" + std::to_string(EINVAL);
+  REQUIRE(desk.build(no_flags, "--sandbox").code == 0);
+  CHECK(read_file(desk.out / "app.sif/etc/new") == "new");
+  write_file(desk.out / "app.sif/old", "old");
+  REQUIRE(desk.build(no_flags, "--sandbox --force").code == 0);
+  CHECK(read_file(desk.out / "app.sif/etc/new") == "new");
+  CHECK_FALSE(fs::exists(desk.out / "app.sif/old"));
+  CHECK(desk.count() == 1);
+}
+
+TEST_CASE("a file system that cannot hold what is in an image is named", "[cli][faults]") {
+  const Desk desk;
+  // The first three are folders of our own.
+  const auto same_name = desk.build("mkdir:4:" + std::to_string(EEXIST), "--sandbox");
+  CHECK(same_name.code == exit_code(ErrorKind::unsupported));
+  CHECK_THAT(same_name.err, ContainsSubstring("'.' another name of the image is the same") && ContainsSubstring("hint:"));
+  const auto not_taken = desk.build("mkdir:4:" + std::to_string(EPERM), "--sandbox");
+  CHECK(not_taken.code == exit_code(ErrorKind::unsupported));
+  CHECK_THAT(not_taken.err, ContainsSubstring("the file system of '.' does not take this kind of file"));
+  CHECK(desk.count() == 0);
+}
+
 TEST_CASE("fewer threads than wanted, or none, give the same bytes", "[cli][faults]") {
   const Desk desk;
   const auto sound = desk.sound();
