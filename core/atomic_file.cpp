@@ -26,15 +26,6 @@ struct AtomicFile::Impl {
 
   std::string hidden_path() const { return (folder / hidden_name).native(); }
 
-  /// The file must not appear in a folder that has another path by now.
-  void expect_folder() const {
-    struct stat held {};
-    struct stat named {};
-    if (::fstat(folder_fd.get(), &held) != 0 || ::stat(folder.c_str(), &named) != 0 || named.st_dev != held.st_dev || named.st_ino != held.st_ino) {
-      throw Error(ErrorKind::io, fmt::format("the output folder {} was moved or removed meanwhile", in_quotes(folder.native())));
-    }
-  }
-
   void take_hidden_name() {
     hidden_name = hidden_name_for(target);
     unfinished = std::make_unique<UnfinishedPath>(hidden_path());
@@ -101,7 +92,7 @@ const std::filesystem::path& AtomicFile::target() const noexcept { return impl_-
 
 void AtomicFile::commit() {
   impl_->file.sync();
-  impl_->expect_folder();
+  expect_output_folder(impl_->folder_fd.get(), impl_->folder);
   const std::string name = impl_->target.filename().native();
   const int folder = impl_->folder_fd.get();
   const std::string what = fmt::format("put {} in place", in_quotes(impl_->target.native()));
@@ -145,7 +136,7 @@ File open_scratch_file(const std::filesystem::path& folder) {
   if (!fd) {
     std::string name = (folder / ".sifkit.XXXXXX").native();
     fd = UniqueFd(::mkostemp(name.data(), O_CLOEXEC));
-    if (!fd) throw_errno(fmt::format("create a scratch file in {}", in_quotes(folder.native())));
+    if (!fd) with_scratch_hint([&] { throw_errno(fmt::format("create a scratch file in {}", in_quotes(folder.native()))); });
     ::unlink(name.c_str());
   }
   return {std::move(fd), folder.native() + " (scratch)"};
@@ -164,6 +155,14 @@ std::string hidden_name_for(const std::filesystem::path& target) {
   static constexpr std::size_t kNameStart = 100;  // encrypted file systems allow names of 143 bytes only
   static std::atomic<std::uint64_t> counter = 0;
   return fmt::format(".{}.{}.{}.partial", target.filename().native().substr(0, kNameStart), ::getpid(), counter++);
+}
+
+void expect_output_folder(int fd, const std::filesystem::path& path) {
+  struct stat held {};
+  struct stat named {};
+  if (::fstat(fd, &held) != 0 || ::stat(path.c_str(), &named) != 0 || named.st_dev != held.st_dev || named.st_ino != held.st_ino) {
+    throw Error(ErrorKind::io, fmt::format("the output folder {} was moved or removed meanwhile", in_quotes(path.native())));
+  }
 }
 
 void sync_folder(int fd, const std::filesystem::path& path) {

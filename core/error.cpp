@@ -64,9 +64,12 @@ void throw_errno(std::string_view what, int error_number) {
     text[0] = static_cast<char>(text[0] - 'A' + 'a');
   }
   std::string hint;
-  if (kind == ErrorKind::no_space) {
-    hint = error_number == EDQUOT ? "the disk quota is used up; free some of it or choose another folder"
-                                  : "free some space or choose another folder for the output";
+  switch (error_number) {
+    case EDQUOT: hint = "the disk quota is used up; free some of it or choose another folder"; break;
+    case ENOSPC: hint = "free some space or choose another folder for the output"; break;
+    case EFBIG: hint = "the file system, or what the job may write (ulimit -f), sets this bound"; break;
+    case EMFILE: hint = "the job may not have so many files open (ulimit -n)"; break;
+    default: break;
   }
   throw Error(kind, std::string(what) + ": " + text, std::move(hint));
 }

@@ -31,13 +31,25 @@ bool is_there(const fs::path& path) {
   return ::lstat(path.c_str(), &status) == 0;
 }
 
-/// A name beside the target that nobody has.
-std::string staging_name(const fs::path& target) {
-  fs::path name;
+/// A path in `folder` for what is to become `target`, or was, that nobody has.
+std::string hidden_path(const fs::path& folder, const fs::path& target) {
+  fs::path path;
   do {
-    name = folder_of(target) / hidden_name_for(target);
-  } while (is_there(name));
-  return name.native();
+    path = folder / hidden_name_for(target);
+  } while (is_there(path));
+  return path.native();
+}
+
+UniqueFd open_folder(const fs::path& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) throw_errno(fmt::format("open the output folder {}", in_quotes(path.native())));
+  return fd;
+}
+
+/// The open folder, wherever it is moved.
+fs::path path_by_descriptor(int fd, const fs::path& usual) {
+  fs::path path = fmt::format("/proc/self/fd/{}", fd);
+  return is_there(path) ? path : usual;
 }
 
 /// Calls `enter` for every name below the root, parents first, and `leave` for every folder once all below it is through.
@@ -73,7 +85,9 @@ void walk(const Tree& tree, std::string path, Enter&& enter, Leave&& leave) {
 struct DirectoryWriter::Impl {
   fs::path target;
   Overwrite overwrite;
-  const fs::path staging = staging_name(target);  ///< holds data/ and root/
+  const UniqueFd folder_fd = open_folder(folder_of(target));
+  const fs::path folder = path_by_descriptor(folder_fd.get(), folder_of(target));
+  const fs::path staging = hidden_path(folder, target);  ///< holds data/ and root/
   const std::string root = (staging / "root").native();
   const UnfinishedPath unfinished{staging.native()};
   std::uint32_t contents = 0;
@@ -98,6 +112,7 @@ struct DirectoryWriter::Impl {
 
   [[noreturn]] void fail_to_create(const std::string& path) const {
     const int error_number = errno;
+    expect_output_folder(folder_fd.get(), folder_of(target));
     const std::string where = in_quotes(folder_of(target).native());
     if (error_number == EEXIST) {
       throw Error(ErrorKind::unsupported, fmt::format("{}: in {} another name of the image is the same, in upper or lower case or another form of Unicode", shown(path), where), kElsewhere);
@@ -208,30 +223,28 @@ struct DirectoryWriter::Impl {
 
   void commit() const {
     sync();
-    rename();
-    const fs::path parent = folder_of(target);
-    const UniqueFd fd(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!fd) throw_errno(fmt::format("sync {}", in_quotes(parent.native())));
-    sync_folder(fd.get(), parent);
+    expect_output_folder(folder_fd.get(), folder_of(target));
+    rename(folder / target.filename());
+    sync_folder(folder_fd.get(), folder_of(target));
   }
 
   /// In one step, where the file system can.
-  void rename() const {
-    const bool replaces = overwrite == Overwrite::yes && is_there(target);
-    if (::renameat2(AT_FDCWD, root.c_str(), AT_FDCWD, target.c_str(), replaces ? RENAME_EXCHANGE : RENAME_NOREPLACE) == 0) return;
+  void rename(const fs::path& place) const {
+    const bool replaces = overwrite == Overwrite::yes && is_there(place);
+    if (::renameat2(AT_FDCWD, root.c_str(), AT_FDCWD, place.c_str(), replaces ? RENAME_EXCHANGE : RENAME_NOREPLACE) == 0) return;
     const std::string what = fmt::format("put {} in place", in_quotes(target.native()));
     if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) throw_errno(what);  // NFS and FUSE know no flags
     if (!replaces) {
-      if (is_there(target)) throw_errno(what, EEXIST);
-      if (::rename(root.c_str(), target.c_str()) != 0) throw_errno(what);
+      if (is_there(place)) throw_errno(what, EEXIST);
+      if (::rename(root.c_str(), place.c_str()) != 0) throw_errno(what);
       return;
     }
     // Not in the staging folder, which may go at any moment.
-    const std::string old = staging_name(target);
-    if (::rename(target.c_str(), old.c_str()) != 0) throw_errno(what);
-    if (::rename(root.c_str(), target.c_str()) != 0) {
+    const std::string old = hidden_path(folder, target);
+    if (::rename(place.c_str(), old.c_str()) != 0) throw_errno(what);
+    if (::rename(root.c_str(), place.c_str()) != 0) {
       const int error_number = errno;
-      ::rename(old.c_str(), target.c_str());
+      ::rename(old.c_str(), place.c_str());
       throw_errno(what, error_number);
     }
     remove_tree(old);
@@ -247,7 +260,7 @@ DirectoryWriter::DirectoryWriter(fs::path target, Overwrite overwrite) {
     }
   }
   impl_ = std::make_unique<Impl>(std::move(target), overwrite);
-  if (::mkdir((impl_->staging / "data").c_str(), 0700) != 0) throw_errno(fmt::format("create a folder in {}", in_quotes(impl_->staging.native())));
+  if (::mkdir((impl_->staging / "data").c_str(), 0700) != 0) throw_errno(fmt::format("create a folder beside {}", in_quotes(impl_->target.native())));
 }
 
 DirectoryWriter::~DirectoryWriter() = default;
@@ -256,8 +269,12 @@ void DirectoryWriter::begin(std::uint64_t size) {
   auto& state = *impl_;
   const fs::path path = state.data(++state.contents);
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!fd) throw_errno(fmt::format("create {}", in_quotes(path.native())));
-  state.open = std::make_unique<File>(std::move(fd), path.native());
+  if (!fd) {
+    const int error_number = errno;
+    expect_output_folder(state.folder_fd.get(), folder_of(state.target));
+    throw_errno(fmt::format("create a file for {}", in_quotes(state.target.native())), error_number);
+  }
+  state.open = std::make_unique<File>(std::move(fd), state.target.native());
   state.size = size;
   state.at = 0;
 }

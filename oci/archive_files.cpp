@@ -58,11 +58,11 @@ class MemberSource : public Source {
   TarReader& reader_;
 };
 
-class AppendSink : public Sink {
+class ScratchSink : public Sink {
  public:
-  AppendSink(const File& file, std::uint64_t at) : file_(file), at_(at) {}
+  ScratchSink(const File& file, std::uint64_t at) : file_(file), at_(at) {}
   void write(ByteView bytes) override {
-    file_.write_at(at_, bytes);
+    with_scratch_hint([&] { file_.write_at(at_, bytes); });
     at_ += bytes.size();
   }
   std::uint64_t end() const noexcept { return at_; }
@@ -147,7 +147,7 @@ StreamedFiles::StreamedFiles(Source& source, std::string name, const std::filesy
       stored.memory = small.take(*member, reader);
       if (stored.memory) continue;
       if (!scratch_) scratch_ = std::make_shared<File>(open_scratch_file(scratch));
-      AppendSink sink(*scratch_, end);
+      ScratchSink sink(*scratch_, end);
       ZstdSink packer(sink);
       stored.offset = end;
       bool first = true;

@@ -331,12 +331,12 @@ TEST_CASE("a folder that may not be written is refused before any work", "[cli][
 TEST_CASE("an output folder that moves or goes away ends the build, and nothing is left anywhere", "[cli][faults]") {
   const Desk desk;
   for (const std::string change : {"mv ../place ../moved; mkdir ../place", "mv ../place ../moved", "rm -r ../place", "rm -r ../place; mkdir ../place"}) {
-    for (const std::string hidden : {"", "SIFKIT_NO_TMPFILE=1 "}) {
-      INFO(hidden << change);
+    for (const auto& [hidden, options] : std::vector<std::pair<std::string, std::string>>{{"", ""}, {"SIFKIT_NO_TMPFILE=1 ", ""}, {"", "--sandbox "}}) {
+      INFO(hidden << options << change);
       for (const std::string name : {"place", "moved"}) fs::remove_all(desk.folder / name);
       // Stopped at its first write, the build has its file open.
       const auto result = desk.shell("mkdir ../place; " + hidden + "LD_PRELOAD=" SIFKIT_FAULT_SHIM " ASAN_OPTIONS=verify_asan_link_order=0 SIFKIT_FAULT=pwrite:1:sig19 "
-                                     "$SIFKIT build -q ../place/app.sif ../app.tar & pid=$!; "
+                                     "$SIFKIT build -q " + options + "../place/app.sif ../app.tar & pid=$!; "
                                      "until [ \"$(cut -d' ' -f3 /proc/$pid/stat)\" = T ]; do sleep 0.01; done; " + change + "; kill -CONT $pid; wait $pid");
       INFO(result.err);
       CHECK(result.code == exit_code(ErrorKind::io));

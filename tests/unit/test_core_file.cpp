@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "support/catch.h"
+#include "support/errors.h"
 #include "support/temp_dir.h"
 
 using namespace sifkit;
@@ -44,4 +45,12 @@ TEST_CASE("a tree goes whatever its depth and modes, and links in it are not fol
   CHECK_FALSE(fs::exists(folder / "kept"));
   remove_tree(folder / "nothing");
   CHECK(folder.entry_count() == 1);
+}
+
+TEST_CASE("errors of scratch files say how to put them elsewhere", "[file]") {
+  const TempDir folder;
+  const auto error = error_of([&] { open_scratch_file(folder / "nowhere"); });
+  REQUIRE(error);
+  CHECK(error->kind() == ErrorKind::not_found);
+  CHECK_THAT(error->hint(), ContainsSubstring("SIFKIT_TMPDIR"));
 }

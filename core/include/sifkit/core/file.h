@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <sifkit/core/bytes.h>
+#include <sifkit/core/error.h>
 #include <sifkit/core/export.h>
 #include <sifkit/core/report.h>
 #include <sifkit/core/stream.h>
@@ -151,6 +152,17 @@ SIFKIT_API File open_scratch_file(const std::filesystem::path& folder);
 /// Where scratch files go: SIFKIT_TMPDIR, APPTAINER_TMPDIR, SINGULARITY_TMPDIR, TMPDIR, else /tmp.
 SIFKIT_API std::filesystem::path scratch_folder();
 
+/// Runs `body`; an Error that leaves it says how to put scratch files elsewhere.
+template <class Body>
+void with_scratch_hint(Body&& body) {
+  try {
+    body();
+  } catch (Error& error) {
+    error.set_hint("scratch files go to the folder that SIFKIT_TMPDIR or TMPDIR names; choose one with room for the image");
+    throw;
+  }
+}
+
 /// Removes a file, or a folder and everything in it, as far as the account may. Links are never followed.
 SIFKIT_API void remove_tree(const std::filesystem::path& path) noexcept;
 
@@ -159,6 +171,9 @@ SIFKIT_API std::filesystem::path folder_of(const std::filesystem::path& path);
 
 /// A hidden name for what is to become `target`, another one at each call, short enough for every file system.
 SIFKIT_API std::string hidden_name_for(const std::filesystem::path& target);
+
+/// Throws io when an open folder has another path than `path` by now: what is made in it must not appear elsewhere.
+SIFKIT_API void expect_output_folder(int fd, const std::filesystem::path& path);
 
 /// Brings the names in an open folder to the disk, where the file system knows how to. `path` is for the error.
 SIFKIT_API void sync_folder(int fd, const std::filesystem::path& path);
