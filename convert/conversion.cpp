@@ -136,6 +136,7 @@ Tree Conversion::run(ContentSink& given, bool container) {
   for (std::size_t index = image_.layers().size(); index-- > 0;) read_layer(index, flattener, sink);
   std::vector<Flattener::Missing> missing;
   Tree tree = flattener.finish(missing, options_.operation);
+  if (root_in_doubt_) check_is_root(tree);
   if (!excludes_.empty()) remove_matching(tree, excludes_);
   std::erase_if(missing, [&](const auto& file) { return tree.inode(file.inode).links == 0; });
   read_missing(missing, tree, sink);
@@ -148,6 +149,18 @@ Tree Conversion::run(ContentSink& given, bool container) {
   decide_architecture(probe, tree);
   if (container) add_container(tree, sink);
   return tree;
+}
+
+void Conversion::check_is_root(const Tree& tree) const {
+  for (const char* name : {"bin", "etc", "usr"}) {
+    if (tree.find(Tree::kRoot, name) != kNone) return;
+  }
+  for (const char* name : {"manifest.json", "oci-layout"}) {
+    const NameId found = tree.find(Tree::kRoot, name);
+    if (found == kNone || tree.inode(tree.inode_of(found)).type != EntryType::regular) continue;
+    throw Error(ErrorKind::unsupported, fmt::format("began like a root file system, but holds {}, as archives of images do", in_quotes(name)),
+                fmt::format("docker-archive:{0} or oci-archive:{0} says that it is one of images, tar:{0} that it is a root file system", printable(reference_.location)));
+  }
 }
 
 void Conversion::decide_architecture(const ElfProbe& probe, const Tree& tree) {

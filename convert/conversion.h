@@ -33,6 +33,10 @@ class Conversion {
   /// An upper bound for `ContainerTexts` together, known before any layer is read and the same for every source.
   std::uint64_t expected_text_bytes() const;
 
+  /// Nobody said that the source is a root file system; its first bytes made it look like one. `run` throws unsupported
+  /// when the rest shows an archive of images.
+  void doubt_root() noexcept { root_in_doubt_ = true; }
+
   /// Reads all layers, newest first, into `sink`; settles the tree; adds the runtime's files when `container` is set.
   layers::Tree run(layers::ContentSink& sink, bool container);
 
@@ -44,6 +48,7 @@ class Conversion {
   layers::LayerBlob blob(std::size_t index);
   void read_layer(std::size_t index, layers::Flattener& flattener, layers::ContentSink& sink);
   void read_missing(const std::vector<layers::Flattener::Missing>& missing, layers::Tree& tree, layers::ContentSink& sink);
+  void check_is_root(const layers::Tree& tree) const;
   void decide_architecture(const ElfProbe& probe, const layers::Tree& tree);
   void add_container(layers::Tree& tree, layers::ContentSink& sink);
   TextMap labels() const;
@@ -56,6 +61,7 @@ class Conversion {
   ConvertReport& report_;
   PathPatterns excludes_;
   std::int64_t time_ = 0;
+  bool root_in_doubt_ = false;
   ContainerTexts texts_;
 };
 

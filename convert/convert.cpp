@@ -227,6 +227,9 @@ ConvertReport convert(const oci::Reference& given, const std::filesystem::path& 
     options.operation.progress->stage("reading the source", 0);
     const auto image = oci::open_image(reference, options, warnings);
     Conversion conversion(*image, reference, options, warnings, report);
+    const bool guessed = given.transport == oci::Transport::automatic || given.transport == oci::Transport::standard_input;
+    const bool no_archive = image->config().raw.empty() && reference.transport != oci::Transport::directory;
+    if (guessed && no_archive) conversion.doubt_root();
     if (options.dry_run) {
       only_read(conversion, report);
     } else if (options.format == OutputFormat::sif) {

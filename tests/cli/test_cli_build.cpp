@@ -10,7 +10,7 @@
 
 #include "support/catch.h"
 #include "support/cli_run.h"
-#include "support/image_builder.h"
+#include "support/image_shapes.h"
 #include "support/run_process.h"
 #include "support/stream_builder.h"
 #include "support/temp_dir.h"
@@ -25,7 +25,7 @@ struct Desk {
   TempDir folder;
   TestImage image = small_image();
 
-  Desk() { write_file(folder / "app.tar", image.docker_archive()); }
+  Desk() { write_file(folder / "app.tar", as_tar(docker_24(image))); }
 
   std::string at(const std::string& name) const { return (folder / name).string(); }
 
@@ -77,8 +77,8 @@ TEST_CASE("a docker archive becomes a SIF that holds its files", "[cli][build]")
 
 TEST_CASE("the same image gives the same tree from every kind of archive", "[cli][build]") {
   Desk desk;
-  write_file(desk.folder / "first.tar", desk.image.docker_archive("./", true));
-  write_file(desk.folder / "oci.tar", desk.image.oci_archive());
+  write_file(desk.folder / "first.tar", as_tar(with_manifest(docker_24(desk.image, '\0', "./"), true)));
+  write_file(desk.folder / "oci.tar", as_tar(oci_layout(desk.image)));
   const auto shell = [&](const std::string& command) {
     return run_process({"sh", "-c", "cd '" + desk.folder.path().string() + "' && " + command}, {"PATH=/usr/bin:/bin"}).code;
   };
@@ -202,7 +202,7 @@ TEST_CASE("an existing target is replaced on request only", "[cli][build]") {
 
 TEST_CASE("an archive that is cut or changed anywhere leaves nothing behind", "[cli][build][hostile]") {
   Desk desk;
-  const std::string whole = desk.image.docker_archive();
+  const std::string whole = as_tar(docker_24(desk.image));
   const auto try_one = [&](const std::string& bytes) {
     write_file(desk.folder / "bad.tar", bytes);
     const auto result = desk.build("bad.sif", "docker-archive:" + desk.at("bad.tar"));
@@ -266,12 +266,12 @@ TEST_CASE("of several images one must be chosen", "[cli][build][images]") {
   TestImage other = desk.image;
   other.architecture = "arm64";
   other.config["Labels"]["k"] = "other";
-  std::vector<TestImage::Blob> blobs;
-  Json first = TestImage::descriptor("application/vnd.oci.image.manifest.v1+json", desk.image.manifest(blobs));
-  Json second = TestImage::descriptor("application/vnd.oci.image.manifest.v1+json", other.manifest(blobs));
-  first["annotations"] = {{"org.opencontainers.image.ref.name", "one"}};
-  second["annotations"] = {{"org.opencontainers.image.ref.name", "two"}};
-  write_file(desk.folder / "two.tar", TestImage::oci_archive(Json{{"schemaVersion", 2}, {"manifests", {first, second}}}, blobs));
+  desk.image.tag = "one";
+  other.tag = "two";
+  LayoutBuilder layout({.platform = false});
+  const Json first = layout.entry(desk.image, layout.manifest_of(desk.image));
+  const Json second = layout.entry(other, layout.manifest_of(other));
+  write_file(desk.folder / "two.tar", as_tar(layout.finish({first, second})));
   const auto build = [&](const std::string& choice, std::vector<std::string> options = {}) {
     options.insert(options.end(), {"--force", "--json"});
     return desk.build("x.sif", "oci-archive:" + desk.at("two.tar") + choice, options);
@@ -295,8 +295,9 @@ TEST_CASE("of several images one must be chosen", "[cli][build][images]") {
   // Two of one platform are not decided by chance.
   TestImage third = desk.image;
   third.config["Labels"]["k"] = "third";
-  Json entry = TestImage::descriptor("application/vnd.oci.image.manifest.v1+json", third.manifest(blobs));
-  write_file(desk.folder / "two.tar", TestImage::oci_archive(Json{{"schemaVersion", 2}, {"manifests", {first, entry}}}, blobs));
+  third.tag.clear();
+  const Json entry = layout.entry(third, layout.manifest_of(third));
+  write_file(desk.folder / "two.tar", as_tar(layout.finish({first, entry})));
   CHECK(build("").code == exit_code(ErrorKind::usage));
 }
 
@@ -325,6 +326,20 @@ TEST_CASE("standard input may be an archive of images or a root file system", "[
   CHECK(run_cli({"cat", desk.at("root.sif"), "/etc/new"}).out == "flat");
   REQUIRE(desk.build("tar.sif", "tar:" + desk.at("root.tar")).code == 0);
   CHECK(desk.tree_of("tar.sif") == desk.tree_of("root.sif"));
+  // An archive of images that does not begin like one is not taken for a root file system in silence.
+  Members members = docker_24(desk.image);
+  members.insert(members.begin(), {"README", "an image"});
+  write_file(desk.folder / "odd.tar", as_tar(members));
+  write_file(desk.folder / "odd.tar.gz", through("gzip -c", as_tar(members)));
+  result = sifkit_from("odd.tar", "odd.sif");
+  CHECK(result.code == exit_code(ErrorKind::unsupported));
+  CHECK_THAT(result.err, ContainsSubstring("holds 'manifest.json', as archives of images do") && ContainsSubstring("docker-archive:-"));
+  CHECK(desk.build("odd.sif", desk.at("odd.tar.gz")).code == exit_code(ErrorKind::unsupported));
+  CHECK(desk.build("odd.sif", "docker-archive:" + desk.at("odd.tar.gz")).code == 0);
+  CHECK(desk.build("odd2.sif", "tar:" + desk.at("odd.tar.gz")).code == 0);
+  members.push_back({"etc/version", "1"});
+  write_file(desk.folder / "root.tar", as_tar(members));
+  CHECK(sifkit_from("root.tar", "odd3.sif").code == 0);
 }
 
 TEST_CASE("a folder on disk is taken as it is", "[cli][build]") {

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "support/catch.h"
-#include "support/image_builder.h"
+#include "support/image_shapes.h"
 #include "support/run_process.h"
 #include "support/temp_dir.h"
 
@@ -31,7 +31,7 @@ struct Desk {
   fs::path out = folder / "out";
 
   Desk() {
-    write_file(folder / "app.tar", small_image().docker_archive());
+    write_file(folder / "app.tar", as_tar(docker_24(small_image())));
     fs::create_directory(out);
   }
 

@@ -7,7 +7,7 @@
 
 #include "support/catch.h"
 #include "support/cli_run.h"
-#include "support/image_builder.h"
+#include "support/image_shapes.h"
 #include "support/run_process.h"
 #include "support/temp_dir.h"
 
@@ -29,7 +29,7 @@ struct Desk {
   std::string target = (out / "made").string();
 
   Desk() {
-    write_file(archive, small_image().docker_archive());
+    write_file(archive, as_tar(docker_24(small_image())));
     fs::create_directory(out);
     const std::string secret = (folder / "key.pem").string();
     REQUIRE(run_process({"openssl", "genpkey", "-algorithm", "ed25519", "-out", secret}, {"PATH=/usr/bin:/bin"}).code == 0);

@@ -3,40 +3,41 @@
 // OCI layouts: every shape that is taken, and every one that is refused.
 #include <functional>
 
+#include <sys/stat.h>
+
 #include "support/image_cases.h"
+#include "support/image_shapes.h"
 
 using namespace sifkit;
 using namespace sifkit::testing;
 
 namespace {
 
-constexpr const char* kManifest = "application/vnd.oci.image.manifest.v1+json";
-constexpr const char* kIndex = "application/vnd.oci.image.index.v1+json";
+constexpr const char* kManifest = LayoutBuilder::kManifest;
+constexpr const char* kIndex = LayoutBuilder::kIndex;
 
 /// A layout whose documents can be changed before their digests are taken.
 struct Layout {
   TestImage image = small_image();
-  std::vector<TestImage::Blob> blobs;
-  Json manifest = Json::parse(image.manifest(blobs));
+  LayoutBuilder blobs;
+  Json manifest = Json::parse(blobs.manifest_of(image));
   std::string manifest_type = kManifest;
+  std::function<void(std::string&)> in_manifest = [](std::string&) {};
   Json entry_more = Json::object();
   std::function<void(Json&)> in_index = [](Json&) {};
   std::string oci_layout = R"({"imageLayoutVersion":"1.0.0"})";
 
-  Layout() { blobs.pop_back(); }  // the manifest is put in as it is in the end
-
-  Json put(const std::string& type, const std::string& text) {
-    blobs.push_back({"blobs/sha256/" + sha256(text), text});
-    return TestImage::descriptor(type, text);
-  }
+  /// The two layers, the configuration, the manifest.
+  const Member& blob(std::size_t index) const { return blobs.members().at(index); }
 
   void write(const std::filesystem::path& folder) {
-    Json entry = put(manifest_type, manifest.dump());
+    std::string text = manifest.dump();
+    in_manifest(text);
+    Json entry = blobs.blob(manifest_type, text);
     entry.update(entry_more);
     Json index{{"schemaVersion", 2}, {"manifests", Json::array({entry})}};
     in_index(index);
-    std::filesystem::create_directories(folder / "blobs/sha256");
-    for (const auto& blob : blobs) write_file(folder / blob.name, blob.bytes);
+    as_folder(blobs.members(), folder);
     write_file(folder / "index.json", index.dump());
     if (!oci_layout.empty()) write_file(folder / "oci-layout", oci_layout);
   }
@@ -67,11 +68,11 @@ Case type_case(const std::string& id, const std::string& type, const std::string
 
 TEST_CASE("OCI layouts: every case", "[oci][cases][layout]") {
   const auto none = [](Layout&) {};
-  const auto first_blob = [](const std::filesystem::path& folder, Layout& l) { return folder / l.blobs[0].name; };
+  const auto first_blob = [](const std::filesystem::path& folder, Layout& l) { return folder / l.blob(0).name; };
   const auto nested = [](unsigned depth) {
     return [depth](Layout& l) {
       l.in_index = [&l, depth](Json& index) {
-        for (unsigned i = 0; i < depth; ++i) index["manifests"] = Json::array({l.put(kIndex, index.dump())});
+        for (unsigned i = 0; i < depth; ++i) index["manifests"] = Json::array({l.blobs.blob(kIndex, index.dump())});
       };
     };
   };
@@ -86,12 +87,15 @@ TEST_CASE("OCI layouts: every case", "[oci][cases][layout]") {
       {"oc07", "index.json without manifests", [](Layout& l) { l.in_index = [](Json& index) { index.erase("manifests"); }; }, "malformed manifests: expected a list, got nothing"},
       {"oc08", "index of schema 1", [](Layout& l) { l.in_index = [](Json& index) { index["schemaVersion"] = 1; }; }, "unsupported schema 1"},
       {"oc09", "index of no manifests", [](Layout& l) { l.in_index = [](Json& index) { index["manifests"] = Json::array(); }; }, "not_found holds no image"},
-      {"oc12", "the manifest is not there", none, "malformed is not there", {}, [](const auto& folder, Layout& l) { std::filesystem::remove(folder / l.blobs.back().name); }},
-      {"oc13", "the configuration is not there", none, "malformed is not there", {}, [](const auto& folder, Layout& l) { std::filesystem::remove(folder / l.blobs[2].name); }},
+      {"oc10", "two images and no choice", [](Layout& l) { l.in_index = [&l](Json& index) { TestImage other = l.image; other.config["Cmd"] = {"x"}; index["manifests"].push_back(l.blobs.entry(other, l.blobs.manifest_of(other))); }; }, "usage "},
+      {"oc10b", "two manifests of one image", [](Layout& l) { l.in_index = [&l](Json& index) { Json other = l.manifest; other["annotations"] = {{"a", "b"}}; index["manifests"].push_back(l.blobs.blob(kManifest, other.dump())); }; }, ""},
+      {"oc11", "the same image twice", [](Layout& l) { l.in_index = [](Json& index) { index["manifests"].push_back(index["manifests"][0]); }; }, ""},
+      {"oc12", "the manifest is not there", none, "malformed is not there", {}, [](const auto& folder, Layout& l) { std::filesystem::remove(folder / l.blob(3).name); }},
+      {"oc13", "the configuration is not there", none, "malformed is not there", {}, [](const auto& folder, Layout& l) { std::filesystem::remove(folder / l.blob(2).name); }},
       {"oc14", "a layer is not there", none, "malformed layer 1 of 2: blobs/sha256/", {}, [&](const auto& folder, Layout& l) { std::filesystem::remove(first_blob(folder, l)); }},
-      {"oc15", "a layer is changed", none, "integrity stored bytes: expected sha256:", {}, [&](const auto& folder, Layout& l) { auto text = l.blobs[0].bytes; text[1026] ^= 1; write_file(first_blob(folder, l), text); }},
-      {"oc16", "the configuration is changed", none, "integrity config: expected sha256:", {}, [](const auto& folder, Layout& l) { auto text = l.blobs[2].bytes; text[text.find("amd64")] = 'b'; write_file(folder / l.blobs[2].name, text); }},
-      {"oc17", "the manifest is changed", none, "integrity expected sha256:", {}, [](const auto& folder, Layout& l) { auto text = l.blobs.back().bytes; text[text.find("config")] = 'C'; write_file(folder / l.blobs.back().name, text); }},
+      {"oc15", "a layer is changed", none, "integrity stored bytes: expected sha256:", {}, [&](const auto& folder, Layout& l) { auto text = l.blob(0).bytes; text[1026] ^= 1; write_file(first_blob(folder, l), text); }},
+      {"oc16", "the configuration is changed", none, "integrity config: expected sha256:", {}, [](const auto& folder, Layout& l) { auto text = l.blob(2).bytes; text[text.find("amd64")] = 'b'; write_file(folder / l.blob(2).name, text); }},
+      {"oc17", "the manifest is changed", none, "integrity expected sha256:", {}, [](const auto& folder, Layout& l) { auto text = l.blob(3).bytes; text[text.find("config")] = 'C'; write_file(folder / l.blob(3).name, text); }},
       size_case("oc18", 1024, "integrity layer 1 of 2: expected 1024 bytes, found"),
       size_case("oc19", 99999999, "integrity layer 1 of 2: expected 99999999 bytes, found"),
       size_case("oc20", -1, "malformed size: expected a number of 0 or more"),
@@ -114,12 +118,14 @@ TEST_CASE("OCI layouts: every case", "[oci][cases][layout]") {
       {"oc44", "a manifest without a type", [](Layout& l) { l.manifest.erase("mediaType"); }, ""},
       {"oc44b", "a descriptor without a type", [](Layout& l) { l.manifest_type = ""; }, ""},
       {"oc45", "an index that is a manifest too", [](Layout& l) { l.in_index = [](Json& index) { index["config"] = Json::object(); }; }, "malformed has members of an index and of a manifest"},
-      {"oc45b", "an index named a manifest", [](Layout& l) { l.in_index = [&l](Json& index) { index["manifests"] = Json::array({l.put(kManifest, index.dump())}); }; }, "malformed has members of an index and of a manifest"},
+      {"oc45b", "an index named a manifest", [](Layout& l) { l.in_index = [&l](Json& index) { index["manifests"] = Json::array({l.blobs.blob(kManifest, index.dump())}); }; }, "malformed has members of an index and of a manifest"},
+      {"oc46", "layers twice", [](Layout& l) { l.in_manifest = [](std::string& text) { text.insert(1, R"("layers":[],)"); }; }, "malformed member 'layers' is there twice"},
       {"oc47", "a member in another case", [](Layout& l) { l.manifest["Layers"] = Json::array(); }, "malformed differs from 'layers' in case only"},
       type_case("oc48", "application/octet-stream", "unsupported 'application/octet-stream' is no layer of an image"),
       type_case("oc49", "application/vnd.oci.image.layer.v1.tar+zstd", "", {"media-type"}),
       type_case("oc50", "application/vnd.docker.image.rootfs.diff.tar.gzip", "", {"media-type"}),
       type_case("oc52", "application/vnd.oci.image.layer.nondistributable.v1.tar", ""),
+      {"oc53", "a layer that is to be had elsewhere", [](Layout& l) { l.manifest["layers"][0]["mediaType"] = "application/vnd.oci.image.layer.nondistributable.v1.tar"; }, "malformed is not there", {}, [&](const auto& folder, Layout& l) { std::filesystem::remove(first_blob(folder, l)); }},
       type_case("oc54", "application/vnd.oci.image.layer.v1.tar+encrypted", "unsupported the layer is encrypted"),
       {"oc56", "an artifact", [](Layout& l) { l.manifest["config"]["mediaType"] = "application/vnd.oci.empty.v1+json"; }, "unsupported an artifact of type 'application/vnd.oci.empty.v1+json', not an image"},
       {"oc57", "a manifest of a type that is none", [](Layout& l) { l.manifest_type = "application/vnd.oci.artifact.manifest.v1+json"; l.manifest.erase("mediaType"); }, "unsupported is no type of an image"},
@@ -129,10 +135,13 @@ TEST_CASE("OCI layouts: every case", "[oci][cases][layout]") {
       {"oc60", "the layers change places", [](Layout& l) { std::swap(l.manifest["layers"][0], l.manifest["layers"][1]); }, "integrity diff_id: expected sha256:"},
       {"oc62", "indexes nested three deep", nested(3), ""},
       {"oc63", "indexes nested nine deep", nested(9), "limit indexes are nested more than 8 deep"},
+      {"oc64", "of another machine alone", [](Layout& l) { l.entry_more["platform"] = {{"os", "linux"}, {"architecture", "arm64"}}; }, "not_found no image for linux/amd64"},
       {"oc65", "an entry without a platform", [](Layout& l) { l.entry_more["platform"] = nullptr; }, ""},
       {"oc66", "a blob that is a link", none, "malformed is not a regular file", {}, [&](const auto& folder, Layout& l) { std::filesystem::rename(first_blob(folder, l), folder / "real"); std::filesystem::create_symlink("../../real", first_blob(folder, l)); }},
+      {"oc67", "a blob that is a FIFO", none, "malformed is not a regular file", {}, [&](const auto& folder, Layout& l) { std::filesystem::remove(first_blob(folder, l)); ::mkfifo(first_blob(folder, l).c_str(), 0600); }},
       {"oc68", "a blob that is a folder", none, "malformed is not a regular file", {}, [&](const auto& folder, Layout& l) { std::filesystem::remove(first_blob(folder, l)); std::filesystem::create_directory(first_blob(folder, l)); }},
-      {"oc70", "a blob with more bytes", none, "integrity layer 1 of 2: expected", {}, [&](const auto& folder, Layout& l) { write_file(first_blob(folder, l), l.blobs[0].bytes + std::string(100, 'x')); }},
+      {"oc70", "a blob with more bytes", none, "integrity layer 1 of 2: expected", {}, [&](const auto& folder, Layout& l) { write_file(first_blob(folder, l), l.blob(0).bytes + std::string(100, 'x')); }},
+      {"oc71", "a blob of no bytes", none, "integrity layer 1 of 2: expected", {}, [&](const auto& folder, Layout& l) { write_file(first_blob(folder, l), ""); }},
       {"oc72", "a manifest of schema 1", [](Layout& l) { l.manifest = Json{{"schemaVersion", 1}, {"fsLayers", Json::array()}}; l.manifest_type = "application/vnd.docker.distribution.manifest.v1+prettyjws"; }, "unsupported schema 1"},
       {"oc73", "a manifest with another's subject", [](Layout& l) { l.manifest["subject"] = l.manifest["config"]; }, ""},
       {"oc74", "annotations that are no texts", [](Layout& l) { l.entry_more["annotations"] = {{"a", 1}}; }, "malformed annotations.a: expected a string, got a number"},
@@ -149,6 +158,12 @@ TEST_CASE("OCI layouts: every case", "[oci][cases][layout]") {
   }
 }
 
+TEST_CASE("a layout may be addressed by sha512", "[oci][cases][layout]") {
+  TempDir folder;
+  as_folder(oci_layout(small_image(), {.algorithm = DigestAlgorithm::sha512}), folder / "l");  // oc40
+  check_outcome(read_source("oci:" + (folder / "l").string()), "");
+}
+
 TEST_CASE("what cannot be converted does not hide what can", "[oci][layout]") {
   TempDir folder;
   Layout layout;
@@ -158,8 +173,8 @@ TEST_CASE("what cannot be converted does not hide what can", "[oci][layout]") {
     Json document = Json::parse(windows.config_document());
     document["os"] = "windows";
     Json manifest = layout.manifest;
-    manifest["config"] = layout.put("application/vnd.oci.image.config.v1+json", document.dump());
-    Json entry = layout.put(kManifest, manifest.dump());
+    manifest["config"] = layout.blobs.blob("application/vnd.oci.image.config.v1+json", document.dump());
+    Json entry = layout.blobs.blob(kManifest, manifest.dump());
     entry["platform"] = {{"os", "windows"}, {"architecture", "amd64"}};
     index["manifests"].insert(index["manifests"].begin(), entry);
   };
