@@ -55,6 +55,12 @@ std::string why_not(rnp_key_handle_t key) {
   return {};
 }
 
+/// The key stands in signatures by its primary key, and a subkey for signing in one of its own.
+bool is_bound(rnp_key_handle_t key) {
+  bool valid = false;
+  return rnp_key_is_valid(key, &valid) == RNP_SUCCESS && valid;
+}
+
 std::string why_not_to_sign(rnp_key_handle_t key) {
   bool allowed = false;
   if (rnp_key_allows_usage(key, "sign", &allowed) != RNP_SUCCESS || !allowed) return "the key is not meant for signing";
@@ -110,6 +116,7 @@ struct PassphraseRequest {
     try {
       std::string word = self.source(self.key);
       const Wiper wiper(word);
+      if (word.find('\0') != std::string::npos) throw Error(ErrorKind::usage, "the passphrase of an OpenPGP key may not hold a NUL byte");
       if (word.size() >= size) throw Error(ErrorKind::limit, fmt::format("passphrase of {} bytes is over the limit of {}", word.size(), size - 1));
       std::memcpy(buffer, word.c_str(), word.size() + 1);
       return true;
@@ -189,8 +196,9 @@ PgpOutcome PgpKeyring::verify(const ClearSigned& message) const {
     outcome.status = PgpOutcome::Status::refused;
     outcome.reason = refusal;
   } else if (const auto shown = verified_text(impl_->ffi.get(), issuer.get(), packet, message); !shown) {
-    outcome.status = PgpOutcome::Status::invalid;
-    outcome.reason = "the signature does not match its text";
+    const bool counts = is_bound(issuer.get());
+    outcome.status = counts ? PgpOutcome::Status::invalid : PgpOutcome::Status::refused;
+    outcome.reason = counts ? "the signature does not match its text" : "the key has no valid signature of its own";
   } else if (without_line_ends(*shown) != without_line_ends(message.text)) {
     throw Error(ErrorKind::malformed, "the text that was verified is not the text that is shown");
   } else {
@@ -215,7 +223,8 @@ PgpSecretKey PgpKeyring::unlock(const PgpKeyChoice& choice, const PassphraseSour
   if (chosen.size() > 1) throw Error(ErrorKind::usage, fmt::format("several secret keys match {}", in_quotes(choice.name)), listed);
 
   const Key key = located(impl_->ffi.get(), chosen.front());
-  const std::string called = fmt::format("{}, {}", user_of(key.get()), chosen.front());
+  const std::string user = user_of(key.get());
+  const std::string called = user.empty() ? chosen.front() : fmt::format("{}, {}", user, chosen.front());
   if (const auto refusal = why_not_to_sign(key.get()); !refusal.empty()) throw Error(ErrorKind::denied, fmt::format("{}: {}", printable(called), refusal));
   bool locked = true;
   check(rnp_key_is_protected(key.get(), &locked), "look at a key");

@@ -3,7 +3,7 @@
 #
 # Keys that gpg has made sign images; gpg verifies what they sign. Keys that may not be used are refused.
 . "$(dirname "$0")/lib.sh"
-need gpg openssl
+need gpg jq openssl python3
 export HOME=$work GNUPGHOME=$work/gpg
 mkdir -m 700 "$GNUPGHOME"
 trap 'gpgconf --kill all 2>/dev/null || true; rm -rf "$work"' EXIT
@@ -17,8 +17,10 @@ fails_with() {
   shift
   "$@" >"$work/out" 2>"$work/error" || found=$?
   [ "$found" -eq "$code" ] || { echo "$*: expected exit code $code, got $found"; cat "$work/error"; exit 1; }
+  # Libraries have nothing to say to the user.
+  if grep -v -e '^sifkit: ' -e '^  hint: ' "$work/error"; then echo "$*: these lines are not ours"; exit 1; fi
 }
-denied=11 untrusted=14
+denied=11 untrusted=14 tampered=15
 
 # new_key NAME ALGORITHM USAGE PASSPHRASE [OPTION…]
 new_key() {
@@ -65,10 +67,27 @@ SIFKIT_PASSPHRASE="open sesame" "$SIFKIT" sign -q --key "$work/two.asc" --key-na
 "$SIFKIT" verify -q --key "$work/ed25519-locked.pub" "$work/image.sif"
 fails_with $untrusted "$SIFKIT" verify --key "$work/rsa2048.pub" "$work/image.sif"
 
-# A subkey, where a reader looks for the primary key's fingerprint.
-fails_with $untrusted "$SIFKIT" verify --key "$work/rsa2048.pub" "$work/image.sif"
-
+# A subkey may sign where the descriptor names the primary key, if each of the two has signed the other.
 new_key certifier ed25519 cert ""
+fingerprint_of() { gpg --with-colons --list-keys certifier@example.org | awk -F: -v n="$1" '$1 == "fpr" && !--n {print $10}'; }
+primary=$(fingerprint_of 1)
+gpg --quiet --batch --pinentry-mode loopback --passphrase "" --quick-add-key "$primary" ed25519 sign never 2>/dev/null
+subkey=$(fingerprint_of 2)
+fresh
+"$SIFKIT" sign -q --key "$work/ed25519.asc" "$work/image.sif"
+python3 "$here/subkeys.py" text "$work/image.sif" | gpg --quiet --batch --digest-algo SHA256 --local-user "$subkey!" --clearsign >"$work/message"
+python3 "$here/subkeys.py" put "$work/image.sif" "$work/message" "$primary"
+gpg --export certifier@example.org >"$work/certifier.gpg"
+"$SIFKIT" verify -q --key "$work/certifier.gpg" "$work/image.sif"
+python3 "$here/subkeys.py" strip "$work/certifier.gpg" >"$work/stripped.gpg"
+fails_with $untrusted "$SIFKIT" verify -q --key "$work/stripped.gpg" "$work/image.sif"
+grep -q 'no valid signature of its own' "$work/error"
+sed 's/"version":1/"version": 1/' "$work/message" >"$work/changed"
+python3 "$here/subkeys.py" put "$work/image.sif" "$work/changed" "$primary"
+fails_with $tampered "$SIFKIT" verify -q --key "$work/certifier.gpg" "$work/image.sif"
+python3 "$here/subkeys.py" put "$work/image.sif" "$work/message" "$subkey"
+fails_with $tampered "$SIFKIT" verify -q --key "$work/certifier.gpg" "$work/image.sif"
+
 fresh
 fails_with $denied "$SIFKIT" sign --key "$work/certifier.asc" "$work/image.sif"
 grep -q 'not meant for signing' "$work/error"
