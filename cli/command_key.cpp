@@ -93,10 +93,7 @@ int list(const KeyCommand& arguments, Session& session) {
 }
 
 Bytes input(const std::string& file, const Session& session) {
-  if (file != "-") {
-    FileSource source(std::make_shared<File>(File::open_read(file)));
-    return read_all(source, kMostKeyBytes, file);
-  }
+  if (file != "-") return read_all(*open_source(file), kMostKeyBytes, file);
   const int fd = ::dup(session.io.in);
   if (fd < 0) throw_errno("standard input");
   StreamSource source(File(UniqueFd(fd), "standard input"));

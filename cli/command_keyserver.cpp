@@ -8,7 +8,6 @@
 
 #include "commands.h"
 #include "key_text.h"
-#include "table.h"
 
 namespace sifkit::cli {
 
@@ -52,7 +51,7 @@ int search(const ServerCommand& arguments, Session& session) {
     Table table({"FINGERPRINT", "CREATED", "EXPIRES", "FLAGS", "USER ID"});
     for (const auto& key : keys) {
       table.add({key.id, date_or(key.created, "-"), date_or(key.expires, "-"), key.flags.empty() ? "-" : printable(key.flags), key.user_ids.empty() ? "-" : printable(key.user_ids.front())});
-      for (std::size_t id = 1; id < key.user_ids.size(); ++id) table.add({"", "", "", "", printable(key.user_ids[id])});
+      add_more_ids(table, 4, key.user_ids);
     }
     session.io.out << table.text();
   }

@@ -68,9 +68,7 @@ std::unique_ptr<Source> open_input(const std::string& path, const Session& sessi
     if (fd < 0) throw_errno("duplicate standard input");
     return std::make_unique<StreamSource>(File(UniqueFd(fd), "standard input"));
   }
-  File file = File::open_read(path);
-  if (!file.is_regular()) return std::make_unique<StreamSource>(std::move(file));
-  return std::make_unique<FileSource>(std::make_shared<File>(std::move(file)));
+  return open_source(path);
 }
 
 /// Opens the image, lets `change` work on it, and commits; errors of both name the image.

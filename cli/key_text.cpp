@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "key_text.h"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <limits>
@@ -9,13 +10,12 @@
 
 #include <sifkit/core/error.h>
 
-#include "table.h"
-
 namespace sifkit::cli {
 
 namespace {
 
 constexpr std::int64_t kDay = 86400;
+constexpr std::size_t kMostShownIds = 10;  ///< of a key; anybody can add user ids to one
 
 std::string algorithm_text(const sif::PgpKeyInfo& key) {
   if (!key.curve.empty()) return printable(key.curve);
@@ -93,6 +93,16 @@ Json record_of(const sif::PgpKeyInfo& key) {
           {"user_ids", key.user_ids}};
 }
 
+void add_more_ids(Table& table, std::size_t column, std::span<const std::string> ids) {
+  const auto add = [&](std::string text) {
+    std::vector<std::string> row(column);
+    row.push_back(std::move(text));
+    table.add(std::move(row));
+  };
+  for (std::size_t i = 1; i < std::min(ids.size(), kMostShownIds); ++i) add(printable(ids[i]));
+  if (ids.size() > kMostShownIds) add(fmt::format("… and {} more", ids.size() - kMostShownIds));
+}
+
 std::string table_of(std::span<const sif::PgpKeyInfo> keys) {
   Table table({"#", "FINGERPRINT", "ALGORITHM", "CREATED", "EXPIRES", "STATE", "USER ID"});
   table.align_right(0);
@@ -101,7 +111,7 @@ std::string table_of(std::span<const sif::PgpKeyInfo> keys) {
     const bool known = !key.fingerprint.empty();
     table.add({fmt::format("{}", i), known ? key.fingerprint : "-", algorithm_text(key), known ? date_text(key.created) : "-", key.expires ? date_text(*key.expires) : known ? "never" : "-", state_text(key),
                key.user_ids.empty() ? "-" : printable(key.user_ids.front())});
-    for (std::size_t id = 1; id < key.user_ids.size(); ++id) table.add({"", "", "", "", "", "", printable(key.user_ids[id])});
+    add_more_ids(table, 6, key.user_ids);
   }
   return table.text();
 }

@@ -10,6 +10,8 @@
 #include <sifkit/core/json.h>
 #include <sifkit/sif/key_store.h>
 
+#include "table.h"
+
 namespace sifkit::cli {
 
 /// "2026-11-25" (UTC).
@@ -22,6 +24,9 @@ std::optional<std::uint32_t> lifetime_from(std::string_view text, std::int64_t n
 std::string one_line(const sif::PgpKeyInfo& key);
 
 Json record_of(const sif::PgpKeyInfo& key);
+
+/// A row for each user id but the first, which has one already; of many only some.
+void add_more_ids(Table& table, std::size_t column, std::span<const std::string> ids);
 
 /// A table of keys; a line of its own for each further user id.
 std::string table_of(std::span<const sif::PgpKeyInfo> keys);

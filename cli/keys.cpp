@@ -38,8 +38,7 @@ sif::KeyStore store_of_secret_key(const std::string& which) {
 }
 
 std::string key_text(const std::string& path) {
-  FileSource source(std::make_shared<File>(File::open_read(path)));
-  auto bytes = read_all(source, kMostKeyBytes, path);
+  auto bytes = read_all(*open_source(path), kMostKeyBytes, path);
   std::string text(as_text(bytes));
   OPENSSL_cleanse(bytes.data(), bytes.size());
   return text;

@@ -71,10 +71,7 @@ void say(int fd, std::string_view text) {
 
 /// From the options or the environment.
 std::optional<std::string> given(const PassphraseArguments& arguments) {
-  if (!arguments.file.empty()) {
-    FileSource source(std::make_shared<File>(File::open_read(arguments.file)));
-    return first_line(source);
-  }
+  if (!arguments.file.empty()) return first_line(*open_source(arguments.file));
   if (arguments.fd >= 0) {
     const int fd = ::dup(arguments.fd);
     if (fd < 0) throw_errno(fmt::format("--passphrase-fd {}", arguments.fd));

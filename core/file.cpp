@@ -189,6 +189,12 @@ std::size_t StreamSource::read(std::span<std::byte> into) {
   }
 }
 
+std::unique_ptr<Source> open_source(const std::filesystem::path& path) {
+  File file = File::open_read(path);
+  if (!file.is_regular()) return std::make_unique<StreamSource>(std::move(file));
+  return std::make_unique<FileSource>(std::make_shared<File>(std::move(file)));
+}
+
 void FileRegion::write_at(std::uint64_t offset, ByteView bytes) { file_.write_at(base_ + offset, bytes); }
 
 std::size_t FileRegion::read_at(std::uint64_t offset, std::span<std::byte> into) {

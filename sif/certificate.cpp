@@ -18,8 +18,7 @@ constexpr std::uint64_t kMostCertificateBytes = 4u << 20;
 constexpr int kSecurityLevel = 2;  ///< RSA of 2048 bits and more, no SHA-1; of OCSP responders, too
 
 std::string text_of(const std::filesystem::path& path) {
-  FileSource source(std::make_shared<File>(File::open_read(path)));
-  return std::string(as_text(read_all(source, kMostCertificateBytes, path.native())));
+  return std::string(as_text(read_all(*open_source(path), kMostCertificateBytes, path.native())));
 }
 
 /// Every PEM block of the file, which are certificates and nothing else.

@@ -22,6 +22,7 @@ using namespace rnp;
 
 constexpr std::string_view kArmorBegin = "-----BEGIN PGP ";
 constexpr std::string_view kArmorEnd = "-----END PGP ";
+constexpr std::size_t kKeyboxMark = 8;
 constexpr unsigned kLeastSecurityBits = 112;
 enum PacketTag : unsigned { kSignature = 2, kSecretKey = 5, kPublicKey = 6, kMarker = 10 };
 
@@ -154,6 +155,9 @@ Bytes without_armor(ByteView keys, std::string_view name) {
   const auto text = as_text(keys);
   if (keys.size() > kMostRingBytes) {
     throw Error(ErrorKind::limit, fmt::format("{}: {} bytes of keys are over the limit of {}", printable(name), keys.size(), kMostRingBytes));
+  }
+  if (text.size() > kKeyboxMark && text.substr(kKeyboxMark).starts_with("KBXf")) {
+    throw Error(ErrorKind::unsupported, fmt::format("{}: a keybox of GnuPG is not read", printable(name)), "'gpg --export' writes the keys that are in it");
   }
   // The first bit of every packet is set, so no binary ring begins like text.
   if (keys.empty() || std::to_integer<unsigned>(keys[0]) >= 0x80) return {keys.begin(), keys.end()};

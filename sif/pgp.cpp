@@ -11,6 +11,7 @@
 #include <sifkit/core/digest.h>
 #include <sifkit/core/error.h>
 
+#include "key_blocks.h"
 #include "ossl.h"
 #include "rnp.h"
 
@@ -158,7 +159,9 @@ PgpKeyring::PgpKeyring(ByteView keys, std::string name) {
   check(rnp_ffi_create(&ffi, "GPG", "GPG"), "start OpenPGP");
   impl_.reset(new Impl{std::move(name), Ffi(ffi)});
   if (keys.empty()) return;
-  const auto input = input_over(keys);
+  Bytes packets = without_armor(keys, impl_->name);
+  const Wiper wiper(packets);
+  const auto input = input_over(packets);
   const auto flags = RNP_LOAD_SAVE_PUBLIC_KEYS | RNP_LOAD_SAVE_SECRET_KEYS | RNP_LOAD_SAVE_PERMISSIVE;
   check(rnp_import_keys(ffi, input.get(), flags, nullptr), fmt::format("keys of {}", in_quotes(impl_->name)));
   std::size_t count = 0;
@@ -218,8 +221,8 @@ PgpSecretKey PgpKeyring::unlock(const PgpKeyChoice& choice, const PassphraseSour
     listed += fmt::format("{}{}: {} {}", i == 0 ? "there are " : "; ", i, there[i], printable(user));
     if (choice.index ? *choice.index == i : names_key(choice.name, there[i], user)) chosen.push_back(there[i]);
   }
-  const std::string wanted = choice.index ? fmt::format("number {}", *choice.index) : choice.name.empty() ? "" : in_quotes(choice.name);
-  if (chosen.empty()) throw Error(ErrorKind::not_found, fmt::format("no secret key {} in {}", wanted, in_quotes(impl_->name)), listed);
+  const std::string wanted = choice.index ? fmt::format(" number {}", *choice.index) : choice.name.empty() ? "" : " " + in_quotes(choice.name);
+  if (chosen.empty()) throw Error(ErrorKind::not_found, fmt::format("no secret key{} in {}", wanted, in_quotes(impl_->name)), listed);
   if (chosen.size() > 1) throw Error(ErrorKind::usage, fmt::format("several secret keys match {}", in_quotes(choice.name)), listed);
 
   const Key key = located(impl_->ffi.get(), chosen.front());

@@ -5,17 +5,17 @@
 #include <sifkit/core/file.h>
 
 #include "certificate.h"
+#include "key_blocks.h"
 #include "key_files.h"
 
 namespace sifkit::sif {
 
 namespace {
 
-constexpr std::uint64_t kMostKeyBytes = 64u << 20;
-
 Bytes read_key_file(const std::filesystem::path& path) {
-  FileSource source(std::make_shared<File>(File::open_read(path)));
-  return read_all(source, kMostKeyBytes, path.native());
+  Bytes bytes = read_all(*open_source(path), kMostRingBytes, path.native());
+  if (bytes.empty()) throw Error(ErrorKind::malformed, in_quotes(path.native()) + " is empty; a key was expected");
+  return bytes;
 }
 
 }  // namespace

@@ -30,6 +30,15 @@ std::string normal_key(std::string_view text) {
   return to_upper_hex(*bytes);
 }
 
+/// Where the key is not known here.
+std::string how_to_trust(const SignatureReport& report) {
+  const bool unknown = std::all_of(report.signers.begin(), report.signers.end(), [](const Signer& signer) { return signer.ring.empty(); });
+  if (report.verdict != Verdict::untrusted || report.signers.empty() || !unknown) return {};
+  const std::string& key = report.signers.front().key;
+  if (report.format != "PGP") return key.empty() ? "--key names a public key" : fmt::format("--key names a public key; this one's id is {}", key);
+  return fmt::format("'sifkit key import FILE' or 'sifkit key pull {}' makes its key known; make sure whose it is first", key);
+}
+
 int badness(ErrorKind kind) { return kind == ErrorKind::tampered ? 2 : kind == ErrorKind::untrusted ? 1 : 0; }
 
 }  // namespace
@@ -149,7 +158,7 @@ void Verification::add_claims() {
     const bool any = std::any_of(claims_.begin(), claims_.end(), [&](const Claim& claim) { return claim.report.group == group; });
     if (!any) {
       fail(ErrorKind::unsigned_image, fmt::format("signature not found for object group {}", group),
-           other_kind_seen_ ? "there are legacy signatures, which cover no metadata; --legacy-insecure looks at them" : "");
+           other_kind_seen_ ? "there are legacy signatures, which cover no metadata; --legacy-insecure looks at them" : "'sifkit sign' signs an image");
     }
   }
 }
@@ -228,7 +237,7 @@ void Verification::conclude() {
     if (report.verdict == Verdict::valid) {
       covered.insert(report.objects.begin(), report.objects.end());
     } else {
-      fail(report.verdict == Verdict::tampered ? ErrorKind::tampered : ErrorKind::untrusted, fmt::format("signature object {}: {}", report.id, report.reason));
+      fail(report.verdict == Verdict::tampered ? ErrorKind::tampered : ErrorKind::untrusted, fmt::format("signature object {}: {}", report.id, report.reason), how_to_trust(report));
     }
   }
   for (const auto id : wanted_) (covered.count(id) != 0 ? report_.covered : report_.not_covered).push_back(id);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <ctime>
 #include <regex>
 
@@ -193,6 +194,22 @@ TEST_CASE("user ids are escaped on a terminal", "[cli][key]") {
   const auto listed = run_cli({"key", "list"});
   CHECK(listed.out.find('\x9b') == std::string::npos);
   CHECK_THAT(listed.out, ContainsSubstring("Ada \\x9b31m"));
+}
+
+TEST_CASE("of a key with thousands of user ids the list shows some, and the record all", "[cli][key][hostile]") {
+  Home home;
+  home.make("Ada");
+  std::string flooded = run_cli({"key", "export", "Ada"}).out;
+  for (int i = 0; i < 10'000; ++i) {
+    const std::string id = "Flood " + std::to_string(i);
+    flooded += "\xcd" + std::string(1, static_cast<char>(id.size())) + id;
+  }
+  write_file(home.folder / "flooded", flooded);
+  CHECK(run_cli({"key", "import", home.at("flooded")}).code == 0);
+  const auto listed = run_cli({"key", "list"}).out;
+  CHECK(std::count(listed.begin(), listed.end(), '\n') == 12);
+  CHECK_THAT(listed, ContainsSubstring("Flood 8\n") && ContainsSubstring("… and 9991 more\n"));
+  CHECK(Json::parse(run_cli({"key", "list", "--json"}).out)["keys"][0]["user_ids"].size() == 10'001);
 }
 
 TEST_CASE("signing takes the user's own secret key, and verifying trusts the user's own ring", "[cli][key]") {

@@ -20,7 +20,7 @@ fails_with() {
   # Libraries have nothing to say to the user.
   if grep -v -e '^sifkit: ' -e '^  hint: ' "$work/error"; then echo "$*: these lines are not ours"; exit 1; fi
 }
-denied=11 untrusted=14 tampered=15
+malformed=7 unsupported=9 denied=11 untrusted=14 tampered=15
 
 # new_key NAME ALGORITHM USAGE PASSPHRASE [OPTION…]
 new_key() {
@@ -66,6 +66,12 @@ cmp "$work/plain.sif" "$work/image.sif"
 SIFKIT_PASSPHRASE="open sesame" "$SIFKIT" sign -q --key "$work/two.asc" --key-name ed25519-locked@example.org "$work/image.sif"
 "$SIFKIT" verify -q --key "$work/ed25519-locked.pub" "$work/image.sif"
 fails_with $untrusted "$SIFKIT" verify --key "$work/rsa2048.pub" "$work/image.sif"
+
+# Keys come through a pipe, too; nothing, and GnuPG's own box of keys, are none.
+"$SIFKIT" verify -q --key <(gpg --export ed25519-locked@example.org) "$work/image.sif"
+fails_with $malformed "$SIFKIT" verify --key /dev/null "$work/image.sif"
+fails_with $unsupported "$SIFKIT" verify --key "$GNUPGHOME/pubring.kbx" "$work/image.sif"
+grep -q "gpg --export" "$work/error"
 
 # A subkey may sign where the descriptor names the primary key, if each of the two has signed the other.
 new_key certifier ed25519 cert ""

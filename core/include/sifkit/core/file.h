@@ -96,6 +96,9 @@ class SIFKIT_API StreamSource : public Source {
   File file_;
 };
 
+/// What `path` names, from its start; a pipe, such as a shell's <(COMMAND), can be read once. Throws as File::open_read.
+SIFKIT_API std::unique_ptr<Source> open_source(const std::filesystem::path& path);
+
 /// A random-access window that a container format hands to the writer of what is inside. Offsets start at 0 and know
 /// nothing of the file around it. Implementations are not thread safe.
 class SIFKIT_API Region {
