@@ -208,6 +208,7 @@ void only_read(Conversion& conversion, ConvertReport& report) {
 ConvertReport convert(const oci::Reference& given, const std::filesystem::path& target, const ConvertOptions& options,
                       WarningList& warnings) {
   const auto start = std::chrono::steady_clock::now();
+  layers::require_block_size(options.squashfs.block_size);
   ConvertReport report;
   report.target = target;
   oci::Reference reference = given;

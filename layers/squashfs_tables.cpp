@@ -103,7 +103,9 @@ class TableWriter {
   std::uint16_t id_index(std::uint32_t id) {
     const auto known = id_index_.find(id);
     if (known != id_index_.end()) return known->second;
-    if (id_index_.size() >= kMostIds) throw Error(ErrorKind::limit, fmt::format("more than {} different owners", kMostIds));
+    if (id_index_.size() >= kMostIds) {
+      throw Error(ErrorKind::limit, fmt::format("squashfs holds {} different owners, the image has more", kMostIds), "--all-root gives every file to root");
+    }
     sqfs_u16 index = 0;
     file_.check(sqfs_id_table_id_to_index(ids_.get(), id, &index), "add an owner");
     id_index_.emplace(id, index);

@@ -20,14 +20,16 @@ constexpr std::uint32_t kLargestBlock = 1u << 20;
 constexpr std::uint64_t kPadding = 4096;  ///< what loop devices and the mount of a partition need
 
 const SquashfsOptions& checked(const SquashfsOptions& options) {
-  if (!std::has_single_bit(options.block_size) || options.block_size < kSmallestBlock || options.block_size > kLargestBlock) {
-    throw Error(ErrorKind::usage, fmt::format("block size {}: expected a power of two from {} to {}", options.block_size,
-                                              kSmallestBlock, kLargestBlock));
-  }
+  require_block_size(options.block_size);
   return options;
 }
 
 }  // namespace
+
+void require_block_size(std::uint32_t size) {
+  if (std::has_single_bit(size) && size >= kSmallestBlock && size <= kLargestBlock) return;
+  throw Error(ErrorKind::usage, fmt::format("block size {}: expected a power of two from {} to {}", size, kSmallestBlock, kLargestBlock));
+}
 
 struct SquashfsWriter::Impl {
   Region& region;

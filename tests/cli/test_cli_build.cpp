@@ -139,6 +139,16 @@ TEST_CASE("options change what is built", "[cli][build]") {
   CHECK(desk.folder.entry_count() == 3);
 }
 
+TEST_CASE("block sizes are read strictly", "[cli][build]") {
+  Desk desk;
+  for (const std::string size : {"0", "-1", "4095", "3K", "2M", "100000", "1e5", "0x1000", "128 K", "4294967296", "4194304K", "99999999999999999999"}) {
+    INFO(size);
+    const auto result = desk.build("x.sif", desk.at("app.tar"), {"--block-size=" + size});
+    CHECK(result.code == exit_code(ErrorKind::usage));
+    CHECK_FALSE(std::filesystem::exists(desk.at("x.sif")));
+  }
+}
+
 TEST_CASE("a layer of nothing but zeros is built, one of nothing but the same byte on request only", "[cli][build][hostile]") {
   Desk desk;
   static constexpr std::size_t kSize = 100'000'000;

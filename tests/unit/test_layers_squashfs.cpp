@@ -203,6 +203,41 @@ TEST_CASE("attributes of every length come back, whether the table repeats their
   }
 }
 
+TEST_CASE("folders and files at the edges of the format come back", "[layers][squashfs]") {
+  CHECK(Pack().finish().inodes == 1);  // nothing but the root
+  Pack pack;
+  // A header of a folder counts 256 names, and a listing above 64 KiB takes another kind of inode.
+  for (const int count : {1, 255, 256, 257, 513, 20000}) {
+    const auto folder = pack.folder(Tree::kRoot, fmt::format("{}", count));
+    for (int i = 0; i < count; ++i) pack.add(folder, fmt::format("name {:05}", i), {.metadata = {.mode = 0644}, .content = kEmptyContent});
+  }
+  for (const std::size_t size : {1u, 131071u, 131072u, 131073u, 262144u}) pack.file(Tree::kRoot, fmt::format("bytes {}", size), text_of(size, 9));
+  const auto linked = pack.file(Tree::kRoot, "linked", "x");
+  for (int i = 0; i < 70000; ++i) pack.tree.link(Tree::kRoot, fmt::format("link {}", i), linked);
+  const auto before = listing(pack.tree);
+  pack.finish();
+  SquashfsReader reader(pack.region);
+  CHECK(listing(reader.tree()) == before);
+  for (const auto& [name, text] : pack.files) CHECK(read_file(reader, *reader.tree().resolve(name, false)) == text);
+}
+
+TEST_CASE("as many owners as squashfs counts are kept, one more is refused", "[layers][squashfs]") {
+  const std::uint32_t more = GENERATE(0u, 1u);
+  Pack pack;
+  for (std::uint32_t id = 1; id < 65535 + more; ++id) {  // 0 is root's
+    pack.add(Tree::kRoot, fmt::format("{}", id), {.metadata = {.mode = 0644, .uid = id}, .content = kEmptyContent});
+  }
+  const auto error = error_of([&] { pack.finish(); });
+  CHECK(error.has_value() == (more != 0));
+  if (error) {
+    CHECK(error->kind() == ErrorKind::limit);
+    CHECK_THAT(error->hint(), ContainsSubstring("--all-root"));
+  } else {
+    SquashfsReader reader(pack.region);
+    CHECK(reader.tree().inode(*reader.tree().resolve("65534", false)).metadata.uid == 65534);
+  }
+}
+
 TEST_CASE("an attribute of a namespace that squashfs does not have is refused", "[layers][squashfs]") {
   Pack pack;
   pack.file(Tree::kRoot, "f", "", {.mode = 0644, .xattrs = pack.tree.intern_xattrs({{"system.x", "1"}})});

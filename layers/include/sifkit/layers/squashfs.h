@@ -28,6 +28,9 @@ struct SquashfsOptions {
   std::uint32_t time = 0;                 ///< in the superblock
 };
 
+/// Throws usage for a block size that squashfs does not have. The writer asks it, too.
+SIFKIT_API void require_block_size(std::uint32_t size);
+
 /// What a finished image holds.
 struct SquashfsSummary {
   std::uint64_t bytes = 0;         ///< of the image, padded to 4096
