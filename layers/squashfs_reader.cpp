@@ -83,6 +83,11 @@ struct SquashfsReader::Impl {
     if (super.bytes_used > region.size()) {
       malformed(fmt::format("the superblock says {} bytes, there are {}", super.bytes_used, region.size()));
     }
+    // The library makes room for the whole table before it reads it.
+    if (super.fragment_entry_count > super.bytes_used) malformed(fmt::format("{} fragments in {} bytes", super.fragment_entry_count, super.bytes_used));
+    if (super.fragment_entry_count > limits.metadata_bytes / sizeof(sqfs_fragment_t)) {
+      throw_over_limit(fmt::format("the table of {} fragments takes more than {} bytes of memory", super.fragment_entry_count, limits.metadata_bytes), &Limits::metadata_bytes);
+    }
     codec_of(super.compression_id);
     compressor = library_compressor(static_cast<SQFS_COMPRESSOR>(super.compression_id), 0, super.block_size, true);
     if ((super.flags & SQFS_FLAG_COMPRESSOR_OPTIONS) != 0) {

@@ -333,6 +333,34 @@ TEST_CASE("damaged images are errors, never crashes", "[layers][squashfs][hostil
   }
 }
 
+TEST_CASE("a superblock that cannot be is refused for what is wrong with it", "[layers][squashfs][hostile]") {
+  Pack pack;
+  fill(pack);
+  pack.finish();
+  const auto refused = [&](std::size_t at, std::uint64_t value, std::size_t size, const Limits& limits = {}) {
+    MemoryRegion changed;
+    changed.bytes = pack.region.bytes;
+    for (std::size_t i = 0; i < size; ++i) changed.bytes[at + i] = static_cast<std::byte>(value >> 8 * i & 0xff);
+    const auto error = error_of([&] { SquashfsReader reader(changed, limits); });
+    return error ? std::string(to_string(error->kind())) + ": " + error->what() : "read";
+  };
+  CHECK(refused(0, 0x73717368, 4) == "read");  // "hsqs"
+  CHECK_THAT(refused(0, 0x68737173, 4), ContainsSubstring("malformed: ") && ContainsSubstring("no squashfs, or a big-endian one"));
+  CHECK_THAT(refused(28, 3, 2), ContainsSubstring("unsupported: ") && ContainsSubstring("version 4.0 is read, no other"));
+  CHECK_THAT(refused(40, 1ull << 40, 8), ContainsSubstring("malformed: ") && ContainsSubstring("the superblock says 1099511627776 bytes"));
+  CHECK_THAT(refused(16, 0xffffffff, 4), ContainsSubstring("malformed: ") && ContainsSubstring("4294967295 fragments"));
+  Limits limits;
+  limits.metadata_bytes = 1000;
+  CHECK_THAT(refused(16, 100, 4, limits), ContainsSubstring("limit: ") && ContainsSubstring("the table of 100 fragments"));
+  CHECK_THAT(refused(20, 9, 2), ContainsSubstring("unsupported: "));
+  for (const std::size_t table : {48u, 64u, 72u, 80u}) {
+    for (const std::uint64_t place : {std::uint64_t{1} << 62, static_cast<std::uint64_t>(pack.region.bytes.size()) + 5}) {
+      INFO(table << " " << place);
+      CHECK_THAT(refused(table, place, 8), ContainsSubstring("malformed: "));
+    }
+  }
+}
+
 TEST_CASE("other readers see the same files", "[layers][squashfs][interop]") {
   Pack pack;
   fill(pack);
