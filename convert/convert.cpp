@@ -6,6 +6,9 @@
 #include <optional>
 #include <thread>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
@@ -203,6 +206,17 @@ void only_read(Conversion& conversion, ConvertReport& report) {
   report.file_bytes = sink.bytes();
 }
 
+/// To replace the source by what is made of it is nobody's wish: it cannot be made again.
+void refuse_own_source(const oci::Reference& source, const std::filesystem::path& target) {
+  using enum oci::Transport;
+  if (source.transport == docker_daemon || source.transport == podman || source.transport == docker_container) return;
+  struct stat from {};
+  struct stat to {};
+  const bool there = source.location == "-" ? ::fstat(STDIN_FILENO, &from) == 0 : ::stat(source.location.c_str(), &from) == 0;
+  if (!there || ::stat(target.c_str(), &to) != 0 || from.st_dev != to.st_dev || from.st_ino != to.st_ino) return;
+  throw Error(ErrorKind::usage, fmt::format("the output {} is the source itself", in_quotes(target.native())), "choose another name for the output");
+}
+
 }  // namespace
 
 ConvertReport convert(const oci::Reference& given, const std::filesystem::path& target, const ConvertOptions& options,
@@ -216,6 +230,7 @@ ConvertReport convert(const oci::Reference& given, const std::filesystem::path& 
     reference.transport = oci::sniff_transport(reference.location, options.limits);
   }
   in_context([&] { return fmt::format("converting {}", in_quotes(given.text)); }, [&] {
+    if (!options.dry_run) refuse_own_source(reference, target);
     // First of all, so that a target which cannot be written does not cost the transfer of an image.
     std::optional<AtomicFile> file;
     std::optional<DirectoryWriter> folder;

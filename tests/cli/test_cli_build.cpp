@@ -139,6 +139,20 @@ TEST_CASE("options change what is built", "[cli][build]") {
   CHECK(desk.folder.entry_count() == 3);
 }
 
+TEST_CASE("a source is not replaced by what is made of it", "[cli][build]") {
+  Desk desk;
+  const auto whole = read_file(desk.folder / "app.tar");
+  std::filesystem::create_directory_symlink(".", desk.folder / "here");
+  std::filesystem::create_hard_link(desk.at("app.tar"), desk.at("second.tar"));
+  for (const std::string target : {"app.tar", "./app.tar", "here/app.tar", "second.tar"}) {
+    INFO(target);
+    const auto result = desk.build(target, desk.at("app.tar"), {"--force"});
+    CHECK(result.code == exit_code(ErrorKind::usage));
+    CHECK_THAT(result.err, ContainsSubstring("is the source itself"));
+    CHECK(read_file(desk.folder / "app.tar") == whole);
+  }
+}
+
 TEST_CASE("block sizes are read strictly", "[cli][build]") {
   Desk desk;
   for (const std::string size : {"0", "-1", "4095", "3K", "2M", "100000", "1e5", "0x1000", "128 K", "4294967296", "4194304K", "99999999999999999999"}) {
