@@ -144,7 +144,7 @@ int list(const FilesArguments& arguments, Session& session) {
 
 int cat(const FilesArguments& arguments, Session& session) {
   RootFs rootfs = RootFs::open(arguments.source);
-  StreamSink sink(session.io.out);
+  StreamSink sink(session.io);
   for (const auto& path : arguments.paths) {
     const InodeId inode = rootfs.require(path, true);
     if (rootfs.tree().inode(inode).type != EntryType::regular) {

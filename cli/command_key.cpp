@@ -146,7 +146,7 @@ int export_keys(const KeyCommand& arguments, Session& session) {
     records.push_back(record_of(key));
   }
   if (to_stdout) {
-    StreamSink(session.io.out).write(bytes);
+    StreamSink(session.io).write(bytes);
   } else {
     AtomicFile out(arguments.output, arguments.force ? Overwrite::yes : Overwrite::no, arguments.secret ? 0600 : 0666);
     out.file().write_at(0, bytes);

@@ -68,7 +68,7 @@ int dump(const SifArguments& arguments, Session& session) {
   const auto id = parse_object_id(arguments.id);
   const auto image = sif::Image::open(arguments.file);
   const auto source = image.open_data(image.object(id));
-  StreamSink sink(session.io.out);
+  StreamSink sink(session.io);
   copy(*source, sink);
   return 0;
 }

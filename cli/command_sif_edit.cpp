@@ -160,7 +160,11 @@ int run_add(const AddArguments& a, Session& session) {
   edit(a.file, session, [&](sif::ImageEditor& editor) {
     const auto& object = editor.add(spec, *input, placement);
     editor.commit();
-    if (object.group() != 0) warn_of_signatures(editor, object, session);
+    if (object.group() != 0) {
+      warn_of_signatures(editor, object, session);
+    } else if (object.type != sif::DataType::signature && !editor.image().objects_of(sif::DataType::signature).empty()) {
+      session.logger->write(LogLevel::warning, fmt::format("object {} is in no group, where nothing can sign it, so the image does not verify any more (see --groupid)", object.id));
+    }
     if (session.json) session.print_json({{"schema", "sifkit/sif-add/v1"}, {"file", a.file}, {"object", object_record(object)}});
   });
   return 0;

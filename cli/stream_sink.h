@@ -5,6 +5,8 @@
 
 #include <sifkit/core/stream.h>
 
+#include "console.h"
+
 namespace sifkit::cli {
 
 /// Who reads our standard output has gone, as `head` does. No error to talk about; the program ends as SIGPIPE ends others.
@@ -13,14 +15,15 @@ struct ReaderGone {};
 /// Throws what errno says of a write to standard output that has just failed: ReaderGone or Error.
 [[noreturn]] void throw_output_failure();
 
-/// Results that are bytes, not text.
+/// Results that are bytes, not text, on standard output. Bytes that would steer a terminal do not go to one (usage).
 class StreamSink : public Sink {
  public:
-  explicit StreamSink(std::ostream& out) : out_(out) {}
+  explicit StreamSink(const Console& io) : out_(io.out), terminal_(io.out_is_terminal) {}
   void write(ByteView bytes) override;
 
  private:
   std::ostream& out_;
+  bool terminal_;
 };
 
 }  // namespace sifkit::cli

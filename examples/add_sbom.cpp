@@ -21,8 +21,8 @@ int main(int argc, char** argv) {
     keys.add_file(argv[2]);
     if (const auto report = sif::verify(editor.image(), keys, {}); report.failure) throw *report.failure;
 
-    FileSource sbom(std::make_shared<File>(File::open_read(argv[3])));
-    const auto& added = editor.add({.type = sif::DataType::sbom, .group = group, .extra = encode_extra(sif::SbomFormat::spdx_json)}, sbom);
+    const auto sbom = open_source(argv[3]);
+    const auto& added = editor.add({.type = sif::DataType::sbom, .group = group, .extra = encode_extra(sif::SbomFormat::spdx_json)}, *sbom);
     editor.commit();
     std::cout << "verified; added object " << added.id << " in group " << group << '\n';
   } catch (const Error& error) {

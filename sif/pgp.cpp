@@ -237,7 +237,8 @@ PgpSecretKey PgpKeyring::unlock(const PgpKeyChoice& choice, const PassphraseSour
     const auto result = rnp_key_unprotect(key.get(), nullptr);
     rnp_ffi_set_pass_provider(impl_->ffi.get(), nullptr, nullptr);
     if (request.failure) std::rethrow_exception(request.failure);
-    if (result != RNP_SUCCESS) throw Error(ErrorKind::denied, fmt::format("{}: wrong passphrase ({})", printable(called), rnp_result_to_string(result)));
+    if (result == RNP_ERROR_BAD_PASSWORD) throw Error(ErrorKind::denied, fmt::format("{}: wrong passphrase", printable(called)));
+    if (result != RNP_SUCCESS) throw Error(ErrorKind::denied, fmt::format("{}: the key cannot be unlocked: {}", printable(called), rnp_result_to_string(result)));
   }
   const auto output = memory_output();
   check(rnp_key_export(key.get(), output.get(), RNP_KEY_EXPORT_SECRET), "use a secret key");

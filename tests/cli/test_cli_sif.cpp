@@ -329,9 +329,32 @@ TEST_CASE("whoever edits what a signature covers is told that it does not hold a
   MemorySource text(as_bytes("signature"));
   editor.add({.type = sif::DataType::signature, .group = 0, .link = 1, .links_group = true}, text);
   editor.commit();
+  write_file(bench.folder / "extra", "x");
   const std::string warning = "signature 3 covers group 1; it does not verify any more";
   CHECK_THAT(run_cli({"sif", "set", "1", bench.image, "--name", "x"}).err, ContainsSubstring(warning));
   CHECK(run_cli({"sif", "set", "2", bench.image, "--name", "x"}).err.empty());
   CHECK_THAT(run_cli({"sif", "del", "1", bench.image}).err, ContainsSubstring(warning));
   CHECK(run_cli({"sif", "del", "2", bench.image}).err.empty());
+  const auto loose = run_cli({"sif", "add", bench.image, bench.at("extra"), "--datatype", "7"});
+  CHECK(loose.code == 0);
+  CHECK_THAT(loose.err, ContainsSubstring("object 1 is in no group, where nothing can sign it, so the image does not verify any more (see --groupid)"));
+}
+
+TEST_CASE("a terminal gets the text of objects, and no bytes that would steer it", "[cli][sif][hostile]") {
+  const Bench bench;
+  bench.add("bootstrap: docker\n\tfrom: \xc3\xbc\r\n", {"--datatype", "1"});
+  bench.add("innocent" + std::string(5000, ' ') + "\x1b[2J", {"--datatype", "7"});
+  const auto dump = [&](const char* id, bool terminal) {
+    std::ostringstream out;
+    std::ostringstream err;
+    cli::Console io{.out = out, .err = err, .out_is_terminal = terminal};
+    const int code = cli::run(std::vector<std::string>{"sif", "dump", id, bench.image}, io);
+    return CliResult{code, out.str(), err.str()};
+  };
+  CHECK(dump("1", true).out == dump("1", false).out);
+  CHECK(dump("2", false).code == 0);
+  const auto refused = dump("2", true);
+  CHECK(refused.code == 2);
+  CHECK(refused.out.find('\x1b') == std::string::npos);
+  CHECK_THAT(refused.err, ContainsSubstring("not written to a terminal"));
 }
