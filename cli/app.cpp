@@ -202,9 +202,13 @@ int run(std::span<const std::string> args, Console& io) {
     const CLI::App* verb = deepest_chosen(app);
     std::string message = error.what();
     std::string hint;
-    if (verb == &app && !args.empty() && !args[0].starts_with('-')) {
-      message = fmt::format("no verb {}", in_quotes(args[0]));
-      if (const auto near = nearest_verb(app, args[0]); !near.empty()) hint = fmt::format("did you mean '{}'?", near);
+    const std::size_t place = verb == &app ? 0 : 1;  // of a verb's word, if one is still to come
+    const bool is_family = !verb->get_subcommands([](const CLI::App*) { return true; }).empty();
+    if (is_family && place >= args.size()) {
+      message = "a verb is missing";
+    } else if (is_family && !args[place].starts_with('-')) {
+      message = fmt::format("no verb {}", in_quotes(args[place]));
+      if (const auto near = nearest_verb(*verb, args[place]); !near.empty()) hint = fmt::format("did you mean '{}'?", near);
     }
     if (hint.empty()) hint = fmt::format("see '{} --help'", full_name(verb));
     report(session, Error(ErrorKind::usage, message, hint));

@@ -152,7 +152,7 @@ int run_new(const NewArguments& a, Session& session) {
 }
 
 int run_add(const AddArguments& a, Session& session) {
-  if (a.data_type < 1 || a.data_type > 11) throw usage("-datatype flag is required with a valid range");
+  if (a.data_type < 1 || a.data_type > 11) throw Error(ErrorKind::usage, "-datatype flag is required with a valid range", "'sifkit sif add --help' lists the types");
   const auto input = open_input(a.object, session);
   const auto spec = spec_of(a);
   sif::Placement placement;

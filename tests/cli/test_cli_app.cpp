@@ -15,6 +15,10 @@ TEST_CASE("a wrong command line is exit code 2 and names the nearest verb", "[cl
 
   CHECK(run_cli({}).code == 2);
   CHECK(run_cli({"version", "--no-such-flag"}).code == 2);
+  const auto inner = run_cli({"sif", "lsit", "x.sif"});
+  CHECK(inner.code == 2);
+  CHECK_THAT(inner.err, ContainsSubstring("no verb 'lsit'") && ContainsSubstring("hint: did you mean 'list'?"));
+  CHECK_THAT(run_cli({"key"}).err, ContainsSubstring("a verb is missing") && ContainsSubstring("hint: see 'sifkit key --help'"));
 }
 
 TEST_CASE("help goes to standard output", "[cli]") {

@@ -85,6 +85,12 @@ python3 "$here/subkeys.py" text "$work/image.sif" | gpg --quiet --batch --digest
 python3 "$here/subkeys.py" put "$work/image.sif" "$work/message" "$primary"
 gpg --export certifier@example.org >"$work/certifier.gpg"
 "$SIFKIT" verify -q --key "$work/certifier.gpg" "$work/image.sif"
+python3 "$here/subkeys.py" text "$work/image.sif" | gpg --quiet --batch --digest-algo SHA256 --default-sig-expire seconds=1 --local-user "$subkey!" --clearsign >"$work/brief"
+cp "$work/image.sif" "$work/brief.sif"
+python3 "$here/subkeys.py" put "$work/brief.sif" "$work/brief" "$primary"
+sleep 2
+fails_with $untrusted "$SIFKIT" verify -q --key "$work/certifier.gpg" "$work/brief.sif"
+grep -q 'the signature has expired' "$work/error"
 python3 "$here/subkeys.py" strip "$work/certifier.gpg" >"$work/stripped.gpg"
 fails_with $untrusted "$SIFKIT" verify -q --key "$work/stripped.gpg" "$work/image.sif"
 grep -q 'no valid signature of its own' "$work/error"

@@ -237,7 +237,7 @@ TEST_CASE("signed metadata is read strictly", "[sif][metadata]") {
         replaced(good, R"("relativeId":0)", R"("relativeId":0.0)"),
         // Objects that are missing, listed twice or too many (CVE-2020-13846).
         head + first + "]}", head + second + "]}", head + "]}", head + first + "," + second + "," + first + "]}",
-        head + first + "," + second + "," + replaced(second, "\"relativeId\":1", "\"relativeId\":7") + "]}", good + "}", std::string("null"), std::string()}) {
+        head + first + "," + second + "," + replaced(second, "\"relativeId\":1", "\"relativeId\":7") + "]}", good + "}", good + " {}", "\xef\xbb\xbf" + good, std::string("null"), std::string()}) {
     INFO(bad.substr(0, 200));
     CHECK(forge.payload_verdict(bad) == tampered);
   }
