@@ -10,6 +10,7 @@
 #include <sifkit/core/error.h>
 
 #include "tar_header.h"
+#include "tar_sparse.h"
 
 namespace sifkit {
 
@@ -57,6 +58,7 @@ struct TarReader::Impl {
   std::uint64_t padding = 0;  ///< after them
   bool ended = false;
   bool payload_ignored = false;  ///< the last header announced bytes that its type cannot have
+  const SparseMaps sparse{limits, [this](TarHeader& block) { return read_block(block); }};
 
   [[noreturn]] void fail(ErrorKind kind, std::uint64_t at, std::string_view why) const {
     throw Error(kind, fmt::format("tar offset {}: {}", at, why));
@@ -117,112 +119,6 @@ struct TarReader::Impl {
     std::string text = read_extension(size, what);
     text.resize(std::min(text.size(), text.find('\0')));
     return text;
-  }
-
-  void check_segments(TarMember& member) const {
-    std::uint64_t end = 0;
-    std::uint64_t sum = 0;
-    for (const auto& segment : member.segments) {
-      if (segment.offset < end || segment.offset > member.size || segment.length > member.size - segment.offset) {
-        fail(ErrorKind::malformed, member.header_offset,
-             fmt::format("sparse segment at {} of {} bytes overlaps another or ends past the file's {} bytes", segment.offset,
-                         segment.length, member.size));
-      }
-      end = segment.offset + segment.length;
-      sum += segment.length;
-    }
-    if (sum != member.stored_size) {
-      fail(ErrorKind::malformed, member.header_offset,
-           fmt::format("sparse segments hold {} bytes, the archive stores {}", sum, member.stored_size));
-    }
-    // A segment of no bytes says nothing.
-    std::erase_if(member.segments, [](const auto& segment) { return segment.length == 0; });
-  }
-
-  void add_segment(TarMember& member, std::uint64_t at, std::uint64_t length) const {
-    if (member.segments.size() >= limits.sparse_segments) {
-      fail_limit(member.header_offset, fmt::format("more than {} sparse segments", limits.sparse_segments), &Limits::sparse_segments);
-    }
-    member.segments.push_back({at, length});
-  }
-
-  /// The map of an old GNU sparse file: four segments in the header, then blocks of 21.
-  void read_gnu_map(const TarHeader& header, TarMember& member) {
-    member.sparse = true;
-    member.size = header.size_number(483, 12, "real size");
-    TarHeader block = header;
-    std::size_t first = 386;
-    std::size_t count = 4;
-    std::size_t extended = 482;
-    for (;;) {
-      for (std::size_t i = 0; i < count; ++i) {
-        const auto at = first + i * 24;
-        if (block.block[at] == '\0' && block.block[at + 12] == '\0') break;
-        add_segment(member, block.size_number(at, 12, "sparse offset"), block.size_number(at + 12, 12, "sparse length"));
-      }
-      if (block.block[extended] == '\0') break;
-      if (!read_block(block)) fail(ErrorKind::malformed, offset, "the archive ends inside a sparse map");
-      first = 0;
-      count = 21;
-      extended = 504;
-    }
-  }
-
-  /// The map of PAX format 1.0: decimal lines before the data, padded to a block.
-  void read_pax_map(TarMember& member) {
-    std::string buffer;
-    std::size_t used = 0;
-    const auto next_number = [&] {
-      for (;;) {
-        if (const auto line = buffer.find('\n', used); line != std::string::npos) {
-          const auto text = std::string_view(buffer).substr(used, line - used);
-          used = line + 1;
-          return parse_decimal(text, "sparse map");
-        }
-        if (buffer.size() - used > 32) fail(ErrorKind::malformed, offset, "sparse map: a line that is no number");
-        buffer.erase(0, used);
-        used = 0;
-        if (member.stored_size < kTarBlock) fail(ErrorKind::malformed, offset, "sparse map: longer than the member");
-        TarHeader block;
-        if (!read_block(block)) fail(ErrorKind::malformed, offset, "the archive ends inside a sparse map");
-        member.stored_size -= kTarBlock;
-        buffer.append(block.block.data(), block.block.size());
-      }
-    };
-    const auto count = next_number();
-    if (count > limits.sparse_segments) {
-      fail_limit(offset, fmt::format("{} sparse segments, the limit is {}", count, limits.sparse_segments), &Limits::sparse_segments);
-    }
-    for (std::uint64_t i = 0; i < count; ++i) {
-      const auto at = next_number();
-      add_segment(member, at, next_number());
-    }
-  }
-
-  void apply_pax_sparse(const PaxRecords& pax, TarMember& member) {
-    const bool format1 = pax.find("GNU.sparse.major") == "1" && pax.find("GNU.sparse.minor") == "0";
-    const bool format0 = pax.find("GNU.sparse.map") || !pax.sparse_map.empty() || pax.find("GNU.sparse.numblocks");
-    if (!format1 && !format0) return;
-    if (member.type != TarType::regular) fail(ErrorKind::malformed, member.header_offset, "a sparse map on no regular file");
-    member.sparse = true;
-    if (const auto name = pax.find("GNU.sparse.name")) member.name = *name;
-    const auto real = pax.find(format1 ? "GNU.sparse.realsize" : "GNU.sparse.size");
-    const auto other = pax.find(format1 ? "GNU.sparse.size" : "GNU.sparse.realsize");
-    if (!real && !other) fail(ErrorKind::malformed, member.header_offset, "a sparse file without its real size");
-    member.size = parse_decimal(real ? *real : *other, "sparse real size");
-    if (format1) {
-      read_pax_map(member);
-      return;
-    }
-    const auto numbers = pax.sparse_numbers();
-    if (const auto blocks = pax.find("GNU.sparse.numblocks")) {
-      if (parse_decimal(*blocks, "GNU.sparse.numblocks") != numbers.size() / 2) {
-        fail(ErrorKind::malformed, member.header_offset, "sparse map: the number of segments is not the stated one");
-      }
-    }
-    for (std::size_t i = 0; i < numbers.size(); i += 2) {
-      add_segment(member, parse_decimal(numbers[i], "sparse offset"), parse_decimal(numbers[i + 1], "sparse length"));
-    }
   }
 
   TarMember parse_member(const TarHeader& header, TarType type, const Extensions& extensions, std::uint64_t start) {
@@ -291,16 +187,16 @@ struct TarReader::Impl {
     padding = padding_of(member.stored_size);
     if (header.type() == 'S') {
       if (header.format() != TarFormat::gnu) fail(ErrorKind::malformed, start, "an old GNU sparse file without GNU's magic");
-      read_gnu_map(header, member);
+      sparse.read_gnu(header, member);
       warnings.add("tar-sparse", fmt::format("tar offset {}: {} is a sparse file of GNU's old format, which Docker refuses", start, in_quotes(member.name)));
     } else if (extensions.pax) {
-      apply_pax_sparse(*extensions.pax, member);
+      sparse.read_pax(*extensions.pax, member);
     }
     if (member.size > limits.file_bytes) {
       fail_limit(start, fmt::format("{}: {} bytes, the limit for a file is {}", in_quotes(member.name), member.size, limits.file_bytes),
                  &Limits::file_bytes);
     }
-    if (member.sparse) check_segments(member);
+    if (member.sparse) SparseMaps::check(member);
     member.data_offset = offset;
     left = member.stored_size;
     return member;
