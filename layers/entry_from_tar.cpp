@@ -14,7 +14,6 @@ namespace sifkit::layers {
 
 namespace {
 
-constexpr std::string_view kWhiteoutPrefix = ".wh.";
 constexpr std::string_view kOpaqueName = ".wh..wh..opq";
 constexpr std::string_view kMetaPrefix = ".wh..wh.";  // AUFS's own files
 

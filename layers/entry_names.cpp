@@ -11,6 +11,7 @@ namespace sifkit::layers {
 
 CleanPath clean_path(std::string_view name, const Limits& limits) {
   CleanPath clean;
+  std::size_t mark = 0;  // of a whiteout, which does not count: the name that it hides may have every length
   unsigned depth = 0;
   for (std::string_view rest = name; !rest.empty();) {
     const auto slash = rest.find('/');
@@ -27,7 +28,8 @@ CleanPath clean_path(std::string_view name, const Limits& limits) {
       }
       continue;
     }
-    if (component.size() > limits.name_bytes) {
+    mark = rest.empty() && component.starts_with(kWhiteoutPrefix) ? kWhiteoutPrefix.size() : 0;
+    if (component.size() - mark > limits.name_bytes) {
       throw Error(ErrorKind::limit, fmt::format("name {} has {} bytes, the limit is {}", in_quotes(component),
                                                 component.size(), limits.name_bytes));
     }
@@ -37,7 +39,7 @@ CleanPath clean_path(std::string_view name, const Limits& limits) {
     if (!clean.path.empty()) clean.path += '/';
     clean.path += component;
   }
-  if (clean.path.size() > limits.path_bytes) {
+  if (clean.path.size() - mark > limits.path_bytes) {
     throw Error(ErrorKind::limit, fmt::format("path {} has {} bytes, the limit is {}", in_quotes(clean.path),
                                               clean.path.size(), limits.path_bytes));
   }

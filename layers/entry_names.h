@@ -8,6 +8,8 @@
 
 namespace sifkit::layers {
 
+inline constexpr std::string_view kWhiteoutPrefix = ".wh.";
+
 /// A name from an archive as a clean path inside the image: no empty, `.` or `..` components, no slash at either end;
 /// the root is the empty text.
 struct CleanPath {
