@@ -243,8 +243,23 @@ struct SquashfsReader::Impl {
     if (inode.size == 0) return;
     const auto& record = *files.at(static_cast<std::uint32_t>(inode.content));
     Bytes buffer(static_cast<std::size_t>(std::min<std::uint64_t>(inode.size, 1u << 20)));
+    const Bytes zeros(buffer.size());
+    const auto blocks = sqfs_inode_get_file_block_count(&record);
+    const auto is_hole = [&](std::uint64_t at) {
+      const auto block = at / super.block_size;
+      return block < blocks && SQFS_IS_SPARSE_BLOCK(record.extra[block]);
+    };
     for (std::uint64_t at = 0; at < inode.size;) {
-      const auto want = static_cast<sqfs_u32>(std::min<std::uint64_t>(buffer.size(), inode.size - at));
+      // The library looks for a block from the start of the file on: it is not asked for holes, which may be millions.
+      const bool hole = is_hole(at);
+      std::uint64_t end = at;
+      while (end < inode.size && end - at < buffer.size() && is_hole(end) == hole) end += super.block_size - end % super.block_size;
+      const auto want = static_cast<sqfs_u32>(std::min<std::uint64_t>({buffer.size(), inode.size - at, end - at}));
+      if (hole) {
+        sink.write(ByteView(zeros).first(want));
+        at += want;
+        continue;
+      }
       const auto got = sqfs_data_reader_read(data.get(), &record, at, buffer.data(), want);
       file.check(got, "read a file");
       if (got == 0) malformed(fmt::format("a file of {} bytes ends at {}", inode.size, at));

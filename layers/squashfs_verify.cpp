@@ -16,15 +16,20 @@ namespace {
 /// Names bytes as the writer did, with the runs of holes that it was told of.
 class KeySink : public Sink {
  public:
-  KeySink(const DataBlocks& data, ContentHash& hash, ContentId id) : data_(data), hash_(hash), holes_(data.holes(id)) { hash_.start(); }
+  KeySink(const DataBlocks& data, ContentHash& hash, ContentId id, const OperationContext& operation)
+      : data_(data), hash_(hash), holes_(data.holes(id)), operation_(operation) {
+    hash_.start();
+  }
 
   void write(ByteView bytes) override {
+    operation_.check();
+    operation_.progress->advance(bytes.size());
     while (!bytes.empty()) {
       const bool in_hole = !holes_.empty() && at_ >= holes_.front().offset;
       const std::uint64_t border = holes_.empty() ? at_ + bytes.size() : in_hole ? holes_.front().end : holes_.front().offset;
       const auto piece = bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), border - at_)));
       if (in_hole) {
-        zero_ = zero_ && std::all_of(piece.begin(), piece.end(), [](std::byte b) { return b == std::byte{0}; });
+        zero_ = zero_ && all_zero(piece);
       } else {
         hash_.update(piece);
       }
@@ -46,6 +51,7 @@ class KeySink : public Sink {
   const DataBlocks& data_;
   ContentHash& hash_;
   std::span<const DataBlocks::Hole> holes_;
+  const OperationContext& operation_;
   std::uint64_t at_ = 0;
   bool zero_ = true;
 };
@@ -106,9 +112,8 @@ class Comparison {
     if (data_.content(a.content).size != b.size) differ(path, "size", data_.content(a.content).size, b.size);
     operation_.check();
     if (b.size == 0) return;
-    KeySink sink(data_, hash_, a.content);
+    KeySink sink(data_, hash_, a.content, operation_);
     reader_.read(b_id, sink);
-    operation_.progress->advance(b.size);
     if (!sink.equals(data_.key(a.content))) differ(path, "content", "other bytes", "these");
   }
 

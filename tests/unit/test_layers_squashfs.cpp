@@ -169,6 +169,30 @@ TEST_CASE("the first file's blocks start behind the superblock", "[layers][squas
   CHECK(read_file(reader, *reader.tree().resolve("first", false)) == pack.files["first"]);
 }
 
+TEST_CASE("holes of every length between data come back", "[layers][squashfs]") {
+  Pack pack;
+  const std::uint64_t block = 131072;
+  std::map<std::string, std::string> texts;
+  for (const std::uint64_t hole : {block - 1, block, block + 1, 2 * block, 9 * block, 40 * block + 7}) {
+    for (const std::uint64_t start : {std::uint64_t{0}, std::uint64_t{5}, block, 3 * block}) {
+      std::string text = text_of(static_cast<std::size_t>(start), 3);
+      text.append(static_cast<std::size_t>(hole), '\0');
+      text += text_of(static_cast<std::size_t>(2 * block + start), 4);
+      text.append(static_cast<std::size_t>(hole), '\0');
+      const std::string name = fmt::format("{} {}", hole, start);
+      pack.file(Tree::kRoot, name, text);
+      texts[name] = text;
+    }
+  }
+  pack.finish();
+  pack.writer->verify(pack.tree, {});
+  SquashfsReader reader(pack.region);
+  for (const auto& [name, text] : texts) {
+    INFO(name);
+    CHECK((read_file(reader, *reader.tree().resolve(name, false)) == text));
+  }
+}
+
 TEST_CASE("holes take no room, and equal files take room once", "[layers][squashfs]") {
   Pack pack;
   pack.writer->begin(std::uint64_t{5} << 30);
