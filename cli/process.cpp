@@ -147,6 +147,7 @@ void StopOnSignals::watch() {
   if (number == SIGXCPU) say("sifkit: the processor time that the job may use (ulimit -t) is used up\n");
   source_.request_stop();
   if (!wait_for_impatience(set)) return;
+  say("sifkit: stopped on request\n");
   remove_unfinished();
   std::_Exit(128 + number);
 }

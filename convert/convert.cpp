@@ -191,7 +191,7 @@ void write_sandbox(Conversion& conversion, DirectoryWriter& writer, const Conver
   const Tree tree = conversion.run(writer, true);
   options.operation.check();
   options.operation.progress->stage("setting owners and times", 0);
-  writer.finish(tree, warnings);
+  writer.finish(tree, warnings, options.operation);
   for (InodeId id = 0; id < tree.inode_count(); ++id) {
     const Inode& inode = tree.inode(id);
     report.inodes += inode.links != 0 ? 1u : 0u;

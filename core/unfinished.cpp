@@ -48,7 +48,7 @@ UniqueFd open_to_empty(int parent, const char* name) noexcept {
 }
 
 /// Removes the entries of a folder up to the first that is a folder and not empty, whose name it returns, or "". Sets
-/// `removed` when anything went.
+/// `removed` when anything went; another thread may be at the same tree.
 void remove_entries(int folder, bool& removed, char (&full)[NAME_MAX + 1]) noexcept {
   full[0] = '\0';
   alignas(dirent64) char entries[4096];
@@ -58,7 +58,7 @@ void remove_entries(int folder, bool& removed, char (&full)[NAME_MAX + 1]) noexc
       at += entry->d_reclen;
       const char* const name = entry->d_name;
       if (::strcmp(name, ".") == 0 || ::strcmp(name, "..") == 0) continue;
-      if (::unlinkat(folder, name, 0) == 0 || (errno == EISDIR && ::unlinkat(folder, name, AT_REMOVEDIR) == 0)) {
+      if (::unlinkat(folder, name, 0) == 0 || (errno == EISDIR && ::unlinkat(folder, name, AT_REMOVEDIR) == 0) || errno == ENOENT) {
         removed = true;
       } else if (errno == ENOTEMPTY || errno == EEXIST) {
         ::strncpy(full, name, NAME_MAX);
@@ -71,14 +71,24 @@ void remove_entries(int folder, bool& removed, char (&full)[NAME_MAX + 1]) noexc
 
 void remove_at(const char* path) noexcept {
   if (::unlinkat(AT_FDCWD, path, 0) == 0) return;
-  // Each round goes down from the top to the first folder without full ones in it.
-  for (bool removed = true; removed && ::unlinkat(AT_FDCWD, path, AT_REMOVEDIR) != 0;) {
-    removed = false;
+  // Each round goes down from the top to the first folder without full ones in it. One that removes nothing has met what
+  // cannot be removed, or another thread that is faster.
+  static constexpr int kIdleRounds = 100;
+  for (int idle = 0; idle < kIdleRounds; ++idle) {
+    if (::unlinkat(AT_FDCWD, path, AT_REMOVEDIR) == 0 || errno == ENOENT) return;
+    bool removed = false;
     char full[NAME_MAX + 1];
-    for (auto folder = open_to_empty(AT_FDCWD, path); folder; folder = open_to_empty(folder.get(), full)) {
+    UniqueFd folder = open_to_empty(AT_FDCWD, path);
+    for (;;) {
+      if (!folder) {
+        removed = removed || errno == ENOENT;
+        break;
+      }
       remove_entries(folder.get(), removed, full);
       if (full[0] == '\0') break;
+      folder = open_to_empty(folder.get(), full);
     }
+    if (removed) idle = 0;
   }
 }
 

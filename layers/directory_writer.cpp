@@ -189,13 +189,14 @@ struct DirectoryWriter::Impl {
     }
   }
 
-  void build(const Tree& tree, WarningList& warnings) const {
+  void build(const Tree& tree, WarningList& warnings, const OperationContext& operation) const {
     if (!privileged) warnings.add("owner-dropped", "owners are not kept in a folder: only root can set them");
     std::unordered_map<InodeId, std::string> first_name;  // of files with several
     make_node(root, tree.inode(Tree::kRoot), tree, warnings);
     walk(
         tree, root,
         [&](InodeId id, const std::string& path) {
+          operation.check();
           const Inode& inode = tree.inode(id);
           if (inode.links > 1) {
             if (const auto [first, fresh] = first_name.try_emplace(id, path); !fresh) {
@@ -212,7 +213,10 @@ struct DirectoryWriter::Impl {
     // A folder gets its mode and time when nothing more goes into it, nor is linked from it.
     walk(
         tree, root, [](InodeId, const std::string&) {},
-        [&](InodeId id, const std::string& path) { set_metadata(path, tree.inode(id), tree, warnings); });
+        [&](InodeId id, const std::string& path) {
+          operation.check();
+          set_metadata(path, tree.inode(id), tree, warnings);
+        });
   }
 
   /// To the disk, before the folder has its name. One call for the whole file system: one for each file takes minutes.
@@ -301,8 +305,8 @@ ContentId DirectoryWriter::end() {
   return ContentId{state.contents};
 }
 
-void DirectoryWriter::finish(const Tree& tree, WarningList& warnings) {
-  impl_->build(tree, warnings);
+void DirectoryWriter::finish(const Tree& tree, WarningList& warnings, const OperationContext& operation) {
+  impl_->build(tree, warnings, operation);
   impl_->commit();
 }
 

@@ -169,7 +169,7 @@ TEST_CASE("a folder as output is whole or absent, too", "[cli][faults]") {
   const Desk desk;
   const bool overwrite = GENERATE(false, true);
   const auto [call, what] = GENERATE(table<std::string, std::string>(
-      {{"pwrite", std::to_string(ENOSPC)}, {"syncfs", std::to_string(EIO)}, {"mkdir", std::to_string(ENOSPC)}, {"renameat2", std::to_string(EIO)}, {"rename", std::to_string(EIO)}, {"pwrite", "sig15"}, {"rename", "sig2"}}));
+      {{"pwrite", std::to_string(ENOSPC)}, {"syncfs", std::to_string(EIO)}, {"mkdir", std::to_string(ENOSPC)}, {"renameat2", std::to_string(EIO)}, {"rename", std::to_string(EIO)}, {"pwrite", "sig15"}, {"mkdir", "sig15"}, {"rename", "sig2"}}));
   sweep(call, what, [&, what = what](const std::string& fault) {
     desk.clear();
     if (overwrite) {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sifkit/core/file.h>
 
+#include <thread>
+
+#include <fmt/format.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -45,6 +48,20 @@ TEST_CASE("a tree goes whatever its depth and modes, and links in it are not fol
   CHECK_FALSE(fs::exists(folder / "kept"));
   remove_tree(folder / "nothing");
   CHECK(folder.entry_count() == 1);
+}
+
+TEST_CASE("a tree goes when two remove it at once", "[file]") {
+  const TempDir folder;
+  for (int i = 0; i < 2000; ++i) {
+    const auto deep = folder / fmt::format("tree/{}/{}", i % 20, i % 7);
+    fs::create_directories(deep);
+    write_file(deep / std::to_string(i), "");
+  }
+  {
+    const std::jthread other([&] { remove_tree(folder / "tree"); });
+    remove_tree(folder / "tree");
+    CHECK_FALSE(fs::exists(folder / "tree"));
+  }
 }
 
 TEST_CASE("errors of scratch files say how to put them elsewhere", "[file]") {

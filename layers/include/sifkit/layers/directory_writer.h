@@ -29,7 +29,7 @@ class SIFKIT_API DirectoryWriter : public ContentSink {
   ContentId end() override;
 
   /// Puts every file of the tree in place and the folder under its name.
-  void finish(const Tree& tree, WarningList& warnings);
+  void finish(const Tree& tree, WarningList& warnings, const OperationContext& operation = {});
 
  private:
   struct Impl;
