@@ -12,7 +12,8 @@
 namespace sifkit::cli {
 
 /// Closed standard descriptors are opened on /dev/null, so that no file of ours becomes one of them; SIGPIPE and
-/// SIGXFSZ become errors of the call; a setuid program refuses to run.
+/// SIGXFSZ become errors of the call; a setuid program refuses to run. Where memory runs out and nobody can catch it, what
+/// is unfinished is removed and the exit code is that of ErrorKind::limit.
 void prepare_process();
 
 /// What libraries write to the C stream stderr is dropped from now on, such as the debugging lines that librnp has as
