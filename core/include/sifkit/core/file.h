@@ -156,8 +156,7 @@ SIFKIT_API File open_scratch_file(const std::filesystem::path& folder);
 SIFKIT_API std::filesystem::path scratch_folder();
 
 /// Runs `body`; an Error that leaves it says how to put scratch files elsewhere.
-template <class Body>
-void with_scratch_hint(Body&& body) {
+void with_scratch_hint(auto&& body) {
   try {
     body();
   } catch (Error& error) {
@@ -194,8 +193,8 @@ class SIFKIT_API UnfinishedPath {
   std::string path_;
 };
 
-/// Removes everything that an UnfinishedPath names, and lets nobody make another. For a program that ends right after
-/// because of a signal: threads that go on with their work wait for ever. Not from a signal handler.
+/// Removes everything that an UnfinishedPath names, and lets nobody make another: threads that go on wait for ever. For a
+/// program that ends right after. Needs no memory. Not from a signal handler.
 SIFKIT_API void remove_unfinished() noexcept;
 
 }  // namespace sifkit
