@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
-#include <fstream>
 #include <limits>
 #include <optional>
 #include <string>
@@ -19,6 +18,8 @@
 
 #include <sifkit/core/error.h>
 
+#include "cgroup.h"
+
 namespace sifkit {
 
 namespace {
@@ -28,34 +29,6 @@ std::optional<std::uint64_t> parse_number(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
   return value;
-}
-
-std::string first_line(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
-
-/// The folder of this process's cgroup (version 2), or nothing.
-std::string cgroup_folder() {
-  std::ifstream file("/proc/self/cgroup");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("0::")) return "/sys/fs/cgroup" + line.substr(3);
-  }
-  return {};
-}
-
-/// Calls `see` with the first line of `name` in the process's cgroup and in each one above it.
-template <class See>
-void for_each_cgroup(std::string_view name, See see) {
-  static constexpr std::string_view kRoot = "/sys/fs/cgroup";
-  for (std::string folder = cgroup_folder(); folder.size() >= kRoot.size();) {
-    see(first_line(folder + "/" + std::string(name)));
-    const auto slash = folder.rfind('/');
-    if (slash == std::string::npos || slash < kRoot.size()) break;
-    folder.resize(slash);
-  }
 }
 
 }  // namespace
@@ -68,13 +41,7 @@ unsigned available_threads() {
   } else if (const long online = ::sysconf(_SC_NPROCESSORS_ONLN); online > 0) {
     threads = static_cast<std::uint64_t>(online);
   }
-  for_each_cgroup("cpu.max", [&](const std::string& line) {
-    const auto space = line.find(' ');
-    if (space == std::string::npos) return;
-    const auto quota = parse_number(std::string_view(line).substr(0, space));
-    const auto period = parse_number(std::string_view(line).substr(space + 1));
-    if (quota && period && *period > 0) threads = std::min(threads, (*quota + *period - 1) / *period);
-  });
+  if (const auto limit = cgroup_limits().threads) threads = std::min(threads, *limit);
   if (const char* slurm = std::getenv("SLURM_CPUS_PER_TASK")) {
     if (const auto value = parse_number(slurm); value && *value > 0) threads = std::min(threads, *value);
   }
@@ -86,9 +53,7 @@ std::uint64_t available_memory() {
   const long pages = ::sysconf(_SC_PHYS_PAGES);
   const long page = ::sysconf(_SC_PAGESIZE);
   if (pages > 0 && page > 0) memory = static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page);
-  for_each_cgroup("memory.max", [&](const std::string& line) {
-    if (const auto value = parse_number(line)) memory = std::min(memory, *value);
-  });
+  if (const auto limit = cgroup_limits().memory) memory = std::min(memory, *limit);
   return memory;
 }
 
