@@ -60,6 +60,7 @@ int search(const ServerCommand& arguments, Session& session) {
 }
 
 int pull(const ServerCommand& arguments, Session& session) {
+  for (const auto& fingerprint : arguments.which) sif::require_fingerprint(fingerprint);
   const auto server = keyserver(arguments, session);
   const auto store = arguments.store();
   Json records = Json::array();

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/resources.h>
+#include <sifkit/oci/image_config.h>
 #include <sifkit/sif/integrity.h>
 
 #include "commands.h"
@@ -22,6 +23,8 @@ struct VerifyArguments {
   std::string intermediates;
   std::string roots;
   bool ocsp = false;
+  std::optional<std::string> at;
+  std::optional<std::string> digest;
   std::string json;  ///< "true": Apptainer's, "v1": ours
   bool ignored = false;
   sif::VerifyOptions options;
@@ -41,9 +44,26 @@ void add_environment(VerifyArguments& arguments) {
   if (const auto key = environment("VERIFY_KEY"); key && arguments.keys.empty() && arguments.certificate.empty()) arguments.keys = {*key};
 }
 
+/// A day begins in UTC.
+std::optional<std::int64_t> moment_of(const std::optional<std::string>& text) {
+  if (!text) return std::nullopt;
+  const auto seconds = oci::parse_rfc3339(text->find('T') == std::string::npos ? *text + "T00:00:00Z" : *text);
+  if (!seconds) throw Error(ErrorKind::usage, fmt::format("{} is not a time", in_quotes(*text)), "it is like 2026-01-31 or 2026-01-31T12:00:00Z");
+  return seconds;
+}
+
+Digest digest_of_option(const std::string& text) {
+  try {
+    return Digest::parse(text, "--require-digest");
+  } catch (const Error& error) {
+    throw Error(ErrorKind::usage, error.message(), "'sifkit verify --print-digest' prints one");
+  }
+}
+
 sif::TrustedKeys keys_of(const VerifyArguments& arguments) {
-  if (arguments.certificate.empty()) return trusted_keys(arguments.keys);
-  sif::TrustedKeys keys;
+  const auto at = moment_of(arguments.at);
+  if (arguments.certificate.empty()) return trusted_keys(arguments.keys, at);
+  sif::TrustedKeys keys(at);
   keys.add_certificate({arguments.certificate, arguments.intermediates, arguments.roots, arguments.ocsp});
   return keys;
 }
@@ -51,7 +71,7 @@ sif::TrustedKeys keys_of(const VerifyArguments& arguments) {
 /// Prints what was found in one file; the exit code that it asks for.
 int show(const std::string& file, const sif::Image& image, const sif::VerifyReport& report, const VerifyArguments& arguments, Session& session, Json& records) {
   if (arguments.json == "v1") {
-    records.push_back(verify_record(file, &report, nullptr));
+    records.push_back(verify_record(file, &image, &report, nullptr));
   } else if (!arguments.json.empty()) {
     session.io.out << apptainer_json(image, report);
   } else if (!session.quiet) {
@@ -72,6 +92,7 @@ int run_verify(VerifyArguments arguments, Session& session) {
   options.threads = available_threads();
   options.operation = session.operation();
   if (options.every_object && !options.legacy) options.every_object = false;  // everything is the default
+  if (arguments.digest) options.required_digest = digest_of_option(*arguments.digest);
   const auto keys = keys_of(arguments);
   Json records = Json::array();
   int worst = 0;
@@ -86,7 +107,7 @@ int run_verify(VerifyArguments arguments, Session& session) {
       if ((arguments.files.size() == 1 && arguments.json != "v1") || error.kind() == ErrorKind::cancelled) throw;
       session.progress->done();
       if (arguments.json != "v1") session.logger->write(LogLevel::error, error.what());
-      records.push_back(verify_record(file, nullptr, &error));
+      records.push_back(verify_record(file, nullptr, nullptr, &error));
       worst = std::max(worst, exit_code(error.kind()));
     }
   }
@@ -114,6 +135,10 @@ void add_verify_command(CLI::App& root, Session& session) {
   verb->add_flag("--legacy-insecure", o.legacy, "Look at signatures of before 2020, which protect neither header nor descriptors");
   verb->add_option("--require-fingerprint", o.required_keys, "Fail unless this key has signed all that is checked (may be given again)")
       ->type_name("FINGERPRINT")->allow_extra_args(false);
+  verb->add_flag("--strict-layout", o.strict_layout, "Fail where bytes that nothing signs are not zero, or behind the last object");
+  verb->add_flag("--print-digest", o.digest, "Print the digest of the whole file");
+  verb->add_option("--require-digest", a.digest, "Fail unless the whole file has this digest: a signature does not tell that there is a newer image")->type_name("DIGEST");
+  verb->add_option("--at", a.at, "Judge keys, certificates and signatures as of this time, for audits: 2026-01-31 or 2026-01-31T12:00:00Z")->type_name("TIME");
   verb->add_flag("-l,--local", a.ignored, "Use no keyserver, which is always so");
   verb->remove_option(verb->get_option("--json"));
   verb->add_flag("-j,--json", a.json, "Print JSON in Apptainer's form; --json=v1: one JSON record")->check(CLI::IsMember({"true", "v1"}).description(""));

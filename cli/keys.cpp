@@ -72,8 +72,8 @@ std::vector<sif::SigningKey> signing_keys(const KeyArguments& arguments, const S
   return keys;
 }
 
-sif::TrustedKeys trusted_keys(const std::vector<std::string>& files) {
-  sif::TrustedKeys keys;
+sif::TrustedKeys trusted_keys(const std::vector<std::string>& files, std::optional<std::int64_t> at) {
+  sif::TrustedKeys keys(at);
   for (const auto& file : files) keys.add_file(file);
   if (files.empty()) {
     for (const auto& store : key_stores()) keys.add_ring(store.ring(sif::KeyPart::public_key), "LOCAL");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,7 +29,7 @@ void add_key_options(CLI::App& verb, KeyArguments& arguments);
 /// passphrase comes from the options, SIFKIT_PASSPHRASE, or the terminal.
 std::vector<sif::SigningKey> signing_keys(const KeyArguments& arguments, const Session& session);
 
-/// Keys to verify with: those given, else the rings of the user, Apptainer's too, and of the site.
-sif::TrustedKeys trusted_keys(const std::vector<std::string>& files);
+/// Keys to verify with: those given, else the rings of the user, Apptainer's too, and of the site. `at` as in TrustedKeys.
+sif::TrustedKeys trusted_keys(const std::vector<std::string>& files, std::optional<std::int64_t> at);
 
 }  // namespace sifkit::cli

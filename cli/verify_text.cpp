@@ -47,29 +47,23 @@ std::string signature_text(const sif::SignatureReport& signature) {
     }
     out += fmt::format(", {}{}\n", signer.algorithm, signer.valid ? "" : ", NOT VALID");
     if (!signer.name.empty()) out += fmt::format("    \"{}\"\n", printable(signer.name));
-    out += fmt::format("    from {}{}\n", printable(signer.ring), signer.expires ? ", expires " + time_text(*signer.expires) : "");
+    out += fmt::format("    from {}{}{}\n", printable(signer.ring), signer.expires ? ", expires " + time_text(*signer.expires) : "",
+                       signer.revoked ? ", REVOKED " + time_text(*signer.revoked) : "");
   }
   return out;
 }
 
 /// What no signature protects.
-std::string unprotected_text(const sif::Image& image) {
-  const auto& header = image.header();
-  bool any = false;
-  bool agrees = true;
-  for (const auto* object : image.objects_of(sif::DataType::partition)) {
-    if (!object->is_primary()) continue;
-    any = true;
-    agrees = agrees && object->partition()->architecture == header.architecture;
-  }
-  const auto file_size = static_cast<std::int64_t>(image.file_size());
-  std::int64_t end = std::clamp<std::int64_t>(header.data_offset, 0, file_size);
-  for (const auto* object : image.objects()) {
-    const bool inside = object->offset >= 0 && object->offset <= file_size && object->size >= 0 && object->size <= file_size - object->offset;
-    if (inside) end = std::max(end, object->offset + object->size);
-  }
-  return fmt::format("not protected: the header's architecture ({}{}), times of change, places, bytes between objects, {} bytes behind the last one\n",
-                     header.architecture, !any ? "" : agrees ? ", as the partition's" : ", NOT the partition's", file_size - end);
+std::string unprotected_text(const sif::Unprotected& bytes) {
+  return fmt::format("not protected: the header's architecture ({}{}), times of change, places, {} bytes between objects, {} behind the last one\n",
+                     bytes.architecture, !bytes.agrees ? "" : *bytes.agrees ? ", as the partition's" : ", NOT the partition's", bytes.bytes_between, bytes.bytes_behind);
+}
+
+/// How many keys stand behind the result. Two that have each signed a part are not two that have signed.
+std::string keys_text(const sif::VerifyReport& report) {
+  const auto whole = std::count_if(report.keys.begin(), report.keys.end(), [&](const sif::KeyCoverage& key) { return key.objects == report.covered; });
+  if (whole == 0) return fmt::format("{} keys have signed parts of them", report.keys.size());
+  return fmt::format("signed by {} key{}", whole, whole == 1 ? "" : "s");
 }
 
 Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
@@ -84,6 +78,7 @@ Json signature_record(const sif::SignatureReport& signature) {
                        {"algorithm", text_or_null(signer.algorithm)},
                        {"ring", text_or_null(signer.ring)},
                        {"expires", time_or_null(signer.expires)},
+                       {"revoked", time_or_null(signer.revoked)},
                        {"valid", signer.valid}});
   }
   return {{"id", signature.id},
@@ -126,30 +121,48 @@ std::string verify_text(const sif::Image& image, const sif::VerifyReport& report
   add_objects(table, image, report.covered, "covered");
   add_objects(table, image, report.not_covered, "NOT COVERED");
   add_objects(table, image, report.not_checked, "not checked");
-  std::string out = fmt::format("{}: SIF, {} bytes\n{}", printable(image.name()), image.file_size(), table.text());
+  std::string out = fmt::format("{}: SIF, {} bytes{}\n{}", printable(image.name()), image.file_size(), report.digest ? ", " + report.digest->text() : "", table.text());
   for (const auto& signature : report.signatures) out += signature_text(signature);
-  out += unprotected_text(image);
+  if (report.at) out += fmt::format("judged as of {}\n", time_text(*report.at));
+  out += unprotected_text(report.unprotected);
+  for (const auto& problem : report.layout) out += fmt::format("layout: {}\n", printable(problem));
   const auto asked = report.covered.size() + report.not_covered.size();
   const auto all = asked + report.not_checked.size();
   const std::string part = report.not_checked.empty() ? fmt::format("all {} objects were checked", all) : fmt::format("only {} of {} objects were checked", asked, all);
-  if (!report.failure) return out + fmt::format("VERIFIED: {}\n", part);
+  if (!report.failure) return out + fmt::format("VERIFIED: {}, {}\n", part, keys_text(report));
   return out + fmt::format("FAILED: {}: {}; {}\n", to_string(report.failure->kind()), printable(report.failure->message()), part);
 }
 
-Json verify_record(const std::string& file, const sif::VerifyReport* report, const Error* failure) {
+Json verify_record(const std::string& file, const sif::Image* image, const sif::VerifyReport* report, const Error* failure) {
   Json signatures = Json::array();
   if (report != nullptr) {
     for (const auto& signature : report->signatures) signatures.push_back(signature_record(signature));
     if (report->failure) failure = &*report->failure;
   }
   const auto ids = [&](std::vector<std::uint32_t> sif::VerifyReport::*list) { return report == nullptr ? Json(nullptr) : Json(report->*list); };
+  Json keys = Json::array();
+  Json unprotected(nullptr);
+  if (report != nullptr) {
+    for (const auto& key : report->keys) keys.push_back({{"key", key.key}, {"objects", key.objects}});
+    const auto& bytes = report->unprotected;
+    unprotected = {{"architecture", bytes.architecture},
+                   {"architecture_agrees", bytes.agrees ? Json(*bytes.agrees) : Json(nullptr)},
+                   {"bytes_between", bytes.bytes_between},
+                   {"bytes_behind", bytes.bytes_behind}};
+  }
   return {{"file", file},
-          {"verified", failure == nullptr},
+          {"verified", report != nullptr && failure == nullptr},
           {"kind", failure == nullptr ? Json(nullptr) : Json(to_string(failure->kind()))},
           {"failure", failure == nullptr ? Json(nullptr) : Json(failure->message())},
           {"covered", ids(&sif::VerifyReport::covered)},
           {"not_covered", ids(&sif::VerifyReport::not_covered)},
           {"not_checked", ids(&sif::VerifyReport::not_checked)},
+          {"keys", keys},
+          {"at", report == nullptr ? Json(nullptr) : time_or_null(report->at)},
+          {"problems", image == nullptr ? Json(nullptr) : Json(image->problems())},
+          {"digest", report != nullptr && report->digest ? Json(report->digest->text()) : Json(nullptr)},
+          {"unprotected", unprotected},
+          {"layout", report == nullptr ? Json(nullptr) : Json(report->layout)},
           {"signatures", signatures}};
 }
 

@@ -2,6 +2,7 @@
 #include "certificate.h"
 
 #include <ctime>
+#include <new>
 
 #include <fmt/format.h>
 
@@ -15,6 +16,7 @@ namespace sifkit::sif {
 namespace {
 
 constexpr std::uint64_t kMostCertificateBytes = 4u << 20;
+constexpr std::string_view kReading = "read certificates";
 constexpr int kSecurityLevel = 2;  ///< RSA of 2048 bits and more, no SHA-1; of OCSP responders, too
 
 std::string text_of(const std::filesystem::path& path) {
@@ -48,19 +50,20 @@ std::vector<Certificate> read_certificates(const std::filesystem::path& path) {
 }
 
 void push(STACK_OF(X509) * stack, const Certificate& certificate) {
-  SIFKIT_CHECK(X509_up_ref(certificate.get()) == 1 && sk_X509_push(stack, certificate.get()) > 0);
+  check_crypto(sk_X509_push(stack, certificate.get()) > 0, kReading);
+  X509_up_ref(certificate.get());
 }
 
 CertificateStore root_store(const std::filesystem::path& path) {
   CertificateStore store(X509_STORE_new());
-  SIFKIT_CHECK(store != nullptr);
+  check_crypto(store != nullptr, kReading);
   // What is given as a root is one, whoever has signed it.
   X509_STORE_set_flags(store.get(), X509_V_FLAG_PARTIAL_CHAIN);
   X509_VERIFY_PARAM_set_auth_level(X509_STORE_get0_param(store.get()), kSecurityLevel);
   if (path.empty()) {
-    SIFKIT_CHECK(X509_STORE_set_default_paths(store.get()) == 1);
+    check_crypto(X509_STORE_set_default_paths(store.get()) == 1, kReading);
   } else {
-    for (const auto& root : read_certificates(path)) SIFKIT_CHECK(X509_STORE_add_cert(store.get(), root.get()) == 1);
+    for (const auto& root : read_certificates(path)) check_crypto(X509_STORE_add_cert(store.get(), root.get()) == 1, kReading);
   }
   return store;
 }
@@ -78,7 +81,7 @@ void require_code_signing(X509* certificate, bool leaf) {
 
 std::int64_t seconds_of(const ASN1_TIME* time) {
   std::tm parts{};
-  SIFKIT_CHECK(ASN1_TIME_to_tm(time, &parts) == 1);
+  check_crypto(ASN1_TIME_to_tm(time, &parts) == 1, kReading);
   return ::timegm(&parts);
 }
 
@@ -86,30 +89,33 @@ std::int64_t seconds_of(const ASN1_TIME* time) {
 
 std::string subject_of(const X509* certificate) {
   const OsslBio bio(BIO_new(BIO_s_mem()));
-  SIFKIT_CHECK(bio != nullptr && X509_NAME_print_ex(bio.get(), X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) >= 0);
+  check_crypto(bio != nullptr && X509_NAME_print_ex(bio.get(), X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) >= 0, kReading);
   char* text = nullptr;
   const long size = BIO_get_mem_data(bio.get(), &text);
   return {text, static_cast<std::size_t>(size)};
 }
 
-TrustedKey checked_certificate(const CertificateFiles& files, const OcspTransport& ask) {
+TrustedKey checked_certificate(const CertificateFiles& files, std::optional<std::int64_t> at, const OcspTransport& ask) {
+  prepare_crypto();
   const auto given = read_certificates(files.certificate);
   X509* const leaf = given.front().get();
   const CertificateStack others(sk_X509_new_null());
-  SIFKIT_CHECK(others != nullptr);
+  check_crypto(others != nullptr, kReading);
   for (std::size_t i = 1; i < given.size(); ++i) push(others.get(), given[i]);
   if (!files.intermediates.empty()) {
     for (const auto& certificate : read_certificates(files.intermediates)) push(others.get(), certificate);
   }
   const auto roots = root_store(files.roots);
   const std::unique_ptr<X509_STORE_CTX, OsslFree<X509_STORE_CTX_free>> context(X509_STORE_CTX_new());
-  SIFKIT_CHECK(context != nullptr && X509_STORE_CTX_init(context.get(), roots.get(), leaf, others.get()) == 1);
+  check_crypto(context != nullptr && X509_STORE_CTX_init(context.get(), roots.get(), leaf, others.get()) == 1, kReading);
+  if (at) X509_STORE_CTX_set_time(context.get(), 0, static_cast<std::time_t>(*at));
 
   return in_context([&] { return in_quotes(files.certificate.native()); }, [&] {
     if (X509_verify_cert(context.get()) != 1) {
       const int code = X509_STORE_CTX_get_error(context.get());
       const X509* where = X509_STORE_CTX_get_current_cert(context.get());
       ERR_clear_error();
+      if (code == X509_V_ERR_OUT_OF_MEM) throw std::bad_alloc();
       throw Error(ErrorKind::untrusted, fmt::format("certificate {}: {}", in_quotes(where == nullptr ? "" : subject_of(where)), X509_verify_cert_error_string(code)));
     }
     STACK_OF(X509)* const chain = X509_STORE_CTX_get0_chain(context.get());

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include <sifkit/sif/integrity.h>
 
 #include "ocsp.h"
@@ -8,7 +11,8 @@
 
 namespace sifkit::sif {
 
-/// The certificate's key, once its chain holds; see TrustedKeys::add_certificate. `ask` reaches OCSP responders.
-TrustedKey checked_certificate(const CertificateFiles& files, const OcspTransport& ask = post_to_responder);
+/// The certificate's key, once its chain holds; see TrustedKeys::add_certificate. `at` as there; `ask` reaches OCSP
+/// responders, whose answers are about now.
+TrustedKey checked_certificate(const CertificateFiles& files, std::optional<std::int64_t> at, const OcspTransport& ask = post_to_responder);
 
 }  // namespace sifkit::sif

@@ -93,17 +93,25 @@ std::vector<std::string> user_ids_of(rnp_key_handle_t key) {
   return ids;
 }
 
+/// RFC 9580, section 5.5.2: the first byte of a key's packet.
+unsigned version_of(ByteView block) {
+  ByteReader reader(block, "OpenPGP key");
+  return std::to_integer<unsigned>(ByteReader(read_packet(reader).body, "OpenPGP key").take(1, "version")[0]);
+}
+
 PgpKeyInfo describe(ByteView block, KeyPart part) {
   PgpKeyInfo info;
   info.part = part;
   const Ffi ffi = engine();
   load(ffi, block);
   const Key key = primary_key(ffi);
-  if (!key) {
-    info.problem = "is of a kind that is not known here";
+  const std::string fingerprint = key ? fingerprint_of(key.get()) : std::string();
+  if (fingerprint.size() != kFingerprintDigits) {
+    const unsigned version = version_of(block);
+    info.problem = version == 4 ? "is of a kind that is not known here" : fmt::format("is of version {}, which is not known here", version);
     return info;
   }
-  info.fingerprint = fingerprint_of(key.get());
+  info.fingerprint = fingerprint;
   char* text = nullptr;
   if (rnp_key_get_alg(key.get(), &text) == RNP_SUCCESS) info.algorithm = taken(text);
   if (rnp_key_get_curve(key.get(), &text) == RNP_SUCCESS) info.curve = taken(text);
@@ -263,6 +271,14 @@ std::string fingerprint_digits(std::string_view text) {
     }
   }
   return out.size() >= 16 && out.size() <= 40 ? out : std::string();
+}
+
+std::string require_fingerprint(std::string_view text) {
+  auto digits = fingerprint_digits(text);
+  if (digits.size() != kFingerprintDigits) {
+    throw Error(ErrorKind::usage, fmt::format("{} is not a full fingerprint ({} hex digits)", in_quotes(text), kFingerprintDigits), "'sifkit key search' shows fingerprints");
+  }
+  return digits;
 }
 
 bool is_meant(const PgpKeyInfo& key, std::string_view which) {

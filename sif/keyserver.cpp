@@ -207,8 +207,7 @@ std::vector<ListedKey> Keyserver::search(std::string_view text) const {
 }
 
 Bytes Keyserver::fetch(std::string_view fingerprint) const {
-  const auto digits = fingerprint_digits(fingerprint);
-  if (digits.size() != 40) throw Error(ErrorKind::usage, fmt::format("{} is not a full fingerprint (40 hex digits)", in_quotes(fingerprint)), "'sifkit key search' shows fingerprints");
+  const auto digits = require_fingerprint(fingerprint);
   const auto body = request("/pks/lookup?op=get&options=mr&search=0x" + digits, nullptr);
   auto blocks = split_keys(without_armor(as_bytes(body), url_), url_);
   if (blocks.size() != 1) throw Error(ErrorKind::integrity, fmt::format("{}: expected one key, the server gave {}", url_, blocks.size()));

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include <sifkit/core/digest.h>
 #include <sifkit/core/report.h>
 #include <sifkit/sif/image.h>
 
@@ -19,5 +20,8 @@ using ObjectHash = std::pair<std::uint32_t, SignedHash>;  ///< object id, algori
 /// An object whose range is not inside the file has no digest.
 std::map<ObjectHash, SignedDigest> hash_objects(const Image& image, const std::vector<ObjectHash>& wanted, unsigned threads,
                                                 const OperationContext& operation);
+
+/// Of the whole file, which is read from its start to its end.
+Digest file_digest(const Image& image, DigestAlgorithm algorithm, const OperationContext& operation);
 
 }  // namespace sifkit::sif

@@ -2,8 +2,10 @@
 #include "ocsp.h"
 
 #include <cstring>
+#include <new>
 
 #include <curl/curl.h>
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
@@ -12,6 +14,7 @@ namespace sifkit::sif {
 
 namespace {
 
+constexpr std::string_view kAsking = "make an OCSP request";
 constexpr std::size_t kMostResponseBytes = 1u << 20;
 constexpr long kSecondsToConnect = 10;
 constexpr long kSecondsInAll = 30;
@@ -36,7 +39,7 @@ std::string responder_of(X509* certificate) {
 
 Bytes encoded(OCSP_REQUEST* request) {
   const int size = i2d_OCSP_REQUEST(request, nullptr);
-  SIFKIT_CHECK(size > 0);
+  check_crypto(size > 0, kAsking);
   Bytes out(static_cast<std::size_t>(size));
   unsigned char* at = octets(out);
   i2d_OCSP_REQUEST(request, &at);
@@ -63,13 +66,35 @@ BasicResponse parse(ByteView bytes) {
   return basic;
 }
 
+/// RSA-PSS names its hash in its parameters; where it does not, it is SHA-1 (RFC 4055, section 3.1).
+int hash_of_pss(const X509_ALGOR* algorithm) {
+  int kind = V_ASN1_UNDEF;
+  const void* value = nullptr;
+  X509_ALGOR_get0(nullptr, &kind, &value, algorithm);
+  if (kind != V_ASN1_SEQUENCE) return NID_undef;
+  const std::unique_ptr<RSA_PSS_PARAMS, OsslFree<RSA_PSS_PARAMS_free>> pss(
+      static_cast<RSA_PSS_PARAMS*>(ASN1_item_unpack(static_cast<const ASN1_STRING*>(value), ASN1_ITEM_rptr(RSA_PSS_PARAMS))));
+  if (!pss) return NID_undef;
+  if (pss->hashAlgorithm == nullptr) return NID_sha1;
+  const ASN1_OBJECT* name = nullptr;
+  X509_ALGOR_get0(&name, nullptr, nullptr, pss->hashAlgorithm);
+  return OBJ_obj2nid(name);
+}
+
 /// Whoever asks chooses a part of what is signed (the nonce), as collisions need.
 void refuse_weak_hash(OCSP_BASICRESP* answer) {
-  const ASN1_OBJECT* algorithm = nullptr;
-  X509_ALGOR_get0(&algorithm, nullptr, nullptr, OCSP_resp_get0_tbs_sigalg(answer));
+  const X509_ALGOR* const algorithm = OCSP_resp_get0_tbs_sigalg(answer);
+  const ASN1_OBJECT* name = nullptr;
+  X509_ALGOR_get0(&name, nullptr, nullptr, algorithm);
+  const int scheme = OBJ_obj2nid(name);
   int hash = NID_undef;
-  if (OBJ_find_sigid_algs(OBJ_obj2nid(algorithm), &hash, nullptr) != 1) refuse("the answer is signed in a way that is not known here");
-  if (hash == NID_undef) return;  // a part of the algorithm, as with Ed25519
+  if (scheme == NID_ED25519 || scheme == NID_ED448) return;  // with a hash of their own
+  if (scheme == NID_rsassaPss) {
+    hash = hash_of_pss(algorithm);
+  } else {
+    OBJ_find_sigid_algs(scheme, &hash, nullptr);
+  }
+  if (hash == NID_undef) refuse("the answer is signed in a way that is not known here");
   const EVP_MD* const known = EVP_get_digestbynid(hash);
   if (known == nullptr || EVP_MD_get_size(known) < kLeastHashBytes) refuse(fmt::format("the answer is signed over {}, which is too weak", OBJ_nid2sn(hash)));
 }
@@ -78,7 +103,7 @@ void refuse_weak_hash(OCSP_BASICRESP* answer) {
 
 Bytes post_to_responder(const std::string& url, ByteView request) {
   const std::unique_ptr<CURL, OsslFree<curl_easy_cleanup>> curl(curl_easy_init());
-  SIFKIT_CHECK(curl != nullptr);
+  if (!curl) throw std::bad_alloc();
   const std::unique_ptr<curl_slist, OsslFree<curl_slist_free_all>> headers(curl_slist_append(nullptr, "Content-Type: application/ocsp-request"));
   Bytes answer;
   char reason[CURL_ERROR_SIZE] = "";
@@ -107,8 +132,9 @@ void ask_ocsp(X509* certificate, X509* issuer, X509_STORE* roots, STACK_OF(X509)
     const std::string url = responder_of(certificate);
     const CertificateId id(OCSP_cert_to_id(EVP_sha1(), certificate, issuer));
     const Request request(OCSP_REQUEST_new());
-    SIFKIT_CHECK(id != nullptr && request != nullptr && OCSP_request_add0_id(request.get(), OCSP_CERTID_dup(id.get())) != nullptr &&
-                 OCSP_request_add1_nonce(request.get(), nullptr, -1) == 1);
+    check_crypto(id != nullptr && request != nullptr && OCSP_request_add0_id(request.get(), OCSP_CERTID_dup(id.get())) != nullptr &&
+                     OCSP_request_add1_nonce(request.get(), nullptr, -1) == 1,
+                 kAsking);
     const auto answer = parse(ask(url, encoded(request.get())));
     // Responders may leave the nonce out; a wrong one is a replay.
     if (OCSP_check_nonce(request.get(), answer.get()) == 0) refuse("the answer is to another request");
@@ -123,7 +149,11 @@ void ask_ocsp(X509* certificate, X509* issuer, X509_STORE* roots, STACK_OF(X509)
     if (OCSP_check_validity(from, until, kClockSlack, until == nullptr ? kOldestWithoutEnd : -1) != 1) {
       refuse(fmt::format("the answer does not count at this time: {}", crypto_reason()));
     }
-    if (status == V_OCSP_CERTSTATUS_REVOKED) refuse(fmt::format("revoked{}{}", reason >= 0 ? ": " : "", reason >= 0 ? OCSP_crl_reason_str(reason) : ""));
+    if (status == V_OCSP_CERTSTATUS_REVOKED) {
+      std::tm since{};
+      const bool dated = revoked != nullptr && ASN1_TIME_to_tm(revoked, &since) == 1;
+      refuse(fmt::format("revoked{}{}{}", dated ? fmt::format(" since {:%Y-%m-%d %H:%M:%S} UTC", since) : "", reason >= 0 ? ": " : "", reason >= 0 ? OCSP_crl_reason_str(reason) : ""));
+    }
     if (status != V_OCSP_CERTSTATUS_GOOD) refuse("the responder does not know the certificate");
   });
 }

@@ -19,6 +19,8 @@ namespace sifkit::sif {
 
 namespace {
 
+constexpr std::string_view kReading = "read a key";
+constexpr std::string_view kVerifying = "verify a signature";
 constexpr int kMinRsaBits = 2048;
 constexpr int kMaxRsaBits = 8192;
 constexpr std::size_t kMaxPassphrase = 1024;
@@ -94,7 +96,7 @@ void put_string(Bytes& out, ByteView bytes) {
 
 OsslNumber number_of(EVP_PKEY* key, const char* name) {
   BIGNUM* number = nullptr;
-  SIFKIT_CHECK(EVP_PKEY_get_bn_param(key, name, &number) == 1);
+  check_crypto(EVP_PKEY_get_bn_param(key, name, &number) == 1, kReading);
   return OsslNumber(number);
 }
 
@@ -136,7 +138,7 @@ std::string describe(EVP_PKEY* key, Bytes& wire) {
   if (EVP_PKEY_is_a(key, "ED25519") == 1) {
     Bytes raw(32);
     std::size_t size = raw.size();
-    SIFKIT_CHECK(EVP_PKEY_get_raw_public_key(key, octets(raw), &size) == 1 && size == raw.size());
+    check_crypto(EVP_PKEY_get_raw_public_key(key, octets(raw), &size) == 1 && size == raw.size(), kReading);
     put_string(wire, as_bytes("ssh-ed25519"));
     put_string(wire, raw);
     return "ED25519";
@@ -154,8 +156,7 @@ std::string describe(EVP_PKEY* key, Bytes& wire) {
       const int width = (EVP_PKEY_get_bits(key) + 7) / 8;
       Bytes point(1 + 2 * static_cast<std::size_t>(width));
       point[0] = std::byte{4};
-      SIFKIT_CHECK(BN_bn2binpad(x.get(), octets(point) + 1, width) == width &&
-                   BN_bn2binpad(y.get(), octets(point) + 1 + width, width) == width);
+      check_crypto(BN_bn2binpad(x.get(), octets(point) + 1, width) == width && BN_bn2binpad(y.get(), octets(point) + 1 + width, width) == width, kReading);
       put_string(wire, as_bytes(fmt::format("ecdsa-sha2-{}", curve.ssh)));
       put_string(wire, as_bytes(curve.ssh));
       put_string(wire, point);
@@ -177,9 +178,9 @@ Bytes der_of_pair(ByteView pair) {
   OsslEcdsaSignature signature(ECDSA_SIG_new());
   BIGNUM* r = BN_bin2bn(octets(pair), int_size(half), nullptr);
   BIGNUM* s = BN_bin2bn(octets(pair.subspan(half)), int_size(half), nullptr);
-  SIFKIT_CHECK(signature != nullptr && r != nullptr && s != nullptr && ECDSA_SIG_set0(signature.get(), r, s) == 1);
+  check_crypto(signature != nullptr && r != nullptr && s != nullptr && ECDSA_SIG_set0(signature.get(), r, s) == 1, kVerifying);
   const int size = i2d_ECDSA_SIG(signature.get(), nullptr);
-  SIFKIT_CHECK(size > 0);
+  check_crypto(size > 0, kVerifying);
   Bytes der(static_cast<std::size_t>(size));
   unsigned char* at = octets(der);
   i2d_ECDSA_SIG(signature.get(), &at);
@@ -188,8 +189,7 @@ Bytes der_of_pair(ByteView pair) {
 
 bool verify_once(EVP_PKEY* key, ByteView message, ByteView signature) {
   OsslDigestContext context(EVP_MD_CTX_new());
-  SIFKIT_CHECK(context != nullptr &&
-               EVP_DigestVerifyInit(context.get(), nullptr, message_digest(key), nullptr, key) == 1);
+  check_crypto(context != nullptr && EVP_DigestVerifyInit(context.get(), nullptr, message_digest(key), nullptr, key) == 1, kVerifying);
   const int result =
       EVP_DigestVerify(context.get(), octets(signature), signature.size(), octets(message), message.size());
   ERR_clear_error();
@@ -210,14 +210,12 @@ AsymmetricKey::AsymmetricKey(OsslKey key) : key_(std::move(key)) {
 
 Bytes AsymmetricKey::sign(ByteView message) const {
   OsslDigestContext context(EVP_MD_CTX_new());
-  SIFKIT_CHECK(context != nullptr &&
-               EVP_DigestSignInit(context.get(), nullptr, message_digest(get()), nullptr, get()) == 1);
+  const std::string what = fmt::format("sign with a {} key", algorithm_);
+  check_crypto(context != nullptr && EVP_DigestSignInit(context.get(), nullptr, message_digest(get()), nullptr, get()) == 1, what);
   std::size_t size = 0;
-  SIFKIT_CHECK(EVP_DigestSign(context.get(), nullptr, &size, octets(message), message.size()) == 1);
+  check_crypto(EVP_DigestSign(context.get(), nullptr, &size, octets(message), message.size()) == 1, what);
   Bytes signature(size);
-  if (EVP_DigestSign(context.get(), octets(signature), &size, octets(message), message.size()) != 1) {
-    throw Error(ErrorKind::internal, fmt::format("sign with a {} key: {}", algorithm_, crypto_reason()));
-  }
+  check_crypto(EVP_DigestSign(context.get(), octets(signature), &size, octets(message), message.size()) == 1, what);
   signature.resize(size);
   return signature;
 }

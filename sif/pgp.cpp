@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <ctime>
 #include <vector>
 
 #include <fmt/format.h>
@@ -12,6 +11,7 @@
 #include <sifkit/core/error.h>
 
 #include "key_blocks.h"
+#include "moment.h"
 #include "ossl.h"
 #include "rnp.h"
 
@@ -21,6 +21,7 @@ namespace {
 
 using namespace rnp;
 
+constexpr std::string_view kNotForSigning = "the key is not meant for signing";
 constexpr std::uint32_t kLeastPrimeBits = 2048;  ///< RSA and DSA
 
 std::optional<std::int64_t> expiry_of(rnp_key_handle_t key) {
@@ -39,15 +40,63 @@ std::string algorithm_of(rnp_key_handle_t key) {
   return rnp_key_get_bits(key, &bits) == RNP_SUCCESS ? fmt::format("{} {}", name, bits) : name;
 }
 
-/// Empty when what the key signs counts.
-std::string why_not(rnp_key_handle_t key) {
-  bool revoked = false;
-  if (rnp_key_is_revoked(key, &revoked) != RNP_SUCCESS || revoked) {
-    char* reason = nullptr;
-    const std::string said = rnp_key_get_revocation_reason(key, &reason) == RNP_SUCCESS ? taken(reason) : std::string();
-    return said.empty() ? "the key is revoked" : fmt::format("the key is revoked: {}", printable(said));
+struct Revocation {
+  std::int64_t time = 0;
+  bool retired = false;  ///< given up, not stolen (RFC 9580, section 5.2.3.31): it counts for what was before
+  std::string reason;
+};
+
+std::optional<Revocation> revocation_of(rnp_key_handle_t key) {
+  bool revoked = true;
+  if (rnp_key_is_revoked(key, &revoked) == RNP_SUCCESS && !revoked) return std::nullopt;
+  Revocation out;
+  rnp_signature_handle_t raw = nullptr;
+  std::uint32_t time = 0;
+  if (rnp_key_get_revocation_signature(key, &raw) == RNP_SUCCESS && raw != nullptr) {
+    const SignatureHandle signature(raw);
+    if (rnp_signature_get_creation(signature.get(), &time) == RNP_SUCCESS) out.time = time;
   }
-  if (const auto expires = expiry_of(key); expires && *expires < std::time(nullptr)) return "the key has expired";
+  bool superseded = false;
+  bool retired = false;
+  rnp_key_is_superseded(key, &superseded);
+  rnp_key_is_retired(key, &retired);
+  out.retired = superseded || retired;
+  char* reason = nullptr;
+  if (rnp_key_get_revocation_reason(key, &reason) == RNP_SUCCESS) out.reason = taken(reason);
+  return out;
+}
+
+std::string revocation_text(const Revocation& revocation) {
+  return fmt::format("the key is revoked{}{}", revocation.time == 0 ? "" : " since " + moment_text(revocation.time), revocation.reason.empty() ? "" : ": " + printable(revocation.reason));
+}
+
+/// Keys as they are at a moment; every operation on them is at that moment, too.
+Ffi loaded(ByteView packets, const std::string& name, std::optional<std::int64_t> at) {
+  rnp_ffi_t raw = nullptr;
+  check(rnp_ffi_create(&raw, "GPG", "GPG"), "start OpenPGP");
+  Ffi ffi(raw);
+  if (at) check(rnp_set_timestamp(raw, static_cast<std::uint64_t>(*at)), "set the time");
+  if (packets.empty()) return ffi;
+  const auto input = input_over(packets);
+  const auto flags = RNP_LOAD_SAVE_PUBLIC_KEYS | RNP_LOAD_SAVE_SECRET_KEYS | RNP_LOAD_SAVE_PERMISSIVE;
+  check(rnp_import_keys(raw, input.get(), flags, nullptr), fmt::format("keys of {}", in_quotes(name)));
+  std::size_t count = 0;
+  check(rnp_get_public_key_count(raw, &count), "count keys");
+  if (count == 0) {
+    const auto blocks = split_keys(packets, name);
+    if (blocks.empty()) throw Error(ErrorKind::malformed, fmt::format("{} holds no OpenPGP key", in_quotes(name)));
+    throw Error(ErrorKind::unsupported, fmt::format("{}: the OpenPGP key {}", in_quotes(name), blocks.front().info.problem));
+  }
+  return ffi;
+}
+
+/// Empty when, its revocation aside, what the key signs counts at `moment`.
+std::string why_not(rnp_key_handle_t key, std::int64_t moment) {
+  if (const auto expires = expiry_of(key); expires && *expires < moment) return "the key has expired on " + moment_text(*expires);
+  std::uint32_t created = 0;
+  if (rnp_key_get_creation(key, &created) != RNP_SUCCESS || created > moment) {
+    return fmt::format("the key is from the future: made {}, the time is {}", moment_text(created), moment_text(moment));
+  }
   const std::string algorithm = algorithm_of(key);
   std::uint32_t bits = 0;
   if ((algorithm.starts_with("RSA") || algorithm.starts_with("DSA")) && (rnp_key_get_bits(key, &bits) != RNP_SUCCESS || bits < kLeastPrimeBits)) {
@@ -62,10 +111,16 @@ bool is_bound(rnp_key_handle_t key) {
   return rnp_key_is_valid(key, &valid) == RNP_SUCCESS && valid;
 }
 
-std::string why_not_to_sign(rnp_key_handle_t key) {
+bool may_sign(rnp_key_handle_t key) {
   bool allowed = false;
-  if (rnp_key_allows_usage(key, "sign", &allowed) != RNP_SUCCESS || !allowed) return "the key is not meant for signing";
-  return why_not(key);
+  return rnp_key_allows_usage(key, "sign", &allowed) == RNP_SUCCESS && allowed;
+}
+
+/// Empty when the key was in use as the signature was made, as far as the key says.
+std::string why_not_then(rnp_key_handle_t key, const PgpSignature& signature) {
+  std::uint32_t created = 0;
+  const bool older = rnp_key_get_creation(key, &created) == RNP_SUCCESS && signature.created && *signature.created < created;
+  return older ? fmt::format("the signature, made {}, is older than the key, made {}", moment_text(*signature.created), moment_text(created)) : std::string();
 }
 
 /// The text that `issuer` has signed, or nothing.
@@ -132,7 +187,23 @@ struct PassphraseRequest {
 
 struct PgpKeyring::Impl {
   std::string name;
-  Ffi ffi;
+  std::optional<std::int64_t> at;
+  Ffi ffi;    ///< keys as they were at the moment
+  Ffi today;  ///< keys as they are, where the moment is not now: a theft that is known today counts for all times
+
+  /// As far as it counts at the moment.
+  std::optional<Revocation> revocation(rnp_key_handle_t key) const {
+    const Key known = today ? located(today.get(), own_fingerprint_of(key)) : nullptr;
+    auto found = revocation_of(known ? known.get() : key);
+    if (found && found->retired && found->time > moment_or_now(at)) found.reset();
+    return found;
+  }
+
+  /// Empty when what the key signs counts at the moment.
+  std::string refusal(rnp_key_handle_t key) const {
+    if (const auto revoked = revocation(key)) return revocation_text(*revoked);
+    return why_not(key, moment_or_now(at));
+  }
 
   /// Primary keys with a secret part.
   std::vector<std::string> secret_keys() const {
@@ -154,19 +225,11 @@ struct PgpKeyring::Impl {
   }
 };
 
-PgpKeyring::PgpKeyring(ByteView keys, std::string name) {
-  rnp_ffi_t ffi = nullptr;
-  check(rnp_ffi_create(&ffi, "GPG", "GPG"), "start OpenPGP");
-  impl_.reset(new Impl{std::move(name), Ffi(ffi)});
-  if (keys.empty()) return;
-  Bytes packets = without_armor(keys, impl_->name);
+PgpKeyring::PgpKeyring(ByteView keys, std::string name, std::optional<std::int64_t> at) {
+  Bytes packets = keys.empty() ? Bytes() : without_armor(keys, name);
   const Wiper wiper(packets);
-  const auto input = input_over(packets);
-  const auto flags = RNP_LOAD_SAVE_PUBLIC_KEYS | RNP_LOAD_SAVE_SECRET_KEYS | RNP_LOAD_SAVE_PERMISSIVE;
-  check(rnp_import_keys(ffi, input.get(), flags, nullptr), fmt::format("keys of {}", in_quotes(impl_->name)));
-  std::size_t count = 0;
-  check(rnp_get_public_key_count(ffi, &count), "count keys");
-  if (count == 0) throw Error(ErrorKind::malformed, fmt::format("{} holds no OpenPGP key", in_quotes(impl_->name)));
+  auto then = loaded(packets, name, at);
+  impl_.reset(new Impl{std::move(name), at, std::move(then), at ? loaded(packets, name, std::nullopt) : nullptr});
 }
 
 PgpKeyring::~PgpKeyring() = default;
@@ -182,7 +245,8 @@ PgpOutcome PgpKeyring::verify(const ClearSigned& message) const {
   rnp_key_handle_t raw_issuer = nullptr;
   rnp_locate_key(impl_->ffi.get(), named ? "fingerprint" : "keyid", (named ? packet.issuer_fingerprint : packet.issuer_key_id).c_str(), &raw_issuer);
   const Key issuer(raw_issuer);
-  if (!issuer) {
+  // A key of another version has another kind of fingerprint, which no descriptor of an image can hold.
+  if (!issuer || fingerprint_of(issuer.get()).size() != kFingerprintDigits) {
     outcome.reason = "made by a key that is not there";
     return outcome;
   }
@@ -192,8 +256,11 @@ PgpOutcome PgpKeyring::verify(const ClearSigned& message) const {
   if (const Key primary = located(impl_->ffi.get(), outcome.fingerprint)) {
     outcome.user_id = user_of(primary.get());
     outcome.expires = expiry_of(primary.get());
-    refusal = why_not(primary.get());
-    if (refusal.empty()) refusal = why_not_to_sign(issuer.get());
+    if (const auto revoked = impl_->revocation(primary.get()); revoked && revoked->time != 0) outcome.revoked = revoked->time;
+    refusal = impl_->refusal(primary.get());
+    if (refusal.empty() && !may_sign(issuer.get())) refusal = kNotForSigning;
+    if (refusal.empty()) refusal = impl_->refusal(issuer.get());
+    if (refusal.empty()) refusal = why_not_then(issuer.get(), packet);
   }
   if (!refusal.empty()) {
     outcome.status = PgpOutcome::Status::refused;
@@ -228,7 +295,8 @@ PgpSecretKey PgpKeyring::unlock(const PgpKeyChoice& choice, const PassphraseSour
   const Key key = located(impl_->ffi.get(), chosen.front());
   const std::string user = user_of(key.get());
   const std::string called = user.empty() ? chosen.front() : fmt::format("{}, {}", user, chosen.front());
-  if (const auto refusal = why_not_to_sign(key.get()); !refusal.empty()) throw Error(ErrorKind::denied, fmt::format("{}: {}", printable(called), refusal));
+  const auto refusal = may_sign(key.get()) ? impl_->refusal(key.get()) : std::string(kNotForSigning);
+  if (!refusal.empty()) throw Error(ErrorKind::denied, fmt::format("{}: {}", printable(called), refusal));
   bool locked = true;
   check(rnp_key_is_protected(key.get(), &locked), "look at a key");
   if (locked) {

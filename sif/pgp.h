@@ -23,6 +23,7 @@ struct PgpOutcome {
   std::string user_id;      ///< bytes from the key
   std::string algorithm;    ///< "RSA 2048"
   std::optional<std::int64_t> expires;  ///< the primary key, seconds since 1970
+  std::optional<std::int64_t> revoked;  ///< the same
   std::string reason;       ///< why it is not valid
 };
 
@@ -46,8 +47,9 @@ struct PgpKeyChoice {
 /// OpenPGP keys, by librnp. Not thread safe.
 class PgpKeyring {
  public:
-  /// Keys in their binary or armored form. Throws malformed where there is no key.
-  PgpKeyring(ByteView keys, std::string name);
+  /// Keys in their binary or armored form; `at` is the moment as of which they are judged, absent: now. Throws malformed
+  /// where there is no key.
+  PgpKeyring(ByteView keys, std::string name, std::optional<std::int64_t> at = std::nullopt);
   ~PgpKeyring();
   PgpKeyring(PgpKeyring&&) noexcept;
   PgpKeyring& operator=(PgpKeyring&&) noexcept;

@@ -10,6 +10,8 @@
 
 namespace sifkit::sif {
 
+constexpr std::size_t kFingerprintDigits = 40;  ///< of a version 4 key, in hex
+
 /// The numbers of RFC 4880 and RFC 9580 that signing needs.
 enum class PgpAlgorithm : std::uint8_t { rsa = 1, dsa = 17, ecdsa = 19, eddsa = 22 };
 enum class PgpHash : std::uint8_t {

@@ -15,6 +15,7 @@ namespace sifkit::sif {
 
 namespace {
 
+constexpr std::string_view kSigning = "sign with an OpenPGP key";
 constexpr int kLeastRsaBits = 2048;
 constexpr std::size_t kEd25519Bytes = 32;
 
@@ -47,7 +48,7 @@ bool is_ed25519(const Bytes& oid) {
 
 OsslNumber number(ByteView big_endian) {
   OsslNumber out(BN_bin2bn(octets(big_endian), int_size(big_endian.size()), nullptr));
-  SIFKIT_CHECK(out != nullptr);
+  check_crypto(out != nullptr, kSigning);
   return out;
 }
 
@@ -67,18 +68,20 @@ OsslKey rsa_key(const PgpKeyPacket& packet) {
   const auto d = number(packet.secret);
   if (BN_num_bits(n.get()) < kLeastRsaBits) unusable(fmt::format("RSA of {} bits is too weak (expected {} or more)", BN_num_bits(n.get()), kLeastRsaBits));
   const OsslParamBuilder builder(OSSL_PARAM_BLD_new());
-  SIFKIT_CHECK(builder != nullptr && OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n.get()) == 1 &&
-               OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e.get()) == 1 &&
-               OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_D, d.get()) == 1);
+  check_crypto(builder != nullptr && OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, n.get()) == 1 &&
+                   OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, e.get()) == 1 &&
+                   OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_D, d.get()) == 1,
+               kSigning);
   return key_of("RSA", builder.get());
 }
 
 OsslKey ecdsa_key(const PgpKeyPacket& packet, const Curve& curve) {
   const auto secret = number(packet.secret);
   const OsslParamBuilder builder(OSSL_PARAM_BLD_new());
-  SIFKIT_CHECK(builder != nullptr && OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, curve.openssl, 0) == 1 &&
-               OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, packet.point.data(), packet.point.size()) == 1 &&
-               OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_PRIV_KEY, secret.get()) == 1);
+  check_crypto(builder != nullptr && OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, curve.openssl, 0) == 1 &&
+                   OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, packet.point.data(), packet.point.size()) == 1 &&
+                   OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_PRIV_KEY, secret.get()) == 1,
+               kSigning);
   return key_of("EC", builder.get());
 }
 
@@ -95,7 +98,7 @@ OsslKey ed25519_key(const PgpKeyPacket& packet) {
 Bytes digest_of(PgpHash hash, ByteView message) {
   const EVP_MD* md = hash == PgpHash::sha512 ? EVP_sha512() : hash == PgpHash::sha384 ? EVP_sha384() : EVP_sha256();
   Bytes digest(static_cast<std::size_t>(EVP_MD_get_size(md)));
-  SIFKIT_CHECK(EVP_Digest(message.data(), message.size(), octets(digest), nullptr, md, nullptr) == 1);
+  check_crypto(EVP_Digest(message.data(), message.size(), octets(digest), nullptr, md, nullptr) == 1, kSigning);
   return digest;
 }
 
@@ -103,12 +106,12 @@ void append(Bytes& out, ByteView more) { out.insert(out.end(), more.begin(), mor
 
 Bytes sign_digest(EVP_PKEY* key, ByteView digest, const EVP_MD* pkcs1_hash) {
   const OsslKeyContext context(EVP_PKEY_CTX_new(key, nullptr));
-  SIFKIT_CHECK(context != nullptr && EVP_PKEY_sign_init(context.get()) == 1);
+  check_crypto(context != nullptr && EVP_PKEY_sign_init(context.get()) == 1, kSigning);
   if (pkcs1_hash != nullptr) {
-    SIFKIT_CHECK(EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_PADDING) == 1 && EVP_PKEY_CTX_set_signature_md(context.get(), pkcs1_hash) == 1);
+    check_crypto(EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_PADDING) == 1 && EVP_PKEY_CTX_set_signature_md(context.get(), pkcs1_hash) == 1, kSigning);
   }
   std::size_t size = 0;
-  SIFKIT_CHECK(EVP_PKEY_sign(context.get(), nullptr, &size, octets(digest), digest.size()) == 1);
+  check_crypto(EVP_PKEY_sign(context.get(), nullptr, &size, octets(digest), digest.size()) == 1, kSigning);
   Bytes out(size);
   if (EVP_PKEY_sign(context.get(), octets(out), &size, octets(digest), digest.size()) != 1) unusable(crypto_reason());
   out.resize(size);
@@ -121,7 +124,7 @@ Bytes ecdsa_numbers(EVP_PKEY* key, ByteView digest) {
   const Bytes der = sign_digest(key, digest, nullptr);
   const unsigned char* at = octets(der);
   const OsslEcdsaSignature signature(d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(der.size())));
-  SIFKIT_CHECK(signature != nullptr);
+  check_crypto(signature != nullptr, kSigning);
   Bytes out;
   for (const BIGNUM* part : {ECDSA_SIG_get0_r(signature.get()), ECDSA_SIG_get0_s(signature.get())}) {
     Bytes raw(static_cast<std::size_t>(BN_num_bytes(part)));
@@ -136,8 +139,9 @@ Bytes eddsa_numbers(EVP_PKEY* key, ByteView digest) {
   const OsslDigestContext context(EVP_MD_CTX_new());
   Bytes pair(2 * kEd25519Bytes);
   std::size_t size = pair.size();
-  SIFKIT_CHECK(context != nullptr && EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, key) == 1 &&
-               EVP_DigestSign(context.get(), octets(pair), &size, octets(digest), digest.size()) == 1 && size == pair.size());
+  check_crypto(context != nullptr && EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, key) == 1 &&
+                   EVP_DigestSign(context.get(), octets(pair), &size, octets(digest), digest.size()) == 1,
+               kSigning);
   Bytes out = pgp_mpi(ByteView(pair).first(kEd25519Bytes));
   append(out, pgp_mpi(ByteView(pair).last(kEd25519Bytes)));
   return out;
@@ -146,6 +150,7 @@ Bytes eddsa_numbers(EVP_PKEY* key, ByteView digest) {
 }  // namespace
 
 std::string clear_sign(std::string_view text, const PgpKeyPacket& key, ByteView fingerprint, std::uint32_t created, bool salted) {
+  prepare_crypto();
   PgpSignatureTemplate form;
   form.algorithm = static_cast<PgpAlgorithm>(key.algorithm);
   form.created = created;
@@ -167,7 +172,7 @@ std::string clear_sign(std::string_view text, const PgpKeyPacket& key, ByteView 
   }
   if (salted) {
     form.salt.emplace(salt_bytes(form.hash));
-    SIFKIT_CHECK(RAND_bytes(octets(*form.salt), int_size(form.salt->size())) == 1);
+    check_crypto(RAND_bytes(octets(*form.salt), int_size(form.salt->size())) == 1, kSigning);
   }
   const Bytes digest = digest_of(form.hash, form.to_be_signed(canonical_text(text)));
   return write_clear_signed(text, pgp_hash_name(static_cast<std::uint8_t>(form.hash)), form.packet(digest, numbers(secret.get(), digest)));

@@ -35,6 +35,7 @@ using Output = Owned<rnp_output_t, rnp_output_destroy>;
 using Key = Owned<rnp_key_handle_t, rnp_key_handle_destroy>;
 using VerifyOp = Owned<rnp_op_verify_t, rnp_op_verify_destroy>;
 using SignOp = Owned<rnp_op_sign_t, rnp_op_sign_destroy>;
+using SignatureHandle = Owned<rnp_signature_handle_t, rnp_signature_handle_destroy>;
 using KeyIterator = Owned<rnp_identifier_iterator_t, rnp_identifier_iterator_destroy>;
 
 inline void check(rnp_result_t result, std::string_view what) {
@@ -80,6 +81,12 @@ inline std::string fingerprint_of(rnp_key_handle_t key) {
   std::string out = taken(text);
   std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   return out;
+}
+
+/// Of the key itself.
+inline std::string own_fingerprint_of(rnp_key_handle_t key) {
+  char* text = nullptr;
+  return rnp_key_get_fprint(key, &text) == RNP_SUCCESS ? taken(text) : std::string();
 }
 
 inline Key located(rnp_ffi_t ffi, const std::string& fingerprint) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <ctime>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -27,6 +28,15 @@ struct Made {
   SignatureInfo info{HashType::sha256, {}};
 };
 
+/// OpenPGP signatures hold their time as 32 bits.
+std::uint32_t signing_time() {
+  const auto now = static_cast<std::int64_t>(std::time(nullptr));
+  if (now < 1 || now > std::numeric_limits<std::uint32_t>::max()) {
+    throw Error(ErrorKind::unsupported, fmt::format("the clock stands at {} seconds since 1970, which an OpenPGP signature cannot say", now));
+  }
+  return static_cast<std::uint32_t>(now);
+}
+
 /// The keys, unlocked before anything else is done.
 class Signers {
  public:
@@ -40,7 +50,7 @@ class Signers {
     std::vector<Made> out;
     if (!asymmetric_.empty()) out.push_back({write_envelope(payload, asymmetric_)});
     for (const auto& key : pgp_) {
-      Made made{clear_sign(payload, key.packet, key.fingerprint, static_cast<std::uint32_t>(std::time(nullptr)))};
+      Made made{clear_sign(payload, key.packet, key.fingerprint, signing_time())};
       std::copy(key.fingerprint.begin(), key.fingerprint.end(), made.info.fingerprint.begin());
       out.push_back(std::move(made));
     }

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "signature_check.h"
 
-#include <ctime>
-
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
 
 #include "clearsign.h"
 #include "dsse.h"
+#include "moment.h"
 #include "pgp_packet.h"
 #include "trusted_keys.h"
 
@@ -39,7 +38,7 @@ Signer signer_of(const DsseEnvelope::Signature& signature, ByteView message, con
     const bool valid = candidate.key.verify(message, signature.value);
     forged = forged || (named && !valid);
     if (!named && !valid) continue;
-    signer = {candidate.key.key_id(), candidate.name, candidate.key.algorithm(), candidate.ring, candidate.expires, valid};
+    signer = {candidate.key.key_id(), candidate.name, candidate.key.algorithm(), candidate.ring, candidate.expires, {}, valid};
     if (valid) break;
   }
   return signer;
@@ -61,31 +60,34 @@ std::string check_envelope(std::string_view text, const std::vector<TrustedKey>&
   return envelope.payload;
 }
 
-void check_packet(const PgpSignature& packet) {
+void check_packet(const PgpSignature& packet, std::int64_t moment) {
   if (!is_strong_pgp_hash(packet.hash)) tampered(fmt::format("signed over {}, which is too weak", pgp_hash_name(packet.hash)));
   if (packet.type != kTextSignature) {
     tampered(fmt::format("signature of type {:#04x}{} (expected text, {:#04x})", packet.type, packet.type == kBinarySignature ? ", binary" : "", kTextSignature));
   }
-  const auto now = static_cast<std::int64_t>(std::time(nullptr));
-  if (packet.created && *packet.created > now) untrusted("the signature is from the future");
-  if (packet.created && packet.lifetime != 0 && *packet.created + packet.lifetime < now) untrusted("the signature has expired");
+  if (packet.created && *packet.created > moment) {
+    untrusted(fmt::format("the signature is from the future: made {}, the time is {}", moment_text(*packet.created), moment_text(moment)));
+  }
+  if (packet.created && packet.lifetime != 0 && *packet.created + packet.lifetime < moment) {
+    untrusted(fmt::format("the signature has expired on {}", moment_text(*packet.created + packet.lifetime)));
+  }
 }
 
-std::string check_clear_signed(const ClearSigned& message, const Descriptor& object, const std::vector<PgpKeyring>& rings, SignatureReport& report) {
+std::string check_clear_signed(const ClearSigned& message, const Descriptor& object, const TrustedKeys::Impl& keys, SignatureReport& report) {
   const PgpSignature packet = parse_signature_packet(message.packets);
   auto& signer = report.signers.emplace_back();
   signer.key = packet.issuer_fingerprint.empty() ? packet.issuer_key_id : packet.issuer_fingerprint;
   report.hash = pgp_hash_name(packet.hash);
   report.created = packet.created;
-  check_packet(packet);
+  check_packet(packet, moment_or_now(keys.at));
   PgpOutcome outcome;
-  outcome.reason = rings.empty() ? "no PGP key to verify with" : "made by a key that is not there";
-  for (const auto& ring : rings) {
+  outcome.reason = keys.rings.empty() ? "no PGP key to verify with" : "made by a key that is not there";
+  for (const auto& ring : keys.rings) {
     PgpOutcome here = ring.verify(message);
     if (here.status == PgpOutcome::Status::unknown_key) continue;
     // One ring may hold an older copy of the key, and another know that it is revoked.
     if (outcome.status == PgpOutcome::Status::valid && here.status == PgpOutcome::Status::valid) continue;
-    signer = {here.fingerprint, here.user_id, here.algorithm, ring.name(), here.expires, false};
+    signer = {here.fingerprint, here.user_id, here.algorithm, ring.name(), here.expires, here.revoked, false};
     outcome = std::move(here);
     if (outcome.status != PgpOutcome::Status::valid) break;
   }
@@ -115,7 +117,7 @@ SignedText check_signature(const Image& image, const Descriptor& object, const T
       const ClearSigned message = parse_clear_signed(text);
       out.legacy = report.legacy = message.text.starts_with(kLegacyStart);
       info_of(object);
-      out.text = check_clear_signed(message, object, keys.rings, report);
+      out.text = check_clear_signed(message, object, keys, report);
     } else {
       tampered("signature format not recognized");
     }

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "trusted_keys.h"
 
+#include <limits>
+
+#include <fmt/format.h>
+
 #include <sifkit/core/error.h>
 #include <sifkit/core/file.h>
 
@@ -20,7 +24,13 @@ Bytes read_key_file(const std::filesystem::path& path) {
 
 }  // namespace
 
-TrustedKeys::TrustedKeys() : impl_(std::make_unique<Impl>()) {}
+TrustedKeys::TrustedKeys(std::optional<std::int64_t> at) : impl_(std::make_unique<Impl>()) {
+  // Keys and OpenPGP signatures hold their times as 32 bits.
+  if (at && (*at < 1 || *at > std::numeric_limits<std::uint32_t>::max())) {
+    throw Error(ErrorKind::usage, fmt::format("the time {} is outside of 1970 to 2106, where keys have theirs", *at));
+  }
+  impl_->at = at;
+}
 TrustedKeys::~TrustedKeys() = default;
 TrustedKeys::TrustedKeys(TrustedKeys&&) noexcept = default;
 TrustedKeys& TrustedKeys::operator=(TrustedKeys&&) noexcept = default;
@@ -31,15 +41,15 @@ void TrustedKeys::add_file(const std::filesystem::path& path) {
   if (is_pem(text)) {
     impl_->asymmetric.push_back({read_public_pem(text, path.native()), path.native(), {}, {}});
   } else {
-    impl_->rings.emplace_back(bytes, path.native());
+    impl_->rings.emplace_back(bytes, path.native(), impl_->at);
   }
 }
 
 void TrustedKeys::add_ring(const std::filesystem::path& path, std::string name) {
   std::error_code ignored;
-  if (std::filesystem::exists(path, ignored)) impl_->rings.emplace_back(read_ring(path, KeyPart::public_key), std::move(name));
+  if (std::filesystem::exists(path, ignored)) impl_->rings.emplace_back(read_ring(path, KeyPart::public_key), std::move(name), impl_->at);
 }
 
-void TrustedKeys::add_certificate(const CertificateFiles& files) { impl_->asymmetric.push_back(checked_certificate(files)); }
+void TrustedKeys::add_certificate(const CertificateFiles& files) { impl_->asymmetric.push_back(checked_certificate(files, impl_->at)); }
 
 }  // namespace sifkit::sif

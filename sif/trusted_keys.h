@@ -22,6 +22,7 @@ struct TrustedKey {
 };
 
 struct TrustedKeys::Impl {
+  std::optional<std::int64_t> at;  ///< absent: now
   std::vector<TrustedKey> asymmetric;
   std::vector<PgpKeyring> rings;
 };

@@ -44,8 +44,10 @@ class Verification {
   void add_claim(SignedText signed_text);
   bool checks(std::uint32_t id) const { return wanted_.count(id) != 0; }
   static void bad(Claim& claim, std::string why);
+  void count_keys();
   void fail(ErrorKind kind, std::string message, std::string hint = {});
   void require_keys();
+  void look_around();
   void conclude();
 
   const Image& image_;

@@ -7,15 +7,15 @@
 #include <sifkit/core/error.h>
 #include <sifkit/sif/integrity.h>
 
+#include "layout.h"
 #include "object_digests.h"
+#include "pgp_packet.h"
 #include "trusted_keys.h"
 #include "verification.h"
 
 namespace sifkit::sif {
 
 namespace {
-
-constexpr std::size_t kFingerprintDigits = 40;
 
 /// How a required key stands in a report.
 std::string normal_key(std::string_view text) {
@@ -53,7 +53,9 @@ std::string_view to_string(Verdict verdict) noexcept {
 }
 
 Verification::Verification(const Image& image, const TrustedKeys::Impl& keys, const VerifyOptions& options)
-    : image_(image), keys_(keys), options_(options), index_(image) {}
+    : image_(image), keys_(keys), options_(options), index_(image) {
+  report_.at = keys.at;
+}
 
 VerifyReport Verification::run() {
   if (options_.legacy) {
@@ -218,15 +220,37 @@ void Verification::compare_metadata(Claim& claim, std::vector<const ObjectMetada
 void Verification::require_keys() {
   for (const auto& text : options_.required_keys) {
     const std::string wanted = normal_key(text);
-    std::set<std::uint32_t> signed_by;
-    for (const auto& claim : claims_) {
-      const auto& signers = claim.report.signers;
-      const bool made = std::any_of(signers.begin(), signers.end(), [&](const Signer& signer) { return signer.valid && signer.key == wanted; });
-      if (made && claim.report.verdict == Verdict::valid) signed_by.insert(claim.report.objects.begin(), claim.report.objects.end());
-    }
-    const auto missing = std::find_if(wanted_.begin(), wanted_.end(), [&](std::uint32_t id) { return signed_by.count(id) == 0; });
+    const auto known = std::find_if(report_.keys.begin(), report_.keys.end(), [&](const KeyCoverage& key) { return key.key == wanted; });
+    const auto objects = known == report_.keys.end() ? std::vector<std::uint32_t>() : known->objects;
+    const auto missing = std::find_if(wanted_.begin(), wanted_.end(), [&](std::uint32_t id) { return !std::binary_search(objects.begin(), objects.end(), id); });
     if (missing != wanted_.end()) fail(ErrorKind::untrusted, fmt::format("object {} is not signed by the required key {}", *missing, wanted));
   }
+}
+
+/// Distinct keys, whatever the number of their signatures.
+void Verification::count_keys() {
+  std::map<std::string, std::set<std::uint32_t>> keys;
+  for (const auto& claim : claims_) {
+    if (claim.report.verdict != Verdict::valid) continue;
+    for (const auto& signer : claim.report.signers) {
+      if (signer.valid) keys[signer.key].insert(claim.report.objects.begin(), claim.report.objects.end());
+    }
+  }
+  for (const auto& [key, objects] : keys) report_.keys.push_back({key, {objects.begin(), objects.end()}});
+}
+
+/// What is not of objects and signatures.
+void Verification::look_around() {
+  report_.unprotected = unprotected_of(image_);
+  if (options_.strict_layout) {
+    report_.layout = layout_problems(image_, options_.operation);
+    if (!report_.layout.empty()) {
+      fail(ErrorKind::unsigned_image, "layout: " + report_.layout.front(), report_.unprotected.bytes_between + report_.unprotected.bytes_behind == 0 ? "" : "'sifkit sif compact' removes what belongs to no object");
+    }
+  }
+  const auto& required = options_.required_digest;
+  if (options_.digest || required) report_.digest = file_digest(image_, required ? required->algorithm() : DigestAlgorithm::sha256, options_.operation);
+  if (required && *required != *report_.digest) fail(ErrorKind::tampered, fmt::format("the file's digest is {}, expected {}", report_.digest->text(), required->text()));
 }
 
 void Verification::conclude() {
@@ -244,7 +268,9 @@ void Verification::conclude() {
   for (const auto* object : index_.all()) {
     if (wanted_.count(object->id) == 0 && object->type != DataType::signature) report_.not_checked.push_back(object->id);
   }
+  count_keys();
   require_keys();
+  look_around();
   if (!report_.not_covered.empty()) {
     fail(ErrorKind::unsigned_image, fmt::format("object {} is not covered by any valid signature", report_.not_covered.front()));
   }

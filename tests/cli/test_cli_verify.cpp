@@ -32,7 +32,7 @@ TEST_CASE("verify says who has signed what, and its verdict last", "[cli][verify
   CHECK_THAT(all.out, ContainsSubstring("\nFAILED: unsigned: signature not found for object group 2; all 3 objects were checked\n"));
   const auto part = run_cli({"verify", "--key", shop.at("ada.pub"), "-g", "1", shop.image});
   CHECK(part.code == 0);
-  CHECK(part.out.ends_with("VERIFIED: only 2 of 3 objects were checked\n"));
+  CHECK(part.out.ends_with("VERIFIED: only 2 of 3 objects were checked, signed by 1 key\n"));
   CHECK(run_cli({"verify", "-q", "--key", shop.at("ada.pub"), "-g", "1", shop.image}).out.empty());
   CHECK(run_cli({"verify", shop.image, "-g", "1"}).code == 14);
 }
@@ -114,7 +114,7 @@ TEST_CASE("verify refuses ids that are not there, and every error of --json=v1 i
     const auto image = parse_json(result.out, "record")["images"][0];
     std::vector<std::string> keys;
     for (const auto& [key, value] : image.items()) keys.push_back(key);
-    CHECK(keys == std::vector<std::string>{"covered", "failure", "file", "kind", "not_checked", "not_covered", "signatures", "verified"});
+    CHECK(keys == std::vector<std::string>{"at", "covered", "digest", "failure", "file", "keys", "kind", "layout", "not_checked", "not_covered", "problems", "signatures", "unprotected", "verified"});
     CHECK(image["verified"] == (result.code == 0));
     CHECK(image["kind"].is_null() == (result.code == 0));
     return image;
@@ -157,6 +157,45 @@ TEST_CASE("verify looks at an image with two primary partitions and an object th
   for (const std::size_t field : {17u, 25u}) store_le(reinterpret_cast<std::byte*>(bytes.data() + 4096 + 3 * 585 + field), INT64_MAX);
   write_file(shop.image, bytes);
   CHECK(run_cli({"verify", "--key", shop.at("ed25519.pub"), shop.image}).code == 15);
+}
+
+TEST_CASE("verify says what is not protected, and what more is asked for is in the record, too", "[cli][verify]") {
+  const Shop shop;
+  REQUIRE(run_cli({"sign", "-q", "--key", shop.at("ed25519.pem"), shop.image}).code == 0);
+  const auto checked = [&](std::vector<std::string> arguments, int code) {
+    arguments.insert(arguments.begin(), {"verify", "--key", shop.at("ed25519.pub"), shop.image});
+    const auto text = run_cli(arguments);
+    CHECK(text.code == code);
+    arguments.emplace_back("--json=v1");
+    const auto record = run_cli(arguments);
+    CHECK(record.code == code);
+    return std::pair(text.out, record.out.empty() ? Json() : parse_json(record.out, "record")["images"][0]);
+  };
+  const std::string digest = digest_of(as_bytes(read_file(shop.image))).text();
+  auto [text, record] = checked({"--print-digest", "--strict-layout"}, 0);
+  CHECK_THAT(text, ContainsSubstring(" bytes, " + digest + "\n"));
+  CHECK_THAT(text, ContainsSubstring("the header's architecture (amd64, as the partition's), times of change, places, "));
+  CHECK(text.ends_with("VERIFIED: all 3 objects were checked, signed by 1 key\n"));
+  CHECK(record["digest"] == digest);
+  CHECK(record["layout"] == Json::array());
+  CHECK(record["keys"][0]["objects"] == Json{1, 2, 3});
+  CHECK(record["unprotected"]["architecture"] == "amd64");
+  CHECK(record["unprotected"]["architecture_agrees"] == true);
+  CHECK(record["unprotected"]["bytes_behind"] == 0);
+  CHECK(record["at"].is_null());
+  CHECK(checked({"--require-digest", digest}, 0).second["digest"] == digest);
+  CHECK(checked({"--require-digest", "sha256:" + std::string(64, '0')}, 15).second["kind"] == "tampered");
+  CHECK(checked({"--require-digest", digest.substr(0, 20)}, 2).second.is_null());
+  CHECK(checked({"--at", "2026-01-31"}, 0).second["at"] == 1769817600);
+  CHECK_THAT(checked({"--at", "2026-01-31T01:00:00+01:00"}, 0).first, ContainsSubstring("judged as of 2026-01-31 00:00:00 +0000 UTC\n"));
+  for (const char* time : {"", "yesterday", "2026-13-01", "1960-01-01", "2200-01-01"}) CHECK(run_cli({"verify", "--at", time, shop.image}).code == 2);
+
+  write_file(shop.image, read_file(shop.image) + "hidden");
+  CHECK_THAT(checked({}, 0).first, ContainsSubstring(", 6 behind the last one\n"));
+  std::tie(text, record) = checked({"--strict-layout"}, 13);
+  CHECK_THAT(text, ContainsSubstring("\nlayout: 6 bytes lie behind the last object\n"));
+  CHECK(record["layout"] == Json{"6 bytes lie behind the last object"});
+  CHECK(record["unprotected"]["bytes_behind"] == 6);
 }
 
 TEST_CASE("the environment names keys where the command line names none", "[cli][verify]") {

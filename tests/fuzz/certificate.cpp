@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   files.ocsp = !left.empty();
   const auto answer = as_bytes(left);
   fuzz::accepted([&] {
-    const auto trusted = sif::checked_certificate(files, [answer](const std::string&, ByteView) { return Bytes(answer.begin(), answer.end()); });
+    const auto trusted = sif::checked_certificate(files, std::nullopt, [answer](const std::string&, ByteView) { return Bytes(answer.begin(), answer.end()); });
     fuzz::require(trusted.expires.has_value(), "a certificate ends at some time");
     fuzz::require(trusted.key.verify(as_bytes("message"), as_bytes("no signature")) == false, "junk is no signature");
   });

@@ -32,10 +32,10 @@ struct Validity {
   long until = 86400;
 };
 
-/// A certificate by `issuer`, or by itself. Its responder's address is "http://NAME.example/" where there is an issuer.
-inline Party certified(const std::string& name, Extensions extensions, const Party* issuer, Validity validity = {}) {
+/// A certificate by `issuer`, or by itself, for `key` or a new one. Its responder's address is "http://NAME.example/" where there is an issuer.
+inline Party certified(const std::string& name, Extensions extensions, const Party* issuer, Validity validity = {}, EVP_PKEY* key = nullptr) {
   static long serial = 0;
-  Party party{sif::OsslKey(EVP_EC_gen("P-256")), sif::Certificate(X509_new())};
+  Party party{sif::OsslKey(key != nullptr ? key : EVP_EC_gen("P-256")), sif::Certificate(X509_new())};
   X509* const made = party.certificate.get();
   const Party& signer = issuer == nullptr ? party : *issuer;
   REQUIRE(X509_set_version(made, 2) == 1);
@@ -69,6 +69,7 @@ struct OcspAnswer {
   const Party* about = nullptr;      ///< in place of the certificate that is asked for
   Nonce nonce = Nonce::same;
   const EVP_MD* hash = EVP_sha256();
+  bool pss = false;                  ///< RSA-PSS, for RSA keys
   int result = OCSP_RESPONSE_STATUS_SUCCESSFUL;
 
   Bytes to(ByteView request_bytes) const {
@@ -87,7 +88,11 @@ struct OcspAnswer {
     REQUIRE(OCSP_basic_add1_status(basic.get(), id.get(), status, OCSP_REVOKED_STATUS_KEYCOMPROMISE, revoked.get(), this_update.get(), next_update.get()) != nullptr);
     if (nonce == Nonce::same) REQUIRE(OCSP_copy_nonce(basic.get(), request.get()) == 1);
     if (nonce == Nonce::other) REQUIRE(OCSP_basic_add1_nonce(basic.get(), nullptr, 16) == 1);
-    REQUIRE(OCSP_basic_sign(basic.get(), signer->certificate.get(), signer->key.get(), hash, nullptr, 0) == 1);
+    const sif::OsslDigestContext signing(EVP_MD_CTX_new());
+    EVP_PKEY_CTX* scheme = nullptr;
+    REQUIRE(EVP_DigestSignInit(signing.get(), &scheme, hash, nullptr, signer->key.get()) == 1);
+    if (pss) REQUIRE(EVP_PKEY_CTX_set_rsa_padding(scheme, RSA_PKCS1_PSS_PADDING) == 1);
+    REQUIRE(OCSP_basic_sign_ctx(basic.get(), signer->certificate.get(), signing.get(), nullptr, 0) == 1);
     const std::unique_ptr<OCSP_RESPONSE, sif::OsslFree<OCSP_RESPONSE_free>> response(OCSP_response_create(result, result == OCSP_RESPONSE_STATUS_SUCCESSFUL ? basic.get() : nullptr));
     Bytes out(static_cast<std::size_t>(i2d_OCSP_RESPONSE(response.get(), nullptr)));
     unsigned char* to = sif::octets(out);

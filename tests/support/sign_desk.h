@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,14 @@
 #include "support/temp_dir.h"
 
 namespace sifkit::testing {
+
+/// When an OpenPGP key is made and ends, in seconds since 1970; zeros: now, never.
+struct PgpDates {
+  std::uint64_t made = 0;
+  std::uint32_t lifetime = 0;          ///< seconds
+  std::uint64_t revoked = 0;           ///< NAME.revoked
+  const char* reason = "compromised";  ///< librnp's word
+};
 
 /// A folder with keys and a small unsigned image, image.sif: a partition and a definition file in group 1, JSON in group 2.
 struct SignDesk {
@@ -44,12 +54,14 @@ struct SignDesk {
 
   /// Makes an OpenPGP key without a passphrase: NAME.asc holds its secret, NAME.pub its public part,
   /// NAME.revoked the same, revoked. `algorithm` is librnp's word; `bits` are for RSA and `curve` for ECDSA.
-  void make_pgp(const std::string& name, const std::string& algorithm = "EDDSA", unsigned bits = 0, const char* curve = nullptr) const {
+  void make_pgp(const std::string& name, const std::string& algorithm = "EDDSA", unsigned bits = 0, const char* curve = nullptr, const PgpDates& dates = {}) const {
     rnp_ffi_t ffi = nullptr;
     rnp_op_generate_t op = nullptr;
     rnp_key_handle_t key = nullptr;
     REQUIRE(rnp_ffi_create(&ffi, "GPG", "GPG") == RNP_SUCCESS);
+    REQUIRE(rnp_set_timestamp(ffi, dates.made) == RNP_SUCCESS);
     REQUIRE(rnp_op_generate_create(&op, ffi, algorithm.c_str()) == RNP_SUCCESS);
+    REQUIRE(rnp_op_generate_set_expiration(op, dates.lifetime) == RNP_SUCCESS);
     if (bits != 0) REQUIRE(rnp_op_generate_set_bits(op, bits) == RNP_SUCCESS);
     if (curve != nullptr) REQUIRE(rnp_op_generate_set_curve(op, curve) == RNP_SUCCESS);
     REQUIRE(rnp_op_generate_set_userid(op, (name + " <" + name + "@example.org>").c_str()) == RNP_SUCCESS);
@@ -57,7 +69,8 @@ struct SignDesk {
     REQUIRE(rnp_op_generate_get_key(op, &key) == RNP_SUCCESS);
     save(key, name + ".asc", RNP_KEY_EXPORT_SECRET);
     save(key, name + ".pub", RNP_KEY_EXPORT_PUBLIC);
-    REQUIRE(rnp_key_revoke(key, 0, "SHA256", "compromised", "stolen") == RNP_SUCCESS);
+    REQUIRE(rnp_set_timestamp(ffi, dates.revoked) == RNP_SUCCESS);
+    REQUIRE(rnp_key_revoke(key, 0, "SHA256", dates.reason, "in a letter") == RNP_SUCCESS);
     save(key, name + ".revoked", RNP_KEY_EXPORT_PUBLIC);
     rnp_key_handle_destroy(key);
     rnp_op_generate_destroy(op);
@@ -70,14 +83,14 @@ struct SignDesk {
 
   void sign(const sif::SigningKey& key, const sif::SignOptions& options = {}) const { sif::sign(folder / "image.sif", {&key, 1}, options); }
 
-  sif::TrustedKeys trusted(const std::vector<std::string>& names) const {
-    sif::TrustedKeys keys;
+  sif::TrustedKeys trusted(const std::vector<std::string>& names, std::optional<std::int64_t> at = std::nullopt) const {
+    sif::TrustedKeys keys(at);
     for (const auto& name : names) keys.add_file(folder / name);
     return keys;
   }
 
-  sif::VerifyReport verified(const std::vector<std::string>& names, const sif::VerifyOptions& options = {}) const {
-    return verify(sif::Image::open(folder / "image.sif"), trusted(names), options);
+  sif::VerifyReport verified(const std::vector<std::string>& names, const sif::VerifyOptions& options = {}, std::optional<std::int64_t> at = std::nullopt) const {
+    return verify(sif::Image::open(folder / "image.sif"), trusted(names, at), options);
   }
 
  private:

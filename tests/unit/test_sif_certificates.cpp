@@ -30,10 +30,10 @@ struct Chain {
 
   OcspAnswer& of_leaf() { return answers.at("http://leaf.example/"); }
 
-  TrustedKey checked(const OcspTransport& ask, bool ocsp = true) const {
+  TrustedKey checked(const OcspTransport& ask, bool ocsp = true, std::optional<std::int64_t> at = std::nullopt) const {
     write_pem("leaf.pem", {&leaf, &lower, &upper});
     write_pem("root.pem", {&root});
-    return checked_certificate({folder / "leaf.pem", {}, folder / "root.pem", ocsp}, ask);
+    return checked_certificate({folder / "leaf.pem", {}, folder / "root.pem", ocsp}, at, ask);
   }
 
   std::optional<Error> refusal(const OcspTransport& ask) const {
@@ -81,7 +81,7 @@ TEST_CASE("a certificate anywhere in the chain that is revoked or unknown is ref
   const std::string name = GENERATE("leaf", "lower", "upper");
   auto& answer = chain.answers.at("http://" + name + ".example/");
   answer.status = V_OCSP_CERTSTATUS_REVOKED;
-  CHECK_THAT(chain.refusal(), ContainsSubstring("CN=" + name) && ContainsSubstring("OCSP: revoked: keyCompromise"));
+  CHECK_THAT(chain.refusal(), ContainsSubstring("CN=" + name) && ContainsSubstring("OCSP: revoked since 20") && ContainsSubstring(" UTC: keyCompromise"));
   answer.status = V_OCSP_CERTSTATUS_UNKNOWN;
   CHECK_THAT(chain.refusal(), ContainsSubstring("CN=" + name) && ContainsSubstring("OCSP: the responder does not know the certificate"));
 }
@@ -143,9 +143,18 @@ TEST_CASE("an OCSP answer is signed by the issuer or by whom it has named for th
 
 TEST_CASE("an OCSP answer signed over SHA-1 is refused", "[sif][certificate]") {
   Chain chain;
-  chain.of_leaf().hash = EVP_sha1();
+  auto& answer = chain.of_leaf();
+  answer.hash = EVP_sha1();
   CHECK_THAT(chain.refusal(), ContainsSubstring("OCSP: the answer is signed over SHA1, which is too weak"));
-  chain.of_leaf().hash = EVP_sha384();
+  answer.hash = EVP_sha384();
+  CHECK(chain.refusal().empty());
+  // RSA-PSS has its hash among its parameters, and SHA-1 where there is none.
+  const Party delegate = certified("delegate", kOcspSigner, &chain.lower, {}, EVP_RSA_gen(2048));
+  answer.signer = &delegate;
+  answer.pss = GENERATE(false, true);
+  answer.hash = EVP_sha1();
+  CHECK_THAT(chain.refusal(), ContainsSubstring("OCSP: the answer is signed over SHA1, which is too weak"));
+  answer.hash = EVP_sha256();
   CHECK(chain.refusal().empty());
 }
 
@@ -204,4 +213,19 @@ TEST_CASE("every certificate of the chain must be valid now", "[sif][certificate
   REQUIRE(error);
   CHECK(error->kind() == ErrorKind::untrusted);
   CHECK_THAT(error->what(), ContainsSubstring(reason));
+}
+
+TEST_CASE("for an audit the chain must have been valid then", "[sif][certificate]") {
+  const auto ask = [](const std::string&, ByteView) -> Bytes { throw std::logic_error("asked"); };
+  const Chain chain({-7200, 86400}, {-7200, -5400});
+  const auto at = [&](long seconds) {
+    return error_of([&] { chain.checked(ask, false, std::time(nullptr) + seconds); });
+  };
+  CHECK_FALSE(chain.refusal(ask) == std::nullopt);
+  // The others are valid from an hour ago.
+  CHECK_THAT(at(-6000)->what(), ContainsSubstring("certificate is not yet valid"));
+  CHECK_THAT(at(-1800)->what(), ContainsSubstring("CN=leaf': certificate has expired"));
+  const Chain young({-7200, 86400}, {-3000, -2000});
+  CHECK_NOTHROW(young.checked(ask, false, std::time(nullptr) - 2500));
+  CHECK(error_of([&] { young.checked(ask, false); })->kind() == ErrorKind::untrusted);
 }

@@ -8,6 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
+#include <sifkit/sif/integrity.h>
 #include <sifkit/sif/keyserver.h>
 
 #include "support/catch.h"
@@ -238,10 +241,49 @@ TEST_CASE("a key that is not known here stays as it is beside others", "[sif][ke
   const auto keys = desk.store.list(kPublic);
   REQUIRE(keys.size() == 2);
   CHECK(keys[0].fingerprint.empty());
-  CHECK(keys[0].problem == "is of a kind that is not known here");
+  CHECK(keys[0].problem == "is of version 6, which is not known here");
   CHECK(keys[1].fingerprint == bob);
   desk.store.remove(bob, kPublic);
   CHECK(desk.store.read(kPublic) == foreign);
+}
+
+TEST_CASE("keys of other versions than 4 are refused by their version", "[sif][keys]") {
+  Desk desk;
+  // Old packet formats, with what the versions have behind their time: days of validity (3), a length (5, 6).
+  const auto number = std::string("\x08\x00", 2) + "\xc1" + std::string(255, '\x55');  // an MPI of 2048 bits
+  const auto packet = [](const std::string& tag, const std::string& body) { return tag + static_cast<char>(body.size() >> 8) + static_cast<char>(body.size()) + body; };
+  const auto user = packet("\xb5", "old <old@example.org>");
+  const std::string time("\x5e\x0b\xe1\x00", 4);
+  const std::string exponent("\x00\x11\x01\x00\x01", 5);
+  for (const auto& [version, body] : {std::pair(3, std::string("\x03") + time + std::string("\0\0\x01", 3) + number + exponent),
+                                      std::pair(5, std::string("\x05") + time + std::string("\x01\0\0\x01\x07", 5) + number + exponent),
+                                      std::pair(6, std::string("\x06") + time + std::string("\x1b\0\0\0\x20", 5) + std::string(32, 'k'))}) {
+    const auto ring = packet("\x99", body) + user;
+    const auto said = fmt::format("is of version {}, which is not known here", version);
+    CHECK(read_pgp_keys(as_bytes(ring), "ring").at(0).problem == said);
+    const auto refused = error_of([&] { desk.store.import_keys(as_bytes(ring), "ring", true); });
+    REQUIRE(refused);
+    CHECK(refused->kind() == ErrorKind::unsupported);
+    CHECK_THAT(refused->message(), ContainsSubstring(said));
+    write_file(desk.folder / "ring", ring);
+    TrustedKeys keys;
+    const auto unused = error_of([&] { keys.add_file(desk.folder / "ring"); });
+    if (version == 3) continue;  // read by librnp, but nothing that it signs is known
+    REQUIRE(unused);
+    CHECK(unused->kind() == ErrorKind::unsupported);
+    CHECK_THAT(unused->message(), ContainsSubstring(said));
+  }
+}
+
+TEST_CASE("of two keys with the same long key ID the whole fingerprint tells which is meant", "[sif][keys]") {
+  PgpKeyInfo one;
+  PgpKeyInfo other;
+  one.fingerprint = std::string(24, 'A') + "0123456789ABCDEF";
+  other.fingerprint = std::string(24, 'B') + "0123456789ABCDEF";
+  CHECK((is_meant(one, "0123456789abcdef") && is_meant(other, "0123456789abcdef")));
+  CHECK(is_meant(one, one.fingerprint));
+  CHECK_FALSE(is_meant(other, one.fingerprint));
+  CHECK_FALSE(is_meant(one, "89ABCDEF"));
 }
 
 TEST_CASE("keys that others may read or write are not used, and the error says the remedy", "[sif][keys]") {

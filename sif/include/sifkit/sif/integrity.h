@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include <sifkit/core/digest.h>
 #include <sifkit/core/error.h>
 #include <sifkit/core/export.h>
 #include <sifkit/core/report.h>
@@ -23,13 +24,15 @@ struct CertificateFiles {
   std::filesystem::path certificate;    ///< the first block; more blocks are intermediates
   std::filesystem::path intermediates;  ///< empty: none
   std::filesystem::path roots;          ///< empty: those of the system
-  bool ocsp = false;                    ///< ask each certificate's OCSP responder whether it is revoked (network)
+  bool ocsp = false;                    ///< ask each certificate's OCSP responder whether it is revoked now (network)
 };
 
-/// Keys to verify with. Movable; not thread safe.
+/// Keys to verify with, and the moment as of which they and their signatures are judged. Movable; not thread safe.
 class SIFKIT_API TrustedKeys {
  public:
-  TrustedKeys();
+  /// `at`: seconds since 1970, 1 to 2^32 - 1, else ErrorKind::usage; absent: now, whenever that is. A key that was given up
+  /// later counts unless its revocation says, or does not exclude, that it was stolen.
+  explicit TrustedKeys(std::optional<std::int64_t> at = std::nullopt);
   ~TrustedKeys();
   TrustedKeys(TrustedKeys&&) noexcept;
   TrustedKeys& operator=(TrustedKeys&&) noexcept;
@@ -39,8 +42,8 @@ class SIFKIT_API TrustedKeys {
   /// A ring of OpenPGP keys under a name ("LOCAL"); a file that is not there is no error. Throws denied for one that
   /// others than its owner may write: whoever can write a ring decides what is trusted.
   void add_ring(const std::filesystem::path& path, std::string name);
-  /// The key of a certificate. Throws untrusted unless its chain leads to a root, every certificate of it is valid now,
-  /// code signing is among its uses and, if asked for, no responder says otherwise.
+  /// The key of a certificate. Throws untrusted unless its chain leads to a root, every certificate of it is valid at the
+  /// moment, code signing is among its uses and, if asked for, no responder says otherwise.
   void add_certificate(const CertificateFiles& files);
 
   struct Impl;
@@ -74,6 +77,7 @@ struct Signer {
   std::string algorithm;  ///< "RSA 4096"
   std::string ring;       ///< where the key is from: the ring's name or the file's
   std::optional<std::int64_t> expires;  ///< seconds since 1970
+  std::optional<std::int64_t> revoked;  ///< PGP: when, in seconds since 1970
   bool valid = false;     ///< the signature is this key's, and the key may be used
 };
 
@@ -93,13 +97,32 @@ struct SignatureReport {
   std::vector<std::uint32_t> damaged;   ///< that it covers and whose bytes do not match
 };
 
+/// A key that has made valid signatures, counted once however many they are.
+struct KeyCoverage {
+  std::string key;                     ///< as in Signer
+  std::vector<std::uint32_t> objects;  ///< that it has signed, of those that were checked
+};
+
+/// What no signature of any image protects, as far as it says something (docs/formats.md has the whole list).
+struct Unprotected {
+  std::string architecture;            ///< GOARCH word of the header
+  std::optional<bool> agrees;          ///< with that of every primary partition; absent where there is none
+  std::uint64_t bytes_between = 0;     ///< of the file before its last object that are no part of it: padding and holes
+  std::uint64_t bytes_behind = 0;      ///< behind the last object
+};
+
 /// What verification found. `failure` is empty when everything that was asked for is covered by valid signatures and no
 /// signature on it is bad; else it is the worst of what was found (tampered, untrusted, unsigned_image).
 struct VerifyReport {
+  std::optional<std::int64_t> at;          ///< as of when keys and signatures were judged; absent: now
   std::vector<SignatureReport> signatures;
   std::vector<std::uint32_t> covered;
   std::vector<std::uint32_t> not_covered;
   std::vector<std::uint32_t> not_checked;  ///< outside the selection; signatures are not listed
+  std::vector<KeyCoverage> keys;
+  Unprotected unprotected;
+  std::vector<std::string> layout;         ///< what a strict layout would not have; empty unless asked for
+  std::optional<Digest> digest;            ///< of the whole file, if asked for: SHA-256, or the algorithm of the required one
   std::optional<Error> failure;
 };
 
@@ -110,6 +133,9 @@ struct VerifyOptions {
   bool every_object = false;               ///< legacy: every object must have its own
   std::vector<std::string> required_keys;  ///< each must have signed all that is checked: 40 hex digits, blanks between
                                            ///< them allowed, or a DSSE key id
+  bool strict_layout = false;              ///< fail where bytes of the file say something that nothing signs
+  bool digest = false;                     ///< of the whole file, which is read once more
+  std::optional<Digest> required_digest;   ///< that the whole file must have: the remedy against old images, well signed
   unsigned threads = 1;                    ///< that hash
   Limits limits;                           ///< signatures, signature_bytes
   OperationContext operation;

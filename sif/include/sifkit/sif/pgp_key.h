@@ -46,4 +46,7 @@ SIFKIT_API bool is_meant(const PgpKeyInfo& key, std::string_view which);
 /// The hex digits of a fingerprint or long key ID as people write them, in upper case; empty for anything else.
 SIFKIT_API std::string fingerprint_digits(std::string_view text);
 
+/// The same of a whole fingerprint (40 digits); throws usage for anything else.
+SIFKIT_API std::string require_fingerprint(std::string_view text);
+
 }  // namespace sifkit::sif
