@@ -11,6 +11,7 @@ namespace sifkit::sif {
 
 ObjectIndex::ObjectIndex(const Image& image) : all_(image.objects()) {
   for (const auto* object : all_) {
+    if (object->id == ~std::uint32_t{0}) throw Error(ErrorKind::malformed, fmt::format("an object has the id {}, for which no table has a place", object->id));
     if (!by_id_.emplace(object->id, object).second) throw Error(ErrorKind::malformed, fmt::format("several objects have the id {}", object->id));
     if (object->group() == 0) continue;
     by_group_[object->group()].push_back(object);

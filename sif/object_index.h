@@ -12,7 +12,7 @@ namespace sifkit::sif {
 /// The used objects of an image by id and by group. The image outlives it.
 class ObjectIndex {
  public:
-  /// Throws malformed when several objects have one id.
+  /// Throws malformed when several objects have one id, or one has an id that no table can give.
   explicit ObjectIndex(const Image& image);
 
   const std::vector<const Descriptor*>& all() const noexcept { return all_; }

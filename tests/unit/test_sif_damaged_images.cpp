@@ -84,6 +84,7 @@ const std::vector<Damage>& damages() {
       {"moved to another group", [](auto& i) { i.put_group(3, kGroupMask | 1); }, "links to group 2, which is not there", ErrorKind::tampered, true},
       {"the id of another", [](auto& i) { i.put(i.slot(1) + 5, 2u); }, "several objects have the id 2", ErrorKind::malformed, false},
       {"the id 0", [](auto& i) { i.put(i.slot(1) + 5, 0u); }, "an object has the id 0", ErrorKind::tampered, true},
+      {"an id that no table gives", [](auto& i) { i.put(i.slot(3) + 5, ~0u); }, nullptr, ErrorKind::malformed, true},
       {"another link", [](auto& i) { i.put(i.slot(1) + 13, 2u); }, nullptr, ErrorKind::tampered, true},
       {"control characters in a name", [](auto& i) { i.bytes.replace(i.slot(3) + 73, 6, "\x1b[31m\x07"); }, nullptr, ErrorKind::tampered, true},
       {"a name that is not UTF-8", [](auto& i) { i.bytes.replace(i.slot(3) + 73, 2, "\xff\xfe"); }, nullptr, ErrorKind::tampered, true},

@@ -157,6 +157,12 @@ TEST_CASE("clear-signed messages are read strictly", "[sif][pgp]") {
     CHECK((message.find("\n=") != std::string::npos) == (size % 3 == 0));
     CHECK(parse_clear_signed(message).packets == packets);
   }
+  const std::string until_base64 = good.substr(0, good.find("SIGNATURE-----\n\n") + 16);
+  for (const auto& [columns, verdict] : {std::pair(76u, valid), std::pair(77u, tampered)}) {
+    std::string lines = base64_encode(parse_clear_signed(good).packets);
+    for (std::size_t at = columns; at < lines.size(); at += columns + 1) lines.insert(at, "\n");
+    CHECK(forge.message_verdict(until_base64 + lines + "\n-----END PGP SIGNATURE-----") == verdict);
+  }
   // Behind the packet's header of two or three bytes: version, type, key algorithm, hash.
   const std::size_t version = parse_clear_signed(good).packets[1] < std::byte{192} ? 2 : 3;
   CHECK(forge.message_verdict(forge.with_packet_byte(version, 3)) == tampered);
