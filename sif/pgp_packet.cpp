@@ -20,9 +20,12 @@ enum Subpacket : std::uint8_t {
   kLifetime = 3,
   kIssuer = 16,
   kNotation = 20,
+  kPreferredKeyserver = 24,
   kPolicyUri = 26,
   kSignersUserId = 28,
   kIssuerFingerprint = 33,
+  kKeyBlock = 38,  // of GnuPG
+  kLastAssigned = 39,
 };
 
 std::uint32_t be(ByteView bytes) noexcept {
@@ -54,6 +57,12 @@ std::uint32_t new_length(ByteReader& reader, bool subpacket) {
   return ((first - 192) << 8) + octet(reader, "packet length") + 192;
 }
 
+/// An issuer may be named twice, but only as the same.
+void set_once(const ByteReader& reader, std::string& value, std::string found) {
+  if (!value.empty() && value != found) fail(reader, fmt::format("two issuers, {} and {}", value, found));
+  value = std::move(found);
+}
+
 void read_subpackets(ByteView area, bool hashed, PgpSignature& signature) {
   ByteReader reader(area, "signature subpackets");
   while (reader.left() != 0) {
@@ -76,23 +85,24 @@ void read_subpackets(ByteView area, bool hashed, PgpSignature& signature) {
         break;
       case kIssuer:
         if (value.size() != 8) fail(reader, "an issuer that is not 8 bytes");
-        signature.issuer_key_id = to_upper_hex(value);
+        set_once(reader, signature.issuer_key_id, to_upper_hex(value));
         break;
       case kIssuerFingerprint:
         if (value.empty() || value[0] != std::byte{4} || value.size() != 21) {
           throw Error(ErrorKind::unsupported, "OpenPGP signature by a key that is not version 4");
         }
-        signature.issuer_fingerprint = to_upper_hex(value.subspan(1));
+        set_once(reader, signature.issuer_fingerprint, to_upper_hex(value.subspan(1)));
         break;
       case kNotation:
         if (hashed && (type & 0x80) != 0) fail(reader, "a critical notation that is not known");
         break;
+      case kPreferredKeyserver:
       case kPolicyUri:
-      case kSignersUserId: break;
+      case kSignersUserId:
+      case kKeyBlock: break;
       default:
-        if (hashed && (type & 0x80) != 0) {
-          fail(reader, fmt::format("critical subpacket {} is not known", type & 0x7f));
-        }
+        if (hashed && (type & 0x80) != 0) fail(reader, fmt::format("critical subpacket {} is not known", type & 0x7f));
+        if (hashed && type <= kLastAssigned) fail(reader, fmt::format("subpacket {} is for signatures over keys", type));
     }
   }
 }
@@ -170,8 +180,8 @@ PgpSignature parse_signature_packet(ByteView packets) {
   read_subpackets(body.take(be(body.take(2, "hashed area")), "hashed area"), true, signature);
   PgpSignature unsigned_values;
   read_subpackets(body.take(be(body.take(2, "unhashed area")), "unhashed area"), false, unsigned_values);
-  if (signature.issuer_fingerprint.empty()) signature.issuer_fingerprint = unsigned_values.issuer_fingerprint;
-  if (signature.issuer_key_id.empty()) signature.issuer_key_id = unsigned_values.issuer_key_id;
+  if (!unsigned_values.issuer_fingerprint.empty()) set_once(body, signature.issuer_fingerprint, unsigned_values.issuer_fingerprint);
+  if (!unsigned_values.issuer_key_id.empty()) set_once(body, signature.issuer_key_id, unsigned_values.issuer_key_id);
   body.take(2, "start of the hash");
   if (body.left() == 0) fail(body, "the signature itself is missing");
   while (body.left() != 0) mpi(body, "signature");

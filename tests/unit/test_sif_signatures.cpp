@@ -170,6 +170,36 @@ TEST_CASE("clear-signed messages are read strictly", "[sif][pgp]") {
   for (const unsigned hash : {1u, 2u, 3u, 11u, 99u}) CHECK(forge.message_verdict(forge.with_packet_byte(version + 3, hash)) == tampered);
 }
 
+TEST_CASE("a signature packet names one issuer and says nothing that belongs to keys", "[sif][pgp]") {
+  const PgpForge forge;
+  const ClearSigned parts = parse_clear_signed(forge.message);
+  const std::string packet(as_text(parts.packets));
+  const std::string body = packet.substr(static_cast<unsigned char>(packet[1]) < 192 ? 2 : 3);
+  const auto octet = [](std::size_t value) { return std::string(1, static_cast<char>(value)); };
+  const auto hashed = static_cast<std::size_t>(static_cast<unsigned char>(body[5]));
+  // Into the hashed area, which breaks the signature, or into the other one, which was empty.
+  const auto with = [&](bool covered, const std::string& subpacket) {
+    const auto added = octet(subpacket.size()) + subpacket;
+    const auto changed = covered ? body.substr(0, 5) + octet(hashed + added.size()) + added + body.substr(6)
+                                 : body.substr(0, 6 + hashed) + octet(0) + octet(added.size()) + added + body.substr(8 + hashed);
+    const auto whole = "\xc2\xff" + octet(0) + octet(0) + octet(changed.size() >> 8) + octet(changed.size()) + changed;
+    return forge.verdict_of(write_clear_signed(parts.text, "SHA256", as_bytes(whole)), {"ada.pub"}, forge.info);
+  };
+  const std::string fingerprint(as_text(forge.secret.fingerprint));
+  const std::string other(20, 'x');
+  CHECK(with(false, "\x10" + fingerprint.substr(12)).verdict == valid);
+  CHECK(with(false, "\x21\x04" + fingerprint).verdict == valid);
+  CHECK(with(false, "\x64 anything").verdict == valid);
+  for (const bool covered : {true, false}) {
+    CHECK_THAT(with(covered, "\x10" + other.substr(12)).reason, ContainsSubstring("two issuers, "));
+    CHECK_THAT(with(covered, "\x21\x04" + other).reason, ContainsSubstring("two issuers, "));
+  }
+  CHECK(with(false, "\x10" + other.substr(12)).verdict == tampered);
+  for (const char type : {'\x09', '\x19', '\x1b', '\x20', '\x27'}) CHECK_THAT(with(true, octet(static_cast<unsigned char>(type)) + std::string(4, '\0')).reason, ContainsSubstring(" is for signatures over keys"));
+  CHECK_THAT(with(true, "\xe4 anything").reason, ContainsSubstring("critical subpacket 100 is not known"));
+  CHECK(with(true, "\x64 anything").reason == "the signature does not match its text");
+}
+
 TEST_CASE("the fingerprint in the descriptor must be that of the key which has signed", "[sif][pgp]") {
   // Whoever reads descriptors only must not be told another name (CVE-2020-13845).
   const PgpForge forge;
