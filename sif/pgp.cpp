@@ -262,9 +262,14 @@ PgpOutcome PgpKeyring::verify(const ClearSigned& message) const {
     if (refusal.empty()) refusal = impl_->refusal(issuer.get());
     if (refusal.empty()) refusal = why_not_then(issuer.get(), packet);
   }
+  std::uint32_t bits = 0;
   if (!refusal.empty()) {
     outcome.status = PgpOutcome::Status::refused;
     outcome.reason = refusal;
+  } else if (rnp_key_get_bits(issuer.get(), &bits) != RNP_SUCCESS || packet.number_bytes > (bits + 7) / 8) {
+    // Zeros in front would make it another signature that says the same.
+    outcome.status = PgpOutcome::Status::invalid;
+    outcome.reason = fmt::format("the signature has a number of {} bytes, which is more than the key's {} bits", packet.number_bytes, bits);
   } else if (const auto shown = verified_text(impl_->ffi.get(), issuer.get(), packet, message); !shown) {
     const bool counts = is_bound(issuer.get());
     outcome.status = counts ? PgpOutcome::Status::invalid : PgpOutcome::Status::refused;

@@ -102,7 +102,7 @@ void read_subpackets(ByteView area, bool hashed, PgpSignature& signature) {
       case kKeyBlock: break;
       default:
         if (hashed && (type & 0x80) != 0) fail(reader, fmt::format("critical subpacket {} is not known", type & 0x7f));
-        if (hashed && type <= kLastAssigned) fail(reader, fmt::format("subpacket {} is for signatures over keys", type));
+        if (hashed && type <= kLastAssigned) signature.key_subpacket = type;
     }
   }
 }
@@ -184,7 +184,7 @@ PgpSignature parse_signature_packet(ByteView packets) {
   if (!unsigned_values.issuer_key_id.empty()) set_once(body, signature.issuer_key_id, unsigned_values.issuer_key_id);
   body.take(2, "start of the hash");
   if (body.left() == 0) fail(body, "the signature itself is missing");
-  while (body.left() != 0) mpi(body, "signature");
+  while (body.left() != 0) signature.number_bytes = std::max(signature.number_bytes, mpi(body, "signature").size());
   if (!signature.created) fail(reader, "the signature does not say when it was made");
   if (!signature.issuer_fingerprint.empty()) {
     const std::string key_id = signature.issuer_fingerprint.substr(24);

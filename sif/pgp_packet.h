@@ -44,6 +44,8 @@ struct PgpSignature {
   std::int64_t lifetime = 0;            ///< seconds after `created`, 0: for ever
   std::string issuer_fingerprint;       ///< upper-case hex, empty where absent
   std::string issuer_key_id;            ///< the same, 16 digits
+  std::uint8_t key_subpacket = 0;       ///< one that only signatures over keys have, 0: none
+  std::size_t number_bytes = 0;         ///< of the longest number that the signature is made of
 };
 
 /// Exactly one version 4 signature packet and nothing else. Throws malformed or unsupported with the offset.

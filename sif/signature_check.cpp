@@ -44,10 +44,7 @@ Signer signer_of(const DsseEnvelope::Signature& signature, ByteView message, con
   return signer;
 }
 
-std::string check_envelope(std::string_view text, const std::vector<TrustedKey>& keys, const Limits& limits, SignatureReport& report) {
-  report.format = "DSSE";
-  report.hash = "SHA256";
-  const DsseEnvelope envelope = parse_envelope(text, limits.signatures);
+std::string check_envelope(const DsseEnvelope& envelope, const std::vector<TrustedKey>& keys, SignatureReport& report) {
   const Bytes message = pre_authentication_encoding(envelope.payload_type, envelope.payload);
   bool forged = false;
   bool valid = false;
@@ -61,6 +58,7 @@ std::string check_envelope(std::string_view text, const std::vector<TrustedKey>&
 }
 
 void check_packet(const PgpSignature& packet, std::int64_t moment) {
+  if (packet.key_subpacket != 0) tampered(fmt::format("subpacket {} is for signatures over keys", packet.key_subpacket));
   if (!is_strong_pgp_hash(packet.hash)) tampered(fmt::format("signed over {}, which is too weak", pgp_hash_name(packet.hash)));
   if (packet.type != kTextSignature) {
     tampered(fmt::format("signature of type {:#04x}{} (expected text, {:#04x})", packet.type, packet.type == kBinarySignature ? ", binary" : "", kTextSignature));
@@ -110,12 +108,17 @@ SignedText check_signature(const Image& image, const Descriptor& object, const T
     const Bytes bytes = image.read_data(object, limits.signature_bytes);
     const auto text = as_text(bytes);
     if (looks_like_envelope(text)) {
+      report.format = "DSSE";
+      report.hash = "SHA256";
       info_of(object);
-      out.text = check_envelope(text, keys.asymmetric, limits, report);
+      const auto envelope = parse_envelope(text, limits.signatures);
+      out.kind = SignatureKind::metadata;
+      out.text = check_envelope(envelope, keys.asymmetric, report);
     } else if (looks_clear_signed(text)) {
       report.format = "PGP";
       const ClearSigned message = parse_clear_signed(text);
-      out.legacy = report.legacy = message.text.starts_with(kLegacyStart);
+      report.legacy = message.text.starts_with(kLegacyStart);
+      out.kind = report.legacy ? SignatureKind::legacy : SignatureKind::metadata;
       info_of(object);
       out.text = check_clear_signed(message, object, keys, report);
     } else {

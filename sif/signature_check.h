@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include <sifkit/sif/integrity.h>
 
 namespace sifkit::sif {
 
+/// What a signature object is, as far as its bytes can be read.
+enum class SignatureKind : std::uint8_t { metadata, legacy, unknown };
+
 /// A signature object, read and checked as far as its own bytes go.
 struct SignedText {
   SignatureReport report;  ///< `valid`: the text comes from a trusted key; the image is still to be compared with it
   std::string text;        ///< what is signed; empty unless valid
-  bool legacy = false;     ///< the text is a digest of the old kind, whatever the verdict
+  SignatureKind kind = SignatureKind::unknown;  ///< whatever the verdict
 };
 
 /// Never throws for what is wrong with the signature: that is its verdict.

@@ -29,6 +29,7 @@ class Verification {
     ImageMetadata metadata;
   };
 
+  void refuse_loose_objects();
   void choose();
   void add_claims();
   void compare_metadata();

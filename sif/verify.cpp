@@ -110,8 +110,17 @@ void Verification::add_claim(SignedText signed_text) {
   claims_.push_back(std::move(claim));
 }
 
+/// Whatever was asked for: what nothing can sign would pass for a part of a verified image.
+void Verification::refuse_loose_objects() {
+  for (const auto* object : index_.all()) {
+    if (object->group() != 0 || object->type == DataType::signature) continue;
+    fail(ErrorKind::unsigned_image, fmt::format("object {} is in no group, so nothing can sign it", object->id));
+  }
+}
+
 void Verification::choose() {
   const bool all = options_.groups.empty() && options_.objects.empty();
+  refuse_loose_objects();
   for (const auto group : options_.groups) {
     require_group(group);
     whole_groups_.insert(group);
@@ -119,10 +128,8 @@ void Verification::choose() {
   for (const auto* object : index_.all()) {
     if (object->group() != 0) {
       if (all) whole_groups_.insert(object->group());
-    } else if (object->type != DataType::signature) {
-      // Whatever was asked for: it would pass for a part of a verified image.
-      fail(ErrorKind::unsigned_image, fmt::format("object {} is in no group, so nothing can sign it", object->id));
-      if (all) wanted_.insert(object->id);
+    } else if (all && object->type != DataType::signature) {
+      wanted_.insert(object->id);
     }
   }
   for (const auto group : whole_groups_) {
@@ -143,7 +150,7 @@ void Verification::add_claims() {
       continue;
     }
     auto checked = check_signature(image_, *object, keys_, options_.limits);
-    if (checked.legacy) {
+    if (checked.kind == SignatureKind::legacy) {
       other_kind_seen_ = true;
       continue;
     }
@@ -210,9 +217,8 @@ void Verification::compare_metadata(Claim& claim, std::vector<const ObjectMetada
       to_hash.push_back(&listed);
     }
   }
-  if (!whole) return;
   for (const auto* member : index_.members(group)) {
-    if (listed_ids.count(member->id) == 0) bad(claim, fmt::format("object {}: object not signed", member->id));
+    if ((whole || checks(member->id)) && listed_ids.count(member->id) == 0) bad(claim, fmt::format("object {}: object not signed", member->id));
   }
 }
 

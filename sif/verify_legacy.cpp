@@ -46,6 +46,7 @@ SignedDigest digest_of(const Image& image, const std::vector<const Descriptor*>&
 }  // namespace
 
 void Verification::choose_legacy() {
+  refuse_loose_objects();
   for (const auto group : options_.groups) {
     require_group(group);
     groups_.insert(group);
@@ -71,7 +72,7 @@ void Verification::add_legacy_claims() {
   for (const auto* object : signature_objects()) {
     if ((object->links_group() ? groups_ : single_).count(object->link()) == 0) continue;
     auto checked = check_signature(image_, *object, keys_, options_.limits);
-    if (checked.legacy) add_claim(std::move(checked));
+    if (checked.kind != SignatureKind::metadata) add_claim(std::move(checked));
   }
   const auto require = [&](const std::set<std::uint32_t>& all, std::uint32_t SignatureReport::*link, std::string_view what) {
     for (const auto id : all) {
