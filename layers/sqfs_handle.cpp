@@ -26,13 +26,9 @@ void throw_sqfs(int error, std::string_view what) {
     case SQFS_ERROR_ALLOC: throw std::bad_alloc();
     case SQFS_ERROR_IO: throw Error(ErrorKind::io, fmt::format("{}: input or output error", what));
     case SQFS_ERROR_UNSUPPORTED: throw Error(ErrorKind::unsupported, fmt::format("{}: not supported", what));
-    case SFQS_ERROR_SUPER_MAGIC: throw Error(ErrorKind::malformed, fmt::format("{}: this is no squashfs, or a big-endian one", what));
-    case SFQS_ERROR_SUPER_VERSION: throw Error(ErrorKind::unsupported, fmt::format("{}: version 4.0 is read, no other", what));
     case SQFS_ERROR_COMPRESSOR:
     case SQFS_ERROR_CORRUPTED:
     case SQFS_ERROR_OVERFLOW:
-    case SQFS_ERROR_SUPER_BLOCK_SIZE:
-    case SQFS_ERROR_NOT_DIR:
     case SQFS_ERROR_OUT_OF_BOUNDS: throw Error(ErrorKind::malformed, fmt::format("{}: the data is damaged", what));
     default: throw Error(ErrorKind::internal, fmt::format("{}: libsquashfs error {}", what, error));
   }

@@ -2,7 +2,8 @@
 #include "squashfs_verify.h"
 
 #include <algorithm>
-#include <unordered_map>
+#include <limits>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -59,7 +60,7 @@ class KeySink : public Sink {
 class Comparison {
  public:
   Comparison(SquashfsReader& reader, const Tree& written, const DataBlocks& data, const OperationContext& operation)
-      : reader_(reader), read_(reader.tree()), written_(written), data_(data), hash_(data.hash(), 0), operation_(operation) {}
+      : reader_(reader), read_(reader.tree()), written_(written), data_(data), hash_(data.hash(), 0), operation_(operation), pairs_(written.inode_count(), kNone) {}
 
   void run() {
     compare_inode("/", Tree::kRoot, Tree::kRoot);
@@ -80,8 +81,9 @@ class Comparison {
         if (written_.text_of(expected[i]) != read_.text_of(found[i])) differ(path, "name", "", "");
         const InodeId a = written_.inode_of(expected[i]);
         const InodeId b = read_.inode_of(found[i]);
-        const auto [known, fresh] = pairs_.emplace(a, b);
-        if (known->second != b) differ(path, "hard link", known->second, b);
+        const bool fresh = pairs_[a] == kNone;
+        if (fresh) pairs_[a] = b;
+        if (pairs_[a] != b) differ(path, "hard link", pairs_[a], b);
         if (!fresh) continue;
         compare_inode(path, a, b);
         if (written_.inode(a).type == EntryType::directory) open.push_back({path, a, b});
@@ -123,13 +125,17 @@ class Comparison {
   const DataBlocks& data_;
   ContentHash hash_;
   const OperationContext& operation_;
-  std::unordered_map<InodeId, InodeId> pairs_;
+  std::vector<InodeId> pairs_;  ///< what was read, by what was written
 };
 
 }  // namespace
 
 void verify_squashfs(Region& region, const Tree& tree, const DataBlocks& data, const OperationContext& operation) {
-  SquashfsReader reader(region);
+  // The image is as large as the limits of what it was made from have let it be.
+  Limits limits;
+  limits.entries = limits.metadata_bytes = std::numeric_limits<std::uint64_t>::max();
+  limits.path_bytes = limits.path_depth = std::numeric_limits<std::uint32_t>::max() - 1;
+  SquashfsReader reader(region, limits);
   Comparison(reader, tree, data, operation).run();
 }
 

@@ -9,7 +9,7 @@
 
 namespace sifkit::layers {
 
-/// Reads a finished image by the library's reader and compares every name, every field and every byte with what was to
+/// Reads a finished image back and compares every name, every field and every byte with what was to
 /// be written. Throws internal for the first difference.
 void verify_squashfs(Region& region, const Tree& tree, const DataBlocks& data, const OperationContext& operation);
 

@@ -46,6 +46,7 @@ inline std::string_view text_of(const std::uint8_t* data, std::size_t size) { re
 inline Limits small_limits() {
   Limits limits;
   limits.entries = 5000;
+  limits.metadata_bytes = 1u << 26;
   limits.stream_bytes = 1u << 20;
   limits.file_bytes = 1u << 18;
   limits.tar_extension_bytes = 1u << 16;

@@ -61,7 +61,7 @@ class SIFKIT_API SquashfsWriter : public ContentSink {
   /// Writes inodes, folders and tables and ends the image. Every regular file that has a name has content.
   SquashfsSummary finish(const Tree& tree);
 
-  /// After `finish`: reads the image back by an independent reader and compares every name, field and byte with what
+  /// After `finish`: reads the image back by SquashfsReader and compares every name, field and byte with what
   /// was handed in. Throws internal for a difference.
   void verify(const Tree& tree, const OperationContext& operation);
 
@@ -70,10 +70,12 @@ class SIFKIT_API SquashfsWriter : public ContentSink {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Reads squashfs images by libsquashfs, independently of the writer. Not thread safe.
+/// Reads squashfs 4.0 images, independently of the writer and of libsquashfs. Every bound is checked: an image may be
+/// anything. Not thread safe.
 class SIFKIT_API SquashfsReader {
  public:
-  /// The region outlives the reader. Throws malformed for anything that is not a sound image.
+  /// The region outlives the reader. Throws malformed for anything that is not a sound image, limit for one whose files
+  /// take more memory than `limits.metadata_bytes`.
   explicit SquashfsReader(Region& region, const Limits& limits = {});
   ~SquashfsReader();
   SquashfsReader(const SquashfsReader&) = delete;

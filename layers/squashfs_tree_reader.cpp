@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "squashfs_tree_reader.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+
+#include "sqfs_handle.h"
+#include "squashfs_data.h"
+#include "squashfs_xattr_reader.h"
+#include "squashfs_xattrs.h"
+
+namespace sifkit::layers {
+
+namespace {
+
+constexpr std::uint32_t kNamesOfHeader = 256;  ///< at most
+constexpr std::uint32_t kListingExtra = 3;     ///< a folder's size counts `.` and `..` as three bytes
+constexpr std::uint32_t kHeaderSize = 12;
+constexpr std::uint32_t kEntrySize = 8;  ///< and the name
+
+/// Basic types are 1 to 7, extended ones 8 to 14, in one order.
+constexpr std::uint16_t basic_type(std::uint16_t type) { return static_cast<std::uint16_t>(type > SQFS_INODE_SOCKET ? type - SQFS_INODE_SOCKET : type); }
+
+EntryType entry_type(std::uint16_t type) {
+  switch (basic_type(type)) {
+    case SQFS_INODE_DIR: return EntryType::directory;
+    case SQFS_INODE_FILE: return EntryType::regular;
+    case SQFS_INODE_SLINK: return EntryType::symlink;
+    case SQFS_INODE_BDEV: return EntryType::block_device;
+    case SQFS_INODE_CDEV: return EntryType::char_device;
+    case SQFS_INODE_FIFO: return EntryType::fifo;
+    case SQFS_INODE_SOCKET: return EntryType::socket;
+    default: throw_malformed(fmt::format("inode type {} is not known", type));
+  }
+}
+
+std::uint32_t device_of(std::uint32_t number) {
+  const std::uint32_t major = (number >> 8) & 0xfff;
+  const std::uint32_t minor = (number & 0xff) | ((number >> 12) & 0xfff00);
+  return major << 20 | minor;
+}
+
+std::uint64_t end_of_folders(const Superblock& super) { return std::min(super.fragment_table, super.id_table); }
+
+class TreeReader {
+ public:
+  TreeReader(Region& region, BlockDecompressor& codec, const Superblock& super, const Limits& limits)
+      : super_(super),
+        limits_(limits),
+        inodes_(region, codec, super.inode_table, super.folder_table, "the inode table"),
+        folders_(region, codec, super.folder_table, end_of_folders(super), "the directory table"),
+        xattrs_(region, codec, super, limits) {
+    const Bytes ids = read_table(region, codec, super, super.id_table, std::uint64_t{super.ids} * sizeof(std::uint32_t), limits, "the id table");
+    for (std::size_t at = 0; at < ids.size(); at += sizeof(std::uint32_t)) ids_.push_back(load_le<std::uint32_t>(ids.data() + at));
+    if (super.inodes > inodes_.most_bytes() / kSmallestInode) throw_malformed(fmt::format("the superblock: more inodes ({}) than their table can hold", super.inodes));
+    expect_room(std::uint64_t{super.inodes} * sizeof(InodeId));
+    by_number_.resize(std::size_t{super.inodes} + 1, kNone);
+  }
+
+  StoredTree read() {
+    const Record root = in_context([] { return std::string("the root"); }, [&] { return read_inode(MetadataPlace::of(super_.root)); });
+    if (root.inode.type != EntryType::directory) throw_malformed("the root is no folder");
+    tree().inode(Tree::kRoot).metadata = root.inode.metadata;
+    by_number_[root.number] = Tree::kRoot;
+    open_.push_back({.inode = Tree::kRoot, .listing = root.listing});
+    while (!open_.empty()) {
+      const Folder folder = open_.back();
+      open_.pop_back();
+      read_folder(folder);
+    }
+    return std::move(out_);
+  }
+
+ private:
+  static constexpr std::size_t kSmallestInode = 20;
+
+  struct Listing {
+    MetadataPlace place;
+    std::uint32_t size = 0;
+  };
+  struct Record {
+    Inode inode;
+    std::uint32_t number = 0;
+    Listing listing;  ///< of a folder
+  };
+  struct Folder {
+    InodeId inode = kNone;
+    Listing listing;
+    std::uint32_t depth = 0;
+    std::uint32_t path_bytes = 0;
+  };
+
+  Tree& tree() noexcept { return out_.tree; }
+
+  /// Refuses what would take more memory, `more` bytes included, than an image may.
+  void expect_room(std::uint64_t more) const {
+    const std::uint64_t kept = out_.tree.bytes() + out_.files.size() * sizeof(FileBlocks) + out_.words.size() * sizeof(std::uint32_t) +
+                               by_number_.size() * sizeof(InodeId) + open_.size() * sizeof(Folder);
+    if (kept > limits_.metadata_bytes || more > limits_.metadata_bytes - kept) {
+      throw_over_limit(fmt::format("what is to be kept of the files takes more than {} bytes of memory", limits_.metadata_bytes), &Limits::metadata_bytes);
+    }
+  }
+
+  std::uint32_t owner(std::uint16_t index) const {
+    if (index >= ids_.size()) throw_malformed(fmt::format("owner {}, the id table has {}", index, ids_.size()));
+    return ids_[index];
+  }
+
+  Record read_inode(MetadataPlace place) {
+    Record out;
+    Inode& inode = out.inode;
+    inodes_.seek(place);
+    const auto type = inodes_.le<std::uint16_t>();
+    const bool extended = type > SQFS_INODE_SOCKET;
+    inode.type = entry_type(type);
+    inode.metadata.mode = inodes_.le<std::uint16_t>() & 07777u;
+    inode.metadata.uid = owner(inodes_.le<std::uint16_t>());
+    inode.metadata.gid = owner(inodes_.le<std::uint16_t>());
+    inode.metadata.mtime = inodes_.le<std::uint32_t>();
+    out.number = inodes_.le<std::uint32_t>();
+    if (out.number == 0 || out.number > super_.inodes) throw_malformed(fmt::format("inode number {}, the superblock counts {}", out.number, super_.inodes));
+    if (inode.type == EntryType::directory) return read_directory(out, extended);
+    if (by_number_[out.number] != kNone) return out;  // another name of what is known
+    std::uint32_t xattrs = kNoXattr;
+    if (inode.type == EntryType::regular) {
+      xattrs = read_regular(inode, extended);
+    } else {
+      inodes_.le<std::uint32_t>();  // how many names, which is counted
+      if (inode.type == EntryType::symlink) read_symlink(inode);
+      if (inode.type == EntryType::char_device || inode.type == EntryType::block_device) inode.data = device_of(inodes_.le<std::uint32_t>());
+      if (extended) xattrs = inodes_.le<std::uint32_t>();
+    }
+    set_xattrs(inode, xattrs);
+    return out;
+  }
+
+  Record& read_directory(Record& out, bool extended) {
+    std::uint32_t size = 0;
+    std::uint32_t xattrs = kNoXattr;
+    if (extended) {
+      inodes_.le<std::uint32_t>();  // names
+      size = inodes_.le<std::uint32_t>();
+      out.listing.place.block = inodes_.le<std::uint32_t>();
+      inodes_.le<std::uint32_t>();  // the parent's number
+      inodes_.le<std::uint16_t>();  // length of the index, which only looking for one name needs
+      out.listing.place.offset = inodes_.le<std::uint16_t>();
+      xattrs = inodes_.le<std::uint32_t>();
+    } else {
+      out.listing.place.block = inodes_.le<std::uint32_t>();
+      inodes_.le<std::uint32_t>();  // names
+      size = inodes_.le<std::uint16_t>();
+      out.listing.place.offset = inodes_.le<std::uint16_t>();
+    }
+    out.listing.size = size > kListingExtra ? size - kListingExtra : 0;
+    set_xattrs(out.inode, xattrs);
+    return out;
+  }
+
+  void set_xattrs(Inode& inode, std::uint32_t number) {
+    if (number != kNoXattr) inode.metadata.xattrs = xattrs_.read(number, tree());
+  }
+
+  std::uint32_t read_regular(Inode& inode, bool extended) {
+    FileBlocks file;
+    std::uint32_t xattrs = kNoXattr;
+    if (extended) {
+      file.start = inodes_.le<std::uint64_t>();
+      inode.size = inodes_.le<std::uint64_t>();
+      inodes_.le<std::uint64_t>();  // bytes in holes
+      inodes_.le<std::uint32_t>();  // names
+      file.fragment = inodes_.le<std::uint32_t>();
+      file.offset = inodes_.le<std::uint32_t>();
+      xattrs = inodes_.le<std::uint32_t>();
+    } else {
+      file.start = inodes_.le<std::uint32_t>();
+      file.fragment = inodes_.le<std::uint32_t>();
+      file.offset = inodes_.le<std::uint32_t>();
+      inode.size = inodes_.le<std::uint32_t>();
+    }
+    const std::uint64_t tail = inode.size % super_.block_size;
+    const std::uint64_t count = inode.size / super_.block_size + (tail != 0 && file.fragment == kNoFragment ? 1 : 0);
+    if (count > inodes_.most_bytes() / sizeof(std::uint32_t)) {
+      throw_malformed(fmt::format("a file of {} bytes, whose {} blocks the inode table cannot list", inode.size, count));
+    }
+    if (tail == 0) file.fragment = kNoFragment;
+    if (file.fragment != kNoFragment && (file.fragment >= super_.fragments || file.offset > super_.block_size - tail)) {
+      throw_malformed(fmt::format("a file's end in fragment {} of {}, {} bytes at {} of {}", file.fragment, super_.fragments, tail, file.offset, super_.block_size));
+    }
+    inode.content = kEmptyContent;
+    if (inode.size == 0) return xattrs;
+    expect_room(count * sizeof(std::uint32_t));
+    file.first_word = out_.words.size();
+    file.count = static_cast<std::uint32_t>(count);
+    out_.words.resize(out_.words.size() + static_cast<std::size_t>(count));
+    const auto words = std::span(out_.words).subspan(static_cast<std::size_t>(file.first_word));
+    inodes_.read(std::as_writable_bytes(words));
+    for (auto& word : words) word = load_le<std::uint32_t>(reinterpret_cast<const std::byte*>(&word));
+    inode.content = ContentId{static_cast<std::uint32_t>(out_.files.size())};
+    out_.files.push_back(file);
+    return xattrs;
+  }
+
+  void read_symlink(Inode& inode) {
+    const auto size = inodes_.le<std::uint32_t>();
+    if (size > limits_.symlink_bytes) throw_malformed(fmt::format("a symbolic link's target of {} bytes, there are at most {}", size, limits_.symlink_bytes));
+    std::string target(size, '\0');
+    inodes_.read(std::as_writable_bytes(std::span(target)));
+    if (target.empty() || target.find('\0') != std::string::npos) throw_malformed(fmt::format("{} is no target of a symbolic link", in_quotes(target)));
+    inode.data = tree().add_symlink_target(target);
+  }
+
+  void read_folder(const Folder& folder) {
+    std::uint32_t left = folder.listing.size;
+    const auto take = [&](std::uint32_t bytes) {
+      if (bytes > left) throw_malformed(fmt::format("a folder's list ends inside an entry, {} bytes too early", bytes - left));
+      left -= bytes;
+    };
+    if (left != 0) folders_.seek(folder.listing.place);
+    std::string last;
+    while (left != 0) {
+      take(kHeaderSize);
+      const auto count = folders_.le<std::uint32_t>();  // less one
+      if (count >= kNamesOfHeader) throw_malformed(fmt::format("a header of a folder counts {} names, there are at most {}", std::uint64_t{count} + 1, kNamesOfHeader));
+      const std::uint64_t block = folders_.le<std::uint32_t>();
+      const auto base = folders_.le<std::uint32_t>();
+      for (std::uint32_t i = 0; i <= count; ++i) {
+        take(kEntrySize);
+        const MetadataPlace place{block, folders_.le<std::uint16_t>()};
+        const auto number = base + static_cast<std::uint32_t>(std::int32_t{folders_.le<std::int16_t>()});
+        const auto type = folders_.le<std::uint16_t>();
+        std::string name(std::size_t{folders_.le<std::uint16_t>()} + 1, '\0');
+        take(static_cast<std::uint32_t>(name.size()));
+        folders_.read(std::as_writable_bytes(std::span(name)));
+        in_context([&] { return in_quotes(name); }, [&] { add(folder, name, last, place, number, type); });
+        last = std::move(name);
+      }
+    }
+  }
+
+  void add(const Folder& folder, const std::string& name, const std::string& last, MetadataPlace place, std::uint32_t number, std::uint16_t type) {
+    if (name == "." || name == ".." || name.find('/') != std::string::npos || name.find('\0') != std::string::npos || name.size() > limits_.name_bytes) {
+      throw_malformed("this is no name of a file");
+    }
+    if (name <= last) throw_malformed(fmt::format("a folder's names are not sorted or not unique, this one stands behind {}", in_quotes(last)));
+    if (++names_ > limits_.entries) throw_over_limit(fmt::format("more than {} names", limits_.entries), &Limits::entries);
+    const auto path_bytes = folder.path_bytes + 1 + static_cast<std::uint32_t>(name.size());
+    if (path_bytes > limits_.path_bytes + 1 || folder.depth >= limits_.path_depth) {
+      throw Error(ErrorKind::limit, fmt::format("a path of {} bytes and {} names, the limits are {} and {}", path_bytes - 1, folder.depth + 1, limits_.path_bytes, limits_.path_depth));
+    }
+    const Record record = read_inode(place);
+    if (record.number != number) throw_malformed(fmt::format("its folder says inode {}, the inode says {}", number, record.number));
+    if (entry_type(type) != record.inode.type) throw_malformed(fmt::format("its folder says type {}, the inode is of another", type));
+    auto& known = by_number_[number];
+    const bool is_folder = record.inode.type == EntryType::directory;
+    if (known != kNone) {
+      // A folder with two names is a loop or would become one.
+      if (is_folder || tree().inode(known).type != record.inode.type) throw_malformed(fmt::format("inode {} is known as another, or as a folder with another name", number));
+      tree().link(folder.inode, name, known);
+    } else {
+      known = tree().add_inode(record.inode);
+      tree().link(folder.inode, name, known);
+      if (is_folder) open_.push_back({.inode = known, .listing = record.listing, .depth = folder.depth + 1, .path_bytes = path_bytes});
+    }
+    expect_room(0);
+  }
+
+  const Superblock& super_;
+  const Limits& limits_;
+  MetadataReader inodes_;
+  MetadataReader folders_;
+  XattrReader xattrs_;
+  std::vector<std::uint32_t> ids_;
+  std::vector<InodeId> by_number_;
+  std::vector<Folder> open_;
+  std::uint64_t names_ = 0;
+  StoredTree out_;
+};
+
+}  // namespace
+
+StoredTree read_stored_tree(Region& region, BlockDecompressor& codec, const Superblock& super, const Limits& limits) {
+  return TreeReader(region, codec, super, limits).read();
+}
+
+}  // namespace sifkit::layers

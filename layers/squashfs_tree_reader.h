@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include <sifkit/layers/tree.h>
+
+#include "squashfs_metadata.h"
+
+namespace sifkit::layers {
+
+/// Where an image has the bytes of a regular file.
+struct FileBlocks {
+  std::uint64_t start = 0;       ///< of the first block
+  std::uint64_t first_word = 0;  ///< in StoredTree's words
+  std::uint32_t count = 0;
+  std::uint32_t fragment = 0;
+  std::uint32_t offset = 0;      ///< in the fragment
+};
+
+/// The files of an image. The inode's `content` is an index of `files`, whose first is the file of no bytes.
+struct StoredTree {
+  Tree tree;
+  std::vector<FileBlocks> files{1};
+  std::vector<std::uint32_t> words;  ///< sizes of blocks as they are stored
+};
+
+/// Reads every folder and every inode that has a name. What is kept of them counts against the limit of metadata.
+/// Throws malformed where names are not sorted, unique and sound, where a folder has two names, and where what a folder
+/// says of an inode is not what the inode says.
+StoredTree read_stored_tree(Region& region, BlockDecompressor& codec, const Superblock& super, const Limits& limits);
+
+}  // namespace sifkit::layers
