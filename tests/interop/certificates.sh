@@ -159,7 +159,7 @@ APPTAINER_VERIFY_OCSP=1 expect $verified 'VERIFIED' --certificate direct.pem --c
 expect $verified 'VERIFIED' "${direct[@]}" --ocsp-verify=false
 end
 serve direct_revoked -CA root.pem -rsigner root.pem -rkey root.key -ndays 1
-expect $untrusted 'revoked: keyCompromise' "${direct[@]}"
+expect $untrusted 'revoked since 2024-01-01 00:00:00 UTC: keyCompromise' "${direct[@]}"
 expect $verified 'VERIFIED' --certificate direct.pem --certificate-roots root.pem
 end
 serve empty_index -CA root.pem -rsigner root.pem -rkey root.key -ndays 1
