@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -21,9 +22,17 @@ std::string grouped(const std::string& key) {
   return out;
 }
 
-void add_objects(Table& table, const sif::Image& image, const std::vector<std::uint32_t>& ids, const char* state) {
+using ObjectsById = std::map<std::uint32_t, const sif::Descriptor*>;
+
+ObjectsById by_id(const sif::Image& image) {
+  ObjectsById out;
+  for (const auto* object : image.objects()) out.emplace(object->id, object);
+  return out;
+}
+
+void add_objects(Table& table, const ObjectsById& objects, const std::vector<std::uint32_t>& ids, const char* state) {
   for (const auto id : ids) {
-    const auto& object = image.object(id);
+    const auto& object = *objects.at(id);
     const std::string group = object.group() == 0 ? "none" : fmt::format("{}", object.group());
     table.add({state, fmt::format("{}", id), group, fmt::format("{}", object.size), printable(type_text(object))});
   }
@@ -103,13 +112,13 @@ std::string apptainer_document(std::size_t signatures, const std::string& entrie
   return fmt::format("{{\n  \"Signatures\": {},\n  \"SignerKeys\": {}\n}}\n", signatures, entries.empty() ? "null" : "[\n" + entries + "\n  ]");
 }
 
-std::string apptainer_entry(const sif::Image& image, const sif::SignatureReport& signature, std::uint32_t id, bool intact) {
+std::string apptainer_entry(const sif::Descriptor& object, const sif::SignatureReport& signature, bool intact) {
   const bool pgp = signature.format == "PGP" && signature.signers.size() == 1 && !signature.signers[0].algorithm.empty();
   const auto flag = [](bool value) { return value ? "true" : "false"; };
   return fmt::format(
       "    {{\n      \"Signer\": {{\n        \"Partition\": {},\n        \"Name\": {},\n        \"Fingerprint\": {},\n"
       "        \"KeyLocal\": {},\n        \"KeyCheck\": {},\n        \"DataCheck\": {}\n      }}\n    }}",
-      go_json_string(to_string(image.object(id).type)), go_json_string(pgp ? signature.signers[0].name : "unknown"),
+      go_json_string(to_string(object.type)), go_json_string(pgp ? signature.signers[0].name : "unknown"),
       go_json_string(pgp ? lower(signature.signers[0].key) : ""), flag(pgp), flag(pgp), flag(intact));
 }
 
@@ -118,9 +127,10 @@ std::string apptainer_entry(const sif::Image& image, const sif::SignatureReport&
 std::string verify_text(const sif::Image& image, const sif::VerifyReport& report) {
   Table table({"", "ID", "GROUP", "BYTES", "TYPE"});
   table.align_right(3);
-  add_objects(table, image, report.covered, "covered");
-  add_objects(table, image, report.not_covered, "NOT COVERED");
-  add_objects(table, image, report.not_checked, "not checked");
+  const auto objects = by_id(image);
+  add_objects(table, objects, report.covered, "covered");
+  add_objects(table, objects, report.not_covered, "NOT COVERED");
+  add_objects(table, objects, report.not_checked, "not checked");
   std::string out = fmt::format("{}: SIF, {} bytes{}\n{}", printable(image.name()), image.file_size(), report.digest ? ", " + report.digest->text() : "", table.text());
   for (const auto& signature : report.signatures) out += signature_text(signature);
   if (report.at) out += fmt::format("judged as of {}\n", time_text(*report.at));
@@ -168,8 +178,9 @@ Json verify_record(const std::string& file, const sif::Image* image, const sif::
 
 std::string apptainer_json(const sif::Image& image, const sif::VerifyReport& report) {
   std::string entries;
+  const auto objects = by_id(image);
   const auto add = [&](const sif::SignatureReport& signature, std::uint32_t id, bool intact) {
-    entries += (entries.empty() ? "" : ",\n") + apptainer_entry(image, signature, id, intact);
+    entries += (entries.empty() ? "" : ",\n") + apptainer_entry(*objects.at(id), signature, intact);
   };
   for (const auto& signature : report.signatures) {
     for (const auto id : signature.objects) add(signature, id, true);

@@ -56,7 +56,9 @@ std::map<ObjectHash, SignedDigest> hash_objects(const Image& image, const std::v
     if (std::find(hashes.begin(), hashes.end(), hash) == hashes.end()) hashes.push_back(hash);
   }
   std::vector<Job> jobs;
-  for (auto& [id, hashes] : by_object) jobs.push_back({&image.object(id), std::move(hashes)});
+  for (const auto* object : image.objects()) {
+    if (const auto found = by_object.find(object->id); found != by_object.end()) jobs.push_back({object, std::move(found->second)});
+  }
   // The largest first, so that no thread starts it when the others are done.
   std::sort(jobs.begin(), jobs.end(), [](const Job& a, const Job& b) { return a.object->size > b.object->size; });
 

@@ -17,7 +17,7 @@ namespace sifkit::sif {
 using ObjectHash = std::pair<std::uint32_t, SignedHash>;  ///< object id, algorithm
 
 /// Digests of objects' data. Each object is read once, whatever the number of algorithms, several objects at a time.
-/// An object whose range is not inside the file has no digest.
+/// Ids are unique. An object whose range is not inside the file has no digest.
 std::map<ObjectHash, SignedDigest> hash_objects(const Image& image, const std::vector<ObjectHash>& wanted, unsigned threads,
                                                 const OperationContext& operation);
 

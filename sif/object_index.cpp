@@ -15,8 +15,10 @@ ObjectIndex::ObjectIndex(const Image& image) : all_(image.objects()) {
     if (!by_id_.emplace(object->id, object).second) throw Error(ErrorKind::malformed, fmt::format("several objects have the id {}", object->id));
     if (object->group() == 0) continue;
     by_group_[object->group()].push_back(object);
-    const auto first = first_of_raw_group_.emplace(object->raw_group, object->id).first;
-    first->second = std::min(first->second, object->id);
+    for (auto* const firsts : {&first_of_group_, &first_of_raw_group_}) {
+      const auto first = firsts->emplace(firsts == &first_of_group_ ? object->group() : object->raw_group, object->id).first;
+      first->second = std::min(first->second, object->id);
+    }
   }
 }
 
@@ -31,11 +33,7 @@ const std::vector<const Descriptor*>& ObjectIndex::members(std::uint32_t group) 
   return found == by_group_.end() ? none : found->second;
 }
 
-std::uint32_t ObjectIndex::first_id(std::uint32_t group) const noexcept {
-  std::uint32_t first = ~std::uint32_t{0};
-  for (const auto* member : members(group)) first = std::min(first, member->id);
-  return first;
-}
+std::uint32_t ObjectIndex::first_id(std::uint32_t group) const { return first_of_group_.at(group); }
 
 Bytes ObjectIndex::integrity_bytes(const Descriptor& object) const {
   return object.integrity_bytes(object.id - first_of_raw_group_.at(object.raw_group));

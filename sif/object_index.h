@@ -20,7 +20,7 @@ class ObjectIndex {
   /// In the order of the table; empty for a group that is not there.
   const std::vector<const Descriptor*>& members(std::uint32_t group) const noexcept;
   /// Ids in signed metadata count from this one. The group is there.
-  std::uint32_t first_id(std::uint32_t group) const noexcept;
+  std::uint32_t first_id(std::uint32_t group) const;
   /// The bytes that a descriptor digest covers. Here ids count from the first object with the same group field as it is
   /// stored, mark included.
   Bytes integrity_bytes(const Descriptor& object) const;
@@ -29,6 +29,7 @@ class ObjectIndex {
   std::vector<const Descriptor*> all_;
   std::map<std::uint32_t, const Descriptor*> by_id_;
   std::map<std::uint32_t, std::vector<const Descriptor*>> by_group_;
+  std::map<std::uint32_t, std::uint32_t> first_of_group_;
   std::map<std::uint32_t, std::uint32_t> first_of_raw_group_;
 };
 

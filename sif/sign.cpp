@@ -90,7 +90,7 @@ std::map<std::uint32_t, std::set<std::uint32_t>> chosen_objects(const ObjectInde
   }
   if (groups.empty()) {
     for (const auto* object : index.all()) {
-      if (object->group() != 0) add_group(object->group());
+      if (object->group() != 0) groups[object->group()].insert(object->id);
     }
   }
   if (groups.empty()) throw Error(ErrorKind::not_found, "no groups found");
@@ -127,6 +127,9 @@ void add_signatures(ImageEditor& editor, const Signers& signers, const SignOptio
   }
   for (const auto& [group, payload] : payloads) {
     for (const auto& made : signers.sign(payload)) {
+      if (made.text.size() > options.limits.signature_bytes) {
+        throw Error(ErrorKind::limit, fmt::format("the signature of group {} would have {} bytes, over the limit of {} up to which it is verified", group, made.text.size(), options.limits.signature_bytes));
+      }
       MemorySource text(as_bytes(made.text));
       editor.add(describe(group, made.info), text);
     }

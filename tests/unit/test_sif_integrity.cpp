@@ -194,6 +194,17 @@ TEST_CASE("the worst that was found is the failure", "[sif][integrity]") {
   CHECK(report.signatures[0].objects == std::vector<std::uint32_t>{2});
 }
 
+TEST_CASE("no signature is made that is too long to be verified", "[sif][integrity]") {
+  SignDesk desk;
+  const std::string before = read_file(desk.folder / "image.sif");
+  SignOptions options;
+  options.limits.signature_bytes = 500;
+  const auto error = error_of([&] { desk.sign(desk.key("ed25519.pem"), options); });
+  REQUIRE(error);
+  CHECK(error->kind() == ErrorKind::limit);
+  CHECK(read_file(desk.folder / "image.sif") == before);
+}
+
 TEST_CASE("what is verified is the open file, whatever its name means later", "[sif][integrity]") {
   SignDesk desk;
   desk.sign(desk.key("ed25519.pem"));

@@ -151,6 +151,7 @@ struct SignOptions {
   std::vector<std::uint32_t> objects;  ///< sign these only
   std::optional<std::int64_t> time;    ///< of the new objects; absent: the clock, or none for a deterministic image
   unsigned threads = 1;
+  Limits limits;                       ///< signature_bytes
   OperationContext operation;
 };
 
