@@ -76,6 +76,7 @@ std::string problem_of(rnp_key_handle_t key, const PgpKeyInfo& info) {
   if (info.security_bits != 0 && info.security_bits < kLeastSecurityBits) return "is too weak";
   // A secret key that is locked cannot be checked by itself; its public half is what counts.
   if (info.part == KeyPart::public_key && rnp_key_is_valid(key, &yes) == RNP_SUCCESS && !yes) return "has no valid signature of its own";
+  if (const auto where = secret_elsewhere(key); info.part == KeyPart::secret_key && !where.empty()) return fmt::format("has its secret {}", where);
   if (!info.can_sign) return "is not for signing";
   return {};
 }

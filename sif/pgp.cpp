@@ -302,6 +302,9 @@ PgpSecretKey PgpKeyring::unlock(const PgpKeyChoice& choice, const PassphraseSour
   const std::string called = user.empty() ? chosen.front() : fmt::format("{}, {}", user, chosen.front());
   const auto refusal = may_sign(key.get()) ? impl_->refusal(key.get()) : std::string(kNotForSigning);
   if (!refusal.empty()) throw Error(ErrorKind::denied, fmt::format("{}: {}", printable(called), refusal));
+  if (const auto where = secret_elsewhere(key.get()); !where.empty()) {
+    throw Error(ErrorKind::unsupported, fmt::format("{}: the secret of this key is {}", printable(called), where), "'gpg --export-secret-keys' writes it where gpg has it");
+  }
   bool locked = true;
   check(rnp_key_is_protected(key.get(), &locked), "look at a key");
   if (locked) {

@@ -95,6 +95,13 @@ inline Key located(rnp_ffi_t ffi, const std::string& fingerprint) {
   return Key(key);
 }
 
+/// GnuPG writes secret keys without their secret, too. Where it is then; empty for a whole key.
+inline std::string_view secret_elsewhere(rnp_key_handle_t key) {
+  char* text = nullptr;
+  const std::string kind = rnp_key_get_protection_type(key, &text) == RNP_SUCCESS ? taken(text) : std::string();
+  return kind == "GPG-Smartcard" ? "on a smartcard, which is not asked" : kind == "GPG-None" ? "left out" : "";
+}
+
 /// Bytes from the key.
 inline std::string user_of(rnp_key_handle_t key) {
   char* text = nullptr;

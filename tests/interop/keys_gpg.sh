@@ -40,6 +40,33 @@ for algorithm in ed25519 rsa4096; do
   gpg --with-colons --list-keys "$ours" | grep -q '^pub:r:'
 done
 
+# A secret key without its secret, as one that is on a smartcard: it is not taken for one whose passphrase is wrong.
+gpg --quick-generate-key "Stub <stub@example.net>" ed25519 cert,sign 1y
+stub=$(gpg --with-colons --list-keys stub@example.net | awk -F: '$1 == "fpr" {print $10; exit}')
+gpg --quick-add-key "$stub" ed25519 sign 1y
+gpg --export-secret-subkeys "$stub" >"$work/stub.pgp"
+python3 - "$work/stub.pgp" "$work/card.pgp" <<'END'
+import sys
+
+packet = open(sys.argv[1], "rb").read()
+at = packet.index(b"GNU\1")  # the way to lock a key that means: not here (2: on a card, with its serial number behind)
+size = packet[1] if packet[0] & 3 == 0 else int.from_bytes(packet[1:3], "big")
+start = 2 if packet[0] & 3 == 0 else 3
+body = packet[start : at] + b"GNU\2\x10" + bytes(16)
+open(sys.argv[2], "wb").write(b"\xc5\xff" + len(body).to_bytes(4, "big") + body + packet[start + size :])
+END
+for kind in stub card; do
+  cp "$work/plain.sif" "$work/$kind.sif"
+  code=0
+  "$SIFKIT" sign -q --key "$work/$kind.pgp" "$work/$kind.sif" 2>"$work/said" || code=$?
+  [ $code = 9 ]
+  case $kind in
+  stub) grep -q 'the secret of this key is left out' "$work/said" ;;
+  card) grep -q 'the secret of this key is on a smartcard, which is not asked' "$work/said" ;;
+  esac
+  cmp "$work/plain.sif" "$work/$kind.sif"
+done
+
 # GnuPG's, to us: every kind of key that can sign images, locked, with subkeys, armored and binary.
 for kind in rsa2048 ed25519 nistp256 nistp384 nistp521; do
   gpg --quick-generate-key "Theirs $kind <$kind@example.net>" $kind cert,sign 1y
