@@ -10,16 +10,19 @@
 
 namespace sifkit {
 
-RootFs::RootFs(std::shared_ptr<const File> file, std::uint64_t offset, const Limits& limits)
+RootFs::RootFs(std::shared_ptr<const File> file, std::uint64_t offset, std::uint64_t size, const Limits& limits)
     : file_(std::move(file)),
-      region_(std::make_unique<FileRegion>(*file_, offset)),
+      region_(std::make_unique<FileRegion>(*file_, offset, size)),
       reader_(std::make_unique<layers::SquashfsReader>(*region_, limits)) {}
 
 RootFs RootFs::open(const std::filesystem::path& path, const Limits& limits) {
   return in_context([&] { return in_quotes(path.native()); }, [&] {
     auto file = std::make_shared<File>(File::open_read(path));
     std::array<std::byte, 4> magic{};
-    if (file->read_at(0, magic) == magic.size() && as_text(magic) == "hsqs") return RootFs(std::move(file), 0, limits);
+    if (file->read_at(0, magic) == magic.size() && as_text(magic) == "hsqs") {
+      const auto size = file->size();
+      return RootFs(std::move(file), 0, size, limits);
+    }
     const sif::Image image(file);
     const auto* primary = image.primary_partition();
     if (primary == nullptr) throw Error(ErrorKind::not_found, "the SIF has no primary system partition");
@@ -27,7 +30,7 @@ RootFs RootFs::open(const std::filesystem::path& path, const Limits& limits) {
       throw Error(ErrorKind::unsupported, fmt::format("the primary partition is {}; only squashfs is looked into", sif::to_string(fs)));
     }
     image.check_range(*primary);
-    return RootFs(std::move(file), static_cast<std::uint64_t>(primary->offset), limits);
+    return RootFs(std::move(file), static_cast<std::uint64_t>(primary->offset), static_cast<std::uint64_t>(primary->size), limits);
   });
 }
 

@@ -358,3 +358,15 @@ TEST_CASE("a terminal gets the text of objects, and no bytes that would steer it
   CHECK(refused.out.find('\x1b') == std::string::npos);
   CHECK_THAT(refused.err, ContainsSubstring("not written to a terminal"));
 }
+
+TEST_CASE("the files of an image are read inside its partition, never behind it", "[cli][ls][hostile]") {
+  Bench bench;
+  std::filesystem::create_directories(bench.folder / "root");
+  REQUIRE(run_cli({"build", "-q", "--format", "squashfs", bench.at("image"), "dir:" + bench.at("root")}).code == 0);
+  const std::string image = read_file(bench.folder / "image");
+  bench.add_partition(image.substr(0, 200), "2");
+  bench.add(image, {"--datatype", "6"});
+  const auto refused = run_cli({"ls", bench.image});
+  CHECK(refused.code == exit_code(ErrorKind::malformed));
+  CHECK_THAT(refused.err, ContainsSubstring("bytes, there are 200"));
+}

@@ -25,7 +25,7 @@ class SIFKIT_API RootFs {
   layers::InodeId require(std::string_view path, bool follow) const;
 
  private:
-  RootFs(std::shared_ptr<const File> file, std::uint64_t offset, const Limits& limits);
+  RootFs(std::shared_ptr<const File> file, std::uint64_t offset, std::uint64_t size, const Limits& limits);
 
   std::shared_ptr<const File> file_;
   std::unique_ptr<FileRegion> region_;

@@ -111,10 +111,10 @@ class SIFKIT_API Region {
   virtual void truncate(std::uint64_t size) = 0;
 };
 
-/// A window on a file from `base` to its end.
+/// A window on a file from `base` to its end, of which no more than `most` bytes are read.
 class SIFKIT_API FileRegion : public Region {
  public:
-  FileRegion(const File& file, std::uint64_t base) : file_(file), base_(base) {}
+  FileRegion(const File& file, std::uint64_t base, std::uint64_t most = ~std::uint64_t{0}) : file_(file), base_(base), most_(most) {}
   void write_at(std::uint64_t offset, ByteView bytes) override;
   std::size_t read_at(std::uint64_t offset, std::span<std::byte> into) override;
   std::uint64_t size() override;
@@ -123,12 +123,12 @@ class SIFKIT_API FileRegion : public Region {
  private:
   const File& file_;
   std::uint64_t base_;
+  std::uint64_t most_;
 };
 
 enum class Overwrite : bool { no, yes };
 
 /// A file that appears under its name whole or not at all.
-///
 /// It is written without a name where the file system can (O_TMPFILE), else under a hidden name beside the target.
 /// `commit` syncs it and puts it in place in one step; without it the destructor leaves nothing behind and an existing
 /// target as it was. A target that is not a regular file is refused.
