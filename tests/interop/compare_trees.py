@@ -94,11 +94,11 @@ def differences(one, two, options):
         a, b = expected[path], found[path]
         folder = stat.S_ISDIR(a.st_mode) and stat.S_ISDIR(b.st_mode)
         if options.extractor and folder:
-            # Tools differ in what a folder gets that no layer names, and in the time of one that others are made in. In a
-            # setgid folder the system hands group and bit down to what is made, which Docker and umoci leave in part.
-            above = found[os.path.dirname(path)]
-            inherited = [(0, 0o755)] + [(group, 0o2755) for group in (0, above.st_gid) if above.st_mode & stat.S_ISGID]
-            if b.st_uid == 0 and (b.st_gid, b.st_mode & 0o7777) in inherited:
+            # Tools differ in what a folder gets that no layer names, and in the time of one that others are made in. What is
+            # made in a setgid folder is given its group and bit by the system, which Docker and umoci leave in part.
+            if (b.st_uid, b.st_gid, b.st_mode & 0o7777) == (0, 0, 0o755):
+                continue
+            if (a.st_uid, a.st_gid, a.st_mode & 0o7777, b.st_uid, b.st_mode & 0o7777) == (0, 0, 0o755, 0, 0o2755):
                 continue
         for field in ("mode", "uid", "gid", "rdev", "size", "mtime"):
             if folder and (field == "size" or (field == "mtime" and (options.extractor or path in loose))):
