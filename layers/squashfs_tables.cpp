@@ -20,6 +20,8 @@ namespace sifkit::layers {
 namespace {
 
 constexpr std::size_t kMostIds = 65535;  ///< the superblock counts them in 16 bits
+constexpr std::uint64_t kMostTable = std::numeric_limits<std::uint32_t>::max();  ///< where a block is in a table, and how long a folder's list
+constexpr std::uint64_t kMostPerName = 20;  ///< bytes of a name's entry beside the name, were each to need a header
 
 std::uint32_t type_bits(EntryType type) {
   switch (type) {
@@ -197,8 +199,10 @@ class TableWriter {
   void write_folder(sqfs_meta_writer_t* table, sqfs_dir_writer_t* entries, const Numbering::Folder& folder) {
     const auto children = tree_.sorted_children(folder.inode);
     std::uint32_t folders = 0;
+    std::uint64_t listing = 0;
     for (const NameId name : children) {
       const InodeId child = tree_.inode_of(name);
+      listing += tree_.text_of(name).size() + kMostPerName;
       if (tree_.inode(child).type == EntryType::directory) {
         ++folders;
       } else if (!written_[child]) {
@@ -206,6 +210,7 @@ class TableWriter {
         written_[child] = true;
       }
     }
+    if (listing > kMostTable) throw Error(ErrorKind::limit, fmt::format("squashfs cannot hold a folder of {} names that take {} bytes", children.size(), listing));
     file_.check(sqfs_dir_writer_begin(entries, 0), "begin a folder");
     for (const NameId name : children) {
       const InodeId child = tree_.inode_of(name);
@@ -248,6 +253,9 @@ class TableWriter {
     file_.check(sqfs_meta_writer_flush(names.get()), "write the directory table");
     super_.directory_table_start = file_.end();
     file_.check(sqfs_meta_write_write_to_file(names.get()), "write the directory table");
+    for (const auto size : {super_.directory_table_start - super_.inode_table_start, file_.end() - super_.directory_table_start}) {
+      if (size > kMostTable) throw Error(ErrorKind::limit, fmt::format("squashfs cannot hold tables of inodes or names of {} bytes", size));
+    }
     super_.root_inode_ref = refs_[numbering_.number[Tree::kRoot] - 1];
   }
 
