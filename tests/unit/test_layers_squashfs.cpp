@@ -212,6 +212,30 @@ TEST_CASE("other readers see the same files", "[layers][squashfs][interop]") {
   }
 }
 
+TEST_CASE("images that mksquashfs makes are read", "[layers][squashfs][interop]") {
+  namespace fs = std::filesystem;
+  const std::string codec = GENERATE("gzip", "xz", "zstd", "lz4");
+  const std::string extra = GENERATE("-no-xattrs", "-no-fragments", "-always-use-fragments", "-noI");
+  TempDir folder;
+  const auto root = folder / "root";
+  std::map<std::string, std::string> files{{"empty", ""}, {"block", text_of(4096, 1)}, {"blocks", text_of(100000, 2)}, {"holes", std::string(50000, '\0') + "end"}};
+  for (unsigned i = 0; i < 300; ++i) files[fmt::format("many/{}", i)] = text_of(i, i);
+  fs::create_directories(root / "many");
+  for (const auto& [name, text] : files) testing::write_file(root / name, text);
+  fs::create_hard_link(root / "blocks", root / "many/link");
+  fs::create_symlink("../block", root / "many/symlink");
+  const auto tool = run_process({"mksquashfs", root.string(), (folder / "image").string(), "-b", "4096", "-comp", codec, extra, "-quiet", "-no-progress"}, {"PATH=/usr/bin:/bin"});
+  INFO(codec << " " << extra << " " << tool.out);
+  REQUIRE(tool.code == 0);
+  const File file = File::open_read(folder / "image");
+  FileRegion region(file, 0);
+  SquashfsReader reader(region);
+  CHECK(reader.tree().name_count() == files.size() + 3);
+  for (const auto& [name, text] : files) CHECK(read_file(reader, reader.tree().resolve(name, false).value()) == text);
+  CHECK(reader.tree().resolve("many/link", false) == reader.tree().resolve("blocks", false));
+  CHECK(reader.tree().resolve("many/symlink", true) == reader.tree().resolve("block", false));
+}
+
 TEST_CASE("compression is chosen by a word and a level", "[layers][squashfs]") {
   SquashfsOptions options;
   parse_compression("zstd:19", options);
