@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <charconv>
+#include <cerrno>
 #include <filesystem>
 #include <memory>
+#include <optional>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -9,6 +14,7 @@
 
 #include "commands.h"
 #include "keys.h"
+#include "numbers.h"
 #include "source_options.h"
 
 namespace sifkit::cli {
@@ -55,25 +61,16 @@ std::vector<std::pair<std::string, std::string>> pairs(const std::vector<std::st
 }
 
 std::uint32_t parse_size(std::string_view text, std::string_view flag) {
-  std::uint32_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
-  const unsigned shift = unit == "K" || unit == "k" ? 10 : unit == "M" || unit == "m" ? 20 : 0;
-  if (error != std::errc{} || (shift == 0 && !unit.empty()) || value > (0xffffffffu >> shift)) {
-    throw Error(ErrorKind::usage, fmt::format("{} {}: expected a number of bytes, with K or M behind it", flag, in_quotes(text)));
-  }
-  return value << shift;
+  const auto value = scaled_number(text);
+  if (!value || *value > 0xffffffffu) throw Error(ErrorKind::usage, fmt::format("{} {}: expected a number of bytes, or one of K or M", flag, in_quotes(text)));
+  return static_cast<std::uint32_t>(*value);
 }
 
 std::optional<std::int64_t> source_date_epoch() {
   const char* text = std::getenv("SOURCE_DATE_EPOCH");
   if (text == nullptr || *text == '\0') return std::nullopt;
-  std::int64_t value = 0;
-  const std::string_view view(text);
-  const auto [end, error] = std::from_chars(view.data(), view.data() + view.size(), value);
-  if (error != std::errc{} || end != view.data() + view.size() || value < 0) {
-    throw Error(ErrorKind::usage, fmt::format("SOURCE_DATE_EPOCH {}: expected seconds since 1970", in_quotes(view)));
-  }
+  const auto value = whole_number<std::int64_t>(text);
+  if (!value || *value < 0) throw Error(ErrorKind::usage, fmt::format("SOURCE_DATE_EPOCH {}: expected seconds since 1970", in_quotes(text)));
   return value;
 }
 
@@ -151,11 +148,40 @@ Json record_of(const ConvertReport& report, const WarningList& warnings) {
           {"warnings", listed}};
 }
 
-void write_text(const std::string& path, const std::string& text) {
-  AtomicFile file(path, Overwrite::yes);
-  file.file().write_at(0, as_bytes(text));
-  file.commit();
-}
+/// Where figures go: a file that appears whole, `-` for standard output, a pipe or a device. Opened before the conversion,
+/// which a name that cannot be written must not cost.
+class SideOutput {
+ public:
+  SideOutput(const std::string& path, Session& session) : path_(path), session_(session) {
+    struct stat status {};
+    if (path.empty() || path == "-") return;
+    if (::stat(path.c_str(), &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode))) {
+      stream_ = UniqueFd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+      if (!stream_) throw_errno(fmt::format("open {}", in_quotes(path)));
+    } else {
+      file_.emplace(path, Overwrite::yes);
+    }
+  }
+
+  void write(std::string_view text) {
+    if (path_ == "-") session_.io.out << text;
+    if (file_) {
+      file_->file().write_at(0, as_bytes(text));
+      file_->commit();
+    }
+    while (stream_ && !text.empty()) {
+      const auto put = ::write(stream_.get(), text.data(), text.size());
+      if (put < 0 && errno != EINTR) throw_errno(fmt::format("write {}", in_quotes(path_)));
+      if (put > 0) text.remove_prefix(static_cast<std::size_t>(put));
+    }
+  }
+
+ private:
+  std::string path_;
+  Session& session_;
+  std::optional<AtomicFile> file_;
+  UniqueFd stream_;
+};
 
 std::string count(std::uint64_t number, std::string_view one, std::string_view many) { return fmt::format("{} {}", number, number == 1 ? one : many); }
 
@@ -175,14 +201,19 @@ void write_details(const ConvertReport& report, Session& session) {
 
 int build(const BuildArguments& arguments, Session& session) {
   const auto options = options_of(arguments, session);
+  if (session.json + (arguments.stats_file == "-") + (arguments.digest_file == "-") > 1) {
+    throw Error(ErrorKind::usage, "only one of --json, --stats - and --digestfile - can have standard output");
+  }
   WarningList warnings;
   const auto reference = oci::Reference::parse(arguments.source);
+  SideOutput stats(arguments.stats_file, session);
+  SideOutput digest(arguments.digest_file, session);
   const ConvertReport report = convert(reference, arguments.output, options, warnings);
   session.progress->done();
   session.show_warnings(warnings);
   const Json record = record_of(report, warnings);
-  if (!arguments.stats_file.empty()) write_text(arguments.stats_file, record.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
-  if (!arguments.digest_file.empty() && report.digest) write_text(arguments.digest_file, report.digest->text() + "\n");
+  stats.write(record.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  if (report.digest) digest.write(report.digest->text() + "\n");
   if (session.json) {
     session.print_json(record);
   } else if (!session.quiet) {
@@ -216,7 +247,7 @@ void add_build_command(CLI::App& root, Session& session) {
   verb->add_flag("-s,--sandbox", a.sandbox, "Write a folder");
   verb->add_option("--format", a.format, "What to write: sif, squashfs or sandbox")->type_name("FORMAT");
   add_source_options(*verb, a.from);
-  verb->add_option("-j,--threads", a.threads, "Threads that compress (default: what the job may use)")->type_name("N");
+  verb->add_option("-j,--threads", a.threads, "Threads that compress (default: what the job may use)")->transform(Whole<unsigned>())->type_name("N");
   verb->add_option("--compress", a.compress, "Compression: gzip[:1-12], zstd[:1-22], lz4, xz[:1-9] or none")->type_name("CODEC");
   verb->add_option("--block-size", a.block_size, "Size of a block, 4K to 1M (default 128K)")->type_name("SIZE");
   verb->add_flag("--fast", a.fast, "gzip at a third of the time, a tenth larger");
@@ -234,8 +265,8 @@ void add_build_command(CLI::App& root, Session& session) {
   verb->add_flag("--clamp-names", a.clamp_names, "Put names that leave the image's root into it instead of refusing them");
   verb->add_flag("--sign", a.sign, "Sign the SIF before it gets its name");
   add_key_options(*verb, a.key);
-  verb->add_option("--digestfile", a.digest_file, "Write the output's digest to a file")->type_name("FILE");
-  verb->add_option("--stats", a.stats_file, "Write figures of the conversion to a file, as JSON")->type_name("FILE");
+  verb->add_option("--digestfile", a.digest_file, "Write the output's digest to a file; - for standard output")->type_name("FILE");
+  verb->add_option("--stats", a.stats_file, "Write figures of the conversion to a file, as JSON; - for standard output")->type_name("FILE");
   verb->callback([arguments, &session] { session.action = [arguments, &session] { return build(*arguments, session); }; });
 }
 

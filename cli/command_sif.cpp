@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <charconv>
 #include <memory>
 
 #include <fmt/format.h>
@@ -7,6 +6,7 @@
 #include <sifkit/sif/image.h>
 
 #include "commands.h"
+#include "numbers.h"
 #include "sif_text.h"
 #include "stream_sink.h"
 
@@ -76,12 +76,10 @@ int dump(const SifArguments& arguments, Session& session) {
 }  // namespace
 
 std::uint32_t parse_object_id(std::string_view text) {
-  std::uint32_t id = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-  if (error == std::errc::result_out_of_range) throw Error(ErrorKind::usage, fmt::format("object id {}: value out of range", in_quotes(text)));
-  if (error != std::errc{} || end != text.data() + text.size()) throw Error(ErrorKind::usage, fmt::format("object id {}: expected a number", in_quotes(text)));
-  if (id == 0) throw Error(ErrorKind::usage, "invalid object ID");
-  return id;
+  const auto id = whole_number<std::uint32_t>(text);
+  if (!id) throw Error(ErrorKind::usage, fmt::format("object id {}: expected a number from 1 to {}", in_quotes(text), ~std::uint32_t{0}));
+  if (*id == 0) throw Error(ErrorKind::usage, "invalid object ID");
+  return *id;
 }
 
 void add_sif_command(CLI::App& root, Session& session) {

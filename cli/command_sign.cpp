@@ -8,6 +8,7 @@
 
 #include "commands.h"
 #include "keys.h"
+#include "numbers.h"
 
 namespace sifkit::cli {
 
@@ -45,13 +46,13 @@ void add_sign_command(CLI::App& root, Session& session) {
   auto& a = *arguments;
   verb->add_option("file", a.files, "SIF files")->required()->type_name("FILE");
   add_key_options(*verb, a.key);
-  verb->add_option("-k,--keyidx", a.key.index, "Which key of a ring: its place, from 0")->type_name("N");
-  verb->add_option("-g,--group-id", a.groups, "Sign this group (may be given again)")->type_name("ID")->allow_extra_args(false);
-  verb->add_option("-i,--sif-id", a.objects, "Sign this object (may be given again)")->type_name("ID")->allow_extra_args(false);
+  verb->add_option("-k,--keyidx", a.key.index, "Which key of a ring: its place, from 0")->transform(Whole<std::size_t>())->type_name("N");
+  verb->add_option("-g,--group-id", a.groups, "Sign this group (may be given again)")->transform(Whole<std::uint32_t>())->type_name("ID")->allow_extra_args(false);
+  verb->add_option("-i,--sif-id", a.objects, "Sign this object (may be given again)")->transform(Whole<std::uint32_t>())->type_name("ID")->allow_extra_args(false);
   // Spellings of older releases of Apptainer and Singularity.
   verb->add_flag("-a,--all", a.all)->group("");
-  verb->add_option("--groupid", a.groups)->type_name("ID")->allow_extra_args(false)->group("");
-  verb->add_option("--id", a.objects)->type_name("ID")->allow_extra_args(false)->group("");
+  verb->add_option("--groupid", a.groups)->transform(Whole<std::uint32_t>())->type_name("ID")->allow_extra_args(false)->group("");
+  verb->add_option("--id", a.objects)->transform(Whole<std::uint32_t>())->type_name("ID")->allow_extra_args(false)->group("");
   verb->callback([arguments, &session] { session.action = [arguments, &session] { return run_sign(*arguments, session); }; });
 }
 

@@ -10,6 +10,7 @@
 
 #include "commands.h"
 #include "keys.h"
+#include "numbers.h"
 #include "verify_text.h"
 
 namespace sifkit::cli {
@@ -129,8 +130,8 @@ void add_verify_command(CLI::App& root, Session& session) {
   verb->add_option("--certificate-intermediates", a.intermediates, "Certificates between it and the root")->type_name("FILE");
   verb->add_option("--certificate-roots", a.roots, "Certificates to trust in place of the system's")->type_name("FILE");
   verb->add_flag("--ocsp-verify", a.ocsp, "Ask each certificate's OCSP responder whether it is revoked");
-  verb->add_option("-g,--group-id", o.groups, "Verify this group (may be given again)")->type_name("ID")->allow_extra_args(false);
-  verb->add_option("-i,--sif-id", o.objects, "Verify this object (may be given again)")->type_name("ID")->allow_extra_args(false);
+  verb->add_option("-g,--group-id", o.groups, "Verify this group (may be given again)")->transform(Whole<std::uint32_t>())->type_name("ID")->allow_extra_args(false);
+  verb->add_option("-i,--sif-id", o.objects, "Verify this object (may be given again)")->transform(Whole<std::uint32_t>())->type_name("ID")->allow_extra_args(false);
   verb->add_flag("-a,--all", o.every_object, "With --legacy-insecure: every object must have a signature of its own (else the default)");
   verb->add_flag("--legacy-insecure", o.legacy, "Look at signatures of before 2020, which protect neither header nor descriptors");
   verb->add_option("--require-fingerprint", o.required_keys, "Fail unless this key has signed all that is checked (may be given again)")
@@ -144,8 +145,8 @@ void add_verify_command(CLI::App& root, Session& session) {
   verb->add_flag("-j,--json", a.json, "Print JSON in Apptainer's form; --json=v1: one JSON record")->check(CLI::IsMember({"true", "v1"}).description(""));
   // Spellings of older releases of Apptainer and Singularity.
   verb->add_option("-k", a.keys)->type_name("KEYFILE")->allow_extra_args(false)->excludes(certificate)->group("");
-  verb->add_option("--groupid", o.groups)->type_name("ID")->allow_extra_args(false)->group("");
-  verb->add_option("--id", o.objects)->type_name("ID")->allow_extra_args(false)->group("");
+  verb->add_option("--groupid", o.groups)->transform(Whole<std::uint32_t>())->type_name("ID")->allow_extra_args(false)->group("");
+  verb->add_option("--id", o.objects)->transform(Whole<std::uint32_t>())->type_name("ID")->allow_extra_args(false)->group("");
   verb->callback([arguments, &session] {
     session.json = !arguments->json.empty();
     session.action = [arguments, &session] { return run_verify(*arguments, session); };

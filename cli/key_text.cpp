@@ -2,13 +2,14 @@
 #include "key_text.h"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <limits>
 
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+
+#include "numbers.h"
 
 namespace sifkit::cli {
 
@@ -28,19 +29,12 @@ std::string state_text(const sif::PgpKeyInfo& key) {
   return "good";
 }
 
-template <class Number>
-std::optional<Number> number(std::string_view text) {
-  Number value{};
-  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return failed == std::errc() && end == text.data() + text.size() && !text.empty() ? std::optional(value) : std::nullopt;
-}
-
 /// Nothing for a text that is no date.
 std::optional<std::int64_t> start_of_day(std::string_view text) {
   if (text.size() != 10 || text[4] != '-' || text[7] != '-') return std::nullopt;
-  const auto year = number<int>(text.substr(0, 4));
-  const auto month = number<unsigned>(text.substr(5, 2));
-  const auto day = number<unsigned>(text.substr(8, 2));
+  const auto year = whole_number<int>(text.substr(0, 4));
+  const auto month = whole_number<unsigned>(text.substr(5, 2));
+  const auto day = whole_number<unsigned>(text.substr(8, 2));
   if (!year || !month || !day) return std::nullopt;
   const std::chrono::year_month_day date{std::chrono::year(*year), std::chrono::month(*month), std::chrono::day(*day)};
   if (!date.ok()) return std::nullopt;
@@ -63,7 +57,7 @@ std::optional<std::uint32_t> lifetime_from(std::string_view text, std::int64_t n
     const std::string_view units = "dwmy";
     const std::int64_t days[] = {1, 7, 30, 365};
     const auto unit = units.find(text.back());
-    const auto count = number<std::uint32_t>(text.substr(0, text.size() - 1));
+    const auto count = whole_number<std::uint32_t>(text.substr(0, text.size() - 1));
     if (unit != std::string_view::npos && count) seconds = *count * days[unit] * kDay;
   }
   if (!seconds) throw Error(ErrorKind::usage, fmt::format("{} is not a time at which a key can expire", in_quotes(text)), "it is like 2y, 6m, 3w, 90d, 2028-01-31 or never");

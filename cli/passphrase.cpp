@@ -16,6 +16,8 @@
 #include <sifkit/core/file.h>
 #include <sifkit/core/report.h>
 
+#include "numbers.h"
+
 namespace sifkit::cli {
 
 namespace {
@@ -97,7 +99,7 @@ std::string ask_terminal(std::string_view question, Echo echo, const std::stop_t
 
 void add_passphrase_options(CLI::App& verb, PassphraseArguments& arguments) {
   verb.add_option("--passphrase-file", arguments.file, "The first line is the key's passphrase")->type_name("FILE");
-  verb.add_option("--passphrase-fd", arguments.fd, "The passphrase is read from a descriptor")->type_name("N");
+  verb.add_option("--passphrase-fd", arguments.fd, "The passphrase is read from a descriptor")->transform(Whole<int>(0))->type_name("N");
 }
 
 std::string passphrase(const PassphraseArguments& arguments, std::string_view key, const std::stop_token& stop) {

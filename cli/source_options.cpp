@@ -2,9 +2,10 @@
 #include "source_options.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
+
+#include "numbers.h"
 
 namespace sifkit::cli {
 
@@ -17,14 +18,9 @@ void set_limit(Limits& limits, std::string_view text) {
   const auto known = adjustable_limits();
   const auto limit = std::find_if(known.begin(), known.end(), [&](const auto& entry) { return entry.name == name; });
   if (limit == known.end()) throw Error(ErrorKind::usage, fmt::format("--limit {}: there is no limit {}", in_quotes(text), in_quotes(name)));
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
-  const std::string_view unit(end, static_cast<std::size_t>(number.data() + number.size() - end));
-  const auto power = unit.empty() ? 0 : std::string_view("KMGT").find(unit) + 1;
-  if (error != std::errc{} || unit.size() > 1 || power > 4 || value > (~std::uint64_t{0} >> 10 * power)) {
-    throw Error(ErrorKind::usage, fmt::format("--limit {}: expected NAME=NUMBER, with K, M, G or T behind it", in_quotes(text)));
-  }
-  limits.*limit->value = value << 10 * power;
+  const auto value = scaled_number(number);
+  if (!value) throw Error(ErrorKind::usage, fmt::format("--limit {}: expected NAME=NUMBER, with K, M, G or T behind it", in_quotes(text)));
+  limits.*limit->value = *value;
 }
 
 }  // namespace
@@ -35,7 +31,7 @@ void add_source_options(CLI::App& verb, SourceArguments& arguments) {
   verb.add_option("--tmpdir", arguments.scratch, "Folder for what a stream makes necessary to keep")->type_name("DIR");
   verb.add_option("--docker-host", arguments.host, "Address of the Docker service (default: DOCKER_HOST, then Docker's context, then the local socket)")->type_name("URL");
   verb.add_option("--service-timeout", arguments.service_timeout, "How long the service may be silent (default 300)")
-      ->check(CLI::Range(1u, 86400u).description(""))
+      ->transform(Whole<unsigned>(1, 86400))
       ->type_name("SECONDS");
   std::string names;
   for (const auto& limit : adjustable_limits()) names += fmt::format("{}{}", names.empty() ? "" : ", ", limit.name);

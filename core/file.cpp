@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <limits>
+#include <utility>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -182,6 +184,10 @@ std::uint64_t FileSource::skip(std::uint64_t count) {
 }
 
 std::size_t StreamSource::read(std::span<std::byte> into) {
+  if (!std::exchange(started_, true)) {
+    pollfd first{file_.fd(), POLLIN, 0};
+    while (::poll(&first, 1, -1) < 0 && errno == EINTR) {}
+  }
   for (;;) {
     const auto got = ::read(file_.fd(), into.data(), std::min(into.size(), kMaxTransfer));
     if (got >= 0) return static_cast<std::size_t>(got);

@@ -82,12 +82,30 @@ Transport transport_of_members(const std::shared_ptr<const File>& file, const Li
   return index && layout ? Transport::oci_archive : Transport::tar;
 }
 
+/// What is neither file, folder nor pipe has no end, or no bytes to read. Nothing is opened. Returns the mode.
+mode_t refuse_odd_file(const std::filesystem::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) throw_errno(fmt::format("open {}", in_quotes(path.native())));
+  if (S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode)) {
+    throw Error(ErrorKind::usage, fmt::format("{} is a device, a file or a pipe was expected", in_quotes(path.native())), "let a program read it: 'cat DEVICE | sifkit build OUT -'");
+  }
+  if (S_ISSOCK(status.st_mode)) {
+    throw Error(ErrorKind::usage, fmt::format("{} is a socket, a file or a pipe was expected", in_quotes(path.native())),
+                fmt::format("if it is that of a service: docker-daemon:NAME --docker-host unix://{}", printable(path.native())));
+  }
+  return status.st_mode;
+}
+
+[[noreturn]] void throw_empty(const std::string& name) { throw Error(ErrorKind::malformed, fmt::format("{} is empty", name), "did the program that made it fail?"); }
+
 File open_source(const std::string& location) {
   if (location == "-") {
+    if (::isatty(STDIN_FILENO) == 1) throw Error(ErrorKind::usage, "standard input is a terminal, an archive was expected", "docker save NAME | sifkit build OUT -");
     const int fd = ::dup(STDIN_FILENO);
     if (fd < 0) throw_errno("standard input");
     return {UniqueFd(fd), "standard input"};
   }
+  refuse_odd_file(location);
   return File::open_read(location);
 }
 
@@ -128,7 +146,7 @@ std::shared_ptr<FileSet> open_files(const Reference& reference, const SourceOpti
   auto plain = open_decompressed(std::make_unique<StreamSource>(std::move(*file)), name, options.limits);
   auto peeked = std::make_unique<PeekedSource>(std::move(plain));
   const auto first = peeked->peek(kSniffed);
-  if (first.empty()) throw Error(ErrorKind::malformed, fmt::format("{} is empty", name), "did the program before the pipe fail?");
+  if (first.empty()) throw_empty(name);
   const bool decided = reference.transport == Transport::docker_archive || reference.transport == Transport::oci_archive;
   if (!decided && !starts_image_archive(first, options.limits)) {
     *flat = std::move(peeked);
@@ -147,8 +165,14 @@ std::unique_ptr<Image> flat_once(std::unique_ptr<Source> source) {
 
 std::unique_ptr<Image> open_flat(const Reference& reference) {
   auto file = std::make_shared<File>(open_source(reference.location));
-  if (!file->is_regular()) return flat_once(std::make_unique<StreamSource>(std::move(*file)));
+  if (!file->is_regular()) {
+    const std::string name = file->name();
+    auto peeked = std::make_unique<PeekedSource>(std::make_unique<StreamSource>(std::move(*file)));
+    if (peeked->peek(1).empty()) throw_empty(name);
+    return flat_once(std::move(peeked));
+  }
   const auto size = file->size();
+  if (size == 0) throw_empty(in_quotes(file->name()));
   return std::make_unique<FlatImage>(ImageConfig{}, [file] { return std::make_unique<FileSource>(file); }, size);
 }
 
@@ -210,13 +234,13 @@ std::vector<ImageSummary> list_images(const Reference& given, const SourceOption
 }
 
 Transport sniff_transport(const std::filesystem::path& path, const Limits& limits) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) throw_errno(fmt::format("open {}", in_quotes(path.native())));
-  if (S_ISDIR(status.st_mode)) {
+  const mode_t mode = refuse_odd_file(path);
+  // Opened twice, a pipe would lose its writer in between.
+  if (S_ISFIFO(mode)) return Transport::standard_input;
+  if (S_ISDIR(mode)) {
     return is_image_folder(path) ? Transport::oci_layout : Transport::directory;
   }
   const auto file = std::make_shared<File>(File::open_read(path));
-  if (!file->is_regular()) return Transport::docker_archive;  // a FIFO: it must be an archive of images
   std::array<std::byte, 64> first{};
   const auto text = as_text(ByteView(first).first(file->read_at(0, first)));
   if (text.starts_with("hsqs")) return Transport::squashfs;

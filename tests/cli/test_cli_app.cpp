@@ -48,3 +48,23 @@ TEST_CASE("sizes and times are written for people", "[cli]") {
   CHECK(human_time(59.6) == "1:00");
   CHECK(human_time(3723) == "1:02:03");
 }
+
+TEST_CASE("numbers are decimal digits and nothing else", "[cli]") {
+  const std::vector<std::vector<std::string>> options{{"build", "x.sif", "none.tar", "--threads"},    {"build", "x.sif", "none.tar", "--service-timeout"}, {"sign", "x.sif", "--keyidx"}, {"sign", "x.sif", "--group-id"},
+                                                      {"sign", "x.sif", "--sif-id"},                  {"sign", "x.sif", "--passphrase-fd"},                {"verify", "x.sif", "-g"},      {"verify", "x.sif", "--id"},
+                                                      {"sif", "add", "x.sif", "none", "--datatype"},  {"sif", "add", "x.sif", "none", "--partarch"},       {"sif", "add", "x.sif", "none", "--groupid"},
+                                                      {"sif", "add", "x.sif", "none", "--alignment"}};
+  for (const auto& option : options) {
+    for (const std::string number : {"", " ", "+2", "0x10", "1e3", "2 ", " 2", "2.0", "2K", "1_000", "two", "true", "99999999999999999999"}) {
+      auto args = option;
+      args.push_back(number);
+      INFO(option[0] << " " << option.back() << " '" << number << "'");
+      const auto result = run_cli(args);
+      CHECK(result.code == 2);
+      CHECK_THAT(result.err, ContainsSubstring("expected a number from ") && ContainsSubstring("got '" + number + "'"));
+    }
+  }
+  // Not octal: the file is not there, which is found out after the options.
+  CHECK(run_cli({"build", "x.sif", "none.tar", "-j", "010"}).code == 3);
+  CHECK_THAT(run_cli({"build", "x.sif", "none.tar", "--service-timeout", "086401"}).err, ContainsSubstring("from 1 to 86400"));
+}

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `build` when the system fails it: every call in turn, signals at any moment, tight limits, odd targets.
+// `build` when the system fails it: every call in turn, signals at any moment, tight limits.
 #include <cerrno>
 #include <csignal>
 
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "support/catch.h"
-#include "support/image_shapes.h"
-#include "support/run_process.h"
-#include "support/temp_dir.h"
+#include "support/fault_desk.h"
 
 #include <sifkit/core/error.h>
 
@@ -19,56 +16,6 @@ using namespace sifkit::testing;
 namespace fs = std::filesystem;
 
 namespace {
-
-struct Outcome {
-  int code;
-  std::string err;
-};
-
-/// An archive to convert, and an empty folder for what is made of it.
-struct Desk {
-  TempDir folder;
-  fs::path out = folder / "out";
-
-  Desk() {
-    write_file(folder / "app.tar", as_tar(docker_24(small_image())));
-    fs::create_directory(out);
-  }
-
-  /// Runs a shell command in the folder of outputs; $SIFKIT is the program, standard error is returned.
-  Outcome shell(const std::string& command, std::vector<std::string> environment = {}) const {
-    environment.insert(environment.end(), {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SIFKIT=" SIFKIT_PROGRAM, "TMPDIR=" + folder.path().string()});
-    const auto result = run_process({"bash", "-c", "cd '" + out.string() + "' && { " + command + "\n} 2>&1"}, environment);
-    return {result.code, result.out};
-  }
-
-  /// A build with one call failing (see support/fault_shim.c).
-  Outcome build(const std::string& fault, const std::string& options = "", bool tmpfile = true) const {
-    std::vector<std::string> environment{"LD_PRELOAD=" SIFKIT_FAULT_SHIM, "ASAN_OPTIONS=verify_asan_link_order=0", "SIFKIT_FAULT=" + fault};
-    if (!tmpfile) environment.emplace_back("SIFKIT_NO_TMPFILE=1");
-    return shell("exec $SIFKIT build -q -j2 app.sif ../app.tar " + options, environment);
-  }
-
-  std::size_t count() const { return static_cast<std::size_t>(std::distance(fs::directory_iterator(out), {})); }
-  std::string target() const { return read_file(out / "app.sif"); }
-  void clear() const {
-    for (const auto& entry : fs::directory_iterator(out)) fs::remove_all(entry.path());
-  }
-
-  /// The bytes that every build must have.
-  std::string sound() const {
-    REQUIRE(shell("$SIFKIT build -q app.sif ../app.tar").code == 0);
-    const auto bytes = target();
-    clear();
-    return bytes;
-  }
-};
-
-std::size_t count_of(const std::string& text, const std::string& part) {
-  std::size_t count = 0;
-  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++count;
-  return count;
-}
 
 /// Faults of a call, one after the other until the build no longer meets one.
 template <class Each>
@@ -85,7 +32,7 @@ void sweep(const std::string& call, const std::string& what, Each&& each) {
 }  // namespace
 
 TEST_CASE("whatever write, sync, link or rename fails, nothing is left behind and the old target stays", "[cli][faults]") {
-  const Desk desk;
+  const FaultDesk desk;
   const auto sound = desk.sound();
   const bool overwrite = GENERATE(false, true);
   const bool tmpfile = GENERATE(true, false);
@@ -115,7 +62,7 @@ TEST_CASE("whatever write, sync, link or rename fails, nothing is left behind an
 }
 
 TEST_CASE("interrupted and short transfers change nothing", "[cli][faults]") {
-  const Desk desk;
+  const FaultDesk desk;
   const auto sound = desk.sound();
   const std::string call = GENERATE("pwrite", "pread");
   const std::string what = GENERATE("short", "4");
@@ -130,7 +77,7 @@ TEST_CASE("interrupted and short transfers change nothing", "[cli][faults]") {
 }
 
 TEST_CASE("a read of the source that fails is an error that names it", "[cli][faults]") {
-  const Desk desk;
+  const FaultDesk desk;
   sweep("pread", std::to_string(EIO), [&](const std::string& fault) {
     const auto result = desk.build(fault);
     INFO(result.err);
@@ -144,7 +91,7 @@ TEST_CASE("a read of the source that fails is an error that names it", "[cli][fa
 }
 
 TEST_CASE("a signal at any write ends the build with its number and leaves nothing", "[cli][faults]") {
-  const Desk desk;
+  const FaultDesk desk;
   const auto sound = desk.sound();
   const int signal = GENERATE(SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU, SIGKILL);
   const std::string call = GENERATE("pwrite", "fsync", "linkat", "renameat");
@@ -166,7 +113,7 @@ TEST_CASE("a signal at any write ends the build with its number and leaves nothi
 }
 
 TEST_CASE("a folder as output is whole or absent, too", "[cli][faults]") {
-  const Desk desk;
+  const FaultDesk desk;
   const bool overwrite = GENERATE(false, true);
   const auto [call, what] = GENERATE(table<std::string, std::string>(
       {{"pwrite", std::to_string(ENOSPC)}, {"syncfs", std::to_string(EIO)}, {"mkdir", std::to_string(ENOSPC)}, {"renameat2", std::to_string(EIO)}, {"rename", std::to_string(EIO)}, {"pwrite", "sig15"}, {"mkdir", "sig15"}, {"rename", "sig2"}}));
@@ -190,7 +137,7 @@ TEST_CASE("a folder as output is whole or absent, too", "[cli][faults]") {
 }
 
 TEST_CASE("a folder is put in place where renaming knows no flags, as on NFS", "[cli][faults]") {
-  const Desk desk;
+  const FaultDesk desk;
   const std::string no_flags = "renameat2:1:" + std::to_string(EINVAL);
   REQUIRE(desk.build(no_flags, "--sandbox").code == 0);
   CHECK(read_file(desk.out / "app.sif/etc/new") == "new");
@@ -202,7 +149,7 @@ TEST_CASE("a folder is put in place where renaming knows no flags, as on NFS", "
 }
 
 TEST_CASE("a file system that cannot hold what is in an image is named", "[cli][faults]") {
-  const Desk desk;
+  const FaultDesk desk;
   // The first three are folders of our own.
   const auto same_name = desk.build("mkdir:4:" + std::to_string(EEXIST), "--sandbox");
   CHECK(same_name.code == exit_code(ErrorKind::unsupported));
@@ -214,7 +161,7 @@ TEST_CASE("a file system that cannot hold what is in an image is named", "[cli][
 }
 
 TEST_CASE("fewer threads than wanted, or none, give the same bytes", "[cli][faults]") {
-  const Desk desk;
+  const FaultDesk desk;
   const auto sound = desk.sound();
   sweep("pthread_create", std::to_string(EAGAIN), [&](const std::string& fault) {
     desk.clear();
@@ -227,7 +174,7 @@ TEST_CASE("fewer threads than wanted, or none, give the same bytes", "[cli][faul
 }
 
 TEST_CASE("tight limits of the process end in a clear error or in the same bytes", "[cli][faults]") {
-  const Desk desk;
+  const FaultDesk desk;
   const auto sound = desk.sound();
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   // The sanitizers need memory and descriptors of their own.
@@ -251,85 +198,8 @@ TEST_CASE("tight limits of the process end in a clear error or in the same bytes
   }
 }
 
-TEST_CASE("standard streams may be closed, full, or read by nobody", "[cli][faults]") {
-  const Desk desk;
-  const auto sound = desk.sound();
-  REQUIRE(desk.shell("$SIFKIT build -q app.sif ../app.tar").code == 0);
-  CHECK(desk.shell("$SIFKIT cat app.sif /bin/tool >/dev/full").code == exit_code(ErrorKind::no_space));
-  CHECK_THAT(desk.shell("$SIFKIT ls app.sif >/dev/full").err, ContainsSubstring("standard output: no space left"));
-  CHECK(desk.shell("$SIFKIT --help >/dev/full").code == exit_code(ErrorKind::no_space));
-  const auto gone = desk.shell("set -o pipefail; $SIFKIT cat app.sif /bin/tool /bin/tool | head -c1");
-  CHECK(gone.code == 128 + SIGPIPE);
-  CHECK(gone.err == "t");
-  for (const std::string closed : {"<&-", ">&-", "2>&-", "<&- >&- 2>&-", "2>/dev/full", ">/dev/full 2>&1"}) {
-    INFO(closed);
-    desk.clear();
-    CHECK(desk.shell("$SIFKIT build app.sif ../app.tar " + closed).code == 0);
-    CHECK(desk.target() == sound);
-  }
-  desk.clear();
-  CHECK(desk.shell("$SIFKIT build app.sif - <&-").code == exit_code(ErrorKind::malformed));
-  CHECK(desk.count() == 0);
-}
-
-TEST_CASE("a source that changes while it is read is not converted", "[cli][faults]") {
-  const Desk desk;
-  write_file(desk.folder / "half", read_file(desk.folder / "app.tar").substr(0, 200000));
-  const auto cut = desk.shell("cat ../half | $SIFKIT build -q app.sif -");
-  INFO(cut.err);
-  CHECK(cut.code == exit_code(ErrorKind::malformed));
-  CHECK(desk.count() == 0);
-  // Stopped at its first write, the build finds the file shorter, longer or other than it was.
-  for (const std::string change : {"truncate -s 20000 ../live.tar", "head -c 300000 /dev/zero >../live.tar", "truncate -s 0 ../live.tar"}) {
-    INFO(change);
-    const auto result = desk.shell("cp ../app.tar ../live.tar; LD_PRELOAD=" SIFKIT_FAULT_SHIM " ASAN_OPTIONS=verify_asan_link_order=0 SIFKIT_FAULT=openat:1:sig19 "
-                                   "$SIFKIT build -q app.sif docker-archive:../live.tar & pid=$!; "
-                                   "until [ \"$(cut -d' ' -f3 /proc/$pid/stat)\" = T ]; do sleep 0.01; done; " + change + "; kill -CONT $pid; wait $pid");
-    INFO(result.err);
-    CHECK((result.code == exit_code(ErrorKind::malformed) || result.code == exit_code(ErrorKind::integrity)));
-    CHECK(desk.count() == 0);
-  }
-}
-
-TEST_CASE("only a regular file is replaced, and only on request", "[cli][faults]") {
-  const Desk desk;
-  for (const std::string make : {"mkdir app.sif", "mkfifo app.sif", "ln -s elsewhere app.sif", "touch real; ln -s real app.sif", "ln -s /dev/null app.sif",
-                                  "python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"app.sif\")'"}) {
-    for (const std::string force : {"", "--force"}) {
-      INFO(make << " " << force);
-      desk.clear();
-      REQUIRE(desk.shell(make).code == 0);
-      const auto before = desk.shell("ls -l app.sif").err;
-      const auto result = desk.shell("$SIFKIT build -q " + force + " app.sif ../app.tar");
-      CHECK(result.code == exit_code(ErrorKind::exists));
-      CHECK_THAT(result.err, ContainsSubstring("'app.sif'"));
-      CHECK(desk.shell("ls -l app.sif").err == before);
-      CHECK_FALSE(fs::exists(desk.out / "elsewhere"));
-    }
-  }
-  desk.clear();
-  CHECK(desk.shell("$SIFKIT build -q /dev/stdout ../app.tar").code == exit_code(ErrorKind::exists));
-  CHECK(desk.shell("$SIFKIT build -q none/app.sif ../app.tar").code == exit_code(ErrorKind::not_found));
-  CHECK(desk.shell("$SIFKIT build -q ../app.tar/app.sif ../app.tar").code == exit_code(ErrorKind::io));
-  CHECK(desk.count() == 0);
-}
-
-TEST_CASE("a folder that may not be written is refused before any work", "[cli][faults]") {
-  const Desk desk;
-  if (::geteuid() == 0 && desk.shell("setpriv --reuid 65534 --regid 65534 --clear-groups true").code != 0) SKIP_TEST("root cannot become another user here");
-  fs::permissions(desk.folder.path(), fs::perms::owner_all | fs::perms::others_read | fs::perms::others_exec);
-  const std::string user = ::geteuid() == 0 ? "setpriv --reuid 65534 --regid 65534 --clear-groups " : "";
-  fs::permissions(desk.out, fs::perms::owner_read | fs::perms::owner_exec | fs::perms::others_read | fs::perms::others_exec);
-  const auto result = desk.shell(user + "$SIFKIT build -q app.sif ../app.tar");
-  INFO(result.err);
-  if (result.code == 126) SKIP_TEST("another user cannot run the program where it is");
-  CHECK(result.code == exit_code(ErrorKind::denied));
-  CHECK_THAT(result.err, ContainsSubstring("create a file in '.'"));
-  fs::permissions(desk.out, fs::perms::owner_all);
-}
-
 TEST_CASE("an output folder that moves or goes away ends the build, and nothing is left anywhere", "[cli][faults]") {
-  const Desk desk;
+  const FaultDesk desk;
   for (const std::string change : {"mv ../place ../moved; mkdir ../place", "mv ../place ../moved", "rm -r ../place", "rm -r ../place; mkdir ../place"}) {
     for (const auto& [hidden, options] : std::vector<std::pair<std::string, std::string>>{{"", ""}, {"SIFKIT_NO_TMPFILE=1 ", ""}, {"", "--sandbox "}}) {
       INFO(hidden << options << change);
@@ -347,7 +217,7 @@ TEST_CASE("an output folder that moves or goes away ends the build, and nothing 
 }
 
 TEST_CASE("a system without random numbers is an error, one that is slow with them is not", "[cli][faults]") {
-  const Desk desk;
+  const FaultDesk desk;
   const auto slow = desk.build("getrandom:1:4", "--no-reproducible");
   INFO(slow.err);
   CHECK(slow.code == 0);
@@ -362,55 +232,4 @@ TEST_CASE("a system without random numbers is an error, one that is slow with th
     CHECK(desk.count() == 0);
     return true;
   });
-}
-
-TEST_CASE("names as long as the file system takes are no obstacle", "[cli][faults]") {
-  const Desk desk;
-  const auto sound = desk.sound();
-  for (const bool tmpfile : {true, false}) {
-    desk.clear();
-    const std::string name(255, 'n');
-    const auto result = desk.shell("exec $SIFKIT build -q " + name + " ../app.tar",
-                                   tmpfile ? std::vector<std::string>{} : std::vector<std::string>{"LD_PRELOAD=" SIFKIT_FAULT_SHIM, "ASAN_OPTIONS=verify_asan_link_order=0", "SIFKIT_NO_TMPFILE=1"});
-    INFO(result.err);
-    CHECK(result.code == 0);
-    CHECK(read_file(desk.out / name) == sound);
-  }
-}
-
-TEST_CASE("of two builds to one target one wins whole", "[cli][faults]") {
-  const Desk desk;
-  const auto sound = desk.sound();
-  for (int round = 0; round < 5; ++round) {
-    desk.clear();
-    const auto result = desk.shell("for i in 1 2 3 4; do $SIFKIT build -q -j1 app.sif ../app.tar & pids+=($!); done; for pid in ${pids[@]}; do wait $pid; echo \"ended $?\" >&2; done");
-    INFO(result.err);
-    const std::size_t winners = count_of(result.err, "ended 0\n");
-    CHECK(winners == 1);
-    CHECK(count_of(result.err, fmt::format("ended {}\n", exit_code(ErrorKind::exists))) == 3);
-    CHECK(desk.target() == sound);
-    CHECK(desk.count() == 1);
-    const auto forced = desk.shell("for i in 1 2 3; do $SIFKIT build -q -F -j1 app.sif ../app.tar & pids+=($!); done; for pid in ${pids[@]}; do wait $pid; echo \"ended $?\" >&2; done");
-    INFO(forced.err);
-    CHECK(count_of(forced.err, "ended 0\n") == 3);
-    CHECK(desk.target() == sound);
-    CHECK(desk.count() == 1);
-  }
-}
-
-TEST_CASE("neither umask, locale, time zone nor folder change a byte", "[cli][faults]") {
-  const Desk desk;
-  const auto sound = desk.sound();
-  for (const std::string setting : {"umask 0", "umask 077", "export LC_ALL=C.UTF-8", "export LC_ALL=tr_TR.UTF-8", "export TZ=Asia/Kathmandu", "mkdir -p x && cd x && cp ../../app.tar ..",
-                                     "export HOME=/nowhere", "unset TMPDIR PATH"}) {
-    INFO(setting);
-    desk.clear();
-    const auto result = desk.shell(setting + "; $SIFKIT build -q app.sif ../app.tar && $SIFKIT build -q -F \"" + (desk.out / "app.sif").string() + "\" ../app.tar");
-    INFO(result.err);
-    CHECK(result.code == 0);
-    CHECK(desk.target() == sound);
-  }
-  desk.clear();
-  REQUIRE(desk.shell("umask 027; $SIFKIT build -q app.sif ../app.tar").code == 0);
-  CHECK((static_cast<unsigned>(fs::status(desk.out / "app.sif").permissions()) & 0777u) == 0750u);
 }

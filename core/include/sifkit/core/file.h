@@ -89,11 +89,13 @@ class SIFKIT_API FileSource : public Source {
 /// Reads a descriptor that cannot seek (pipe, terminal, socket) up to its end.
 class SIFKIT_API StreamSource : public Source {
  public:
+  /// A named pipe has no end before its first writer: the first read waits for that.
   explicit StreamSource(File file) : file_(std::move(file)) {}
   std::size_t read(std::span<std::byte> into) override;
 
  private:
   File file_;
+  bool started_ = false;
 };
 
 /// What `path` names, from its start; a pipe, such as a shell's <(COMMAND), can be read once. Throws as File::open_read.

@@ -70,7 +70,8 @@ SIFKIT_API std::vector<ImageSummary> list_images(const Reference& reference, con
                                                  WarningList& warnings);
 
 /// What a file or folder is, by its content: archives, layouts, SIF, squashfs, a plain tar, a root file system.
-/// Compressed archives are looked into. Throws unsupported for anything else.
+/// Compressed archives are looked into. A pipe is not opened: it is as standard_input. Throws usage for devices and
+/// sockets, unsupported for anything else.
 SIFKIT_API Transport sniff_transport(const std::filesystem::path& path, const Limits& limits);
 
 }  // namespace sifkit::oci
