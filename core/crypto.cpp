@@ -34,6 +34,10 @@ void prepare_crypto() {
 std::string crypto_reason() {
   std::string text;
   while (const auto code = ERR_get_error()) {
+    if (ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE) {
+      ERR_clear_error();
+      throw std::bad_alloc();
+    }
     if (const char* reason = ERR_reason_error_string(code); reason != nullptr && text.empty()) text = reason;
   }
   return text.empty() ? "unknown OpenSSL error" : text;

@@ -12,7 +12,8 @@ namespace sifkit {
 /// out while it does: here that is std::bad_alloc, then and at each later call. Any thread may call it.
 SIFKIT_API void prepare_crypto();
 
-/// Why OpenSSL's last call on this thread failed, in its words; empties its list of errors.
+/// Why OpenSSL's last call on this thread failed, in its words; empties its list of errors. Throws std::bad_alloc where it
+/// names memory.
 SIFKIT_API std::string crypto_reason();
 
 /// For calls of OpenSSL that nothing but the system can make fail: throws std::bad_alloc where memory is the reason, else
