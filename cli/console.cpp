@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -51,8 +52,8 @@ void ConsoleLogger::clear_status() {
   status_shown_ = false;
 }
 
-ConsoleProgress::ConsoleProgress(ConsoleLogger& logger, ProgressStyle style, int width)
-    : logger_(logger), style_(style), width_(width), started_(Clock::now()), shown_(started_) {}
+ConsoleProgress::ConsoleProgress(ConsoleLogger& logger, ProgressStyle style, std::function<int()> width)
+    : logger_(logger), style_(style), width_(std::move(width)), started_(Clock::now()), shown_(started_) {}
 
 void ConsoleProgress::stage(std::string_view name, std::uint64_t total) {
   stage_ = name;
@@ -107,7 +108,7 @@ void ConsoleProgress::show(Clock::time_point now) {
     logger_.write_line("sifkit: " + text);
     return;
   }
-  const auto room = static_cast<std::size_t>(std::max(width_, 20) - 1);
+  const auto room = static_cast<std::size_t>(std::max(width_(), 2) - 1);
   if (known && text.size() + 14 <= room) {
     const auto cells = std::min<std::size_t>(room - text.size() - 4, 30);
     const auto full = static_cast<std::size_t>(static_cast<double>(cells) * static_cast<double>(bytes_) /

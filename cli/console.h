@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <iosfwd>
 #include <memory>
 #include <mutex>
@@ -23,7 +24,7 @@ struct Console {
   bool err_is_terminal = false;
   bool in_is_terminal = false;
   bool out_is_for_others = false;  ///< results go into a file that others may open
-  int width = 80;  ///< columns of the terminal behind `err`
+  std::function<int()> width = [] { return 80; };  ///< columns of the terminal behind `err`, as they are now
   std::stop_token stop;
 };
 
@@ -53,7 +54,7 @@ class ConsoleLogger : public Logger {
 /// JSON record a line.
 class ConsoleProgress : public Progress {
  public:
-  ConsoleProgress(ConsoleLogger& logger, ProgressStyle style, int width);
+  ConsoleProgress(ConsoleLogger& logger, ProgressStyle style, std::function<int()> width);
   void stage(std::string_view name, std::uint64_t total) override;
   void advance(std::uint64_t bytes) override;
   /// Removes the bar.
@@ -65,7 +66,7 @@ class ConsoleProgress : public Progress {
 
   ConsoleLogger& logger_;
   ProgressStyle style_;
-  int width_;
+  std::function<int()> width_;
   std::string stage_;
   std::uint64_t total_ = 0;
   std::uint64_t bytes_ = 0;

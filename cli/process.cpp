@@ -97,8 +97,11 @@ Console terminal_console(std::ostream& out, std::ostream& err, std::stop_token s
   io.in_is_terminal = ::isatty(STDIN_FILENO) == 1;
   struct stat st {};
   io.out_is_for_others = ::fstat(STDOUT_FILENO, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & (S_IRWXG | S_IRWXO)) != 0;
-  winsize size{};
-  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) io.width = size.ws_col;
+  io.width = [] {
+    static constexpr int kUsual = 80;
+    winsize size{};
+    return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kUsual;
+  };
   return io;
 }
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sstream>
+
 #include "support/catch.h"
 #include "support/cli_run.h"
 
@@ -67,4 +69,24 @@ TEST_CASE("numbers are decimal digits and nothing else", "[cli]") {
   // Not octal: the file is not there, which is found out after the options.
   CHECK(run_cli({"build", "x.sif", "none.tar", "-j", "010"}).code == 3);
   CHECK_THAT(run_cli({"build", "x.sif", "none.tar", "--service-timeout", "086401"}).err, ContainsSubstring("from 1 to 86400"));
+}
+
+TEST_CASE("the bar fits a terminal that is made narrower meanwhile", "[cli]") {
+  using namespace sifkit::cli;
+  std::ostringstream out;
+  std::ostringstream err;
+  Console io{.out = out, .err = err};
+  ConsoleLogger logger(io, sifkit::LogLevel::info);
+  int columns = 0;
+  ConsoleProgress progress(logger, ProgressStyle::bar, [&] { return columns; });
+  for (const int width : {100, 40, 10, 1, 0, 300}) {
+    INFO(width);
+    columns = width;
+    err.str({});
+    progress.stage("packing", 1000);
+    std::string line = err.str();
+    line.erase(0, line.starts_with("\r\033[K") ? 4 : 0);
+    CHECK(line.starts_with("p"));
+    CHECK(line.size() < static_cast<std::size_t>(std::max(width, 2)));
+  }
 }
