@@ -143,7 +143,7 @@ TEST_CASE("neither umask, locale, time zone nor folder change a byte", "[cli][fa
   CHECK((static_cast<unsigned>(fs::status(desk.out / "app.sif").permissions()) & 0777u) == 0750u);
 }
 
-TEST_CASE("a pipe is a source, also before it has a writer; a device, a socket, a terminal or nothing at all is none", "[cli][faults]") {
+TEST_CASE("a pipe is a source, also before it has a writer, and a device, a socket, a terminal or nothing at all is none", "[cli][faults]") {
   const FaultDesk desk;
   for (const std::string command : {"$SIFKIT build -q app.sif <(cat ../app.tar)", "$SIFKIT build -q app.sif docker-archive:<(cat ../app.tar)", "cat ../app.tar | $SIFKIT build -q app.sif /dev/stdin",
                                      "$SIFKIT build -q app.sif /dev/stdin <../app.tar", "$SIFKIT build -q app.sif - <../app.tar",
