@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include <rnp/rnp.h>
 #include <rnp/rnp_err.h>
 
+#include <sifkit/sif/image_editor.h>
 #include <sifkit/sif/image_writer.h>
 #include <sifkit/sif/integrity.h>
 
@@ -82,6 +84,18 @@ struct SignDesk {
   }
 
   void sign(const sif::SigningKey& key, const sif::SignOptions& options = {}) const { sif::sign(folder / "image.sif", {&key, 1}, options); }
+
+  /// Changes the image by `what`, which is given a sif::ImageEditor.
+  void edit(const std::function<void(sif::ImageEditor&)>& what) const {
+    sif::ImageEditor editor(folder / "image.sif");
+    what(editor);
+    editor.commit();
+  }
+
+  void add(const std::string& data, const sif::ObjectSpec& object) const {
+    MemorySource source(as_bytes(data));
+    edit([&](sif::ImageEditor& editor) { editor.add(object, source); });
+  }
 
   sif::TrustedKeys trusted(const std::vector<std::string>& names, std::optional<std::int64_t> at = std::nullopt) const {
     sif::TrustedKeys keys(at);

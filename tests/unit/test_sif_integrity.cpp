@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <sifkit/sif/image_editor.h>
 #include <sifkit/sif/integrity.h>
 
 #include "support/catch.h"
@@ -95,23 +94,15 @@ TEST_CASE("an image that cannot be signed stays as it was", "[sif][integrity]") 
 TEST_CASE("what deletions leave is signed, a damaged image is not", "[sif][integrity]") {
   SignDesk desk;
   const auto path = desk.folder / "image.sif";
-  const auto edit = [&](auto&& what) {
-    ImageEditor editor(path);
-    what(editor);
-    editor.commit();
-  };
-  edit([](ImageEditor& editor) {
-    MemorySource data(as_bytes("about the definition"));
-    editor.add({.group = 2, .link = 1}, data);
-    editor.remove(1);
-  });
+  desk.add("about the definition", {.group = 2, .link = 1});
+  desk.edit([](ImageEditor& editor) { editor.remove(1); });
   REQUIRE(Image::open(path).problems() == std::vector<std::string>{"object 4: links to object 1, which is not there"});
   desk.sign(desk.key("ed25519.pem"));
   const auto report = desk.verified({"ed25519.pub"});
   CHECK_FALSE(report.failure);
   CHECK(report.covered == std::vector<std::uint32_t>{2, 3, 4});
   // A signature whose group has gone since; it is in the way of no other.
-  edit([](ImageEditor& editor) {
+  desk.edit([](ImageEditor& editor) {
     editor.remove_if([](const Descriptor& object) { return object.group() == 2; });
   });
   CHECK_FALSE(desk.verified({"ed25519.pub"}).failure);

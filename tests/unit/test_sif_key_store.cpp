@@ -1,69 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <sifkit/sif/key_store.h>
-
 #include <algorithm>
 #include <ctime>
-#include <thread>
-
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <fmt/format.h>
 
 #include <sifkit/sif/integrity.h>
 #include <sifkit/sif/keyserver.h>
 
-#include "support/catch.h"
-#include "support/environment.h"
-#include "support/errors.h"
-#include "support/temp_dir.h"
+#include "support/key_desk.h"
 
 using namespace sifkit;
 using namespace sifkit::sif;
 using namespace sifkit::testing;
 
-namespace {
-
-constexpr auto kPublic = KeyPart::public_key;
-constexpr auto kSecret = KeyPart::secret_key;
-
-/// Two folders of keys: one that keys are made in, and one that they come to.
-struct Desk {
-  TempDir folder;
-  KeyStore maker{folder / "maker"};
-  KeyStore store{folder / "store"};
-
-  std::string make(const std::string& name, const std::string& passphrase = "secret") const {
-    return maker.generate({.name = name, .comment = {}, .email = name + "@example.org", .passphrase = passphrase, .algorithm = KeyAlgorithm::ed25519, .lifetime = 86400}).fingerprint;
-  }
-
-  Bytes exported(const std::string& which, KeyPart part = kPublic, bool armored = false) const { return maker.export_key(which, part, armored); }
-
-  std::string revocation(const std::string& fingerprint) const { return read_file(maker.folder() / "revocations" / (fingerprint + ".asc")); }
-};
-
-unsigned mode_of(const std::filesystem::path& path) {
-  struct stat st {};
-  REQUIRE(::lstat(path.c_str(), &st) == 0);
-  return st.st_mode & 07777;
-}
-
-std::vector<std::string> fingerprints(const std::vector<PgpKeyInfo>& keys) {
-  std::vector<std::string> out;
-  for (const auto& key : keys) out.push_back(key.fingerprint);
-  return out;
-}
-
-ErrorKind kind_of(const std::optional<Error>& error) {
-  REQUIRE(error);
-  return error->kind();
-}
-
-}  // namespace
-
 TEST_CASE("a new key pair is in both rings, locked, and for its owner alone whatever the umask", "[sif][keys]") {
   const mode_t umask = GENERATE(mode_t{0}, mode_t{0777});
-  Desk desk;
+  KeyDesk desk;
   const mode_t before = ::umask(umask);
   const auto fingerprint = desk.make("ada");
   ::umask(before);
@@ -90,7 +42,7 @@ TEST_CASE("a new key pair is in both rings, locked, and for its owner alone what
 }
 
 TEST_CASE("the secret numbers of a locked key are not in the ring", "[sif][keys]") {
-  Desk desk;
+  KeyDesk desk;
   desk.make("open", "");
   const auto open = desk.maker.list(kSecret);
   CHECK_FALSE(open.at(0).locked);
@@ -106,7 +58,7 @@ TEST_CASE("the secret numbers of a locked key are not in the ring", "[sif][keys]
 }
 
 TEST_CASE("RSA keys have 4096 bits, and a key may be made for ever", "[sif][keys]") {
-  Desk desk;
+  KeyDesk desk;
   const auto key = desk.store.generate({.name = "Ada", .comment = "work", .email = "", .passphrase = "x", .algorithm = KeyAlgorithm::rsa4096, .lifetime = std::nullopt});
   CHECK(key.algorithm == "RSA");
   CHECK(key.bits == 4096);
@@ -116,7 +68,7 @@ TEST_CASE("RSA keys have 4096 bits, and a key may be made for ever", "[sif][keys
 }
 
 TEST_CASE("names and emails that would read as something else are refused", "[sif][keys]") {
-  Desk desk;
+  KeyDesk desk;
   const auto refused = [&](const std::string& name, const std::string& comment, const std::string& email) {
     return kind_of(error_of([&] { desk.store.generate({.name = name, .comment = comment, .email = email, .passphrase = "x", .algorithm = {}, .lifetime = {}}); }));
   };
@@ -133,7 +85,7 @@ TEST_CASE("names and emails that would read as something else are refused", "[si
 }
 
 TEST_CASE("keys come in binary, armored, several at once and with text around them", "[sif][keys]") {
-  Desk desk;
+  KeyDesk desk;
   const auto ada = desk.make("ada");
   const auto bob = desk.make("bob");
   const auto text = [&](const std::string& which) { return std::string(as_text(desk.exported(which, kPublic, true))); };
@@ -158,7 +110,7 @@ TEST_CASE("keys come in binary, armored, several at once and with text around th
 }
 
 TEST_CASE("a secret key goes to both rings, or to the public one when only that is wanted", "[sif][keys]") {
-  Desk desk;
+  KeyDesk desk;
   const auto ada = desk.make("ada");
   desk.store.import_keys(desk.exported(ada, kSecret, true), "input", false);
   CHECK(desk.store.list(kSecret).empty());
@@ -169,7 +121,7 @@ TEST_CASE("a secret key goes to both rings, or to the public one when only that 
 }
 
 TEST_CASE("a revocation certificate revokes its key and no other", "[sif][keys]") {
-  Desk desk;
+  KeyDesk desk;
   const auto ada = desk.make("ada");
   const auto bob = desk.make("bob");
   const auto certificate = desk.revocation(ada);
@@ -187,7 +139,7 @@ TEST_CASE("a revocation certificate revokes its key and no other", "[sif][keys]"
 }
 
 TEST_CASE("what is no key is refused and changes nothing", "[sif][keys]") {
-  Desk desk;
+  KeyDesk desk;
   const auto ada = desk.make("ada");
   const std::string armored(as_text(desk.exported(ada, kPublic, true)));
   const auto refusal = [&](std::string_view input) { return kind_of(error_of([&] { desk.store.import_keys(as_bytes(input), "input", true); })); };
@@ -214,7 +166,7 @@ TEST_CASE("what is no key is refused and changes nothing", "[sif][keys]") {
 }
 
 TEST_CASE("no cut and no flipped byte of a ring does worse than an error", "[sif][keys]") {
-  Desk desk;
+  KeyDesk desk;
   desk.make("ada");
   const auto ring = desk.maker.read(kSecret);
   for (std::size_t i = 0; i < ring.size(); ++i) {
@@ -228,7 +180,7 @@ TEST_CASE("no cut and no flipped byte of a ring does worse than an error", "[sif
 }
 
 TEST_CASE("a key that is not known here stays as it is beside others", "[sif][keys]") {
-  Desk desk;
+  KeyDesk desk;
   const auto ada = desk.make("ada");
   const auto bob = desk.make("bob");
   Bytes foreign = desk.exported(ada);
@@ -248,7 +200,7 @@ TEST_CASE("a key that is not known here stays as it is beside others", "[sif][ke
 }
 
 TEST_CASE("keys of other versions than 4 are refused by their version", "[sif][keys]") {
-  Desk desk;
+  KeyDesk desk;
   // Old packet formats, with what the versions have behind their time: days of validity (3), a length (5, 6).
   const auto number = std::string("\x08\x00", 2) + "\xc1" + std::string(255, '\x55');  // an MPI of 2048 bits
   const auto packet = [](const std::string& tag, const std::string& body) { return tag + static_cast<char>(body.size() >> 8) + static_cast<char>(body.size()) + body; };
@@ -286,77 +238,8 @@ TEST_CASE("of two keys with the same long key ID the whole fingerprint tells whi
   CHECK_FALSE(is_meant(one, "89ABCDEF"));
 }
 
-TEST_CASE("keys that others may read or write are not used, and the error says the remedy", "[sif][keys]") {
-  Desk desk;
-  desk.make("ada");
-  const auto refused = [&](const std::filesystem::path& path, unsigned mode, KeyPart part) {
-    const auto before = mode_of(path);
-    REQUIRE(::chmod(path.c_str(), mode) == 0);
-    const auto error = error_of([&] { desk.maker.list(part); });
-    const auto write_error = error_of([&] { desk.make("bob"); });
-    REQUIRE(::chmod(path.c_str(), before) == 0);
-    CHECK(kind_of(write_error) == ErrorKind::denied);
-    CHECK(kind_of(error) == ErrorKind::denied);
-    CHECK(error->hint().starts_with("chmod "));
-    return error->hint();
-  };
-  CHECK(refused(desk.maker.folder(), 0755, kPublic).starts_with("chmod 700"));
-  CHECK(refused(desk.maker.folder(), 0710, kSecret).starts_with("chmod 700"));
-  CHECK(refused(desk.maker.ring(kSecret), 0640, kSecret).starts_with("chmod 600"));
-  CHECK(refused(desk.maker.ring(kSecret), 0604, kSecret).starts_with("chmod 600"));
-  CHECK(refused(desk.maker.ring(kPublic), 0620, kPublic).starts_with("chmod go-w"));
-  CHECK(desk.maker.list(kPublic).size() == 1);
-}
-
-TEST_CASE("a ring of another user is not used", "[sif][keys]") {
-  if (::geteuid() != 0) SKIP_TEST("needs root");
-  Desk desk;
-  desk.make("ada");
-  REQUIRE(::chown(desk.maker.ring(kSecret).c_str(), 65534, 65534) == 0);
-  CHECK(kind_of(error_of([&] { desk.maker.list(kSecret); })) == ErrorKind::denied);
-  REQUIRE(::chown(desk.maker.folder().c_str(), 65534, 65534) == 0);
-  CHECK(kind_of(error_of([&] { desk.maker.list(kPublic); })) == ErrorKind::denied);
-}
-
-TEST_CASE("a ring may be a link, which stays, but no pipe or folder", "[sif][keys]") {
-  Desk desk;
-  const auto ada = desk.make("ada");
-  const auto elsewhere = desk.folder / "elsewhere";
-  std::filesystem::rename(desk.maker.ring(kPublic), elsewhere);
-  std::filesystem::create_symlink(elsewhere, desk.maker.ring(kPublic));
-  const auto bob = desk.make("bob");
-  CHECK(std::filesystem::is_symlink(desk.maker.ring(kPublic)));
-  CHECK(fingerprints(desk.maker.list(kPublic)) == std::vector{ada, bob});
-  std::filesystem::remove(desk.maker.ring(kPublic));
-  REQUIRE(::mkfifo(desk.maker.ring(kPublic).c_str(), 0600) == 0);
-  CHECK(kind_of(error_of([&] { desk.maker.list(kPublic); })) == ErrorKind::usage);
-  std::filesystem::remove(desk.maker.ring(kPublic));
-  std::filesystem::create_directory(desk.maker.ring(kPublic));
-  CHECK(kind_of(error_of([&] { desk.maker.list(kPublic); })) == ErrorKind::usage);
-}
-
-TEST_CASE("nothing is lost when many write at once", "[sif][keys]") {
-  Desk desk;
-  std::vector<Bytes> keys;
-  std::vector<std::string> wanted;
-  for (int i = 0; i < 20; ++i) {
-    wanted.push_back(desk.make("user" + std::to_string(i)));
-    keys.push_back(desk.exported(wanted.back(), kSecret));
-  }
-  {
-    std::vector<std::jthread> writers;
-    for (const auto& key : keys) writers.emplace_back([&desk, &key] { KeyStore(desk.store.folder()).import_keys(key, "input", true); });
-  }
-  std::sort(wanted.begin(), wanted.end());
-  for (const auto part : {kPublic, kSecret}) {
-    auto there = fingerprints(desk.store.list(part));
-    std::sort(there.begin(), there.end());
-    CHECK(there == wanted);
-  }
-}
-
 TEST_CASE("a key is meant by its fingerprint, its long key ID or a part of a user id, if it is the only one", "[sif][keys]") {
-  Desk desk;
+  KeyDesk desk;
   const auto ada = desk.make("ada");
   const auto bob = desk.make("bob");
   const auto found = [&](const std::string& which) { return desk.maker.find(which, kPublic).fingerprint; };
@@ -376,7 +259,7 @@ TEST_CASE("a key is meant by its fingerprint, its long key ID or a part of a use
 }
 
 TEST_CASE("a key is removed from the ring that is named, by fingerprint only", "[sif][keys]") {
-  Desk desk;
+  KeyDesk desk;
   const auto ada = desk.make("ada");
   const auto bob = desk.make("bob");
   CHECK(kind_of(error_of([&] { desk.maker.remove("ada", kSecret); })) == ErrorKind::usage);
@@ -385,18 +268,6 @@ TEST_CASE("a key is removed from the ring that is named, by fingerprint only", "
   CHECK(fingerprints(desk.maker.list(kSecret)) == std::vector{bob});
   CHECK(desk.maker.list(kPublic).size() == 2);
   CHECK(kind_of(error_of([&] { desk.maker.remove(ada, kSecret); })) == ErrorKind::not_found);
-}
-
-TEST_CASE("the folder is the one the environment names", "[sif][keys]") {
-  const Environment plain({{"HOME", "/home/ada"}, {"SIFKIT_CONFIGDIR", {}}, {"XDG_CONFIG_HOME", {}}, {"APPTAINER_CONFIGDIR", {}}, {"SINGULARITY_CONFIGDIR", {}}});
-  CHECK(KeyStore::default_folder() == "/home/ada/.config/sifkit/keys");
-  const Environment relative("XDG_CONFIG_HOME", "relative");
-  CHECK(KeyStore::default_folder() == "/home/ada/.config/sifkit/keys");
-  const Environment absolute("XDG_CONFIG_HOME", "/xdg");
-  CHECK(KeyStore::default_folder() == "/xdg/sifkit/keys");
-  const Environment own("SIFKIT_CONFIGDIR", "/own");
-  CHECK(KeyStore::default_folder() == "/own/keys");
-  CHECK(KeyStore::apptainer_folder() == "/home/ada/.apptainer/keys");
 }
 
 TEST_CASE("the address of a keyserver is a scheme, a host and perhaps a port", "[sif][keys]") {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What no signature covers: said of every image, and refused on request.
-#include <sifkit/sif/image_editor.h>
-
 #include "support/errors.h"
 #include "support/sign_desk.h"
 
@@ -60,28 +58,17 @@ TEST_CASE("a strict layout has no byte that says something and is not signed", "
 
 TEST_CASE("a hole that an edit has left is refused by a strict layout until the image is compact", "[sif][integrity]") {
   SignDesk desk;
-  const auto path = desk.folder / "image.sif";
-  const auto edit = [&](auto&& what) {
-    ImageEditor editor(path);
-    what(editor);
-    editor.commit();
-  };
-  edit([](ImageEditor& editor) {
-    MemorySource data(as_bytes(std::string(100'000, 'x')));
-    editor.add({.type = DataType::generic, .group = 1}, data);
-  });
-  edit([](ImageEditor& editor) {
-    MemorySource data(as_bytes("more"));
-    editor.add({.type = DataType::generic, .group = 1}, data);
-  });
-  edit([](ImageEditor& editor) { editor.remove(4); });
+  const ObjectSpec object{.type = DataType::generic, .group = 1};
+  desk.add(std::string(100'000, 'x'), object);
+  desk.add("more", object);
+  desk.edit([](ImageEditor& editor) { editor.remove(4); });
   desk.sign(desk.key("ed25519.pem"));
   const auto report = desk.verified({"ed25519.pub"}, {.strict_layout = true});
   REQUIRE(report.failure);
   CHECK_THAT(report.layout.at(0), ContainsSubstring("belong to no object and are more than padding"));
   CHECK_THAT(report.failure->hint(), ContainsSubstring("sifkit sif compact"));
   CHECK(report.unprotected.bytes_between > 100'000);
-  edit([](ImageEditor& editor) { editor.compact(Compaction::all); });
+  desk.edit([](ImageEditor& editor) { editor.compact(Compaction::all); });
   CHECK_FALSE(desk.verified({"ed25519.pub"}, {.strict_layout = true}).failure);
 }
 

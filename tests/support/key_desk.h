@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <sys/stat.h>
+
+#include <sifkit/sif/key_store.h>
+
+#include "support/catch.h"
+#include "support/errors.h"
+#include "support/temp_dir.h"
+
+namespace sifkit::testing {
+
+inline constexpr auto kPublic = sif::KeyPart::public_key;
+inline constexpr auto kSecret = sif::KeyPart::secret_key;
+
+/// Two folders of keys: one that keys are made in, and one that they come to.
+struct KeyDesk {
+  TempDir folder;
+  sif::KeyStore maker{folder / "maker"};
+  sif::KeyStore store{folder / "store"};
+
+  std::string make(const std::string& name, const std::string& passphrase = "secret") const {
+    return maker.generate({.name = name, .comment = {}, .email = name + "@example.org", .passphrase = passphrase, .algorithm = sif::KeyAlgorithm::ed25519, .lifetime = 86400}).fingerprint;
+  }
+
+  Bytes exported(const std::string& which, sif::KeyPart part = kPublic, bool armored = false) const { return maker.export_key(which, part, armored); }
+
+  std::string revocation(const std::string& fingerprint) const { return read_file(maker.folder() / "revocations" / (fingerprint + ".asc")); }
+};
+
+inline unsigned mode_of(const std::filesystem::path& path) {
+  struct stat st {};
+  REQUIRE(::lstat(path.c_str(), &st) == 0);
+  return st.st_mode & 07777;
+}
+
+inline std::vector<std::string> fingerprints(const std::vector<sif::PgpKeyInfo>& keys) {
+  std::vector<std::string> out;
+  for (const auto& key : keys) out.push_back(key.fingerprint);
+  return out;
+}
+
+inline ErrorKind kind_of(const std::optional<Error>& error) {
+  REQUIRE(error);
+  return error->kind();
+}
+
+}  // namespace sifkit::testing
