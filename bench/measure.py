@@ -27,13 +27,14 @@ def run(command):
     return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def alternate(rounds, commands, before=lambda name: None, after=lambda name: None):
-    """Medians by name. Each round runs each command once, so that a slow spell of the machine meets all of them."""
+def alternate(rounds, commands, before=lambda name: None, after=lambda name, cost: None):
+    """Medians by name. Each round runs each command once, so that a slow spell of the machine meets all of them. `after`
+    may measure something that is to be compared with the command at once."""
     costs = {name: [] for name in commands}
     for number in range(1, rounds + 1):
         for name, command in commands.items():
             before(name)
             costs[name].append(run(command))
-            after(name)
+            after(name, costs[name][-1])
             print(f"round {number}, {name}: {costs[name][-1].wall:.3f} s", file=sys.stderr, flush=True)
     return {name: Cost(*(statistics.median(column) for column in zip(*runs))) for name, runs in costs.items()}
