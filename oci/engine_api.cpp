@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/http_headers.h>
 
 namespace sifkit::oci {
 
@@ -51,9 +52,9 @@ class Transfer : public Source {
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, std::min<long>(kConnectSeconds, patience_.count()));
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(patience_.count()));
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error_text_);
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, &HeaderBudget::take);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, &headers_);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &Transfer::take);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, this);
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
@@ -119,11 +120,9 @@ class Transfer : public Source {
 
   bool accept(std::string_view bytes) noexcept {
     try {
-      long status = 0;
-      curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
-      if (status != 200) {
-        error_body_.append(bytes.substr(0, kErrorBytes - std::min(kErrorBytes, error_body_.size())));
-        return true;
+      if (status() != 200) {  // does not count as life: an error without an end is one that is long enough
+        error_body_.append(bytes.substr(0, kErrorBytes - error_body_.size()));
+        return error_body_.size() < kErrorBytes;
       }
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [&] { return waiting_ < kQueueBytes || abandoned_; });
@@ -131,24 +130,36 @@ class Transfer : public Source {
       pieces_.emplace_back(bytes);
       waiting_ += bytes.size();
       changed_.notify_all();
+      last_sign_ = Clock::now();  // a reader that takes its time is not the service's silence
       return true;
     } catch (...) {
       return false;
     }
   }
 
-  /// As curl_easy_perform, but awake at once when it is to stop.
+  long status() const {
+    long status = 0;
+    curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
+    return status;
+  }
+
+  /// As curl_easy_perform, but awake at once when it is to stop, and with a clock of its own: libcurl's counts an average.
   CURLcode perform() {
-    static constexpr int kLongestWait = 1000;  // milliseconds
+    static constexpr std::chrono::milliseconds kLongestWait{1000};
     const std::stop_callback wake(stop_, [this] { curl_multi_wakeup(multi_.get()); });
     curl_multi_add_handle(multi_.get(), handle_.get());
-    for (int running = 1; running != 0;) {
+    last_sign_ = Clock::now();
+    for (int running = 1;;) {
       if (curl_multi_perform(multi_.get(), &running) != CURLM_OK) return CURLE_FAILED_INIT;
-      if (running != 0) curl_multi_poll(multi_.get(), nullptr, 0, kLongestWait, nullptr);
+      if (running == 0) break;
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(last_sign_ + patience_ - Clock::now());
+      silent_ = left.count() <= 0;
+      if (silent_) break;
+      curl_multi_poll(multi_.get(), nullptr, 0, static_cast<int>(std::min(left, kLongestWait).count()), nullptr);
     }
     int waiting = 0;
     const CURLMsg* message = curl_multi_info_read(multi_.get(), &waiting);
-    const CURLcode result = message == nullptr ? CURLE_FAILED_INIT : message->data.result;
+    const CURLcode result = silent_ ? CURLE_OPERATION_TIMEDOUT : message == nullptr ? CURLE_FAILED_INIT : message->data.result;
     curl_multi_remove_handle(multi_.get(), handle_.get());
     return result;
   }
@@ -168,28 +179,39 @@ class Transfer : public Source {
 
   void check(CURLcode result) const {
     if (stop_.stop_requested()) OperationContext::throw_cancelled();
-    long os_error = 0;
-    curl_easy_getinfo(handle_.get(), CURLINFO_OS_ERRNO, &os_error);
-    if (result == CURLE_COULDNT_CONNECT) {
-      const bool refused = os_error == EACCES || os_error == EPERM;
-      throw Error(refused ? ErrorKind::denied : ErrorKind::network,
-                  fmt::format("cannot connect to {}: {}", address_.where, os_error != 0 ? std::strerror(static_cast<int>(os_error)) : error_text_),
-                  refused ? "your account may not use this socket; 'docker save' by someone who may, then docker-archive:"
-                          : "is the service running? DOCKER_HOST (CONTAINER_HOST for podman) or --docker-host names another address");
-    }
-    if (result == CURLE_OPERATION_TIMEDOUT) {
+    // Time runs out for a connection, too.
+    if (result == CURLE_COULDNT_CONNECT || (result == CURLE_OPERATION_TIMEDOUT && !silent_)) fail_to_connect();
+    const long code = status();
+    if (code != 0 && code != 200 && (result == CURLE_OK || !error_body_.empty())) fail_with_status(code);
+    if (silent_) {
       throw Error(ErrorKind::network, fmt::format("{}: the service has been silent for {} s", address_.where, patience_.count()),
                   "it may be busy: --service-timeout waits longer");
     }
+    if (headers_.exceeded()) throw Error(ErrorKind::network, fmt::format("{}: more than {} bytes of headers", address_.where, HeaderBudget::kMostBytes));
+    if (result == CURLE_OUT_OF_MEMORY) throw Error(ErrorKind::network, fmt::format("{}: a header is too long, or memory is short", address_.where));
     if (result != CURLE_OK) {
       throw Error(ErrorKind::network, fmt::format("{}: {}", address_.where, error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(result)),
                   address_.secure() ? fmt::format("the certificates for it are ca.pem, cert.pem and key.pem in {}", in_quotes(address_.certificates.native())) : "");
     }
-    long status = 0;
-    curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
-    if (status == 200) return;
-    const auto kind = status == 404 ? ErrorKind::not_found : status == 401 || status == 403 ? ErrorKind::denied : ErrorKind::network;
-    throw Error(kind, fmt::format("{}: status {}: {}", address_.where, status, printable(message_of(error_body_))));
+  }
+
+  [[noreturn]] void fail_to_connect() const {
+    long os_error = 0;
+    curl_easy_getinfo(handle_.get(), CURLINFO_OS_ERRNO, &os_error);
+    const bool refused = os_error == EACCES || os_error == EPERM;
+    const bool known = os_error != 0 && os_error != EINPROGRESS;
+    throw Error(refused ? ErrorKind::denied : ErrorKind::network,
+                fmt::format("cannot connect to {}: {}", address_.where, known ? std::strerror(static_cast<int>(os_error)) : error_text_),
+                refused ? "your account may not use this socket; 'docker save' by someone who may, then docker-archive:"
+                        : "is the service running? DOCKER_HOST (CONTAINER_HOST for podman) or --docker-host names another address");
+  }
+
+  [[noreturn]] void fail_with_status(long code) const {
+    const char* elsewhere = nullptr;
+    curl_easy_getinfo(handle_.get(), CURLINFO_REDIRECT_URL, &elsewhere);
+    const auto kind = code == 404 ? ErrorKind::not_found : code == 401 || code == 403 ? ErrorKind::denied : ErrorKind::network;
+    throw Error(kind, fmt::format("{}: status {}: {}", address_.where, code,
+                                  elsewhere != nullptr ? fmt::format("it points to {}, which is not followed", in_quotes(elsewhere)) : printable(message_of(error_body_))));
   }
 
   static std::string message_of(const std::string& body) {
@@ -204,7 +226,13 @@ class Transfer : public Source {
   Handle handle_;
   std::unique_ptr<CURLM, FreeMulti> multi_;
   char error_text_[CURL_ERROR_SIZE] = {};
-  std::string error_body_;  // of the transfer's thread
+
+  // Of the transfer's thread.
+  using Clock = std::chrono::steady_clock;
+  std::string error_body_;
+  HeaderBudget headers_;
+  Clock::time_point last_sign_;
+  bool silent_ = false;
 
   std::mutex mutex_;
   std::condition_variable changed_;

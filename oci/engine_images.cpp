@@ -93,7 +93,8 @@ std::unique_ptr<Image> open_daemon_image(const Reference& reference, const Sourc
 
 std::unique_ptr<Image> open_container(const Reference& reference, const SourceOptions& options, WarningList& warnings) {
   const auto api = std::make_shared<EngineApi>(reference.transport, options);
-  const auto& name = reference.location;
+  // A service lists its containers with a slash before the name.
+  const std::string name = reference.location.substr(reference.location.starts_with('/') ? 1 : 0);
   const std::string path = "/containers/" + EngineApi::escaped(name);
   const Json document = or_list(*api, "container", name, "/containers/json?all=1", "Names", options.limits,
                                 [&] { return api->get(path + "/json", options.limits); });

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/http_headers.h>
 #include <sifkit/sif/pgp_key.h>
 
 #include "key_blocks.h"
@@ -142,6 +143,7 @@ std::string Keyserver::request(const std::string& path, const std::string* form)
   const Handle handle = new_handle();
   CURL* curl = handle.get();
   Response response;
+  HeaderBudget headers;
   char error_text[CURL_ERROR_SIZE] = {};
   const std::string target = url_ + path;
   curl_easy_setopt(curl, CURLOPT_URL, target.c_str());
@@ -163,6 +165,8 @@ std::string Keyserver::request(const std::string& path, const std::string* form)
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, form->c_str());
   }
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error_text);
+  curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, &HeaderBudget::take);
+  curl_easy_setopt(curl, CURLOPT_HEADERDATA, &headers);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &take);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &response);
   curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
@@ -171,6 +175,7 @@ std::string Keyserver::request(const std::string& path, const std::string* form)
   const CURLcode result = curl_easy_perform(curl);
   operation_.check();
   if (response.too_long) throw Error(ErrorKind::limit, fmt::format("{}: the answer is over the limit of {} bytes", url_, kMostRingBytes));
+  if (headers.exceeded()) throw Error(ErrorKind::limit, fmt::format("{}: the headers of the answer are over the limit of {} bytes", url_, HeaderBudget::kMostBytes));
   if (result != CURLE_OK) throw Error(ErrorKind::network, fmt::format("{}: {}", url_, printable(error_text[0] != '\0' ? error_text : curl_easy_strerror(result))));
   long status = 0;
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/http_headers.h>
 
 namespace sifkit::sif {
 
@@ -106,6 +107,7 @@ Bytes post_to_responder(const std::string& url, ByteView request) {
   if (!curl) throw std::bad_alloc();
   const std::unique_ptr<curl_slist, OsslFree<curl_slist_free_all>> headers(curl_slist_append(nullptr, "Content-Type: application/ocsp-request"));
   Bytes answer;
+  HeaderBudget budget;
   char reason[CURL_ERROR_SIZE] = "";
   CURL* const c = curl.get();
   curl_easy_setopt(c, CURLOPT_URL, url.c_str());
@@ -118,6 +120,8 @@ Bytes post_to_responder(const std::string& url, ByteView request) {
   curl_easy_setopt(c, CURLOPT_POSTFIELDS, reinterpret_cast<const char*>(request.data()));
   curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, static_cast<long>(request.size()));
   curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers.get());
+  curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, &HeaderBudget::take);
+  curl_easy_setopt(c, CURLOPT_HEADERDATA, &budget);
   curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, keep);
   curl_easy_setopt(c, CURLOPT_WRITEDATA, &answer);
   curl_easy_setopt(c, CURLOPT_ERRORBUFFER, reason);

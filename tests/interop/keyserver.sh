@@ -88,6 +88,8 @@ misbehave short
 refused 12 "http://127.0.0.1:$port" pull -u "$hkp" "$ada"
 misbehave endless
 refused 10 'over the limit' pull -u "$hkp" "$ada"
+misbehave trailer
+refused 10 'headers of the answer are over the limit' pull -u "$hkp" "$ada"
 misbehave loop
 refused 12 'redirects' pull -u "$hkp" "$ada"
 [ "$(grep -c "$ada" "$work/hkp/log")" -lt 20 ]

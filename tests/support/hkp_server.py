@@ -47,6 +47,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
                     self.wfile.write(b"x" * 65536)
             except OSError:
                 return
+        if mode == "trailer":
+            self.protocol_version = "HTTP/1.1"
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            try:
+                self.wfile.write(b"1\r\nx\r\n0\r\n")
+                while True:
+                    self.wfile.write(b"X: y\r\n" * 10000)
+            except OSError:
+                return
         if mode == "short":
             self.send_response(200)
             self.send_header("Content-Length", "100000")

@@ -237,14 +237,16 @@ TEST_CASE("services that fail are told apart", "[oci][engine]") {
       {"an error without words", EngineServer::response(500, ""), ok, ErrorKind::network, "status 500: no message"},
       {"an error that is no JSON", EngineServer::response(502, "<html>Bad Gateway</html>"), ok, ErrorKind::network, "status 502: <html>Bad Gateway</html>"},
       {"an error whose message is none", EngineServer::response(500, R"({"message":{}})"), ok, ErrorKind::network, R"(status 500: {"message":{}})"},
-      {"elsewhere", "HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", ok, ErrorKind::network, "status 301"},
+      {"elsewhere", "HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", ok, ErrorKind::network, "status 301: it points to 'http://127.0.0.1:1/', which is not followed"},
       {"nothing to say", "HTTP/1.1 204 No Content\r\n\r\n", ok, ErrorKind::network, "status 204"},
       {"a long error", EngineServer::response(500, std::string(1 << 20, 'x')), ok, ErrorKind::network, "status 500: xxx"},
+      {"an error without an end", "HTTP/1.1 500 No\r\nContent-Length: 99999999\r\n\r\n" + std::string(1 << 20, 'x'), ok, ErrorKind::network, "status 500: xxx"},
       {"no JSON", EngineServer::response(200, "<html>"), ok, ErrorKind::malformed, "not valid JSON"},
       {"nothing", std::string(), ok, ErrorKind::network, "Empty reply"},
       {"another protocol", "220 mail.example.org ESMTP\r\n", ok, ErrorKind::network, ""},
       {"a header without an end", "HTTP/1.1 200 OK\r\nX: " + std::string(2 << 20, 'x'), ok, ErrorKind::network, ""},
-      {"a header without an end, line by line", "HTTP/1.1 200 OK\r\n" + many_headers, ok, ErrorKind::network, "Too large response headers"},
+      {"a header without an end, line by line", "HTTP/1.1 200 OK\r\n" + many_headers, ok, ErrorKind::network, "more than 262144 bytes of headers"},
+      {"a trailer without an end", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n" + many_headers, ok, ErrorKind::network, "more than 262144 bytes of headers"},
       {"a length that is no number", "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n{}", ok, ErrorKind::network, ""},
       {"pieces of no length", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n", ok, ErrorKind::network, ""},
       {"a document without an end", EngineServer::response(200, "[" + std::string(9 << 20, ' ') + "]"), ok, ErrorKind::limit, "larger than the limit"},
@@ -315,7 +317,7 @@ TEST_CASE("a container is its file system and the configuration it runs with", "
   WarningList warnings;
   for (const bool gone : {false, true}) {
     image_gone = gone;
-    const auto image = open_image(Reference::parse("docker-container:web"), options, warnings);
+    const auto image = open_image(Reference::parse(gone ? "docker-container:web" : "docker-container:/web"), options, warnings);
     CHECK(image->config().config.env == std::vector<std::string>{"A=1"});
     CHECK(image->config().config.cmd == std::vector<std::string>{"serve"});
     CHECK(image->config().platform.architecture == (gone ? "" : "amd64"));
