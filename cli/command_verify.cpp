@@ -26,6 +26,7 @@ struct VerifyArguments {
   bool ocsp = false;
   std::optional<std::string> at;
   std::optional<std::string> digest;
+  std::string policy;
   std::string json;  ///< "true": Apptainer's, "v1": ours
   bool ignored = false;
   sif::VerifyOptions options;
@@ -94,6 +95,8 @@ int run_verify(VerifyArguments arguments, Session& session) {
   options.operation = session.operation();
   if (options.every_object && !options.legacy) options.every_object = false;  // everything is the default
   if (arguments.digest) options.required_digest = digest_of_option(*arguments.digest);
+  std::optional<sif::VerifyPolicy> policy;
+  if (!arguments.policy.empty()) options.policy = &policy.emplace(sif::VerifyPolicy::read(arguments.policy));
   const auto keys = keys_of(arguments);
   Json records = Json::array();
   int worst = 0;
@@ -137,6 +140,7 @@ void add_verify_command(CLI::App& root, Session& session) {
   verb->add_option("--require-fingerprint", o.required_keys, "Fail unless this key has signed all that is checked (may be given again)")
       ->type_name("FINGERPRINT")->allow_extra_args(false);
   verb->add_flag("--strict-layout", o.strict_layout, "Fail where bytes that nothing signs are not zero, or behind the last object");
+  verb->add_option("--policy", a.policy, "Demand what this file (JSON) does of images in their folders: keys, how many, formats, sizes")->type_name("FILE");
   verb->add_flag("--print-digest", o.digest, "Print the digest of the whole file");
   verb->add_option("--require-digest", a.digest, "Fail unless the whole file has this digest: a signature does not tell that there is a newer image")->type_name("DIGEST");
   verb->add_option("--at", a.at, "Judge keys, certificates and signatures as of this time, for audits: 2026-01-31 or 2026-01-31T12:00:00Z")->type_name("TIME");

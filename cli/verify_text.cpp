@@ -75,6 +75,11 @@ std::string keys_text(const sif::VerifyReport& report) {
   return fmt::format("signed by {} key{}", whole, whole == 1 ? "" : "s");
 }
 
+std::string policy_text(const sif::PolicyMatch& match) {
+  const std::string place = match.place.empty() ? "NO RULE" : match.path.empty() ? match.place : fmt::format("{} ({})", match.place, in_quotes(match.path));
+  return fmt::format("policy {}: {} is for {}\n", in_quotes(match.policy), place, in_quotes(match.image));
+}
+
 Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 Json id_or_null(std::uint32_t id) { return id == 0 ? Json(nullptr) : Json(id); }
 Json time_or_null(const std::optional<std::int64_t>& time) { return time ? Json(*time) : Json(nullptr); }
@@ -134,6 +139,7 @@ std::string verify_text(const sif::Image& image, const sif::VerifyReport& report
   std::string out = fmt::format("{}: SIF, {} bytes{}\n{}", printable(image.name()), image.file_size(), report.digest ? ", " + report.digest->text() : "", table.text());
   for (const auto& signature : report.signatures) out += signature_text(signature);
   if (report.at) out += fmt::format("judged as of {}\n", time_text(*report.at));
+  if (report.policy) out += policy_text(*report.policy);
   out += unprotected_text(report.unprotected);
   for (const auto& problem : report.layout) out += fmt::format("layout: {}\n", printable(problem));
   const auto asked = report.covered.size() + report.not_covered.size();
@@ -152,6 +158,7 @@ Json verify_record(const std::string& file, const sif::Image* image, const sif::
   const auto ids = [&](std::vector<std::uint32_t> sif::VerifyReport::*list) { return report == nullptr ? Json(nullptr) : Json(report->*list); };
   Json keys = Json::array();
   Json unprotected(nullptr);
+  Json policy(nullptr);
   if (report != nullptr) {
     for (const auto& key : report->keys) keys.push_back({{"key", key.key}, {"objects", key.objects}});
     const auto& bytes = report->unprotected;
@@ -159,6 +166,10 @@ Json verify_record(const std::string& file, const sif::Image* image, const sif::
                    {"architecture_agrees", bytes.agrees ? Json(*bytes.agrees) : Json(nullptr)},
                    {"bytes_between", bytes.bytes_between},
                    {"bytes_behind", bytes.bytes_behind}};
+    if (report->policy) {
+      const auto& match = *report->policy;
+      policy = {{"policy", match.policy}, {"image", match.image}, {"rule", text_or_null(match.place)}, {"path", text_or_null(match.path)}};
+    }
   }
   return {{"file", file},
           {"verified", report != nullptr && failure == nullptr},
@@ -172,6 +183,7 @@ Json verify_record(const std::string& file, const sif::Image* image, const sif::
           {"problems", image == nullptr ? Json(nullptr) : Json(image->problems())},
           {"digest", report != nullptr && report->digest ? Json(report->digest->text()) : Json(nullptr)},
           {"unprotected", unprotected},
+          {"policy", policy},
           {"layout", report == nullptr ? Json(nullptr) : Json(report->layout)},
           {"signatures", signatures}};
 }

@@ -204,6 +204,16 @@ const JsonView& JsonView::refuse_case_variants(std::initializer_list<std::string
   return *this;
 }
 
+const JsonView& JsonView::refuse_other_members(std::initializer_list<std::string_view> known) const {
+  require_object();
+  for (const auto& item : value_->items()) {
+    if (std::find(known.begin(), known.end(), item.key()) == known.end()) {
+      throw Error(ErrorKind::malformed, fmt::format("{}: unknown member {}", place_, in_quotes(item.key())));
+    }
+  }
+  return *this;
+}
+
 void JsonView::fail(std::string_view expected) const {
   throw Error(ErrorKind::malformed, fmt::format("{}: expected {}, got {}", place_, expected, type_word(*value_)));
 }

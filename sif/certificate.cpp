@@ -127,7 +127,7 @@ TrustedKey checked_certificate(const CertificateFiles& files, std::optional<std:
     }
     OsslKey key(X509_get_pubkey(leaf));
     if (!key) throw Error(ErrorKind::unsupported, fmt::format("the certificate's key cannot be used: {}", crypto_reason()));
-    return TrustedKey{AsymmetricKey(std::move(key)), files.certificate.native(), subject_of(leaf), seconds_of(X509_get0_notAfter(leaf))};
+    return TrustedKey{AsymmetricKey(std::move(key)), files.certificate.native(), subject_of(leaf), seconds_of(X509_get0_notAfter(leaf)), true};
   });
 }
 

@@ -14,15 +14,6 @@ namespace sifkit::sif {
 
 namespace {
 
-void refuse_other_members(const JsonView& object, std::initializer_list<std::string_view> known) {
-  object.require_object();
-  for (const auto& item : object.value().items()) {
-    if (std::find(known.begin(), known.end(), item.key()) == known.end()) {
-      throw Error(ErrorKind::malformed, fmt::format("{}: unknown member {}", object.place(), in_quotes(item.key())));
-    }
-  }
-}
-
 Bytes decoded(const JsonView& member) {
   auto bytes = base64_decode(member.text());
   if (!bytes) member.fail("standard base64 with padding");
@@ -39,7 +30,7 @@ bool looks_like_envelope(std::string_view data) noexcept {
 DsseEnvelope parse_envelope(std::string_view data, std::size_t most_signatures) {
   const Json document = parse_json(data, "DSSE envelope");
   const JsonView root(document, "DSSE envelope");
-  refuse_other_members(root, {"payloadType", "payload", "signatures"});
+  root.refuse_other_members({"payloadType", "payload", "signatures"});
 
   DsseEnvelope envelope;
   envelope.payload_type = root["payloadType"].text();
@@ -57,7 +48,7 @@ DsseEnvelope parse_envelope(std::string_view data, std::size_t most_signatures) 
   }
   for (std::size_t i = 0; i < signatures.size(); ++i) {
     const auto entry = signatures.at(i);
-    refuse_other_members(entry, {"keyid", "sig"});
+    entry.refuse_other_members({"keyid", "sig"});
     envelope.signatures.push_back({entry["keyid"].text_or({}), decoded(entry["sig"])});
   }
   return envelope;

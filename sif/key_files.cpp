@@ -28,12 +28,12 @@ constexpr mode_t kOthersMayAnything = S_IRWXG | S_IRWXO;
 
 void check_status(const struct stat& st, const std::filesystem::path& path, mode_t forbidden, bool root_may_own) {
   if (st.st_uid != ::geteuid() && !(root_may_own && st.st_uid == 0)) {
-    throw Error(ErrorKind::denied, fmt::format("{} belongs to user {}, not to you (user {}); keys in it are not used", in_quotes(path.native()), st.st_uid, ::geteuid()));
+    throw Error(ErrorKind::denied, fmt::format("{} belongs to user {}, not to you (user {}); it is not used", in_quotes(path.native()), st.st_uid, ::geteuid()));
   }
   if ((st.st_mode & forbidden) != 0) {
     const bool folder = S_ISDIR(st.st_mode);
     throw Error(ErrorKind::denied,
-                fmt::format("others may {} {} (mode {:04o}); keys in it are not used", forbidden == kOthersMayWrite ? "write" : "read or write", in_quotes(path.native()), st.st_mode & 07777),
+                fmt::format("others may {} {} (mode {:04o}); it is not used", forbidden == kOthersMayWrite ? "write" : "read or write", in_quotes(path.native()), st.st_mode & 07777),
                 fmt::format("chmod {} {}", forbidden == kOthersMayWrite ? "go-w" : folder ? "700" : "600", in_quotes(path.native())));
   }
 }
@@ -41,7 +41,7 @@ void check_status(const struct stat& st, const std::filesystem::path& path, mode
 void check_folder(const std::filesystem::path& folder, mode_t forbidden, bool root_may_own) {
   struct stat st {};
   if (::stat(folder.c_str(), &st) != 0) throw_errno(fmt::format("look at {}", in_quotes(folder.native())));
-  if (!S_ISDIR(st.st_mode)) throw Error(ErrorKind::usage, fmt::format("{} is not a folder of keys", in_quotes(folder.native())));
+  if (!S_ISDIR(st.st_mode)) throw Error(ErrorKind::usage, fmt::format("{} is not a folder", in_quotes(folder.native())));
   check_status(st, folder, forbidden, root_may_own);
 }
 
@@ -58,7 +58,7 @@ void make_private_folder(const std::filesystem::path& folder) {
   if (::chmod(folder.c_str(), 0700) != 0) throw_errno(fmt::format("set the mode of {}", in_quotes(folder.native())));
 }
 
-Bytes read_ring(const std::filesystem::path& path, KeyPart part) {
+Bytes read_guarded(const std::filesystem::path& path, KeyPart part) {
   const bool secret = part == KeyPart::secret_key;
   const auto forbidden = secret ? kOthersMayAnything : kOthersMayWrite;
   const auto file = std::make_shared<File>(File::open_read(path));

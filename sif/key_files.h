@@ -9,9 +9,10 @@
 
 namespace sifkit::sif {
 
-/// A ring's bytes, with what the file and its folder must be like checked on what was opened: a regular file that is the
-/// user's own (or root's, for public keys), written by nobody else, and, for secret keys, readable by nobody else either.
-Bytes read_ring(const std::filesystem::path& path, KeyPart part);
+/// The bytes of a file that decides what is trusted: a ring, or a policy, which is read as a ring of public keys is. What the
+/// file and its folder must be like is checked on what was opened: a regular file that is the user's own (or root's, for
+/// public keys), written by nobody else, and, for secret keys, readable by nobody else either.
+Bytes read_guarded(const std::filesystem::path& path, KeyPart part);
 
 /// Makes a folder, and those above it, for the user alone whatever the umask; one that is there is left as it is.
 void make_private_folder(const std::filesystem::path& folder);

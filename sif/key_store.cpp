@@ -132,7 +132,7 @@ Bytes KeyStore::read(KeyPart part) const {
     return {};
   }
   check_private_folder(folder_);
-  return read_ring(ring(part), part);
+  return read_guarded(ring(part), part);
 }
 
 std::vector<PgpKeyInfo> KeyStore::list(KeyPart part) const {

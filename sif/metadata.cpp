@@ -31,15 +31,6 @@ const HashFacts& facts(SignedHash hash) noexcept { return kHashes[static_cast<st
 
 /// Members this version of the document defines; a signature over something we do not understand is not a signature
 /// we can vouch for.
-void refuse_other_members(const JsonView& object, std::initializer_list<std::string_view> known) {
-  object.require_object();
-  for (const auto& item : object.value().items()) {
-    if (std::find(known.begin(), known.end(), item.key()) == known.end()) {
-      throw Error(ErrorKind::malformed, fmt::format("{}: unknown member {}", object.place(), in_quotes(item.key())));
-    }
-  }
-}
-
 }  // namespace
 
 std::string_view to_string(SignedHash hash) noexcept { return facts(hash).name; }
@@ -107,12 +98,12 @@ std::string write_metadata(const ImageMetadata& metadata) {
 ImageMetadata parse_metadata(std::string_view text) {
   const Json document = parse_json(text, "signed metadata");
   const JsonView root(document, "signed metadata");
-  refuse_other_members(root, {"version", "header", "objects"});
+  root.refuse_other_members({"version", "header", "objects"});
   if (root["version"].unsigned_number() != 1) {
     throw Error(ErrorKind::malformed, fmt::format("signed metadata: expected version 1, got {}",
                                                   root["version"].unsigned_number()));
   }
-  refuse_other_members(root["header"], {"digest"});
+  root["header"].refuse_other_members({"digest"});
 
   ImageMetadata metadata;
   metadata.header = SignedDigest::parse(root["header"]["digest"].text(), "header digest");
@@ -121,7 +112,7 @@ ImageMetadata parse_metadata(std::string_view text) {
   if (objects.size() == 0) throw Error(ErrorKind::malformed, "signed metadata: no objects are listed");
   for (std::size_t i = 0; i < objects.size(); ++i) {
     const auto entry = objects.at(i);
-    refuse_other_members(entry, {"relativeId", "descriptorDigest", "objectDigest"});
+    entry.refuse_other_members({"relativeId", "descriptorDigest", "objectDigest"});
     const std::uint64_t id = entry["relativeId"].unsigned_number();
     if (id > std::numeric_limits<std::uint32_t>::max()) {
       throw Error(ErrorKind::malformed, fmt::format("{}: relative ID {} is over 32 bits", entry.place(), id));

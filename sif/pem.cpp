@@ -201,6 +201,11 @@ bool verify_once(EVP_PKEY* key, ByteView message, ByteView signature) {
 AsymmetricKey::AsymmetricKey(OsslKey key) : key_(std::move(key)) {
   Bytes wire;
   algorithm_ = describe(key_.get(), wire);
+  if (EVP_PKEY_is_a(get(), "ED25519") == 1) {
+    size_ = {KeyFamily::elliptic, kEd25519Bits};
+  } else {
+    size_ = {EVP_PKEY_is_a(get(), "RSA") == 1 ? KeyFamily::rsa : KeyFamily::elliptic, static_cast<unsigned>(EVP_PKEY_get_bits(get()))};
+  }
   Hasher hasher;
   hasher.update(wire);
   auto text = base64_encode(hasher.finish_raw());

@@ -8,6 +8,7 @@
 
 #include <sifkit/core/bytes.h>
 #include <sifkit/sif/passphrase.h>
+#include <sifkit/sif/verify_policy.h>
 
 #include "ossl.h"
 
@@ -21,6 +22,7 @@ class AsymmetricKey {
   EVP_PKEY* get() const noexcept { return key_.get(); }
   /// "ED25519", "ECDSA P-256", "RSA 4096".
   const std::string& algorithm() const noexcept { return algorithm_; }
+  KeySize size() const noexcept { return size_; }
   /// `SHA256:` and the unpadded base64 of the SHA-256 of the key's SSH wire form.
   const std::string& key_id() const noexcept { return key_id_; }
 
@@ -32,6 +34,7 @@ class AsymmetricKey {
  private:
   OsslKey key_;
   std::string algorithm_;
+  KeySize size_;
   std::string key_id_;
 };
 

@@ -40,6 +40,16 @@ std::string algorithm_of(rnp_key_handle_t key) {
   return rnp_key_get_bits(key, &bits) == RNP_SUCCESS ? fmt::format("{} {}", name, bits) : name;
 }
 
+KeySize size_of(rnp_key_handle_t key) {
+  char* text = nullptr;
+  std::uint32_t bits = 0;
+  if (rnp_key_get_alg(key, &text) != RNP_SUCCESS) return {};
+  const std::string name = taken(text);
+  if (name == "EDDSA") return {KeyFamily::elliptic, kEd25519Bits};
+  if (rnp_key_get_bits(key, &bits) != RNP_SUCCESS) return {};
+  return {name == "RSA" ? KeyFamily::rsa : name == "DSA" ? KeyFamily::dsa : name == "ECDSA" ? KeyFamily::elliptic : KeyFamily::other, bits};
+}
+
 struct Revocation {
   std::int64_t time = 0;
   bool retired = false;  ///< given up, not stolen (RFC 9580, section 5.2.3.31): it counts for what was before
@@ -252,9 +262,11 @@ PgpOutcome PgpKeyring::verify(const ClearSigned& message) const {
   }
   outcome.fingerprint = fingerprint_of(issuer.get());
   outcome.algorithm = algorithm_of(issuer.get());
+  outcome.sizes.push_back(size_of(issuer.get()));
   std::string refusal = "the primary key is not there";
   if (const Key primary = located(impl_->ffi.get(), outcome.fingerprint)) {
     outcome.user_id = user_of(primary.get());
+    outcome.sizes.push_back(size_of(primary.get()));
     outcome.expires = expiry_of(primary.get());
     if (const auto revoked = impl_->revocation(primary.get()); revoked && revoked->time != 0) outcome.revoked = revoked->time;
     refusal = impl_->refusal(primary.get());

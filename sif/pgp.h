@@ -6,9 +6,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <sifkit/core/bytes.h>
 #include <sifkit/sif/passphrase.h>
+#include <sifkit/sif/verify_policy.h>
 
 #include "clearsign.h"
 #include "pgp_packet.h"
@@ -22,6 +24,7 @@ struct PgpOutcome {
   std::string fingerprint;  ///< of the primary key, upper-case hex; empty when the key is unknown
   std::string user_id;      ///< bytes from the key
   std::string algorithm;    ///< "RSA 2048"
+  std::vector<KeySize> sizes;  ///< of the issuer and of the primary key
   std::optional<std::int64_t> expires;  ///< the primary key, seconds since 1970
   std::optional<std::int64_t> revoked;  ///< the same
   std::string reason;       ///< why it is not valid

@@ -38,7 +38,7 @@ Signer signer_of(const DsseEnvelope::Signature& signature, ByteView message, con
     const bool valid = candidate.key.verify(message, signature.value);
     forged = forged || (named && !valid);
     if (!named && !valid) continue;
-    signer = {candidate.key.key_id(), candidate.name, candidate.key.algorithm(), candidate.ring, candidate.expires, {}, valid};
+    signer = {candidate.key.key_id(), candidate.name, candidate.key.algorithm(), candidate.ring, candidate.expires, {}, valid, candidate.certified, {candidate.key.size()}};
     if (valid) break;
   }
   return signer;
@@ -85,7 +85,7 @@ std::string check_clear_signed(const ClearSigned& message, const Descriptor& obj
     if (here.status == PgpOutcome::Status::unknown_key) continue;
     // One ring may hold an older copy of the key, and another know that it is revoked.
     if (outcome.status == PgpOutcome::Status::valid && here.status == PgpOutcome::Status::valid) continue;
-    signer = {here.fingerprint, here.user_id, here.algorithm, ring.name(), here.expires, here.revoked, false};
+    signer = {here.fingerprint, here.user_id, here.algorithm, ring.name(), here.expires, here.revoked, false, false, here.sizes};
     outcome = std::move(here);
     if (outcome.status != PgpOutcome::Status::valid) break;
   }

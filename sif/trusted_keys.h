@@ -19,6 +19,7 @@ struct TrustedKey {
   std::string ring;
   std::string name;                     ///< subject of a certificate
   std::optional<std::int64_t> expires;  ///< of a certificate
+  bool certified = false;               ///< by a certificate
 };
 
 struct TrustedKeys::Impl {

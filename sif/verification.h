@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <sifkit/sif/integrity.h>
@@ -14,6 +15,9 @@
 #include "signature_check.h"
 
 namespace sifkit::sif {
+
+/// How a required key stands in a report. Throws usage for what is neither a fingerprint nor a key id.
+std::string normal_key(std::string_view text);
 
 /// One run of `verify`: chooses what to look at, gives every signature on it a verdict, compares, concludes.
 class Verification {
@@ -47,7 +51,9 @@ class Verification {
   static void bad(Claim& claim, std::string why);
   void count_keys();
   void fail(ErrorKind kind, std::string message, std::string hint = {});
+  void find_rule();
   void require_keys();
+  void require_policy();
   void look_around();
   void conclude();
 
@@ -55,6 +61,7 @@ class Verification {
   const TrustedKeys::Impl& keys_;
   const VerifyOptions& options_;
   ObjectIndex index_;
+  const PolicyRule* rule_ = nullptr;      ///< of the policy, for this file
   std::set<std::uint32_t> groups_;        ///< whose signatures are looked at
   std::set<std::uint32_t> whole_groups_;  ///< whose signatures must name every member
   std::set<std::uint32_t> single_;        ///< legacy: objects with signatures of their own

@@ -17,19 +17,6 @@ namespace sifkit::sif {
 
 namespace {
 
-/// How a required key stands in a report.
-std::string normal_key(std::string_view text) {
-  if (text.starts_with("SHA256:")) return std::string(text);
-  std::string digits;
-  std::copy_if(text.begin(), text.end(), std::back_inserter(digits), [](char c) { return c != ' '; });
-  const auto bytes = from_hex(digits);
-  if (!bytes || digits.size() != kFingerprintDigits) {
-    throw Error(ErrorKind::usage, fmt::format("fingerprint {}: expected {} hex digits or a key id 'SHA256:…'", in_quotes(text), kFingerprintDigits),
-                "a part of a fingerprint names no key");
-  }
-  return to_upper_hex(*bytes);
-}
-
 /// Where the key is not known here.
 std::string how_to_trust(const SignatureReport& report) {
   const bool unknown = std::all_of(report.signers.begin(), report.signers.end(), [](const Signer& signer) { return signer.ring.empty(); });
@@ -42,6 +29,18 @@ std::string how_to_trust(const SignatureReport& report) {
 int badness(ErrorKind kind) { return kind == ErrorKind::tampered ? 2 : kind == ErrorKind::untrusted ? 1 : 0; }
 
 }  // namespace
+
+std::string normal_key(std::string_view text) {
+  if (text.starts_with("SHA256:")) return std::string(text);
+  std::string digits;
+  std::copy_if(text.begin(), text.end(), std::back_inserter(digits), [](char c) { return c != ' '; });
+  const auto bytes = from_hex(digits);
+  if (!bytes || digits.size() != kFingerprintDigits) {
+    throw Error(ErrorKind::usage, fmt::format("fingerprint {}: expected {} hex digits or a key id 'SHA256:…'", in_quotes(text), kFingerprintDigits),
+                "a part of a fingerprint names no key");
+  }
+  return to_upper_hex(*bytes);
+}
 
 std::string_view to_string(Verdict verdict) noexcept {
   switch (verdict) {
@@ -58,6 +57,7 @@ Verification::Verification(const Image& image, const TrustedKeys::Impl& keys, co
 }
 
 VerifyReport Verification::run() {
+  find_rule();
   if (options_.legacy) {
     choose_legacy();
     add_legacy_claims();
@@ -248,7 +248,7 @@ void Verification::count_keys() {
 /// What is not of objects and signatures.
 void Verification::look_around() {
   report_.unprotected = unprotected_of(image_);
-  if (options_.strict_layout) {
+  if (options_.strict_layout || (rule_ != nullptr && rule_->strict_layout)) {
     report_.layout = layout_problems(image_, options_.operation);
     if (!report_.layout.empty()) {
       fail(ErrorKind::unsigned_image, "layout: " + report_.layout.front(), report_.unprotected.bytes_between + report_.unprotected.bytes_behind == 0 ? "" : "'sifkit sif compact' removes what belongs to no object");
@@ -276,6 +276,7 @@ void Verification::conclude() {
   }
   count_keys();
   require_keys();
+  require_policy();
   look_around();
   if (!report_.not_covered.empty()) {
     fail(ErrorKind::unsigned_image, fmt::format("object {} is not covered by any valid signature", report_.not_covered.front()));

@@ -114,7 +114,7 @@ TEST_CASE("verify refuses ids that are not there, and every error of --json=v1 i
     const auto image = parse_json(result.out, "record")["images"][0];
     std::vector<std::string> keys;
     for (const auto& [key, value] : image.items()) keys.push_back(key);
-    CHECK(keys == std::vector<std::string>{"at", "covered", "digest", "failure", "file", "keys", "kind", "layout", "not_checked", "not_covered", "problems", "signatures", "unprotected", "verified"});
+    CHECK(keys == std::vector<std::string>{"at", "covered", "digest", "failure", "file", "keys", "kind", "layout", "not_checked", "not_covered", "policy", "problems", "signatures", "unprotected", "verified"});
     CHECK(image["verified"] == (result.code == 0));
     CHECK(image["kind"].is_null() == (result.code == 0));
     return image;
@@ -220,4 +220,51 @@ TEST_CASE("a hostile user id cannot steer the terminal", "[cli][verify]") {
   CHECK(result.code == 0);
   CHECK(result.out.find('\x1b') == std::string::npos);
   CHECK(result.out.find("\nVERIFIED <") == std::string::npos);
+}
+
+TEST_CASE("verify --policy says which rule was for an image, and fails where one or the policy is missing", "[cli][verify]") {
+  const Shop shop;
+  REQUIRE(run_cli({"sign", "-q", "--key", shop.at("ada.asc"), shop.image}).code == 0);
+  const std::string site = shop.at("site.json");
+  const auto with = [&](const std::string& members) {
+    write_file(site, R"({"schema": "sifkit/verify-policy/v1", )" + members + "}");
+    std::filesystem::permissions(site, std::filesystem::perms(0644));
+  };
+  const auto verify = [&](std::vector<std::string> more = {}) {
+    more.insert(more.begin(), {"verify", "--key", shop.at("ada.pub"), "--policy", site});
+    more.push_back(shop.image);
+    return run_cli(more);
+  };
+  const std::string rule = R"("rules": [{"path": ")" + shop.folder.path().string() + "\"";
+
+  CHECK(verify().code == 3);
+  with(rule + "}]");
+  const auto good = verify();
+  CHECK(good.code == 0);
+  CHECK_THAT(good.out, ContainsSubstring("\npolicy '" + site + "': rules[0] ('" + shop.folder.path().string() + "') is for '" + shop.image + "'\n"));
+  with(R"("default": {"threshold": 2})");
+  const auto few = verify();
+  CHECK(few.code == 14);
+  CHECK_THAT(few.out, ContainsSubstring("\npolicy '" + site + "': default is for '" + shop.image + "'\n"));
+  CHECK_THAT(few.out, ContainsSubstring("\nFAILED: untrusted: policy '" + site + "', default: 1 of 2 keys needed have signed all that is checked; "));
+  with(R"("rules": [{"path": "/nowhere"}])");
+  const auto none = verify();
+  CHECK(none.code == 14);
+  CHECK_THAT(none.out, ContainsSubstring("': NO RULE is for '"));
+  with(R"("default": {"keys": [7]})");
+  const auto broken = verify();
+  CHECK(broken.code == 7);
+  CHECK(broken.out.empty());
+  CHECK_THAT(broken.err, ContainsSubstring("default.keys[0]: expected a string, got a number"));
+  write_file(site, R"({"schema": "sifkit/verify-policy/v2"})");
+  CHECK(verify().code == 9);
+
+  with(rule + R"(, "legacy": false}])");
+  CHECK(verify({"--legacy-insecure"}).code == 14);
+  const auto record = parse_json(verify({"--json=v1"}).out, "record")["images"][0]["policy"];
+  CHECK(record == Json{{"policy", site}, {"image", shop.image}, {"rule", "rules[0]"}, {"path", shop.folder.path().string()}});
+  const auto plain = run_cli({"verify", "--json=v1", "--key", shop.at("ada.pub"), shop.image});
+  CHECK(parse_json(plain.out, "plain")["images"][0]["policy"].is_null());
+  // Apptainer's form has no place for it.
+  CHECK(verify({"--json"}).out == run_cli({"verify", "--json", "--key", shop.at("ada.pub"), shop.image}).out);
 }

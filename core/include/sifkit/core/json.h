@@ -51,6 +51,9 @@ class SIFKIT_API JsonView {
   /// Refuses members that differ from `key` in upper and lower case only: readers disagree on which one counts.
   const JsonView& refuse_case_variants(std::initializer_list<std::string_view> keys) const;
 
+  /// Refuses everything but an object with no other members than these.
+  const JsonView& refuse_other_members(std::initializer_list<std::string_view> known) const;
+
   [[noreturn]] void fail(std::string_view expected) const;
 
  private:

@@ -16,6 +16,7 @@
 #include <sifkit/core/report.h>
 #include <sifkit/sif/image.h>
 #include <sifkit/sif/passphrase.h>
+#include <sifkit/sif/verify_policy.h>
 
 namespace sifkit::sif {
 
@@ -79,6 +80,8 @@ struct Signer {
   std::optional<std::int64_t> expires;  ///< seconds since 1970
   std::optional<std::int64_t> revoked;  ///< PGP: when, in seconds since 1970
   bool valid = false;     ///< the signature is this key's, and the key may be used
+  bool certified = false; ///< known by its certificate, not as a key alone
+  std::vector<KeySize> sizes;  ///< of the key that has signed and, for PGP, of the primary key
 };
 
 /// One signature's own verdict.
@@ -123,6 +126,7 @@ struct VerifyReport {
   Unprotected unprotected;
   std::vector<std::string> layout;         ///< what a strict layout would not have; empty unless asked for
   std::optional<Digest> digest;            ///< of the whole file, if asked for: SHA-256, or the algorithm of the required one
+  std::optional<PolicyMatch> policy;       ///< if there was one
   std::optional<Error> failure;
 };
 
@@ -136,6 +140,7 @@ struct VerifyOptions {
   bool strict_layout = false;              ///< fail where bytes of the file say something that nothing signs
   bool digest = false;                     ///< of the whole file, which is read once more
   std::optional<Digest> required_digest;   ///< that the whole file must have: the remedy against old images, well signed
+  const VerifyPolicy* policy = nullptr;    ///< demands more, by the place of the open file; it outlives the call
   unsigned threads = 1;                    ///< that hash
   Limits limits;                           ///< signatures, signature_bytes
   OperationContext operation;
