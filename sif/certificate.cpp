@@ -114,7 +114,7 @@ TrustedKey checked_certificate(const CertificateFiles& files, std::optional<std:
     if (X509_verify_cert(context.get()) != 1) {
       const int code = X509_STORE_CTX_get_error(context.get());
       const X509* where = X509_STORE_CTX_get_current_cert(context.get());
-      ERR_clear_error();
+      crypto_reason();  // a lack of memory is no verdict
       if (code == X509_V_ERR_OUT_OF_MEM) throw std::bad_alloc();
       throw Error(ErrorKind::untrusted, fmt::format("certificate {}: {}", in_quotes(where == nullptr ? "" : subject_of(where)), X509_verify_cert_error_string(code)));
     }

@@ -192,6 +192,7 @@ bool verify_once(EVP_PKEY* key, ByteView message, ByteView signature) {
   check_crypto(context != nullptr && EVP_DigestVerifyInit(context.get(), nullptr, message_digest(key), nullptr, key) == 1, kVerifying);
   const int result =
       EVP_DigestVerify(context.get(), octets(signature), signature.size(), octets(message), message.size());
+  if (result != 1) crypto_reason();  // a lack of memory is no verdict
   ERR_clear_error();
   return result == 1;
 }
