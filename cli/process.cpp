@@ -151,6 +151,10 @@ void StopOnSignals::watch() {
   source_.request_stop();
   if (!wait_for_impatience(set)) return;
   say("sifkit: stopped on request\n");
+  // The removal may take long, of a large folder or where a server does not answer: the next signal ends the process as it is.
+  sigset_t deadly = set;
+  sigdelset(&deadly, wake_signal());
+  ::pthread_sigmask(SIG_UNBLOCK, &deadly, nullptr);
   remove_unfinished();
   std::_Exit(128 + number);
 }

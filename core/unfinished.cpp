@@ -47,6 +47,18 @@ UniqueFd open_to_empty(int parent, const char* name) noexcept {
   return fd;
 }
 
+bool has_entries(int parent, const char* name) noexcept {
+  const UniqueFd folder = open_to_empty(parent, name);
+  alignas(dirent64) char entries[1024];
+  const ssize_t size = folder ? ::getdents64(folder.get(), entries, sizeof entries) : 0;
+  for (ssize_t at = 0; at < size;) {
+    const auto* const entry = reinterpret_cast<const dirent64*>(entries + at);
+    at += entry->d_reclen;
+    if (::strcmp(entry->d_name, ".") != 0 && ::strcmp(entry->d_name, "..") != 0) return true;
+  }
+  return false;
+}
+
 /// Removes the entries of a folder up to the first that is a folder and not empty, whose name it returns, or "". Sets
 /// `removed` when anything went; another thread may be at the same tree.
 void remove_entries(int folder, bool& removed, char (&full)[NAME_MAX + 1]) noexcept {
@@ -60,7 +72,7 @@ void remove_entries(int folder, bool& removed, char (&full)[NAME_MAX + 1]) noexc
       if (::strcmp(name, ".") == 0 || ::strcmp(name, "..") == 0) continue;
       if (::unlinkat(folder, name, 0) == 0 || (errno == EISDIR && ::unlinkat(folder, name, AT_REMOVEDIR) == 0) || errno == ENOENT) {
         removed = true;
-      } else if (errno == ENOTEMPTY || errno == EEXIST) {
+      } else if (errno == ENOTEMPTY || errno == EEXIST || (errno == EPERM && has_entries(folder, name))) {  // SFTP has no word for it
         ::strncpy(full, name, NAME_MAX);
         full[NAME_MAX] = '\0';
         return;

@@ -136,6 +136,26 @@ TEST_CASE("a folder as output is whole or absent, too", "[cli][faults]") {
   });
 }
 
+TEST_CASE("a folder that is not to be is emptied where the file system does not say that it is full", "[cli][faults]") {
+  const FaultDesk desk;
+  for (const std::string fault : {"mkdir:5:5", "pwrite:1:sig15", "syncfs:1:5"}) {
+    INFO(fault);
+    CHECK(desk.shell("SIFKIT_UNLINKAT=vague LD_PRELOAD=" SIFKIT_FAULT_SHIM " ASAN_OPTIONS=verify_asan_link_order=0 SIFKIT_FAULT=" + fault + " $SIFKIT build -q --sandbox app.sif ../app.tar").code != 0);
+    CHECK(desk.count() == 0);
+  }
+}
+
+TEST_CASE("a removal that does not come to an end is ended by another signal", "[cli][faults]") {
+  const FaultDesk desk;
+  const auto result = desk.shell("SIFKIT_UNLINKAT=stuck LD_PRELOAD=" SIFKIT_FAULT_SHIM " ASAN_OPTIONS=verify_asan_link_order=0 SIFKIT_FAULT=pwrite:1:sig15 "
+                                 "$SIFKIT build -q --sandbox app.sif ../app.tar 2>../said & pid=$!; "
+                                 "until grep -q 'stopped on request' ../said; do sleep 0.01; done; "
+                                 "for round in $(seq 100); do kill -TERM $pid 2>/dev/null || break; sleep 0.1; done; kill -KILL $pid 2>/dev/null; wait $pid");
+  INFO(result.err);
+  CHECK(result.code == 128 + SIGTERM);
+  CHECK_FALSE(fs::exists(desk.out / "app.sif"));
+}
+
 TEST_CASE("a folder is put in place where renaming knows no flags, as on NFS", "[cli][faults]") {
   const FaultDesk desk;
   const std::string no_flags = "renameat2:1:" + std::to_string(EINVAL);

@@ -2,7 +2,8 @@
  *
  * Preloaded into the program by tests: makes one call to the C library fail. SIFKIT_FAULT is CALL:N:WHAT, where N counts
  * from 1 over all threads and WHAT is an error number, "short" (a part of the bytes only) or "sigN" (a signal, then the
- * call as usual). SIFKIT_NO_TMPFILE makes files without a name impossible, as on some file systems.
+ * call as usual). SIFKIT_NO_TMPFILE makes files without a name impossible, as on some file systems. SIFKIT_UNLINKAT is
+ * "vague" (of a folder that is not empty nothing is said but EPERM, as over SFTP) or "stuck" (no call comes back).
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -115,6 +116,14 @@ int openat(int folder, const char* path, int flags, ...) {
   }
   FAIL(openat)
   return REAL(openat)(folder, path, flags, mode);
+}
+
+int unlinkat(int folder, const char* path, int flags) {
+  const char* mode = getenv("SIFKIT_UNLINKAT");
+  while (mode != NULL && strcmp(mode, "stuck") == 0) pause();
+  const int result = REAL(unlinkat)(folder, path, flags);
+  if (result != 0 && errno == ENOTEMPTY && mode != NULL) errno = EPERM;
+  return result;
 }
 
 int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*), void* argument) {
