@@ -14,6 +14,7 @@
 #include "commands.h"
 #include "help_formatter.h"
 #include "stream_sink.h"
+#include "usage_error.h"
 
 namespace sifkit::cli {
 
@@ -26,42 +27,6 @@ const std::map<std::string, ProgressStyle> kProgressStyles{{"auto", ProgressStyl
                                                            {"plain", ProgressStyle::plain},
                                                            {"json", ProgressStyle::json},
                                                            {"none", ProgressStyle::none}};
-
-/// How many single-character edits lead from one word to the other.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({changed, row[j] + 1, row[j + 1] + 1});
-    }
-  }
-  return row[b.size()];
-}
-
-/// The verb nearest to a word nobody knows, or nothing when none is near.
-std::string nearest_verb(const CLI::App& app, const std::string& word) {
-  std::string best;
-  std::size_t least = 3;
-  for (const auto* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
-    const auto distance = edit_distance(word, verb->get_name());
-    if (distance < least) {
-      least = distance;
-      best = verb->get_name();
-    }
-  }
-  return best;
-}
-
-const CLI::App* deepest_chosen(const CLI::App& app) {
-  const CLI::App* chosen = &app;
-  while (!chosen->get_subcommands().empty()) chosen = chosen->get_subcommands().front();
-  return chosen;
-}
 
 void report(Session& session, const Error& error) {
   if (session.json) {
@@ -82,6 +47,12 @@ void report(Session& session, const Error& error) {
   }
   session.io.err << "sifkit: error: " << error.what() << '\n';
   if (!error.hint().empty()) session.io.err << "  hint: " << error.hint() << '\n';
+}
+
+/// Of a command line that could not be parsed to its end.
+bool wants_json(std::span<const std::string> args) {
+  const auto end = std::find(args.begin(), args.end(), "--");
+  return std::any_of(args.begin(), end, [](const std::string& word) { return word == "--json" || word.starts_with("--json="); });
 }
 
 ProgressStyle effective_style(const Session& session) {
@@ -177,6 +148,11 @@ int run(std::span<const std::string> args, Console& io) {
   app.set_help_flag("-h,--help", "Print this help");
   app.set_version_flag("--version", "sifkit " SIFKIT_VERSION_STRING, "Print the version");
   app.fallthrough(false);
+  app.require_subcommand(0, 1);  // more would take a file named like a verb for that verb
+  // Where Apptainer has them, before the verb.
+  app.add_flag("-q,--quiet", session.quiet, "Print errors only");
+  app.add_flag("-v,--verbose", session.verbose, "Print more");
+  app.add_flag("-d,--debug", session.debug, "Print everything");
   add_build_command(app, session);
   add_images_command(app, session);
   add_inspect_command(app, session);
@@ -187,31 +163,20 @@ int run(std::span<const std::string> args, Console& io) {
   add_key_command(app, session);
   add_completion_commands(app, session);
   add_version_command(app, session);
+  add_help_command(app, session);
 
   std::vector<std::string> reversed(args.rbegin(), args.rend());
   try {
     app.parse(reversed);
-    if (app.get_subcommands().empty()) throw CLI::CallForHelp();
   } catch (const CLI::CallForHelp&) {
     io.out << deepest_chosen(app)->help();
-    return args.empty() ? exit_code(ErrorKind::usage) : finish_output(session, 0);
+    return finish_output(session, 0);
   } catch (const CLI::CallForVersion& version) {
     io.out << version.what() << '\n';
     return finish_output(session, 0);
   } catch (const CLI::ParseError& error) {
-    const CLI::App* verb = deepest_chosen(app);
-    std::string message = error.what();
-    std::string hint;
-    const std::size_t place = verb == &app ? 0 : 1;  // of a verb's word, if one is still to come
-    const bool is_family = !verb->get_subcommands([](const CLI::App*) { return true; }).empty();
-    if (is_family && place >= args.size()) {
-      message = "a verb is missing";
-    } else if (is_family && !args[place].starts_with('-')) {
-      message = fmt::format("no verb {}", in_quotes(args[place]));
-      if (const auto near = nearest_verb(*verb, args[place]); !near.empty()) hint = fmt::format("did you mean '{}'?", near);
-    }
-    if (hint.empty()) hint = fmt::format("see '{} --help'", full_name(verb));
-    report(session, Error(ErrorKind::usage, message, hint));
+    session.json = session.json || wants_json(args);
+    report(session, usage_error(app, args, error));
     return exit_code(ErrorKind::usage);
   }
   if (!session.action) {

@@ -221,6 +221,7 @@ void add_key_command(CLI::App& root, Session& session) {
   drop->add_flag("-F,--force", to_drop->force, "Do not ask before a secret key goes");
 
   add_keyserver_commands(*family, session);
+  add_help_command(*family, session);
 }
 
 }  // namespace sifkit::cli

@@ -97,6 +97,7 @@ void add_sif_command(CLI::App& root, Session& session) {
   add("info", "Show one data object's descriptor", true, show_info);
   add("dump", "Write one data object's bytes to standard output", true, dump);
   add_sif_edit_verbs(*family, session);
+  add_help_command(*family, session);
 }
 
 }  // namespace sifkit::cli

@@ -58,6 +58,7 @@ std::uint32_t parse_object_id(std::string_view text);
 void add_build_command(CLI::App& root, Session& session);
 void add_completion_commands(CLI::App& root, Session& session);
 void add_files_commands(CLI::App& root, Session& session);
+void add_help_command(CLI::App& group, Session& session);
 void add_images_command(CLI::App& root, Session& session);
 void add_inspect_command(CLI::App& root, Session& session);
 void add_key_command(CLI::App& root, Session& session);

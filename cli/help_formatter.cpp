@@ -5,35 +5,40 @@ namespace sifkit::cli {
 
 namespace {
 
-constexpr std::size_t kDescriptionWidth = 72;
+constexpr std::size_t kLineWidth = 80;
+constexpr std::size_t kNameColumn = 28;
 
-/// Breaks a line between words; the library indents what follows a line feed.
-std::string wrapped(std::string text) {
-  for (std::size_t line = 0; text.size() - line > kDescriptionWidth;) {
-    const auto space = text.rfind(' ', line + kDescriptionWidth);
-    if (space == std::string::npos || space <= line) break;
-    text[space] = '\n';
-    line = space + 1;
+/// Breaks a text between words where a line would have more than `width` bytes; `indent` begins each further line.
+std::string wrapped(std::string_view text, std::size_t width, const std::string& indent) {
+  std::string out;
+  while (text.size() > width) {
+    const auto space = text.rfind(' ', width);
+    if (space == std::string_view::npos || space == 0) break;
+    out.append(text.substr(0, space)).append("\n").append(indent);
+    text.remove_prefix(space + 1);
   }
-  return text;
+  return out.append(text);
 }
+
+std::string wrapped_beside_name(std::string_view text, const std::string& indent) { return wrapped(text, kLineWidth - kNameColumn, indent); }
 
 }  // namespace
 
-HelpFormatter::HelpFormatter() { label("Positionals", "Arguments"); }
-
-std::string HelpFormatter::make_usage(const CLI::App* app, std::string) const {
-  std::string out = "Usage: " + full_name(app);
-  if (!app->get_subcommands([](const CLI::App*) { return true; }).empty()) {
-    out += " VERB";
-  } else {
-    for (const CLI::Option* option : app->get_options([](const CLI::Option* o) { return o->get_positional(); })) {
-      const std::string word = option->get_type_name() + (option->get_expected_max() > 1 ? "..." : "");
-      out += " " + (option->get_required() ? word : "[" + word + "]");
-    }
-  }
-  return out + " [options]\n";
+HelpFormatter::HelpFormatter() {
+  label("Positionals", "Arguments");
+  column_width(kNameColumn);
 }
+
+std::string HelpFormatter::make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const {
+  std::string out = wrapped(app->get_description(), kLineWidth, {}) + "\n" + make_usage(app, std::move(name)) + make_positionals(app);
+  for (const auto& group : app->get_groups()) {
+    const auto options = app->get_options([&](const CLI::Option* o) { return o->get_group() == group && !o->get_positional(); });
+    if (!group.empty() && !options.empty()) out += make_group(group, false, options);
+  }
+  return out + make_subcommands(app, mode);
+}
+
+std::string HelpFormatter::make_usage(const CLI::App* app, std::string) const { return wrapped(usage_line(app), kLineWidth, "         ") + "\n"; }
 
 std::string HelpFormatter::make_positionals(const CLI::App* app) const {
   const auto positionals = app->get_options([](const CLI::Option* o) { return o->get_positional(); });
@@ -54,12 +59,35 @@ std::string HelpFormatter::make_option_opts(const CLI::Option* option) const {
   return " " + option->get_type_name();
 }
 
-std::string HelpFormatter::make_option_desc(const CLI::Option* option) const { return wrapped(option->get_description()); }
+std::string HelpFormatter::make_option_desc(const CLI::Option* option) const {
+  return wrapped_beside_name(option->get_description(), {});  // the library indents what follows a line feed
+}
+
+std::string HelpFormatter::make_subcommand(const CLI::App* verb) const {
+  const std::string name = "  " + verb->get_name();
+  const auto gap = name.size() < kNameColumn ? kNameColumn - name.size() : 1;
+  return name + std::string(gap, ' ') + wrapped_beside_name(verb->get_description(), std::string(kNameColumn, ' ')) + "\n";
+}
 
 std::string full_name(const CLI::App* app) {
   std::string name = app->get_name();
   for (const CLI::App* up = app->get_parent(); up != nullptr; up = up->get_parent()) name = up->get_name() + " " + name;
   return name;
+}
+
+std::string argument_words(const CLI::App* verb) {
+  std::string out;
+  for (const CLI::Option* option : verb->get_options([](const CLI::Option* o) { return o->get_positional(); })) {
+    const std::string word = option->get_type_name() + (option->get_expected_max() > 1 ? "..." : "");
+    out += (out.empty() ? "" : " ") + (option->get_required() ? word : "[" + word + "]");
+  }
+  return out;
+}
+
+std::string usage_line(const CLI::App* app) {
+  const bool is_group = !app->get_subcommands([](const CLI::App*) { return true; }).empty();
+  const auto words = is_group ? "VERB" : argument_words(app);
+  return "Usage: " + full_name(app) + (words.empty() ? "" : " " + words) + " [options]";
 }
 
 }  // namespace sifkit::cli

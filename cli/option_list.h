@@ -23,7 +23,13 @@ struct VerbInfo {
   std::vector<OptionInfo> positionals;
 };
 
+/// The verbs and groups below `group` that `--help` lists, in its order.
+std::vector<const CLI::App*> listed_verbs(const CLI::App& group);
+
+/// The options that `--help` lists.
+std::vector<OptionInfo> options_of(const CLI::App& app);
+
 /// Every verb that does something, in the order of `--help`.
-std::vector<VerbInfo> verbs_of(CLI::App& root);
+std::vector<VerbInfo> verbs_of(const CLI::App& root);
 
 }  // namespace sifkit::cli

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sstream>
 
+#include <sifkit/core/json.h>
+
 #include "support/catch.h"
 #include "support/cli_run.h"
 
@@ -20,7 +22,71 @@ TEST_CASE("a wrong command line is exit code 2 and names the nearest verb", "[cl
   const auto inner = run_cli({"sif", "lsit", "x.sif"});
   CHECK(inner.code == 2);
   CHECK_THAT(inner.err, ContainsSubstring("no verb 'lsit'") && ContainsSubstring("hint: did you mean 'list'?"));
-  CHECK_THAT(run_cli({"key"}).err, ContainsSubstring("a verb is missing") && ContainsSubstring("hint: see 'sifkit key --help'"));
+  CHECK_THAT(run_cli({"key"}).err, ContainsSubstring("a verb is missing") && ContainsSubstring("hint: newpair, list, ") && ContainsSubstring("see 'sifkit key --help'"));
+}
+
+TEST_CASE("an option that is not there is named, with the nearest one if one is near", "[cli]") {
+  struct Slip {
+    std::vector<std::string> args;
+    std::string option;
+    std::string meant;
+  };
+  const std::vector<Slip> slips{{{"build", "--forse", "a.sif", "b.tar"}, "--forse", "--force"},
+                                {{"build", "--forse"}, "--forse", "--force"},
+                                {{"build", "a.sif", "b.tar", "--lable=A=B"}, "--lable", "--label"},
+                                {{"build", "a.sif", "b.tar", "--noreproducible"}, "--noreproducible", "--no-reproducible"},
+                                {{"build", "a.sif", "b.tar", "--verify"}, "--verify", "--verify-after"},
+                                {{"build", "a.sif", "b.tar", "-force"}, "-force", "--force"},
+                                {{"sif", "add", "a.sif", "b", "--datatyp", "1"}, "--datatyp", "--datatype"},
+                                {{"sif", "add", "a.sif", "b", "-datatype", "1"}, "-datatype", "--datatype"},
+                                {{"key", "list", "--secert"}, "--secert", "--secret"},
+                                {{"verify", "a.sif", "--certificate-r", "x"}, "--certificate-r", "--certificate-roots"},
+                                {{"verify", "a.sif", "--cert", "x"}, "--cert", ""},
+                                {{"build", "a.sif", "b.tar", "--whatever"}, "--whatever", ""},
+                                {{"build", "a.sif", "b.tar", "-x"}, "-x", ""},
+                                {{"--versoin"}, "--versoin", "--version"},
+                                {{"sif", "--json", "list", "a.sif"}, "--json", ""}};
+  for (const auto& slip : slips) {
+    INFO(slip.args[0] << " " << slip.option);
+    const auto result = run_cli(slip.args);
+    CHECK(result.code == 2);
+    CHECK(result.out.empty());
+    if (!slip.meant.empty()) {
+      CHECK_THAT(result.err, ContainsSubstring("has no option '" + slip.option + "'") && ContainsSubstring("hint: did you mean '" + slip.meant + "'?"));
+    } else {
+      CHECK_THAT(result.err, !ContainsSubstring("did you mean"));
+      CHECK_THAT(result.err, ContainsSubstring("--help'"));
+    }
+  }
+}
+
+TEST_CASE("an argument too few or too many is named, and a word of a verb is an argument like any other", "[cli]") {
+  CHECK_THAT(run_cli({"build", "a.sif"}).err, ContainsSubstring("error: SRC is missing") && ContainsSubstring("usage: sifkit build OUT SRC [options]"));
+  CHECK_THAT(run_cli({"build", "a.sif", "b.tar", "c"}).err, ContainsSubstring("'c' is one argument too many"));
+  CHECK_THAT(run_cli({"build", "--", "-a", "-b", "--force"}).err, ContainsSubstring("'--force' is one argument too many"));
+  for (const std::string word : {"sign", "images", "version"}) {
+    INFO(word);
+    CHECK(run_cli({"inspect", word}).code == 3);
+    CHECK(run_cli({"sif", "list", word}).code == 3);
+    CHECK(run_cli({"build", "/nowhere/a.sif", word}).code == 3);
+  }
+}
+
+TEST_CASE("whatever was typed wrong steers no terminal, and is a record where records are wanted", "[cli]") {
+  const std::string odd = "\033[31mx\xff";
+  const std::vector<std::vector<std::string>> lines{{odd}, {"build", "a", "b", "--" + odd}, {"build", "a", "b", "--threads", odd}, {"build", "a", "b", "--force=" + odd},
+                                                    {"version", "--progress", odd}, {"completion", odd}, {"sif", odd}, {"help", odd}, {"version", odd}, {"key", "newpair", "--algorithm", odd}};
+  for (auto args : lines) {
+    INFO(args[0] << " " << args.size());
+    const auto told = run_cli(args);
+    CHECK(told.code == 2);
+    CHECK(told.err.find('\033') == std::string::npos);
+    CHECK(told.err.find('\xff') == std::string::npos);
+    args.push_back("--json");
+    const auto record = sifkit::Json::parse(run_cli(args).err);
+    CHECK(record["kind"] == "usage");
+    CHECK(record["exit_code"] == 2);
+  }
 }
 
 TEST_CASE("help goes to standard output", "[cli]") {
@@ -29,6 +95,31 @@ TEST_CASE("help goes to standard output", "[cli]") {
   CHECK(result.err.empty());
   CHECK_THAT(result.out, ContainsSubstring("version"));
   CHECK(run_cli({"version", "--help"}).code == 0);
+
+  const auto without = run_cli({});
+  CHECK(without.out.empty());
+  CHECK(without.err == result.out);
+}
+
+TEST_CASE("help knows every verb, at the top and in groups", "[cli]") {
+  CHECK(run_cli({"help"}).out == run_cli({"--help"}).out);
+  CHECK(run_cli({"help", "build"}).out == run_cli({"build", "--help"}).out);
+  CHECK(run_cli({"help", "sif"}).out == run_cli({"sif", "--help"}).out);
+  CHECK(run_cli({"sif", "help"}).out == run_cli({"sif", "--help"}).out);
+  CHECK(run_cli({"help", "sif", "add"}).out == run_cli({"sif", "add", "--help"}).out);
+  CHECK(run_cli({"key", "help", "list"}).out == run_cli({"key", "list", "--help"}).out);
+  CHECK(sifkit::Json::parse(run_cli({"help", "key", "--json"}).out)["text"] == run_cli({"key", "--help"}).out);
+  for (const auto& args : std::vector<std::vector<std::string>>{{"help", "biuld"}, {"help", "sif", "lst"}, {"sif", "help", "lst"}, {"help", "build", "x"}}) {
+    const auto result = run_cli(args);
+    CHECK(result.code == 2);
+    CHECK(result.out.empty());
+    CHECK_THAT(result.err, ContainsSubstring("no verb '" + args.back() + "'"));
+  }
+}
+
+TEST_CASE("quiet, verbose and debug may stand before the verb", "[cli]") {
+  for (const std::string flag : {"-q", "--quiet", "-v", "--verbose", "-d", "--debug"}) CHECK(run_cli({flag, "version"}).code == 0);
+  CHECK_THAT(run_cli({"-q", "key", "list", "--keydir", "/nowhere"}).err, !ContainsSubstring("no keys"));
 }
 
 TEST_CASE("a result that cannot be written is an error", "[cli]") {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <set>
 #include <sstream>
 
@@ -32,6 +33,7 @@ std::vector<std::vector<std::string>> verbs_below(const std::vector<std::string>
   while (std::getline(help, line) && line != "Subcommands:") {
   }
   while (std::getline(help, line) && line.starts_with("  ")) {
+    if (line.starts_with("   ")) continue;  // of a description that is folded
     auto verb = group;
     verb.push_back(line.substr(2, line.find(' ', 2) - 2));
     const auto inner = verbs_below(verb);
@@ -78,10 +80,30 @@ TEST_CASE("manual page and completions know every verb and option of --help", "[
   }
 }
 
+TEST_CASE("no line of any help is wider than a terminal of 80 columns, and no word gets lost in folding it", "[cli][help]") {
+  auto verbs = verbs_below();
+  for (const std::vector<std::string>& group : {std::vector<std::string>{}, {"sif"}, {"key"}, {"sif", "help"}}) verbs.push_back(group);
+  for (auto verb : verbs) {
+    verb.push_back("--help");
+    std::istringstream help(run_cli(verb).out);
+    std::string text;
+    for (std::string line; std::getline(help, line);) {
+      INFO(line);
+      const auto columns = std::count_if(line.begin(), line.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0u) != 0x80; });
+      CHECK(columns <= 80);
+      CHECK(!line.ends_with(' '));
+      text += line.substr(std::min(line.find_first_not_of(' '), line.size())) + " ";
+    }
+    if (verb.size() == 2 && verb[0] == "build") {
+      CHECK_THAT(text, ContainsSubstring("dir:FOLDER, a path, or - for standard input ") && ContainsSubstring("layers, metadata_bytes, sparse_segments, stream_bytes, tar_extension_bytes "));
+    }
+  }
+}
+
 TEST_CASE("the scripts are ones that their programs can read", "[cli][help]") {
   TempDir folder;
   write_file(folder / "bash", run_cli({"completion", "bash"}).out);
   CHECK(run_process({"bash", "-n", (folder / "bash").string()}, {"PATH=/usr/bin:/bin"}).code == 0);
-  const std::string script = ". " + (folder / "bash").string() + "; COMP_WORDS=(sifkit bu); COMP_CWORD=1; _sifkit; echo ${COMPREPLY[@]}; COMP_WORDS=(sifkit build --verify); COMP_CWORD=2; _sifkit; echo ${COMPREPLY[@]}";
-  CHECK(run_process({"bash", "-c", script}, {"PATH=/usr/bin:/bin"}).out == "build\n--verify-after\n");
+  const std::string script = ". " + (folder / "bash").string() + "; COMP_WORDS=(sifkit bu); COMP_CWORD=1; _sifkit; echo ${COMPREPLY[@]}; COMP_WORDS=(sifkit build --verify); COMP_CWORD=2; _sifkit; echo ${COMPREPLY[@]}; COMP_WORDS=(sifkit key im); COMP_CWORD=2; _sifkit; echo ${COMPREPLY[@]}; COMP_WORDS=(sifkit -q help sif l); COMP_CWORD=4; _sifkit; echo ${COMPREPLY[@]}; COMP_WORDS=(sifkit sif list --js); COMP_CWORD=3; _sifkit; echo ${COMPREPLY[@]}";
+  CHECK(run_process({"bash", "-c", script}, {"PATH=/usr/bin:/bin"}).out == "build\n--verify-after\nimport\nlist\n--json\n");
 }

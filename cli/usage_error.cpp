@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "usage_error.h"
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "help_formatter.h"
+#include "option_list.h"
+
+namespace sifkit::cli {
+
+namespace {
+
+bool is_group(const CLI::App& app) { return !listed_verbs(app).empty(); }
+
+/// How many slips of a finger lead from one word to the other: a letter too many, missing, wrong, or two exchanged.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> before(b.size() + 1);
+  std::vector<std::size_t> last(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::vector<std::size_t> row(b.size() + 1, i + 1);
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      row[j + 1] = std::min({last[j] + (a[i] == b[j] ? 0u : 1u), last[j + 1] + 1, row[j] + 1});
+      if (i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j]) row[j + 1] = std::min(row[j + 1], before[j - 1] + 1);
+    }
+    before = std::exchange(last, std::move(row));
+  }
+  return last[b.size()];
+}
+
+/// The only word that starts so, or the nearest by slips of a finger; nothing where none is near.
+std::string nearest(std::string_view word, const std::vector<std::string>& known) {
+  static constexpr std::size_t kLongestWord = 64;
+  if (word.size() > kLongestWord) return {};
+  const auto starts_so = [&](const std::string& each) { return word.size() > 2 && each.starts_with(word); };
+  if (std::count_if(known.begin(), known.end(), starts_so) == 1) return *std::find_if(known.begin(), known.end(), starts_so);
+  std::string best;
+  std::size_t least = (word.size() < 2 ? 0 : word.size() < 6 ? 1 : 2) + 1;
+  for (const auto& each : known) {
+    if (const auto distance = edit_distance(word, each); distance < least) {
+      least = distance;
+      best = each;
+    }
+  }
+  return best;
+}
+
+std::vector<std::string> option_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const auto& option : options_of(app)) {
+    for (const auto& name : option.names) {
+      if (name.starts_with("--")) names.push_back(name.substr(2));
+    }
+  }
+  return names;
+}
+
+std::vector<std::string> verb_names(const CLI::App& group) {
+  std::vector<std::string> names;
+  for (const CLI::App* verb : listed_verbs(group)) names.push_back(verb->get_name());
+  return names;
+}
+
+Error usage(std::string message, std::string hint) { return {ErrorKind::usage, std::move(message), std::move(hint)}; }
+
+std::string see_help(const CLI::App& app) {
+  if (is_group(app)) return fmt::format("see '{} --help'", full_name(&app));
+  auto line = usage_line(&app);
+  line.front() = 'u';
+  return fmt::format("{}; see '{} --help'", line, full_name(&app));
+}
+
+Error no_such_option(const CLI::App& app, std::string_view word) {
+  const auto name = word.substr(0, word.find('='));
+  const auto message = fmt::format("{} has no option {}", full_name(&app), in_quotes(name));
+  const auto letters = name.substr(std::min(name.find_first_not_of('-'), name.size()));
+  if (const auto near = nearest(letters, option_names(app)); !near.empty()) return usage(message, fmt::format("did you mean '--{}'?", near));
+  if (is_group(app)) return usage(message, fmt::format("options of a verb stand behind it; see '{} --help'", full_name(&app)));
+  return usage(message, see_help(app));
+}
+
+Error too_many(const CLI::App& verb, std::string_view word) {
+  return usage(fmt::format("{} is one argument too many", in_quotes(word)), see_help(verb));
+}
+
+/// The first word that `app` itself, not a verb below it, could make nothing of.
+std::optional<Error> unknown_word(const CLI::App& app, std::span<const std::string> args) {
+  const auto options_end = std::find(args.begin(), args.end(), "--");
+  for (const auto& word : app.remaining()) {
+    if (word == "--") continue;
+    const bool behind_options = std::find(args.begin(), options_end, word) == options_end && options_end != args.end();
+    if (!behind_options && word.size() > 1 && word.starts_with('-')) return no_such_option(app, word);
+    const CLI::App& reached = behind_options ? *deepest_chosen(app) : app;
+    return is_group(reached) ? no_such_verb(reached, word) : too_many(reached, word);
+  }
+  return std::nullopt;
+}
+
+std::string one_of(const std::vector<std::string>& words) {
+  std::string out;
+  for (std::size_t i = 0; i < words.size(); ++i) out += (i == 0 ? "" : i + 1 == words.size() ? " or " : ", ") + words[i];
+  return out;
+}
+
+}  // namespace
+
+const CLI::App* deepest_chosen(const CLI::App& app) {
+  const CLI::App* chosen = &app;
+  while (!chosen->get_subcommands().empty()) chosen = chosen->get_subcommands().front();
+  return chosen;
+}
+
+Error no_such_verb(const CLI::App& group, std::string_view word) {
+  const auto near = nearest(word, verb_names(group));
+  return usage(fmt::format("no verb {}", in_quotes(word)), near.empty() ? see_help(group) : fmt::format("did you mean '{}'?", near));
+}
+
+Error usage_error(const CLI::App& app, std::span<const std::string> args, const CLI::ParseError& error) {
+  const auto kind = static_cast<CLI::ExitCodes>(error.get_exit_code());
+  if (kind == CLI::ExitCodes::ExtrasError || kind == CLI::ExitCodes::RequiredError) {
+    for (const CLI::App* each = &app;; each = each->get_subcommands().front()) {
+      if (auto unknown = unknown_word(*each, args)) return *unknown;
+      if (each->get_subcommands().empty()) break;
+    }
+  }
+  const CLI::App& verb = *deepest_chosen(app);
+  if (kind == CLI::ExitCodes::RequiredError) {
+    if (is_group(verb)) return usage("a verb is missing", fmt::format("{}; see '{} --help'", one_of(verb_names(verb)), full_name(&verb)));
+    for (const CLI::Option* option : verb.get_options([](const CLI::Option* o) { return o->get_positional() && o->get_required() && o->count() == 0; })) {
+      return usage(fmt::format("{} is missing", option->get_type_name()), see_help(verb));
+    }
+  }
+  const std::string text = error.what();  // those of the library show what was typed as it is, ours do not
+  const bool plain = std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
+  return usage(plain ? text : printable(text), see_help(verb));
+}
+
+}  // namespace sifkit::cli
