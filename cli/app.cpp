@@ -13,6 +13,7 @@
 
 #include "commands.h"
 #include "help_formatter.h"
+#include "one_of.h"
 #include "stream_sink.h"
 #include "usage_error.h"
 
@@ -115,7 +116,8 @@ CLI::App* add_verb(CLI::App& parent, Session& session, const std::string& name, 
   verb->add_flag("--debug", session.debug, "Print everything")->group(common);
   verb->add_flag("--json", session.json, "Print one JSON record")->group(common);
   verb->add_option("--progress", session.progress_style, "How progress is shown: auto, bar, plain, json or none")
-      ->transform(CLI::CheckedTransformer(kProgressStyles).description(""))
+      ->transform(CLI::Transformer(kProgressStyles).description(""))
+      ->transform(OneOf({"auto", "bar", "plain", "json", "none"}))
       ->type_name("STYLE")
       ->group(common);
   return verb;
@@ -169,6 +171,10 @@ int run(std::span<const std::string> args, Console& io) {
   try {
     app.parse(reversed);
   } catch (const CLI::CallForHelp&) {
+    if (const auto unknown = unknown_verb(app)) {
+      report(session, *unknown);
+      return exit_code(ErrorKind::usage);
+    }
     io.out << deepest_chosen(app)->help();
     return finish_output(session, 0);
   } catch (const CLI::CallForVersion& version) {

@@ -15,6 +15,7 @@
 #include "commands.h"
 #include "keys.h"
 #include "numbers.h"
+#include "one_of.h"
 #include "source_options.h"
 
 namespace sifkit::cli {
@@ -254,7 +255,7 @@ void add_build_command(CLI::App& root, Session& session) {
   verb->add_flag("--best", a.best, "gzip at its smallest, slow");
   verb->add_flag("--all-root", a.all_root, "Every file belongs to root");
   verb->add_option("--xattrs", a.xattrs, "Extended attributes to keep: keep, user or none")
-      ->check(CLI::IsMember({"keep", "user", "none"}).description(""))
+      ->transform(OneOf({"keep", "user", "none"}))
       ->type_name("POLICY");
   verb->add_option("--exclude", a.excludes, "Leave out what matches a shell pattern (may be given again)")->type_name("GLOB")->allow_extra_args(false);
   verb->add_option("--label", a.labels, "Add a label (may be given again)")->type_name("NAME=VALUE")->allow_extra_args(false);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "commands.h"
+#include "one_of.h"
 #include "option_list.h"
 
 namespace sifkit::cli {
@@ -213,7 +214,7 @@ std::string manual(const std::vector<VerbInfo>& verbs) {
 void add_completion_commands(CLI::App& root, Session& session) {
   CLI::App* verb = add_verb(root, session, "completion", "Print a completion script for a shell");
   const auto shell = std::make_shared<std::string>();
-  verb->add_option("shell", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}).description(""))->type_name("SHELL");
+  verb->add_option("shell", *shell, "bash, zsh or fish")->required()->transform(OneOf({"bash", "zsh", "fish"}))->type_name("SHELL");
   verb->callback([shell, &root, &session] {
     session.action = [shell, &root, &session] {
       const auto places = places_of(root);

@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "keys.h"
 #include "numbers.h"
+#include "one_of.h"
 #include "verify_text.h"
 
 namespace sifkit::cli {
@@ -146,7 +147,7 @@ void add_verify_command(CLI::App& root, Session& session) {
   verb->add_option("--at", a.at, "Judge keys, certificates and signatures as of this time, for audits: 2026-01-31 or 2026-01-31T12:00:00Z")->type_name("TIME");
   verb->add_flag("-l,--local", a.ignored, "Use no keyserver, which is always so");
   verb->remove_option(verb->get_option("--json"));
-  verb->add_flag("-j,--json", a.json, "Print JSON in Apptainer's form; --json=v1: one JSON record")->check(CLI::IsMember({"true", "v1"}).description(""));
+  verb->add_flag("-j,--json", a.json, "Print JSON in Apptainer's form; --json=v1: one JSON record")->transform(OneOf({"true", "v1"}));
   // Spellings of older releases of Apptainer and Singularity.
   verb->add_option("-k", a.keys)->type_name("KEYFILE")->allow_extra_args(false)->excludes(certificate)->group("");
   verb->add_option("--groupid", o.groups)->transform(Whole<std::uint32_t>())->type_name("ID")->allow_extra_args(false)->group("");

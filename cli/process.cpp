@@ -21,6 +21,7 @@
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/file.h>
+#include <sifkit/core/unfinished.h>
 
 namespace sifkit::cli {
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "help_formatter.h"
+#include "one_of.h"
 #include "option_list.h"
 
 namespace sifkit::cli {
@@ -99,10 +100,12 @@ std::optional<Error> unknown_word(const CLI::App& app, std::span<const std::stri
   return std::nullopt;
 }
 
-std::string one_of(const std::vector<std::string>& words) {
-  std::string out;
-  for (std::size_t i = 0; i < words.size(); ++i) out += (i == 0 ? "" : i + 1 == words.size() ? " or " : ", ") + words[i];
-  return out;
+/// The option that an error of the library, "NAME: 1 required TYPE missing", is about.
+const CLI::Option* valueless(const CLI::App& verb, std::string_view text) {
+  for (const CLI::Option* option : verb.get_options()) {
+    if (text.starts_with(option->get_name() + ":") && text.ends_with(" missing")) return option;
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -116,6 +119,13 @@ const CLI::App* deepest_chosen(const CLI::App& app) {
 Error no_such_verb(const CLI::App& group, std::string_view word) {
   const auto near = nearest(word, verb_names(group));
   return usage(fmt::format("no verb {}", in_quotes(word)), near.empty() ? see_help(group) : fmt::format("did you mean '{}'?", near));
+}
+
+std::optional<Error> unknown_verb(const CLI::App& app) {
+  const CLI::App& group = *deepest_chosen(app);
+  const auto words = group.remaining();
+  const auto word = std::find_if(words.begin(), words.end(), [](const std::string& each) { return !each.starts_with('-'); });
+  return is_group(group) && word != words.end() ? std::optional(no_such_verb(group, *word)) : std::nullopt;
 }
 
 Error usage_error(const CLI::App& app, std::span<const std::string> args, const CLI::ParseError& error) {
@@ -132,6 +142,10 @@ Error usage_error(const CLI::App& app, std::span<const std::string> args, const 
     for (const CLI::Option* option : verb.get_options([](const CLI::Option* o) { return o->get_positional() && o->get_required() && o->count() == 0; })) {
       return usage(fmt::format("{} is missing", option->get_type_name()), see_help(verb));
     }
+  }
+  const auto* const option = kind == CLI::ExitCodes::ArgumentMismatch ? valueless(verb, error.what()) : nullptr;
+  if (option != nullptr) {
+    return usage(fmt::format("{} needs a value ({})", option->get_name(), option->get_type_name()), see_help(verb));
   }
   const std::string text = error.what();  // those of the library show what was typed as it is, ours do not
   const bool plain = std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });

@@ -18,6 +18,7 @@ RootFs::RootFs(std::shared_ptr<const File> file, std::uint64_t offset, std::uint
 RootFs RootFs::open(const std::filesystem::path& path, const Limits& limits) {
   return in_context([&] { return in_quotes(path.native()); }, [&] {
     auto file = std::make_shared<File>(File::open_read(path));
+    if (!file->is_regular()) throw Error(ErrorKind::unsupported, "a SIF or squashfs image is a regular file; this is not one");
     std::array<std::byte, 4> magic{};
     if (file->read_at(0, magic) == magic.size() && as_text(magic) == "hsqs") {
       const auto size = file->size();

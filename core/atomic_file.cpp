@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/unfinished.h>
 
 namespace sifkit {
 

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -28,6 +29,12 @@ int open_retrying(const char* path, int flags, mode_t mode = 0) {
     const int fd = ::open(path, flags | O_CLOEXEC, mode);
     if (fd >= 0 || errno != EINTR) return fd;
   }
+}
+
+/// By the numbers that Linux gives consoles, serial lines and pseudo-terminals (Documentation/admin-guide/devices.txt).
+bool is_terminal(dev_t device) {
+  const auto number = major(device);
+  return number == 4 || number == 5 || (number >= 136 && number <= 143);
 }
 
 File open_named(const std::filesystem::path& path, int flags) {
@@ -195,7 +202,21 @@ std::size_t StreamSource::read(std::span<std::byte> into) {
   }
 }
 
+mode_t expect_readable(const std::filesystem::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) throw_errno(fmt::format("open {}", in_quotes(path.native())));
+  if (S_ISSOCK(status.st_mode)) {
+    throw Error(ErrorKind::usage, fmt::format("{} is a socket, a file or a pipe was expected", in_quotes(path.native())),
+                fmt::format("if it is that of a service: docker-daemon:NAME --docker-host unix://{}", printable(path.native())));
+  }
+  if ((S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode)) && !is_terminal(status.st_rdev)) {
+    throw Error(ErrorKind::usage, fmt::format("{} is a device, a file or a pipe was expected", in_quotes(path.native())), "let a program read it, and give '-' or <(PROGRAM) in place of it");
+  }
+  return status.st_mode;
+}
+
 std::unique_ptr<Source> open_source(const std::filesystem::path& path) {
+  expect_readable(path);
   File file = File::open_read(path);
   if (!file.is_regular()) return std::make_unique<StreamSource>(std::move(file));
   return std::make_unique<FileSource>(std::make_shared<File>(std::move(file)));

@@ -37,6 +37,7 @@ constexpr auto kAdjustable = std::to_array<AdjustableLimit>({
     {"sparse_segments", &Limits::sparse_segments},
     {"stream_bytes", &Limits::stream_bytes},
     {"tar_extension_bytes", &Limits::tar_extension_bytes},
+    {"trailing_bytes", &Limits::trailing_bytes},
 });
 
 }  // namespace

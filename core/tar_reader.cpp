@@ -298,6 +298,9 @@ void TarReader::drain() {
   bool only_zeros = true;
   const auto at = state.offset;
   for (std::size_t got; (got = state.take(buffer)) != 0;) {
+    if (state.offset - at > state.limits.trailing_bytes) {
+      state.fail_limit(at, fmt::format("more than {} bytes after the end of the archive", state.limits.trailing_bytes), &Limits::trailing_bytes);
+    }
     only_zeros = only_zeros && std::all_of(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(got),
                                            [](std::byte b) { return b == std::byte{0}; });
   }

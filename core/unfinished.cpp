@@ -3,6 +3,7 @@
 // What must not outlive the process. The removal allocates nothing and holds two descriptors, however deep a folder is: it
 // runs when memory or descriptors have run out, too.
 #include <sifkit/core/file.h>
+#include <sifkit/core/unfinished.h>
 
 #include <cerrno>
 #include <cstddef>

@@ -82,20 +82,6 @@ Transport transport_of_members(const std::shared_ptr<const File>& file, const Li
   return index && layout ? Transport::oci_archive : Transport::tar;
 }
 
-/// What is neither file, folder nor pipe has no end, or no bytes to read. Nothing is opened. Returns the mode.
-mode_t refuse_odd_file(const std::filesystem::path& path) {
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) throw_errno(fmt::format("open {}", in_quotes(path.native())));
-  if (S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode)) {
-    throw Error(ErrorKind::usage, fmt::format("{} is a device, a file or a pipe was expected", in_quotes(path.native())), "let a program read it: 'cat DEVICE | sifkit build OUT -'");
-  }
-  if (S_ISSOCK(status.st_mode)) {
-    throw Error(ErrorKind::usage, fmt::format("{} is a socket, a file or a pipe was expected", in_quotes(path.native())),
-                fmt::format("if it is that of a service: docker-daemon:NAME --docker-host unix://{}", printable(path.native())));
-  }
-  return status.st_mode;
-}
-
 [[noreturn]] void throw_empty(const std::string& name) { throw Error(ErrorKind::malformed, fmt::format("{} is empty", name), "did the program that made it fail?"); }
 
 File open_source(const std::string& location) {
@@ -105,7 +91,7 @@ File open_source(const std::string& location) {
     if (fd < 0) throw_errno("standard input");
     return {UniqueFd(fd), "standard input"};
   }
-  refuse_odd_file(location);
+  expect_readable(location);
   return File::open_read(location);
 }
 
@@ -234,7 +220,7 @@ std::vector<ImageSummary> list_images(const Reference& given, const SourceOption
 }
 
 Transport sniff_transport(const std::filesystem::path& path, const Limits& limits) {
-  const mode_t mode = refuse_odd_file(path);
+  const mode_t mode = expect_readable(path);
   // Opened twice, a pipe would lose its writer in between.
   if (S_ISFIFO(mode)) return Transport::standard_input;
   if (S_ISDIR(mode)) {

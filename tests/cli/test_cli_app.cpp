@@ -63,6 +63,8 @@ TEST_CASE("an option that is not there is named, with the nearest one if one is 
 TEST_CASE("an argument too few or too many is named, and a word of a verb is an argument like any other", "[cli]") {
   CHECK_THAT(run_cli({"build", "a.sif"}).err, ContainsSubstring("error: SRC is missing") && ContainsSubstring("usage: sifkit build OUT SRC [options]"));
   CHECK_THAT(run_cli({"build", "a.sif", "b.tar", "c"}).err, ContainsSubstring("'c' is one argument too many"));
+  CHECK_THAT(run_cli({"build", "a.sif", "b.tar", "--threads"}).err, ContainsSubstring("error: --threads needs a value (N)"));
+  CHECK_THAT(run_cli({"version", "--progress", "pretty"}).err, ContainsSubstring("--progress: expected auto, bar, plain, json or none, got 'pretty'"));
   CHECK_THAT(run_cli({"build", "--", "-a", "-b", "--force"}).err, ContainsSubstring("'--force' is one argument too many"));
   for (const std::string word : {"sign", "images", "version"}) {
     INFO(word);
@@ -109,7 +111,7 @@ TEST_CASE("help knows every verb, at the top and in groups", "[cli]") {
   CHECK(run_cli({"help", "sif", "add"}).out == run_cli({"sif", "add", "--help"}).out);
   CHECK(run_cli({"key", "help", "list"}).out == run_cli({"key", "list", "--help"}).out);
   CHECK(sifkit::Json::parse(run_cli({"help", "key", "--json"}).out)["text"] == run_cli({"key", "--help"}).out);
-  for (const auto& args : std::vector<std::vector<std::string>>{{"help", "biuld"}, {"help", "sif", "lst"}, {"sif", "help", "lst"}, {"help", "build", "x"}}) {
+  for (const auto& args : std::vector<std::vector<std::string>>{{"help", "biuld"}, {"help", "sif", "lst"}, {"sif", "help", "lst"}, {"help", "build", "x"}, {"--help", "biuld"}, {"sif", "--help", "lst"}, {"-h", ""}}) {
     const auto result = run_cli(args);
     CHECK(result.code == 2);
     CHECK(result.out.empty());

@@ -171,6 +171,21 @@ TEST_CASE("a pipe is a source, also before it has a writer, and a device, a sock
     CHECK_THAT(result.err, ContainsSubstring(text));
     CHECK(desk.count() == 0);
   }
+  for (const std::string source : {"-", "docker-archive:-", "oci-archive:-", "tar:-"}) {
+    INFO(source);
+    const auto result = desk.shell("exec timeout 60 $SIFKIT build -q --limit trailing_bytes=10M app.sif " + source + " </dev/zero");
+    INFO(result.err);
+    CHECK(result.code == exit_code(ErrorKind::limit));
+    CHECK(desk.count() == 0);
+  }
+  REQUIRE(desk.shell("$SIFKIT sif new ../x.sif").code == 0);
+  for (const char* command : {"sif add --datatype 7 ../x.sif /dev/zero", "sign --key /dev/urandom ../x.sif", "verify --key /dev/zero ../x.sif", "key import --keydir keys /dev/zero"}) {
+    INFO(command);
+    const auto result = desk.shell(std::string("exec timeout 20 $SIFKIT ") + command);
+    CHECK(result.code == usage);
+    CHECK_THAT(result.err, ContainsSubstring("is a device"));
+  }
+  CHECK_THAT(desk.shell("mkfifo ../pipe; exec timeout 20 $SIFKIT ls ../pipe").err, ContainsSubstring("is a regular file; this is not one"));
 }
 
 TEST_CASE("figures go to a file, to standard output or into a pipe, and where they cannot go costs no conversion", "[cli][build]") {

@@ -7,6 +7,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <sifkit/core/unfinished.h>
+
 #include "support/catch.h"
 #include "support/errors.h"
 #include "support/temp_dir.h"

@@ -204,6 +204,18 @@ TEST_CASE("limits on extensions and attributes hold", "[core][tar][hostile]") {
   CHECK(kind_of(TarBuilder().file("f", std::string(101, 'x')).bytes()) == ErrorKind::limit);
 }
 
+TEST_CASE("what lies behind an archive's end is read up to a limit", "[core][tar][hostile]") {
+  const std::string archive = TarBuilder().add({.name = "f", .data = "x"}).bytes();
+  Limits limits;
+  limits.trailing_bytes = 100'000;
+  const std::string whole = archive + std::string(100'000, '\0');
+  CHECK(read_tar(whole, limits).members.size() == 1);
+  const auto error = error_of([&] { read_tar(whole + std::string(512, '\0'), limits); });
+  REQUIRE(error);
+  CHECK(error->kind() == ErrorKind::limit);
+  CHECK_THAT(error->hint(), ContainsSubstring("--limit trailing_bytes=N"));
+}
+
 TEST_CASE("what real archives get wrong is read with a warning", "[core][tar]") {
   CHECK(read_tar("").members.empty());
   CHECK(read_tar(TarBuilder().file("f", "x").without_end()).members.size() == 1);

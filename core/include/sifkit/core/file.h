@@ -7,6 +7,8 @@
 #include <string>
 #include <utility>
 
+#include <sys/types.h>
+
 #include <sifkit/core/bytes.h>
 #include <sifkit/core/error.h>
 #include <sifkit/core/export.h>
@@ -98,7 +100,12 @@ class SIFKIT_API StreamSource : public Source {
   bool started_ = false;
 };
 
-/// What `path` names, from its start; a pipe, such as a shell's <(COMMAND), can be read once. Throws as File::open_read.
+/// The mode of what `path` names, if bytes can be read from it up to an end: throws usage for a device that is no terminal
+/// and for a socket. Nothing is opened.
+SIFKIT_API mode_t expect_readable(const std::filesystem::path& path);
+
+/// What `path` names, from its start; a pipe, such as a shell's <(COMMAND), can be read once. Throws as expect_readable and
+/// File::open_read.
 SIFKIT_API std::unique_ptr<Source> open_source(const std::filesystem::path& path);
 
 /// A random-access window that a container format hands to the writer of what is inside. Offsets start at 0 and know
@@ -167,9 +174,6 @@ void with_scratch_hint(auto&& body) {
   }
 }
 
-/// Removes a file, or a folder and everything in it, as far as the account may. Links are never followed.
-SIFKIT_API void remove_tree(const std::filesystem::path& path) noexcept;
-
 /// The folder that the last name of a path is in.
 SIFKIT_API std::filesystem::path folder_of(const std::filesystem::path& path);
 
@@ -181,22 +185,5 @@ SIFKIT_API void expect_output_folder(int fd, const std::filesystem::path& path);
 
 /// Brings the names in an open folder to the disk, where the file system knows how to. `path` is for the error.
 SIFKIT_API void sync_folder(int fd, const std::filesystem::path& path);
-
-/// A hidden file or folder that must not outlive the process, known to `remove_unfinished` while the object lives. Made
-/// before the thing itself.
-class SIFKIT_API UnfinishedPath {
- public:
-  explicit UnfinishedPath(std::string path);
-  ~UnfinishedPath();
-  UnfinishedPath(const UnfinishedPath&) = delete;
-  UnfinishedPath& operator=(const UnfinishedPath&) = delete;
-
- private:
-  std::string path_;
-};
-
-/// Removes everything that an UnfinishedPath names, and lets nobody make another: threads that go on wait for ever. For a
-/// program that ends right after. Needs no memory. Not from a signal handler.
-SIFKIT_API void remove_unfinished() noexcept;
 
 }  // namespace sifkit

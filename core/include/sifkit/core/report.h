@@ -36,6 +36,7 @@ struct Limits {
   unsigned xattr_value_bytes = 65536;              ///< value of one extended attribute
   unsigned xattrs = 1024;                          ///< extended attributes of one entry
   std::uint64_t tar_extension_bytes = 1u << 20;    ///< one PAX or GNU extension header
+  std::uint64_t trailing_bytes = 1u << 30;         ///< behind the end of an archive or a layer
   std::uint64_t sparse_segments = 1u << 20;        ///< segments of one sparse file
   unsigned signatures = 64;                        ///< signature objects of one SIF, signatures in one envelope
   std::uint64_t signature_bytes = 1u << 20;        ///< one signature object

@@ -68,7 +68,7 @@ class SIFKIT_API TarReader {
   std::uint64_t offset() const noexcept;
 
   /// Reads and drops everything after the archive's end so that digests over the source see it; warns when that is
-  /// more than zeros.
+  /// more than zeros. A stream may have no end: more than the limit trailing_bytes is limit.
   void drain();
 
  private:
