@@ -27,7 +27,6 @@ namespace {
 
 constexpr unsigned kFileMode = 0666;
 constexpr unsigned kSifMode = 0777;  ///< less the umask: its first line makes it a program
-constexpr std::size_t kDigestWindow = 1u << 20;
 
 /// Takes contents and keeps none of them.
 class NoContents : public ContentSink {
@@ -97,7 +96,7 @@ Digest digest_and_sync(const File& file, std::uint64_t size, const OperationCont
       sync();
     }
     // The file outlives the source.
-    ReadAhead ahead(std::make_unique<FileSource>(std::shared_ptr<const File>(std::shared_ptr<const File>(), &file), 0, size), kDigestWindow);
+    ReadAhead ahead(std::make_unique<FileSource>(std::shared_ptr<const File>(std::shared_ptr<const File>(), &file), 0, size), ReadAhead::kForHashing);
     std::uint64_t hashed = 0;
     for (auto piece = ahead.next(); !piece.empty(); piece = ahead.next()) {
       operation.check();

@@ -13,12 +13,15 @@ namespace sifkit {
 
 namespace {
 
-constexpr std::size_t kChunk = 256 * 1024;
+constexpr std::size_t kLeastChunk = 64 * 1024;
+constexpr std::size_t kMostChunk = 256 * 1024;
+constexpr std::size_t kChunks = 4;  ///< in a window, if that makes no smaller or larger ones
 
 }  // namespace
 
 struct ReadAhead::Impl {
   std::unique_ptr<Source> source;
+  std::size_t chunk_size;
   std::size_t chunks_ahead;
 
   std::mutex mutex;
@@ -59,12 +62,12 @@ struct ReadAhead::Impl {
             empty.pop_back();
           }
         }
-        chunk.resize(kChunk);
+        chunk.resize(chunk_size);
         const auto got = read_full(*source, chunk);
         chunk.resize(got);
         const std::lock_guard lock(mutex);
         if (got != 0) filled.push_back(std::move(chunk));
-        ended = got < kChunk;
+        ended = got < chunk_size;
         can_take.notify_one();
         if (ended) return;
       }
@@ -99,7 +102,8 @@ bool ReadAhead::Impl::advance() {
 
 ReadAhead::ReadAhead(std::unique_ptr<Source> source, std::size_t window) : impl_(std::make_unique<Impl>()) {
   impl_->source = std::move(source);
-  impl_->chunks_ahead = std::max<std::size_t>(2, window / kChunk);
+  impl_->chunk_size = std::clamp(window / kChunks, kLeastChunk, kMostChunk);
+  impl_->chunks_ahead = std::max<std::size_t>(2, window / impl_->chunk_size);
   try {
     impl_->thread = std::jthread([impl = impl_.get()] { impl->run(); });
   } catch (const std::system_error&) {
@@ -129,7 +133,7 @@ ByteView ReadAhead::view(std::span<std::byte> scratch) {
 ByteView ReadAhead::next() {
   auto& state = *impl_;
   if (!state.thread.joinable()) {
-    state.current.resize(kChunk);
+    state.current.resize(state.chunk_size);
     return ByteView(state.current).first(state.source->read(state.current));
   }
   if (state.used == state.current.size() && !state.advance()) return {};

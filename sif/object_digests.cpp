@@ -22,7 +22,6 @@ struct Job {
 };
 
 constexpr std::uint64_t kWorthAThread = 4u << 20;  ///< bytes of an object from which reading beside hashing pays
-constexpr std::size_t kWindow = 1u << 20;          ///< read ahead; small, so that it stays in the cache
 
 std::vector<SignedDigest> hash_one(const Image& image, const Job& job, std::atomic<std::uint64_t>& done, const OperationContext& operation) {
   std::vector<SignedHasher> hashers;
@@ -35,10 +34,10 @@ std::vector<SignedDigest> hash_one(const Image& image, const Job& job, std::atom
   auto source = image.open_data(*job.object);
   const auto size = static_cast<std::uint64_t>(job.object->size);
   if (size >= kWorthAThread) {
-    ReadAhead ahead(std::move(source), kWindow);
+    ReadAhead ahead(std::move(source), ReadAhead::kForHashing);
     for (auto piece = ahead.next(); !piece.empty(); piece = ahead.next()) hash_piece(piece);
   } else {
-    Bytes buffer(std::min<std::size_t>(static_cast<std::size_t>(size), kWindow));
+    Bytes buffer(std::min<std::size_t>(static_cast<std::size_t>(size), ReadAhead::kForHashing));
     for (std::size_t got; !buffer.empty() && (got = source->read(buffer)) != 0;) hash_piece(ByteView(buffer).first(got));
   }
   std::vector<SignedDigest> out;
@@ -119,7 +118,7 @@ std::map<ObjectHash, SignedDigest> hash_objects(const Image& image, const std::v
 Digest file_digest(const Image& image, DigestAlgorithm algorithm, const OperationContext& operation) {
   operation.progress->stage("hashing the file", image.file_size());
   Hasher hasher(algorithm);
-  ReadAhead ahead(std::make_unique<FileSource>(image.file(), 0, image.file_size()), kWindow);
+  ReadAhead ahead(std::make_unique<FileSource>(image.file(), 0, image.file_size()), ReadAhead::kForHashing);
   for (auto piece = ahead.next(); !piece.empty(); piece = ahead.next()) {
     operation.check();
     hasher.update(piece);

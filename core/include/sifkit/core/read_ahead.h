@@ -14,6 +14,9 @@ namespace sifkit {
 /// thread; a source that blocks in a read delays it.
 class SIFKIT_API ReadAhead : public Source {
  public:
+  /// The window for a consumer that only hashes: what goes from one processor to another stays in their caches.
+  static constexpr std::size_t kForHashing = 256u << 10;
+
   explicit ReadAhead(std::unique_ptr<Source> source, std::size_t window = 4u << 20);
   ~ReadAhead() override;
   std::size_t read(std::span<std::byte> into) override;
