@@ -146,6 +146,7 @@ Tree Conversion::run(ContentSink& given, bool container) {
       tree.inode(id).metadata.gid = 0;
     }
   }
+  warn_of_capabilities(tree);
   decide_architecture(probe, tree);
   if (container) add_container(tree, sink);
   return tree;
@@ -160,6 +161,17 @@ void Conversion::check_is_root(const Tree& tree) const {
     if (found == kNone || tree.inode(tree.inode_of(found)).type != EntryType::regular) continue;
     throw Error(ErrorKind::unsupported, fmt::format("began like a root file system, but holds {}, as archives of images do", in_quotes(name)),
                 fmt::format("docker-archive:{0} or oci-archive:{0} says that it is one of images, tar:{0} that it is a root file system", printable(reference_.location)));
+  }
+}
+
+/// The kernel's overlay gives no capabilities to a user namespace that has not their root, and starts no program without.
+void Conversion::warn_of_capabilities(const Tree& tree) const {
+  const auto has_some = [](const auto& attribute) { return attribute.first == "security.capability"; };
+  for (NameId name = 0; name < tree.name_count(); ++name) {
+    if (tree.inode_of(name) == kNone) continue;
+    const auto& attributes = tree.xattrs(tree.inode(tree.inode_of(name)).metadata.xattrs);
+    if (std::none_of(attributes.begin(), attributes.end(), has_some)) continue;
+    warnings_.add("capabilities", fmt::format("{} has capabilities: in a user namespace Linux may not start it (--xattrs user leaves them out)", in_quotes(tree.text_of(name))));
   }
 }
 
