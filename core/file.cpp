@@ -202,7 +202,7 @@ std::size_t StreamSource::read(std::span<std::byte> into) {
   }
 }
 
-mode_t expect_readable(const std::filesystem::path& path) {
+unsigned expect_readable(const std::filesystem::path& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) throw_errno(fmt::format("open {}", in_quotes(path.native())));
   if (S_ISSOCK(status.st_mode)) {

@@ -220,7 +220,7 @@ std::vector<ImageSummary> list_images(const Reference& given, const SourceOption
 }
 
 Transport sniff_transport(const std::filesystem::path& path, const Limits& limits) {
-  const mode_t mode = expect_readable(path);
+  const unsigned mode = expect_readable(path);
   // Opened twice, a pipe would lose its writer in between.
   if (S_ISFIFO(mode)) return Transport::standard_input;
   if (S_ISDIR(mode)) {

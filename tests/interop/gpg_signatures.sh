@@ -69,7 +69,8 @@ fails_with $untrusted "$SIFKIT" verify --key "$work/rsa2048.pub" "$work/image.si
 
 # Keys come through a pipe, too; nothing, and GnuPG's own box of keys, are none.
 "$SIFKIT" verify -q --key <(gpg --export ed25519-locked@example.org) "$work/image.sif"
-fails_with $malformed "$SIFKIT" verify --key /dev/null "$work/image.sif"
+: > "$work/empty"
+fails_with $malformed "$SIFKIT" verify --key "$work/empty" "$work/image.sif"
 fails_with $unsupported "$SIFKIT" verify --key "$GNUPGHOME/pubring.kbx" "$work/image.sif"
 grep -q "gpg --export" "$work/error"
 

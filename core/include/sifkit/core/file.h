@@ -7,8 +7,6 @@
 #include <string>
 #include <utility>
 
-#include <sys/types.h>
-
 #include <sifkit/core/bytes.h>
 #include <sifkit/core/error.h>
 #include <sifkit/core/export.h>
@@ -100,9 +98,9 @@ class SIFKIT_API StreamSource : public Source {
   bool started_ = false;
 };
 
-/// The mode of what `path` names, if bytes can be read from it up to an end: throws usage for a device that is no terminal
-/// and for a socket. Nothing is opened.
-SIFKIT_API mode_t expect_readable(const std::filesystem::path& path);
+/// The mode (stat(2)) of what `path` names, if bytes can be read from it up to an end: throws usage for a device that is no
+/// terminal and for a socket. Nothing is opened.
+SIFKIT_API unsigned expect_readable(const std::filesystem::path& path);
 
 /// What `path` names, from its start; a pipe, such as a shell's <(COMMAND), can be read once. Throws as expect_readable and
 /// File::open_read.
