@@ -23,11 +23,17 @@ namespace {
 
 constexpr int kReaderGone = 128 + SIGPIPE;
 
-const std::map<std::string, ProgressStyle> kProgressStyles{{"auto", ProgressStyle::automatic},
-                                                           {"bar", ProgressStyle::bar},
-                                                           {"plain", ProgressStyle::plain},
-                                                           {"json", ProgressStyle::json},
-                                                           {"none", ProgressStyle::none}};
+const std::vector<std::pair<std::string, ProgressStyle>> kProgressStyles{{"auto", ProgressStyle::automatic},
+                                                                         {"bar", ProgressStyle::bar},
+                                                                         {"plain", ProgressStyle::plain},
+                                                                         {"json", ProgressStyle::json},
+                                                                         {"none", ProgressStyle::none}};
+
+std::vector<std::string> progress_words() {
+  std::vector<std::string> words;
+  for (const auto& style : kProgressStyles) words.push_back(style.first);
+  return words;
+}
 
 void report(Session& session, const Error& error) {
   if (session.json) {
@@ -115,9 +121,9 @@ CLI::App* add_verb(CLI::App& parent, Session& session, const std::string& name, 
   verb->add_flag("-v,--verbose", session.verbose, "Print more")->group(common);
   verb->add_flag("--debug", session.debug, "Print everything")->group(common);
   verb->add_flag("--json", session.json, "Print one JSON record")->group(common);
-  verb->add_option("--progress", session.progress_style, "How progress is shown: auto, bar, plain, json or none")
+  verb->add_option("--progress", session.progress_style, "How progress is shown: " + one_of(progress_words()))
       ->transform(CLI::Transformer(kProgressStyles).description(""))
-      ->transform(OneOf({"auto", "bar", "plain", "json", "none"}))
+      ->transform(OneOf(progress_words()))
       ->type_name("STYLE")
       ->group(common);
   return verb;

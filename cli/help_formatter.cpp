@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "help_formatter.h"
 
+#include "option_list.h"
+
 namespace sifkit::cli {
 
 namespace {
@@ -85,8 +87,7 @@ std::string argument_words(const CLI::App* verb) {
 }
 
 std::string usage_line(const CLI::App* app) {
-  const bool is_group = !app->get_subcommands([](const CLI::App*) { return true; }).empty();
-  const auto words = is_group ? "VERB" : argument_words(app);
+  const auto words = is_group(*app) ? "VERB" : argument_words(app);
   return "Usage: " + full_name(app) + (words.empty() ? "" : " " + words) + " [options]";
 }
 

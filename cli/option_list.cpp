@@ -39,6 +39,8 @@ std::vector<const CLI::App*> listed_verbs(const CLI::App& group) {
   return group.get_subcommands([](const CLI::App* verb) { return !verb->get_group().empty(); });
 }
 
+bool is_group(const CLI::App& app) { return !listed_verbs(app).empty(); }
+
 std::vector<OptionInfo> options_of(const CLI::App& app) {
   std::vector<OptionInfo> out;
   for (const CLI::Option* option : app.get_options([](const CLI::Option* o) { return !o->get_positional() && !o->get_group().empty(); })) out.push_back(info_of(option));

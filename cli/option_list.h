@@ -26,6 +26,9 @@ struct VerbInfo {
 /// The verbs and groups below `group` that `--help` lists, in its order.
 std::vector<const CLI::App*> listed_verbs(const CLI::App& group);
 
+/// Whether it is the program itself or a verb that has others below it.
+bool is_group(const CLI::App& app);
+
 /// The options that `--help` lists.
 std::vector<OptionInfo> options_of(const CLI::App& app);
 

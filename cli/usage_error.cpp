@@ -14,8 +14,6 @@ namespace sifkit::cli {
 
 namespace {
 
-bool is_group(const CLI::App& app) { return !listed_verbs(app).empty(); }
-
 /// How many slips of a finger lead from one word to the other: a letter too many, missing, wrong, or two exchanged.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> before(b.size() + 1);

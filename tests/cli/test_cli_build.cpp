@@ -13,7 +13,6 @@
 #include "support/image_shapes.h"
 #include "support/run_process.h"
 #include "support/stream_builder.h"
-#include "support/tar_builder.h"
 #include "support/temp_dir.h"
 
 using namespace sifkit;
@@ -152,20 +151,6 @@ TEST_CASE("a source is not replaced by what is made of it", "[cli][build]") {
     CHECK_THAT(result.err, ContainsSubstring("is the source itself"));
     CHECK(read_file(desk.folder / "app.tar") == whole);
   }
-}
-
-TEST_CASE("programs that a user namespace may not start are named", "[cli][build]") {
-  Desk desk;
-  const std::string raw("\1\0\0\2\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20);
-  write_file(desk.folder / "root.tar", TarBuilder().add({.name = "bin/", .type = '5'})
-                                           .add({.name = "bin/ping", .data = "x", .pax = {{"SCHILY.xattr.security.capability", raw}}})
-                                           .add({.name = "bin/true", .data = "y"}).bytes());
-  const auto kept = desk.build("kept.sif", "tar:" + desk.at("root.tar"));
-  REQUIRE(kept.code == 0);
-  CHECK_THAT(kept.err, ContainsSubstring("'ping' has capabilities") && !ContainsSubstring("'true'"));
-  const auto left_out = desk.build("out.sif", "tar:" + desk.at("root.tar"), {"--xattrs", "user"});
-  REQUIRE(left_out.code == 0);
-  CHECK_THAT(left_out.err, !ContainsSubstring("has capabilities"));
 }
 
 TEST_CASE("block sizes are read strictly", "[cli][build]") {

@@ -149,7 +149,7 @@ TEST_CASE("a removal that does not come to an end is ended by another signal", "
   const FaultDesk desk;
   const auto result = desk.shell("SIFKIT_UNLINKAT=stuck LD_PRELOAD=" SIFKIT_FAULT_SHIM " ASAN_OPTIONS=verify_asan_link_order=0 SIFKIT_FAULT=pwrite:1:sig15 "
                                  "$SIFKIT build -q --sandbox app.sif ../app.tar 2>../said & pid=$!; "
-                                 "until grep -q 'stopped on request' ../said; do sleep 0.01; done; "
+                                 "for round in $(seq 3000); do grep -q 'stopped on request' ../said && break; sleep 0.01; done; "
                                  "for round in $(seq 100); do kill -TERM $pid 2>/dev/null || break; sleep 0.1; done; kill -KILL $pid 2>/dev/null; wait $pid");
   INFO(result.err);
   CHECK(result.code == 128 + SIGTERM);

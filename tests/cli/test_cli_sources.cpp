@@ -7,6 +7,7 @@
 #include "support/cli_run.h"
 #include "support/engine_server.h"
 #include "support/image_shapes.h"
+#include "support/tar_builder.h"
 
 #include <sifkit/core/error.h>
 
@@ -143,4 +144,19 @@ TEST_CASE("a dry run reads everything and writes nothing", "[cli][build]") {
   }
   CHECK_THAT(sources.run({"build", "--dry-run", "x.sif", sources.at("root.tar")}).err, ContainsSubstring(" in 1 layer; nothing written"));
   CHECK(sources.folder.entry_count() == before);
+}
+
+TEST_CASE("programs that a user namespace may not start are named", "[cli][build]") {
+  const TempDir folder;
+  const std::string root = (folder / "root.tar").string();
+  const std::string raw("\1\0\0\2\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20);
+  write_file(root, TarBuilder().add({.name = "bin/", .type = '5'})
+                         .add({.name = "bin/ping", .data = "x", .pax = {{"SCHILY.xattr.security.capability", raw}}})
+                         .add({.name = "bin/true", .data = "y"}).bytes());
+  const auto kept = run_cli({"build", (folder / "kept.sif").string(), "tar:" + root});
+  REQUIRE(kept.code == 0);
+  CHECK_THAT(kept.err, ContainsSubstring("'ping' has capabilities") && !ContainsSubstring("'true'"));
+  const auto left_out = run_cli({"build", (folder / "out.sif").string(), "tar:" + root, "--xattrs", "user"});
+  REQUIRE(left_out.code == 0);
+  CHECK_THAT(left_out.err, !ContainsSubstring("has capabilities"));
 }
