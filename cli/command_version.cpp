@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <archive.h>
-#include <curl/curl.h>
 #include <isa-l.h>
 #include <libdeflate.h>
 #include <openssl/crypto.h>
-#include <rnp/rnp.h>
 #include <zstd.h>
 
 #include <fmt/format.h>
 
+#include <sifkit/core/curl.h>
+#include <sifkit/sif/pgp_key.h>
 #include <sifkit/version.h>
 
 #include "commands.h"
@@ -25,7 +25,7 @@ void add_version_command(CLI::App& root, Session& session) {
           {"zstd", ZSTD_versionString()},
           {"libdeflate", LIBDEFLATE_VERSION_STRING},
           {"ISA-L", fmt::format("{}.{}.{}", ISAL_MAJOR_VERSION, ISAL_MINOR_VERSION, ISAL_PATCH_VERSION)},
-          {"rnp", rnp_version_string()},
+          {"rnp", sif::pgp_library_version()},
           {"curl", curl_version_info(CURLVERSION_NOW)->version},
       };
       if (session.json) {

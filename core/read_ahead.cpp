@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kLeastChunk = 64 * 1024;
 constexpr std::size_t kMostChunk = 256 * 1024;
-constexpr std::size_t kChunks = 4;  ///< in a window, if that makes no smaller or larger ones
+constexpr std::size_t kChunks = 8;  ///< in a window, if that makes no smaller or larger ones
 
 }  // namespace
 

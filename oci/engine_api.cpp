@@ -10,11 +10,10 @@
 
 #include <unistd.h>
 
-#include <curl/curl.h>
 #include <fmt/format.h>
 
+#include <sifkit/core/curl.h>
 #include <sifkit/core/error.h>
-#include <sifkit/core/http_headers.h>
 
 namespace sifkit::oci {
 
@@ -24,26 +23,12 @@ constexpr std::size_t kQueueBytes = 8u << 20;      ///< received and not yet rea
 constexpr std::size_t kErrorBytes = 64u << 10;     ///< of an error's body
 constexpr long kConnectSeconds = 20;
 
-struct FreeCurl {
-  void operator()(CURL* handle) const noexcept { curl_easy_cleanup(handle); }
-};
-using Handle = std::unique_ptr<CURL, FreeCurl>;
-
-struct FreeMulti {
-  void operator()(CURLM* multi) const noexcept { curl_multi_cleanup(multi); }
-};
-
-void initialise_curl() {
-  static const CURLcode result = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (result != CURLE_OK) throw Error(ErrorKind::internal, "libcurl cannot start");
-}
-
 /// One request that runs on its own thread and hands its body over in pieces.
 class Transfer : public Source {
  public:
   Transfer(const EngineAddress& address, const std::string& path, std::chrono::seconds patience, std::stop_token stop)
-      : address_(address), patience_(patience), stop_(std::move(stop)), handle_(curl_easy_init()), multi_(curl_multi_init()) {
-    if (!handle_ || !multi_) throw std::bad_alloc();
+      : address_(address), patience_(patience), stop_(std::move(stop)), handle_(new_curl_handle()), multi_(curl_multi_init()) {
+    if (!multi_) throw std::bad_alloc();
     CURL* curl = handle_.get();
     curl_easy_setopt(curl, CURLOPT_URL, (address_.base_url + path).c_str());
     if (!address_.socket.empty()) curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, address_.socket.c_str());
@@ -53,8 +38,7 @@ class Transfer : public Source {
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, std::min<long>(kConnectSeconds, patience_.count()));
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error_text_);
-    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, &HeaderBudget::take);
-    curl_easy_setopt(curl, CURLOPT_HEADERDATA, &headers_);
+    headers_.bound(curl);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &Transfer::take);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, this);
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
@@ -223,8 +207,8 @@ class Transfer : public Source {
   const EngineAddress address_;
   std::chrono::seconds patience_;
   std::stop_token stop_;
-  Handle handle_;
-  std::unique_ptr<CURLM, FreeMulti> multi_;
+  CurlHandle handle_;
+  CurlMulti multi_;
   char error_text_[CURL_ERROR_SIZE] = {};
 
   // Of the transfer's thread.
@@ -250,7 +234,6 @@ class Transfer : public Source {
 
 EngineApi::EngineApi(Transport transport, const SourceOptions& options)
     : address_(find_engine(transport, options)), patience_(options.service_timeout), operation_(options.operation) {
-  initialise_curl();
   if (!address_.verified) operation_.logger->write(LogLevel::warning, fmt::format("{}: who answers there is not verified", address_.where));
 }
 

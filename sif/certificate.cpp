@@ -106,7 +106,7 @@ TrustedKey checked_certificate(const CertificateFiles& files, std::optional<std:
     for (const auto& certificate : read_certificates(files.intermediates)) push(others.get(), certificate);
   }
   const auto roots = root_store(files.roots);
-  const std::unique_ptr<X509_STORE_CTX, OsslFree<X509_STORE_CTX_free>> context(X509_STORE_CTX_new());
+  const std::unique_ptr<X509_STORE_CTX, FreedBy<X509_STORE_CTX_free>> context(X509_STORE_CTX_new());
   check_crypto(context != nullptr && X509_STORE_CTX_init(context.get(), roots.get(), leaf, others.get()) == 1, kReading);
   if (at) X509_STORE_CTX_set_time(context.get(), 0, static_cast<std::time_t>(*at));
 

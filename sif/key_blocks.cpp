@@ -252,6 +252,8 @@ std::string armored(const KeyBlock& block) {
 
 std::string_view to_string(KeyPart part) noexcept { return part == KeyPart::public_key ? "public" : "secret"; }
 
+std::string pgp_library_version() { return rnp_version_string(); }
+
 std::vector<PgpKeyInfo> read_pgp_keys(ByteView keys, std::string_view name) {
   std::vector<PgpKeyInfo> out;
   for (auto& block : split_keys(without_armor(keys, name), name)) out.push_back(std::move(block.info));

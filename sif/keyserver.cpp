@@ -3,14 +3,11 @@
 
 #include <algorithm>
 #include <charconv>
-#include <memory>
-#include <new>
 
-#include <curl/curl.h>
 #include <fmt/format.h>
 
+#include <sifkit/core/curl.h>
 #include <sifkit/core/error.h>
-#include <sifkit/core/http_headers.h>
 #include <sifkit/sif/pgp_key.h>
 
 #include "key_blocks.h"
@@ -25,19 +22,6 @@ constexpr long kMostRedirects = 3;
 constexpr std::size_t kMostListed = 1000;
 constexpr std::size_t kMostUserIds = 100;   ///< of one listed key
 constexpr std::size_t kShownErrorBytes = 200;
-
-struct FreeCurl {
-  void operator()(CURL* handle) const noexcept { curl_easy_cleanup(handle); }
-};
-using Handle = std::unique_ptr<CURL, FreeCurl>;
-
-Handle new_handle() {
-  static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (started != CURLE_OK) throw Error(ErrorKind::internal, "libcurl cannot start");
-  Handle handle(curl_easy_init());
-  if (!handle) throw std::bad_alloc();
-  return handle;
-}
 
 std::string escaped(std::string_view text) {
   std::string out;
@@ -140,7 +124,7 @@ Keyserver::Keyserver(std::string_view url, std::filesystem::path authorities, Op
 
 std::string Keyserver::request(const std::string& path, const std::string* form) const {
   operation_.check();
-  const Handle handle = new_handle();
+  const CurlHandle handle = new_curl_handle();
   CURL* curl = handle.get();
   Response response;
   HeaderBudget headers;
@@ -165,8 +149,7 @@ std::string Keyserver::request(const std::string& path, const std::string* form)
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, form->c_str());
   }
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error_text);
-  curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, &HeaderBudget::take);
-  curl_easy_setopt(curl, CURLOPT_HEADERDATA, &headers);
+  headers.bound(curl);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &take);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &response);
   curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);

@@ -2,14 +2,12 @@
 #include "ocsp.h"
 
 #include <cstring>
-#include <new>
 
-#include <curl/curl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <sifkit/core/curl.h>
 #include <sifkit/core/error.h>
-#include <sifkit/core/http_headers.h>
 
 namespace sifkit::sif {
 
@@ -23,10 +21,10 @@ constexpr long kClockSlack = 300;           ///< seconds that a responder's cloc
 constexpr int kLeastHashBytes = 32;
 constexpr long kOldestWithoutEnd = 86400;   ///< seconds that an answer counts which does not say for how long
 
-using Request = std::unique_ptr<OCSP_REQUEST, OsslFree<OCSP_REQUEST_free>>;
-using Response = std::unique_ptr<OCSP_RESPONSE, OsslFree<OCSP_RESPONSE_free>>;
-using BasicResponse = std::unique_ptr<OCSP_BASICRESP, OsslFree<OCSP_BASICRESP_free>>;
-using CertificateId = std::unique_ptr<OCSP_CERTID, OsslFree<OCSP_CERTID_free>>;
+using Request = std::unique_ptr<OCSP_REQUEST, FreedBy<OCSP_REQUEST_free>>;
+using Response = std::unique_ptr<OCSP_RESPONSE, FreedBy<OCSP_RESPONSE_free>>;
+using BasicResponse = std::unique_ptr<OCSP_BASICRESP, FreedBy<OCSP_BASICRESP_free>>;
+using CertificateId = std::unique_ptr<OCSP_CERTID, FreedBy<OCSP_CERTID_free>>;
 
 [[noreturn]] void refuse(std::string_view why) { throw Error(ErrorKind::untrusted, fmt::format("OCSP: {}", why)); }
 
@@ -73,7 +71,7 @@ int hash_of_pss(const X509_ALGOR* algorithm) {
   const void* value = nullptr;
   X509_ALGOR_get0(nullptr, &kind, &value, algorithm);
   if (kind != V_ASN1_SEQUENCE) return NID_undef;
-  const std::unique_ptr<RSA_PSS_PARAMS, OsslFree<RSA_PSS_PARAMS_free>> pss(
+  const std::unique_ptr<RSA_PSS_PARAMS, FreedBy<RSA_PSS_PARAMS_free>> pss(
       static_cast<RSA_PSS_PARAMS*>(ASN1_item_unpack(static_cast<const ASN1_STRING*>(value), ASN1_ITEM_rptr(RSA_PSS_PARAMS))));
   if (!pss) return NID_undef;
   if (pss->hashAlgorithm == nullptr) return NID_sha1;
@@ -103,9 +101,8 @@ void refuse_weak_hash(OCSP_BASICRESP* answer) {
 }  // namespace
 
 Bytes post_to_responder(const std::string& url, ByteView request) {
-  const std::unique_ptr<CURL, OsslFree<curl_easy_cleanup>> curl(curl_easy_init());
-  if (!curl) throw std::bad_alloc();
-  const std::unique_ptr<curl_slist, OsslFree<curl_slist_free_all>> headers(curl_slist_append(nullptr, "Content-Type: application/ocsp-request"));
+  const CurlHandle curl = new_curl_handle();
+  const CurlList headers(curl_slist_append(nullptr, "Content-Type: application/ocsp-request"));
   Bytes answer;
   HeaderBudget budget;
   char reason[CURL_ERROR_SIZE] = "";
@@ -120,8 +117,7 @@ Bytes post_to_responder(const std::string& url, ByteView request) {
   curl_easy_setopt(c, CURLOPT_POSTFIELDS, reinterpret_cast<const char*>(request.data()));
   curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, static_cast<long>(request.size()));
   curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers.get());
-  curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, &HeaderBudget::take);
-  curl_easy_setopt(c, CURLOPT_HEADERDATA, &budget);
+  budget.bound(c);
   curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, keep);
   curl_easy_setopt(c, CURLOPT_WRITEDATA, &answer);
   curl_easy_setopt(c, CURLOPT_ERRORBUFFER, reason);

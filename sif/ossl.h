@@ -20,25 +20,18 @@
 #include <sifkit/core/bytes.h>
 #include <sifkit/core/crypto.h>
 #include <sifkit/core/error.h>
+#include <sifkit/core/freed_by.h>
 
 namespace sifkit::sif {
 
-template <auto function>
-struct OsslFree {
-  template <class T>
-  void operator()(T* pointer) const noexcept {
-    function(pointer);
-  }
-};
-
-using OsslKey = std::unique_ptr<EVP_PKEY, OsslFree<EVP_PKEY_free>>;
-using OsslKeyContext = std::unique_ptr<EVP_PKEY_CTX, OsslFree<EVP_PKEY_CTX_free>>;
-using OsslDigestContext = std::unique_ptr<EVP_MD_CTX, OsslFree<EVP_MD_CTX_free>>;
-using OsslBio = std::unique_ptr<BIO, OsslFree<BIO_free_all>>;
-using OsslNumber = std::unique_ptr<BIGNUM, OsslFree<BN_clear_free>>;
-using OsslEcdsaSignature = std::unique_ptr<ECDSA_SIG, OsslFree<ECDSA_SIG_free>>;
-using OsslParamBuilder = std::unique_ptr<OSSL_PARAM_BLD, OsslFree<OSSL_PARAM_BLD_free>>;
-using OsslParams = std::unique_ptr<OSSL_PARAM, OsslFree<OSSL_PARAM_free>>;
+using OsslKey = std::unique_ptr<EVP_PKEY, FreedBy<EVP_PKEY_free>>;
+using OsslKeyContext = std::unique_ptr<EVP_PKEY_CTX, FreedBy<EVP_PKEY_CTX_free>>;
+using OsslDigestContext = std::unique_ptr<EVP_MD_CTX, FreedBy<EVP_MD_CTX_free>>;
+using OsslBio = std::unique_ptr<BIO, FreedBy<BIO_free_all>>;
+using OsslNumber = std::unique_ptr<BIGNUM, FreedBy<BN_clear_free>>;
+using OsslEcdsaSignature = std::unique_ptr<ECDSA_SIG, FreedBy<ECDSA_SIG_free>>;
+using OsslParamBuilder = std::unique_ptr<OSSL_PARAM_BLD, FreedBy<OSSL_PARAM_BLD_free>>;
+using OsslParams = std::unique_ptr<OSSL_PARAM, FreedBy<OSSL_PARAM_free>>;
 
 inline const unsigned char* octets(ByteView bytes) noexcept {
   return reinterpret_cast<const unsigned char*>(bytes.data());

@@ -9,25 +9,19 @@
 #include <string_view>
 
 #include <fmt/format.h>
-#include <rnp/rnp.h>
 #include <rnp/rnp_err.h>
 
 #include <sifkit/core/bytes.h>
 #include <sifkit/core/error.h>
+#include <sifkit/core/freed_by.h>
+
+#include "rnp_functions.h"
 
 /// librnp's handles with owners, and its results as errors.
 namespace sifkit::sif::rnp {
 
-template <auto function>
-struct RnpFree {
-  template <class T>
-  void operator()(T* pointer) const noexcept {
-    function(pointer);
-  }
-};
-
 template <class Handle, auto function>
-using Owned = std::unique_ptr<std::remove_pointer_t<Handle>, RnpFree<function>>;
+using Owned = std::unique_ptr<std::remove_pointer_t<Handle>, FreedBy<function>>;
 
 using Ffi = Owned<rnp_ffi_t, rnp_ffi_destroy>;
 using Input = Owned<rnp_input_t, rnp_input_destroy>;

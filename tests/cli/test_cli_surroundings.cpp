@@ -200,3 +200,10 @@ TEST_CASE("figures go to a file, to standard output or into a pipe, and where th
     CHECK(desk.count() == 0);
   }
 }
+
+TEST_CASE("what does without OpenPGP and services loads none of their libraries", "[cli]") {
+  const FaultDesk desk;
+  const auto loaded = desk.shell("LD_TRACE_LOADED_OBJECTS=1 exec $SIFKIT");
+  CHECK_THAT(loaded.err, ContainsSubstring("libsquashfs"));
+  CHECK_THAT(loaded.err, !ContainsSubstring("libcurl") && !ContainsSubstring("librnp"));
+}

@@ -49,7 +49,7 @@ inline Party certified(const std::string& name, Extensions extensions, const Par
   X509V3_CTX context;
   X509V3_set_ctx(&context, signer.certificate.get(), made, nullptr, nullptr, 0);
   for (const auto& [kind, value] : extensions) {
-    const std::unique_ptr<X509_EXTENSION, sif::OsslFree<X509_EXTENSION_free>> extension(X509V3_EXT_conf_nid(nullptr, &context, kind, value.c_str()));
+    const std::unique_ptr<X509_EXTENSION, FreedBy<X509_EXTENSION_free>> extension(X509V3_EXT_conf_nid(nullptr, &context, kind, value.c_str()));
     REQUIRE(extension);
     REQUIRE(X509_add_ext(made, extension.get(), -1) == 1);
   }
@@ -73,13 +73,13 @@ struct OcspAnswer {
   int result = OCSP_RESPONSE_STATUS_SUCCESSFUL;
 
   Bytes to(ByteView request_bytes) const {
-    using Time = std::unique_ptr<ASN1_TIME, sif::OsslFree<ASN1_TIME_free>>;
+    using Time = std::unique_ptr<ASN1_TIME, FreedBy<ASN1_TIME_free>>;
     const unsigned char* at = sif::octets(request_bytes);
-    const std::unique_ptr<OCSP_REQUEST, sif::OsslFree<OCSP_REQUEST_free>> request(d2i_OCSP_REQUEST(nullptr, &at, static_cast<long>(request_bytes.size())));
+    const std::unique_ptr<OCSP_REQUEST, FreedBy<OCSP_REQUEST_free>> request(d2i_OCSP_REQUEST(nullptr, &at, static_cast<long>(request_bytes.size())));
     REQUIRE(request);
     REQUIRE(OCSP_request_onereq_count(request.get()) == 1);
-    const std::unique_ptr<OCSP_BASICRESP, sif::OsslFree<OCSP_BASICRESP_free>> basic(OCSP_BASICRESP_new());
-    const std::unique_ptr<OCSP_CERTID, sif::OsslFree<OCSP_CERTID_free>> id(
+    const std::unique_ptr<OCSP_BASICRESP, FreedBy<OCSP_BASICRESP_free>> basic(OCSP_BASICRESP_new());
+    const std::unique_ptr<OCSP_CERTID, FreedBy<OCSP_CERTID_free>> id(
         about != nullptr ? OCSP_cert_to_id(nullptr, about->certificate.get(), issuer->certificate.get())
                          : OCSP_CERTID_dup(OCSP_onereq_get0_id(OCSP_request_onereq_get0(request.get(), 0))));
     const Time this_update(X509_gmtime_adj(nullptr, from));
@@ -93,7 +93,7 @@ struct OcspAnswer {
     REQUIRE(EVP_DigestSignInit(signing.get(), &scheme, hash, nullptr, signer->key.get()) == 1);
     if (pss) REQUIRE(EVP_PKEY_CTX_set_rsa_padding(scheme, RSA_PKCS1_PSS_PADDING) == 1);
     REQUIRE(OCSP_basic_sign_ctx(basic.get(), signer->certificate.get(), signing.get(), nullptr, 0) == 1);
-    const std::unique_ptr<OCSP_RESPONSE, sif::OsslFree<OCSP_RESPONSE_free>> response(OCSP_response_create(result, result == OCSP_RESPONSE_STATUS_SUCCESSFUL ? basic.get() : nullptr));
+    const std::unique_ptr<OCSP_RESPONSE, FreedBy<OCSP_RESPONSE_free>> response(OCSP_response_create(result, result == OCSP_RESPONSE_STATUS_SUCCESSFUL ? basic.get() : nullptr));
     Bytes out(static_cast<std::size_t>(i2d_OCSP_RESPONSE(response.get(), nullptr)));
     unsigned char* to = sif::octets(out);
     i2d_OCSP_RESPONSE(response.get(), &to);

@@ -15,7 +15,7 @@ namespace sifkit {
 class SIFKIT_API ReadAhead : public Source {
  public:
   /// The window for a consumer that only hashes: what goes from one processor to another stays in their caches.
-  static constexpr std::size_t kForHashing = 256u << 10;
+  static constexpr std::size_t kForHashing = 1u << 20;
 
   explicit ReadAhead(std::unique_ptr<Source> source, std::size_t window = 4u << 20);
   ~ReadAhead() override;

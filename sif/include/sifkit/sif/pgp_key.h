@@ -35,6 +35,9 @@ struct PgpKeyInfo {
   std::string problem;                   ///< why it is of no use now ("has expired"); empty when there is nothing to say
 };
 
+/// The version of librnp, which does what is done with OpenPGP keys. Throws not_found where it is missing. Any thread.
+SIFKIT_API std::string pgp_library_version();
+
 /// Describes keys in their binary or armored form, several one after the other. `name` says in errors where they are
 /// from. Throws malformed for anything that is not OpenPGP keys, limit for more than 16 MiB. Any thread.
 SIFKIT_API std::vector<PgpKeyInfo> read_pgp_keys(ByteView keys, std::string_view name);
