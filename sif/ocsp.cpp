@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ocsp.h"
 
-#include <cstring>
+#include <cerrno>
+#include <new>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -45,11 +46,24 @@ Bytes encoded(OCSP_REQUEST* request) {
   return out;
 }
 
-std::size_t keep(char* data, std::size_t, std::size_t count, void* user) {
-  auto& out = *static_cast<Bytes*>(user);
-  if (count > kMostResponseBytes - out.size()) return 0;
+struct Answer {
+  Bytes bytes;
+  bool too_long = false;
+  bool lacks_memory = false;
+};
+
+/// Called by libcurl: an exception must not cross its frames.
+std::size_t keep(char* data, std::size_t, std::size_t count, void* user) noexcept {
+  auto& answer = *static_cast<Answer*>(user);
+  answer.too_long = count > kMostResponseBytes - answer.bytes.size();
+  if (answer.too_long) return CURL_WRITEFUNC_ERROR;
   const auto piece = as_bytes({data, count});
-  out.insert(out.end(), piece.begin(), piece.end());
+  try {
+    answer.bytes.insert(answer.bytes.end(), piece.begin(), piece.end());
+  } catch (const std::bad_alloc&) {
+    answer.lacks_memory = true;
+    return CURL_WRITEFUNC_ERROR;
+  }
   return count;
 }
 
@@ -103,7 +117,7 @@ void refuse_weak_hash(OCSP_BASICRESP* answer) {
 Bytes post_to_responder(const std::string& url, ByteView request) {
   const CurlHandle curl = new_curl_handle();
   const CurlList headers(curl_slist_append(nullptr, "Content-Type: application/ocsp-request"));
-  Bytes answer;
+  Answer answer;
   HeaderBudget budget;
   char reason[CURL_ERROR_SIZE] = "";
   CURL* const c = curl.get();
@@ -121,10 +135,17 @@ Bytes post_to_responder(const std::string& url, ByteView request) {
   curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, keep);
   curl_easy_setopt(c, CURLOPT_WRITEDATA, &answer);
   curl_easy_setopt(c, CURLOPT_ERRORBUFFER, reason);
-  if (const auto code = curl_easy_perform(c); code != CURLE_OK) {
+  errno = 0;
+  const auto code = curl_easy_perform(c);
+  // A header line that is too long for libcurl bears the same name.
+  if (answer.lacks_memory || (code == CURLE_OUT_OF_MEMORY && errno == ENOMEM)) throw std::bad_alloc();
+  const auto limited = [&](std::string_view what, std::size_t most) { return Error(ErrorKind::limit, fmt::format("OCSP: {}: {} over the limit of {} bytes", in_quotes(url), what, most)); };
+  if (answer.too_long) throw limited("the answer is", kMostResponseBytes);
+  if (budget.exceeded()) throw limited("the headers of the answer are", HeaderBudget::kMostBytes);
+  if (code != CURLE_OK) {
     throw Error(ErrorKind::network, fmt::format("OCSP: {}: {}", in_quotes(url), reason[0] == '\0' ? curl_easy_strerror(code) : reason));
   }
-  return answer;
+  return std::move(answer.bytes);
 }
 
 void ask_ocsp(X509* certificate, X509* issuer, X509_STORE* roots, STACK_OF(X509) * chain, const OcspTransport& ask) {

@@ -13,7 +13,7 @@ namespace sifkit::sif {
 /// Sends a request (DER) to a responder's address and returns its answer (DER).
 using OcspTransport = std::function<Bytes(const std::string& url, ByteView request)>;
 
-/// By HTTP POST (RFC 6960 appendix A). Throws network.
+/// By HTTP POST (RFC 6960 appendix A). Throws network, and limit for more than 1 MiB of answer or 256 KiB of headers.
 Bytes post_to_responder(const std::string& url, ByteView request);
 
 /// Asks the responder that a certificate names. Throws untrusted (revoked, unknown, stale, not signed as it must be, no

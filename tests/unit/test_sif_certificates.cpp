@@ -2,6 +2,7 @@
 //
 // Certificates and what OCSP responders may say of them. tests/interop/certificates.sh asks openssl's own responder.
 #include "support/certificates.h"
+#include "support/engine_server.h"
 #include "support/errors.h"
 
 using namespace sifkit;
@@ -199,6 +200,35 @@ TEST_CASE("a responder that cannot be reached is an error of the network", "[sif
   for (const char* url : {"file:///etc/passwd", "ftp://localhost/", "ldap://localhost/", "nonsense"}) {
     CHECK(error_of([&] { post_to_responder(url, as_bytes("request")); })->kind() == ErrorKind::network);
   }
+}
+
+TEST_CASE("a responder's answer is bounded, its headers and trailers, too", "[sif][certificate]") {
+  const auto outcome = [](const std::string& answer) {
+    const EngineServer server([&](const std::string&) { return answer; });
+    const std::string url = "http://" + server.place() + "/";
+    Bytes body;
+    const auto error = error_of([&] { body = post_to_responder(url, as_bytes("request")); });
+    if (!error) return fmt::format("{} bytes", body.size());
+    if (error->kind() == ErrorKind::network) return std::string("network");
+    CHECK(error->kind() == ErrorKind::limit);
+    return error->message().substr(fmt::format("OCSP: '{}': ", url).size());
+  };
+  std::string headers;
+  while (headers.size() < 300'000) headers += "X: " + std::string(100, 'x') + "\r\n";
+  const std::string most(1u << 20, 'x');
+  CHECK(outcome(EngineServer::response(200, most)) == "1048576 bytes");
+  CHECK(outcome(EngineServer::chunked(most)) == "1048576 bytes");
+  CHECK(outcome(EngineServer::response(200, most + 'x')) == "the answer is over the limit of 1048576 bytes");
+  CHECK(outcome(EngineServer::chunked(most + 'x')) == "the answer is over the limit of 1048576 bytes");
+  CHECK(outcome("HTTP/1.1 200 OK\r\n" + headers + "\r\n") == "the headers of the answer are over the limit of 262144 bytes");
+  // Each interim answer has headers of its own.
+  std::string interim;
+  while (interim.size() < 300'000) interim += "HTTP/1.1 103 Early Hints\r\nX: " + std::string(100, 'x') + "\r\n\r\n";
+  CHECK(outcome(interim + EngineServer::response(200, "x")) == "the headers of the answer are over the limit of 262144 bytes");
+  CHECK(outcome("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n" + headers + "\r\n") == "the headers of the answer are over the limit of 262144 bytes");
+  CHECK(outcome("HTTP/1.1 200 OK\r\nX: " + std::string(2u << 20, 'x')) == "network");
+  CHECK(outcome(EngineServer::response(404, "no")) == "network");
+  CHECK(outcome("nonsense\r\n\r\n") == "network");
 }
 
 TEST_CASE("every certificate of the chain must be valid now", "[sif][certificate]") {
