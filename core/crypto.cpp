@@ -29,9 +29,14 @@ void prepare_crypto() {
     return !lacked_memory();
   }();
   if (!ready) throw std::bad_alloc();
+  errno = 0;  // what was lacking before is no reason for what fails from here on
 }
 
 std::string crypto_reason() {
+  if (lacked_memory()) {
+    ERR_clear_error();
+    throw std::bad_alloc();
+  }
   std::string text;
   while (const auto code = ERR_get_error()) {
     if (ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE) {

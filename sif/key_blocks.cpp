@@ -28,6 +28,7 @@ enum PacketTag : unsigned { kSignature = 2, kSecretKey = 5, kPublicKey = 6, kMar
 
 Ffi engine() {
   rnp_ffi_t ffi = nullptr;
+  expect_memory();
   check(rnp_ffi_create(&ffi, "GPG", "GPG"), "start OpenPGP");
   return Ffi(ffi);
 }
@@ -37,6 +38,7 @@ void load(const Ffi& ffi, ByteView keys) {
   const auto input = input_over(keys);
   const auto result = rnp_import_keys(ffi.get(), input.get(), RNP_LOAD_SAVE_PUBLIC_KEYS | RNP_LOAD_SAVE_SECRET_KEYS | RNP_LOAD_SAVE_PERMISSIVE, nullptr);
   if (result == RNP_ERROR_OUT_OF_MEMORY) throw std::bad_alloc();
+  require_memory();
 }
 
 Key primary_key(const Ffi& ffi) {
@@ -108,6 +110,7 @@ PgpKeyInfo describe(ByteView block, KeyPart part) {
   const Key key = primary_key(ffi);
   const std::string fingerprint = key ? fingerprint_of(key.get()) : std::string();
   if (fingerprint.size() != kFingerprintDigits) {
+    require_memory();
     const unsigned version = version_of(block);
     info.problem = version == 4 ? "is of a kind that is not known here" : fmt::format("is of version {}, which is not known here", version);
     return info;
@@ -125,6 +128,7 @@ PgpKeyInfo describe(ByteView block, KeyPart part) {
   check(rnp_key_allows_usage(key.get(), "sign", &info.can_sign), "usage of a key");
   info.user_ids = user_ids_of(key.get());
   info.problem = problem_of(key.get(), info);
+  if (!info.problem.empty()) require_memory();
   return info;
 }
 

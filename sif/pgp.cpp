@@ -83,6 +83,7 @@ std::string revocation_text(const Revocation& revocation) {
 /// Keys as they are at a moment; every operation on them is at that moment, too.
 Ffi loaded(ByteView packets, const std::string& name, std::optional<std::int64_t> at) {
   rnp_ffi_t raw = nullptr;
+  expect_memory();
   check(rnp_ffi_create(&raw, "GPG", "GPG"), "start OpenPGP");
   Ffi ffi(raw);
   if (at) check(rnp_set_timestamp(raw, static_cast<std::uint64_t>(*at)), "set the time");
@@ -93,6 +94,7 @@ Ffi loaded(ByteView packets, const std::string& name, std::optional<std::int64_t
   std::size_t count = 0;
   check(rnp_get_public_key_count(raw, &count), "count keys");
   if (count == 0) {
+    require_memory();
     const auto blocks = split_keys(packets, name);
     if (blocks.empty()) throw Error(ErrorKind::malformed, fmt::format("{} holds no OpenPGP key", in_quotes(name)));
     throw Error(ErrorKind::unsupported, fmt::format("{}: the OpenPGP key {}", in_quotes(name), blocks.front().info.problem));
@@ -250,6 +252,7 @@ const std::string& PgpKeyring::name() const noexcept { return impl_->name; }
 
 PgpOutcome PgpKeyring::verify(const ClearSigned& message) const {
   PgpOutcome outcome;
+  expect_memory();
   const PgpSignature packet = parse_signature_packet(message.packets);
   const bool named = !packet.issuer_fingerprint.empty();
   rnp_key_handle_t raw_issuer = nullptr;
@@ -257,6 +260,7 @@ PgpOutcome PgpKeyring::verify(const ClearSigned& message) const {
   const Key issuer(raw_issuer);
   // A key of another version has another kind of fingerprint, which no descriptor of an image can hold.
   if (!issuer || fingerprint_of(issuer.get()).size() != kFingerprintDigits) {
+    require_memory();
     outcome.reason = "made by a key that is not there";
     return outcome;
   }
@@ -291,12 +295,14 @@ PgpOutcome PgpKeyring::verify(const ClearSigned& message) const {
   } else {
     outcome.status = PgpOutcome::Status::valid;
   }
+  if (outcome.status != PgpOutcome::Status::valid) require_memory();
   return outcome;
 }
 
 PgpSecretKey::~PgpSecretKey() { wipe(packet.secret); }
 
 PgpSecretKey PgpKeyring::unlock(const PgpKeyChoice& choice, const PassphraseSource& passphrase) const {
+  expect_memory();
   const auto there = impl_->secret_keys();
   std::vector<std::string> chosen;
   std::string listed;
@@ -306,6 +312,7 @@ PgpSecretKey PgpKeyring::unlock(const PgpKeyChoice& choice, const PassphraseSour
     if (choice.index ? *choice.index == i : names_key(choice.name, there[i], user)) chosen.push_back(there[i]);
   }
   const std::string wanted = choice.index ? fmt::format(" number {}", *choice.index) : choice.name.empty() ? "" : " " + in_quotes(choice.name);
+  if (chosen.size() != 1) require_memory();
   if (chosen.empty()) throw Error(ErrorKind::not_found, fmt::format("no secret key{} in {}", wanted, in_quotes(impl_->name)), listed);
   if (chosen.size() > 1) throw Error(ErrorKind::usage, fmt::format("several secret keys match {}", in_quotes(choice.name)), listed);
 
@@ -313,6 +320,7 @@ PgpSecretKey PgpKeyring::unlock(const PgpKeyChoice& choice, const PassphraseSour
   const std::string user = user_of(key.get());
   const std::string called = user.empty() ? chosen.front() : fmt::format("{}, {}", user, chosen.front());
   const auto refusal = may_sign(key.get()) ? impl_->refusal(key.get()) : std::string(kNotForSigning);
+  if (!refusal.empty()) require_memory();
   if (!refusal.empty()) throw Error(ErrorKind::denied, fmt::format("{}: {}", printable(called), refusal));
   if (const auto where = secret_elsewhere(key.get()); !where.empty()) {
     throw Error(ErrorKind::unsupported, fmt::format("{}: the secret of this key is {}", printable(called), where), "'gpg --export-secret-keys' writes it where gpg has it");
@@ -325,6 +333,7 @@ PgpSecretKey PgpKeyring::unlock(const PgpKeyChoice& choice, const PassphraseSour
     const auto result = rnp_key_unprotect(key.get(), nullptr);
     rnp_ffi_set_pass_provider(impl_->ffi.get(), nullptr, nullptr);
     if (request.failure) std::rethrow_exception(request.failure);
+    if (result != RNP_SUCCESS) require_memory();
     if (result == RNP_ERROR_BAD_PASSWORD) throw Error(ErrorKind::denied, fmt::format("{}: wrong passphrase", printable(called)));
     if (result != RNP_SUCCESS) throw Error(ErrorKind::denied, fmt::format("{}: the key cannot be unlocked: {}", printable(called), rnp_result_to_string(result)));
   }

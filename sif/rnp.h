@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <memory>
 #include <new>
 #include <string>
@@ -32,8 +33,16 @@ using SignOp = Owned<rnp_op_sign_t, rnp_op_sign_destroy>;
 using SignatureHandle = Owned<rnp_signature_handle_t, rnp_signature_handle_destroy>;
 using KeyIterator = Owned<rnp_identifier_iterator_t, rnp_identifier_iterator_destroy>;
 
+/// The library gives many names to a lack of memory: a bad key, no key, a bad state. Whoever comes to a verdict by it begins
+/// with the former and ends with the latter, which throws std::bad_alloc where an allocation has failed in between.
+inline void expect_memory() noexcept { errno = 0; }
+inline void require_memory() {
+  if (errno == ENOMEM) throw std::bad_alloc();
+}
+
 inline void check(rnp_result_t result, std::string_view what) {
   if (result == RNP_SUCCESS) return;
+  require_memory();
   if (result == RNP_ERROR_OUT_OF_MEMORY) throw std::bad_alloc();
   throw Error(ErrorKind::malformed, fmt::format("{}: {}", what, rnp_result_to_string(result)));
 }

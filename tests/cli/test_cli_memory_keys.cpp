@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Verbs of keys, signatures and edits that run out of memory (tests/support/malloc_shim.c): they say so, blame nothing else,
+// and leave what they change as it was or as it is to be.
+#include <csignal>
+#include <functional>
+
+#include <fmt/format.h>
+
+#include "support/catch.h"
+#include "support/cli_run.h"
+#include "support/run_process.h"
+#include "support/sign_desk.h"
+
+#include <sifkit/core/error.h>
+#include <sifkit/sif/pgp_key.h>
+
+using namespace sifkit;
+using namespace sifkit::testing;
+namespace fs = std::filesystem;
+
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+struct KeyShop : SignDesk {
+  std::string image = at("image.sif");
+  std::string bytes = read_file(image);  ///< not signed
+  std::string ring = at("config/keys/pgp-public");
+
+  KeyShop() {
+    make_pgp("ada");
+    write_file(folder / "extensions", "[ca]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n[leaf]\nkeyUsage=digitalSignature\nextendedKeyUsage=codeSigning\n");
+    shell("openssl req -x509 -newkey rsa:2048 -nodes -keyout root.key -subj /CN=root -addext keyUsage=critical,keyCertSign -out root.crt");
+    shell("openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-384 -nodes -keyout between.key -subj /CN=between -out between.csr");
+    shell("openssl x509 -req -in between.csr -CA root.crt -CAkey root.key -set_serial 1 -extfile extensions -extensions ca -out between.crt");
+    shell("openssl req -new -key ecdsa.pem -subj /CN=ada -out ada.csr");
+    shell("openssl x509 -req -in ada.csr -CA between.crt -CAkey between.key -set_serial 2 -extfile extensions -extensions leaf -out ada.crt");
+  }
+
+  ProcessResult run(Arguments args, const std::string& setting) const {
+    args.insert(args.begin(), SIFKIT_PROGRAM);
+    return run_process(args, {"PATH=/usr/bin:/bin", "LD_PRELOAD=" SIFKIT_MALLOC_SHIM, "SIFKIT_CONFIGDIR=" + at("config"), "APPTAINER_CONFIGDIR=" + at("none"), setting}, true);
+  }
+
+  long allocations(const Arguments& args) const {
+    const auto count = folder / "count";
+    run(args, "SIFKIT_MALLOC_COUNT=" + count.string());
+    return std::stol(read_file(count));
+  }
+
+  void clear() const {
+    write_file(image, bytes);
+    fs::remove_all(folder / "config");
+  }
+
+  /// A part of the allocations behind those that all verbs make. `check` is told whether the command says that it has
+  /// succeeded; what is only good to have may lack.
+  void sweep(const Arguments& args, long runs, const std::function<void()>& prepare, const std::function<void(bool)>& check) const {
+    prepare();
+    const auto usual = run(args, "LC_ALL=C");
+    const long first = allocations({"--version"});
+    prepare();
+    const long step = std::max(1L, (allocations(args) - first) / runs);
+    for (long n = first; n <= first + runs * step; n += step) {
+      for (const char* all_after : {"", "+"}) {
+        prepare();
+        const auto fault = fmt::format("SIFKIT_MALLOC_FAULT={}{}", n, all_after);
+        const auto result = run(args, fault);
+        INFO(args[0] << " " << args[1] << ": " << fault << "\n" << result.out);
+        if (result.code == 128 + SIGSEGV && args[0] == "sign" && args[3].ends_with(".asc")) {
+          // librnp copies secret keys without a look at what malloc says.
+        } else if (result.code == usual.code) {
+          if (args[0] == "verify") CHECK(result.out == usual.out);
+        } else {
+          CHECK(result.code == exit_code(ErrorKind::limit));
+          CHECK_THAT(result.out, ContainsSubstring("sifkit: error: out of memory\n"));
+        }
+        check(result.code == 0);
+      }
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a verdict is given with all the memory that it takes, or none", "[cli][faults]") {
+  const KeyShop shop;
+  const auto policy = [&](const char* name, const std::string& members) {
+    write_file(shop.folder / name, R"({"schema": "sifkit/verify-policy/v1", "default": {)" + members + "}}");
+    fs::permissions(shop.folder / name, fs::perms(0600));
+    return shop.at(name);
+  };
+  const auto signed_by = [&](const std::string& key) {
+    shop.clear();
+    shop.sign(shop.key(key));
+  };
+  const auto nothing = [](auto...) {};
+  signed_by("ada.asc");
+  shop.sweep({"verify", "--key", shop.at("ada.pub"), "--policy", policy("good.json", R"("key_bits": {"ec": 256}, "strict_layout": true)"), shop.image}, 40, nothing, nothing);
+  shop.sweep({"verify", "--key", shop.at("ada.pub"), "--policy", policy("bad.json", R"("threshold": 2)"), shop.image}, 40, nothing, [](bool succeeded) { CHECK_FALSE(succeeded); });
+  signed_by("ecdsa.pem");
+  shop.sweep({"verify", "--certificate", shop.at("ada.crt"), "--certificate-intermediates", shop.at("between.crt"), "--certificate-roots", shop.at("root.crt"), shop.image}, 120, nothing, nothing);
+}
+
+TEST_CASE("an image or a ring that is changed as memory runs out is as it was or as it is to be", "[cli][faults]") {
+  const KeyShop shop;
+  const auto prepare = [&] { shop.clear(); };
+  const auto changed = [&](bool succeeded) {
+    const bool same = read_file(shop.image) == shop.bytes;
+    CHECK((!succeeded || !same));
+    return !same;
+  };
+  for (const auto& [secret, key] : {std::pair("ada.asc", "ada.pub"), std::pair("ed25519.pem", "ed25519.pub")}) {
+    shop.sweep({"sign", "-q", "--key", shop.at(secret), shop.image}, 40, prepare, [&, name = key](bool succeeded) {
+      if (changed(succeeded)) CHECK_FALSE(shop.verified({name}).failure);
+    });
+  }
+  write_file(shop.folder / "object", "object");
+  shop.sweep({"sif", "add", "-q", "--datatype", "7", shop.image, shop.at("object")}, 40, prepare, [&](bool succeeded) {
+    if (changed(succeeded)) CHECK(run_cli({"sif", "dump", "4", shop.image}).out == "object");
+  });
+  shop.sweep({"key", "import", shop.at("ada.pub")}, 40, prepare, [&](bool succeeded) {
+    const bool there = fs::exists(shop.ring);
+    CHECK((!succeeded || there));
+    if (there) CHECK(sif::read_pgp_keys(as_bytes(read_file(shop.ring)), "ring").size() == 1);
+  });
+}
