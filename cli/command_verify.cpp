@@ -47,6 +47,14 @@ void add_environment(VerifyArguments& arguments) {
   if (const auto key = environment("VERIFY_KEY"); key && arguments.keys.empty() && arguments.certificate.empty()) arguments.keys = {*key};
 }
 
+/// A name of a file that is empty, as of a variable that is not set, is no absence: that would allow what the file does not.
+class Named : public CLI::Validator {
+ public:
+  Named() {
+    func_ = [](std::string& text) { return text.empty() ? std::string("expected the name of a file, got ''") : std::string(); };
+  }
+};
+
 /// A day begins in UTC.
 std::optional<std::int64_t> moment_of(const std::optional<std::string>& text) {
   if (!text) return std::nullopt;
@@ -130,9 +138,9 @@ void add_verify_command(CLI::App& root, Session& session) {
   verb->add_option("file", a.files, "SIF files")->required()->type_name("FILE");
   auto* key = verb->add_option("--key", a.keys, "A PEM public key or OpenPGP keys (may be given again; default: the rings of the user and the site)")
                   ->type_name("KEYFILE")->allow_extra_args(false);
-  auto* certificate = verb->add_option("--certificate", a.certificate, "A certificate (PEM) whose key must have signed")->type_name("FILE")->excludes(key);
-  verb->add_option("--certificate-intermediates", a.intermediates, "Certificates between it and the root")->type_name("FILE");
-  verb->add_option("--certificate-roots", a.roots, "Certificates to trust in place of the system's")->type_name("FILE");
+  auto* certificate = verb->add_option("--certificate", a.certificate, "A certificate (PEM) whose key must have signed")->type_name("FILE")->transform(Named())->excludes(key);
+  verb->add_option("--certificate-intermediates", a.intermediates, "Certificates between it and the root")->type_name("FILE")->transform(Named());
+  verb->add_option("--certificate-roots", a.roots, "Certificates to trust in place of the system's")->type_name("FILE")->transform(Named());
   verb->add_flag("--ocsp-verify", a.ocsp, "Ask each certificate's OCSP responder whether it is revoked");
   verb->add_option("-g,--group-id", o.groups, "Verify this group (may be given again)")->transform(Whole<std::uint32_t>())->type_name("ID")->allow_extra_args(false);
   verb->add_option("-i,--sif-id", o.objects, "Verify this object (may be given again)")->transform(Whole<std::uint32_t>())->type_name("ID")->allow_extra_args(false);
@@ -141,7 +149,7 @@ void add_verify_command(CLI::App& root, Session& session) {
   verb->add_option("--require-fingerprint", o.required_keys, "Fail unless this key has signed all that is checked (may be given again)")
       ->type_name("FINGERPRINT")->allow_extra_args(false);
   verb->add_flag("--strict-layout", o.strict_layout, "Fail where bytes that nothing signs are not zero, or behind the last object");
-  verb->add_option("--policy", a.policy, "Demand what this file (JSON) does of images in their folders: keys, how many, formats, sizes")->type_name("FILE");
+  verb->add_option("--policy", a.policy, "Demand what this file (JSON) does of images in their folders: keys, how many, formats, sizes")->type_name("FILE")->transform(Named());
   verb->add_flag("--print-digest", o.digest, "Print the digest of the whole file");
   verb->add_option("--require-digest", a.digest, "Fail unless the whole file has this digest: a signature does not tell that there is a newer image")->type_name("DIGEST");
   verb->add_option("--at", a.at, "Judge keys, certificates and signatures as of this time, for audits: 2026-01-31 or 2026-01-31T12:00:00Z")->type_name("TIME");

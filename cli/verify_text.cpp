@@ -140,6 +140,7 @@ std::string verify_text(const sif::Image& image, const sif::VerifyReport& report
   for (const auto& signature : report.signatures) out += signature_text(signature);
   if (report.at) out += fmt::format("judged as of {}\n", time_text(*report.at));
   if (report.policy) out += policy_text(*report.policy);
+  for (const auto& link : report.policy_links) out += policy_text(link);
   out += unprotected_text(report.unprotected);
   for (const auto& problem : report.layout) out += fmt::format("layout: {}\n", printable(problem));
   const auto asked = report.covered.size() + report.not_covered.size();
@@ -168,7 +169,9 @@ Json verify_record(const std::string& file, const sif::Image* image, const sif::
                    {"bytes_behind", bytes.bytes_behind}};
     if (report->policy) {
       const auto& match = *report->policy;
-      policy = {{"policy", match.policy}, {"image", match.image}, {"rule", text_or_null(match.place)}, {"path", text_or_null(match.path)}};
+      Json links = Json::array();
+      for (const auto& link : report->policy_links) links.push_back({{"link", link.image}, {"rule", link.place}, {"path", link.path}});
+      policy = {{"policy", match.policy}, {"image", match.image}, {"rule", text_or_null(match.place)}, {"path", text_or_null(match.path)}, {"links", links}};
     }
   }
   return {{"file", file},

@@ -85,6 +85,17 @@ std::int64_t seconds_of(const ASN1_TIME* time) {
   return ::timegm(&parts);
 }
 
+/// Whoever breaks any key of a chain can certify what they like.
+std::vector<KeySize> sizes_of(STACK_OF(X509) * chain) {
+  std::vector<KeySize> sizes;
+  for (int i = 0; i < sk_X509_num(chain); ++i) {
+    const auto* const key = X509_get0_pubkey(sk_X509_value(chain, i));
+    if (key == nullptr) crypto_reason();  // a lack of memory is no verdict
+    sizes.push_back(key == nullptr ? KeySize{} : size_of(key));
+  }
+  return sizes;
+}
+
 }  // namespace
 
 std::string subject_of(const X509* certificate) {
@@ -127,7 +138,7 @@ TrustedKey checked_certificate(const CertificateFiles& files, std::optional<std:
     }
     OsslKey key(X509_get_pubkey(leaf));
     if (!key) throw Error(ErrorKind::unsupported, fmt::format("the certificate's key cannot be used: {}", crypto_reason()));
-    return TrustedKey{AsymmetricKey(std::move(key)), files.certificate.native(), subject_of(leaf), seconds_of(X509_get0_notAfter(leaf)), true};
+    return TrustedKey{AsymmetricKey(std::move(key)), files.certificate.native(), subject_of(leaf), seconds_of(X509_get0_notAfter(leaf)), true, sizes_of(chain)};
   });
 }
 

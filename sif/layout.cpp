@@ -16,6 +16,7 @@ constexpr std::string_view kNoArchitecture("00\0", 3);
 constexpr std::uint64_t kMostPadding = 65536;  ///< what the largest pages of any machine need
 
 constexpr std::size_t kMostSaid = 200;
+constexpr std::size_t kSignatureExtra = 24;  ///< hash type and fingerprint
 
 struct Extent {
   std::uint64_t begin;
@@ -46,17 +47,19 @@ std::pair<std::vector<Extent>, std::uint64_t> gaps_of(const Image& image) {
   return {std::move(gaps), end};
 }
 
+bool is_zero(ByteView bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](std::byte byte) { return byte == std::byte{0}; });
+}
+
 bool is_zero(const Image& image, const Extent& gap) {
   std::array<std::byte, kMostPadding> buffer;
   const std::span bytes(buffer.data(), static_cast<std::size_t>(gap.end - gap.begin));
   image.file()->read_exact_at(gap.begin, bytes, "padding");
-  return std::all_of(bytes.begin(), bytes.end(), [](std::byte byte) { return byte == std::byte{0}; });
+  return is_zero(bytes);
 }
 
-bool is_zero(const Descriptor& slot) {
-  const Bytes bytes = slot.encode();
-  return std::all_of(bytes.begin(), bytes.end(), [](std::byte byte) { return byte == std::byte{0}; });
-}
+/// In its name, or behind hash type and fingerprint.
+bool holds_more_than_its_signature(const Descriptor& object) { return !is_zero(object.raw_name) || !is_zero(ByteView(object.extra).subspan(kSignatureExtra)); }
 
 }  // namespace
 
@@ -78,8 +81,13 @@ std::vector<std::string> layout_problems(const Image& image, const OperationCont
   const bool has_primary = std::any_of(partitions.begin(), partitions.end(), [](const Descriptor* object) { return object->is_primary(); });
   if (!has_primary && as_text(image.header().architecture_code) != kNoArchitecture) out.emplace_back("header: it names an architecture, but there is no primary partition");
   const auto& slots = image.slots();
-  const auto full = std::count_if(slots.begin(), slots.end(), [](const Descriptor& slot) { return !slot.used && !is_zero(slot); });
+  const auto full = std::count_if(slots.begin(), slots.end(), [](const Descriptor& slot) { return !slot.used && !is_zero(slot.encode()); });
   if (full != 0) out.push_back(fmt::format("{} free descriptors are not empty", full));
+  for (const auto* object : image.objects_of(DataType::signature)) {
+    if (object->group() == 0 && holds_more_than_its_signature(*object) && out.size() < kMostSaid) {
+      out.push_back(fmt::format("object {}: the descriptor of a signature holds what nothing signs", object->id));
+    }
+  }
   const auto [gaps, end] = gaps_of(image);
   std::size_t unsaid = 0;
   for (const auto& gap : gaps) {

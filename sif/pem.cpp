@@ -199,14 +199,20 @@ bool verify_once(EVP_PKEY* key, ByteView message, ByteView signature) {
 
 }  // namespace
 
+KeySize size_of(const EVP_PKEY* key) {
+  if (EVP_PKEY_is_a(key, "ED25519") == 1) return {KeyFamily::elliptic, kEd25519Bits};
+  static constexpr std::pair<const char*, KeyFamily> kFamilies[] = {
+      {"RSA", KeyFamily::rsa}, {"RSA-PSS", KeyFamily::rsa}, {"DSA", KeyFamily::dsa}, {"EC", KeyFamily::elliptic}, {"ED448", KeyFamily::elliptic}};
+  for (const auto& [name, family] : kFamilies) {
+    if (EVP_PKEY_is_a(key, name) == 1) return {family, static_cast<unsigned>(EVP_PKEY_get_bits(key))};
+  }
+  return {};
+}
+
 AsymmetricKey::AsymmetricKey(OsslKey key) : key_(std::move(key)) {
   Bytes wire;
   algorithm_ = describe(key_.get(), wire);
-  if (EVP_PKEY_is_a(get(), "ED25519") == 1) {
-    size_ = {KeyFamily::elliptic, kEd25519Bits};
-  } else {
-    size_ = {EVP_PKEY_is_a(get(), "RSA") == 1 ? KeyFamily::rsa : KeyFamily::elliptic, static_cast<unsigned>(EVP_PKEY_get_bits(get()))};
-  }
+  size_ = size_of(get());
   Hasher hasher;
   hasher.update(wire);
   auto text = base64_encode(hasher.finish_raw());

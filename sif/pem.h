@@ -38,6 +38,9 @@ class AsymmetricKey {
   std::string key_id_;
 };
 
+/// Of any key; of the family `other` where its size says nothing.
+KeySize size_of(const EVP_PKEY* key);
+
 /// Whether a key file's text is PEM, and not OpenPGP armor or binary.
 bool is_pem(std::string_view text) noexcept;
 

@@ -38,7 +38,7 @@ Signer signer_of(const DsseEnvelope::Signature& signature, ByteView message, con
     const bool valid = candidate.key.verify(message, signature.value);
     forged = forged || (named && !valid);
     if (!named && !valid) continue;
-    signer = {candidate.key.key_id(), candidate.name, candidate.key.algorithm(), candidate.ring, candidate.expires, {}, valid, candidate.certified, {candidate.key.size()}};
+    signer = {candidate.key.key_id(), candidate.name, candidate.key.algorithm(), candidate.ring, candidate.expires, {}, valid, candidate.certified, candidate.sizes};
     if (valid) break;
   }
   return signer;

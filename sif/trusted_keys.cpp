@@ -39,15 +39,19 @@ void TrustedKeys::add_file(const std::filesystem::path& path) {
   const Bytes bytes = read_key_file(path);
   const auto text = as_text(bytes);
   if (is_pem(text)) {
-    impl_->asymmetric.push_back({read_public_pem(text, path.native()), path.native(), {}, {}, false});
+    auto key = read_public_pem(text, path.native());
+    const auto size = key.size();
+    impl_->asymmetric.push_back({std::move(key), path.native(), {}, {}, false, {size}});
   } else {
     impl_->rings.emplace_back(bytes, path.native(), impl_->at);
   }
 }
 
 void TrustedKeys::add_ring(const std::filesystem::path& path, std::string name) {
-  std::error_code ignored;
-  if (std::filesystem::exists(path, ignored)) impl_->rings.emplace_back(read_guarded(path, KeyPart::public_key), std::move(name), impl_->at);
+  // Of a ring that cannot be looked at nobody knows whether it says that a key is revoked.
+  std::error_code unknown;
+  if (!std::filesystem::exists(path, unknown) && !unknown) return;
+  impl_->rings.emplace_back(read_guarded(path, KeyPart::public_key), std::move(name), impl_->at);
 }
 
 void TrustedKeys::add_certificate(const CertificateFiles& files) { impl_->asymmetric.push_back(checked_certificate(files, impl_->at)); }

@@ -20,6 +20,7 @@ struct TrustedKey {
   std::string name;                     ///< subject of a certificate
   std::optional<std::int64_t> expires;  ///< of a certificate
   bool certified = false;               ///< by a certificate
+  std::vector<KeySize> sizes;           ///< of the key and, for a certificate, of every other key of its chain
 };
 
 struct TrustedKeys::Impl {

@@ -33,6 +33,11 @@ class Verification {
     ImageMetadata metadata;
   };
 
+  struct ChosenRule {
+    const PolicyRule* rule;
+    std::string hint;
+  };
+
   void refuse_loose_objects();
   void choose();
   void add_claims();
@@ -51,9 +56,10 @@ class Verification {
   static void bad(Claim& claim, std::string why);
   void count_keys();
   void fail(ErrorKind kind, std::string message, std::string hint = {});
-  void find_rule();
+  void find_rules();
   void require_keys();
   void require_policy();
+  void require_rule(const PolicyRule& rule, const std::string& hint);
   void look_around();
   void conclude();
 
@@ -61,12 +67,13 @@ class Verification {
   const TrustedKeys::Impl& keys_;
   const VerifyOptions& options_;
   ObjectIndex index_;
-  const PolicyRule* rule_ = nullptr;      ///< of the policy, for this file
+  std::vector<ChosenRule> rules_;         ///< of the policy, for this file and for the names that lead to it
   std::set<std::uint32_t> groups_;        ///< whose signatures are looked at
   std::set<std::uint32_t> whole_groups_;  ///< whose signatures must name every member
   std::set<std::uint32_t> single_;        ///< legacy: objects with signatures of their own
   std::set<std::uint32_t> wanted_;        ///< objects that must be covered
   bool other_kind_seen_ = false;          ///< legacy signatures where they do not count, or the other way round
+  std::vector<std::uint32_t> unread_;     ///< signatures of the other kind, or of nothing that is there
   std::vector<Claim> claims_;
   VerifyReport report_;
 };

@@ -7,6 +7,7 @@
 #include <sifkit/core/error.h>
 #include <sifkit/sif/integrity.h>
 
+#include "base64.h"
 #include "layout.h"
 #include "object_digests.h"
 #include "pgp_packet.h"
@@ -16,6 +17,10 @@
 namespace sifkit::sif {
 
 namespace {
+
+constexpr std::string_view kKeyIdStart = "SHA256:";
+constexpr std::size_t kKeyIdBytes = 32;
+constexpr std::size_t kKeyIdDigits = 43;
 
 /// Where the key is not known here.
 std::string how_to_trust(const SignatureReport& report) {
@@ -31,7 +36,12 @@ int badness(ErrorKind kind) { return kind == ErrorKind::tampered ? 2 : kind == E
 }  // namespace
 
 std::string normal_key(std::string_view text) {
-  if (text.starts_with("SHA256:")) return std::string(text);
+  if (text.starts_with(kKeyIdStart)) {
+    // One key has one text, or it could be in a list twice.
+    const auto bytes = base64_decode(std::string(text.substr(kKeyIdStart.size())) + '=');
+    if (!bytes || bytes->size() != kKeyIdBytes) throw Error(ErrorKind::usage, fmt::format("key id {}: expected {} digits of base64 behind '{}'", in_quotes(text), kKeyIdDigits, kKeyIdStart));
+    return std::string(text);
+  }
   std::string digits;
   std::copy_if(text.begin(), text.end(), std::back_inserter(digits), [](char c) { return c != ' '; });
   const auto bytes = from_hex(digits);
@@ -57,7 +67,7 @@ Verification::Verification(const Image& image, const TrustedKeys::Impl& keys, co
 }
 
 VerifyReport Verification::run() {
-  find_rule();
+  find_rules();
   if (options_.legacy) {
     choose_legacy();
     add_legacy_claims();
@@ -147,11 +157,13 @@ void Verification::add_claims() {
   for (const auto* object : signature_objects()) {
     if (!object->links_group() || groups_.count(object->link()) == 0) {
       other_kind_seen_ = other_kind_seen_ || !object->links_group();
+      if (!object->links_group() || index_.members(object->link()).empty()) unread_.push_back(object->id);
       continue;
     }
     auto checked = check_signature(image_, *object, keys_, options_.limits);
     if (checked.kind == SignatureKind::legacy) {
       other_kind_seen_ = true;
+      unread_.push_back(object->id);
       continue;
     }
     add_claim(std::move(checked));
@@ -248,8 +260,13 @@ void Verification::count_keys() {
 /// What is not of objects and signatures.
 void Verification::look_around() {
   report_.unprotected = unprotected_of(image_);
-  if (options_.strict_layout || (rule_ != nullptr && rule_->strict_layout)) {
+  if (options_.strict_layout || std::any_of(rules_.begin(), rules_.end(), [](const ChosenRule& chosen) { return chosen.rule->strict_layout; })) {
     report_.layout = layout_problems(image_, options_.operation);
+    for (const auto& claim : claims_) {
+      const bool named = claim.report.format == "DSSE" && index_.find(claim.report.id)->signature()->fingerprint != SignatureInfo{}.fingerprint;
+      if (named) report_.layout.push_back(fmt::format("object {}: the descriptor of a signature holds what nothing signs", claim.report.id));
+    }
+    for (const auto id : unread_) report_.layout.push_back(fmt::format("object {}: a signature that is not looked at, so nothing stands behind its bytes", id));
     if (!report_.layout.empty()) {
       fail(ErrorKind::unsigned_image, "layout: " + report_.layout.front(), report_.unprotected.bytes_between + report_.unprotected.bytes_behind == 0 ? "" : "'sifkit sif compact' removes what belongs to no object");
     }

@@ -70,9 +70,17 @@ void Verification::choose_legacy() {
 
 void Verification::add_legacy_claims() {
   for (const auto* object : signature_objects()) {
-    if ((object->links_group() ? groups_ : single_).count(object->link()) == 0) continue;
+    if ((object->links_group() ? groups_ : single_).count(object->link()) == 0) {
+      const bool there = object->links_group() ? !index_.members(object->link()).empty() : index_.find(object->link()) != nullptr;
+      if (!there) unread_.push_back(object->id);
+      continue;
+    }
     auto checked = check_signature(image_, *object, keys_, options_.limits);
-    if (checked.kind != SignatureKind::metadata) add_claim(std::move(checked));
+    if (checked.kind == SignatureKind::metadata) {
+      unread_.push_back(object->id);
+    } else {
+      add_claim(std::move(checked));
+    }
   }
   const auto require = [&](const std::set<std::uint32_t>& all, std::uint32_t SignatureReport::*link, std::string_view what) {
     for (const auto id : all) {

@@ -6,14 +6,12 @@
 #include <map>
 #include <set>
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/json.h>
 
+#include "image_places.h"
 #include "key_files.h"
 #include "verification.h"
 
@@ -133,19 +131,6 @@ bool is_under(std::string_view path, std::string_view folder) {
   return path.starts_with(folder) && (path.size() == folder.size() || folder == "/" || path[folder.size()] == '/');
 }
 
-/// As the system has it for the open file, whatever name it was opened by and whatever that name means by now.
-std::string path_of(const File& file) {
-  struct stat st {};
-  if (::fstat(file.fd(), &st) != 0) throw_errno(fmt::format("look at {}", in_quotes(file.name())));
-  if (st.st_nlink == 0) throw Error(ErrorKind::untrusted, "the open file has no path any more, so no rule of a policy is for it");
-  std::string path(PATH_MAX, '\0');
-  const auto size = ::readlink(fmt::format("/proc/self/fd/{}", file.fd()).c_str(), path.data(), path.size());
-  if (size < 0) throw_errno(fmt::format("find the path of {}", in_quotes(file.name())));
-  path.resize(static_cast<std::size_t>(size));
-  if (!path.starts_with('/') || path.size() == PATH_MAX) throw Error(ErrorKind::untrusted, fmt::format("the open file has no path that a rule of a policy could be for: {}", in_quotes(path)));
-  return path;
-}
-
 /// Why a key that has signed does not count; empty when it does.
 std::string why_not(const PolicyRule& rule, const SignatureReport& signature, const Signer& signer) {
   if (!rule.keys.empty() && std::find(rule.keys.begin(), rule.keys.end(), signer.key) == rule.keys.end()) return "it is not among the rule's keys";
@@ -155,9 +140,10 @@ std::string why_not(const PolicyRule& rule, const SignatureReport& signature, co
   }
   if (rule.least_bits.empty()) return {};
   for (const auto& size : signer.sizes) {
-    if (size.family == KeyFamily::other) return "it is of a kind whose size says nothing";
+    const std::string_view which = &size == signer.sizes.data() ? "it" : "a key that it rests on";
+    if (size.family == KeyFamily::other) return fmt::format("{} is of a kind whose size says nothing", which);
     const auto least = rule.least_bits.find(size.family);
-    if (least != rule.least_bits.end() && size.bits < least->second) return fmt::format("it has {} bits, expected {} or more", size.bits, least->second);
+    if (least != rule.least_bits.end() && size.bits < least->second) return fmt::format("{} has {} bits, expected {} or more", which, size.bits, least->second);
   }
   return signer.sizes.empty() ? "its size is not known" : "";
 }
@@ -203,15 +189,22 @@ const PolicyRule* VerifyPolicy::rule_for(std::string_view path) const noexcept {
   return best;
 }
 
-void Verification::find_rule() {
+/// The file's rule, and those with a folder for the names that lead to it: who can put a link into a folder would else choose
+/// the rule for what is found there.
+void Verification::find_rules() {
   if (options_.policy == nullptr) return;
-  auto& match = report_.policy.emplace();
-  match.policy = options_.policy->name();
-  match.image = path_of(*image_.file());
-  rule_ = options_.policy->rule_for(match.image);
-  if (rule_ == nullptr) return;
-  match.place = rule_->place;
-  match.path = rule_->path;
+  const auto match = [&](const std::string& path, const PolicyRule& rule) { return PolicyMatch{options_.policy->name(), path, rule.place, rule.path}; };
+  const auto path = path_of(*image_.file());
+  const auto* const rule = options_.policy->rule_for(path);
+  report_.policy = rule == nullptr ? PolicyMatch{options_.policy->name(), path, {}, {}} : match(path, *rule);
+  if (rule != nullptr) rules_.push_back({rule, {}});
+  for (const auto& place : places_on_the_way(image_.name())) {
+    const auto* const other = options_.policy->rule_for(place);
+    const bool for_everything = other == nullptr || other->path.size() <= 1;
+    if (for_everything || std::any_of(rules_.begin(), rules_.end(), [&](const ChosenRule& chosen) { return chosen.rule == other; })) continue;
+    report_.policy_links.push_back(match(place, *other));
+    rules_.push_back({other, fmt::format("it is for {}, which the image's name leads over", in_quotes(place))});
+  }
 }
 
 /// As require_keys: two keys that have each signed a part are not two that have signed. What no key has signed is a failure
@@ -219,9 +212,13 @@ void Verification::find_rule() {
 void Verification::require_policy() {
   if (!report_.policy) return;
   const auto& match = *report_.policy;
-  if (rule_ == nullptr) return fail(ErrorKind::untrusted, fmt::format("policy {}: no rule is for {}, and there is no default", in_quotes(match.policy), in_quotes(match.image)));
-  const std::string place = fmt::format("policy {}, {}", in_quotes(match.policy), match.place);
-  if (options_.legacy && !rule_->legacy) return fail(ErrorKind::untrusted, place + ": legacy signatures are not allowed");
+  if (match.place.empty()) return fail(ErrorKind::untrusted, fmt::format("policy {}: no rule is for {}, and there is no default", in_quotes(match.policy), in_quotes(match.image)));
+  for (const auto& [rule, hint] : rules_) require_rule(*rule, hint);
+}
+
+void Verification::require_rule(const PolicyRule& rule, const std::string& hint) {
+  const std::string place = fmt::format("policy {}, {}", in_quotes(report_.policy->policy), rule.place);
+  if (options_.legacy && !rule.legacy) return fail(ErrorKind::untrusted, place + ": legacy signatures are not allowed", hint);
   if (!report_.not_covered.empty()) return;
   std::map<std::string, std::set<std::uint32_t>> counted;
   std::string refused;
@@ -229,7 +226,7 @@ void Verification::require_policy() {
     if (claim.report.verdict != Verdict::valid) continue;
     for (const auto& signer : claim.report.signers) {
       if (!signer.valid) continue;
-      const auto why = why_not(*rule_, claim.report, signer);
+      const auto why = why_not(rule, claim.report, signer);
       if (why.empty()) counted[signer.key].insert(claim.report.objects.begin(), claim.report.objects.end());
       if (!why.empty() && refused.empty()) refused = fmt::format("; key {} does not count: {}", signer.key, why);
     }
@@ -237,8 +234,8 @@ void Verification::require_policy() {
   const auto enough = static_cast<std::size_t>(std::count_if(counted.begin(), counted.end(), [&](const auto& key) {
     return std::includes(key.second.begin(), key.second.end(), wanted_.begin(), wanted_.end());
   }));
-  if (enough < rule_->threshold) {
-    fail(ErrorKind::untrusted, fmt::format("{}: {} of {} keys needed have signed all that is checked{}", place, enough, rule_->threshold, refused));
+  if (enough < rule.threshold) {
+    fail(ErrorKind::untrusted, fmt::format("{}: {} of {} keys needed have signed all that is checked{}", place, enough, rule.threshold, refused), hint);
   }
 }
 

@@ -262,9 +262,38 @@ TEST_CASE("verify --policy says which rule was for an image, and fails where one
   with(rule + R"(, "legacy": false}])");
   CHECK(verify({"--legacy-insecure"}).code == 14);
   const auto record = parse_json(verify({"--json=v1"}).out, "record")["images"][0]["policy"];
-  CHECK(record == Json{{"policy", site}, {"image", shop.image}, {"rule", "rules[0]"}, {"path", shop.folder.path().string()}});
+  CHECK(record == Json{{"policy", site}, {"image", shop.image}, {"rule", "rules[0]"}, {"path", shop.folder.path().string()}, {"links", Json::array()}});
   const auto plain = run_cli({"verify", "--json=v1", "--key", shop.at("ada.pub"), shop.image});
   CHECK(parse_json(plain.out, "plain")["images"][0]["policy"].is_null());
+  // A link in another folder: both rules must hold.
+  const TempDir other;
+  const auto link = (other / "link.sif").string();
+  std::filesystem::create_symlink(shop.image, link);
+  with(rule + R"(}, {"path": ")" + other.path().string() + R"(", "threshold": 2}])");
+  const auto linked = run_cli({"verify", "--key", shop.at("ada.pub"), "--policy", site, link});
+  CHECK(linked.code == 14);
+  CHECK_THAT(linked.out, ContainsSubstring("rules[1] ('" + other.path().string() + "') is for '" + link + "'\n"));
+  CHECK_THAT(linked.err, ContainsSubstring("hint: it is for '" + link + "', which the image's name leads over\n"));
+  const auto links = parse_json(run_cli({"verify", "--json=v1", "--key", shop.at("ada.pub"), "--policy", site, link}).out, "record")["images"][0]["policy"]["links"];
+  CHECK(links == Json::array({{{"link", link}, {"rule", "rules[1]"}, {"path", other.path().string()}}}));
+  with(rule + "}]");
   // Apptainer's form has no place for it.
   CHECK(verify({"--json"}).out == run_cli({"verify", "--json", "--key", shop.at("ada.pub"), shop.image}).out);
+}
+
+TEST_CASE("verify takes the empty name of a file for no absence", "[cli][verify]") {
+  // As of a variable that is not set: --policy "$POLICY".
+  const Shop shop;
+  REQUIRE(run_cli({"sign", "-q", "--key", shop.at("ada.asc"), shop.image}).code == 0);
+  for (const char* option : {"--policy", "--certificate-roots", "--certificate-intermediates"}) {
+    for (const auto& arguments : {std::vector<std::string>{option, ""}, {std::string(option) + "="}}) {
+      auto line = arguments;
+      line.insert(line.begin(), {"verify", "--key", shop.at("ada.pub"), shop.image});
+      const auto result = run_cli(line);
+      INFO(option << " " << arguments.size());
+      CHECK(result.code == 2);
+    }
+  }
+  CHECK(run_cli({"verify", "--certificate", "", shop.image}).code == 2);
+  CHECK(run_cli({"verify", "--key", "", shop.image}).code == 3);
 }

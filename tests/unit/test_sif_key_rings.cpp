@@ -6,6 +6,8 @@
 
 #include <unistd.h>
 
+#include <sifkit/sif/integrity.h>
+
 #include "support/environment.h"
 #include "support/key_desk.h"
 
@@ -43,6 +45,16 @@ TEST_CASE("a ring of another user is not used", "[sif][keys]") {
   CHECK(kind_of(error_of([&] { desk.maker.list(kSecret); })) == ErrorKind::denied);
   REQUIRE(::chown(desk.maker.folder().c_str(), 65534, 65534) == 0);
   CHECK(kind_of(error_of([&] { desk.maker.list(kPublic); })) == ErrorKind::denied);
+}
+
+TEST_CASE("a ring that cannot be looked at is not passed over, for it may say that a key is revoked", "[sif][keys]") {
+  const TempDir folder;
+  TrustedKeys keys;
+  CHECK_NOTHROW(keys.add_ring(folder / "absent" / "ring", "LOCAL"));
+  std::filesystem::create_symlink("loop", folder / "loop");
+  CHECK(error_of([&] { keys.add_ring(folder / "loop", "LOCAL"); }));
+  CHECK(error_of([&] { keys.add_ring(folder / "loop" / "ring", "LOCAL"); }));
+  CHECK(error_of([&] { keys.add_ring(folder / std::string(300, 'x'), "LOCAL"); }));
 }
 
 TEST_CASE("a ring may be a link, which stays, but no pipe or folder", "[sif][keys]") {

@@ -56,6 +56,37 @@ TEST_CASE("a strict layout has no byte that says something and is not signed", "
   CHECK(desk.judged(changed(32768, 'x') + "x").failure->kind() == ErrorKind::tampered);
 }
 
+TEST_CASE("a strict layout has no signature object that nothing looks at", "[sif][integrity]") {
+  const StrictDesk desk;
+  const auto with = [&](const ObjectSpec& object, const std::string& data) {
+    write_file(desk.folder / "image.sif", desk.bytes);
+    desk.add(data, object);
+    return desk.refusal(read_file(desk.folder / "image.sif"));
+  };
+  const ObjectSpec object{.type = DataType::signature, .group = 0, .link = 1, .links_group = true, .extra = encode_extra(SignatureInfo{HashType::sha256, {}})};
+  auto single = object;
+  single.links_group = false;
+  auto lost = object;
+  lost.link = 0;
+  auto loose = lost;
+  loose.links_group = false;
+  const std::string why = "object 6: a signature that is not looked at, so nothing stands behind its bytes";
+  for (const auto& other : {single, lost, loose}) CHECK(with(other, "anything") == why);
+  CHECK(with(object, "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nSIFHASH:\nanything\n-----BEGIN PGP SIGNATURE-----\n\nwsA=\n-----END PGP SIGNATURE-----\n") == why);
+}
+
+TEST_CASE("a strict layout has nothing in the descriptor of a signature that nothing signs", "[sif][integrity]") {
+  const StrictDesk desk;
+  const auto slot = kDescriptorsOffset + 3 * kDescriptorSize;
+  REQUIRE(Descriptor::decode(as_bytes(desk.bytes).subspan(slot, kDescriptorSize)).type == DataType::signature);
+  for (const std::size_t at : {73u, 200u, 205u, 225u, 584u}) {
+    INFO(at);
+    auto image = desk.bytes;
+    image.at(slot + at) = 'x';
+    CHECK(desk.refusal(image) == "object 4: the descriptor of a signature holds what nothing signs");
+  }
+}
+
 TEST_CASE("a hole that an edit has left is refused by a strict layout until the image is compact", "[sif][integrity]") {
   SignDesk desk;
   const ObjectSpec object{.type = DataType::generic, .group = 1};

@@ -93,6 +93,11 @@ TEST_CASE("a policy that is not sound is refused, and the place is named", "[sif
   refuses(R"("default": {"keys": [1]})", "default.keys[0]: expected a string, got a number");
   refuses(R"("default": {"keys": ["7FF7BA84"]})", "default.keys[0]: fingerprint '7FF7BA84': expected 40 hex digits");
   refuses(fmt::format(R"("default": {{"keys": ["{}", "{}"]}})", key, std::string(40, 'a')), "default.keys[1]: it is in the list twice");
+  // Another text for a key id, or a part of one, names no key.
+  const std::string digits(42, 'A');
+  for (const auto& id : {std::string(), digits, digits + "A=", digits + "AA", digits + "B", digits + "-"}) {
+    refuses(fmt::format(R"("default": {{"keys": ["SHA256:{}"]}})", id), fmt::format("default.keys[0]: key id 'SHA256:{}': expected 43 digits of base64", id));
+  }
   refuses(R"("default": {"threshold": 0})", "default.threshold: expected 1 to 64, got 0");
   refuses(R"("default": {"threshold": 65})", "default.threshold: expected 1 to 64, got 65");
   refuses(R"("default": {"threshold": -1})", "default.threshold: expected a number of 0 or more");
@@ -261,6 +266,21 @@ TEST_CASE("the key of a certificate is of its own format", "[sif][policy]") {
   passes(desk.check(default_of(R"("formats": ["x509"])")));
   passes(desk.check(default_of(R"("formats": ["x509", "dsse"], "threshold": 2)")));
   fails(desk.check(default_of(R"("formats": ["dsse"], "threshold": 2)")), "key " + desk.ecdsa_id + " does not count: its signature is of the format x509");
+}
+
+TEST_CASE("a chain of certificates is as weak as the smallest of its keys", "[sif][policy]") {
+  PolicyDesk desk;
+  desk.sign_with_ecdsa();
+  write_file(desk.folder / "extensions", "[ca]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n[leaf]\nkeyUsage=digitalSignature\nextendedKeyUsage=codeSigning\n");
+  desk.shell("openssl req -x509 -newkey rsa:2048 -nodes -keyout root.key -subj /CN=root -addext keyUsage=critical,keyCertSign -out root.crt");
+  desk.shell("openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-384 -nodes -keyout between.key -subj /CN=between -out between.csr");
+  desk.shell("openssl x509 -req -in between.csr -CA root.crt -CAkey root.key -set_serial 1 -extfile extensions -extensions ca -out between.crt");
+  desk.shell("openssl req -new -key ecdsa.pem -subj /CN=ada -out ada.csr");
+  desk.shell("openssl x509 -req -in ada.csr -CA between.crt -CAkey between.key -set_serial 2 -extfile extensions -extensions leaf -out ada.crt");
+  desk.keys = desk.trusted({"ed25519.pub"});
+  desk.keys.add_certificate({desk.folder / "ada.crt", desk.folder / "between.crt", desk.folder / "root.crt"});
+  passes(desk.check(default_of(R"("threshold": 2, "key_bits": {"rsa": 2048, "ec": 256})")));
+  fails(desk.check(default_of(R"("threshold": 2, "key_bits": {"rsa": 2049})")), "key " + desk.ecdsa_id + " does not count: a key that it rests on has 2048 bits, expected 2049 or more");
 }
 
 TEST_CASE("a policy tightens what the options say, and loosens nothing", "[sif][policy]") {

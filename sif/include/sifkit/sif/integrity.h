@@ -81,7 +81,7 @@ struct Signer {
   std::optional<std::int64_t> revoked;  ///< PGP: when, in seconds since 1970
   bool valid = false;     ///< the signature is this key's, and the key may be used
   bool certified = false; ///< known by its certificate, not as a key alone
-  std::vector<KeySize> sizes;  ///< of the key that has signed and, for PGP, of the primary key
+  std::vector<KeySize> sizes;  ///< of the key that has signed, then of those that it rests on: PGP's primary key, the chain of a certificate
 };
 
 /// One signature's own verdict.
@@ -127,6 +127,7 @@ struct VerifyReport {
   std::vector<std::string> layout;         ///< what a strict layout would not have; empty unless asked for
   std::optional<Digest> digest;            ///< of the whole file, if asked for: SHA-256, or the algorithm of the required one
   std::optional<PolicyMatch> policy;       ///< if there was one
+  std::vector<PolicyMatch> policy_links;   ///< rules of it for symbolic links that the name leads over, which must hold, too
   std::optional<Error> failure;
 };
 

@@ -47,7 +47,7 @@ struct PolicyRule {
 /// The rule that was chosen for an image.
 struct PolicyMatch {
   std::string policy;  ///< name of the document
-  std::string image;   ///< path of the open file, links resolved: bytes
+  std::string image;   ///< path of the open file, links resolved, or of a link on the way to it: bytes
   std::string place;   ///< as in PolicyRule; empty: no rule is for it, and verification has failed
   std::string path;    ///< as in PolicyRule
 };
