@@ -56,9 +56,12 @@ std::string path_of(const File& file) {
 std::vector<std::string> places_on_the_way(const std::string& name) {
   std::vector<std::string> places;
   if (name.empty()) return places;
+  std::error_code failed;
+  const auto whole = fs::absolute(name, failed);
+  if (failed) untrusted(fmt::format("{} begins at a folder that has been removed, so nobody knows which rules of a policy are for it", in_quotes(name)));
   int links = 0;
   fs::path at;
-  for (auto steps = steps_of(fs::absolute(name)); !steps.empty();) {
+  for (auto steps = steps_of(whole); !steps.empty();) {
     const auto step = std::move(steps.front());
     steps.pop_front();
     if (step.empty() || step == ".") continue;
