@@ -17,6 +17,7 @@ constexpr std::uint64_t kMostPadding = 65536;  ///< what the largest pages of an
 
 constexpr std::size_t kMostSaid = 200;
 constexpr std::size_t kSignatureExtra = 24;  ///< hash type and fingerprint
+constexpr std::string_view kOldName = "part-signature";  ///< that programs before 2020 gave their signatures
 
 struct Extent {
   std::uint64_t begin;
@@ -59,7 +60,10 @@ bool is_zero(const Image& image, const Extent& gap) {
 }
 
 /// In its name, or behind hash type and fingerprint.
-bool holds_more_than_its_signature(const Descriptor& object) { return !is_zero(object.raw_name) || !is_zero(ByteView(object.extra).subspan(kSignatureExtra)); }
+bool holds_more_than_its_signature(const Descriptor& object) {
+  const auto name = object.name();
+  return (!name.empty() && name != kOldName) || !is_zero(ByteView(object.extra).subspan(kSignatureExtra));
+}
 
 }  // namespace
 

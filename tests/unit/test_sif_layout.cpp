@@ -85,6 +85,11 @@ TEST_CASE("a strict layout has nothing in the descriptor of a signature that not
     image.at(slot + at) = 'x';
     CHECK(desk.refusal(image) == "object 4: the descriptor of a signature holds what nothing signs");
   }
+  auto image = desk.bytes;
+  image.replace(slot + 73, 14, "part-signature");
+  CHECK(desk.refusal(image).empty());
+  image.at(slot + 200) = 'x';
+  CHECK_FALSE(desk.refusal(image).empty());
 }
 
 TEST_CASE("a hole that an edit has left is refused by a strict layout until the image is compact", "[sif][integrity]") {
