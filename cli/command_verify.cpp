@@ -33,7 +33,14 @@ struct VerifyArguments {
   sif::VerifyOptions options;
 };
 
-bool is_true(const std::optional<std::string>& value) { return value && (*value == "1" || *value == "true" || *value == "yes"); }
+/// Go's words for a truth, which Apptainer takes, and "yes" and "no". Another word is no "no": nobody would be asked.
+bool is_true(std::string_view name) {
+  const auto value = environment(name).value_or("");
+  const auto is = [&](std::initializer_list<std::string_view> words) { return std::find(words.begin(), words.end(), value) != words.end(); };
+  if (is({"1", "t", "T", "true", "TRUE", "True", "yes"})) return true;
+  if (is({"", "0", "f", "F", "false", "FALSE", "False", "no"})) return false;
+  throw Error(ErrorKind::usage, fmt::format("the variable {}: expected 'true' or 'false', got {}", name, in_quotes(value)));
+}
 
 /// The environment speaks where the command line is silent.
 void add_environment(VerifyArguments& arguments) {
@@ -43,7 +50,7 @@ void add_environment(VerifyArguments& arguments) {
   if (arguments.keys.empty()) fill(arguments.certificate, "VERIFY_CERTIFICATE");
   fill(arguments.intermediates, "VERIFY_INTERMEDIATES");
   fill(arguments.roots, "VERIFY_ROOTS");
-  arguments.ocsp = arguments.ocsp || is_true(environment("VERIFY_OCSP"));
+  arguments.ocsp = arguments.ocsp || is_true("VERIFY_OCSP");
   if (const auto key = environment("VERIFY_KEY"); key && arguments.keys.empty() && arguments.certificate.empty()) arguments.keys = {*key};
 }
 

@@ -301,3 +301,18 @@ TEST_CASE("verify takes the empty name of a file for no absence", "[cli][verify]
   CHECK(run_cli({"verify", "--certificate", "", shop.image}).code == 2);
   CHECK(run_cli({"verify", "--key", "", shop.image}).code == 3);
 }
+
+TEST_CASE("a variable that asks for OCSP in any of Go's words is heard, and one that says something else refused", "[cli][verify]") {
+  const Shop shop;
+  REQUIRE(run_cli({"sign", "-q", "--key", shop.at("ed25519.pem"), shop.image}).code == 0);
+  shop.shell("openssl req -x509 -key ed25519.pem -subj /CN=ada -addext keyUsage=digitalSignature -addext extendedKeyUsage=codeSigning -out ada.crt");
+  const auto code = [&](const char* name, const char* word) {
+    const Environment asked(name, word);
+    return run_cli({"verify", "-q", "--certificate", shop.at("ada.crt"), "--certificate-roots", shop.at("ada.crt"), shop.image}).code;
+  };
+  for (const char* name : {"SIFKIT_VERIFY_OCSP", "APPTAINER_VERIFY_OCSP"}) {
+    for (const char* word : {"", "0", "false", "FALSE", "no"}) CHECK(code(name, word) == 0);
+    for (const char* word : {"1", "t", "true", "True", "TRUE", "yes"}) CHECK(code(name, word) == 14);  // nobody can be asked of a root
+    for (const char* word : {"on", "tRUE", "2", "true "}) CHECK(code(name, word) == 2);
+  }
+}
