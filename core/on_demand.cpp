@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sifkit/core/on_demand.h>
 
+#include <cerrno>
 #include <cstring>
 #include <new>
 
@@ -15,11 +16,14 @@ namespace sifkit {
 void* OnDemandLibrary::find(const char* function) {
   void* handle = handle_.load();
   if (handle == nullptr) {
+    errno = 0;
     handle = ::dlopen(soname_, RTLD_NOW | RTLD_LOCAL);
     if (handle == nullptr) {
+      const bool lacked_memory = errno == ENOMEM;
       const char* const reason = ::dlerror();
-      // The loader has no number for it. Its words are those of strerror(), in the C locale that the program stays in.
-      if (reason == nullptr || std::strstr(reason, std::strerror(ENOMEM)) != nullptr) throw std::bad_alloc();
+      // The loader has no number for it, and not always a word. Its words are those of strerror(), in the C locale that the
+      // program stays in.
+      if (lacked_memory || reason == nullptr || std::strstr(reason, std::strerror(ENOMEM)) != nullptr) throw std::bad_alloc();
       throw Error(ErrorKind::not_found, fmt::format("cannot load {}: {}", soname_, reason), fmt::format("install it (on Debian: {})", package_));
     }
     handle_ = handle;  // another thread's is the same one

@@ -128,7 +128,7 @@ PgpKeyInfo describe(ByteView block, KeyPart part) {
   check(rnp_key_allows_usage(key.get(), "sign", &info.can_sign), "usage of a key");
   info.user_ids = user_ids_of(key.get());
   info.problem = problem_of(key.get(), info);
-  if (!info.problem.empty()) require_memory();
+  require_memory();
   return info;
 }
 

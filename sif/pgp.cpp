@@ -295,7 +295,7 @@ PgpOutcome PgpKeyring::verify(const ClearSigned& message) const {
   } else {
     outcome.status = PgpOutcome::Status::valid;
   }
-  if (outcome.status != PgpOutcome::Status::valid) require_memory();
+  require_memory();  // of what has been said of the key, too
   return outcome;
 }
 
