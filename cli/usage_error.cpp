@@ -98,6 +98,15 @@ std::optional<Error> unknown_word(const CLI::App& app, std::span<const std::stri
   return std::nullopt;
 }
 
+/// For an error of the library, "Could not convert: NAME = VALUE", which only values of switches get (numbers have ours).
+std::optional<Error> bad_switch(const CLI::App& verb, std::string_view text) {
+  static constexpr std::string_view kStart = "Could not convert: ";
+  const auto equals = text.find(" = ");
+  if (!text.starts_with(kStart) || equals == std::string_view::npos) return std::nullopt;
+  const auto name = text.substr(kStart.size(), equals - kStart.size());
+  return usage(fmt::format("{} is a switch: expected no value, found {}", printable(name), in_quotes(text.substr(equals + 3))), see_help(verb));
+}
+
 /// The option that an error of the library, "NAME: 1 required TYPE missing", is about.
 const CLI::Option* valueless(const CLI::App& verb, std::string_view text) {
   for (const CLI::Option* option : verb.get_options()) {
@@ -144,6 +153,9 @@ Error usage_error(const CLI::App& app, std::span<const std::string> args, const 
   const auto* const option = kind == CLI::ExitCodes::ArgumentMismatch ? valueless(verb, error.what()) : nullptr;
   if (option != nullptr) {
     return usage(fmt::format("{} needs a value ({})", option->get_name(), option->get_type_name()), see_help(verb));
+  }
+  if (kind == CLI::ExitCodes::ConversionError) {
+    if (auto bad = bad_switch(verb, error.what())) return *bad;
   }
   const std::string text = error.what();  // those of the library show what was typed as it is, ours do not
   const bool plain = std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });

@@ -64,6 +64,7 @@ TEST_CASE("an argument too few or too many is named, and a word of a verb is an 
   CHECK_THAT(run_cli({"build", "a.sif"}).err, ContainsSubstring("error: SRC is missing") && ContainsSubstring("usage: sifkit build OUT SRC [options]"));
   CHECK_THAT(run_cli({"build", "a.sif", "b.tar", "c"}).err, ContainsSubstring("'c' is one argument too many"));
   CHECK_THAT(run_cli({"build", "a.sif", "b.tar", "--threads"}).err, ContainsSubstring("error: --threads needs a value (N)"));
+  CHECK_THAT(run_cli({"build", "a.sif", "b.tar", "--force=maybe"}).err, ContainsSubstring("--force is a switch: expected no value, found 'maybe'"));
   CHECK_THAT(run_cli({"version", "--progress", "pretty"}).err, ContainsSubstring("--progress: expected auto, bar, plain, json or none, got 'pretty'"));
   CHECK_THAT(run_cli({"build", "--", "-a", "-b", "--force"}).err, ContainsSubstring("'--force' is one argument too many"));
   for (const std::string word : {"sign", "images", "version"}) {
