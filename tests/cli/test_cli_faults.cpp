@@ -216,6 +216,12 @@ TEST_CASE("tight limits of the process end in a clear error or in the same bytes
     CHECK_FALSE(result.err.empty());
     CHECK(desk.count() == 0);
   }
+  desk.clear();
+  // No other folder helps a scratch file against a limit of the job.
+  const auto scratch = desk.shell("cat ../app.tar | (ulimit -f 16; exec $SIFKIT build -q app.sif -)");
+  INFO(scratch.err);
+  CHECK(scratch.code == exit_code(ErrorKind::io));
+  CHECK_THAT(scratch.err, ContainsSubstring("ulimit -f") && !ContainsSubstring("TMPDIR names"));
 }
 
 TEST_CASE("an output folder that moves or goes away ends the build, and nothing is left anywhere", "[cli][faults]") {

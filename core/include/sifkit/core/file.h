@@ -162,12 +162,12 @@ SIFKIT_API File open_scratch_file(const std::filesystem::path& folder);
 /// Where scratch files go: SIFKIT_TMPDIR, APPTAINER_TMPDIR, SINGULARITY_TMPDIR, TMPDIR, else /tmp.
 SIFKIT_API std::filesystem::path scratch_folder();
 
-/// Runs `body`; an Error that leaves it says how to put scratch files elsewhere.
+/// Runs `body`; an Error that leaves it says how to put scratch files elsewhere, unless it knows better what to do.
 void with_scratch_hint(auto&& body) {
   try {
     body();
   } catch (Error& error) {
-    error.set_hint("scratch files go to the folder that SIFKIT_TMPDIR or TMPDIR names; choose one with room for the image");
+    if (error.hint().empty() || error.kind() == ErrorKind::no_space) error.set_hint("scratch files go to the folder that SIFKIT_TMPDIR or TMPDIR names; choose one with room for the image");
     throw;
   }
 }
