@@ -91,6 +91,9 @@ ConvertOptions options_of(const BuildArguments& arguments, const Session& sessio
   options.format = format_of(arguments);
   options.overwrite = arguments.force ? Overwrite::yes : Overwrite::no;
   options.threads = arguments.threads;
+  if (arguments.best && (arguments.fast || arguments.compress != BuildArguments().compress)) {
+    throw Error(ErrorKind::usage, "--best is a way to write gzip, as small as can be; it excludes --fast and --compress");
+  }
   layers::parse_compression(arguments.best ? "gzip:12" : arguments.compress, options.squashfs);
   if (arguments.fast && options.squashfs.codec != layers::SquashfsCodec::gzip) {
     throw Error(ErrorKind::usage, "--fast is a way to write gzip; choose a level instead, for example zstd:1");
@@ -184,6 +187,33 @@ class SideOutput {
   UniqueFd stream_;
 };
 
+bool is_same_file(const std::filesystem::path& one, const std::filesystem::path& other) {
+  const auto whole = [](const std::filesystem::path& path) {
+    std::error_code error;
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
+  };
+  std::error_code error;
+  return std::filesystem::equivalent(one, other, error) || whole(one) == whole(other);
+}
+
+/// Figures must not take the place of the source, which cannot be made again, nor of the image or of each other.
+void refuse_figures_elsewhere(const BuildArguments& arguments, const oci::Reference& source) {
+  using enum oci::Transport;
+  const bool is_file = source.transport != docker_daemon && source.transport != podman && source.transport != docker_container;
+  const std::string location = source.location == "-" ? "/dev/stdin" : source.location;
+  const auto refuse = [](const std::string& option, const std::string& name, std::string_view what) {
+    throw Error(ErrorKind::usage, fmt::format("{} {} is {}", option, in_quotes(name), what), "choose another name for it");
+  };
+  for (const auto& [option, name] : {std::pair<std::string, std::string>{"--stats", arguments.stats_file}, {"--digestfile", arguments.digest_file}}) {
+    std::error_code error;
+    const auto status = std::filesystem::status(name, error);
+    if (name.empty() || name == "-" || (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))) continue;
+    if (is_file && is_same_file(name, location)) refuse(option, name, "the source itself");
+    if (is_same_file(name, arguments.output)) refuse(option, name, "the output itself");
+    if (option == "--stats" && !arguments.digest_file.empty() && is_same_file(name, arguments.digest_file)) refuse(option, name, "the file of --digestfile, too");
+  }
+}
+
 std::string count(std::uint64_t number, std::string_view one, std::string_view many) { return fmt::format("{} {}", number, number == 1 ? one : many); }
 
 /// What `--verbose` adds: the image, and how it came about.
@@ -205,8 +235,12 @@ int build(const BuildArguments& arguments, Session& session) {
   if (session.json + (arguments.stats_file == "-") + (arguments.digest_file == "-") > 1) {
     throw Error(ErrorKind::usage, "only one of --json, --stats - and --digestfile - can have standard output");
   }
+  if (arguments.output == "-") {
+    throw Error(ErrorKind::usage, "an image is not written to standard output: it is not made from its start to its end", "./- is a file of that name");
+  }
   WarningList warnings;
   const auto reference = oci::Reference::parse(arguments.source);
+  refuse_figures_elsewhere(arguments, reference);
   SideOutput stats(arguments.stats_file, session);
   SideOutput digest(arguments.digest_file, session);
   const ConvertReport report = convert(reference, arguments.output, options, warnings);

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/output_place.h>
 #include <sifkit/core/unfinished.h>
 
 namespace sifkit {
@@ -48,17 +49,13 @@ AtomicFile::AtomicFile(std::filesystem::path target, Overwrite overwrite, unsign
     : impl_(std::make_unique<Impl>()) {
   impl_->target = std::move(target);
   impl_->overwrite = overwrite;
-  const std::string name = impl_->target.filename().native();
-  if (name.empty() || name == "." || name == "..") {
-    throw Error(ErrorKind::usage, fmt::format("{} does not name a file to write", in_quotes(impl_->target.native())));
-  }
+  expect_own_name(impl_->target, "file");
   impl_->folder = folder_of(impl_->target);
   impl_->folder_fd = UniqueFd(::open(impl_->folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!impl_->folder_fd) throw_errno(fmt::format("open the output folder {}", in_quotes(impl_->folder.native())));
 
-  struct stat st {};
-  if (::fstatat(impl_->folder_fd.get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0) {
-    if (!S_ISREG(st.st_mode)) {
+  if (const unsigned there = mode_in(impl_->folder_fd.get(), impl_->target); there != 0) {
+    if (!S_ISREG(there)) {
       throw Error(ErrorKind::exists,
                   fmt::format("{} is there and is not a regular file; it is not replaced", in_quotes(impl_->target.native())));
     }
@@ -66,13 +63,14 @@ AtomicFile::AtomicFile(std::filesystem::path target, Overwrite overwrite, unsign
       throw Error(ErrorKind::exists, fmt::format("{} exists", in_quotes(impl_->target.native())),
                   "use --force to replace it");
     }
+    expect_replaceable(impl_->folder_fd.get(), impl_->target);
   }
 
   UniqueFd fd(::openat(impl_->folder_fd.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode));
-  if (!fd) {
-    if (errno == EACCES || errno == EROFS || errno == ENOSPC || errno == EDQUOT) {
-      throw_errno(fmt::format("create a file in {}", in_quotes(impl_->folder.native())));
-    }
+  if (!fd && (errno == EACCES || errno == EROFS || errno == ENOSPC || errno == EDQUOT)) {
+    throw_errno(fmt::format("create a file in {}", in_quotes(impl_->folder.native())));
+  }
+  if (!fd || !can_name(fd.get())) {
     impl_->take_hidden_name();
     fd = UniqueFd(::openat(impl_->folder_fd.get(), impl_->hidden_name.c_str(),
                            O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, mode));

@@ -17,6 +17,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/output_place.h>
 #include <sifkit/core/unfinished.h>
 
 namespace sifkit::layers {
@@ -98,12 +99,20 @@ struct DirectoryWriter::Impl {
   const bool privileged = ::geteuid() == 0;
 
   Impl(fs::path where, Overwrite may_overwrite) : target(std::move(where)), overwrite(may_overwrite) {
-    if (::mkdir(staging.c_str(), 0700) != 0) throw_errno(fmt::format("create a folder beside {}", in_quotes(target.native())));
+    if (make_folder(staging.native()) != 0) throw_errno(fmt::format("create a folder beside {}", in_quotes(target.native())));
   }
 
   ~Impl() {
     open.reset();
     remove_tree(staging);
+  }
+
+  /// Open to its owner, whatever the umask is.
+  int make_folder(const std::string& path) const {
+    const int result = ::mkdir(path.c_str(), S_IRWXU);
+    struct stat made {};
+    if (result == 0 && ::lstat(path.c_str(), &made) == 0 && (made.st_mode & S_IRWXU) != S_IRWXU) return ::chmod(path.c_str(), S_IRWXU);
+    return result;
   }
 
   /// A path as the image knows it, for messages.
@@ -129,7 +138,7 @@ struct DirectoryWriter::Impl {
       if (result != 0) fail_to_create(path);
     };
     switch (inode.type) {
-      case EntryType::directory: made(::mkdir(path.c_str(), 0700)); return;
+      case EntryType::directory: made(make_folder(path)); return;
       case EntryType::symlink: made(::symlink(std::string(tree.symlink_target(inode)).c_str(), path.c_str())); return;
       case EntryType::fifo: made(::mkfifo(path.c_str(), 0600)); return;
       case EntryType::socket: made(::mknod(path.c_str(), S_IFSOCK | 0600, 0)); return;
@@ -257,15 +266,18 @@ struct DirectoryWriter::Impl {
 };
 
 DirectoryWriter::DirectoryWriter(fs::path target, Overwrite overwrite) {
-  while (!target.empty() && target.filename().empty()) target = target.parent_path();
-  if (is_there(target)) {
+  if (target.has_relative_path() && !target.has_filename()) target = target.parent_path();
+  expect_own_name(target, "folder");
+  const UniqueFd around = open_folder(folder_of(target));
+  if (const unsigned there = mode_in(around.get(), target); there != 0) {
     if (overwrite == Overwrite::no) throw Error(ErrorKind::exists, fmt::format("{} is there already", in_quotes(target.native())), "--force replaces it");
-    if (!fs::is_directory(fs::symlink_status(target))) {
+    if (!S_ISDIR(there)) {
       throw Error(ErrorKind::exists, fmt::format("{} is no folder and is not replaced by one", in_quotes(target.native())));
     }
+    expect_replaceable(around.get(), target);
   }
   impl_ = std::make_unique<Impl>(std::move(target), overwrite);
-  if (::mkdir((impl_->staging / "data").c_str(), 0700) != 0) throw_errno(fmt::format("create a folder beside {}", in_quotes(impl_->target.native())));
+  if (impl_->make_folder((impl_->staging / "data").native()) != 0) throw_errno(fmt::format("create a folder beside {}", in_quotes(impl_->target.native())));
 }
 
 DirectoryWriter::~DirectoryWriter() = default;

@@ -109,6 +109,13 @@ TEST_CASE("neither threads nor options of the terminal change a byte", "[cli][bu
   CHECK(sif::Image::open(desk.at("random.sif")).header().created > 1714558830);
 }
 
+TEST_CASE("ways to compress that exclude each other are refused", "[cli][build]") {
+  Desk desk;
+  for (const std::vector<std::string>& options : {std::vector<std::string>{"--best", "--fast"}, {"--best", "--compress", "zstd"}, {"--fast", "--compress", "xz"}, {"--compress", "gzip", "--compress", "zstd"}}) {
+    CHECK(desk.build("app.sif", desk.at("app.tar"), options).code == exit_code(ErrorKind::usage));
+  }
+}
+
 TEST_CASE("options change what is built", "[cli][build]") {
   Desk desk;
   const auto built = [&](std::vector<std::string> options) {

@@ -106,6 +106,79 @@ TEST_CASE("names as long as the file system takes are no obstacle", "[cli][fault
   }
 }
 
+TEST_CASE("what can never become the output is refused before any work", "[cli][faults]") {
+  const FaultDesk desk;
+  // A layer is damaged: where the work has begun, the error is another one.
+  std::string damaged = read_file(desk.folder / "app.tar");
+  damaged[200000] = static_cast<char>(damaged[200000] ^ 1);
+  write_file(desk.folder / "damaged", damaged);
+  REQUIRE(desk.shell("$SIFKIT build -q app.sif ../damaged").code == exit_code(ErrorKind::integrity));
+  const int usage = exit_code(ErrorKind::usage);
+  const std::string long_name(256, 'n');
+  for (const auto& [arguments, code, text] : {std::tuple<std::string, int, std::string>{"-", usage, "not written to standard output"}, {".", usage, "name a file"}, {"..", usage, "name a file"}, {"/", usage, "name a file"},
+                                              {"new/", usage, "name a file"}, {long_name, exit_code(ErrorKind::io), "name too long"}, {"-s -F .", usage, "name a folder"}, {"-s -F new/..", usage, "name a folder"},
+                                              {"-s -F /", usage, "name a folder"}, {"-s -F //", usage, "name a folder"}, {"-s ''", usage, "name a folder"}, {"-s " + long_name, exit_code(ErrorKind::io), "name too long"}}) {
+    INFO(arguments);
+    const auto result = desk.shell("exec timeout 20 $SIFKIT build -q " + arguments + " ../damaged");
+    INFO(result.err);
+    CHECK(result.code == code);
+    CHECK_THAT(result.err, ContainsSubstring(text));
+    CHECK(desk.count() == 0);
+  }
+  REQUIRE(desk.shell("$SIFKIT build -q -s box// ../app.tar && $SIFKIT build -q -s -F ./box/ ../app.tar && test -d box && rm -r box").code == 0);
+  if (::geteuid() != 0) SKIP_TEST("only root can protect files and mount");
+  const int denied = exit_code(ErrorKind::denied);
+  for (const auto& [make, text, undo] : {std::tuple{"touch app.sif && chattr +i app.sif", "immutable", "chattr -i app.sif"}, {"touch app.sif && chattr +a app.sif", "chattr +a", "chattr -a app.sif"},
+                                         {"touch app.sif && chattr +a .", "taken out of its folder", "chattr -a ."}, {"mkdir box && chattr +i box", "immutable", "chattr -i box"},
+                                         {"mkdir box && mount --bind box box", "mount point", "umount box"}, {"touch app.sif && mount --bind app.sif app.sif", "mount point", "umount app.sif"}}) {
+    desk.clear();
+    INFO(make);
+    if (desk.shell(make).code != 0) continue;  // not every file system has these attributes, nor every container mounts
+    const auto result = desk.shell("if [ -d box ]; then exec $SIFKIT build -q -s -F box ../damaged; else exec $SIFKIT build -q -F app.sif ../damaged; fi");
+    CHECK(desk.shell(undo).code == 0);
+    INFO(result.err);
+    CHECK(result.code == denied);
+    CHECK_THAT(result.err, ContainsSubstring("cannot be replaced") && ContainsSubstring(text));
+    CHECK(desk.count() == 1);
+  }
+  desk.clear();
+  const std::string other = "setpriv --reuid 65534 --regid 65534 --clear-groups ";
+  fs::permissions(desk.folder.path(), fs::perms::owner_all | fs::perms::others_read | fs::perms::others_exec);
+  if (desk.shell("chmod 1777 . && touch app.sif && chmod 600 app.sif && " + other + "$SIFKIT version").code != 0) SKIP_TEST("another user cannot run the program where it is");
+  for (const std::string mode : {"600", "644"}) {
+    const auto result = desk.shell("chmod " + mode + " app.sif; exec " + other + "$SIFKIT build -q -F app.sif ../damaged");
+    INFO(result.err);
+    CHECK(result.code == denied);
+    CHECK_THAT(result.err, ContainsSubstring("belongs to another user"));
+  }
+  CHECK(desk.shell("chown 65534 app.sif; " + other + "$SIFKIT build -q -F app.sif ../app.tar").code == 0);
+}
+
+TEST_CASE("neither a umask that closes folders nor a missing /proc is in the way", "[cli][faults]") {
+  const FaultDesk desk;
+  const auto sound = desk.sound();
+  REQUIRE(desk.shell("$SIFKIT build -q -s open ../app.tar").code == 0);
+  fs::permissions(desk.folder.path(), fs::perms::owner_all | fs::perms::others_read | fs::perms::others_exec);
+  const std::string user = ::geteuid() != 0 ? "" : "setpriv --reuid 65534 --regid 65534 --clear-groups ";
+  if (desk.shell("chmod 777 .; " + user + "$SIFKIT version").code == 0) {
+    const auto closed = desk.shell("umask 777; " + user + "$SIFKIT build -q -s closed ../app.tar");
+    INFO(closed.err);
+    CHECK(closed.code == 0);
+    CHECK(desk.shell("diff <(cd open && find . -printf '%p %m %s\\n' | sort) <(cd closed && find . -printf '%p %m %s\\n' | sort)").err.empty());
+  }
+  desk.clear();
+  // An empty folder hides /proc, as in a chroot where nobody has mounted it.
+  if (desk.shell("unshare -rm bash -c 'mount -t tmpfs none /proc'").code != 0) SKIP_TEST("no mount namespaces here");
+  const std::string without = "unshare -rm bash -c 'mount -t tmpfs none /proc && cd \"$0\" && exec \"$@\"' \"$PWD\" ";
+  for (const std::string force : {"", "-F"}) {
+    const auto result = desk.shell(without + "$SIFKIT build -q " + force + " app.sif ../app.tar");
+    INFO(result.err);
+    CHECK(result.code == 0);
+    CHECK(desk.target() == sound);
+    CHECK(desk.count() == 1);
+  }
+}
+
 TEST_CASE("of two builds to one target one wins whole", "[cli][faults]") {
   const FaultDesk desk;
   const auto sound = desk.sound();
@@ -194,7 +267,9 @@ TEST_CASE("figures go to a file, to standard output or into a pipe, and where th
   CHECK(desk.shell("$SIFKIT build -q -F app.sif ../app.tar --digestfile - 2>/dev/null | cut -c1-7").err == "sha256:\n");
   CHECK(desk.shell("$SIFKIT build -q -F app.sif ../app.tar --digestfile >(cut -c1-7); sleep 0.2").err == "sha256:\n");
   desk.clear();
-  for (const auto& [options, code] : {std::pair{"--stats none/figures", exit_code(ErrorKind::not_found)}, {"--stats .", exit_code(ErrorKind::usage)}, {"--json --stats -", exit_code(ErrorKind::usage)}}) {
+  for (const auto& [options, code] : {std::pair{"--stats none/figures", exit_code(ErrorKind::not_found)}, {"--stats .", exit_code(ErrorKind::usage)}, {"--stats app.sif", exit_code(ErrorKind::usage)},
+                                       {"--digestfile ../out/app.sif", exit_code(ErrorKind::usage)}, {"--digestfile ../app.tar", exit_code(ErrorKind::usage)}, {"--stats ../app.tar", exit_code(ErrorKind::usage)},
+                                       {"--stats x --digestfile ./x", exit_code(ErrorKind::usage)}, {"--json --stats -", exit_code(ErrorKind::usage)}}) {
     INFO(options);
     CHECK(desk.shell(std::string("$SIFKIT build -q app.sif ../app.tar ") + options).code == code);
     CHECK(desk.count() == 0);
