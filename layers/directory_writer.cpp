@@ -146,8 +146,8 @@ struct DirectoryWriter::Impl {
       case EntryType::block_device: {
         const auto type = static_cast<mode_t>(inode.type == EntryType::char_device ? S_IFCHR : S_IFBLK);
         const int result = ::mknod(path.c_str(), type | 0600, makedev(inode.data >> 20, inode.data & 0xfffff));
-        if (result != 0 && !privileged && (errno == EPERM || errno == EACCES)) {
-          warnings.add("device-dropped", fmt::format("{}: only root can make a device; it is left out", shown(path)));
+        if (result != 0 && (errno == EPERM || errno == EACCES)) {  // the root of a user namespace may not, either
+          warnings.add("device-dropped", fmt::format("{}: only the machine's root can make a device; it is left out", shown(path)));
           return;
         }
         made(result);
@@ -247,6 +247,7 @@ struct DirectoryWriter::Impl {
     const bool replaces = overwrite == Overwrite::yes && is_there(place);
     if (::renameat2(AT_FDCWD, root.c_str(), AT_FDCWD, place.c_str(), replaces ? RENAME_EXCHANGE : RENAME_NOREPLACE) == 0) return;
     const std::string what = fmt::format("put {} in place", in_quotes(target.native()));
+    if (errno == EXDEV) throw Error(ErrorKind::io, what + ": the file system cannot move what is there", "a folder of a lower layer of an overlay, such as one of a container's image, stays where it is: remove it, or choose another name");
     if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) throw_errno(what);  // NFS and FUSE know no flags
     if (!replaces) {
       if (is_there(place)) throw_errno(what, EEXIST);

@@ -168,6 +168,28 @@ TEST_CASE("a folder is put in place where renaming knows no flags, as on NFS", "
   CHECK(desk.count() == 1);
 }
 
+TEST_CASE("a folder of a lower layer of an overlay, which cannot be moved, stays", "[cli][faults]") {
+  const FaultDesk desk;
+  REQUIRE(desk.shell("mkdir app.sif && touch app.sif/old").code == 0);
+  const auto result = desk.build("renameat2:1:" + std::to_string(EXDEV), "--sandbox --force");
+  CHECK(result.code == exit_code(ErrorKind::io));
+  CHECK_THAT(result.err, ContainsSubstring("put 'app.sif' in place") && ContainsSubstring("lower layer"));
+  CHECK(fs::exists(desk.out / "app.sif/old"));
+  CHECK(desk.count() == 1);
+}
+
+TEST_CASE("the root of a user namespace makes a folder without devices", "[cli][faults]") {
+  const FaultDesk desk;
+  if (desk.shell("unshare -r true").code != 0) SKIP_TEST("no user namespaces here");
+  REQUIRE(desk.shell("python3 -c 'import tarfile; t = tarfile.open(\"../dev.tar\", \"w\"); i = tarfile.TarInfo(\"null\"); i.type = tarfile.CHRTYPE; i.devmajor, i.devminor = 1, 3; t.addfile(i)'").code == 0);
+  const auto result = desk.shell("exec unshare -r $SIFKIT build -s app ../dev.tar");
+  INFO(result.err);
+  CHECK(result.code == 0);
+  CHECK_THAT(result.err, ContainsSubstring("'/null': only the machine's root can make a device; it is left out"));
+  CHECK(fs::exists(desk.out / "app/.singularity.d"));
+  CHECK_FALSE(fs::exists(desk.out / "app/null"));
+}
+
 TEST_CASE("a file system that cannot hold what is in an image is named", "[cli][faults]") {
   const FaultDesk desk;
   // The first three are folders of our own.
