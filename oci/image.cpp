@@ -95,6 +95,10 @@ File open_source(const std::string& location) {
   return File::open_read(location);
 }
 
+/// Whether any part of it can be read at any time. Standard input from which another program has read goes on where that
+/// one stopped, as a stream.
+bool is_whole(const File& file) { return file.is_regular() && ::lseek(file.fd(), 0, SEEK_CUR) == 0; }
+
 bool is_compressed(const File& file) {
   std::array<std::byte, 6> first{};
   return sniff_compression(ByteView(first).first(file.read_at(0, first))) != Compression::none;
@@ -124,7 +128,7 @@ std::shared_ptr<FileSet> open_files(const Reference& reference, const SourceOpti
                                     std::unique_ptr<Source>* flat) {
   if (reference.transport == Transport::oci_layout) return std::make_shared<FolderFiles>(reference.location);
   auto file = std::make_shared<File>(open_source(reference.location));
-  if (file->is_regular() && reference.location != "-") {
+  if (is_whole(*file)) {
     if (is_compressed(*file)) return std::make_shared<CompressedFiles>(std::move(file), options.limits, options.operation, warnings);
     return std::make_shared<TarIndex>(std::move(file), options.limits, options.operation, warnings);
   }
@@ -151,7 +155,7 @@ std::unique_ptr<Image> flat_once(std::unique_ptr<Source> source) {
 
 std::unique_ptr<Image> open_flat(const Reference& reference) {
   auto file = std::make_shared<File>(open_source(reference.location));
-  if (!file->is_regular()) {
+  if (!is_whole(*file)) {
     const std::string name = file->name();
     auto peeked = std::make_unique<PeekedSource>(std::make_unique<StreamSource>(std::move(*file)));
     if (peeked->peek(1).empty()) throw_empty(name);
@@ -162,9 +166,31 @@ std::unique_ptr<Image> open_flat(const Reference& reference) {
   return std::make_unique<FlatImage>(ImageConfig{}, [file] { return std::make_unique<FileSource>(file); }, size);
 }
 
+/// What a regular file holds. `name` is for errors.
+Transport transport_of(const std::shared_ptr<const File>& file, const std::string& name, const Limits& limits) {
+  std::array<std::byte, 64> first{};
+  const auto text = as_text(ByteView(first).first(file->read_at(0, first)));
+  if (text.starts_with("hsqs")) return Transport::squashfs;
+  if (text.size() > 42 && text.substr(32, 9) == "SIF_MAGIC") return Transport::sif;
+  if (is_compressed(*file)) {
+    PeekedSource peeked(open_decompressed(std::make_unique<FileSource>(file), file->name(), limits));
+    return starts_image_archive(peeked.peek(kSniffed), limits) ? Transport::docker_archive : Transport::tar;
+  }
+  try {
+    return in_context([&] { return name; }, [&] { return transport_of_members(file, limits); });
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::malformed || is_tar(file, limits)) throw;
+    throw Error(ErrorKind::unsupported, fmt::format("{} is no archive, layout, SIF or squashfs that is known", name), error.message());
+  }
+}
+
 Reference resolved(const Reference& reference, const SourceOptions& options) {
   Reference out = reference;
   if (out.transport == Transport::automatic) out.transport = sniff_transport(out.location, options.limits);
+  if (out.transport == Transport::standard_input && out.location == "-") {
+    const auto file = std::make_shared<File>(open_source(out.location));
+    if (is_whole(*file)) out.transport = transport_of(file, file->name(), options.limits);
+  }
   return out;
 }
 
@@ -226,22 +252,7 @@ Transport sniff_transport(const std::filesystem::path& path, const Limits& limit
   if (S_ISDIR(mode)) {
     return is_image_folder(path) ? Transport::oci_layout : Transport::directory;
   }
-  const auto file = std::make_shared<File>(File::open_read(path));
-  std::array<std::byte, 64> first{};
-  const auto text = as_text(ByteView(first).first(file->read_at(0, first)));
-  if (text.starts_with("hsqs")) return Transport::squashfs;
-  if (text.size() > 42 && text.substr(32, 9) == "SIF_MAGIC") return Transport::sif;
-  if (is_compressed(*file)) {
-    PeekedSource peeked(open_decompressed(std::make_unique<FileSource>(file), path.native(), limits));
-    return starts_image_archive(peeked.peek(kSniffed), limits) ? Transport::docker_archive : Transport::tar;
-  }
-  try {
-    return in_context([&] { return in_quotes(path.native()); }, [&] { return transport_of_members(file, limits); });
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::malformed || is_tar(file, limits)) throw;
-    throw Error(ErrorKind::unsupported, fmt::format("{} is no archive, layout, SIF or squashfs that is known", in_quotes(path.native())),
-                error.message());
-  }
+  return transport_of(std::make_shared<File>(File::open_read(path)), in_quotes(path.native()), limits);
 }
 
 }  // namespace sifkit::oci

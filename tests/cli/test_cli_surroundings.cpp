@@ -261,6 +261,28 @@ TEST_CASE("a pipe is a source, also before it has a writer, and a device, a sock
   CHECK_THAT(desk.shell("mkfifo ../pipe; exec timeout 20 $SIFKIT ls ../pipe").err, ContainsSubstring("is a regular file; this is not one"));
 }
 
+TEST_CASE("standard input that is a file is read in place, from where it stands", "[cli][faults]") {
+  const FaultDesk desk;
+  REQUIRE(desk.shell("(printf junk; cat ../app.tar) >../later.tar; mkdir ../root; echo hello >../root/file; tar cf ../flat.tar -C ../root .; : >../empty").code == 0);
+  const auto built = [&](const std::string& command) {
+    INFO(command);
+    const auto result = desk.shell(command);
+    INFO(result.err);
+    REQUIRE(result.code == 0);
+    const auto bytes = desk.target();
+    desk.clear();
+    return bytes;
+  };
+  const auto streamed = built("cat ../app.tar | $SIFKIT build -q app.sif -");
+  CHECK((built("$SIFKIT build -q --tmpdir ../no-such-folder app.sif - <../app.tar") == streamed));
+  CHECK((built("{ head -c 4 >/dev/null; exec $SIFKIT build -q app.sif -; } <../later.tar") == streamed));
+  CHECK((built("$SIFKIT build -q app.sif - <../flat.tar") == built("cat ../flat.tar | $SIFKIT build -q app.sif -")));
+  CHECK_THAT(desk.shell("$SIFKIT build -q app.sif - <../empty").err, ContainsSubstring("is empty"));
+  CHECK_THAT(desk.shell("$SIFKIT sif new ../x.sif; $SIFKIT build -q app.sif - <../x.sif").err, ContainsSubstring("no image of layers"));
+  CHECK_THAT(desk.shell("$SIFKIT images - <../app.tar").err, ContainsSubstring("@0"));
+  CHECK(desk.count() == 0);
+}
+
 TEST_CASE("figures go to a file, to standard output or into a pipe, and where they cannot go costs no conversion", "[cli][build]") {
   const FaultDesk desk;
   CHECK_THAT(desk.shell("$SIFKIT build -q app.sif ../app.tar --stats -").err, ContainsSubstring("sifkit/build/v1"));
