@@ -336,14 +336,15 @@ TEST_CASE("standard input may be an archive of images or a root file system", "[
   Desk desk;
   write_file(desk.folder / "root.tar", TarBuilder().folder(".").folder("etc").file("etc/new", "flat").bytes());
   const auto sifkit_from = [&](const std::string& file, const std::string& output) {
-    // Standard input of the process itself: the source opens descriptor 0.
+    // Standard input of the process itself, a pipe: the source opens descriptor 0.
     const int saved = ::dup(0);
-    const int fd = ::open(desk.at(file).c_str(), O_RDONLY);
-    ::dup2(fd, 0);
-    ::close(fd);
+    FILE* const pipe = ::popen(("cat '" + desk.at(file) + "'").c_str(), "r");
+    REQUIRE(pipe != nullptr);
+    ::dup2(::fileno(pipe), 0);
     const auto result = desk.build(output, "-");
     ::dup2(saved, 0);
     ::close(saved);
+    ::pclose(pipe);
     return result;
   };
   auto result = sifkit_from("app.tar", "a.sif");

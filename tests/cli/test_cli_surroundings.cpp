@@ -173,7 +173,9 @@ TEST_CASE("neither a umask that closes folders nor a missing /proc is in the way
   for (const std::string force : {"", "-F"}) {
     const auto result = desk.shell(without + "$SIFKIT build -q " + force + " app.sif ../app.tar");
     INFO(result.err);
+#ifndef __SANITIZE_ADDRESS__  // whose search for leaks, at the end, takes a /proc
     CHECK(result.code == 0);
+#endif
     CHECK(desk.target() == sound);
     CHECK(desk.count() == 1);
   }
@@ -277,6 +279,9 @@ TEST_CASE("standard input that is a file is read in place, from where it stands"
   CHECK((built("$SIFKIT build -q --tmpdir ../no-such-folder app.sif - <../app.tar") == streamed));
   CHECK((built("{ head -c 4 >/dev/null; exec $SIFKIT build -q app.sif -; } <../later.tar") == streamed));
   CHECK((built("$SIFKIT build -q app.sif - <../flat.tar") == built("cat ../flat.tar | $SIFKIT build -q app.sif -")));
+  // What comes first need not tell an archive of images from a root file system: all members are seen here.
+  REQUIRE(desk.shell("mkdir ../members && tar xf ../app.tar -C ../members && : >../members/README && tar cf ../odd.tar -C ../members README $(ls ../members | grep -v README)").code == 0);
+  CHECK((built("$SIFKIT build -q app.sif - <../odd.tar") == streamed));
   CHECK_THAT(desk.shell("$SIFKIT build -q app.sif - <../empty").err, ContainsSubstring("is empty"));
   CHECK_THAT(desk.shell("$SIFKIT sif new ../x.sif; $SIFKIT build -q app.sif - <../x.sif").err, ContainsSubstring("no image of layers"));
   CHECK_THAT(desk.shell("$SIFKIT images - <../app.tar").err, ContainsSubstring("@0"));
