@@ -285,7 +285,7 @@ void add_build_command(CLI::App& root, Session& session) {
   verb->add_option("-j,--threads", a.threads, "Threads that compress (default: what the job may use)")->transform(Whole<unsigned>())->type_name("N");
   verb->add_option("--compress", a.compress, "Compression: gzip[:1-12], zstd[:1-22], lz4, xz[:1-9] or none")->type_name("CODEC");
   verb->add_option("--block-size", a.block_size, "Size of a block, 4K to 1M (default 128K)")->type_name("SIZE");
-  verb->add_flag("--fast", a.fast, "gzip at a third of the time, a tenth larger");
+  verb->add_flag("--fast", a.fast, "gzip at a third of the time, a tenth larger; its bytes depend on the kind of processor");
   verb->add_flag("--best", a.best, "gzip at its smallest, slow");
   verb->add_flag("--all-root", a.all_root, "Every file belongs to root");
   verb->add_option("--xattrs", a.xattrs, "Extended attributes to keep: keep, user or none")
