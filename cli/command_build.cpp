@@ -198,8 +198,6 @@ bool is_same_file(const std::filesystem::path& one, const std::filesystem::path&
 
 /// Figures must not take the place of the source, which cannot be made again, nor of the image or of each other.
 void refuse_figures_elsewhere(const BuildArguments& arguments, const oci::Reference& source) {
-  using enum oci::Transport;
-  const bool is_file = source.transport != docker_daemon && source.transport != podman && source.transport != docker_container;
   const std::string location = source.location == "-" ? "/dev/stdin" : source.location;
   const auto refuse = [](const std::string& option, const std::string& name, std::string_view what) {
     throw Error(ErrorKind::usage, fmt::format("{} {} is {}", option, in_quotes(name), what), "choose another name for it");
@@ -208,7 +206,7 @@ void refuse_figures_elsewhere(const BuildArguments& arguments, const oci::Refere
     std::error_code error;
     const auto status = std::filesystem::status(name, error);
     if (name.empty() || name == "-" || (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))) continue;
-    if (is_file && is_same_file(name, location)) refuse(option, name, "the source itself");
+    if (!oci::is_service(source.transport) && is_same_file(name, location)) refuse(option, name, "the source itself");
     if (is_same_file(name, arguments.output)) refuse(option, name, "the output itself");
     if (option == "--stats" && !arguments.digest_file.empty() && is_same_file(name, arguments.digest_file)) refuse(option, name, "the file of --digestfile, too");
   }

@@ -207,8 +207,7 @@ void only_read(Conversion& conversion, ConvertReport& report) {
 
 /// To replace the source by what is made of it is nobody's wish: it cannot be made again.
 void refuse_own_source(const oci::Reference& source, const std::filesystem::path& target) {
-  using enum oci::Transport;
-  if (source.transport == docker_daemon || source.transport == podman || source.transport == docker_container) return;
+  if (oci::is_service(source.transport)) return;
   struct stat from {};
   struct stat to {};
   const bool there = source.location == "-" ? ::fstat(STDIN_FILENO, &from) == 0 : ::stat(source.location.c_str(), &from) == 0;

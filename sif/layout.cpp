@@ -48,21 +48,17 @@ std::pair<std::vector<Extent>, std::uint64_t> gaps_of(const Image& image) {
   return {std::move(gaps), end};
 }
 
-bool is_zero(ByteView bytes) {
-  return std::all_of(bytes.begin(), bytes.end(), [](std::byte byte) { return byte == std::byte{0}; });
-}
-
 bool is_zero(const Image& image, const Extent& gap) {
   std::array<std::byte, kMostPadding> buffer;
   const std::span bytes(buffer.data(), static_cast<std::size_t>(gap.end - gap.begin));
   image.file()->read_exact_at(gap.begin, bytes, "padding");
-  return is_zero(bytes);
+  return all_zero(bytes);
 }
 
 /// In its name, or behind hash type and fingerprint.
 bool holds_more_than_its_signature(const Descriptor& object) {
   const auto name = object.name();
-  return (!name.empty() && name != kOldName) || !is_zero(ByteView(object.extra).subspan(kSignatureExtra));
+  return (!name.empty() && name != kOldName) || !all_zero(ByteView(object.extra).subspan(kSignatureExtra));
 }
 
 }  // namespace
@@ -85,7 +81,7 @@ std::vector<std::string> layout_problems(const Image& image, const OperationCont
   const bool has_primary = std::any_of(partitions.begin(), partitions.end(), [](const Descriptor* object) { return object->is_primary(); });
   if (!has_primary && as_text(image.header().architecture_code) != kNoArchitecture) out.emplace_back("header: it names an architecture, but there is no primary partition");
   const auto& slots = image.slots();
-  const auto full = std::count_if(slots.begin(), slots.end(), [](const Descriptor& slot) { return !slot.used && !is_zero(slot.encode()); });
+  const auto full = std::count_if(slots.begin(), slots.end(), [](const Descriptor& slot) { return !slot.used && !all_zero(slot.encode()); });
   if (full != 0) out.push_back(fmt::format("{} free descriptors are not empty", full));
   for (const auto* object : image.objects_of(DataType::signature)) {
     if (object->group() == 0 && holds_more_than_its_signature(*object) && out.size() < kMostSaid) {

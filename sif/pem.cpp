@@ -217,7 +217,7 @@ AsymmetricKey::AsymmetricKey(OsslKey key) : key_(std::move(key)) {
   hasher.update(wire);
   auto text = base64_encode(hasher.finish_raw());
   text.erase(text.find_last_not_of('=') + 1);
-  key_id_ = "SHA256:" + text;
+  key_id_ = std::string(kKeyIdStart) + text;
 }
 
 Bytes AsymmetricKey::sign(ByteView message) const {

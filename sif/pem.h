@@ -14,6 +14,8 @@
 
 namespace sifkit::sif {
 
+inline constexpr std::string_view kKeyIdStart = "SHA256:";
+
 /// A key of a kind that DSSE signatures use here: RSA 2048 to 8192 bits, ECDSA P-256, P-384 or P-521, Ed25519.
 class AsymmetricKey {
  public:

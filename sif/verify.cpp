@@ -10,6 +10,7 @@
 #include "base64.h"
 #include "layout.h"
 #include "object_digests.h"
+#include "pem.h"
 #include "pgp_packet.h"
 #include "trusted_keys.h"
 #include "verification.h"
@@ -18,7 +19,6 @@ namespace sifkit::sif {
 
 namespace {
 
-constexpr std::string_view kKeyIdStart = "SHA256:";
 constexpr std::size_t kKeyIdBytes = 32;
 constexpr std::size_t kKeyIdDigits = 43;
 

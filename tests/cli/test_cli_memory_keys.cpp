@@ -33,12 +33,7 @@ struct KeyShop : SignDesk {
 
   KeyShop() {
     make_pgp("ada");
-    write_file(folder / "extensions", "[ca]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n[leaf]\nkeyUsage=digitalSignature\nextendedKeyUsage=codeSigning\n");
-    shell("openssl req -x509 -newkey rsa:2048 -nodes -keyout root.key -subj /CN=root -addext keyUsage=critical,keyCertSign -out root.crt");
-    shell("openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-384 -nodes -keyout between.key -subj /CN=between -out between.csr");
-    shell("openssl x509 -req -in between.csr -CA root.crt -CAkey root.key -set_serial 1 -extfile extensions -extensions ca -out between.crt");
-    shell("openssl req -new -key ecdsa.pem -subj /CN=ada -out ada.csr");
-    shell("openssl x509 -req -in ada.csr -CA between.crt -CAkey between.key -set_serial 2 -extfile extensions -extensions leaf -out ada.crt");
+    make_chain();
   }
 
   ProcessResult run(Arguments args, const std::string& setting) const {

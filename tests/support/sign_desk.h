@@ -97,6 +97,16 @@ struct SignDesk {
     edit([&](sif::ImageEditor& editor) { editor.add(object, source); });
   }
 
+  /// ada.crt for ecdsa.pem, certified by between.crt (ECDSA P-384), which root.crt (RSA 2048) has certified.
+  void make_chain() const {
+    write_file(folder / "extensions", "[ca]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n[leaf]\nkeyUsage=digitalSignature\nextendedKeyUsage=codeSigning\n");
+    shell("openssl req -x509 -newkey rsa:2048 -nodes -keyout root.key -subj /CN=root -addext keyUsage=critical,keyCertSign -out root.crt");
+    shell("openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-384 -nodes -keyout between.key -subj /CN=between -out between.csr");
+    shell("openssl x509 -req -in between.csr -CA root.crt -CAkey root.key -set_serial 1 -extfile extensions -extensions ca -out between.crt");
+    shell("openssl req -new -key ecdsa.pem -subj /CN=ada -out ada.csr");
+    shell("openssl x509 -req -in ada.csr -CA between.crt -CAkey between.key -set_serial 2 -extfile extensions -extensions leaf -out ada.crt");
+  }
+
   sif::TrustedKeys trusted(const std::vector<std::string>& names, std::optional<std::int64_t> at = std::nullopt) const {
     sif::TrustedKeys keys(at);
     for (const auto& name : names) keys.add_file(folder / name);

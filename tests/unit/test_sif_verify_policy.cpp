@@ -271,12 +271,7 @@ TEST_CASE("the key of a certificate is of its own format", "[sif][policy]") {
 TEST_CASE("a chain of certificates is as weak as the smallest of its keys", "[sif][policy]") {
   PolicyDesk desk;
   desk.sign_with_ecdsa();
-  write_file(desk.folder / "extensions", "[ca]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n[leaf]\nkeyUsage=digitalSignature\nextendedKeyUsage=codeSigning\n");
-  desk.shell("openssl req -x509 -newkey rsa:2048 -nodes -keyout root.key -subj /CN=root -addext keyUsage=critical,keyCertSign -out root.crt");
-  desk.shell("openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-384 -nodes -keyout between.key -subj /CN=between -out between.csr");
-  desk.shell("openssl x509 -req -in between.csr -CA root.crt -CAkey root.key -set_serial 1 -extfile extensions -extensions ca -out between.crt");
-  desk.shell("openssl req -new -key ecdsa.pem -subj /CN=ada -out ada.csr");
-  desk.shell("openssl x509 -req -in ada.csr -CA between.crt -CAkey between.key -set_serial 2 -extfile extensions -extensions leaf -out ada.crt");
+  desk.make_chain();
   desk.keys = desk.trusted({"ed25519.pub"});
   desk.keys.add_certificate({desk.folder / "ada.crt", desk.folder / "between.crt", desk.folder / "root.crt"});
   passes(desk.check(default_of(R"("threshold": 2, "key_bits": {"rsa": 2048, "ec": 256})")));

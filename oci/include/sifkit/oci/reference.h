@@ -42,4 +42,9 @@ struct Reference {
 
 SIFKIT_API std::string_view to_string(Transport transport) noexcept;
 
+/// Whether a service is asked, and the location is a name there, not a path.
+constexpr bool is_service(Transport transport) noexcept {
+  return transport == Transport::docker_daemon || transport == Transport::podman || transport == Transport::docker_container;
+}
+
 }  // namespace sifkit::oci
