@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "commands.h"
+#include "manual.h"
 #include "one_of.h"
 #include "option_list.h"
 
@@ -155,60 +156,6 @@ fi
                      quoted_paths(places, "|"), cases);
 }
 
-/// A text for roff: no line starts with a control character, no backslash is a command.
-std::string roff(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '\\') {
-      out += "\\e";
-    } else if (c == '-') {
-      out += "\\-";
-    } else {
-      if ((out.empty() || out.back() == '\n') && (c == '.' || c == '\'')) out += "\\&";
-      out += c;
-    }
-  }
-  return out;
-}
-
-std::string manual(const std::vector<VerbInfo>& verbs) {
-  std::string out = ".TH SIFKIT 1\n.SH NAME\nsifkit \\- converts container images to SIF, and looks into SIF files\n.SH SYNOPSIS\n.B sifkit\n.I VERB\n[options] [arguments]\n.SH VERBS\n";
-  for (const auto& verb : verbs) {
-    out += ".SS " + roff("sifkit " + joined(verb.path) + " " + verb.arguments) + "\n" + roff(verb.description) + ".\n";
-    for (const auto& positional : verb.positionals) {
-      out += ".TP\n.I " + roff(positional.type) + "\n" + roff(positional.description) + "\n";
-    }
-    for (const auto& option : verb.options) {
-      std::string names;
-      for (const auto& name : option.names) names += (names.empty() ? "" : ", ") + name;
-      out += ".TP\n.B " + roff(names) + (option.type.empty() ? "" : " " + roff(option.type)) + "\n" + roff(option.description) + "\n";
-    }
-  }
-  out += ".SH EXIT STATUS\n";
-  struct Code {
-    ErrorKind kind;
-    const char* meaning;
-  };
-  static constexpr Code codes[] = {{ErrorKind::usage, "bad option, bad reference, contradictory options"},
-                                   {ErrorKind::not_found, "no such file, image, tag or object"},
-                                   {ErrorKind::exists, "the target is there and \\-\\-force was not given"},
-                                   {ErrorKind::io, "the system refused"},
-                                   {ErrorKind::no_space, "disk full or over quota"},
-                                   {ErrorKind::malformed, "the input breaks its format"},
-                                   {ErrorKind::integrity, "a digest or a size does not match"},
-                                   {ErrorKind::unsupported, "well formed, not handled"},
-                                   {ErrorKind::limit, "over a stated limit"},
-                                   {ErrorKind::denied, "authorization refused"},
-                                   {ErrorKind::network, "a service is unreachable"},
-                                   {ErrorKind::internal, "a bug in sifkit"}};
-  out += ".TP\n.B 0\nsuccess\n";
-  for (const auto& code : codes) out += fmt::format(".TP\n.B {}\n{}\n", exit_code(code.kind), code.meaning);
-  out += ".TP\n.B 130, 143\nstopped by SIGINT or SIGTERM\n.TP\n.B 141\nnobody reads the output any more\n";
-  out += ".SH ENVIRONMENT\n.TP\n.B SOURCE_DATE_EPOCH\ntime of the image, in seconds since 1970\n.TP\n.B SIFKIT_TMPDIR, APPTAINER_TMPDIR, SINGULARITY_TMPDIR, TMPDIR\n"
-         "folder for what a stream makes necessary to keep\n.TP\n.B DOCKER_HOST, DOCKER_CONTEXT, DOCKER_CONFIG, CONTAINER_HOST\naddress of the Docker (podman) service: unix://, tcp://, http:// or https://, else Docker's context\n.TP\n.B DOCKER_TLS_VERIFY, DOCKER_TLS, DOCKER_CERT_PATH\nTLS for tcp://; folder of ca.pem, cert.pem and key.pem (default: ~/.docker)\n.TP\n.B SLURM_CPUS_PER_TASK\nthreads to use at most\n.TP\n.B NO_COLOR, TERM\nobeyed on terminals\n";
-  return out;
-}
-
 }  // namespace
 
 void add_completion_commands(CLI::App& root, Session& session) {
@@ -225,7 +172,7 @@ void add_completion_commands(CLI::App& root, Session& session) {
   CLI::App* man = add_verb(root, session, "man", "Print the manual page");
   man->callback([&root, &session] {
     session.action = [&root, &session] {
-      session.io.out << manual(verbs_of(root));
+      session.io.out << manual_page(root);
       return 0;
     };
   });

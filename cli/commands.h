@@ -47,8 +47,7 @@ struct Session {
 /// CLI::App::add_subcommand. The returned App lives as long as `parent`.
 CLI::App* add_verb(CLI::App& parent, Session& session, const std::string& name, const std::string& description);
 
-/// `NO_COLOR` and the environment habit of Apptainer: SIFKIT_X, then APPTAINER_X, then SINGULARITY_X; nothing where
-/// none is set.
+/// SIFKIT_X, then APPTAINER_X, then SINGULARITY_X; nothing where none is set.
 std::optional<std::string> environment(std::string_view name);
 
 /// The number of a data object as the user gave it; usage when it is none.

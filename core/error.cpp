@@ -15,9 +15,9 @@ struct KindFacts {
 };
 
 constexpr KindFacts kKinds[] = {
-    {"usage", 2},      {"not_found", 3},    {"exists", 4},      {"io", 5},       {"no_space", 6},   {"malformed", 7},
-    {"integrity", 8},  {"unsupported", 9},  {"limit", 10},      {"denied", 11},  {"network", 12},   {"unsigned", 13},
-    {"untrusted", 14}, {"tampered", 15},    {"findings", 16},   {"internal", 70}, {"cancelled", 130},
+    {"usage", 2},      {"not_found", 3},   {"exists", 4}, {"io", 5},       {"no_space", 6}, {"malformed", 7},
+    {"integrity", 8},  {"unsupported", 9}, {"limit", 10}, {"denied", 11},  {"network", 12}, {"unsigned", 13},
+    {"untrusted", 14}, {"tampered", 15},   {"internal", 70}, {"cancelled", 130},
 };
 
 const KindFacts& facts(ErrorKind kind) noexcept { return kKinds[static_cast<std::size_t>(kind)]; }

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <filesystem>
+#include <regex>
 #include <set>
 #include <sstream>
+
+#include <sifkit/core/error.h>
 
 #include "support/catch.h"
 #include "support/cli_run.h"
 #include "support/run_process.h"
 #include "support/temp_dir.h"
 
+using namespace sifkit;
 using namespace sifkit::testing;
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -78,6 +84,26 @@ TEST_CASE("manual page and completions know every verb and option of --help", "[
       CHECK(fish.find(" -l " + option.substr(2) + " ") != std::string::npos);
     }
   }
+}
+
+TEST_CASE("the manual page names every exit code, and every variable of the environment that the sources name", "[cli][help]") {
+  const std::string man = run_cli({"man"}).out;
+  std::set<int> codes;
+  for (int kind = 0; kind <= static_cast<int>(ErrorKind::cancelled); ++kind) codes.insert(exit_code(static_cast<ErrorKind>(kind)));
+  REQUIRE(codes.size() == static_cast<std::size_t>(ErrorKind::cancelled) + 1);
+  for (const int code : codes) CHECK_THAT(man, ContainsSubstring("\n.TP\n.B " + std::to_string(code) + "\n"));
+
+  const std::regex variable("\"((SIFKIT|APPTAINER|SINGULARITY|DOCKER|CONTAINER|XDG|SLURM|SOURCE|VERIFY|SIGN)_[A-Z_]*[A-Z]|DOCKER_TLS|KEYSERVER|TMPDIR|HOME|TERM)\"");
+  std::set<std::string> names;
+  for (const char* module : {"cli", "convert", "oci", "layers", "sif", "core"}) {
+    for (const auto& file : fs::directory_iterator(fs::path(SIFKIT_SOURCE_DIR) / module)) {
+      if (file.path().extension() != ".cpp" || file.path().filename() == "manual.cpp") continue;
+      const std::string text = read_file(file.path());
+      for (std::sregex_iterator at(text.begin(), text.end(), variable), end; at != end; ++at) names.insert((*at)[1]);
+    }
+  }
+  REQUIRE(names.size() > 20);
+  for (const auto& name : names) CHECK_THAT(man, ContainsSubstring(name));
 }
 
 TEST_CASE("no line of any help is wider than a terminal of 80 columns, and no word gets lost in folding it", "[cli][help]") {

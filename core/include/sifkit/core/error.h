@@ -28,7 +28,6 @@ enum class ErrorKind : std::uint8_t {
   unsigned_image,  ///< nothing signs what was asked for
   untrusted,       ///< signed, but by no key that is trusted
   tampered,        ///< signed data does not match
-  findings,        ///< a check or a comparison found something
   internal,        ///< a bug in this library
   cancelled,       ///< stopped on request (SIGINT, SIGTERM)
 };

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "manual.h"
+
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+#include <sifkit/version.h>
+
+#include "option_list.h"
+
+namespace sifkit::cli {
+
+namespace {
+
+struct Item {
+  std::string_view term;
+  std::string_view text;
+};
+
+constexpr Item kEnvironment[] = {
+    {"SOURCE_DATE_EPOCH", "time of the image, in seconds since 1970"},
+    {"SLURM_CPUS_PER_TASK", "threads to use at most"},
+    {"SIFKIT_TMPDIR, APPTAINER_TMPDIR, SINGULARITY_TMPDIR, TMPDIR", "folder for what a stream makes necessary to keep"},
+    {"DOCKER_HOST, DOCKER_CONTEXT, DOCKER_CONFIG", "address of the Docker service (unix://, tcp://, http:// or https://), else the context that has it, and the folder of Docker's settings"},
+    {"DOCKER_TLS_VERIFY, DOCKER_TLS, DOCKER_CERT_PATH", "TLS for tcp://; folder of ca.pem, cert.pem and key.pem (default: ~/.docker)"},
+    {"CONTAINER_HOST, XDG_RUNTIME_DIR", "address of the podman service, else the folder that podman/podman.sock is in"},
+    {"SIFKIT_CONFIGDIR, XDG_CONFIG_HOME, HOME", "where the folder of keys is, see FILES"},
+    {"APPTAINER_CONFIGDIR, SINGULARITY_CONFIGDIR", "Apptainer's folder, whose keys are looked at, too"},
+    {"SIFKIT_SIGN_KEY", "as sign --key"},
+    {"SIFKIT_PASSPHRASE", "of the secret key that signs"},
+    {"SIFKIT_VERIFY_KEY, SIFKIT_VERIFY_CERTIFICATE, SIFKIT_VERIFY_INTERMEDIATES, SIFKIT_VERIFY_ROOTS, SIFKIT_VERIFY_OCSP", "as the options of verify"},
+    {"SIFKIT_KEYSERVER", "as --keyserver of key search, pull and push"},
+    {"TERM", "\"dumb\" gets lines in place of a progress bar"},
+};
+
+constexpr Item kFiles[] = {
+    {"$SIFKIT_CONFIGDIR/keys, $XDG_CONFIG_HOME/sifkit/keys, ~/.config/sifkit/keys", "the first of them is the folder of keys: pgp-public and pgp-secret"},
+    {"~/.apptainer/keys", "keys that sign and verify look at after these"},
+    {"/etc/apptainer/global-pgp-public", "public keys that the site trusts"},
+};
+
+constexpr Item kExamples[] = {
+    {"sifkit build app.sif docker-daemon://my_app:latest", "converts an image of the local Docker service"},
+    {"docker save my_app | sifkit build app.sif -", "converts a stream"},
+    {"sifkit build --fast --sign app.sif my_app.tar", "takes a saved archive, compresses less, and signs with your key"},
+    {"sifkit images my_app.tar && sifkit build app.sif docker-archive:my_app.tar:@1", "chooses the second image of an archive"},
+    {"sifkit build --arch arm64 app.sif oci:layout", "chooses from an index; nothing is run, so any machine will do"},
+    {"sifkit sif add --datatype 4 app.sif sbom.json", "adds a data object"},
+    {"sifkit verify --key alice.asc app.sif", "succeeds where all of it is signed by that key"},
+};
+
+/// For roff: no line starts with a control character, no backslash is a command.
+std::string roff(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\\') {
+      out += "\\e";
+    } else if (c == '-') {
+      out += "\\-";
+    } else {
+      if ((out.empty() || out.back() == '\n') && (c == '.' || c == '\'')) out += "\\&";
+      out += c;
+    }
+  }
+  return out;
+}
+
+std::string item(std::string_view term, std::string_view text) { return ".TP\n.B " + roff(term) + "\n" + roff(text) + "\n"; }
+
+template <std::size_t Count>
+std::string section(std::string_view name, const Item (&items)[Count]) {
+  std::string out = fmt::format(".SH {}\n", name);
+  for (const auto& entry : items) out += item(entry.term, entry.text);
+  return out;
+}
+
+std::string of_verb(const VerbInfo& verb) {
+  std::string path;
+  for (const auto& word : verb.path) path += " " + word;
+  std::string out = ".SS " + roff("sifkit" + path + " " + verb.arguments) + "\n" + roff(verb.description) + ".\n";
+  for (const auto& positional : verb.positionals) out += ".TP\n.I " + roff(positional.type) + "\n" + roff(positional.description) + "\n";
+  for (const auto& option : verb.options) {
+    std::string names;
+    for (const auto& name : option.names) names += (names.empty() ? "" : ", ") + name;
+    out += item(names + (option.type.empty() ? "" : " " + option.type), option.description);
+  }
+  return out;
+}
+
+std::string_view meaning_of(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::usage: return "bad option, bad reference, contradictory options";
+    case ErrorKind::not_found: return "no such file, image, tag or object";
+    case ErrorKind::exists: return "the target is there and --force was not given";
+    case ErrorKind::io: return "the system refused";
+    case ErrorKind::no_space: return "disk full or over quota";
+    case ErrorKind::malformed: return "the input breaks its format";
+    case ErrorKind::integrity: return "a digest or a size does not match";
+    case ErrorKind::unsupported: return "well formed, not handled";
+    case ErrorKind::limit: return "over a stated limit, or out of memory";
+    case ErrorKind::denied: return "permission refused";
+    case ErrorKind::network: return "a service is unreachable";
+    case ErrorKind::unsigned_image: return "not all that was asked for is signed";
+    case ErrorKind::untrusted: return "signed, but by no key that is trusted";
+    case ErrorKind::tampered: return "what is signed has been changed";
+    case ErrorKind::internal: return "a bug in sifkit";
+    case ErrorKind::cancelled: return "stopped by SIGINT; 128 and the number of any other signal, such as 143 for SIGTERM";
+  }
+  return "";
+}
+
+std::string exit_status() {
+  std::string out = ".SH EXIT STATUS\n" + item("0", "success");
+  for (auto kind = ErrorKind::usage; kind <= ErrorKind::cancelled; kind = static_cast<ErrorKind>(static_cast<int>(kind) + 1)) {
+    out += item(std::to_string(exit_code(kind)), meaning_of(kind));
+  }
+  return out + item("141", "nobody reads the output any more");
+}
+
+}  // namespace
+
+std::string manual_page(const CLI::App& root) {
+  std::string out = ".TH SIFKIT 1 \"\" \"sifkit " SIFKIT_VERSION_STRING "\"\n"
+                    ".SH NAME\nsifkit \\- converts container images to SIF, and looks into SIF files\n"
+                    ".SH SYNOPSIS\n.B sifkit\n.I VERB\n[options] [arguments]\n.SH VERBS\n";
+  for (const auto& verb : verbs_of(root)) out += of_verb(verb);
+  out += section("EXAMPLES", kExamples);
+  out += exit_status();
+  out += section("ENVIRONMENT", kEnvironment);
+  out += ".PP\nVariables that start with SIFKIT_ and name a key, a certificate or a server may start with APPTAINER_ or SINGULARITY_, too; the first of them that is set counts.\n";
+  out += section("FILES", kFiles);
+  return out + ".SH SEE ALSO\n.BR apptainer (1),\n.BR docker (1),\n.BR podman (1),\n.BR skopeo (1)\n";
+}
+
+}  // namespace sifkit::cli
