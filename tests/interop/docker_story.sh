@@ -77,11 +77,11 @@ done
 for image in pipe archive id short tag tcp option gzip several; do same_image daemon.sif $image.sif; done
 [ "$("$SIFKIT" cat daemon.sif /opt/made/state)" = configured ]
 
-"$SIFKIT" images docker-daemon:my_app | grep -q 'my_app:latest'
+"$SIFKIT" images docker-daemon:my_app | holds 'my_app:latest'
 [ "$("$SIFKIT" images --json several.tar | jq -c '[.images[].tags[]] | sort')" = \
   '["base:latest","first:latest","my_app:latest","registry.example.org:5000/team/my_app:v2"]' ]
 [ "$("$SIFKIT" inspect --json docker-daemon:my_app | jq -S 'del(.. | .labels?)')" = "$("$SIFKIT" inspect --json my_app.tar | jq -S 'del(.. | .labels?)')" ]
-"$SIFKIT" inspect --runscript daemon.sif | grep -q 'it works'
+"$SIFKIT" inspect --runscript daemon.sif | holds 'it works'
 if "$SIFKIT" build none.sif docker-daemon:none 2>error.txt; then exit 1; fi
 grep -q 'my_app:latest' error.txt
 if "$SIFKIT" build none.sif several.tar 2>error.txt; then exit 1; fi

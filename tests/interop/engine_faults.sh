@@ -55,8 +55,8 @@ for _ in $(seq 100); do [ -S "$work/engine.sock" ] && break; sleep 0.05; done
 "$SIFKIT" build -q "$out" docker-daemon:good
 cmp <("$SIFKIT" cat "$out" /data) "$work/root/data"
 rm "$out"
-"$SIFKIT" images docker-daemon: | grep -q "^@0 *one:latest two:v2 *linux/amd64 *abababababab "
-"$SIFKIT" images docker-daemon:two:v2 | grep -q two:v2
+"$SIFKIT" images docker-daemon: | holds "^@0 *one:latest two:v2 *linux/amd64 *abababababab "
+"$SIFKIT" images docker-daemon:two:v2 | holds two:v2
 "$SIFKIT" inspect docker-daemon:good >/dev/null
 
 build $not_found absent "there are: one:latest, two:v2"

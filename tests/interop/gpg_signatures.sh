@@ -123,7 +123,7 @@ fresh
 new_key gone ed25519 sign ""
 "$SIFKIT" sign -q --key "$work/gone.asc" "$work/image.sif"
 "$SIFKIT" verify -q --key "$work/gone.pub" "$work/image.sif"
-sed 's/^:-----/-----/' "$GNUPGHOME/openpgp-revocs.d/$(gpg --with-colons --list-keys gone@example.org | awk -F: '/^fpr/ {print $10; exit}').rev" | gpg --quiet --batch --import 2>/dev/null
+sed 's/^:-----/-----/' "$GNUPGHOME/openpgp-revocs.d/$(gpg --with-colons --list-keys gone@example.org | awk -F: '/^fpr/ && !found++ {print $10}').rev" | gpg --quiet --batch --import 2>/dev/null
 gpg --quiet --batch --armor --export gone@example.org >"$work/gone.pub"
 fails_with $untrusted "$SIFKIT" verify --key "$work/gone.pub" "$work/image.sif"
 grep -q 'the key is revoked' "$work/out"

@@ -7,7 +7,7 @@ need gpg gpg-agent jq python3
 export HOME=$work GNUPGHOME=$work/gnupg SIFKIT_PASSPHRASE=secret
 unset SIFKIT_CONFIGDIR XDG_CONFIG_HOME APPTAINER_CONFIGDIR SINGULARITY_CONFIGDIR
 mkdir -m 700 "$GNUPGHOME"
-trap 'gpgconf --kill all 2>/dev/null || true; rm -rf "$work"' EXIT
+trap '[ $? -eq 0 ] || tail -20 "$work/gpg.log"; gpgconf --kill all 2>/dev/null || true; rm -rf "$work"' EXIT
 gpg() { command gpg --batch --quiet --no-tty --pinentry-mode loopback --passphrase secret "$@" 2>>"$work/gpg.log"; }
 listed() { "$SIFKIT" key list --json "$@" | jq -r '.keys[].fingerprint'; }
 
@@ -18,7 +18,7 @@ verified_by_gpg() {
   local id
   id=$("$SIFKIT" sif list --json "$1" | jq '[.objects[].id] | max')
   "$SIFKIT" sif dump "$id" "$1" >"$work/signature.asc"
-  gpg --status-fd 1 --verify "$work/signature.asc" | grep -q "^\[GNUPG:\] VALIDSIG $2 "
+  gpg --status-fd 1 --verify "$work/signature.asc" | holds "^\[GNUPG:\] VALIDSIG $2 "
 }
 
 # Ours, to GnuPG: the pair, what it signs, and its revocation.
@@ -29,7 +29,7 @@ for algorithm in ed25519 rsa4096; do
   gpg --import "$work/$algorithm.asc"
   echo text >"$work/text"
   gpg --local-user "$ours" --detach-sign "$work/text"
-  gpg --status-fd 1 --verify "$work/text.sig" "$work/text" | grep -q "^\[GNUPG:\] VALIDSIG $ours "
+  gpg --status-fd 1 --verify "$work/text.sig" "$work/text" | holds "^\[GNUPG:\] VALIDSIG $ours "
   rm "$work/text.sig"
   cp "$work/plain.sif" "$work/$algorithm.sif"
   "$SIFKIT" sign -q --key-name "$ours" "$work/$algorithm.sif"
@@ -37,12 +37,12 @@ for algorithm in ed25519 rsa4096; do
   gpg --with-colons --fixed-list-mode --list-keys "$ours" >"$work/listed"
   [ "$(awk -F: '$1 == "pub" {print $7}' "$work/listed")" = "$("$SIFKIT" key list --json | jq ".keys[] | select(.fingerprint == \"$ours\") | .expires")" ]
   gpg --import "$work/.config/sifkit/keys/revocations/$ours.asc"
-  gpg --with-colons --list-keys "$ours" | grep -q '^pub:r:'
+  gpg --with-colons --list-keys "$ours" | holds '^pub:r:'
 done
 
 # A secret key without its secret, as one that is on a smartcard: it is not taken for one whose passphrase is wrong.
 gpg --quick-generate-key "Stub <stub@example.net>" ed25519 cert,sign 1y
-stub=$(gpg --with-colons --list-keys stub@example.net | awk -F: '$1 == "fpr" {print $10; exit}')
+stub=$(gpg --with-colons --list-keys stub@example.net | awk -F: '$1 == "fpr" && !found++ {print $10}')
 gpg --quick-add-key "$stub" ed25519 sign 1y
 gpg --export-secret-subkeys "$stub" >"$work/stub.pgp"
 python3 - "$work/stub.pgp" "$work/card.pgp" <<'END'
@@ -70,15 +70,15 @@ done
 # GnuPG's, to us: every kind of key that can sign images, locked, with subkeys, armored and binary.
 for kind in rsa2048 ed25519 nistp256 nistp384 nistp521; do
   gpg --quick-generate-key "Theirs $kind <$kind@example.net>" $kind cert,sign 1y
-  theirs=$(gpg --with-colons --list-keys "$kind@example.net" | awk -F: '$1 == "fpr" {print $10; exit}')
+  theirs=$(gpg --with-colons --list-keys "$kind@example.net" | awk -F: '$1 == "fpr" && !found++ {print $10}')
   case $kind in
   rsa*) gpg --quick-add-key "$theirs" rsa2048 encrypt 1y ;;
   ed25519) gpg --quick-add-key "$theirs" cv25519 encrypt 1y ;;
   nistp521) gpg --quick-add-key "$theirs" nistp521 encrypt 1y ;;
   esac
   gpg --armor --export-secret-keys "$theirs" | "$SIFKIT" key import -q -
-  listed --secret | grep -qx "$theirs"
-  listed | grep -qx "$theirs"
+  listed --secret | holds -x "$theirs"
+  listed | holds -x "$theirs"
   cp "$work/plain.sif" "$work/$kind.sif"
   "$SIFKIT" sign -q --key-name "$theirs" "$work/$kind.sif"
   verified_by_gpg "$work/$kind.sif" "$theirs"
@@ -89,7 +89,7 @@ for kind in rsa2048 ed25519 nistp256 nistp384 nistp521; do
 done
 
 # A change made by GnuPG arrives: another user id, then a revocation.
-theirs=$(gpg --with-colons --list-keys ed25519@example.net | awk -F: '$1 == "fpr" {print $10; exit}')
+theirs=$(gpg --with-colons --list-keys ed25519@example.net | awk -F: '$1 == "fpr" && !found++ {print $10}')
 gpg --quick-add-uid "$theirs" 'Another <another@example.net>'
 [ "$(gpg --export "$theirs" | "$SIFKIT" key import --json - | jq -r '.keys[0].change')" = updated ]
 "$SIFKIT" key list --json | jq -e ".keys[] | select(.fingerprint == \"$theirs\") | .user_ids | index(\"Another <another@example.net>\")" >/dev/null

@@ -2,7 +2,8 @@
 # shellcheck shell=bash
 #
 # For the tests against other people's tools: SIFKIT names the program. Exit code 77 is "skipped".
-set -euo pipefail
+set -Eeuo pipefail
+trap 'echo "${BASH_SOURCE[0]##*/}, line $LINENO: failed: $BASH_COMMAND" >&2' ERR
 export LC_ALL=C.UTF-8
 export PATH=$PATH:/usr/sbin:/sbin
 
@@ -21,6 +22,9 @@ need() {
 need_root() {
   [ "$(id -u)" -eq 0 ] || skip "needs root"
 }
+
+# grep that reads to the end: -q closes the pipe at the first match, which would fail whoever writes into it.
+holds() { grep "$@" | cat >/dev/null; }
 
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
