@@ -275,8 +275,8 @@ DirectoryWriter::DirectoryWriter(fs::path target, Overwrite overwrite) {
     if (!S_ISDIR(there)) {
       throw Error(ErrorKind::exists, fmt::format("{} is no folder and is not replaced by one", in_quotes(target.native())));
     }
-    expect_replaceable(around.get(), target);
   }
+  expect_replaceable(around.get(), target);  // a new name, too: the folder moves to it from a hidden one
   impl_ = std::make_unique<Impl>(std::move(target), overwrite);
   if (impl_->make_folder((impl_->staging / "data").native()) != 0) throw_errno(fmt::format("create a folder beside {}", in_quotes(impl_->target.native())));
 }
