@@ -47,7 +47,7 @@ constexpr Item kExamples[] = {
     {"sifkit build --fast --sign app.sif my_app.tar", "takes a saved archive, compresses less, and signs with your key"},
     {"sifkit images my_app.tar && sifkit build app.sif docker-archive:my_app.tar:@1", "chooses the second image of an archive"},
     {"sifkit build --arch arm64 app.sif oci:layout", "chooses from an index; nothing is run, so any machine will do"},
-    {"sifkit sif add --datatype 4 app.sif sbom.json", "adds a data object"},
+    {"sifkit sif add --datatype 9 --sbomformat spdx-json app.sif sbom.json", "adds a list of what is in it"},
     {"sifkit verify --key alice.asc app.sif", "succeeds where all of it is signed by that key"},
 };
 
