@@ -180,8 +180,10 @@ struct DirectoryWriter::Impl {
 
   void set_metadata(const std::string& path, const Inode& inode, const Tree& tree, WarningList& warnings) const {
     const auto& metadata = inode.metadata;
+    // Some file systems over a network take what is set on a link for what it leads to, or know no such thing.
+    const auto of_link_only = [&] { return inode.type == EntryType::symlink && (errno == ENOENT || errno == ENOSYS || errno == EOPNOTSUPP); };
     if (privileged && ::lchown(path.c_str(), metadata.uid, metadata.gid) != 0) {
-      if (errno != EPERM && errno != EINVAL) throw_errno(fmt::format("set the owner of {}", shown(path)));
+      if (errno != EPERM && errno != EINVAL && !of_link_only()) throw_errno(fmt::format("set the owner of {}", shown(path)));
       warnings.add("owner-dropped", fmt::format("{}: owner {}:{} is not kept", shown(path), metadata.uid, metadata.gid));
     }
     for (const auto& [name, value] : tree.xattrs(metadata.xattrs)) {
@@ -194,7 +196,7 @@ struct DirectoryWriter::Impl {
       throw_errno(fmt::format("set the mode of {}", shown(path)));
     }
     const timespec times[2] = {{.tv_sec = metadata.mtime, .tv_nsec = 0}, {.tv_sec = metadata.mtime, .tv_nsec = 0}};
-    if (::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0 && !of_link_only()) {
       throw_errno(fmt::format("set the time of {}", shown(path)));
     }
   }
