@@ -26,13 +26,6 @@ constexpr std::size_t kKeyboxMark = 8;
 constexpr unsigned kLeastSecurityBits = 112;
 enum PacketTag : unsigned { kSignature = 2, kSecretKey = 5, kPublicKey = 6, kMarker = 10 };
 
-Ffi engine() {
-  rnp_ffi_t ffi = nullptr;
-  expect_memory();
-  check(rnp_ffi_create(&ffi, "GPG", "GPG"), "start OpenPGP");
-  return Ffi(ffi);
-}
-
 /// Loads what can be loaded; a key of a kind that the library does not know is passed over.
 void load(const Ffi& ffi, ByteView keys) {
   const auto input = input_over(keys);

@@ -53,9 +53,7 @@ std::string user_id(const NewPgpKey& wanted) {
 KeyPair generate_key_pair(const NewPgpKey& wanted) {
   const auto user = user_id(wanted);
   if (wanted.passphrase.find('\0') != std::string::npos) throw Error(ErrorKind::usage, "a passphrase may not hold a NUL byte");
-  rnp_ffi_t raw_ffi = nullptr;
-  check(rnp_ffi_create(&raw_ffi, "GPG", "GPG"), "start OpenPGP");
-  const Ffi ffi(raw_ffi);
+  const Ffi ffi = engine();
   rnp_op_generate_t raw = nullptr;
   const bool rsa = wanted.algorithm == KeyAlgorithm::rsa4096;
   check(rnp_op_generate_create(&raw, ffi.get(), rsa ? "RSA" : "EDDSA"), "new key");

@@ -82,17 +82,14 @@ std::string revocation_text(const Revocation& revocation) {
 
 /// Keys as they are at a moment; every operation on them is at that moment, too.
 Ffi loaded(ByteView packets, const std::string& name, std::optional<std::int64_t> at) {
-  rnp_ffi_t raw = nullptr;
-  expect_memory();
-  check(rnp_ffi_create(&raw, "GPG", "GPG"), "start OpenPGP");
-  Ffi ffi(raw);
-  if (at) check(rnp_set_timestamp(raw, static_cast<std::uint64_t>(*at)), "set the time");
+  Ffi ffi = engine();
+  if (at) check(rnp_set_timestamp(ffi.get(), static_cast<std::uint64_t>(*at)), "set the time");
   if (packets.empty()) return ffi;
   const auto input = input_over(packets);
   const auto flags = RNP_LOAD_SAVE_PUBLIC_KEYS | RNP_LOAD_SAVE_SECRET_KEYS | RNP_LOAD_SAVE_PERMISSIVE;
-  check(rnp_import_keys(raw, input.get(), flags, nullptr), fmt::format("keys of {}", in_quotes(name)));
+  check(rnp_import_keys(ffi.get(), input.get(), flags, nullptr), fmt::format("keys of {}", in_quotes(name)));
   std::size_t count = 0;
-  check(rnp_get_public_key_count(raw, &count), "count keys");
+  check(rnp_get_public_key_count(ffi.get(), &count), "count keys");
   if (count == 0) {
     require_memory();
     const auto blocks = split_keys(packets, name);

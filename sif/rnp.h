@@ -47,6 +47,19 @@ inline void check(rnp_result_t result, std::string_view what) {
   throw Error(ErrorKind::malformed, fmt::format("{}: {}", what, rnp_result_to_string(result)));
 }
 
+/// The library without keys. It fails without memory or random numbers.
+inline Ffi engine() {
+  rnp_ffi_t ffi = nullptr;
+  expect_memory();
+  const auto result = rnp_ffi_create(&ffi, "GPG", "GPG");
+  if (result == RNP_ERROR_RNG) {
+    require_memory();
+    throw Error(ErrorKind::io, fmt::format("start OpenPGP: {}", rnp_result_to_string(result)));
+  }
+  check(result, "start OpenPGP");
+  return Ffi(ffi);
+}
+
 inline const std::uint8_t* octets(ByteView bytes) { return reinterpret_cast<const std::uint8_t*>(bytes.data()); }
 
 inline Input input_over(ByteView bytes) {
