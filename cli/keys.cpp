@@ -18,8 +18,11 @@ constexpr std::uint64_t kMostKeyBytes = 16u << 20;
 
 /// The user's folders of keys, in the order in which they are looked at.
 std::vector<sif::KeyStore> key_stores() {
-  std::vector<sif::KeyStore> stores{sif::KeyStore(sif::KeyStore::default_folder())};
-  if (auto other = sif::KeyStore::apptainer_folder(); other != stores.front().folder()) stores.emplace_back(std::move(other));
+  std::vector<sif::KeyStore> stores;
+  for (auto& folder : {sif::KeyStore::default_folder(), sif::KeyStore::apptainer_folder(), sif::KeyStore::singularity_folder()}) {
+    const bool known = std::any_of(stores.begin(), stores.end(), [&](const sif::KeyStore& store) { return store.folder() == folder; });
+    if (!known) stores.emplace_back(folder);
+  }
   return stores;
 }
 
@@ -47,7 +50,7 @@ std::string key_text(const std::string& path) {
 }  // namespace
 
 void add_key_options(CLI::App& verb, KeyArguments& arguments) {
-  verb.add_option("--key", arguments.files, "A PEM private key or OpenPGP secret keys (may be given again; default: your ring of secret keys, else Apptainer's)")
+  verb.add_option("--key", arguments.files, "A PEM private key or OpenPGP secret keys (may be given again; default: your ring of secret keys, else Apptainer's, else SingularityCE's)")
       ->type_name("KEYFILE")
       ->allow_extra_args(false);
   verb.add_option("--key-name", arguments.which, "Which key of a ring: fingerprint, key ID or a part of the user id")->type_name("NAME");

@@ -27,7 +27,7 @@ constexpr Item kEnvironment[] = {
     {"DOCKER_TLS_VERIFY, DOCKER_TLS, DOCKER_CERT_PATH", "TLS for tcp://; folder of ca.pem, cert.pem and key.pem (default: ~/.docker)"},
     {"CONTAINER_HOST, XDG_RUNTIME_DIR", "address of the podman service, else the folder that podman/podman.sock is in"},
     {"SIFKIT_CONFIGDIR, XDG_CONFIG_HOME, HOME", "where the folder of keys is, see FILES"},
-    {"APPTAINER_CONFIGDIR, SINGULARITY_CONFIGDIR", "Apptainer's folder, whose keys are looked at, too"},
+    {"APPTAINER_KEYSDIR, SINGULARITY_SYPGPDIR, APPTAINER_CONFIGDIR, SINGULARITY_CONFIGDIR", "where Apptainer and SingularityCE have their keys, as they read these variables, see FILES"},
     {"SIFKIT_SIGN_KEY", "as sign --key"},
     {"SIFKIT_PASSPHRASE", "of the secret key that signs"},
     {"SIFKIT_VERIFY_KEY, SIFKIT_VERIFY_CERTIFICATE, SIFKIT_VERIFY_INTERMEDIATES, SIFKIT_VERIFY_ROOTS, SIFKIT_VERIFY_OCSP", "as the options of verify"},
@@ -37,8 +37,8 @@ constexpr Item kEnvironment[] = {
 
 constexpr Item kFiles[] = {
     {"$SIFKIT_CONFIGDIR/keys, $XDG_CONFIG_HOME/sifkit/keys, ~/.config/sifkit/keys", "the first of them is the folder of keys: pgp-public and pgp-secret"},
-    {"~/.apptainer/keys", "keys that sign and verify look at after these"},
-    {"/etc/apptainer/global-pgp-public", "public keys that the site trusts"},
+    {"~/.apptainer/keys, ~/.singularity/sypgp", "keys that sign and verify look at after these"},
+    {"/etc/apptainer/global-pgp-public, /etc/singularity/global-pgp-public", "public keys that the site trusts, there and below /usr/local"},
 };
 
 constexpr Item kExamples[] = {

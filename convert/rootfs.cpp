@@ -26,7 +26,10 @@ RootFs RootFs::open(const std::filesystem::path& path, const Limits& limits) {
     }
     const sif::Image image(file);
     const auto* primary = image.primary_partition();
-    if (primary == nullptr) throw Error(ErrorKind::not_found, "the SIF has no primary system partition");
+    if (primary == nullptr) {
+      const bool holds_layers = !image.objects_of(sif::DataType::oci_root_index).empty();
+      throw Error(ErrorKind::not_found, "the SIF has no primary system partition", holds_layers ? "it holds an OCI image, each layer a file system of its own: 'sifkit sif list' and 'sifkit sif dump' show its blobs" : "");
+    }
     if (const auto fs = primary->partition()->fs; fs != sif::FsType::squashfs) {
       throw Error(ErrorKind::unsupported, fmt::format("the primary partition is {}; only squashfs is looked into", sif::to_string(fs)));
     }

@@ -2,6 +2,8 @@
 #include <sifkit/sif/key_store.h>
 
 #include <algorithm>
+#include <initializer_list>
+#include <optional>
 
 #include <unistd.h>
 
@@ -100,6 +102,14 @@ void require_known(const KeyBlock& block, std::string_view name) {
   if (block.info.fingerprint.empty()) throw Error(ErrorKind::unsupported, fmt::format("{}: a key {} (version 4 is)", printable(name), block.info.problem));
 }
 
+/// The folder that the first of these variables names, if one does.
+std::optional<std::filesystem::path> first_of_environment(std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    if (auto folder = environment_variable(name); !folder.empty()) return folder;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::string_view to_string(ImportedKey::Change change) noexcept {
@@ -119,10 +129,13 @@ std::filesystem::path KeyStore::default_folder() {
 }
 
 std::filesystem::path KeyStore::apptainer_folder() {
-  for (const char* name : {"APPTAINER_CONFIGDIR", "SINGULARITY_CONFIGDIR"}) {
-    if (const auto folder = environment_variable(name); !folder.empty()) return std::filesystem::path(folder) / "keys";
-  }
-  return home_folder() / ".apptainer" / "keys";
+  if (auto folder = first_of_environment({"APPTAINER_KEYSDIR", "SINGULARITY_SYPGPDIR"})) return *folder;
+  return first_of_environment({"APPTAINER_CONFIGDIR", "SINGULARITY_CONFIGDIR"}).value_or(home_folder() / ".apptainer") / "keys";
+}
+
+std::filesystem::path KeyStore::singularity_folder() {
+  if (auto folder = first_of_environment({"SINGULARITY_SYPGPDIR"})) return *folder;
+  return first_of_environment({"SINGULARITY_CONFIGDIR"}).value_or(home_folder() / ".singularity") / "sypgp";
 }
 
 Bytes KeyStore::read(KeyPart part) const {

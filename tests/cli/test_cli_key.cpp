@@ -26,8 +26,8 @@ namespace {
 struct Home {
   TempDir folder;
 
-  Environment environment{{{"HOME", folder.path().string()}, {"SIFKIT_CONFIGDIR", {}}, {"XDG_CONFIG_HOME", {}}, {"APPTAINER_CONFIGDIR", {}}, {"SINGULARITY_CONFIGDIR", {}},
-                           {"SIFKIT_PASSPHRASE", "secret"}}};
+  Environment rings{keys_below(folder.path().string())};
+  Environment passphrase{"SIFKIT_PASSPHRASE", "secret"};
 
   std::string at(const std::string& name) const { return (folder / name).string(); }
 
@@ -229,19 +229,21 @@ TEST_CASE("signing takes the user's own secret key, and verifying trusts the use
   CHECK(run_cli({"verify", "-q", home.at("app.sif")}).code == 14);
 }
 
-TEST_CASE("Apptainer's rings are looked at after the user's own", "[cli][key]") {
+TEST_CASE("the rings of Apptainer and SingularityCE are looked at after the user's own", "[cli][key]") {
   Home home;
   std::filesystem::create_directories(home.folder / "tree");
   write_file(home.folder / "tree" / "file", "hello\n");
-  REQUIRE(run_cli({"build", "-q", home.at("app.sif"), "dir:" + home.at("tree")}).code == 0);
   home.make("Ada");
-  const auto theirs = run_cli({"key", "newpair", "--json", "-N", "Theirs", "--keydir", home.at(".apptainer/keys")});
-  REQUIRE(theirs.code == 0);
-  const std::string fingerprint = Json::parse(theirs.out)["key"]["fingerprint"];
-  CHECK(run_cli({"sign", "-q", "--key-name", "Theirs", home.at("app.sif")}).code == 0);
-  const auto verified = run_cli({"verify", "--json=v1", home.at("app.sif")});
-  CHECK(verified.code == 0);
-  CHECK_THAT(verified.out, ContainsSubstring(fingerprint));
+  for (const std::string folder : {".apptainer/keys", ".singularity/sypgp"}) {
+    REQUIRE(run_cli({"build", "-q", "--force", home.at("app.sif"), "dir:" + home.at("tree")}).code == 0);
+    const auto theirs = run_cli({"key", "newpair", "--json", "-N", "Of " + folder, "--keydir", home.at(folder)});
+    REQUIRE(theirs.code == 0);
+    const std::string fingerprint = Json::parse(theirs.out)["key"]["fingerprint"];
+    CHECK(run_cli({"sign", "-q", "--key-name", "Of " + folder, home.at("app.sif")}).code == 0);
+    const auto verified = run_cli({"verify", "--json=v1", home.at("app.sif")});
+    CHECK(verified.code == 0);
+    CHECK_THAT(verified.out, ContainsSubstring(fingerprint) && ContainsSubstring(folder));
+  }
 }
 
 TEST_CASE("a ring that others may write is not trusted", "[cli][key]") {

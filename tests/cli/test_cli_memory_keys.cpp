@@ -38,7 +38,7 @@ struct KeyShop : SignDesk {
 
   ProcessResult run(Arguments args, const std::string& setting) const {
     args.insert(args.begin(), SIFKIT_PROGRAM);
-    return run_process(args, {"PATH=/usr/bin:/bin", "LD_PRELOAD=" SIFKIT_MALLOC_SHIM, "SIFKIT_CONFIGDIR=" + at("config"), "APPTAINER_CONFIGDIR=" + at("none"), setting}, true);
+    return run_process(args, {"PATH=/usr/bin:/bin", "LD_PRELOAD=" SIFKIT_MALLOC_SHIM, "SIFKIT_CONFIGDIR=" + at("config"), "HOME=" + at("none"), setting}, true);
   }
 
   long allocations(const Arguments& args) const {

@@ -14,7 +14,7 @@ namespace {
 
 /// A desk with an OpenPGP key, and rings that hold nothing.
 struct Shop : SignDesk {
-  Environment rings{{{"SIFKIT_CONFIGDIR", at("config")}, {"APPTAINER_CONFIGDIR", at("config")}}};
+  Environment rings{keys_below(at("home"))};
   std::string image = at("image.sif");
 
   Shop() { make_pgp("ada"); }

@@ -45,6 +45,12 @@ of_manifest=$("$SIFKIT" sif dump "$root" ours.sif | jq -r '.manifests[0].digest'
 of_layer=$("$SIFKIT" sif dump "$(found "$of_manifest")" ours.sif | jq -r '.layers[0].digest')
 "$SIFKIT" sif dump "$(found "$of_layer")" ours.sif | cmp - layer
 
+# It has no one root to look into, which the error says.
+code=0
+"$SIFKIT" ls ours.sif 2>error || code=$?
+[ $code -eq 3 ]
+grep -q 'it holds an OCI image' error
+
 # A digest that is set is what siftool shows then.
 other=sha256:$(printf '7%.0s' {1..64})
 "$SIFKIT" sif set 2 ours.sif --digest "$other"

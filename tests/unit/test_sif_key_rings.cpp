@@ -95,7 +95,7 @@ TEST_CASE("nothing is lost when many write at once", "[sif][keys]") {
 }
 
 TEST_CASE("the folder is the one the environment names", "[sif][keys]") {
-  const Environment plain({{"HOME", "/home/ada"}, {"SIFKIT_CONFIGDIR", {}}, {"XDG_CONFIG_HOME", {}}, {"APPTAINER_CONFIGDIR", {}}, {"SINGULARITY_CONFIGDIR", {}}});
+  const Environment plain(keys_below("/home/ada"));
   CHECK(KeyStore::default_folder() == "/home/ada/.config/sifkit/keys");
   const Environment relative("XDG_CONFIG_HOME", "relative");
   CHECK(KeyStore::default_folder() == "/home/ada/.config/sifkit/keys");
@@ -103,5 +103,15 @@ TEST_CASE("the folder is the one the environment names", "[sif][keys]") {
   CHECK(KeyStore::default_folder() == "/xdg/sifkit/keys");
   const Environment own("SIFKIT_CONFIGDIR", "/own");
   CHECK(KeyStore::default_folder() == "/own/keys");
-  CHECK(KeyStore::apptainer_folder() == "/home/ada/.apptainer/keys");
+  const auto others = [] { return std::pair(KeyStore::apptainer_folder(), KeyStore::singularity_folder()); };
+  using Folders = std::pair<std::filesystem::path, std::filesystem::path>;
+  CHECK(others() == Folders("/home/ada/.apptainer/keys", "/home/ada/.singularity/sypgp"));
+  const Environment both("SINGULARITY_CONFIGDIR", "/both");
+  CHECK(others() == Folders("/both/keys", "/both/sypgp"));
+  const Environment apptainer("APPTAINER_CONFIGDIR", "/one");
+  CHECK(others() == Folders("/one/keys", "/both/sypgp"));
+  const Environment old("SINGULARITY_SYPGPDIR", "/old");
+  CHECK(others() == Folders("/old", "/old"));
+  const Environment keys("APPTAINER_KEYSDIR", "/new");
+  CHECK(others() == Folders("/new", "/old"));
 }

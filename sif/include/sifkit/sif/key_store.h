@@ -50,8 +50,11 @@ class SIFKIT_API KeyStore {
 
   /// `$SIFKIT_CONFIGDIR/keys`, else `$XDG_CONFIG_HOME/sifkit/keys`, else `~/.config/sifkit/keys`.
   static std::filesystem::path default_folder();
-  /// `$APPTAINER_CONFIGDIR/keys`, else `$SINGULARITY_CONFIGDIR/keys`, else `~/.apptainer/keys`.
+  /// Apptainer's: `$APPTAINER_KEYSDIR`, else `$SINGULARITY_SYPGPDIR`, else `keys` in `$APPTAINER_CONFIGDIR`,
+  /// `$SINGULARITY_CONFIGDIR` or `~/.apptainer`.
   static std::filesystem::path apptainer_folder();
+  /// SingularityCE's: `$SINGULARITY_SYPGPDIR`, else `sypgp` in `$SINGULARITY_CONFIGDIR` or `~/.singularity`.
+  static std::filesystem::path singularity_folder();
 
   const std::filesystem::path& folder() const noexcept { return folder_; }
   std::filesystem::path ring(KeyPart part) const { return folder_ / (part == KeyPart::public_key ? "pgp-public" : "pgp-secret"); }
