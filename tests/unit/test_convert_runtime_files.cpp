@@ -117,7 +117,7 @@ TEST_CASE("the image's name tables are emptied, but not through a link", "[conve
   Container container;
   const InodeId etc = container.add(Tree::kRoot, "etc", EntryType::directory, 0755);
   container.add(etc, "hosts", EntryType::regular, 0600, "10.0.0.1 secret");
-  container.add(etc, "resolv.conf", EntryType::symlink, 0777, "/run/systemd/resolve/stub-resolv.conf");
+  container.add(etc, "resolv.conf", EntryType::symlink, 0777, "/run/resolvconf/resolv.conf");
   container.build();
   CHECK(container.text_at("etc/hosts").empty());
   CHECK(container.at("etc/hosts")->metadata.mode == 0644);
