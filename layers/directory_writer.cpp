@@ -180,10 +180,8 @@ struct DirectoryWriter::Impl {
 
   void set_metadata(const std::string& path, const Inode& inode, const Tree& tree, WarningList& warnings) const {
     const auto& metadata = inode.metadata;
-    // Some file systems over a network take what is set on a link for what it leads to, or know no such thing.
-    const auto of_link_only = [&] { return inode.type == EntryType::symlink && (errno == ENOENT || errno == ENOSYS || errno == EOPNOTSUPP); };
     if (privileged && ::lchown(path.c_str(), metadata.uid, metadata.gid) != 0) {
-      if (errno != EPERM && errno != EINVAL && !of_link_only()) throw_errno(fmt::format("set the owner of {}", shown(path)));
+      if (errno != EPERM && errno != EINVAL) throw_errno(fmt::format("set the owner of {}", shown(path)));
       warnings.add("owner-dropped", fmt::format("{}: owner {}:{} is not kept", shown(path), metadata.uid, metadata.gid));
     }
     for (const auto& [name, value] : tree.xattrs(metadata.xattrs)) {
@@ -196,13 +194,27 @@ struct DirectoryWriter::Impl {
       throw_errno(fmt::format("set the mode of {}", shown(path)));
     }
     const timespec times[2] = {{.tv_sec = metadata.mtime, .tv_nsec = 0}, {.tv_sec = metadata.mtime, .tv_nsec = 0}};
-    if (::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0 && !of_link_only()) {
+    if (::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) {
       throw_errno(fmt::format("set the time of {}", shown(path)));
     }
   }
 
+  /// A file system over a network may set on what a link leads to, anywhere, what is meant for the link itself; SFTP knows
+  /// no other way. A link that leads nowhere tells.
+  bool sets_links() const {
+    const std::string link = staging / "link";
+    static constexpr timespec kTimes[2] = {};
+    if (::symlink("nowhere", link.c_str()) != 0) return true;  // nor will the image's be made
+    const bool set = ::utimensat(AT_FDCWD, link.c_str(), kTimes, AT_SYMLINK_NOFOLLOW) == 0;
+    if (!set && errno != ENOENT && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) throw_errno(fmt::format("set the time of a link for {}", in_quotes(target.native())));
+    ::unlink(link.c_str());
+    return set;
+  }
+
   void build(const Tree& tree, WarningList& warnings, const OperationContext& operation) const {
     if (!privileged) warnings.add("owner-dropped", "owners are not kept in a folder: only root can set them");
+    const bool links_too = sets_links();
+    if (!links_too) warnings.add("owner-dropped", "owners and times of links are not kept: the file system does not set them on a link itself");
     std::unordered_map<InodeId, std::string> first_name;  // of files with several
     make_node(root, tree.inode(Tree::kRoot), tree, warnings);
     walk(
@@ -219,6 +231,7 @@ struct DirectoryWriter::Impl {
             }
           }
           make_node(path, inode, tree, warnings);
+          if (inode.type == EntryType::symlink && !links_too) return;
           if (inode.type != EntryType::directory && is_there(path)) set_metadata(path, inode, tree, warnings);
         },
         [](InodeId, const std::string&) {});
