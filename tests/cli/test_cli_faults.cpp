@@ -136,6 +136,16 @@ TEST_CASE("a folder as output is whole or absent, too", "[cli][faults]") {
   });
 }
 
+TEST_CASE("nothing outside of a folder as output is touched where the file system follows its links", "[cli][faults]") {
+  const FaultDesk desk;
+  REQUIRE(desk.shell("mkdir ../tree && touch -d @978307200 ../victim && chmod 640 ../victim && ln -s \"$PWD/../victim\" ../tree/inside && ln -s nowhere ../tree/dangling && { chown -h 1234:1234 ../tree/* || true; }").code == 0);
+  const auto result = desk.shell("SIFKIT_LINKS_FOLLOWED=1 LD_PRELOAD=" SIFKIT_FAULT_SHIM " ASAN_OPTIONS=verify_asan_link_order=0 $SIFKIT build --sandbox box dir:../tree && readlink box/inside box/dangling && stat -c '%Y %u %a' ../victim");
+  INFO(result.err);
+  CHECK(result.code == 0);
+  CHECK_THAT(result.err, ContainsSubstring("owners and times of links are not kept") && ContainsSubstring("/victim\nnowhere\n978307200 " + std::to_string(::geteuid()) + " 640\n"));
+  CHECK(desk.count() == 1);
+}
+
 TEST_CASE("a folder that is not to be is emptied where the file system does not say that it is full", "[cli][faults]") {
   const FaultDesk desk;
   for (const std::string fault : {"mkdir:5:5", "pwrite:1:sig15", "syncfs:1:5"}) {

@@ -3,7 +3,8 @@
  * Preloaded into the program by tests: makes one call to the C library fail. SIFKIT_FAULT is CALL:N:WHAT, where N counts
  * from 1 over all threads and WHAT is an error number, "short" (a part of the bytes only) or "sigN" (a signal, then the
  * call as usual). SIFKIT_NO_TMPFILE makes files without a name impossible, as on some file systems. SIFKIT_UNLINKAT is
- * "vague" (of a folder that is not empty nothing is said but EPERM, as over SFTP) or "stuck" (no call comes back).
+ * "vague" (of a folder that is not empty nothing is said but EPERM, as over SFTP) or "stuck" (no call comes back). With
+ * SIFKIT_LINKS_FOLLOWED what is set on a link is set on what it leads to, as over SFTP.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -124,6 +126,14 @@ int unlinkat(int folder, const char* path, int flags) {
   const int result = REAL(unlinkat)(folder, path, flags);
   if (result != 0 && errno == ENOTEMPTY && mode != NULL) errno = EPERM;
   return result;
+}
+
+int utimensat(int folder, const char* path, const struct timespec times[2], int flags) {
+  return REAL(utimensat)(folder, path, times, getenv("SIFKIT_LINKS_FOLLOWED") != NULL ? flags & ~AT_SYMLINK_NOFOLLOW : flags);
+}
+
+int lchown(const char* path, uid_t user, gid_t group) {
+  return getenv("SIFKIT_LINKS_FOLLOWED") != NULL ? chown(path, user, group) : REAL(lchown)(path, user, group);
 }
 
 int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*), void* argument) {
