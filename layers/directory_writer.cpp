@@ -231,8 +231,8 @@ struct DirectoryWriter::Impl {
             }
           }
           make_node(path, inode, tree, warnings);
-          if (inode.type == EntryType::symlink && !links_too) return;
-          if (inode.type != EntryType::directory && is_there(path)) set_metadata(path, inode, tree, warnings);
+          const bool now = inode.type == EntryType::symlink ? links_too : inode.type != EntryType::directory;
+          if (now && is_there(path)) set_metadata(path, inode, tree, warnings);
         },
         [](InodeId, const std::string&) {});
     // A folder gets its mode and time when nothing more goes into it, nor is linked from it.

@@ -44,19 +44,15 @@ inline void check(rnp_result_t result, std::string_view what) {
   if (result == RNP_SUCCESS) return;
   require_memory();
   if (result == RNP_ERROR_OUT_OF_MEMORY) throw std::bad_alloc();
-  throw Error(ErrorKind::malformed, fmt::format("{}: {}", what, rnp_result_to_string(result)));
+  const auto kind = result == RNP_ERROR_RNG ? ErrorKind::io : ErrorKind::malformed;  // no random numbers: the system's
+  throw Error(kind, fmt::format("{}: {}", what, rnp_result_to_string(result)));
 }
 
-/// The library without keys. It fails without memory or random numbers.
+/// The library without keys.
 inline Ffi engine() {
   rnp_ffi_t ffi = nullptr;
   expect_memory();
-  const auto result = rnp_ffi_create(&ffi, "GPG", "GPG");
-  if (result == RNP_ERROR_RNG) {
-    require_memory();
-    throw Error(ErrorKind::io, fmt::format("start OpenPGP: {}", rnp_result_to_string(result)));
-  }
-  check(result, "start OpenPGP");
+  check(rnp_ffi_create(&ffi, "GPG", "GPG"), "start OpenPGP");
   return Ffi(ffi);
 }
 

@@ -5,7 +5,6 @@
 . "$(dirname "$0")/lib.sh"
 need gpg gpg-agent jq python3
 export HOME=$work GNUPGHOME=$work/gnupg SIFKIT_PASSPHRASE=secret
-unset SIFKIT_CONFIGDIR XDG_CONFIG_HOME APPTAINER_CONFIGDIR SINGULARITY_CONFIGDIR APPTAINER_KEYSDIR SINGULARITY_SYPGPDIR
 mkdir -m 700 "$GNUPGHOME"
 trap '[ $? -eq 0 ] || tail -20 "$work/gpg.log"; gpgconf --kill all 2>/dev/null || true; rm -rf "$work"' EXIT
 gpg() { command gpg --batch --quiet --no-tty --pinentry-mode loopback --passphrase secret "$@" 2>>"$work/gpg.log"; }

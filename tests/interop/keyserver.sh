@@ -6,7 +6,7 @@
 need python3 jq openssl
 server=$(dirname "$0")/../support/hkp_server.py
 export HOME=$work SIFKIT_PASSPHRASE=secret
-unset SIFKIT_CONFIGDIR XDG_CONFIG_HOME APPTAINER_CONFIGDIR SINGULARITY_CONFIGDIR APPTAINER_KEYSDIR SINGULARITY_SYPGPDIR http_proxy https_proxy all_proxy
+unset http_proxy https_proxy all_proxy
 servers=()
 trap 'kill "${servers[@]}" 2>/dev/null || true; rm -rf "$work"' EXIT
 
