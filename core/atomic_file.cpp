@@ -3,7 +3,7 @@
 
 #include <atomic>
 #include <cerrno>
-#include <cstdlib>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -13,6 +13,7 @@
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/output_place.h>
+#include <sifkit/core/resources.h>
 #include <sifkit/core/unfinished.h>
 
 namespace sifkit {
@@ -142,10 +143,8 @@ File open_scratch_file(const std::filesystem::path& folder) {
 }
 
 std::filesystem::path scratch_folder() {
-  for (const char* name : {"SIFKIT_TMPDIR", "APPTAINER_TMPDIR", "SINGULARITY_TMPDIR", "TMPDIR"}) {
-    if (const char* value = std::getenv(name); value != nullptr && *value != '\0') return value;
-  }
-  return "/tmp";
+  auto folder = first_environment_variable({"SIFKIT_TMPDIR", "APPTAINER_TMPDIR", "SINGULARITY_TMPDIR", "TMPDIR"});
+  return folder.empty() ? "/tmp" : std::move(folder);
 }
 
 std::filesystem::path folder_of(const std::filesystem::path& path) { return path.has_parent_path() ? path.parent_path() : std::filesystem::path("."); }

@@ -62,6 +62,13 @@ std::string environment_variable(const char* name) {
   return value == nullptr ? std::string() : std::string(value);
 }
 
+std::string first_environment_variable(std::initializer_list<const char*> names) {
+  for (const char* name : names) {
+    if (auto value = environment_variable(name); !value.empty()) return value;
+  }
+  return {};
+}
+
 std::filesystem::path home_folder() {
   if (auto home = environment_variable("HOME"); !home.empty()) return home;
   passwd entry{};

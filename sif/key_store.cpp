@@ -2,8 +2,6 @@
 #include <sifkit/sif/key_store.h>
 
 #include <algorithm>
-#include <initializer_list>
-#include <optional>
 
 #include <unistd.h>
 
@@ -102,14 +100,6 @@ void require_known(const KeyBlock& block, std::string_view name) {
   if (block.info.fingerprint.empty()) throw Error(ErrorKind::unsupported, fmt::format("{}: a key {} (version 4 is)", printable(name), block.info.problem));
 }
 
-/// The folder that the first of these variables names, if one does.
-std::optional<std::filesystem::path> first_of_environment(std::initializer_list<const char*> names) {
-  for (const char* name : names) {
-    if (auto folder = environment_variable(name); !folder.empty()) return folder;
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 std::string_view to_string(ImportedKey::Change change) noexcept {
@@ -129,13 +119,15 @@ std::filesystem::path KeyStore::default_folder() {
 }
 
 std::filesystem::path KeyStore::apptainer_folder() {
-  if (auto folder = first_of_environment({"APPTAINER_KEYSDIR", "SINGULARITY_SYPGPDIR"})) return *folder;
-  return first_of_environment({"APPTAINER_CONFIGDIR", "SINGULARITY_CONFIGDIR"}).value_or(home_folder() / ".apptainer") / "keys";
+  if (auto keys = first_environment_variable({"APPTAINER_KEYSDIR", "SINGULARITY_SYPGPDIR"}); !keys.empty()) return keys;
+  const std::filesystem::path folder = first_environment_variable({"APPTAINER_CONFIGDIR", "SINGULARITY_CONFIGDIR"});
+  return (folder.empty() ? home_folder() / ".apptainer" : folder) / "keys";
 }
 
 std::filesystem::path KeyStore::singularity_folder() {
-  if (auto folder = first_of_environment({"SINGULARITY_SYPGPDIR"})) return *folder;
-  return first_of_environment({"SINGULARITY_CONFIGDIR"}).value_or(home_folder() / ".singularity") / "sypgp";
+  if (auto keys = environment_variable("SINGULARITY_SYPGPDIR"); !keys.empty()) return keys;
+  const std::filesystem::path folder = environment_variable("SINGULARITY_CONFIGDIR");
+  return (folder.empty() ? home_folder() / ".singularity" : folder) / "sypgp";
 }
 
 Bytes KeyStore::read(KeyPart part) const {

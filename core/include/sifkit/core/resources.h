@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <initializer_list>
 #include <span>
 #include <string>
 
@@ -20,6 +21,8 @@ SIFKIT_API std::uint64_t available_memory();
 
 /// The value of a variable of the environment; empty where it is not set.
 SIFKIT_API std::string environment_variable(const char* name);
+/// Of the first of these that is set and not empty; empty where none is.
+SIFKIT_API std::string first_environment_variable(std::initializer_list<const char*> names);
 
 /// HOME, else what the system's list of users says.
 SIFKIT_API std::filesystem::path home_folder();
