@@ -35,7 +35,7 @@ struct BuildArguments {
   bool fast = false;
   bool best = false;
   bool all_root = false;
-  std::string xattrs = "keep";
+  std::string xattrs = "portable";
   std::vector<std::string> excludes;
   std::vector<std::string> labels;
   std::vector<std::string> env;
@@ -101,9 +101,10 @@ ConvertOptions options_of(const BuildArguments& arguments, const Session& sessio
   options.squashfs.fast = arguments.fast;
   if (!arguments.block_size.empty()) options.squashfs.block_size = parse_size(arguments.block_size, "--block-size");
   options.all_root = arguments.all_root;
-  options.layers.xattrs = arguments.xattrs == "keep"   ? layers::XattrPolicy::keep
-                          : arguments.xattrs == "user" ? layers::XattrPolicy::user_only
-                                                       : layers::XattrPolicy::none;
+  options.layers.xattrs = arguments.xattrs == "user"   ? layers::XattrPolicy::user_only
+                          : arguments.xattrs == "none" ? layers::XattrPolicy::none
+                                                       : layers::XattrPolicy::keep;
+  options.keep_capabilities = arguments.xattrs == "keep";
   options.layers.clamp_climbing_names = arguments.clamp_names;
   options.excludes = arguments.excludes;
   options.labels = pairs(arguments.labels, "--label");
@@ -286,8 +287,8 @@ void add_build_command(CLI::App& root, Session& session) {
   verb->add_flag("--fast", a.fast, "gzip at a third of the time, a tenth larger; its bytes depend on the kind of processor");
   verb->add_flag("--best", a.best, "gzip at its smallest, slow");
   verb->add_flag("--all-root", a.all_root, "Every file belongs to root");
-  verb->add_option("--xattrs", a.xattrs, "Extended attributes to keep: keep, user or none")
-      ->transform(OneOf({"keep", "user", "none"}))
+  verb->add_option("--xattrs", a.xattrs, "Extended attributes to keep: portable (default: all, with capabilities as user.sifkit.cap), keep (all as they are), user or none")
+      ->transform(OneOf({"portable", "keep", "user", "none"}))
       ->type_name("POLICY");
   verb->add_option("--exclude", a.excludes, "Leave out what matches a shell pattern (may be given again)")->type_name("GLOB")->allow_extra_args(false);
   verb->add_option("--label", a.labels, "Add a label (may be given again)")->type_name("NAME=VALUE")->allow_extra_args(false);

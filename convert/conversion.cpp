@@ -5,6 +5,8 @@
 #include <chrono>
 #include <limits>
 
+#include <unistd.h>
+
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
@@ -146,7 +148,7 @@ Tree Conversion::run(ContentSink& given, bool container) {
       tree.inode(id).metadata.gid = 0;
     }
   }
-  warn_of_capabilities(tree);
+  if (options_.layers.xattrs == XattrPolicy::keep) settle_capabilities(tree, capability_form(), warnings_);
   decide_architecture(probe, tree);
   if (container) add_container(tree, sink);
   return tree;
@@ -164,15 +166,10 @@ void Conversion::check_is_root(const Tree& tree) const {
   }
 }
 
-/// The kernel's overlay gives no capabilities to a user namespace that has not their root, and starts no program without.
-void Conversion::warn_of_capabilities(const Tree& tree) const {
-  const auto has_some = [](const auto& attribute) { return attribute.first == "security.capability"; };
-  for (NameId name = 0; name < tree.name_count(); ++name) {
-    if (tree.inode_of(name) == kNone) continue;
-    const auto& attributes = tree.xattrs(tree.inode(tree.inode_of(name)).metadata.xattrs);
-    if (std::none_of(attributes.begin(), attributes.end(), has_some)) continue;
-    warnings_.add("capabilities", fmt::format("{} has capabilities: in a user namespace Linux may not start it (--xattrs user leaves them out)", in_quotes(tree.text_of(name))));
-  }
+CapabilityForm Conversion::capability_form() const {
+  const bool folder_of_root = options_.format == OutputFormat::sandbox && ::geteuid() == 0;
+  if (folder_of_root) return CapabilityForm::real_of_root;
+  return options_.keep_capabilities ? CapabilityForm::real : CapabilityForm::stored;
 }
 
 void Conversion::decide_architecture(const ElfProbe& probe, const Tree& tree) {

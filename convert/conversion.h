@@ -8,6 +8,7 @@
 #include <sifkit/layers/flattener.h>
 #include <sifkit/layers/tree.h>
 
+#include "capabilities.h"
 #include "container_metadata.h"
 #include "elf_probe.h"
 #include "glob.h"
@@ -49,7 +50,7 @@ class Conversion {
   void read_layer(std::size_t index, layers::Flattener& flattener, layers::ContentSink& sink);
   void read_missing(const std::vector<layers::Flattener::Missing>& missing, layers::Tree& tree, layers::ContentSink& sink);
   void check_is_root(const layers::Tree& tree) const;
-  void warn_of_capabilities(const layers::Tree& tree) const;
+  CapabilityForm capability_form() const;
   void decide_architecture(const ElfProbe& probe, const layers::Tree& tree);
   void add_container(layers::Tree& tree, layers::ContentSink& sink);
   TextMap labels() const;

@@ -46,6 +46,7 @@ std::string options_text(const ConvertOptions& options, std::int64_t time) {
   const auto& squashfs = options.squashfs;
   std::string out = fmt::format("{} {} {} {} {} {} {}\n", static_cast<int>(squashfs.codec), squashfs.level, squashfs.fast,
                                 squashfs.block_size, options.all_root, static_cast<int>(options.layers.xattrs), time);
+  if (options.keep_capabilities) out += "capabilities\n";
   for (const auto& pattern : options.excludes) out += "exclude " + pattern + "\n";
   for (const auto& [name, value] : options.labels) out += "label " + name + "=" + value + "\n";
   for (const auto& [name, value] : options.env) out += "env " + name + "=" + value + "\n";

@@ -3,6 +3,9 @@
 // `images`, `inspect` and what `build` says, on every kind of source.
 #include <sstream>
 
+#include <sys/xattr.h>
+#include <unistd.h>
+
 #include "support/catch.h"
 #include "support/cli_run.h"
 #include "support/engine_server.h"
@@ -146,17 +149,65 @@ TEST_CASE("a dry run reads everything and writes nothing", "[cli][build]") {
   CHECK(sources.folder.entry_count() == before);
 }
 
-TEST_CASE("programs that a user namespace may not start are named", "[cli][build]") {
+TEST_CASE("capabilities are where they hinder nobody, and come back", "[cli][build]") {
   const TempDir folder;
   const std::string root = (folder / "root.tar").string();
   const std::string raw("\1\0\0\2\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20);
+  const std::string stored = "user.sifkit.cap";
+  const std::vector<std::pair<std::string, std::string>> real{{"SCHILY.xattr.security.capability", raw}};
   write_file(root, TarBuilder().add({.name = "bin/", .type = '5'})
-                         .add({.name = "bin/ping", .data = "x", .pax = {{"SCHILY.xattr.security.capability", raw}}})
+                         .add({.name = "bin/ping", .data = "x", .pax = real})
                          .add({.name = "bin/true", .data = "y"}).bytes());
-  const auto kept = run_cli({"build", (folder / "kept.sif").string(), "tar:" + root});
-  REQUIRE(kept.code == 0);
-  CHECK_THAT(kept.err, ContainsSubstring("'ping' has capabilities") && !ContainsSubstring("'true'"));
-  const auto left_out = run_cli({"build", (folder / "out.sif").string(), "tar:" + root, "--xattrs", "user"});
-  REQUIRE(left_out.code == 0);
-  CHECK_THAT(left_out.err, !ContainsSubstring("has capabilities"));
+  // The attributes of /bin/ping in what `build` made with these options.
+  const auto build = [&](const std::string& source, const std::vector<std::string>& options) {
+    std::vector<std::string> args{"build", "-F", "--verify-after", (folder / "x.sif").string(), source};
+    args.insert(args.end(), options.begin(), options.end());
+    const auto result = run_cli(args);
+    REQUIRE(result.code == 0);
+    const Json listed = Json::parse(run_cli({"ls", "--json", (folder / "x.sif").string(), "/bin/ping"}).out);
+    return std::pair(result.err, listed["files"][0]["xattrs_hex"]);
+  };
+  const std::string hex = to_hex(as_bytes(raw));
+  const auto of_default = build("tar:" + root, {});
+  CHECK(of_default.second == Json{{stored, hex}});
+  CHECK_THAT(of_default.first, ContainsSubstring("capabilities of '/bin/ping': kept as the attribute " + stored + ", since in a user namespace Linux may not start a program that has some (--xattrs keep leaves them as they are)"));
+  const auto kept = build("tar:" + root, {"--xattrs", "keep"});
+  CHECK(kept.second == Json{{"security.capability", hex}});
+  CHECK_THAT(kept.first, ContainsSubstring("capabilities of '/bin/ping': in a user namespace Linux may not start a program that has some"));
+  for (const std::string policy : {"user", "none"}) {
+    const auto left_out = build("tar:" + root, {"--xattrs", policy});
+    CHECK(left_out.second == Json::object());
+    CHECK_THAT(left_out.first, !ContainsSubstring("capabilities"));
+  }
+  const auto squashfs = build("tar:" + root, {"--format", "squashfs"});
+  CHECK(squashfs.second == Json{{stored, hex}});
+
+  SECTION("from an archive that has them stored") {
+    write_file(root, TarBuilder().add({.name = "bin/", .type = '5'}).add({.name = "bin/ping", .data = "x", .pax = {{"SCHILY.xattr." + stored, raw}}}).bytes());
+    CHECK(build("tar:" + root, {}).second == Json{{stored, hex}});
+    CHECK(build("tar:" + root, {"--xattrs", "keep"}).second == Json{{"security.capability", hex}});
+    CHECK(build("tar:" + root, {"--xattrs", "user"}).second == Json{{stored, hex}});
+  }
+  SECTION("from a folder that has them stored") {
+    std::filesystem::create_directories(folder / "tree/bin");
+    write_file(folder / "tree/bin/ping", "x");
+    if (::setxattr((folder / "tree/bin/ping").c_str(), stored.c_str(), raw.data(), raw.size(), 0) != 0) {
+      WARN("no user attributes on this file system");
+      return;
+    }
+    CHECK(build("dir:" + (folder / "tree").string(), {}).second == Json{{stored, hex}});
+    CHECK(build("dir:" + (folder / "tree").string(), {"--xattrs", "keep"}).second == Json{{"security.capability", hex}});
+  }
+  SECTION("a folder of root has them") {
+    if (::geteuid() != 0) return;
+    REQUIRE(run_cli({"build", "--sandbox", (folder / "box").string(), "tar:" + root}).code == 0);
+    std::string value(64, '\0');
+    const auto length = ::getxattr((folder / "box/bin/ping").c_str(), "security.capability", value.data(), value.size());
+    if (length < 0) {
+      WARN("no capabilities on this file system");
+      return;
+    }
+    CHECK(value.substr(0, static_cast<std::size_t>(length)) == raw);
+    CHECK(::getxattr((folder / "box/bin/ping").c_str(), stored.c_str(), value.data(), value.size()) < 0);
+  }
 }

@@ -12,6 +12,7 @@ import sys
 
 ADDED = {b".singularity.d", b"singularity", b"environment", b".test", b".run", b".exec", b".shell", b"dev", b"proc", b"root",
          b"var", b"var/tmp", b"tmp", b"etc", b"etc/hosts", b"etc/resolv.conf", b"sys", b"home"}
+STORED_CAPABILITIES = {"security.capability": "user.sifkit.cap"}
 PIECE = 1 << 22
 
 
@@ -68,14 +69,16 @@ def same_contents(one, two, size):
     return True
 
 
-def attributes(path, prefix):
+def attributes(path, prefix, renamed=None):
+    """`renamed`: name → the name that it has in the other tree."""
+    renamed = renamed or {}
     try:
-        names = [name for name in os.listxattr(path, follow_symlinks=False) if name.startswith(prefix)]
+        names = [name for name in os.listxattr(path, follow_symlinks=False) if renamed.get(name, name).startswith(prefix)]
     except OSError as error:
         if error.errno != errno.ENOTSUP:  # a squashfs without any
             raise
         names = []
-    return {name: os.getxattr(path, name, follow_symlinks=False) for name in sorted(names)}
+    return {renamed.get(name, name): os.getxattr(path, name, follow_symlinks=False) for name in names}
 
 
 def differences(one, two, options):
@@ -112,7 +115,8 @@ def differences(one, two, options):
                 show = oct if field == "mode" else str
                 yield path, f"{field} {show(right)} instead of {show(left)}"
         here, there = os.path.join(one, path), os.path.join(two, path)
-        left, right = attributes(here, options.attributes), attributes(there, options.attributes)
+        stored = STORED_CAPABILITIES if options.stored_capabilities and stat.S_ISREG(a.st_mode) else None
+        left, right = attributes(here, options.attributes, stored), attributes(there, options.attributes)
         if left != right:
             yield path, f"attributes {right} instead of {left}"
         if same_one.get(path) != same_two.get(path):
@@ -129,6 +133,7 @@ def main():
     parser.add_argument("--loose-time", action="append", default=[], metavar="FOLDER", help="a folder whose time may differ")
     parser.add_argument("--ignore", action="append", default=[], metavar="PATH", help="leave it out, and what is below")
     parser.add_argument("--attributes", default="", metavar="PREFIX", help="compare those only whose name starts with it")
+    parser.add_argument("--stored-capabilities", action="store_true", help="FOUND has the capabilities of EXPECTED's files in the form that hinders nobody")
     parser.add_argument("expected", type=os.fsencode)
     parser.add_argument("found", type=os.fsencode)
     options = parser.parse_args()

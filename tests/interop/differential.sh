@@ -25,14 +25,14 @@ expect_tree() {
 
 read_by_kernel() {
   mount -o "loop,ro,offset=$2" "$1" "$work/mnt" 2>"$work/error" || return 1
-  expect_tree "the kernel's view" "$work/mnt"
+  expect_tree "the kernel's view" "$work/mnt" "${@:3}"
   umount "$work/mnt"
 }
 
 read_by_squashfuse() {
   squashfuse_ll -o "offset=$2" "$1" "$work/mnt" 2>"$work/error" || return 1
   # Version 0.1 calls trusted attributes security ones, and the other way round.
-  expect_tree "squashfuse's view" "$work/mnt" --attributes user.
+  expect_tree "squashfuse's view" "$work/mnt" --attributes user. "${@:3}"
   umount "$work/mnt"
 }
 
@@ -51,12 +51,12 @@ check_stack() {
   local reader
   offset=$(partition_offset "$work/x.sif")
   for reader in "${readers[@]}"; do
-    "read_by_$reader" "$work/x.sif" "$offset" || {
+    "read_by_$reader" "$work/x.sif" "$offset" --stored-capabilities || {
       left_out+=("$reader with $codec ($(tail -1 "$work/error"))")
     }
   done
   unsquashfs -quiet -no-progress -offset "$offset" -dest "$work/out" "$work/x.sif" >/dev/null
-  expect_tree "what unsquashfs writes" "$work/out"
+  expect_tree "what unsquashfs writes" "$work/out" --stored-capabilities
 }
 
 mkdir -p "$work/mnt"
@@ -65,12 +65,18 @@ for seed in $(seq "${FIRST:-1}" "${ROUNDS:-20}"); do
   check_stack
   [ ! -e "$stack/refused" ] || continue
 
-  rm -rf "$work/out"
+  rm -rf "$work/stored" "$work/kept"
+  mv "$work/out" "$work/stored"
   "$SIFKIT" build -q --sandbox "$work/out" "oci:$stack/layout" 2>/dev/null
   expect_tree "the sandbox" "$work/out"
 
   "$SIFKIT" build -q -F --compress "$codec" --format squashfs "$work/x.squashfs" "oci:$stack/layout" 2>/dev/null
   cmp "$work/x.squashfs" <(tail -c +$((offset + 1)) "$work/x.sif")
+
+  # The way back: a folder that has them stored, and an image that keeps them.
+  "$SIFKIT" build -q -F --verify-after --xattrs keep "$work/x.sif" "dir:$work/stored" 2>/dev/null
+  unsquashfs -quiet -no-progress -offset "$(partition_offset "$work/x.sif")" -dest "$work/kept" "$work/x.sif" >/dev/null
+  expect_tree "an image made again of what unsquashfs writes" "$work/kept"
 
   command -v umoci >/dev/null || continue
   rm -rf "$work/bundle"

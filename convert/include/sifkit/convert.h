@@ -34,6 +34,9 @@ struct ConvertOptions : oci::SourceOptions {
   layers::SquashfsOptions squashfs;
   unsigned threads = 0;  ///< 0: what the process may use
 
+  /// An image, and a folder that is not root's, has the capabilities of programs as the attribute
+  /// "user.sifkit.cap", from which they come back; this keeps them as "security.capability".
+  bool keep_capabilities = false;
   bool all_root = false;              ///< every file belongs to 0:0
   std::vector<std::string> excludes;  ///< shell patterns over whole paths; what matches is left out with all below it
   std::vector<std::pair<std::string, std::string>> labels;  ///< added to the image's

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "capabilities.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+
+namespace sifkit {
+
+using namespace layers;
+
+namespace {
+
+constexpr std::size_t kExamples = 3;
+
+const std::string* find(const Xattrs& attributes, std::string_view name) {
+  const auto at = std::lower_bound(attributes.begin(), attributes.end(), name, [](const auto& attribute, std::string_view wanted) { return attribute.first < wanted; });
+  return at != attributes.end() && at->first == name ? &at->second : nullptr;
+}
+
+bool has_capabilities(const Tree& tree, InodeId id, std::string_view name) {
+  const Inode& inode = tree.inode(id);
+  return inode.type == EntryType::regular && find(tree.xattrs(inode.metadata.xattrs), name) != nullptr;
+}
+
+/// A set of attributes with its capabilities in the other form; 0 where it has none.
+class OtherSets {
+ public:
+  OtherSets(Tree& tree, bool real) : tree_(tree), name_(real ? kRealCapability : kStoredCapability) {}
+
+  std::uint32_t of(std::uint32_t set) {
+    const auto [at, fresh] = sets_.try_emplace(set, 0);
+    if (!fresh) return at->second;
+    Xattrs attributes = tree_.xattrs(set);
+    const std::string* value = find(attributes, kRealCapability);
+    if (value == nullptr) value = find(attributes, kStoredCapability);
+    if (value == nullptr) return 0;
+    const std::string kept = *value;
+    std::erase_if(attributes, [](const auto& attribute) { return attribute.first == kRealCapability || attribute.first == kStoredCapability; });
+    attributes.emplace_back(name_, kept);
+    std::sort(attributes.begin(), attributes.end());
+    return at->second = tree_.intern_xattrs(attributes);
+  }
+
+ private:
+  Tree& tree_;
+  const std::string name_;
+  std::unordered_map<std::uint32_t, std::uint32_t> sets_;
+};
+
+/// The first paths, in their order, of files that have the attribute; one for each file.
+std::vector<std::string> examples(const Tree& tree, std::string_view attribute) {
+  struct Open {
+    std::size_t path_length;
+    std::vector<NameId> names;
+    std::size_t next = 0;
+  };
+  std::vector<std::string> found;
+  std::vector<InodeId> files;
+  std::string path;
+  std::vector<Open> open{{0, tree.sorted_children(Tree::kRoot)}};
+  while (!open.empty() && found.size() < kExamples) {
+    Open& here = open.back();
+    path.resize(here.path_length);
+    if (here.next == here.names.size()) {
+      open.pop_back();
+      continue;
+    }
+    const NameId name = here.names[here.next++];
+    const InodeId inode = tree.inode_of(name);
+    path.append("/").append(tree.text_of(name));
+    if (has_capabilities(tree, inode, attribute) && std::find(files.begin(), files.end(), inode) == files.end()) {
+      files.push_back(inode);
+      found.push_back(path);
+    }
+    if (tree.inode(inode).type == EntryType::directory) open.push_back({path.size(), tree.sorted_children(inode)});
+  }
+  return found;
+}
+
+std::string list_of(const std::vector<std::string>& paths, std::uint64_t count) {
+  std::string list;
+  for (const auto& path : paths) list += (list.empty() ? "" : ", ") + in_quotes(path);
+  return count > paths.size() ? fmt::format("{} and {} more", list, count - paths.size()) : list;
+}
+
+}  // namespace
+
+void settle_capabilities(Tree& tree, CapabilityForm form, WarningList& warnings) {
+  const bool real = form != CapabilityForm::stored;
+  const auto name = real ? kRealCapability : kStoredCapability;
+  OtherSets sets(tree, real);
+  std::uint64_t count = 0;
+  for (InodeId id = 0; id < tree.inode_count(); ++id) {
+    Inode& inode = tree.inode(id);
+    if (inode.links == 0 || inode.type != EntryType::regular || inode.metadata.xattrs == 0) continue;
+    const bool anybodys = form == CapabilityForm::real_of_root && inode.metadata.uid != 0 && !has_capabilities(tree, id, kRealCapability);
+    if (anybodys) continue;
+    const std::uint32_t set = sets.of(inode.metadata.xattrs);
+    if (set == 0) continue;
+    inode.metadata.xattrs = set;
+    ++count;
+  }
+  if (count == 0) return;
+  const std::string programs = list_of(examples(tree, name), count);
+  warnings.add("capabilities", real ? fmt::format("capabilities of {}: in a user namespace Linux may not start a program that has some", programs)
+                                    : fmt::format("capabilities of {}: kept as the attribute {}, since in a user namespace Linux may not start a program that has some (--xattrs keep leaves them as they are)",
+                                                  programs, kStoredCapability));
+}
+
+}  // namespace sifkit

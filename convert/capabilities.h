@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include <sifkit/core/report.h>
+#include <sifkit/layers/tree.h>
+
+namespace sifkit {
+
+inline constexpr std::string_view kRealCapability = "security.capability";
+
+/// The same bytes, under a name that no kernel acts on. It is short: squashfuse up to 0.6.1 copies the name of each user.
+/// attribute into room for the one that is asked for, and an overlay in a user namespace asks for user.overlay.opaque.
+inline constexpr std::string_view kStoredCapability = "user.sifkit.cap";
+
+/// Where the output has the capabilities of its programs.
+enum class CapabilityForm : std::uint8_t {
+  stored,       ///< as kStoredCapability, so that every program starts
+  real,         ///< as kRealCapability
+  real_of_root  ///< the same; what is stored with a program of another owner stays stored: its owner could have written it
+};
+
+/// Gives every regular file's capabilities that form. Where a file has both, the real ones count. One warning for all.
+void settle_capabilities(layers::Tree& tree, CapabilityForm form, WarningList& warnings);
+
+}  // namespace sifkit
