@@ -20,7 +20,9 @@ namespace {
 constexpr std::size_t kExamples = 3;
 
 const std::string* find(const Xattrs& attributes, std::string_view name) {
-  const auto at = std::lower_bound(attributes.begin(), attributes.end(), name, [](const auto& attribute, std::string_view wanted) { return attribute.first < wanted; });
+  const auto at =
+      std::lower_bound(attributes.begin(), attributes.end(), name,
+                       [](const auto& attribute, std::string_view wanted) { return attribute.first < wanted; });
   return at != attributes.end() && at->first == name ? &at->second : nullptr;
 }
 
@@ -42,7 +44,9 @@ class OtherSets {
     if (value == nullptr) value = find(attributes, kStoredCapability);
     if (value == nullptr) return 0;
     const std::string kept = *value;
-    std::erase_if(attributes, [](const auto& attribute) { return attribute.first == kRealCapability || attribute.first == kStoredCapability; });
+    std::erase_if(attributes, [](const auto& attribute) {
+      return attribute.first == kRealCapability || attribute.first == kStoredCapability;
+    });
     attributes.emplace_back(name_, kept);
     std::sort(attributes.begin(), attributes.end());
     return at->second = tree_.intern_xattrs(attributes);
@@ -61,6 +65,7 @@ std::vector<std::string> examples(const Tree& tree, std::string_view attribute) 
     std::vector<NameId> names;
     std::size_t next = 0;
   };
+
   std::vector<std::string> found;
   std::vector<InodeId> files;
   std::string path;
@@ -100,7 +105,8 @@ void settle_capabilities(Tree& tree, CapabilityForm form, WarningList& warnings)
   for (InodeId id = 0; id < tree.inode_count(); ++id) {
     Inode& inode = tree.inode(id);
     if (inode.links == 0 || inode.type != EntryType::regular || inode.metadata.xattrs == 0) continue;
-    const bool anybodys = form == CapabilityForm::real_of_root && inode.metadata.uid != 0 && !has_capabilities(tree, id, kRealCapability);
+    const bool anybodys =
+        form == CapabilityForm::real_of_root && inode.metadata.uid != 0 && !has_capabilities(tree, id, kRealCapability);
     if (anybodys) continue;
     const std::uint32_t set = sets.of(inode.metadata.xattrs);
     if (set == 0) continue;
@@ -109,9 +115,12 @@ void settle_capabilities(Tree& tree, CapabilityForm form, WarningList& warnings)
   }
   if (count == 0) return;
   const std::string programs = list_of(examples(tree, name), count);
-  warnings.add("capabilities", real ? fmt::format("capabilities of {}: in a user namespace Linux may not start a program that has some", programs)
-                                    : fmt::format("capabilities of {}: kept as the attribute {}, since in a user namespace Linux may not start a program that has some (--xattrs keep leaves them as they are)",
-                                                  programs, kStoredCapability));
+  warnings.add("capabilities",
+               real ? fmt::format("capabilities of {}: in a user namespace Linux may not start a program that has some",
+                                  programs)
+                    : fmt::format("capabilities of {}: kept as the attribute {}, since in a user namespace Linux may "
+                                  "not start a program that has some (--xattrs keep leaves them as they are)",
+                                  programs, kStoredCapability));
 }
 
 }  // namespace sifkit

@@ -11,15 +11,17 @@ namespace sifkit {
 
 inline constexpr std::string_view kRealCapability = "security.capability";
 
-/// The same bytes, under a name that no kernel acts on. It is short: squashfuse up to 0.6.1 copies the name of each user.
-/// attribute into room for the one that is asked for, and an overlay in a user namespace asks for user.overlay.opaque.
+/// The same bytes, under a name that no kernel acts on. It is short: squashfuse up to 0.6.1 copies the name of each
+/// user. attribute into room for the one that is asked for, and an overlay in a user namespace asks for
+/// user.overlay.opaque.
 inline constexpr std::string_view kStoredCapability = "user.sifkit.cap";
 
 /// Where the output has the capabilities of its programs.
 enum class CapabilityForm : std::uint8_t {
   stored,       ///< as kStoredCapability, so that every program starts
   real,         ///< as kRealCapability
-  real_of_root  ///< the same; what is stored with a program of another owner stays stored: its owner could have written it
+  real_of_root  ///< the same; what is stored with a program of another owner stays stored: its owner could have written
+                ///< it
 };
 
 /// Gives every regular file's capabilities that form. Where a file has both, the real ones count. One warning for all.

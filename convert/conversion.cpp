@@ -11,6 +11,7 @@
 
 #include <sifkit/core/error.h>
 
+#include "runtime_check.h"
 #include "runtime_files.h"
 #include "runtime_scripts.h"
 
@@ -131,7 +132,7 @@ void Conversion::read_missing(const std::vector<Flattener::Missing>& missing, Tr
 }
 
 Tree Conversion::run(ContentSink& given, bool container) {
-  ElfProbe probe(given);
+  ProgramProbe probe(given);
   StoppableSink sink(probe, options_.operation);
   Flattener flattener(options_.limits, warnings_);
   options_.operation.progress->stage("packing", image_.stored_bytes());
@@ -150,7 +151,10 @@ Tree Conversion::run(ContentSink& given, bool container) {
   }
   if (options_.layers.xattrs == XattrPolicy::keep) settle_capabilities(tree, capability_form(), warnings_);
   decide_architecture(probe, tree);
-  if (container) add_container(tree, sink);
+  if (container) {
+    add_container(tree, sink);
+    warn_of_runtime(probe, tree, flattener);
+  }
   return tree;
 }
 
@@ -172,7 +176,7 @@ CapabilityForm Conversion::capability_form() const {
   return options_.keep_capabilities ? CapabilityForm::real : CapabilityForm::stored;
 }
 
-void Conversion::decide_architecture(const ElfProbe& probe, const Tree& tree) {
+void Conversion::decide_architecture(const ProgramProbe& probe, const Tree& tree) {
   const auto found = probe.architecture(tree);
   auto& architecture = report_.architecture;
   if (architecture == "unknown") {
@@ -180,6 +184,21 @@ void Conversion::decide_architecture(const ElfProbe& probe, const Tree& tree) {
   } else if (!found.empty() && found != architecture) {
     warnings_.add("architecture", fmt::format("the image says it is for {}, its programs are for {}", in_quotes(architecture), found));
   }
+}
+
+void Conversion::warn_of_runtime(const ProgramProbe& probe, const Tree& tree, const Flattener& flattener) {
+  const auto& config = image_.config();
+  RuntimeCheckInput input;
+  input.entrypoint = config.config.entrypoint;
+  input.cmd = config.config.cmd;
+  input.env = environment();
+  input.working_dir = config.config.working_dir;
+  // Where most programs are for another machine, that has been said.
+  if (report_.architecture != "unknown" && warnings_.count("architecture") == 0) input.architecture = report_.architecture;
+  input.configured = !config.raw.empty();
+  input.layers = image_.layers().size();
+  input.replaced_links = flattener.replaced_links();
+  check_runtime(tree, probe, input, warnings_);
 }
 
 std::vector<std::string> Conversion::environment() const {

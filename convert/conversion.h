@@ -10,7 +10,7 @@
 
 #include "capabilities.h"
 #include "container_metadata.h"
-#include "elf_probe.h"
+#include "program_probe.h"
 #include "glob.h"
 
 namespace sifkit {
@@ -51,7 +51,8 @@ class Conversion {
   void read_missing(const std::vector<layers::Flattener::Missing>& missing, layers::Tree& tree, layers::ContentSink& sink);
   void check_is_root(const layers::Tree& tree) const;
   CapabilityForm capability_form() const;
-  void decide_architecture(const ElfProbe& probe, const layers::Tree& tree);
+  void decide_architecture(const ProgramProbe& probe, const layers::Tree& tree);
+  void warn_of_runtime(const ProgramProbe& probe, const layers::Tree& tree, const layers::Flattener& flattener);
   void add_container(layers::Tree& tree, layers::ContentSink& sink);
   TextMap labels() const;
   std::vector<std::string> environment() const;

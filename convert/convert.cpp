@@ -34,10 +34,11 @@ class NoContents : public ContentSink {
   void begin(std::uint64_t size) override { bytes_ += size; }
   void append(ByteView) override {}
   void append_zeros(std::uint64_t) override {}
-  ContentId end() override { return ContentId{1}; }
+  ContentId end() override { return ContentId{++contents_}; }
   std::uint64_t bytes() const noexcept { return bytes_; }
 
  private:
+  std::uint32_t contents_ = 0;
   std::uint64_t bytes_ = 0;
 };
 

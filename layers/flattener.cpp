@@ -76,6 +76,7 @@ struct Flattener::Impl {
   std::uint64_t file_bytes = 0;
   std::uint64_t log_bytes = 0;   ///< of the changes in `layers`
   std::string last_path;         ///< in the current layer
+  std::vector<ReplacedLink> replaced_links;
 
   void check_memory() const {
     if (log_bytes + tree.bytes() <= limits.metadata_bytes) return;
@@ -163,7 +164,7 @@ struct Flattener::Impl {
 };
 
 Flattener::Flattener(const Limits& limits, WarningList& warnings)
-    : impl_(new Impl{.limits = limits, .warnings = warnings, .tree = {}, .layers = {}, .covered = {}, .last_path = {}}) {}
+    : impl_(new Impl{.limits = limits, .warnings = warnings, .tree = {}, .layers = {}, .covered = {}, .last_path = {}, .replaced_links = {}}) {}
 
 Flattener::~Flattener() = default;
 
@@ -214,6 +215,8 @@ Flattener::Decision Flattener::accept(const Entry& entry) {
   return file && entry.size != 0 && !state.covered.hides(entry.path) ? Decision::pack : Decision::no_data;
 }
 
+const std::vector<Flattener::ReplacedLink>& Flattener::replaced_links() const noexcept { return impl_->replaced_links; }
+
 void Flattener::set_content(ContentId content) { impl_->layers.back().changes.back().content = content; }
 
 Tree Flattener::finish(std::vector<Missing>& missing, const OperationContext& operation) {
@@ -222,6 +225,7 @@ Tree Flattener::finish(std::vector<Missing>& missing, const OperationContext& op
   missing.clear();
   LayerMerger merger(state.tree, state.limits, state.warnings);
   for (auto number = static_cast<std::uint32_t>(state.layers.size()); number-- > 0;) state.merge(number, merger, missing, operation);
+  state.replaced_links = merger.take_replaced_links();
   state.hide_aufs_files();
   std::erase_if(missing, [&](const Missing& file) { return state.tree.inode(file.inode).links == 0; });
   std::sort(missing.begin(), missing.end(),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "layer_merger.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
@@ -12,6 +14,7 @@ namespace sifkit::layers {
 namespace {
 
 constexpr std::size_t kLongestWalk = 1u << 16;  ///< bytes of a path with its links put in
+constexpr std::size_t kReplacedLinks = 1024;  ///< that are remembered
 
 }  // namespace
 
@@ -236,6 +239,13 @@ void LayerMerger::apply_hard_link(std::string_view path, std::string_view target
   if (tree_.inode(inode).links < 2) refuse("has to make room for it");
 }
 
+void LayerMerger::note_replaced_link(std::string_view path, NameId name) {
+  const Inode& there = tree_.inode(tree_.inode_of(name));
+  const bool near_root = std::count(path.begin(), path.end(), '/') <= 1;
+  if (there.type != EntryType::symlink || !near_root || touched(name) || replaced_links_.size() == kReplacedLinks) return;
+  replaced_links_.push_back({std::string(path), std::string(tree_.symlink_target(there)), stamps_[name] / 2, layer_});
+}
+
 InodeId LayerMerger::apply(std::string_view path, const Inode& inode) {
   if (path.empty()) {
     if (root_named_) warnings_.add("duplicate-entry", "the root stands twice in one layer; the last one counts");
@@ -254,6 +264,7 @@ InodeId LayerMerger::apply(std::string_view path, const Inode& inode) {
       return there;
     }
   }
+  if (name != kNone && inode.type == EntryType::directory) note_replaced_link(path, name);
   const InodeId added = tree_.add_inode(inode);
   put(*place, added);
   return added;

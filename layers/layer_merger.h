@@ -5,10 +5,12 @@
 #include <optional>
 #include <string_view>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include <sifkit/core/report.h>
 #include <sifkit/layers/entry.h>
+#include <sifkit/layers/flattener.h>
 #include <sifkit/layers/tree.h>
 
 namespace sifkit::layers {
@@ -30,6 +32,8 @@ class LayerMerger {
   /// Puts `inode` there, or, for a folder over a folder, its metadata. Returns the inode that the name has then.
   InodeId apply(std::string_view path, const Inode& inode);
 
+  std::vector<Flattener::ReplacedLink> take_replaced_links() { return std::move(replaced_links_); }
+
  private:
   struct Place {
     InodeId folder = kNone;
@@ -49,6 +53,7 @@ class LayerMerger {
   void touch(NameId name, bool named);
   void touch_new(NameId name, bool named);
   void note_named_twice(NameId name, std::string_view text);
+  void note_replaced_link(std::string_view path, NameId name);
   void note_link(std::string_view path, std::string_view target, NameId name, const Metadata& stated);
 
   Tree& tree_;
@@ -59,6 +64,7 @@ class LayerMerger {
   bool root_named_ = false;
   std::vector<std::uint32_t> stamps_;  ///< by NameId: twice the layer that touched it last, plus 1 when it named it
   std::vector<std::uint32_t> emptied_;  ///< by InodeId: the layer that took away last what it does not touch there
+  std::vector<Flattener::ReplacedLink> replaced_links_;
   std::unordered_set<NameId> linked_older_;  ///< names of older layers that a hard link of this one goes to
 };
 

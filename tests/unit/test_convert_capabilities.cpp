@@ -11,7 +11,8 @@ struct Root {
   Tree tree;
   WarningList warnings;
 
-  InodeId add(InodeId parent, const std::string& name, const Xattrs& xattrs, EntryType type = EntryType::regular, std::uint32_t uid = 0) {
+  InodeId add(InodeId parent, const std::string& name, const Xattrs& xattrs, EntryType type = EntryType::regular,
+              std::uint32_t uid = 0) {
     Inode inode;
     inode.type = type;
     inode.metadata.uid = uid;
@@ -20,7 +21,9 @@ struct Root {
     tree.link(parent, name, id);
     return id;
   }
+
   const Xattrs& of(InodeId id) const { return tree.xattrs(tree.inode(id).metadata.xattrs); }
+
   std::string settle(CapabilityForm form) {
     settle_capabilities(tree, form, warnings);
     return warnings.listed().empty() ? std::string() : warnings.listed()[0].text;
@@ -34,7 +37,8 @@ const std::string kStored(kStoredCapability);
 
 TEST_CASE("capabilities are stored beside a file's other attributes, in order", "[convert][capabilities]") {
   Root root;
-  const InodeId several = root.add(Tree::kRoot, "several", {{kReal, "c"}, {"trusted.a", "1"}, {"user.a", "2"}, {"user.z", "3"}});
+  const InodeId several =
+      root.add(Tree::kRoot, "several", {{kReal, "c"}, {"trusted.a", "1"}, {"user.a", "2"}, {"user.z", "3"}});
   const InodeId both = root.add(Tree::kRoot, "both", {{kReal, "c"}, {kStored, "old"}});
   const InodeId stored = root.add(Tree::kRoot, "stored", {{kStored, "s"}});
   const InodeId folder = root.add(Tree::kRoot, "folder", {{kReal, "c"}}, EntryType::directory);
@@ -52,13 +56,18 @@ TEST_CASE("stored capabilities come back; real ones beside them count", "[conver
   const InodeId stored = root.add(Tree::kRoot, "stored", {{"user.a", "2"}, {kStored, "s"}});
   const InodeId both = root.add(Tree::kRoot, "both", {{kReal, "c"}, {kStored, "old"}});
   const InodeId others = root.add(Tree::kRoot, "others", {{kStored, "s"}}, EntryType::regular, 1000);
-  const InodeId others_real = root.add(Tree::kRoot, "others-real", {{kReal, "c"}, {kStored, "old"}}, EntryType::regular, 1000);
+  const InodeId others_real =
+      root.add(Tree::kRoot, "others-real", {{kReal, "c"}, {kStored, "old"}}, EntryType::regular, 1000);
   SECTION("in an image") {
-    CHECK(root.settle(CapabilityForm::real) == "capabilities of '/both', '/others', '/others-real' and 1 more: in a user namespace Linux may not start a program that has some");
+    CHECK(root.settle(CapabilityForm::real) ==
+          "capabilities of '/both', '/others', '/others-real' and 1 more: in a user namespace Linux may not start a "
+          "program that has some");
     CHECK(root.of(others) == Xattrs{{kReal, "s"}});
   }
   SECTION("in root's folder, where anybody's word gives none") {
-    CHECK(root.settle(CapabilityForm::real_of_root) == "capabilities of '/both', '/others-real', '/stored': in a user namespace Linux may not start a program that has some");
+    CHECK(root.settle(CapabilityForm::real_of_root) ==
+          "capabilities of '/both', '/others-real', '/stored': in a user namespace Linux may not start a program that "
+          "has some");
     CHECK(root.of(others) == Xattrs{{kStored, "s"}});
   }
   CHECK(root.of(stored) == Xattrs{{kReal, "s"}, {"user.a", "2"}});
@@ -72,9 +81,13 @@ TEST_CASE("one warning names the first programs with capabilities", "[convert][c
   const InodeId linked = root.add(folder, "a", {{kReal, "c"}});
   root.tree.link(folder, "b", linked);
   root.add(folder, "c", {{kReal, "d"}});
-  root.tree.unlink(Tree::kRoot, root.tree.link(Tree::kRoot, "gone", root.tree.add_inode({.metadata = {.xattrs = root.tree.intern_xattrs({{kReal, "c"}})}})));
+  root.tree.unlink(
+      Tree::kRoot,
+      root.tree.link(Tree::kRoot, "gone",
+                     root.tree.add_inode({.metadata = {.xattrs = root.tree.intern_xattrs({{kReal, "c"}})}})));
   CHECK(root.settle(CapabilityForm::stored) ==
-        "capabilities of '/usr/a', '/usr/c': kept as the attribute user.sifkit.cap, since in a user namespace Linux may not start a program that has some "
+        "capabilities of '/usr/a', '/usr/c': kept as the attribute user.sifkit.cap, since in a user namespace Linux "
+        "may not start a program that has some "
         "(--xattrs keep leaves them as they are)");
   CHECK(root.warnings.count("capabilities") == 1);
 }

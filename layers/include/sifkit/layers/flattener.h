@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <sifkit/core/export.h>
@@ -44,6 +46,16 @@ class SIFKIT_API Flattener {
     std::uint64_t entry = 0;  ///< which `accept` call of that layer, from 0
     InodeId inode = kNone;
   };
+
+  /// A directory of one layer in place of an older one's link, near the root.
+  struct ReplacedLink {
+    std::string path;  ///< without a leading slash
+    std::string target;
+    std::size_t link_layer = 0;  ///< the oldest layer is 1
+    std::size_t layer = 0;
+  };
+  /// After `finish`, in the order in which it happened.
+  const std::vector<ReplacedLink>& replaced_links() const noexcept;
 
   /// Applies the log and releases it. `missing` is sorted by layer and entry; give each its content through
   /// Tree::inode before the tree is used.

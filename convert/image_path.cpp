@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "image_path.h"
+
+#include <vector>
+
+namespace sifkit {
+
+using namespace layers;
+
+namespace {
+
+constexpr unsigned kLinks = 40;  ///< that Linux follows in one path
+constexpr std::size_t kLongestRest = 1u << 16;
+
+}  // namespace
+
+ImagePath walk_image_path(const Tree& tree, std::string_view path) {
+  struct Step {
+    InodeId inode;
+    std::size_t path_length;
+  };
+
+  ImagePath found;
+  std::vector<Step> steps{{Tree::kRoot, 0}};
+  std::string rest(path);
+  unsigned links = 0;
+  while (!rest.empty()) {
+    const auto slash = rest.find('/');
+    const std::string name = rest.substr(0, slash);
+    rest = slash == std::string::npos ? std::string() : rest.substr(slash + 1);
+    if (name.empty() || name == ".") continue;
+    if (name == "..") {
+      if (steps.size() > 1) steps.pop_back();
+      found.place.resize(steps.back().path_length);
+      continue;
+    }
+    const Inode& folder = tree.inode(steps.back().inode);
+    const NameId entry = folder.type == EntryType::directory ? tree.find(steps.back().inode, name) : kNone;
+    if (folder.type == EntryType::directory && (folder.metadata.mode & 01) == 0 && found.closed.empty()) {
+      found.closed = found.place.empty() ? "/" : found.place;
+    }
+    found.place += "/" + name;
+    if (entry == kNone) return found;
+    const InodeId inode = tree.inode_of(entry);
+    if (tree.inode(inode).type != EntryType::symlink) {
+      steps.push_back({inode, found.place.size()});
+      continue;
+    }
+    found.link = found.place;
+    found.link_target = tree.symlink_target(tree.inode(inode));
+    if (found.link_target.starts_with('/')) steps.resize(1);
+    found.place.resize(steps.back().path_length);
+    rest = rest.empty() ? found.link_target : found.link_target + "/" + rest;
+    if (++links > kLinks || rest.size() > kLongestRest) {
+      found.loops = true;
+      return found;
+    }
+  }
+  found.inode = steps.back().inode;
+  return found;
+}
+
+}  // namespace sifkit

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <sifkit/layers/content.h>
+#include <sifkit/layers/tree.h>
+
+namespace sifkit {
+
+/// The GOARCH word for an ELF header, or nothing ("").
+std::string_view elf_architecture(ByteView header) noexcept;
+
+/// The program that an ELF file asks to be loaded by: "" where it asks for none, nothing where `start`, the first bytes
+/// of the file, does not tell.
+std::optional<std::string> elf_loader(ByteView start);
+
+/// What the kernel makes of a file that is to be run.
+struct Program {
+  enum class Kind : std::uint8_t { elf, script, neither };
+  Kind kind = Kind::neither;
+  std::string_view architecture;  ///< of an ELF file; "" where it is for a machine that is not known
+  std::optional<std::string_view>
+      line;  ///< ELF: its loader, "" for none; script: its first line behind "#!". Nothing: not known
+};
+
+/// Passes contents on and remembers which of them are programs: for which machine, and what they ask for to be run.
+class ProgramProbe : public layers::ContentSink {
+ public:
+  explicit ProgramProbe(layers::ContentSink& sink) : sink_(sink) {}
+
+  void begin(std::uint64_t size) override;
+  void append(ByteView bytes) override;
+  void append_zeros(std::uint64_t count) override;
+  layers::ContentId end() override;
+
+  /// What /bin/sh is made for, else the first program in the order of paths; "" where there is none.
+  std::string_view architecture(const layers::Tree& tree) const;
+
+  /// Nothing where there were too many programs to remember this one.
+  std::optional<Program> program(layers::ContentId content) const;
+
+ private:
+  struct Seen {
+    std::string_view architecture;
+    std::uint32_t line = 0;  ///< in lines_
+    bool script = false;
+  };
+
+  std::string_view architecture_of(const layers::Tree& tree, layers::InodeId inode) const;
+  std::uint32_t number_of(const std::optional<std::string>& line);
+
+  static constexpr std::size_t kStart = 4096;         ///< bytes of a file that are looked at
+  static constexpr std::size_t kPrograms = 4u << 20;  ///< files that are remembered
+  static constexpr std::size_t kLines = 1u << 16;     ///< different lines of them
+  static constexpr std::uint32_t kUnknownLine = 0xffffffffu;
+
+  layers::ContentSink& sink_;
+  std::array<std::byte, kStart> start_{};
+  std::size_t seen_ = 0;
+  bool all_remembered_ = true;
+  std::unordered_map<std::uint32_t, Seen> programs_;
+  std::unordered_map<std::string, std::uint32_t> line_numbers_;
+  std::vector<std::string_view> lines_;  ///< keys of line_numbers_
+};
+
+}  // namespace sifkit
