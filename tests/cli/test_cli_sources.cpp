@@ -10,6 +10,7 @@
 #include "support/cli_run.h"
 #include "support/engine_server.h"
 #include "support/image_shapes.h"
+#include "support/programs.h"
 #include "support/tar_builder.h"
 
 #include <sifkit/core/error.h>
@@ -210,4 +211,55 @@ TEST_CASE("capabilities are where they hinder nobody, and come back", "[cli][bui
     CHECK(value.substr(0, static_cast<std::size_t>(length)) == raw);
     CHECK(::getxattr((folder / "box/bin/ping").c_str(), stored.c_str(), value.data(), value.size()) < 0);
   }
+}
+
+TEST_CASE("what will not run is said, in text and in JSON, and not with -q", "[cli][build]") {
+  const TempDir folder;
+  const std::string archive = (folder / "app.tar").string();
+  const auto build = [&](const TestImage& image, std::vector<std::string> options) {
+    write_file(archive, as_tar(docker_24(image)));
+    options.insert(options.begin(), {"build", "-F", (folder / "x").string(), archive});
+    return run_cli(options);
+  };
+  // /bin is a link, until a layer of a tool brings a directory.
+  TestImage merged;
+  merged.layers = {
+      TarBuilder().folder("usr").folder("usr/bin").file("usr/bin/sh", elf_program(), 0755).symlink("bin", "usr/bin").bytes(),
+      TarBuilder().folder("bin").file("bin/tool", "#!/bin/sh\n", 0755).bytes()};
+  merged.config = Json{{"Env", {"PATH=/bin"}}, {"Entrypoint", {"tool"}}};
+  const std::string replaced =
+      "layer 2 of 2 has a directory '/bin' in place of layer 1's link to 'usr/bin': what is there, such as "
+      "'/usr/bin/sh', is no longer found as '/bin/sh'";
+  const std::string interpreter =
+      "the entrypoint 'tool' ('/bin/tool') needs the interpreter '/bin/sh', which is not in the image";
+  for (const auto& form : std::vector<std::vector<std::string>>{{}, {"--format", "squashfs"}, {"--sandbox"}, {"--dry-run"}}) {
+    INFO((form.empty() ? "sif" : form.back()));
+    std::filesystem::remove_all(folder / "x");
+    const auto text = build(merged, form);
+    CHECK(text.code == 0);
+    CHECK_THAT(text.err, ContainsSubstring("sifkit: warning: " + replaced + "\n") &&
+                             ContainsSubstring("sifkit: warning: " + interpreter + "\n"));
+  }
+  std::filesystem::remove_all(folder / "x");
+  CHECK(build(merged, {"-q"}).err.empty());
+  const Json record = Json::parse(build(merged, {"--json"}).out);
+  CHECK(record["warnings"] == Json::array({{{"kind", "link-replaced"}, {"text", replaced}},
+                                           {{"kind", "program-interpreter"}, {"text", interpreter}}}));
+
+  // The layer that has what was replaced is read before; one that comes later puts it right.
+  merged.layers.push_back(TarBuilder().symlink("bin", "usr/bin").file("usr/bin/tool", "#!/bin/sh\n", 0755).bytes());
+  CHECK_THAT(build(merged, {}).err, !ContainsSubstring("warning"));
+
+  TestImage closed;
+  closed.layers = {TarBuilder().folder("app", 0700).file("app/run", elf_program("/lib64/none.so"), 0755).bytes()};
+  closed.config = Json{{"Entrypoint", {"./run"}}, {"WorkingDir", "/app"}};
+  CHECK_THAT(build(closed, {}).err,
+             ContainsSubstring("the entrypoint './run' is relative to the image's working directory '/app', where "
+                               "'run' does not start: give it --pwd /app"));
+  closed.config = Json{{"Entrypoint", {"/app/run"}}};
+  CHECK_THAT(build(closed, {}).err,
+             ContainsSubstring("the entrypoint '/app/run' is in '/app', which not every user may enter (mode 0700)"));
+  closed.layers.push_back(TarBuilder().folder("app").bytes());
+  CHECK_THAT(build(closed, {}).err,
+             ContainsSubstring("the entrypoint '/app/run' needs the loader '/lib64/none.so', which is not in the image"));
 }
