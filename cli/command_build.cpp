@@ -117,9 +117,9 @@ ConvertOptions options_of(const BuildArguments& arguments, const Session& sessio
     if (options.format != OutputFormat::sif) throw Error(ErrorKind::usage, "only SIF files are signed");
     // Read now: a key that is not there must not cost a conversion.
     options.before_commit = [keys = signing_keys(arguments.key, session), operation = options.operation](File& file) {
-      sif::SignOptions signing;
+      trust::SignOptions signing;
       signing.operation = operation;
-      sif::sign_in_place(file, keys, signing);
+      trust::sign_in_place(file, keys, signing);
     };
   }
   return options;

@@ -10,7 +10,7 @@
 #include <openssl/crypto.h>
 
 #include <sifkit/core/file.h>
-#include <sifkit/sif/key_store.h>
+#include <sifkit/trust/key_store.h>
 
 #include "commands.h"
 #include "key_text.h"
@@ -31,7 +31,7 @@ struct KeyCommand {
   std::string name, email, comment;
   PassphraseArguments passphrase;
   bool no_passphrase = false;
-  sif::KeyAlgorithm algorithm = sif::KeyAlgorithm::ed25519;
+  trust::KeyAlgorithm algorithm = trust::KeyAlgorithm::ed25519;
   std::string expires = "2y";
   // import
   std::vector<std::string> files;
@@ -42,8 +42,8 @@ struct KeyCommand {
   bool armor = false;
   bool force = false;
 
-  sif::KeyStore store() const { return sif::KeyStore(folder.empty() ? sif::KeyStore::default_folder() : std::filesystem::path(folder)); }
-  sif::KeyPart part() const { return secret ? sif::KeyPart::secret_key : sif::KeyPart::public_key; }
+  trust::KeyStore store() const { return trust::KeyStore(folder.empty() ? trust::KeyStore::default_folder() : std::filesystem::path(folder)); }
+  trust::KeyPart part() const { return secret ? trust::KeyPart::secret_key : trust::KeyPart::public_key; }
 };
 
 void talk(const Session& session, const std::string& text) {
@@ -53,7 +53,7 @@ void talk(const Session& session, const std::string& text) {
 int new_pair(const KeyCommand& arguments, Session& session) {
   forbid_core_dumps();
   const auto lifetime = lifetime_from(arguments.expires, std::time(nullptr));
-  sif::NewPgpKey wanted{.name = arguments.name, .comment = arguments.comment, .email = arguments.email, .passphrase = {}, .algorithm = arguments.algorithm, .lifetime = lifetime};
+  trust::NewPgpKey wanted{.name = arguments.name, .comment = arguments.comment, .email = arguments.email, .passphrase = {}, .algorithm = arguments.algorithm, .lifetime = lifetime};
   if (wanted.name.empty() && wanted.email.empty()) {
     if (!session.io.in_is_terminal) throw Error(ErrorKind::usage, "a key needs a name or an email", "use --name and --email");
     const auto ask = [&](std::string_view question) { return ask_terminal(question, Echo::yes, session.io.stop, "there is no terminal to ask for a name", "use --name and --email"); };
@@ -115,7 +115,7 @@ int import_keys(const KeyCommand& arguments, Session& session) {
       records.push_back(std::move(record));
       talk(session, fmt::format("{} {} key {}", to_string(change), to_string(key.part), one_line(key)));
       if (!key.problem.empty()) session.logger->write(LogLevel::warning, fmt::format("the key {} {}", key.fingerprint, printable(key.problem)));
-      if (key.part == sif::KeyPart::secret_key && !key.locked) session.logger->write(LogLevel::warning, fmt::format("the secret key {} has no passphrase", key.fingerprint));
+      if (key.part == trust::KeyPart::secret_key && !key.locked) session.logger->write(LogLevel::warning, fmt::format("the secret key {} has no passphrase", key.fingerprint));
     }
   }
   if (session.json) session.print_json({{"schema", "sifkit/key-import/v1"}, {"folder", store.folder().native()}, {"keys", records}});
@@ -157,7 +157,7 @@ int export_keys(const KeyCommand& arguments, Session& session) {
   return 0;
 }
 
-void confirm(const sif::PgpKeyInfo& key, const Session& session) {
+void confirm(const trust::PgpKeyInfo& key, const Session& session) {
   const auto answer = ask_terminal(fmt::format("Remove the secret key {}\nfor ever? (yes/no) ", one_line(key)), Echo::yes, session.io.stop, "there is no terminal to ask whether the secret key is to go for ever",
                                    "--force removes it without asking");
   if (answer != "yes") throw Error(ErrorKind::usage, "the secret key was not removed");
@@ -176,7 +176,7 @@ int remove(const KeyCommand& arguments, Session& session) {
   return 0;
 }
 
-const std::map<std::string, sif::KeyAlgorithm> kAlgorithms{{"ed25519", sif::KeyAlgorithm::ed25519}, {"rsa4096", sif::KeyAlgorithm::rsa4096}};
+const std::map<std::string, trust::KeyAlgorithm> kAlgorithms{{"ed25519", trust::KeyAlgorithm::ed25519}, {"rsa4096", trust::KeyAlgorithm::rsa4096}};
 
 }  // namespace
 

@@ -3,8 +3,8 @@
 
 #include <fmt/format.h>
 
-#include <sifkit/sif/key_store.h>
-#include <sifkit/sif/keyserver.h>
+#include <sifkit/trust/key_store.h>
+#include <sifkit/trust/keyserver.h>
 
 #include "commands.h"
 #include "key_text.h"
@@ -20,13 +20,13 @@ struct ServerCommand {
   std::string text;                ///< search
   std::vector<std::string> which;  ///< pull, push
 
-  sif::KeyStore store() const { return sif::KeyStore(folder.empty() ? sif::KeyStore::default_folder() : std::filesystem::path(folder)); }
+  trust::KeyStore store() const { return trust::KeyStore(folder.empty() ? trust::KeyStore::default_folder() : std::filesystem::path(folder)); }
 };
 
 /// The server that the options name. The user hears which one is asked.
-sif::Keyserver keyserver(const ServerCommand& arguments, const Session& session) {
-  const auto url = arguments.server.empty() ? environment("KEYSERVER").value_or(std::string(sif::Keyserver::kDefaultUrl)) : arguments.server;
-  sif::Keyserver server(url, arguments.authorities, session.operation());
+trust::Keyserver keyserver(const ServerCommand& arguments, const Session& session) {
+  const auto url = arguments.server.empty() ? environment("KEYSERVER").value_or(std::string(trust::Keyserver::kDefaultUrl)) : arguments.server;
+  trust::Keyserver server(url, arguments.authorities, session.operation());
   session.logger->write(LogLevel::info, fmt::format("asking {}", server.url()));
   return server;
 }
@@ -60,7 +60,7 @@ int search(const ServerCommand& arguments, Session& session) {
 }
 
 int pull(const ServerCommand& arguments, Session& session) {
-  for (const auto& fingerprint : arguments.which) sif::require_fingerprint(fingerprint);
+  for (const auto& fingerprint : arguments.which) trust::require_fingerprint(fingerprint);
   const auto server = keyserver(arguments, session);
   const auto store = arguments.store();
   Json records = Json::array();
@@ -79,12 +79,12 @@ int pull(const ServerCommand& arguments, Session& session) {
 
 int push(const ServerCommand& arguments, Session& session) {
   const auto store = arguments.store();
-  std::vector<sif::PgpKeyInfo> keys;
-  for (const auto& which : arguments.which) keys.push_back(store.find(which, sif::KeyPart::public_key));
+  std::vector<trust::PgpKeyInfo> keys;
+  for (const auto& which : arguments.which) keys.push_back(store.find(which, trust::KeyPart::public_key));
   const auto server = keyserver(arguments, session);
   Json records = Json::array();
   for (const auto& key : keys) {
-    server.submit(as_text(store.export_key(key.fingerprint, sif::KeyPart::public_key, true)));
+    server.submit(as_text(store.export_key(key.fingerprint, trust::KeyPart::public_key, true)));
     records.push_back(record_of(key));
     if (!session.json && !session.quiet) session.logger->write_line(fmt::format("published {}", one_line(key)));
   }

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/resources.h>
-#include <sifkit/sif/integrity.h>
+#include <sifkit/trust/sign.h>
 
 #include "commands.h"
 #include "keys.h"
@@ -24,13 +24,13 @@ struct SignArguments {
 
 int run_sign(const SignArguments& arguments, Session& session) {
   const auto keys = signing_keys(arguments.key, session);
-  sif::SignOptions options;
+  trust::SignOptions options;
   options.groups = arguments.groups;
   options.objects = arguments.objects;
   options.threads = available_threads();
   options.operation = session.operation();
   for (const auto& file : arguments.files) {
-    sif::sign(file, keys, options);
+    trust::sign(file, keys, options);
     session.progress->done();
     if (!session.quiet && !session.json) session.logger->write_line(fmt::format("{}: signed", printable(file)));
   }

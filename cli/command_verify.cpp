@@ -6,7 +6,7 @@
 
 #include <sifkit/core/resources.h>
 #include <sifkit/oci/image_config.h>
-#include <sifkit/sif/integrity.h>
+#include <sifkit/trust/verify.h>
 
 #include "commands.h"
 #include "keys.h"
@@ -30,7 +30,7 @@ struct VerifyArguments {
   std::string policy;
   std::string json;  ///< "true": Apptainer's, "v1": ours
   bool ignored = false;
-  sif::VerifyOptions options;
+  trust::VerifyOptions options;
 };
 
 /// Go's words for a truth, which Apptainer takes, and "yes" and "no". Another word is no "no": nobody would be asked.
@@ -78,16 +78,16 @@ Digest digest_of_option(const std::string& text) {
   }
 }
 
-sif::TrustedKeys keys_of(const VerifyArguments& arguments) {
+trust::TrustedKeys keys_of(const VerifyArguments& arguments) {
   const auto at = moment_of(arguments.at);
   if (arguments.certificate.empty()) return trusted_keys(arguments.keys, at);
-  sif::TrustedKeys keys(at);
+  trust::TrustedKeys keys(at);
   keys.add_certificate({arguments.certificate, arguments.intermediates, arguments.roots, arguments.ocsp});
   return keys;
 }
 
 /// Prints what was found in one file; the exit code that it asks for.
-int show(const std::string& file, const sif::Image& image, const sif::VerifyReport& report, const VerifyArguments& arguments, Session& session, Json& records) {
+int show(const std::string& file, const sif::Image& image, const trust::VerifyReport& report, const VerifyArguments& arguments, Session& session, Json& records) {
   if (arguments.json == "v1") {
     records.push_back(verify_record(file, &image, &report, nullptr));
   } else if (!arguments.json.empty()) {
@@ -111,15 +111,15 @@ int run_verify(VerifyArguments arguments, Session& session) {
   options.operation = session.operation();
   if (options.every_object && !options.legacy) options.every_object = false;  // everything is the default
   if (arguments.digest) options.required_digest = digest_of_option(*arguments.digest);
-  std::optional<sif::VerifyPolicy> policy;
-  if (!arguments.policy.empty()) options.policy = &policy.emplace(sif::VerifyPolicy::read(arguments.policy));
+  std::optional<trust::VerifyPolicy> policy;
+  if (!arguments.policy.empty()) options.policy = &policy.emplace(trust::VerifyPolicy::read(arguments.policy));
   const auto keys = keys_of(arguments);
   Json records = Json::array();
   int worst = 0;
   for (const auto& file : arguments.files) {
     try {
       const auto image = sif::Image::open(file);
-      const auto report = sif::verify(image, keys, options);
+      const auto report = trust::verify(image, keys, options);
       session.progress->done();
       worst = std::max(worst, show(file, image, report, arguments, session, records));
     } catch (const Error& error) {

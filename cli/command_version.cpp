@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/curl.h>
-#include <sifkit/sif/pgp_key.h>
+#include <sifkit/trust/pgp_key.h>
 #include <sifkit/version.h>
 
 #include "commands.h"
@@ -25,7 +25,7 @@ void add_version_command(CLI::App& root, Session& session) {
           {"zstd", ZSTD_versionString()},
           {"libdeflate", LIBDEFLATE_VERSION_STRING},
           {"ISA-L", fmt::format("{}.{}.{}", ISAL_MAJOR_VERSION, ISAL_MINOR_VERSION, ISAL_PATCH_VERSION)},
-          {"rnp", sif::pgp_library_version()},
+          {"rnp", trust::pgp_library_version()},
           {"curl", curl_version_info(CURLVERSION_NOW)->version},
       };
       if (session.json) {

@@ -18,14 +18,14 @@ namespace {
 constexpr std::int64_t kDay = 86400;
 constexpr std::size_t kMostShownIds = 10;  ///< of a key; anybody can add user ids to one
 
-std::string algorithm_text(const sif::PgpKeyInfo& key) {
+std::string algorithm_text(const trust::PgpKeyInfo& key) {
   if (!key.curve.empty()) return printable(key.curve);
   return key.algorithm.empty() ? "-" : fmt::format("{}-{}", printable(key.algorithm), key.bits);
 }
 
-std::string state_text(const sif::PgpKeyInfo& key) {
+std::string state_text(const trust::PgpKeyInfo& key) {
   if (!key.problem.empty()) return printable(key.problem, 60);
-  if (key.part == sif::KeyPart::secret_key) return key.locked ? "locked" : "not locked";
+  if (key.part == trust::KeyPart::secret_key) return key.locked ? "locked" : "not locked";
   return "good";
 }
 
@@ -67,11 +67,11 @@ std::optional<std::uint32_t> lifetime_from(std::string_view text, std::int64_t n
   return static_cast<std::uint32_t>(*seconds);
 }
 
-std::string one_line(const sif::PgpKeyInfo& key) {
+std::string one_line(const trust::PgpKeyInfo& key) {
   return fmt::format("{}  {}", key.fingerprint, key.user_ids.empty() ? "(no user id)" : printable(key.user_ids.front()));
 }
 
-Json record_of(const sif::PgpKeyInfo& key) {
+Json record_of(const trust::PgpKeyInfo& key) {
   const auto text_or_null = [](const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); };
   return {{"fingerprint", text_or_null(key.fingerprint)},
           {"part", to_string(key.part)},
@@ -97,7 +97,7 @@ void add_more_ids(Table& table, std::size_t column, std::span<const std::string>
   if (ids.size() > kMostShownIds) add(fmt::format("… and {} more", ids.size() - kMostShownIds));
 }
 
-std::string table_of(std::span<const sif::PgpKeyInfo> keys) {
+std::string table_of(std::span<const trust::PgpKeyInfo> keys) {
   Table table({"#", "FINGERPRINT", "ALGORITHM", "CREATED", "EXPIRES", "STATE", "USER ID"});
   table.align_right(0);
   for (std::size_t i = 0; i < keys.size(); ++i) {

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include <sifkit/core/json.h>
-#include <sifkit/sif/key_store.h>
+#include <sifkit/trust/key_store.h>
 
 #include "table.h"
 
@@ -21,14 +21,14 @@ std::string date_text(std::int64_t seconds);
 std::optional<std::uint32_t> lifetime_from(std::string_view text, std::int64_t now);
 
 /// "12045C8C0B1004D058DE4BEDA20C27EE7FF7BA84  Ada <ada@example.org>", escaped.
-std::string one_line(const sif::PgpKeyInfo& key);
+std::string one_line(const trust::PgpKeyInfo& key);
 
-Json record_of(const sif::PgpKeyInfo& key);
+Json record_of(const trust::PgpKeyInfo& key);
 
 /// A row for each user id but the first, which has one already; of many only some.
 void add_more_ids(Table& table, std::size_t column, std::span<const std::string> ids);
 
 /// A table of keys; a line of its own for each further user id.
-std::string table_of(std::span<const sif::PgpKeyInfo> keys);
+std::string table_of(std::span<const trust::PgpKeyInfo> keys);
 
 }  // namespace sifkit::cli

@@ -6,7 +6,7 @@
 #include <openssl/crypto.h>
 
 #include <sifkit/core/file.h>
-#include <sifkit/sif/key_store.h>
+#include <sifkit/trust/key_store.h>
 
 #include "process.h"
 
@@ -17,25 +17,25 @@ namespace {
 constexpr std::uint64_t kMostKeyBytes = 16u << 20;
 
 /// The user's folders of keys, in the order in which they are looked at.
-std::vector<sif::KeyStore> key_stores() {
-  std::vector<sif::KeyStore> stores;
-  for (auto& folder : {sif::KeyStore::default_folder(), sif::KeyStore::apptainer_folder(), sif::KeyStore::singularity_folder()}) {
-    const bool known = std::any_of(stores.begin(), stores.end(), [&](const sif::KeyStore& store) { return store.folder() == folder; });
+std::vector<trust::KeyStore> key_stores() {
+  std::vector<trust::KeyStore> stores;
+  for (auto& folder : {trust::KeyStore::default_folder(), trust::KeyStore::apptainer_folder(), trust::KeyStore::singularity_folder()}) {
+    const bool known = std::any_of(stores.begin(), stores.end(), [&](const trust::KeyStore& store) { return store.folder() == folder; });
     if (!known) stores.emplace_back(folder);
   }
   return stores;
 }
 
 /// The first ring that holds a key which is meant.
-sif::KeyStore store_of_secret_key(const std::string& which) {
+trust::KeyStore store_of_secret_key(const std::string& which) {
   const auto stores = key_stores();
-  const auto place = std::find_if(stores.begin(), stores.end(), [&](const sif::KeyStore& store) {
-    const auto keys = store.list(sif::KeyPart::secret_key);
-    return std::any_of(keys.begin(), keys.end(), [&](const sif::PgpKeyInfo& key) { return which.empty() || is_meant(key, which); });
+  const auto place = std::find_if(stores.begin(), stores.end(), [&](const trust::KeyStore& store) {
+    const auto keys = store.list(trust::KeyPart::secret_key);
+    return std::any_of(keys.begin(), keys.end(), [&](const trust::PgpKeyInfo& key) { return which.empty() || is_meant(key, which); });
   });
   if (place != stores.end()) return *place;
   std::string looked;
-  for (const auto& store : stores) looked += (looked.empty() ? "" : " or ") + in_quotes(store.ring(sif::KeyPart::secret_key).native());
+  for (const auto& store : stores) looked += (looked.empty() ? "" : " or ") + in_quotes(store.ring(trust::KeyPart::secret_key).native());
   throw Error(ErrorKind::not_found, which.empty() ? "no secret key in " + looked : "no secret key " + in_quotes(which) + " in " + looked,
               "make one by 'sifkit key newpair', or name a key by --key");
 }
@@ -57,11 +57,11 @@ void add_key_options(CLI::App& verb, KeyArguments& arguments) {
   add_passphrase_options(verb, arguments.passphrase);
 }
 
-std::vector<sif::SigningKey> signing_keys(const KeyArguments& arguments, const Session& session) {
+std::vector<trust::SigningKey> signing_keys(const KeyArguments& arguments, const Session& session) {
   forbid_core_dumps();
   auto files = arguments.files;
   if (const auto named = environment("SIGN_KEY"); files.empty() && named) files = {*named};
-  std::vector<sif::SigningKey> keys;
+  std::vector<trust::SigningKey> keys;
   const auto add = [&](std::string text, std::string name) {
     keys.push_back({std::move(text), std::move(name), arguments.which, arguments.index,
                     [from = arguments.passphrase, stop = session.io.stop](std::string_view key) { return passphrase(from, key, stop); }});
@@ -70,17 +70,17 @@ std::vector<sif::SigningKey> signing_keys(const KeyArguments& arguments, const S
     for (const auto& path : files) add(key_text(path), path);
     if (!files.empty()) return;
     const auto store = store_of_secret_key(arguments.which);
-    add(std::string(as_text(store.read(sif::KeyPart::secret_key))), store.ring(sif::KeyPart::secret_key).native());
+    add(std::string(as_text(store.read(trust::KeyPart::secret_key))), store.ring(trust::KeyPart::secret_key).native());
   });
   return keys;
 }
 
-sif::TrustedKeys trusted_keys(const std::vector<std::string>& files, std::optional<std::int64_t> at) {
-  sif::TrustedKeys keys(at);
+trust::TrustedKeys trusted_keys(const std::vector<std::string>& files, std::optional<std::int64_t> at) {
+  trust::TrustedKeys keys(at);
   for (const auto& file : files) keys.add_file(file);
   if (files.empty()) {
-    for (const auto& store : key_stores()) keys.add_ring(store.ring(sif::KeyPart::public_key), "LOCAL");
-    for (const auto& ring : sif::site_key_rings()) keys.add_ring(ring, "GLOBAL");
+    for (const auto& store : key_stores()) keys.add_ring(store.ring(trust::KeyPart::public_key), "LOCAL");
+    for (const auto& ring : trust::site_key_rings()) keys.add_ring(ring, "GLOBAL");
   }
   return keys;
 }

@@ -8,7 +8,8 @@
 
 #include <CLI/CLI.hpp>
 
-#include <sifkit/sif/integrity.h>
+#include <sifkit/trust/sign.h>
+#include <sifkit/trust/trusted_keys.h>
 
 #include "commands.h"
 #include "passphrase.h"
@@ -27,9 +28,9 @@ void add_key_options(CLI::App& verb, KeyArguments& arguments);
 
 /// The keys that the options name; else SIFKIT_SIGN_KEY; else one of the user's ring of secret keys, or of Apptainer's. A
 /// passphrase comes from the options, SIFKIT_PASSPHRASE, or the terminal.
-std::vector<sif::SigningKey> signing_keys(const KeyArguments& arguments, const Session& session);
+std::vector<trust::SigningKey> signing_keys(const KeyArguments& arguments, const Session& session);
 
 /// Keys to verify with: those given, else the rings of the user, Apptainer's too, and of the site. `at` as in TrustedKeys.
-sif::TrustedKeys trusted_keys(const std::vector<std::string>& files, std::optional<std::int64_t> at);
+trust::TrustedKeys trusted_keys(const std::vector<std::string>& files, std::optional<std::int64_t> at);
 
 }  // namespace sifkit::cli

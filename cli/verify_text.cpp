@@ -38,7 +38,7 @@ void add_objects(Table& table, const ObjectsById& objects, const std::vector<std
   }
 }
 
-std::string signature_text(const sif::SignatureReport& signature) {
+std::string signature_text(const trust::SignatureReport& signature) {
   std::string out = fmt::format("signature {} of {} {}: {}", signature.id, signature.group != 0 ? "group" : "object",
                                 signature.group != 0 ? signature.group : signature.object, to_string(signature.verdict));
   if (!signature.reason.empty()) out += ": " + printable(signature.reason);
@@ -69,13 +69,13 @@ std::string unprotected_text(const sif::Unprotected& bytes) {
 }
 
 /// How many keys stand behind the result. Two that have each signed a part are not two that have signed.
-std::string keys_text(const sif::VerifyReport& report) {
-  const auto whole = std::count_if(report.keys.begin(), report.keys.end(), [&](const sif::KeyCoverage& key) { return key.objects == report.covered; });
+std::string keys_text(const trust::VerifyReport& report) {
+  const auto whole = std::count_if(report.keys.begin(), report.keys.end(), [&](const trust::KeyCoverage& key) { return key.objects == report.covered; });
   if (whole == 0) return fmt::format("{} keys have signed parts of them", report.keys.size());
   return fmt::format("signed by {} key{}", whole, whole == 1 ? "" : "s");
 }
 
-std::string policy_text(const sif::PolicyMatch& match) {
+std::string policy_text(const trust::PolicyMatch& match) {
   const std::string place = match.place.empty() ? "NO RULE" : match.path.empty() ? match.place : fmt::format("{} ({})", match.place, in_quotes(match.path));
   return fmt::format("policy {}: {} is for {}\n", in_quotes(match.policy), place, in_quotes(match.image));
 }
@@ -84,7 +84,7 @@ Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr)
 Json id_or_null(std::uint32_t id) { return id == 0 ? Json(nullptr) : Json(id); }
 Json time_or_null(const std::optional<std::int64_t>& time) { return time ? Json(*time) : Json(nullptr); }
 
-Json signature_record(const sif::SignatureReport& signature) {
+Json signature_record(const trust::SignatureReport& signature) {
   Json signers = Json::array();
   for (const auto& signer : signature.signers) {
     signers.push_back({{"key", text_or_null(signer.key)},
@@ -117,7 +117,7 @@ std::string apptainer_document(std::size_t signatures, const std::string& entrie
   return fmt::format("{{\n  \"Signatures\": {},\n  \"SignerKeys\": {}\n}}\n", signatures, entries.empty() ? "null" : "[\n" + entries + "\n  ]");
 }
 
-std::string apptainer_entry(const sif::Descriptor& object, const sif::SignatureReport& signature, bool intact) {
+std::string apptainer_entry(const sif::Descriptor& object, const trust::SignatureReport& signature, bool intact) {
   const bool pgp = signature.format == "PGP" && signature.signers.size() == 1 && !signature.signers[0].algorithm.empty();
   const auto flag = [](bool value) { return value ? "true" : "false"; };
   return fmt::format(
@@ -129,7 +129,7 @@ std::string apptainer_entry(const sif::Descriptor& object, const sif::SignatureR
 
 }  // namespace
 
-std::string verify_text(const sif::Image& image, const sif::VerifyReport& report) {
+std::string verify_text(const sif::Image& image, const trust::VerifyReport& report) {
   Table table({"", "ID", "GROUP", "BYTES", "TYPE"});
   table.align_right(3);
   const auto objects = by_id(image);
@@ -150,13 +150,13 @@ std::string verify_text(const sif::Image& image, const sif::VerifyReport& report
   return out + fmt::format("FAILED: {}: {}; {}\n", to_string(report.failure->kind()), printable(report.failure->message()), part);
 }
 
-Json verify_record(const std::string& file, const sif::Image* image, const sif::VerifyReport* report, const Error* failure) {
+Json verify_record(const std::string& file, const sif::Image* image, const trust::VerifyReport* report, const Error* failure) {
   Json signatures = Json::array();
   if (report != nullptr) {
     for (const auto& signature : report->signatures) signatures.push_back(signature_record(signature));
     if (report->failure) failure = &*report->failure;
   }
-  const auto ids = [&](std::vector<std::uint32_t> sif::VerifyReport::*list) { return report == nullptr ? Json(nullptr) : Json(report->*list); };
+  const auto ids = [&](std::vector<std::uint32_t> trust::VerifyReport::*list) { return report == nullptr ? Json(nullptr) : Json(report->*list); };
   Json keys = Json::array();
   Json unprotected(nullptr);
   Json policy(nullptr);
@@ -178,9 +178,9 @@ Json verify_record(const std::string& file, const sif::Image* image, const sif::
           {"verified", report != nullptr && failure == nullptr},
           {"kind", failure == nullptr ? Json(nullptr) : Json(to_string(failure->kind()))},
           {"failure", failure == nullptr ? Json(nullptr) : Json(failure->message())},
-          {"covered", ids(&sif::VerifyReport::covered)},
-          {"not_covered", ids(&sif::VerifyReport::not_covered)},
-          {"not_checked", ids(&sif::VerifyReport::not_checked)},
+          {"covered", ids(&trust::VerifyReport::covered)},
+          {"not_covered", ids(&trust::VerifyReport::not_covered)},
+          {"not_checked", ids(&trust::VerifyReport::not_checked)},
           {"keys", keys},
           {"at", report == nullptr ? Json(nullptr) : time_or_null(report->at)},
           {"problems", image == nullptr ? Json(nullptr) : Json(image->problems())},
@@ -191,10 +191,10 @@ Json verify_record(const std::string& file, const sif::Image* image, const sif::
           {"signatures", signatures}};
 }
 
-std::string apptainer_json(const sif::Image& image, const sif::VerifyReport& report) {
+std::string apptainer_json(const sif::Image& image, const trust::VerifyReport& report) {
   std::string entries;
   const auto objects = by_id(image);
-  const auto add = [&](const sif::SignatureReport& signature, std::uint32_t id, bool intact) {
+  const auto add = [&](const trust::SignatureReport& signature, std::uint32_t id, bool intact) {
     entries += (entries.empty() ? "" : ",\n") + apptainer_entry(*objects.at(id), signature, intact);
   };
   for (const auto& signature : report.signatures) {

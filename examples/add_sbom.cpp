@@ -5,7 +5,8 @@
 #include <iostream>
 
 #include <sifkit/sif/image_editor.h>
-#include <sifkit/sif/integrity.h>
+#include <sifkit/trust/sign.h>
+#include <sifkit/trust/verify.h>
 
 int main(int argc, char** argv) {
   using namespace sifkit;
@@ -17,9 +18,9 @@ int main(int argc, char** argv) {
       std::cout << object->id << ' ' << to_string(object->type) << ' ' << object->size << " bytes\n";
       group = std::max(group, object->group() + 1);
     }
-    sif::TrustedKeys keys;
+    trust::TrustedKeys keys;
     keys.add_file(argv[2]);
-    if (const auto report = sif::verify(editor.image(), keys, {}); report.failure) throw *report.failure;
+    if (const auto report = trust::verify(editor.image(), keys, {}); report.failure) throw *report.failure;
 
     const auto sbom = open_source(argv[3]);
     const auto& added = editor.add({.type = sif::DataType::sbom, .group = group, .extra = encode_extra(sif::SbomFormat::spdx_json)}, *sbom);

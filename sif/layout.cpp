@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "layout.h"
+#include <sifkit/sif/layout.h>
 
 #include <algorithm>
 #include <array>

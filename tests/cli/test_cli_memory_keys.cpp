@@ -14,7 +14,7 @@
 #include "support/sign_desk.h"
 
 #include <sifkit/core/error.h>
-#include <sifkit/sif/pgp_key.h>
+#include <sifkit/trust/pgp_key.h>
 
 using namespace sifkit;
 using namespace sifkit::testing;
@@ -123,6 +123,6 @@ TEST_CASE("an image or a ring that is changed as memory runs out is as it was or
   shop.sweep({"key", "import", shop.at("ada.pub")}, 40, prepare, [&](bool succeeded) {
     const bool there = fs::exists(shop.ring);
     CHECK((!succeeded || there));
-    if (there) CHECK(sif::read_pgp_keys(as_bytes(read_file(shop.ring)), "ring").size() == 1);
+    if (there) CHECK(trust::read_pgp_keys(as_bytes(read_file(shop.ring)), "ring").size() == 1);
   });
 }

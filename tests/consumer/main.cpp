@@ -7,7 +7,7 @@
 
 #include <sifkit/core/error.h>
 #include <sifkit/sif/image.h>
-#include <sifkit/sif/integrity.h>
+#include <sifkit/trust/verify.h>
 #include <sifkit/version.h>
 
 int main(int argc, char** argv) {
@@ -15,7 +15,7 @@ int main(int argc, char** argv) {
   try {
     const auto image = sifkit::sif::Image::open(argv[1]);
     for (const auto* object : image.objects()) std::printf("%u %s\n", object->id, std::string(to_string(object->type)).c_str());
-    sifkit::sif::TrustedKeys keys;
+    sifkit::trust::TrustedKeys keys;
     keys.add_file(argv[2]);
     const auto report = verify(image, keys, {});
     std::printf("%s: %s\n", SIFKIT_VERSION_STRING, report.failure ? report.failure->what() : "verified");

@@ -19,13 +19,13 @@ std::string_view next(std::string_view& left) {
 /// A certificate with its intermediates, NUL, the roots, NUL, and the answer of every OCSP responder.
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   auto left = fuzz::text_of(data, size);
-  sif::CertificateFiles files;
+  trust::CertificateFiles files;
   files.certificate = fuzz::path_of<0>(next(left));
   files.roots = fuzz::path_of<1>(next(left));
   files.ocsp = !left.empty();
   const auto answer = as_bytes(left);
   fuzz::accepted([&] {
-    const auto trusted = sif::checked_certificate(files, std::nullopt, [answer](const std::string&, ByteView) { return Bytes(answer.begin(), answer.end()); });
+    const auto trusted = trust::checked_certificate(files, std::nullopt, [answer](const std::string&, ByteView) { return Bytes(answer.begin(), answer.end()); });
     fuzz::require(trusted.expires.has_value(), "a certificate ends at some time");
     fuzz::require(trusted.key.verify(as_bytes("message"), as_bytes("no signature")) == false, "junk is no signature");
   });

@@ -14,10 +14,10 @@ constexpr std::size_t kMostSignatures = 64;
 /// A DSSE envelope.
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto text = fuzz::text_of(data, size);
-  sif::DsseEnvelope envelope;
-  if (!fuzz::accepted([&] { envelope = sif::parse_envelope(text, kMostSignatures); })) return 0;
-  fuzz::require(sif::looks_like_envelope(text), "what is read is recognised");
-  fuzz::require(envelope.payload_type == sif::kDssePayloadType, "the payload is of our type");
+  trust::DsseEnvelope envelope;
+  if (!fuzz::accepted([&] { envelope = trust::parse_envelope(text, kMostSignatures); })) return 0;
+  fuzz::require(trust::looks_like_envelope(text), "what is read is recognised");
+  fuzz::require(envelope.payload_type == trust::kDssePayloadType, "the payload is of our type");
   fuzz::require(!envelope.signatures.empty() && envelope.signatures.size() <= kMostSignatures, "there are signatures, and not too many");
   return 0;
 }

@@ -9,11 +9,11 @@ using namespace sifkit;
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto bytes = as_bytes(fuzz::text_of(data, size));
   fuzz::accepted([&] {
-    const auto signature = sif::parse_signature_packet(bytes);
+    const auto signature = trust::parse_signature_packet(bytes);
     fuzz::require(signature.issuer_fingerprint.empty() || signature.issuer_fingerprint.size() == 40, "a fingerprint has 20 bytes");
     fuzz::require(signature.issuer_key_id.empty() || signature.issuer_key_id.size() == 16, "a key ID has 8 bytes");
-    sif::pgp_hash_name(signature.hash);
+    trust::pgp_hash_name(signature.hash);
   });
-  fuzz::accepted([&] { sif::parse_secret_key_packet(bytes); });
+  fuzz::accepted([&] { trust::parse_secret_key_packet(bytes); });
   return 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sifkit/sif/image.h>
-#include <sifkit/sif/integrity.h>
+#include <sifkit/trust/verify.h>
 
 #include "fuzz.h"
 #include "sif_text.h"
@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
         fuzz::require(bytes.size() == static_cast<std::uint64_t>(object->size), "an object is as long as its descriptor says");
       }
     }
-    const auto report = sif::verify(image, sif::TrustedKeys(), {});
+    const auto report = trust::verify(image, trust::TrustedKeys(), {});
     fuzz::require(report.failure.has_value(), "nothing is trusted without a key");
   });
   return 0;

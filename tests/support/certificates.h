@@ -17,8 +17,8 @@ namespace sifkit::testing {
 
 /// Who holds a certificate.
 struct Party {
-  sif::OsslKey key;
-  sif::Certificate certificate;
+  trust::OsslKey key;
+  trust::Certificate certificate;
 };
 
 using Extensions = std::vector<std::pair<int, std::string>>;
@@ -35,7 +35,7 @@ struct Validity {
 /// A certificate by `issuer`, or by itself, for `key` or a new one. Its responder's address is "http://NAME.example/" where there is an issuer.
 inline Party certified(const std::string& name, Extensions extensions, const Party* issuer, Validity validity = {}, EVP_PKEY* key = nullptr) {
   static long serial = 0;
-  Party party{sif::OsslKey(key != nullptr ? key : EVP_EC_gen("P-256")), sif::Certificate(X509_new())};
+  Party party{trust::OsslKey(key != nullptr ? key : EVP_EC_gen("P-256")), trust::Certificate(X509_new())};
   X509* const made = party.certificate.get();
   const Party& signer = issuer == nullptr ? party : *issuer;
   REQUIRE(X509_set_version(made, 2) == 1);
@@ -74,7 +74,7 @@ struct OcspAnswer {
 
   Bytes to(ByteView request_bytes) const {
     using Time = std::unique_ptr<ASN1_TIME, FreedBy<ASN1_TIME_free>>;
-    const unsigned char* at = sif::octets(request_bytes);
+    const unsigned char* at = trust::octets(request_bytes);
     const std::unique_ptr<OCSP_REQUEST, FreedBy<OCSP_REQUEST_free>> request(d2i_OCSP_REQUEST(nullptr, &at, static_cast<long>(request_bytes.size())));
     REQUIRE(request);
     REQUIRE(OCSP_request_onereq_count(request.get()) == 1);
@@ -88,14 +88,14 @@ struct OcspAnswer {
     REQUIRE(OCSP_basic_add1_status(basic.get(), id.get(), status, OCSP_REVOKED_STATUS_KEYCOMPROMISE, revoked.get(), this_update.get(), next_update.get()) != nullptr);
     if (nonce == Nonce::same) REQUIRE(OCSP_copy_nonce(basic.get(), request.get()) == 1);
     if (nonce == Nonce::other) REQUIRE(OCSP_basic_add1_nonce(basic.get(), nullptr, 16) == 1);
-    const sif::OsslDigestContext signing(EVP_MD_CTX_new());
+    const trust::OsslDigestContext signing(EVP_MD_CTX_new());
     EVP_PKEY_CTX* scheme = nullptr;
     REQUIRE(EVP_DigestSignInit(signing.get(), &scheme, hash, nullptr, signer->key.get()) == 1);
     if (pss) REQUIRE(EVP_PKEY_CTX_set_rsa_padding(scheme, RSA_PKCS1_PSS_PADDING) == 1);
     REQUIRE(OCSP_basic_sign_ctx(basic.get(), signer->certificate.get(), signing.get(), nullptr, 0) == 1);
     const std::unique_ptr<OCSP_RESPONSE, FreedBy<OCSP_RESPONSE_free>> response(OCSP_response_create(result, result == OCSP_RESPONSE_STATUS_SUCCESSFUL ? basic.get() : nullptr));
     Bytes out(static_cast<std::size_t>(i2d_OCSP_RESPONSE(response.get(), nullptr)));
-    unsigned char* to = sif::octets(out);
+    unsigned char* to = trust::octets(out);
     i2d_OCSP_RESPONSE(response.get(), &to);
     return out;
   }

@@ -25,18 +25,18 @@ struct Forge : SignDesk {
     unsigned_image = read_file(folder / "image.sif");
     sign(key("ed25519.pem"), {.groups = {1}});
     const sif::Image image = sif::Image::open(folder / "image.sif");
-    payload = sif::parse_envelope(as_text(image.read_data(image.object(4), 1u << 20)), 1).payload;
+    payload = trust::parse_envelope(as_text(image.read_data(image.object(4), 1u << 20)), 1).payload;
   }
 
-  sif::AsymmetricKey asymmetric(const std::string& name) const { return sif::read_private_pem(read_file(folder / (name + ".pem")), name, nullptr); }
+  trust::AsymmetricKey asymmetric(const std::string& name) const { return trust::read_private_pem(read_file(folder / (name + ".pem")), name, nullptr); }
 
   std::string envelope(const std::string& signed_payload) const {
-    const sif::AsymmetricKey signer = asymmetric("ed25519");
-    return sif::write_envelope(signed_payload, {&signer, 1});
+    const trust::AsymmetricKey signer = asymmetric("ed25519");
+    return trust::write_envelope(signed_payload, {&signer, 1});
   }
 
   /// The verdict of the only signature, whose bytes are `text`; `at` as in TrustedKeys.
-  sif::SignatureReport verdict_of(const std::string& text, const std::vector<std::string>& keys, const sif::SignatureInfo& info = {sif::HashType::sha256, {}},
+  trust::SignatureReport verdict_of(const std::string& text, const std::vector<std::string>& keys, const sif::SignatureInfo& info = {sif::HashType::sha256, {}},
                              std::optional<std::int64_t> at = std::nullopt) const {
     write_file(folder / "image.sif", unsigned_image + text);
     const File file = File::open_read_write(folder / "image.sif");
@@ -52,13 +52,13 @@ struct Forge : SignDesk {
     file.write_at(sif::kDescriptorsOffset + 3 * sif::kDescriptorSize, object.encode());
     const auto report = verified(keys, {.groups = {1}}, at);
     REQUIRE(report.signatures.size() == 1);
-    CHECK(report.failure.has_value() == (report.signatures[0].verdict != sif::Verdict::valid));
+    CHECK(report.failure.has_value() == (report.signatures[0].verdict != trust::Verdict::valid));
     CHECK(report.covered.empty() == report.failure.has_value());
     return report.signatures[0];
   }
 
-  sif::Verdict envelope_verdict(const std::string& text) const { return verdict_of(text, {"ed25519.pub"}).verdict; }
-  sif::Verdict payload_verdict(const std::string& text) const { return envelope_verdict(envelope(text)); }
+  trust::Verdict envelope_verdict(const std::string& text) const { return verdict_of(text, {"ed25519.pub"}).verdict; }
+  trust::Verdict payload_verdict(const std::string& text) const { return envelope_verdict(envelope(text)); }
 
   /// Signs by librnp, which takes keys and hashes that ours refuses.
   std::string foreign_clear_sign(const std::string& name, const char* hash, sif::SignatureInfo& info) const {
@@ -104,23 +104,23 @@ struct Forge : SignDesk {
 struct PgpForge : Forge {
   sif::SignatureInfo info{sif::HashType::sha256, {}};
   std::string message;
-  sif::PgpSecretKey secret;
+  trust::PgpSecretKey secret;
 
   PgpForge() {
     make_pgp("ada");
-    secret = sif::PgpKeyring(as_bytes(read_file(folder / "ada.asc")), "ada").unlock({}, nullptr);
+    secret = trust::PgpKeyring(as_bytes(read_file(folder / "ada.asc")), "ada").unlock({}, nullptr);
     std::copy(secret.fingerprint.begin(), secret.fingerprint.end(), info.fingerprint.begin());
     message = signed_at(payload, static_cast<std::uint32_t>(std::time(nullptr)));
   }
 
-  std::string signed_at(const std::string& text, std::uint32_t created) const { return sif::clear_sign(text, secret.packet, secret.fingerprint, created); }
-  sif::Verdict message_verdict(const std::string& text) const { return verdict_of(text, {"ada.pub"}, info).verdict; }
+  std::string signed_at(const std::string& text, std::uint32_t created) const { return trust::clear_sign(text, secret.packet, secret.fingerprint, created); }
+  trust::Verdict message_verdict(const std::string& text) const { return verdict_of(text, {"ada.pub"}, info).verdict; }
 
   /// The message with a byte of its signature packet replaced.
   std::string with_packet_byte(std::size_t at, unsigned value) const {
-    sif::ClearSigned parts = sif::parse_clear_signed(message);
+    trust::ClearSigned parts = trust::parse_clear_signed(message);
     parts.packets.at(at) = static_cast<std::byte>(value);
-    return sif::write_clear_signed(parts.text, "SHA256", parts.packets);
+    return trust::write_clear_signed(parts.text, "SHA256", parts.packets);
   }
 };
 

@@ -6,7 +6,7 @@
 
 #include <sys/stat.h>
 
-#include <sifkit/sif/key_store.h>
+#include <sifkit/trust/key_store.h>
 
 #include "support/catch.h"
 #include "support/errors.h"
@@ -14,20 +14,20 @@
 
 namespace sifkit::testing {
 
-inline constexpr auto kPublic = sif::KeyPart::public_key;
-inline constexpr auto kSecret = sif::KeyPart::secret_key;
+inline constexpr auto kPublic = trust::KeyPart::public_key;
+inline constexpr auto kSecret = trust::KeyPart::secret_key;
 
 /// Two folders of keys: one that keys are made in, and one that they come to.
 struct KeyDesk {
   TempDir folder;
-  sif::KeyStore maker{folder / "maker"};
-  sif::KeyStore store{folder / "store"};
+  trust::KeyStore maker{folder / "maker"};
+  trust::KeyStore store{folder / "store"};
 
   std::string make(const std::string& name, const std::string& passphrase = "secret") const {
-    return maker.generate({.name = name, .comment = {}, .email = name + "@example.org", .passphrase = passphrase, .algorithm = sif::KeyAlgorithm::ed25519, .lifetime = 86400}).fingerprint;
+    return maker.generate({.name = name, .comment = {}, .email = name + "@example.org", .passphrase = passphrase, .algorithm = trust::KeyAlgorithm::ed25519, .lifetime = 86400}).fingerprint;
   }
 
-  Bytes exported(const std::string& which, sif::KeyPart part = kPublic, bool armored = false) const { return maker.export_key(which, part, armored); }
+  Bytes exported(const std::string& which, trust::KeyPart part = kPublic, bool armored = false) const { return maker.export_key(which, part, armored); }
 
   std::string revocation(const std::string& fingerprint) const { return read_file(maker.folder() / "revocations" / (fingerprint + ".asc")); }
 };
@@ -38,7 +38,7 @@ inline unsigned mode_of(const std::filesystem::path& path) {
   return st.st_mode & 07777;
 }
 
-inline std::vector<std::string> fingerprints(const std::vector<sif::PgpKeyInfo>& keys) {
+inline std::vector<std::string> fingerprints(const std::vector<trust::PgpKeyInfo>& keys) {
   std::vector<std::string> out;
   for (const auto& key : keys) out.push_back(key.fingerprint);
   return out;

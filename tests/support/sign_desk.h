@@ -12,7 +12,8 @@
 
 #include <sifkit/sif/image_editor.h>
 #include <sifkit/sif/image_writer.h>
-#include <sifkit/sif/integrity.h>
+#include <sifkit/trust/sign.h>
+#include <sifkit/trust/verify.h>
 
 #include "support/catch.h"
 #include "support/run_process.h"
@@ -79,11 +80,11 @@ struct SignDesk {
     rnp_ffi_destroy(ffi);
   }
 
-  sif::SigningKey key(const std::string& name, const std::string& passphrase = "") const {
+  trust::SigningKey key(const std::string& name, const std::string& passphrase = "") const {
     return {read_file(folder / name), name, "", {}, [passphrase](std::string_view) { return passphrase; }};
   }
 
-  void sign(const sif::SigningKey& key, const sif::SignOptions& options = {}) const { sif::sign(folder / "image.sif", {&key, 1}, options); }
+  void sign(const trust::SigningKey& key, const trust::SignOptions& options = {}) const { trust::sign(folder / "image.sif", {&key, 1}, options); }
 
   /// Changes the image by `what`, which is given a sif::ImageEditor.
   void edit(const std::function<void(sif::ImageEditor&)>& what) const {
@@ -107,13 +108,13 @@ struct SignDesk {
     shell("openssl x509 -req -in ada.csr -CA between.crt -CAkey between.key -set_serial 2 -extfile extensions -extensions leaf -out ada.crt");
   }
 
-  sif::TrustedKeys trusted(const std::vector<std::string>& names, std::optional<std::int64_t> at = std::nullopt) const {
-    sif::TrustedKeys keys(at);
+  trust::TrustedKeys trusted(const std::vector<std::string>& names, std::optional<std::int64_t> at = std::nullopt) const {
+    trust::TrustedKeys keys(at);
     for (const auto& name : names) keys.add_file(folder / name);
     return keys;
   }
 
-  sif::VerifyReport verified(const std::vector<std::string>& names, const sif::VerifyOptions& options = {}, std::optional<std::int64_t> at = std::nullopt) const {
+  trust::VerifyReport verified(const std::vector<std::string>& names, const trust::VerifyOptions& options = {}, std::optional<std::int64_t> at = std::nullopt) const {
     return verify(sif::Image::open(folder / "image.sif"), trusted(names, at), options);
   }
 

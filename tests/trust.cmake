@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+sifkit_test(trust SOURCES unit/test_trust_certificates.cpp
+                          unit/test_trust_damaged_images.cpp
+                          unit/test_trust_integrity.cpp
+                          unit/test_trust_key_rings.cpp
+                          unit/test_trust_key_store.cpp
+                          unit/test_trust_layout.cpp
+                          unit/test_trust_policy_paths.cpp
+                          unit/test_trust_signatures.cpp
+                          unit/test_trust_tamper.cpp
+                          unit/test_trust_validation_time.cpp
+                          unit/test_trust_verify_policy.cpp
+             LINK sifkit_trust sifkit_sif sifkit_core ${RNP_LIBRARY})

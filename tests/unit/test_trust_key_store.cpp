@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <ctime>
+
+#include <fmt/format.h>
+
+#include <sifkit/trust/verify.h>
+#include <sifkit/trust/keyserver.h>
+
+#include "support/key_desk.h"
+
+using namespace sifkit;
+using namespace sifkit::sif;
+using namespace sifkit::trust;
+using namespace sifkit::testing;
+
+TEST_CASE("a new key pair is in both rings, locked, and for its owner alone whatever the umask", "[sif][keys]") {
+  const mode_t umask = GENERATE(mode_t{0}, mode_t{0777});
+  KeyDesk desk;
+  const mode_t before = ::umask(umask);
+  const auto fingerprint = desk.make("ada");
+  ::umask(before);
+  CHECK(mode_of(desk.maker.folder()) == 0700);
+  CHECK(mode_of(desk.maker.ring(kPublic)) == 0600);
+  CHECK(mode_of(desk.maker.ring(kSecret)) == 0600);
+  CHECK(mode_of(desk.maker.folder() / "revocations") == 0700);
+  CHECK(mode_of(desk.maker.folder() / "revocations" / (fingerprint + ".asc")) == 0600);
+
+  for (const auto part : {kPublic, kSecret}) {
+    const auto keys = desk.maker.list(part);
+    REQUIRE(keys.size() == 1);
+    CHECK(keys[0].fingerprint == fingerprint);
+    CHECK(keys[0].fingerprint.size() == 40);
+    CHECK(keys[0].curve == "Ed25519");
+    CHECK(keys[0].security_bits == 128);
+    CHECK(keys[0].user_ids == std::vector<std::string>{"ada <ada@example.org>"});
+    CHECK(keys[0].part == part);
+    CHECK(keys[0].locked == (part == kSecret));
+    CHECK(keys[0].can_sign);
+    CHECK(keys[0].problem.empty());
+    CHECK(keys[0].expires == keys[0].created + 86400);
+  }
+}
+
+TEST_CASE("the secret numbers of a locked key are not in the ring", "[sif][keys]") {
+  KeyDesk desk;
+  desk.make("open", "");
+  const auto open = desk.maker.list(kSecret);
+  CHECK_FALSE(open.at(0).locked);
+  // Of a version 4 key the octet after the public numbers says how the secret ones are kept: 0 is in the clear, 254 locked.
+  const auto usage = [&](const std::string& which) {
+    const auto bytes = desk.exported(which, kSecret);
+    constexpr std::size_t kPublicNumbers = 1 + 4 + 1 + 1 + 9 + 2 + 33;
+    return std::to_integer<int>(bytes.at(2 + kPublicNumbers));
+  };
+  CHECK(usage("open") == 0);
+  desk.make("shut");
+  CHECK(usage("shut") == 254);
+}
+
+TEST_CASE("RSA keys have 4096 bits, and a key may be made for ever", "[sif][keys]") {
+  KeyDesk desk;
+  const auto key = desk.store.generate({.name = "Ada", .comment = "work", .email = "", .passphrase = "x", .algorithm = KeyAlgorithm::rsa4096, .lifetime = std::nullopt});
+  CHECK(key.algorithm == "RSA");
+  CHECK(key.bits == 4096);
+  CHECK(key.security_bits == 152);
+  CHECK_FALSE(key.expires);
+  CHECK(key.user_ids == std::vector<std::string>{"Ada (work)"});
+}
+
+TEST_CASE("names and emails that would read as something else are refused", "[sif][keys]") {
+  KeyDesk desk;
+  const auto refused = [&](const std::string& name, const std::string& comment, const std::string& email) {
+    return kind_of(error_of([&] { desk.store.generate({.name = name, .comment = comment, .email = email, .passphrase = "x", .algorithm = {}, .lifetime = {}}); }));
+  };
+  CHECK(refused("", "", "") == ErrorKind::usage);
+  CHECK(refused("Ada <root@example.org>", "", "") == ErrorKind::usage);
+  CHECK(refused("Ada", ") <x@y> (", "") == ErrorKind::usage);
+  CHECK(refused("Ada\n", "", "") == ErrorKind::usage);
+  CHECK(refused("Ada", "", "ada") == ErrorKind::usage);
+  CHECK(refused("Ada", "", "@example.org") == ErrorKind::usage);
+  CHECK(refused("Ada", "", "ada@") == ErrorKind::usage);
+  CHECK(refused("Ada", "", "a b@example.org") == ErrorKind::usage);
+  CHECK(refused(std::string(200, 'a'), "", "") == ErrorKind::limit);
+  CHECK_FALSE(std::filesystem::exists(desk.store.folder()));
+}
+
+TEST_CASE("keys come in binary, armored, several at once and with text around them", "[sif][keys]") {
+  KeyDesk desk;
+  const auto ada = desk.make("ada");
+  const auto bob = desk.make("bob");
+  const auto text = [&](const std::string& which) { return std::string(as_text(desk.exported(which, kPublic, true))); };
+  std::string input;
+  SECTION("binary") { input = std::string(as_text(desk.exported(ada))) + std::string(as_text(desk.exported(bob))); }
+  SECTION("armored") { input = text(ada) + text(bob); }
+  SECTION("with text around, and line ends of another system") {
+    input = "Here are our keys.\n\n" + text(ada) + "and\n" + text(bob) + "Bye.\n";
+    for (std::size_t at = 0; (at = input.find('\n', at)) != std::string::npos; at += 2) input.replace(at, 1, "\r\n");
+  }
+  const auto done = desk.store.import_keys(as_bytes(input), "input", true);
+  REQUIRE(done.size() == 2);
+  CHECK(done[0].change == ImportedKey::Change::added);
+  CHECK(fingerprints(desk.store.list(kPublic)) == std::vector{ada, bob});
+  CHECK(desk.store.export_key(bob, kPublic, false) == desk.exported(bob));
+  CHECK_FALSE(std::filesystem::exists(desk.store.ring(kSecret)));
+
+  const auto again = desk.store.import_keys(as_bytes(input), "input", true);
+  CHECK(again[0].change == ImportedKey::Change::unchanged);
+  CHECK(again[1].change == ImportedKey::Change::unchanged);
+  CHECK(desk.store.list(kPublic).size() == 2);
+}
+
+TEST_CASE("a secret key goes to both rings, or to the public one when only that is wanted", "[sif][keys]") {
+  KeyDesk desk;
+  const auto ada = desk.make("ada");
+  desk.store.import_keys(desk.exported(ada, kSecret, true), "input", false);
+  CHECK(desk.store.list(kSecret).empty());
+  CHECK(desk.store.export_key(ada, kPublic, false) == desk.exported(ada));
+  desk.store.import_keys(desk.exported(ada, kSecret, true), "input", true);
+  CHECK(desk.store.export_key(ada, kSecret, false) == desk.exported(ada, kSecret));
+  CHECK(desk.store.list(kPublic).size() == 1);
+}
+
+TEST_CASE("a revocation certificate revokes its key and no other", "[sif][keys]") {
+  KeyDesk desk;
+  const auto ada = desk.make("ada");
+  const auto bob = desk.make("bob");
+  const auto certificate = desk.revocation(ada);
+  CHECK(kind_of(error_of([&] { desk.store.import_keys(as_bytes(certificate), "input", true); })) == ErrorKind::not_found);
+  desk.store.import_keys(desk.exported(ada), "ada", true);
+  desk.store.import_keys(desk.exported(bob), "bob", true);
+  CHECK(desk.store.import_keys(as_bytes(certificate), "input", true).at(0).change == ImportedKey::Change::updated);
+  CHECK(desk.store.find(ada, kPublic).problem.starts_with("is revoked"));
+  CHECK(desk.store.find(bob, kPublic).problem.empty());
+  CHECK(desk.store.export_key(bob, kPublic, false) == desk.exported(bob));
+
+  // An older copy of the key does not take the revocation back.
+  CHECK(desk.store.import_keys(desk.exported(ada), "ada", true).at(0).change == ImportedKey::Change::unchanged);
+  CHECK(desk.store.find(ada, kPublic).problem.starts_with("is revoked"));
+}
+
+TEST_CASE("what is no key is refused and changes nothing", "[sif][keys]") {
+  KeyDesk desk;
+  const auto ada = desk.make("ada");
+  const std::string armored(as_text(desk.exported(ada, kPublic, true)));
+  const auto refusal = [&](std::string_view input) { return kind_of(error_of([&] { desk.store.import_keys(as_bytes(input), "input", true); })); };
+  CHECK(refusal("") == ErrorKind::malformed);
+  CHECK(refusal("hello") == ErrorKind::malformed);
+  CHECK(refusal("\x89PNG") == ErrorKind::malformed);
+  CHECK(refusal(std::string(100, '\0')) == ErrorKind::malformed);
+  CHECK(refusal(armored.substr(0, armored.size() / 2)) == ErrorKind::malformed);
+  std::string wrong_checksum = armored;
+  auto& digit = wrong_checksum[wrong_checksum.rfind("\n=") + 2];
+  digit = digit == 'A' ? 'B' : 'A';
+  CHECK(refusal(wrong_checksum) == ErrorKind::malformed);
+  const std::string binary(as_text(desk.exported(ada)));
+  CHECK(refusal(binary.substr(0, binary.size() - 1)) == ErrorKind::malformed);
+  CHECK(refusal(binary.substr(53)) == ErrorKind::malformed);
+  CHECK(refusal(std::string((16u << 20) + 1, '\x99')) == ErrorKind::limit);
+  // A user attribute of a megabyte on a key.
+  CHECK(refusal(binary + std::string("\xd1\xff\x00\x10\x00\x00", 6) + std::string(1u << 20, 'x')) == ErrorKind::limit);
+  // A key of version 6, which has the same outline.
+  std::string other = binary;
+  other[2] = 6;
+  CHECK(refusal(other) == ErrorKind::unsupported);
+  CHECK(desk.store.list(kPublic).empty());
+}
+
+TEST_CASE("no cut and no flipped byte of a ring does worse than an error", "[sif][keys]") {
+  KeyDesk desk;
+  desk.make("ada");
+  const auto ring = desk.maker.read(kSecret);
+  for (std::size_t i = 0; i < ring.size(); ++i) {
+    const auto cut = error_of([&] { (void)read_pgp_keys(ByteView(ring).first(i), "cut"); });
+    CHECK((!cut || cut->kind() == ErrorKind::malformed || cut->kind() == ErrorKind::unsupported));
+    auto bent = ring;
+    bent[i] ^= std::byte{0x41};
+    const auto flipped = error_of([&] { (void)read_pgp_keys(bent, "flipped"); });
+    CHECK((!flipped || flipped->kind() == ErrorKind::malformed || flipped->kind() == ErrorKind::unsupported));
+  }
+}
+
+TEST_CASE("a key that is not known here stays as it is beside others", "[sif][keys]") {
+  KeyDesk desk;
+  const auto ada = desk.make("ada");
+  const auto bob = desk.make("bob");
+  Bytes foreign = desk.exported(ada);
+  foreign[2] = std::byte{6};
+  std::filesystem::create_directory(desk.store.folder());
+  std::filesystem::permissions(desk.store.folder(), std::filesystem::perms::owner_all);
+  write_file(desk.store.ring(kPublic), as_text(foreign));
+  std::filesystem::permissions(desk.store.ring(kPublic), std::filesystem::perms(0600));
+  desk.store.import_keys(desk.exported(bob), "bob", true);
+  const auto keys = desk.store.list(kPublic);
+  REQUIRE(keys.size() == 2);
+  CHECK(keys[0].fingerprint.empty());
+  CHECK(keys[0].problem == "is of version 6, which is not known here");
+  CHECK(keys[1].fingerprint == bob);
+  desk.store.remove(bob, kPublic);
+  CHECK(desk.store.read(kPublic) == foreign);
+}
+
+TEST_CASE("keys of other versions than 4 are refused by their version", "[sif][keys]") {
+  KeyDesk desk;
+  // Old packet formats, with what the versions have behind their time: days of validity (3), a length (5, 6).
+  const auto number = std::string("\x08\x00", 2) + "\xc1" + std::string(255, '\x55');  // an MPI of 2048 bits
+  const auto packet = [](const std::string& tag, const std::string& body) { return tag + static_cast<char>(body.size() >> 8) + static_cast<char>(body.size()) + body; };
+  const auto user = packet("\xb5", "old <old@example.org>");
+  const std::string time("\x5e\x0b\xe1\x00", 4);
+  const std::string exponent("\x00\x11\x01\x00\x01", 5);
+  for (const auto& [version, body] : {std::pair(3, std::string("\x03") + time + std::string("\0\0\x01", 3) + number + exponent),
+                                      std::pair(5, std::string("\x05") + time + std::string("\x01\0\0\x01\x07", 5) + number + exponent),
+                                      std::pair(6, std::string("\x06") + time + std::string("\x1b\0\0\0\x20", 5) + std::string(32, 'k'))}) {
+    const auto ring = packet("\x99", body) + user;
+    const auto said = fmt::format("is of version {}, which is not known here", version);
+    CHECK(read_pgp_keys(as_bytes(ring), "ring").at(0).problem == said);
+    const auto refused = error_of([&] { desk.store.import_keys(as_bytes(ring), "ring", true); });
+    REQUIRE(refused);
+    CHECK(refused->kind() == ErrorKind::unsupported);
+    CHECK_THAT(refused->message(), ContainsSubstring(said));
+    write_file(desk.folder / "ring", ring);
+    TrustedKeys keys;
+    const auto unused = error_of([&] { keys.add_file(desk.folder / "ring"); });
+    if (version == 3) continue;  // read by librnp, but nothing that it signs is known
+    REQUIRE(unused);
+    CHECK(unused->kind() == ErrorKind::unsupported);
+    CHECK_THAT(unused->message(), ContainsSubstring(said));
+  }
+}
+
+TEST_CASE("of two keys with the same long key ID the whole fingerprint tells which is meant", "[sif][keys]") {
+  PgpKeyInfo one;
+  PgpKeyInfo other;
+  one.fingerprint = std::string(24, 'A') + "0123456789ABCDEF";
+  other.fingerprint = std::string(24, 'B') + "0123456789ABCDEF";
+  CHECK((is_meant(one, "0123456789abcdef") && is_meant(other, "0123456789abcdef")));
+  CHECK(is_meant(one, one.fingerprint));
+  CHECK_FALSE(is_meant(other, one.fingerprint));
+  CHECK_FALSE(is_meant(one, "89ABCDEF"));
+}
+
+TEST_CASE("a key is meant by its fingerprint, its long key ID or a part of a user id, if it is the only one", "[sif][keys]") {
+  KeyDesk desk;
+  const auto ada = desk.make("ada");
+  const auto bob = desk.make("bob");
+  const auto found = [&](const std::string& which) { return desk.maker.find(which, kPublic).fingerprint; };
+  CHECK(found(ada) == ada);
+  CHECK(found("0x" + ada) == ada);
+  CHECK(found(ada.substr(24)) == ada);
+  std::string written = ada;
+  std::transform(written.begin(), written.end(), written.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (std::size_t at = 4; at < written.size(); at += 5) written.insert(at, " ");
+  CHECK(found(written) == ada);
+  CHECK(found("bob@") == bob);
+  CHECK(kind_of(error_of([&] { found("example.org"); })) == ErrorKind::usage);
+  CHECK(kind_of(error_of([&] { found(ada.substr(32)); })) == ErrorKind::not_found);
+  const auto missing = error_of([&] { found("carol"); });
+  CHECK(kind_of(missing) == ErrorKind::not_found);
+  CHECK_THAT(missing->hint(), ContainsSubstring(ada) && ContainsSubstring("bob@example.org"));
+}
+
+TEST_CASE("a key is removed from the ring that is named, by fingerprint only", "[sif][keys]") {
+  KeyDesk desk;
+  const auto ada = desk.make("ada");
+  const auto bob = desk.make("bob");
+  CHECK(kind_of(error_of([&] { desk.maker.remove("ada", kSecret); })) == ErrorKind::usage);
+  CHECK(kind_of(error_of([&] { desk.maker.remove(ada.substr(32), kSecret); })) == ErrorKind::usage);
+  CHECK(desk.maker.remove(ada, kSecret).fingerprint == ada);
+  CHECK(fingerprints(desk.maker.list(kSecret)) == std::vector{bob});
+  CHECK(desk.maker.list(kPublic).size() == 2);
+  CHECK(kind_of(error_of([&] { desk.maker.remove(ada, kSecret); })) == ErrorKind::not_found);
+}
+
+TEST_CASE("the address of a keyserver is a scheme, a host and perhaps a port", "[sif][keys]") {
+  CHECK(Keyserver("hkps://keys.example.org").url() == "https://keys.example.org:443");
+  CHECK(Keyserver("hkp://keys.example.org").url() == "http://keys.example.org:11371");
+  CHECK(Keyserver("https://keys.example.org:8443/").url() == "https://keys.example.org:8443");
+  CHECK(Keyserver("http://[::1]").url() == "http://[::1]:80");
+  CHECK(Keyserver("http://[::1]:11371").url() == "http://[::1]:11371");
+  for (const char* wrong : {"", "keys.example.org", "ftp://keys.example.org", "file:///etc/passwd", "https://", "https://ada:pw@keys.example.org", "https://keys.example.org/path", "https://a b", "https://a?b", "https://a\n"}) {
+    INFO(wrong);
+    CHECK(kind_of(error_of([&] { Keyserver server(wrong); })) == ErrorKind::usage);
+  }
+  CHECK(kind_of(error_of([] { (void)Keyserver("https://keys.invalid").fetch("0123456789ABCDEF"); })) == ErrorKind::usage);
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What no signature covers: said of every image, and refused on request.
+#include "support/errors.h"
+#include "support/sign_desk.h"
+
+using namespace sifkit;
+using namespace sifkit::sif;
+using namespace sifkit::trust;
+using namespace sifkit::testing;
+
+namespace {
+
+struct StrictDesk : SignDesk {
+  std::string bytes;
+
+  StrictDesk() {
+    sign(key("ed25519.pem"));
+    bytes = read_file(folder / "image.sif");
+  }
+
+  VerifyReport judged(const std::string& image, bool strict = true) const {
+    write_file(folder / "image.sif", image);
+    return verified({"ed25519.pub"}, {.strict_layout = strict});
+  }
+  /// What strict layout has against an image that is well signed.
+  std::string refusal(const std::string& image) const {
+    CHECK_FALSE(judged(image, false).failure);
+    CHECK(judged(image, false).layout.empty());
+    const auto report = judged(image);
+    if (!report.failure) return {};
+    CHECK(report.failure->kind() == ErrorKind::unsigned_image);
+    CHECK(report.failure->message() == "layout: " + report.layout.at(0));
+    return report.layout[0];
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a strict layout has no byte that says something and is not signed", "[sif][integrity]") {
+  const StrictDesk desk;
+  REQUIRE(desk.refusal(desk.bytes).empty());
+  CHECK(desk.judged(desk.bytes).unprotected.bytes_behind == 0);
+  const auto changed = [&](std::size_t at, char to) {
+    std::string image = desk.bytes;
+    image.at(at) = to;
+    return image;
+  };
+  CHECK(desk.refusal(desk.bytes + "x") == "1 bytes lie behind the last object");
+  CHECK(desk.judged(desk.bytes + std::string(200, '\0')).unprotected.bytes_behind == 200);
+  CHECK(desk.refusal(changed(128, 'x')) == "the bytes from 128 to 4096 belong to no object and are not zero");
+  CHECK(desk.refusal(changed(32767, 'x')) == "the bytes from 32189 to 32768 belong to no object and are not zero");
+  CHECK(desk.refusal(changed(kDescriptorsOffset + 47 * kDescriptorSize + 100, 'x')) == "1 free descriptors are not empty");
+  CHECK_THAT(desk.refusal(changed(46, '4')), ContainsSubstring("the primary partition is for amd64, the header says arm64"));
+  CHECK_FALSE(desk.judged(changed(46, '4'), false).unprotected.agrees.value());
+  // Signed, but what is tampered with is worse.
+  CHECK(desk.judged(changed(32768, 'x') + "x").failure->kind() == ErrorKind::tampered);
+}
+
+TEST_CASE("a strict layout has no signature object that nothing looks at", "[sif][integrity]") {
+  const StrictDesk desk;
+  const auto with = [&](const ObjectSpec& object, const std::string& data) {
+    write_file(desk.folder / "image.sif", desk.bytes);
+    desk.add(data, object);
+    return desk.refusal(read_file(desk.folder / "image.sif"));
+  };
+  const ObjectSpec object{.type = DataType::signature, .group = 0, .link = 1, .links_group = true, .extra = encode_extra(SignatureInfo{HashType::sha256, {}})};
+  auto single = object;
+  single.links_group = false;
+  auto lost = object;
+  lost.link = 0;
+  auto loose = lost;
+  loose.links_group = false;
+  const std::string why = "object 6: a signature that is not looked at, so nothing stands behind its bytes";
+  for (const auto& other : {single, lost, loose}) CHECK(with(other, "anything") == why);
+  CHECK(with(object, "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nSIFHASH:\nanything\n-----BEGIN PGP SIGNATURE-----\n\nwsA=\n-----END PGP SIGNATURE-----\n") == why);
+}
+
+TEST_CASE("a strict layout has nothing in the descriptor of a signature that nothing signs", "[sif][integrity]") {
+  const StrictDesk desk;
+  const auto slot = kDescriptorsOffset + 3 * kDescriptorSize;
+  REQUIRE(Descriptor::decode(as_bytes(desk.bytes).subspan(slot, kDescriptorSize)).type == DataType::signature);
+  for (const std::size_t at : {73u, 200u, 205u, 225u, 584u}) {
+    INFO(at);
+    auto image = desk.bytes;
+    image.at(slot + at) = 'x';
+    CHECK(desk.refusal(image) == "object 4: the descriptor of a signature holds what nothing signs");
+  }
+  auto image = desk.bytes;
+  image.replace(slot + 73, 14, "part-signature");
+  CHECK(desk.refusal(image).empty());
+  image.at(slot + 200) = 'x';
+  CHECK_FALSE(desk.refusal(image).empty());
+}
+
+TEST_CASE("a hole that an edit has left is refused by a strict layout until the image is compact", "[sif][integrity]") {
+  SignDesk desk;
+  const ObjectSpec object{.type = DataType::generic, .group = 1};
+  desk.add(std::string(100'000, 'x'), object);
+  desk.add("more", object);
+  desk.edit([](ImageEditor& editor) { editor.remove(4); });
+  desk.sign(desk.key("ed25519.pem"));
+  const auto report = desk.verified({"ed25519.pub"}, {.strict_layout = true});
+  REQUIRE(report.failure);
+  CHECK_THAT(report.layout.at(0), ContainsSubstring("belong to no object and are more than padding"));
+  CHECK_THAT(report.failure->hint(), ContainsSubstring("sifkit sif compact"));
+  CHECK(report.unprotected.bytes_between > 100'000);
+  desk.edit([](ImageEditor& editor) { editor.compact(Compaction::all); });
+  CHECK_FALSE(desk.verified({"ed25519.pub"}, {.strict_layout = true}).failure);
+}
+
+TEST_CASE("the digest of the whole file is that of the open file, and may be required", "[sif][integrity]") {
+  SignDesk desk;
+  desk.sign(desk.key("ed25519.pem"));
+  const auto bytes = read_file(desk.folder / "image.sif");
+  const auto right = digest_of(as_bytes(bytes));
+  CHECK_FALSE(desk.verified({"ed25519.pub"}).digest);
+  CHECK(desk.verified({"ed25519.pub"}, {.digest = true}).digest == right);
+  CHECK_FALSE(desk.verified({"ed25519.pub"}, {.required_digest = right}).failure);
+  const auto longer = digest_of(as_bytes(bytes), DigestAlgorithm::sha512);
+  CHECK(desk.verified({"ed25519.pub"}, {.required_digest = longer}).digest == longer);
+  // An older image, well signed.
+  const auto report = desk.verified({"ed25519.pub"}, {.required_digest = digest_of({})});
+  REQUIRE(report.failure);
+  CHECK(report.failure->kind() == ErrorKind::tampered);
+  CHECK(report.covered.size() == 3);
+}
+
+TEST_CASE("keys are counted, not signatures", "[sif][integrity]") {
+  using Ids = std::vector<std::uint32_t>;
+  SignDesk desk;
+  desk.sign(desk.key("ed25519.pem"));
+  desk.sign(desk.key("ed25519.pem"));
+  auto report = desk.verified({"ed25519.pub"});
+  CHECK(report.signatures.size() == 4);
+  REQUIRE(report.keys.size() == 1);
+  CHECK(report.keys[0].objects == Ids{1, 2, 3});
+  desk.sign(desk.key("ecdsa.pem"), {.groups = {2}});
+  report = desk.verified({"ed25519.pub", "ecdsa.pub"});
+  REQUIRE(report.keys.size() == 2);
+  CHECK((report.keys[0].objects == Ids{3} || report.keys[1].objects == Ids{3}));
+  // Nothing that fails counts.
+  CHECK(desk.verified({"ecdsa.pub"}).keys.size() == 1);
+  CHECK(desk.verified({}).keys.empty());
+}

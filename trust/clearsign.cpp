@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "clearsign.h"
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+
+#include "base64.h"
+
+namespace sifkit::trust {
+
+namespace {
+
+constexpr std::string_view kBegin = "-----BEGIN PGP SIGNED MESSAGE-----";
+constexpr std::string_view kSignature = "-----BEGIN PGP SIGNATURE-----";
+constexpr std::string_view kEnd = "-----END PGP SIGNATURE-----";
+constexpr std::string_view kBlank = " \t\r\n";
+constexpr std::string_view kHashes[] = {"SHA256", "SHA384", "SHA512", "SHA3-256", "SHA3-512"};
+
+/// Lines ended by LF or CRLF; the last may have no end.
+class Lines {
+ public:
+  Lines(std::string_view data, std::size_t first_number) : left_(data), number_(first_number) {}
+
+  std::optional<std::string_view> next() {
+    if (done_) return std::nullopt;
+    ++number_;
+    const auto end = left_.find('\n');
+    std::string_view line = left_.substr(0, end);
+    if (end == std::string_view::npos) {
+      done_ = true;
+    } else {
+      left_.remove_prefix(end + 1);
+      if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    }
+    return line;
+  }
+
+  std::string_view require(std::string_view expected) {
+    const auto line = next();
+    if (!line) fail(fmt::format("the message ends where {} was expected", expected));
+    return *line;
+  }
+
+  [[noreturn]] void fail(std::string_view why) const {
+    throw Error(ErrorKind::malformed, fmt::format("clear-signed message: line {}: {}", number_, why));
+  }
+
+ private:
+  std::string_view left_;
+  std::size_t number_;
+  bool done_ = false;
+};
+
+void read_hash_header(std::string_view line, Lines& lines, std::vector<std::string>& hashes) {
+  constexpr std::string_view kHeader = "Hash: ";
+  if (!line.starts_with(kHeader)) {
+    lines.fail(fmt::format("expected a 'Hash' header or an empty line, got {}", in_quotes(line.substr(0, 64))));
+  }
+  line.remove_prefix(kHeader.size());
+  while (true) {
+    const auto comma = line.find(',');
+    const auto name = line.substr(0, comma);
+    if (std::find(std::begin(kHashes), std::end(kHashes), name) == std::end(kHashes)) {
+      lines.fail(fmt::format("hash {} is not accepted (expected SHA256 or stronger)", in_quotes(name)));
+    }
+    hashes.emplace_back(name);
+    if (comma == std::string_view::npos) break;
+    line.remove_prefix(comma + 1);
+    while (!line.empty() && line.front() == ' ') line.remove_prefix(1);
+  }
+}
+
+void read_body(Lines& lines, ClearSigned& message) {
+  bool first = true;
+  while (true) {
+    auto line = lines.require(kSignature);
+    if (line == kSignature) return;
+    if (line.starts_with('-')) {
+      if (!line.starts_with("- ")) lines.fail("a line of the text starts with a dash that is not escaped");
+      line.remove_prefix(2);
+    }
+    if (!line.empty() && kBlank.find(line.back()) != std::string_view::npos) {
+      lines.fail("blanks at the end of a line of the text, which no signature covers");
+    }
+    if (!first) {
+      message.text += '\n';
+      message.canonical += "\r\n";
+    }
+    first = false;
+    message.text += line;
+    message.canonical += line;
+  }
+}
+
+constexpr std::size_t kMostArmorColumns = 76;  ///< RFC 4880, section 6.3
+
+Bytes read_armor(Lines& lines) {
+  if (!lines.require("an empty line").empty()) lines.fail("expected an empty line before the signature's base64");
+  std::string text;
+  std::optional<std::string> crc;
+  while (true) {
+    const auto line = lines.require(kEnd);
+    if (line == kEnd) break;
+    if (crc) lines.fail("expected the end of the signature after its checksum");
+    if (line.starts_with('=')) {
+      crc = line.substr(1);
+    } else if (line.size() > kMostArmorColumns) {
+      lines.fail(fmt::format("a line of base64 has {} characters (expected {} or fewer)", line.size(), kMostArmorColumns));
+    } else {
+      text += line;
+    }
+  }
+  auto packets = base64_decode(text);
+  if (!packets || packets->empty()) lines.fail("the signature is not base64");
+  if (crc) {
+    if (const auto computed = armor_checksum(*packets); *crc != computed) {
+      lines.fail(fmt::format("armor checksum {} does not match the data's {}", in_quotes(*crc), in_quotes(computed)));
+    }
+  }
+  return std::move(*packets);
+}
+
+}  // namespace
+
+bool looks_clear_signed(std::string_view data) noexcept {
+  const auto start = data.find_first_not_of(kBlank);
+  return start != std::string_view::npos && data.substr(start).starts_with(kBegin);
+}
+
+ClearSigned parse_clear_signed(std::string_view data) {
+  if (!looks_clear_signed(data)) {
+    throw Error(ErrorKind::malformed, "clear-signed message: it does not start with '-----BEGIN PGP SIGNED MESSAGE-----'");
+  }
+  const auto start = data.find_first_not_of(kBlank);
+  const auto before = data.substr(0, start);
+  if (!before.empty() && before.back() != '\n') {
+    throw Error(ErrorKind::malformed, "clear-signed message: the begin line does not start a line");
+  }
+  const auto last = data.find_last_not_of(kBlank);
+  Lines lines(data.substr(start, last + 1 - start), static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n')));
+
+  ClearSigned message;
+  if (lines.require(kBegin) != kBegin) lines.fail("text after the begin marker");
+  for (auto line = lines.require("an empty line"); !line.empty(); line = lines.require("an empty line")) {
+    read_hash_header(line, lines, message.hashes);
+  }
+  read_body(lines, message);
+  message.packets = read_armor(lines);
+  if (lines.next()) lines.fail("text after the end of the message");
+  return message;
+}
+
+std::string canonical_text(std::string_view text) {
+  std::string out;
+  std::size_t at = 0;
+  while (true) {
+    const auto end = text.find('\n', at);
+    auto line = text.substr(at, end == std::string_view::npos ? end : end - at);
+    line = line.substr(0, line.find_last_not_of(" \t\r") + 1);
+    out += line;
+    if (end == std::string_view::npos) return out;
+    out += "\r\n";
+    at = end + 1;
+  }
+}
+
+std::string write_clear_signed(std::string_view text, std::string_view hash, ByteView packets, Checksum checksum) {
+  std::string out = fmt::format("{}\nHash: {}\n\n", kBegin, hash);
+  const auto canonical = canonical_text(text);
+  std::size_t at = 0;
+  while (true) {
+    const auto end = canonical.find("\r\n", at);
+    const auto line = std::string_view(canonical).substr(at, end == std::string::npos ? end : end - at);
+    if (line.starts_with('-')) out += "- ";
+    out += line;
+    out += '\n';
+    if (end == std::string::npos) break;
+    at = end + 2;
+  }
+  const auto base64 = base64_encode_lines(packets, 64);
+  out += fmt::format("{}\n\n{}\n", kSignature, base64);
+  // A reader that takes base64 to end at padding or a checksum (GnuPG) must find one of them.
+  if (checksum == Checksum::always || !base64.ends_with('=')) out += fmt::format("={}\n", armor_checksum(packets));
+  return out + std::string(kEnd);
+}
+
+}  // namespace sifkit::trust

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sifkit/core/bytes.h>
+#include <sifkit/core/export.h>
+
+namespace sifkit::trust {
+
+/// Which half of a key pair. OpenPGP's secret keys hold the public half too.
+enum class KeyPart : std::uint8_t { public_key, secret_key };
+
+/// "public" or "secret".
+SIFKIT_API std::string_view to_string(KeyPart part) noexcept;
+
+/// What an OpenPGP key says of itself (RFC 4880, section 12). User ids are whatever its owner wrote: nobody has checked
+/// them, and they may hold any bytes.
+struct PgpKeyInfo {
+  std::string fingerprint;               ///< 40 upper-case hex digits; empty when the key is of a kind not known here
+  std::string algorithm;                 ///< "EdDSA", "RSA", "ECDSA", …
+  std::string curve;                     ///< "Ed25519", "NIST P-256", …; empty without one
+  unsigned bits = 0;
+  unsigned security_bits = 0;            ///< estimated strength (NIST SP 800-56B, table 4); 0: not known
+  std::int64_t created = 0;              ///< seconds since 1970
+  std::optional<std::int64_t> expires;   ///< seconds since 1970; absent: never
+  KeyPart part = KeyPart::public_key;
+  bool locked = false;                   ///< a secret key under a passphrase
+  bool can_sign = false;
+  std::vector<std::string> user_ids;     ///< the primary one first
+  std::string problem;                   ///< why it is of no use now ("has expired"); empty when there is nothing to say
+};
+
+/// The version of librnp, which does what is done with OpenPGP keys. Throws not_found where it is missing. Any thread.
+SIFKIT_API std::string pgp_library_version();
+
+/// Describes keys in their binary or armored form, several one after the other. `name` says in errors where they are
+/// from. Throws malformed for anything that is not OpenPGP keys, limit for more than 16 MiB. Any thread.
+SIFKIT_API std::vector<PgpKeyInfo> read_pgp_keys(ByteView keys, std::string_view name);
+
+/// Whether `which` means this key: the last 16 or more digits of its fingerprint (spaces and "0x" do not count), or a
+/// part of a user id. Shorter numbers are too easily forged to mean a key.
+SIFKIT_API bool is_meant(const PgpKeyInfo& key, std::string_view which);
+
+/// The hex digits of a fingerprint or long key ID as people write them, in upper case; empty for anything else.
+SIFKIT_API std::string fingerprint_digits(std::string_view text);
+
+/// The same of a whole fingerprint (40 digits); throws usage for anything else.
+SIFKIT_API std::string require_fingerprint(std::string_view text);
+
+}  // namespace sifkit::trust

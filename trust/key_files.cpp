@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "key_files.h"
+
+#include <cerrno>
+#include <chrono>
+#include <memory>
+#include <thread>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+
+#include "key_blocks.h"
+
+namespace sifkit::trust {
+
+namespace {
+
+constexpr std::chrono::seconds kLockPatience{30};
+constexpr std::chrono::milliseconds kLockPause{10};
+constexpr mode_t kOthersMayWrite = S_IWGRP | S_IWOTH;
+constexpr mode_t kOthersMayAnything = S_IRWXG | S_IRWXO;
+
+void check_status(const struct stat& st, const std::filesystem::path& path, mode_t forbidden, bool root_may_own) {
+  if (st.st_uid != ::geteuid() && !(root_may_own && st.st_uid == 0)) {
+    throw Error(ErrorKind::denied, fmt::format("{} belongs to user {}, not to you (user {}); it is not used", in_quotes(path.native()), st.st_uid, ::geteuid()));
+  }
+  if ((st.st_mode & forbidden) != 0) {
+    const bool folder = S_ISDIR(st.st_mode);
+    throw Error(ErrorKind::denied,
+                fmt::format("others may {} {} (mode {:04o}); it is not used", forbidden == kOthersMayWrite ? "write" : "read or write", in_quotes(path.native()), st.st_mode & 07777),
+                fmt::format("chmod {} {}", forbidden == kOthersMayWrite ? "go-w" : folder ? "700" : "600", in_quotes(path.native())));
+  }
+}
+
+void check_folder(const std::filesystem::path& folder, mode_t forbidden, bool root_may_own) {
+  struct stat st {};
+  if (::stat(folder.c_str(), &st) != 0) throw_errno(fmt::format("look at {}", in_quotes(folder.native())));
+  if (!S_ISDIR(st.st_mode)) throw Error(ErrorKind::usage, fmt::format("{} is not a folder", in_quotes(folder.native())));
+  check_status(st, folder, forbidden, root_may_own);
+}
+
+}  // namespace
+
+void make_private_folder(const std::filesystem::path& folder) {
+  struct stat st {};
+  if (::stat(folder.c_str(), &st) == 0) return;
+  if (folder.has_parent_path() && folder.parent_path() != folder) make_private_folder(folder.parent_path());
+  if (::mkdir(folder.c_str(), 0700) != 0) {
+    if (errno == EEXIST) return;
+    throw_errno(fmt::format("make the folder {}", in_quotes(folder.native())));
+  }
+  if (::chmod(folder.c_str(), 0700) != 0) throw_errno(fmt::format("set the mode of {}", in_quotes(folder.native())));
+}
+
+Bytes read_guarded(const std::filesystem::path& path, KeyPart part) {
+  const bool secret = part == KeyPart::secret_key;
+  const auto forbidden = secret ? kOthersMayAnything : kOthersMayWrite;
+  const auto file = std::make_shared<File>(File::open_read(path));
+  struct stat st {};
+  if (::fstat(file->fd(), &st) != 0) throw_errno(fmt::format("look at {}", in_quotes(path.native())));
+  if (!S_ISREG(st.st_mode)) throw Error(ErrorKind::usage, fmt::format("{} is not a regular file", in_quotes(path.native())));
+  check_status(st, path, forbidden, !secret);
+  check_folder(folder_of(path), kOthersMayWrite, !secret);
+  FileSource source(file);
+  return read_all(source, kMostRingBytes, path.native());
+}
+
+void check_private_folder(const std::filesystem::path& folder) { check_folder(folder, kOthersMayAnything, false); }
+
+FolderLock::FolderLock(const std::filesystem::path& folder) {
+  make_private_folder(folder);
+  check_private_folder(folder);
+  const auto path = folder / ".lock";
+  fd_ = UniqueFd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd_) throw_errno(fmt::format("open {}", in_quotes(path.native())));
+  const auto deadline = std::chrono::steady_clock::now() + kLockPatience;
+  while (::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) throw_errno(fmt::format("lock {}", in_quotes(folder.native())));
+    if (std::chrono::steady_clock::now() > deadline) {
+      throw Error(ErrorKind::io, fmt::format("{} has been locked by another process for {} s", in_quotes(folder.native()), kLockPatience.count()));
+    }
+    std::this_thread::sleep_for(kLockPause);
+  }
+}
+
+void write_private_file(const std::filesystem::path& path, ByteView bytes) {
+  // A ring may be a link to where its owner keeps it; the link stays.
+  std::error_code ignored;
+  const auto target = std::filesystem::is_symlink(path, ignored) ? std::filesystem::canonical(path) : path;
+  AtomicFile out(target, Overwrite::yes, 0600);
+  if (::fchmod(out.file().fd(), 0600) != 0) throw_errno(fmt::format("set the mode of {}", in_quotes(path.native())));
+  out.file().write_at(0, bytes);
+  out.commit();
+}
+
+}  // namespace sifkit::trust

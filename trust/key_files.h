@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+
+#include <sifkit/core/bytes.h>
+#include <sifkit/core/file.h>
+#include <sifkit/trust/pgp_key.h>
+
+namespace sifkit::trust {
+
+/// The bytes of a file that decides what is trusted: a ring, or a policy, which is read as a ring of public keys is. What the
+/// file and its folder must be like is checked on what was opened: a regular file that is the user's own (or root's, for
+/// public keys), written by nobody else, and, for secret keys, readable by nobody else either.
+Bytes read_guarded(const std::filesystem::path& path, KeyPart part);
+
+/// Makes a folder, and those above it, for the user alone whatever the umask; one that is there is left as it is.
+void make_private_folder(const std::filesystem::path& folder);
+
+/// The lock of a folder of keys, held as long as the object lives. The folder is made if it is not there.
+class FolderLock {
+ public:
+  explicit FolderLock(const std::filesystem::path& folder);
+
+ private:
+  UniqueFd fd_;
+};
+
+/// Refuses a folder that anybody else may look into.
+void check_private_folder(const std::filesystem::path& folder);
+
+/// Replaces or makes a file of mode 0600 in one step.
+void write_private_file(const std::filesystem::path& path, ByteView bytes);
+
+}  // namespace sifkit::trust

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <sifkit/core/bytes.h>
+
+namespace sifkit::trust {
+
+constexpr std::size_t kFingerprintDigits = 40;  ///< of a version 4 key, in hex
+
+/// The numbers of RFC 4880 and RFC 9580 that signing needs.
+enum class PgpAlgorithm : std::uint8_t { rsa = 1, dsa = 17, ecdsa = 19, eddsa = 22 };
+enum class PgpHash : std::uint8_t {
+  md5 = 1, sha1 = 2, ripemd160 = 3, sha256 = 8, sha384 = 9, sha512 = 10, sha224 = 11, sha3_256 = 12, sha3_512 = 14
+};
+
+/// The name as in a `Hash:` header, "hash 99" for a number nobody knows.
+std::string pgp_hash_name(std::uint8_t hash);
+
+/// SHA-256 or stronger.
+bool is_strong_pgp_hash(std::uint8_t hash) noexcept;
+
+/// One packet of RFC 4880, section 4.2.
+struct PgpPacket {
+  unsigned tag;
+  ByteView body;
+};
+
+/// Takes the next packet. Throws malformed, with the offset, for lengths that are not known at its start too: nothing
+/// that goes with keys has them.
+PgpPacket read_packet(ByteReader& reader);
+
+/// What one signature packet says. Only `created`, `lifetime` and, if `issuer_is_signed`, the issuer are covered by the
+/// signature.
+struct PgpSignature {
+  std::uint8_t type = 0;
+  std::uint8_t key_algorithm = 0;
+  std::uint8_t hash = 0;
+  std::optional<std::int64_t> created;  ///< Unix seconds
+  std::int64_t lifetime = 0;            ///< seconds after `created`, 0: for ever
+  std::string issuer_fingerprint;       ///< upper-case hex, empty where absent
+  std::string issuer_key_id;            ///< the same, 16 digits
+  std::uint8_t key_subpacket = 0;       ///< one that only signatures over keys have, 0: none
+  std::size_t number_bytes = 0;         ///< of the longest number that the signature is made of
+};
+
+/// Exactly one version 4 signature packet and nothing else. Throws malformed or unsupported with the offset.
+PgpSignature parse_signature_packet(ByteView packets);
+
+/// A signature packet in the making, in the form that Apptainer writes: everything in the hashed area.
+struct PgpSignatureTemplate {
+  PgpAlgorithm algorithm = PgpAlgorithm::rsa;
+  PgpHash hash = PgpHash::sha256;
+  std::uint32_t created = 0;   ///< Unix seconds
+  Bytes fingerprint;           ///< 20 bytes, of the primary key
+  std::optional<Bytes> salt;   ///< for the salt notation
+
+  /// version … hashed subpackets
+  Bytes hashed_part() const;
+  /// The bytes whose hash is signed.
+  Bytes to_be_signed(std::string_view canonical_text) const;
+  /// The whole packet. `digest` is the hash of `to_be_signed`, `mpis` the signature, each MPI with its length.
+  Bytes packet(ByteView digest, ByteView mpis) const;
+};
+
+/// How many random bytes the salt notation has under `hash`.
+std::size_t salt_bytes(PgpHash hash) noexcept;
+
+/// A number as OpenPGP writes it: bit length, bytes, no leading zeros.
+Bytes pgp_mpi(ByteView big_endian);
+
+/// A key's own packet, public or secret without protection.
+struct PgpKeyPacket {
+  std::uint8_t algorithm = 0;
+  std::uint32_t created = 0;
+  Bytes curve_oid;    ///< ECDSA and EdDSA
+  Bytes modulus;      ///< RSA n
+  Bytes exponent;     ///< RSA e
+  Bytes point;        ///< ECDSA and EdDSA, with its leading 0x04 or 0x40
+  Bytes secret;       ///< RSA d, else the scalar or seed
+};
+
+/// Reads the first packet of an exported secret key. The result holds secrets: wipe it.
+PgpKeyPacket parse_secret_key_packet(ByteView packets);
+
+}  // namespace sifkit::trust

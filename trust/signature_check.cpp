@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "signature_check.h"
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+
+#include "clearsign.h"
+#include "dsse.h"
+#include "moment.h"
+#include "pgp_packet.h"
+#include "trusted_keys_impl.h"
+
+namespace sifkit::trust {
+
+using namespace sif;
+
+namespace {
+
+constexpr std::string_view kLegacyStart = "SIFHASH:\n";
+constexpr unsigned kBinarySignature = 0;
+constexpr unsigned kTextSignature = 1;
+
+[[noreturn]] void tampered(std::string_view why) { throw Error(ErrorKind::tampered, std::string(why)); }
+[[noreturn]] void untrusted(std::string_view why) { throw Error(ErrorKind::untrusted, std::string(why)); }
+
+SignatureInfo info_of(const Descriptor& object) {
+  const auto info = object.signature();
+  if (!info || info->hash < HashType::sha256 || info->hash > HashType::blake2b_256) tampered("hash algorithm unsupported");
+  return *info;
+}
+
+/// Who has made one signature of an envelope. A key that the signature names and that did not make it is a forgery.
+Signer signer_of(const DsseEnvelope::Signature& signature, ByteView message, const std::vector<TrustedKey>& keys, bool& forged) {
+  Signer signer;
+  signer.key = signature.key_id;
+  for (const auto& candidate : keys) {
+    const bool named = signature.key_id == candidate.key.key_id();
+    if (!named && !signature.key_id.empty()) continue;
+    const bool valid = candidate.key.verify(message, signature.value);
+    forged = forged || (named && !valid);
+    if (!named && !valid) continue;
+    signer = {candidate.key.key_id(), candidate.name, candidate.key.algorithm(), candidate.ring, candidate.expires, {}, valid, candidate.certified, candidate.sizes};
+    if (valid) break;
+  }
+  return signer;
+}
+
+std::string check_envelope(const DsseEnvelope& envelope, const std::vector<TrustedKey>& keys, SignatureReport& report) {
+  const Bytes message = pre_authentication_encoding(envelope.payload_type, envelope.payload);
+  bool forged = false;
+  bool valid = false;
+  for (const auto& signature : envelope.signatures) {
+    report.signers.push_back(signer_of(signature, message, keys, forged));
+    valid = valid || report.signers.back().valid;
+  }
+  if (forged) tampered("the signature does not match its text");
+  if (!valid) untrusted(keys.empty() ? "no PEM key to verify with" : "made by none of the given keys");
+  return envelope.payload;
+}
+
+void check_packet(const PgpSignature& packet, std::int64_t moment) {
+  if (packet.key_subpacket != 0) tampered(fmt::format("subpacket {} is for signatures over keys", packet.key_subpacket));
+  if (!is_strong_pgp_hash(packet.hash)) tampered(fmt::format("signed over {}, which is too weak", pgp_hash_name(packet.hash)));
+  if (packet.type != kTextSignature) {
+    tampered(fmt::format("signature of type {:#04x}{} (expected text, {:#04x})", packet.type, packet.type == kBinarySignature ? ", binary" : "", kTextSignature));
+  }
+  if (packet.created && *packet.created > moment) {
+    untrusted(fmt::format("the signature is from the future: made {}, the time is {}", moment_text(*packet.created), moment_text(moment)));
+  }
+  if (packet.created && packet.lifetime != 0 && *packet.created + packet.lifetime < moment) {
+    untrusted(fmt::format("the signature has expired on {}", moment_text(*packet.created + packet.lifetime)));
+  }
+}
+
+std::string check_clear_signed(const ClearSigned& message, const Descriptor& object, const TrustedKeys::Impl& keys, SignatureReport& report) {
+  const PgpSignature packet = parse_signature_packet(message.packets);
+  auto& signer = report.signers.emplace_back();
+  signer.key = packet.issuer_fingerprint.empty() ? packet.issuer_key_id : packet.issuer_fingerprint;
+  report.hash = pgp_hash_name(packet.hash);
+  report.created = packet.created;
+  check_packet(packet, moment_or_now(keys.at));
+  PgpOutcome outcome;
+  outcome.reason = keys.rings.empty() ? "no PGP key to verify with" : "made by a key that is not there";
+  for (const auto& ring : keys.rings) {
+    PgpOutcome here = ring.verify(message);
+    if (here.status == PgpOutcome::Status::unknown_key) continue;
+    // One ring may hold an older copy of the key, and another know that it is revoked.
+    if (outcome.status == PgpOutcome::Status::valid && here.status == PgpOutcome::Status::valid) continue;
+    signer = {here.fingerprint, here.user_id, here.algorithm, ring.name(), here.expires, here.revoked, false, false, here.sizes};
+    outcome = std::move(here);
+    if (outcome.status != PgpOutcome::Status::valid) break;
+  }
+  if (outcome.status == PgpOutcome::Status::invalid) tampered(outcome.reason);
+  if (outcome.status != PgpOutcome::Status::valid) untrusted(outcome.reason);
+  if (to_upper_hex(info_of(object).fingerprint) != outcome.fingerprint) tampered("fingerprint in descriptor does not correspond to signing entity");
+  signer.valid = true;
+  return message.text;
+}
+
+}  // namespace
+
+SignedText check_signature(const Image& image, const Descriptor& object, const TrustedKeys::Impl& keys, const Limits& limits) {
+  SignedText out;
+  auto& report = out.report;
+  report.id = object.id;
+  (object.links_group() ? report.group : report.object) = object.link();
+  report.format = "unknown";
+  try {
+    const Bytes bytes = image.read_data(object, limits.signature_bytes);
+    const auto text = as_text(bytes);
+    if (looks_like_envelope(text)) {
+      report.format = "DSSE";
+      report.hash = "SHA256";
+      info_of(object);
+      const auto envelope = parse_envelope(text, limits.signatures);
+      out.kind = SignatureKind::metadata;
+      out.text = check_envelope(envelope, keys.asymmetric, report);
+    } else if (looks_clear_signed(text)) {
+      report.format = "PGP";
+      const ClearSigned message = parse_clear_signed(text);
+      report.legacy = message.text.starts_with(kLegacyStart);
+      out.kind = report.legacy ? SignatureKind::legacy : SignatureKind::metadata;
+      info_of(object);
+      out.text = check_clear_signed(message, object, keys, report);
+    } else {
+      tampered("signature format not recognized");
+    }
+    report.verdict = Verdict::valid;
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::io) throw;
+    report.verdict = error.kind() == ErrorKind::untrusted ? Verdict::untrusted : Verdict::tampered;
+    report.reason = error.message();
+  }
+  return out;
+}
+
+}  // namespace sifkit::trust

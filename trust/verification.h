@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sifkit/trust/verify.h>
+
+#include "metadata.h"
+#include "object_index.h"
+#include "signature_check.h"
+
+namespace sifkit::trust {
+
+/// How a required key stands in a report. Throws usage for what is neither a fingerprint nor a key id.
+std::string normal_key(std::string_view text);
+
+/// One run of `verify`: chooses what to look at, gives every signature on it a verdict, compares, concludes.
+class Verification {
+ public:
+  Verification(const sif::Image& image, const TrustedKeys::Impl& keys, const VerifyOptions& options);
+
+  VerifyReport run();
+
+ private:
+  struct Claim {
+    SignatureReport report;
+    std::string text;
+    ImageMetadata metadata;
+  };
+
+  struct ChosenRule {
+    const PolicyRule* rule;
+    std::string hint;
+  };
+
+  void refuse_loose_objects();
+  void choose();
+  void add_claims();
+  void compare_metadata();
+  void compare_metadata(Claim& claim, std::vector<const ObjectMetadata*>& to_hash);
+
+  void choose_legacy();
+  void add_legacy_claims();
+  void compare_legacy();
+  void require_group(std::uint32_t group);
+  const sif::Descriptor& require_object(std::uint32_t id);
+
+  std::vector<const sif::Descriptor*> signature_objects() const;
+  void add_claim(SignedText signed_text);
+  bool checks(std::uint32_t id) const { return wanted_.count(id) != 0; }
+  static void bad(Claim& claim, std::string why);
+  void count_keys();
+  void fail(ErrorKind kind, std::string message, std::string hint = {});
+  void find_rules();
+  void require_keys();
+  void require_policy();
+  void require_rule(const PolicyRule& rule, const std::string& hint);
+  void look_around();
+  void conclude();
+
+  const sif::Image& image_;
+  const TrustedKeys::Impl& keys_;
+  const VerifyOptions& options_;
+  ObjectIndex index_;
+  std::vector<ChosenRule> rules_;         ///< of the policy, for this file and for the names that lead to it
+  std::set<std::uint32_t> groups_;        ///< whose signatures are looked at
+  std::set<std::uint32_t> whole_groups_;  ///< whose signatures must name every member
+  std::set<std::uint32_t> single_;        ///< legacy: objects with signatures of their own
+  std::set<std::uint32_t> wanted_;        ///< objects that must be covered
+  bool other_kind_seen_ = false;          ///< legacy signatures where they do not count, or the other way round
+  std::vector<std::uint32_t> unread_;     ///< signatures of the other kind, or of nothing that is there
+  std::vector<Claim> claims_;
+  VerifyReport report_;
+};
+
+}  // namespace sifkit::trust

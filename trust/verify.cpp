@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+#include <sifkit/trust/verify.h>
+
+#include "base64.h"
+#include <sifkit/sif/layout.h>
+#include "object_digests.h"
+#include "pem.h"
+#include "pgp_packet.h"
+#include "trusted_keys_impl.h"
+#include "verification.h"
+
+namespace sifkit::trust {
+
+using namespace sif;
+
+namespace {
+
+constexpr std::size_t kKeyIdBytes = 32;
+constexpr std::size_t kKeyIdDigits = 43;
+
+/// Where the key is not known here.
+std::string how_to_trust(const SignatureReport& report) {
+  const bool unknown = std::all_of(report.signers.begin(), report.signers.end(), [](const Signer& signer) { return signer.ring.empty(); });
+  if (report.verdict != Verdict::untrusted || report.signers.empty() || !unknown) return {};
+  const std::string& key = report.signers.front().key;
+  if (report.format != "PGP") return key.empty() ? "--key names a public key" : fmt::format("--key names a public key; this one's id is {}", key);
+  return fmt::format("'sifkit key import FILE' or 'sifkit key pull {}' makes its key known; make sure whose it is first", key);
+}
+
+int badness(ErrorKind kind) { return kind == ErrorKind::tampered ? 2 : kind == ErrorKind::untrusted ? 1 : 0; }
+
+}  // namespace
+
+std::string normal_key(std::string_view text) {
+  if (text.starts_with(kKeyIdStart)) {
+    // One key has one text, or it could be in a list twice.
+    const auto bytes = base64_decode(std::string(text.substr(kKeyIdStart.size())) + '=');
+    if (!bytes || bytes->size() != kKeyIdBytes) throw Error(ErrorKind::usage, fmt::format("key id {}: expected {} digits of base64 behind '{}'", in_quotes(text), kKeyIdDigits, kKeyIdStart));
+    return std::string(text);
+  }
+  std::string digits;
+  std::copy_if(text.begin(), text.end(), std::back_inserter(digits), [](char c) { return c != ' '; });
+  const auto bytes = from_hex(digits);
+  if (!bytes || digits.size() != kFingerprintDigits) {
+    throw Error(ErrorKind::usage, fmt::format("fingerprint {}: expected {} hex digits or a key id 'SHA256:…'", in_quotes(text), kFingerprintDigits),
+                "a part of a fingerprint names no key");
+  }
+  return to_upper_hex(*bytes);
+}
+
+std::string_view to_string(Verdict verdict) noexcept {
+  switch (verdict) {
+    case Verdict::valid: return "valid";
+    case Verdict::untrusted: return "untrusted";
+    case Verdict::tampered: return "tampered";
+  }
+  return "tampered";
+}
+
+Verification::Verification(const Image& image, const TrustedKeys::Impl& keys, const VerifyOptions& options)
+    : image_(image), keys_(keys), options_(options), index_(image) {
+  report_.at = keys.at;
+}
+
+VerifyReport Verification::run() {
+  find_rules();
+  if (options_.legacy) {
+    choose_legacy();
+    add_legacy_claims();
+    compare_legacy();
+  } else {
+    choose();
+    add_claims();
+    compare_metadata();
+  }
+  conclude();
+  return std::move(report_);
+}
+
+/// Keeps the worst, of equals the first.
+void Verification::fail(ErrorKind kind, std::string message, std::string hint) {
+  if (!report_.failure || badness(kind) > badness(report_.failure->kind())) report_.failure.emplace(kind, std::move(message), std::move(hint));
+}
+
+void Verification::bad(Claim& claim, std::string why) {
+  claim.report.verdict = Verdict::tampered;
+  if (claim.report.reason.empty()) claim.report.reason = std::move(why);
+}
+
+void Verification::require_group(std::uint32_t group) {
+  if (group == 0) throw Error(ErrorKind::usage, "invalid group ID");
+  if (index_.members(group).empty()) throw Error(ErrorKind::not_found, fmt::format("group {} not found", group), "'sifkit sif list' shows what is there");
+}
+
+const Descriptor& Verification::require_object(std::uint32_t id) {
+  if (id == 0) throw Error(ErrorKind::usage, "invalid object ID");
+  const auto* object = index_.find(id);
+  if (object == nullptr) throw Error(ErrorKind::not_found, fmt::format("object {} not found", id), "'sifkit sif list' shows what is there");
+  if (object->group() == 0) throw Error(ErrorKind::usage, fmt::format("object {} is in no group, so nothing can sign it", id));
+  return *object;
+}
+
+std::vector<const Descriptor*> Verification::signature_objects() const {
+  std::vector<const Descriptor*> out;
+  for (const auto* object : index_.all()) {
+    if (object->type == DataType::signature) out.push_back(object);
+  }
+  if (out.size() > options_.limits.signatures) {
+    throw Error(ErrorKind::limit, fmt::format("{} signature objects are over the limit of {}", out.size(), options_.limits.signatures));
+  }
+  return out;
+}
+
+void Verification::add_claim(SignedText signed_text) {
+  Claim claim{std::move(signed_text.report), std::move(signed_text.text), {}};
+  claims_.push_back(std::move(claim));
+}
+
+/// Whatever was asked for: what nothing can sign would pass for a part of a verified image.
+void Verification::refuse_loose_objects() {
+  for (const auto* object : index_.all()) {
+    if (object->group() != 0 || object->type == DataType::signature) continue;
+    fail(ErrorKind::unsigned_image, fmt::format("object {} is in no group, so nothing can sign it", object->id));
+  }
+}
+
+void Verification::choose() {
+  const bool all = options_.groups.empty() && options_.objects.empty();
+  refuse_loose_objects();
+  for (const auto group : options_.groups) {
+    require_group(group);
+    whole_groups_.insert(group);
+  }
+  for (const auto* object : index_.all()) {
+    if (object->group() != 0) {
+      if (all) whole_groups_.insert(object->group());
+    } else if (all && object->type != DataType::signature) {
+      wanted_.insert(object->id);
+    }
+  }
+  for (const auto group : whole_groups_) {
+    for (const auto* member : index_.members(group)) wanted_.insert(member->id);
+  }
+  groups_ = whole_groups_;
+  for (const auto id : options_.objects) {
+    groups_.insert(require_object(id).group());
+    wanted_.insert(id);
+  }
+  if (groups_.empty()) fail(ErrorKind::unsigned_image, "no groups found");
+}
+
+void Verification::add_claims() {
+  for (const auto* object : signature_objects()) {
+    if (!object->links_group() || groups_.count(object->link()) == 0) {
+      other_kind_seen_ = other_kind_seen_ || !object->links_group();
+      if (!object->links_group() || index_.members(object->link()).empty()) unread_.push_back(object->id);
+      continue;
+    }
+    auto checked = check_signature(image_, *object, keys_, options_.limits);
+    if (checked.kind == SignatureKind::legacy) {
+      other_kind_seen_ = true;
+      unread_.push_back(object->id);
+      continue;
+    }
+    add_claim(std::move(checked));
+    auto& claim = claims_.back();
+    if (claim.report.verdict != Verdict::valid) continue;
+    try {
+      claim.metadata = parse_metadata(claim.text);
+    } catch (const Error& error) {
+      bad(claim, error.message());
+    }
+  }
+  for (const auto group : groups_) {
+    const bool any = std::any_of(claims_.begin(), claims_.end(), [&](const Claim& claim) { return claim.report.group == group; });
+    if (!any) {
+      fail(ErrorKind::unsigned_image, fmt::format("signature not found for object group {}", group),
+           other_kind_seen_ ? "there are legacy signatures, which cover no metadata; --legacy-insecure looks at them" : "'sifkit sign' signs an image");
+    }
+  }
+}
+
+void Verification::compare_metadata() {
+  // Everything else first: only what is still right then is worth hashing.
+  std::map<const Claim*, std::vector<const ObjectMetadata*>> to_hash;
+  std::vector<ObjectHash> hashes;
+  for (auto& claim : claims_) {
+    if (claim.report.verdict != Verdict::valid) continue;
+    compare_metadata(claim, to_hash[&claim]);
+    for (const auto* listed : to_hash[&claim]) hashes.emplace_back(index_.first_id(claim.report.group) + listed->relative_id, listed->data.hash);
+  }
+  const auto digests = hash_objects(image_, hashes, options_.threads, options_.operation);
+  for (auto& claim : claims_) {
+    for (const auto* listed : to_hash[&claim]) {
+      const auto id = index_.first_id(claim.report.group) + listed->relative_id;
+      const auto digest = digests.find({id, listed->data.hash});
+      if (digest == digests.end() || digest->second != listed->data) {
+        bad(claim, fmt::format("data object integrity compromised: {}", id));
+        claim.report.damaged.push_back(id);
+      } else {
+        claim.report.objects.push_back(id);
+      }
+    }
+  }
+}
+
+void Verification::compare_metadata(Claim& claim, std::vector<const ObjectMetadata*>& to_hash) {
+  const auto& header = claim.metadata.header;
+  if (signed_digest_of(header.hash, image_.header().integrity_bytes()) != header) bad(claim, "header integrity compromised");
+  const auto group = claim.report.group;
+  const bool whole = whole_groups_.count(group) != 0;
+  std::set<std::uint64_t> listed_ids;
+  for (const auto& listed : claim.metadata.objects) {
+    const std::uint64_t id = std::uint64_t{index_.first_id(group)} + listed.relative_id;
+    listed_ids.insert(id);
+    const auto* object = id > ~std::uint32_t{0} ? nullptr : index_.find(static_cast<std::uint32_t>(id));
+    if (object == nullptr || object->group() != group) {
+      if (whole) bad(claim, fmt::format("object {}: signed object not found", id));
+      continue;
+    }
+    if (!checks(object->id)) continue;
+    if (signed_digest_of(listed.descriptor.hash, index_.integrity_bytes(*object)) != listed.descriptor) {
+      bad(claim, fmt::format("data object descriptor integrity compromised: {}", id));
+    } else {
+      to_hash.push_back(&listed);
+    }
+  }
+  for (const auto* member : index_.members(group)) {
+    if ((whole || checks(member->id)) && listed_ids.count(member->id) == 0) bad(claim, fmt::format("object {}: object not signed", member->id));
+  }
+}
+
+/// Each required key must stand behind everything that is checked, not merely somewhere in the image.
+void Verification::require_keys() {
+  for (const auto& text : options_.required_keys) {
+    const std::string wanted = normal_key(text);
+    const auto known = std::find_if(report_.keys.begin(), report_.keys.end(), [&](const KeyCoverage& key) { return key.key == wanted; });
+    const auto objects = known == report_.keys.end() ? std::vector<std::uint32_t>() : known->objects;
+    const auto missing = std::find_if(wanted_.begin(), wanted_.end(), [&](std::uint32_t id) { return !std::binary_search(objects.begin(), objects.end(), id); });
+    if (missing != wanted_.end()) fail(ErrorKind::untrusted, fmt::format("object {} is not signed by the required key {}", *missing, wanted));
+  }
+}
+
+/// Distinct keys, whatever the number of their signatures.
+void Verification::count_keys() {
+  std::map<std::string, std::set<std::uint32_t>> keys;
+  for (const auto& claim : claims_) {
+    if (claim.report.verdict != Verdict::valid) continue;
+    for (const auto& signer : claim.report.signers) {
+      if (signer.valid) keys[signer.key].insert(claim.report.objects.begin(), claim.report.objects.end());
+    }
+  }
+  for (const auto& [key, objects] : keys) report_.keys.push_back({key, {objects.begin(), objects.end()}});
+}
+
+/// What is not of objects and signatures.
+void Verification::look_around() {
+  report_.unprotected = unprotected_of(image_);
+  if (options_.strict_layout || std::any_of(rules_.begin(), rules_.end(), [](const ChosenRule& chosen) { return chosen.rule->strict_layout; })) {
+    report_.layout = layout_problems(image_, options_.operation);
+    for (const auto& claim : claims_) {
+      const bool named = claim.report.format == "DSSE" && index_.find(claim.report.id)->signature()->fingerprint != SignatureInfo{}.fingerprint;
+      if (named) report_.layout.push_back(fmt::format("object {}: the descriptor of a signature holds what nothing signs", claim.report.id));
+    }
+    for (const auto id : unread_) report_.layout.push_back(fmt::format("object {}: a signature that is not looked at, so nothing stands behind its bytes", id));
+    if (!report_.layout.empty()) {
+      fail(ErrorKind::unsigned_image, "layout: " + report_.layout.front(), report_.unprotected.bytes_between + report_.unprotected.bytes_behind == 0 ? "" : "'sifkit sif compact' removes what belongs to no object");
+    }
+  }
+  const auto& required = options_.required_digest;
+  if (options_.digest || required) report_.digest = file_digest(image_, required ? required->algorithm() : DigestAlgorithm::sha256, options_.operation);
+  if (required && *required != *report_.digest) fail(ErrorKind::tampered, fmt::format("the file's digest is {}, expected {}", report_.digest->text(), required->text()));
+}
+
+void Verification::conclude() {
+  std::set<std::uint32_t> covered;
+  for (const auto& claim : claims_) {
+    const auto& report = claim.report;
+    report_.signatures.push_back(report);
+    if (report.verdict == Verdict::valid) {
+      covered.insert(report.objects.begin(), report.objects.end());
+    } else {
+      fail(report.verdict == Verdict::tampered ? ErrorKind::tampered : ErrorKind::untrusted, fmt::format("signature object {}: {}", report.id, report.reason), how_to_trust(report));
+    }
+  }
+  for (const auto id : wanted_) (covered.count(id) != 0 ? report_.covered : report_.not_covered).push_back(id);
+  for (const auto* object : index_.all()) {
+    if (wanted_.count(object->id) == 0 && object->type != DataType::signature) report_.not_checked.push_back(object->id);
+  }
+  count_keys();
+  require_keys();
+  require_policy();
+  look_around();
+  if (!report_.not_covered.empty()) {
+    fail(ErrorKind::unsigned_image, fmt::format("object {} is not covered by any valid signature", report_.not_covered.front()));
+  }
+  SIFKIT_CHECK(report_.failure || !report_.covered.empty());
+}
+
+VerifyReport verify(const Image& image, const TrustedKeys& keys, const VerifyOptions& options) {
+  return in_context([&] { return in_quotes(image.name()); }, [&] { return Verification(image, keys.impl(), options).run(); });
+}
+
+}  // namespace sifkit::trust

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/trust/verify_policy.h>
+
+#include <algorithm>
+#include <climits>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+#include <sifkit/core/json.h>
+
+#include "symlinks_on_path.h"
+#include "key_files.h"
+#include "verification.h"
+
+namespace sifkit::trust {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kSchema = "sifkit/verify-policy/v1";
+constexpr std::uint64_t kMostThreshold = 64;  ///< where no keys are named
+constexpr std::uint64_t kMostBits = 16384;
+constexpr std::size_t kMostValues = 1024;  ///< of one list, which is searched for what is in it twice
+
+struct FormatWord {
+  std::string_view word;
+  SignatureFormat format;
+};
+constexpr FormatWord kFormats[] = {{"pgp", SignatureFormat::pgp}, {"dsse", SignatureFormat::dsse}, {"x509", SignatureFormat::x509}};
+
+struct FamilyWord {
+  std::string_view word;
+  KeyFamily family;
+};
+constexpr FamilyWord kFamilies[] = {{"rsa", KeyFamily::rsa}, {"dsa", KeyFamily::dsa}, {"ec", KeyFamily::elliptic}};
+
+[[noreturn]] void malformed(const JsonView& where, std::string_view why, std::string hint = {}) {
+  throw Error(ErrorKind::malformed, fmt::format("{}: {}", where.place(), why), std::move(hint));
+}
+
+/// Absence is told from null, which is a wrong type.
+bool has(const JsonView& object, std::string_view key) { return object.value().contains(key); }
+
+bool flag(const JsonView& rule, std::string_view key) {
+  if (!has(rule, key)) return false;
+  if (rule[key].is_null()) rule[key].fail("true or false");
+  return rule[key].boolean_or(false);
+}
+
+std::uint64_t number_in(const JsonView& view, std::uint64_t least, std::uint64_t most) {
+  const auto number = view.unsigned_number();
+  if (number < least || number > most) malformed(view, fmt::format("expected {} to {}, got {}", least, most, number));
+  return number;
+}
+
+/// Of a list that is there: one value at the least, and none twice.
+template <class Read>
+auto values_of(const JsonView& list, Read&& read) {
+  list.require_array();
+  if (list.size() == 0) malformed(list, "the list is empty, which nothing can satisfy");
+  if (list.size() > kMostValues) throw Error(ErrorKind::limit, fmt::format("{}: {} values are over the limit of {}", list.place(), list.size(), kMostValues));
+  std::vector<decltype(read(list))> out;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    auto value = read(list.at(i));
+    if (std::find(out.begin(), out.end(), value) != out.end()) malformed(list.at(i), "it is in the list twice");
+    out.push_back(std::move(value));
+  }
+  return out;
+}
+
+std::string key_of(const JsonView& view) {
+  const auto text = view.text();
+  try {
+    return normal_key(text);
+  } catch (const Error& error) {
+    malformed(view, error.message(), error.hint());
+  }
+}
+
+SignatureFormat format_of(const JsonView& view) {
+  const auto text = view.text();
+  for (const auto& [word, format] : kFormats) {
+    if (text == word) return format;
+  }
+  malformed(view, fmt::format("expected 'pgp', 'dsse' or 'x509', got {}", in_quotes(text)));
+}
+
+std::string folder_in(const JsonView& view) {
+  const auto text = view.text();
+  if (text.size() >= PATH_MAX) malformed(view, fmt::format("a path of {} bytes, which no file has", text.size()));
+  const fs::path path(text);
+  if (!text.starts_with('/') || text.find('\0') != std::string::npos || path.lexically_normal().native() != text || (text.size() > 1 && text.ends_with('/'))) {
+    malformed(view, fmt::format("expected an absolute path without '.', '..', '//' and a '/' at its end, got {}", in_quotes(text)));
+  }
+  std::error_code unknown;
+  const auto real = fs::weakly_canonical(path, unknown);
+  if (!unknown && real != path) {
+    malformed(view, fmt::format("{} leads over a symbolic link to {}, which no open file has in its path", in_quotes(text), in_quotes(real.native())), "write the path that it leads to");
+  }
+  return text;
+}
+
+PolicyRule rule_of(const JsonView& view, std::string place, bool is_default) {
+  view.refuse_other_members({"path", "keys", "threshold", "formats", "key_bits", "legacy", "strict_layout"});
+  PolicyRule rule;
+  rule.place = std::move(place);
+  if (is_default && has(view, "path")) malformed(view, "the default rule has no path");
+  if (!is_default) rule.path = folder_in(view["path"]);
+  if (has(view, "keys")) rule.keys = values_of(view["keys"], key_of);
+  rule.threshold = rule.keys.empty() ? 1 : rule.keys.size();
+  if (has(view, "threshold")) rule.threshold = number_in(view["threshold"], 1, rule.keys.empty() ? kMostThreshold : rule.keys.size());
+  if (has(view, "formats")) rule.formats = values_of(view["formats"], format_of);
+  if (has(view, "key_bits")) {
+    const auto bits = view["key_bits"];
+    bits.refuse_other_members({"rsa", "dsa", "ec"});
+    if (bits.size() == 0) malformed(bits, "it says nothing");
+    for (const auto& [word, family] : kFamilies) {
+      if (has(bits, word)) rule.least_bits[family] = static_cast<unsigned>(number_in(bits[word], 1, kMostBits));
+    }
+  }
+  rule.legacy = flag(view, "legacy");
+  rule.strict_layout = flag(view, "strict_layout");
+  return rule;
+}
+
+bool is_under(std::string_view path, std::string_view folder) {
+  return path.starts_with(folder) && (path.size() == folder.size() || folder == "/" || path[folder.size()] == '/');
+}
+
+/// Why a key that has signed does not count; empty when it does.
+std::string why_not(const PolicyRule& rule, const SignatureReport& signature, const Signer& signer) {
+  if (!rule.keys.empty() && std::find(rule.keys.begin(), rule.keys.end(), signer.key) == rule.keys.end()) return "it is not among the rule's keys";
+  const auto format = signature.format == "PGP" ? SignatureFormat::pgp : signer.certified ? SignatureFormat::x509 : SignatureFormat::dsse;
+  if (!rule.formats.empty() && std::find(rule.formats.begin(), rule.formats.end(), format) == rule.formats.end()) {
+    return fmt::format("its signature is of the format {}", kFormats[static_cast<std::size_t>(format)].word);
+  }
+  if (rule.least_bits.empty()) return {};
+  for (const auto& size : signer.sizes) {
+    const std::string_view which = &size == signer.sizes.data() ? "it" : "a key that it rests on";
+    if (size.family == KeyFamily::other) return fmt::format("{} is of a kind whose size says nothing", which);
+    const auto least = rule.least_bits.find(size.family);
+    if (least != rule.least_bits.end() && size.bits < least->second) return fmt::format("{} has {} bits, expected {} or more", which, size.bits, least->second);
+  }
+  return signer.sizes.empty() ? "its size is not known" : "";
+}
+
+}  // namespace
+
+VerifyPolicy VerifyPolicy::read(const fs::path& file, const Limits& limits) {
+  const auto bytes = read_guarded(file, KeyPart::public_key);
+  return parse(as_text(bytes), file.native(), limits);
+}
+
+VerifyPolicy VerifyPolicy::parse(std::string_view text, std::string name, const Limits& limits) {
+  const std::string quoted = in_quotes(name);
+  const Json document = parse_json(text, quoted, limits);
+  const JsonView whole(document, quoted);
+  const JsonView root(document, quoted + ": ");
+  whole.require_object();
+  if (const auto schema = root["schema"].text(); schema != kSchema) {
+    throw Error(ErrorKind::unsupported, fmt::format("{}: expected '{}', got {}", root["schema"].place(), kSchema, in_quotes(schema)));
+  }
+  whole.refuse_other_members({"schema", "rules", "default"});
+  VerifyPolicy policy;
+  policy.name_ = std::move(name);
+  std::set<std::string> paths;
+  if (has(root, "rules")) {
+    const auto rules = root["rules"];
+    rules.require_array();
+    for (std::size_t i = 0; i < rules.size(); ++i) {
+      policy.rules_.push_back(rule_of(rules.at(i), fmt::format("rules[{}]", i), false));
+      if (!paths.insert(policy.rules_.back().path).second) malformed(rules.at(i)["path"], "another rule is for it");
+    }
+  }
+  if (has(root, "default")) policy.rules_.push_back(rule_of(root["default"], "default", true));
+  if (policy.rules_.empty()) malformed(whole, "there is no rule in it");
+  return policy;
+}
+
+const PolicyRule* VerifyPolicy::rule_for(std::string_view path) const noexcept {
+  const PolicyRule* best = nullptr;
+  for (const auto& rule : rules_) {
+    if ((rule.path.empty() || is_under(path, rule.path)) && (best == nullptr || rule.path.size() > best->path.size())) best = &rule;
+  }
+  return best;
+}
+
+/// The file's rule, and those with a folder for the names that lead to it: who can put a link into a folder would else choose
+/// the rule for what is found there.
+void Verification::find_rules() {
+  if (options_.policy == nullptr) return;
+  const auto match = [&](const std::string& path, const PolicyRule& rule) { return PolicyMatch{options_.policy->name(), path, rule.place, rule.path}; };
+  const auto path = path_of(*image_.file());
+  const auto* const rule = options_.policy->rule_for(path);
+  report_.policy = rule == nullptr ? PolicyMatch{options_.policy->name(), path, {}, {}} : match(path, *rule);
+  if (rule != nullptr) rules_.push_back({rule, {}});
+  for (const auto& place : symlinks_on_path(image_.name())) {
+    const auto* const other = options_.policy->rule_for(place);
+    const bool for_everything = other == nullptr || other->path.size() <= 1;
+    if (for_everything || std::any_of(rules_.begin(), rules_.end(), [&](const ChosenRule& chosen) { return chosen.rule == other; })) continue;
+    report_.policy_links.push_back(match(place, *other));
+    rules_.push_back({other, fmt::format("it is for {}, which the image's name leads over", in_quotes(place))});
+  }
+}
+
+/// As require_keys: two keys that have each signed a part are not two that have signed. What no key has signed is a failure
+/// of another kind, which is not talked over.
+void Verification::require_policy() {
+  if (!report_.policy) return;
+  const auto& match = *report_.policy;
+  if (match.place.empty()) return fail(ErrorKind::untrusted, fmt::format("policy {}: no rule is for {}, and there is no default", in_quotes(match.policy), in_quotes(match.image)));
+  for (const auto& [rule, hint] : rules_) require_rule(*rule, hint);
+}
+
+void Verification::require_rule(const PolicyRule& rule, const std::string& hint) {
+  const std::string place = fmt::format("policy {}, {}", in_quotes(report_.policy->policy), rule.place);
+  if (options_.legacy && !rule.legacy) return fail(ErrorKind::untrusted, place + ": legacy signatures are not allowed", hint);
+  if (!report_.not_covered.empty()) return;
+  std::map<std::string, std::set<std::uint32_t>> counted;
+  std::string refused;
+  for (const auto& claim : claims_) {
+    if (claim.report.verdict != Verdict::valid) continue;
+    for (const auto& signer : claim.report.signers) {
+      if (!signer.valid) continue;
+      const auto why = why_not(rule, claim.report, signer);
+      if (why.empty()) counted[signer.key].insert(claim.report.objects.begin(), claim.report.objects.end());
+      if (!why.empty() && refused.empty()) refused = fmt::format("; key {} does not count: {}", signer.key, why);
+    }
+  }
+  const auto enough = static_cast<std::size_t>(std::count_if(counted.begin(), counted.end(), [&](const auto& key) {
+    return std::includes(key.second.begin(), key.second.end(), wanted_.begin(), wanted_.end());
+  }));
+  if (enough < rule.threshold) {
+    fail(ErrorKind::untrusted, fmt::format("{}: {} of {} keys needed have signed all that is checked{}", place, enough, rule.threshold, refused), hint);
+  }
+}
+
+}  // namespace sifkit::trust
