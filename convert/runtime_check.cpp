@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::string_view kDefaultPath =
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";  ///< the runtime adds it
+constexpr std::string_view kShell = "/bin/sh";
 constexpr unsigned kScripts = 4;  ///< scripts that the kernel lets be each other's interpreters
 
 /// Directories of which a link of an older layer is often the only way to what is in them.
@@ -26,8 +27,17 @@ constexpr std::string_view kSystemFolders[] = {
     "bin",       "sbin", "lib", "lib32", "lib64", "libx32",  "usr/bin", "usr/sbin", "usr/lib", "usr/lib64",
     "usr/local", "etc",  "opt", "run",   "tmp",   "var/tmp", "var/run", "var/lock", "var/lib"};
 
-/// The runtime puts directories of the host there.
-constexpr std::string_view kMountPoints[] = {"dev", "proc", "sys", "tmp", "var/tmp", "home"};
+/// The runtime mounts directories of the host there.
+constexpr std::string_view kMountPoints[] = {"/dev", "/proc", "/sys", "/tmp", "/var/tmp", "/home"};
+
+/// The mount point that hides a path of the image, "" for none.
+std::string_view hidden_below(std::string_view path) {
+  for (const auto point : kMountPoints) {
+    // Of /home it is the caller's own only.
+    if (point != "/home" && path.starts_with(point) && path.substr(point.size()).starts_with('/')) return point;
+  }
+  return {};
+}
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
@@ -162,6 +172,11 @@ class RuntimeCheck {
   void check_program(const std::string& subject, const std::string& path, unsigned scripts) {
     const auto found = walk_image_path(tree_, path);
     if (!expect_there(subject, path, found)) return;
+    if (const auto point = hidden_below(found.place); !point.empty()) {
+      warnings_.add("program-hidden",
+                    fmt::format("{} is in {}, where the runtime mounts the host's", subject, in_quotes(point)));
+      return;
+    }
     const Inode& file = tree_.inode(found.inode);
     if (file.type != EntryType::regular) {
       warnings_.add("program-not-executable",
@@ -191,10 +206,13 @@ class RuntimeCheck {
     }
     if (!program) return;
     switch (program->kind) {
-      case Program::Kind::neither:
-        warnings_.add(
-            "program-format",
-            subject + " is neither a program nor a script that names its interpreter in its first line ('#!')");
+      case Program::Kind::neither:  // the runtime gives to the shell what the kernel does not know
+        if (walk_image_path(tree_, kShell).inode == kNone) {
+          warnings_.add("program-interpreter",
+                        fmt::format("{} is no program of Linux and names no interpreter ('#!'), and there is no {} in "
+                                    "the image that would read it",
+                                    subject, in_quotes(kShell)));
+        }
         return;
       case Program::Kind::elf: check_elf(subject, *program); return;
       case Program::Kind::script:
@@ -352,14 +370,14 @@ class RuntimeCheck {
   void check_mount_points() {
     for (const auto point : kMountPoints) {
       const auto found = walk_image_path(tree_, point);
-      const std::string path = in_quotes("/" + std::string(point));
       if (found.inode == kNone) {
         if (found.link.empty()) continue;
         warnings_.add("mount-point",
-                      fmt::format("{} leads nowhere: {} is a link to {}; the runtime mounts the host's there", path,
-                                  in_quotes(found.link), in_quotes(found.link_target)));
+                      fmt::format("{} leads nowhere: {} is a link to {}; the runtime mounts the host's there",
+                                  in_quotes(point), in_quotes(found.link), in_quotes(found.link_target)));
       } else if (tree_.inode(found.inode).type != EntryType::directory) {
-        warnings_.add("mount-point", fmt::format("{} is no directory; the runtime mounts the host's there", path));
+        warnings_.add("mount-point",
+                      fmt::format("{} is no directory; the runtime mounts the host's there", in_quotes(point)));
       }
     }
   }

@@ -149,6 +149,13 @@ TEST_CASE("what runs is not warned of", "[convert][runtime]") {
          r.link("busybox/sh", "/bin/busybox");
          script(elf_program())(r);
        }, ""},
+      {"a script that names no interpreter, which the runtime gives to the shell", script("echo\n"), ""},
+      {"a script of nothing", script(""), ""},
+      {"beside a mount point", [](Root& r) {
+         r.directory("tmpfiles");
+         r.file("tmpfiles/run", elf_program());
+         r.input.entrypoint = {"/tmpfiles/run"};
+       }, ""},
       {"an empty entrypoint", [](Root& r) {
          r.input.entrypoint = {""};
          r.input.cmd = {"sh"};
@@ -292,8 +299,15 @@ TEST_CASE("what a program needs and has not is said", "[convert][runtime]") {
       {"lines of Windows with an argument", script("#!/bin/sh -e\r\n"),
        "program-interpreter: " + kRun + "has a carriage return at the end of its first line '#!/bin/sh -e\\r', as text files of Windows do: no such interpreter is found"},
       {"a relative interpreter", script("#!bin/sh\n"), "program-interpreter: " + kRun + "names its interpreter 'bin/sh' by a path that is relative to where it is started"},
-      {"no first line", script("echo\n"), "program-format: " + kRun + "is neither a program nor a script that names its interpreter in its first line ('#!')"},
-      {"nothing", script(""), "program-format: " + kRun + "is neither a program nor a script that names its interpreter in its first line ('#!')"},
+      {"no first line and no shell", [](Root& r) {
+         r.remove("bin/sh");
+         script("echo\n")(r);
+       }, "program-interpreter: " + kRun + "is no program of Linux and names no interpreter ('#!'), and there is no '/bin/sh' in the image that would read it"},
+      {"where the host's files are", [](Root& r) {
+         r.file("tmp/run", elf_program());
+         r.link("app/run", "/tmp/run");
+         r.input.entrypoint = {"/app/run"};
+       }, "program-hidden: " + kRun + "is in '/tmp', where the runtime mounts the host's"},
       {"the shell's loader", [](Root& r) {
          r.file("bin/busybox", elf_program("/lib/ld.so"));
          script(elf_program())(r);
