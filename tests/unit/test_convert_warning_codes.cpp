@@ -22,8 +22,9 @@ const std::filesystem::path kSources = SIFKIT_SOURCE_DIR;
 std::set<std::string> codes_in_sources() {
   static const std::regex kAdd(R"re([Ww]arnings?_?(?:\.|->)add\(\s*(?:"([a-z0-9-]+)"|([^\s"][^,;]*)))re");
   std::set<std::string> codes;
-  for (const char* module : {"core", "oci", "layers", "sif", "convert", "cli"}) {
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(kSources / module)) {
+  for (const auto& module : std::filesystem::directory_iterator(kSources)) {
+    if (!std::filesystem::is_directory(module.path() / "include") && module.path().filename() != "cli") continue;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(module)) {
       const auto extension = entry.path().extension();
       if (extension != ".cpp" && extension != ".h") continue;
       const std::string text = read_file(entry.path());
