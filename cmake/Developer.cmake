@@ -18,9 +18,9 @@ target_compile_options(
 )
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(sifkit_warnings INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wduplicated-cond -Wlogical-op>)
-  # gcc 12 takes code of std::string that came out of a precompiled header for an access out of bounds.
+  # gcc 12 takes code of std::string that comes out of a precompiled header for accesses out of bounds.
   if(CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13 AND NOT CMAKE_DISABLE_PRECOMPILE_HEADERS)
-    target_compile_options(sifkit_warnings INTERFACE -Wno-array-bounds -Wno-restrict)
+    target_compile_options(sifkit_warnings INTERFACE -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow)
   endif()
 endif()
 if(SIFKIT_DEVELOPER_MODE)
