@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime_scripts.h"
 
+#include <algorithm>
+#include <map>
+
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
@@ -195,19 +198,48 @@ unset SING_USER_DEFINED_PREPEND_PATH SING_USER_DEFINED_APPEND_PATH SING_USER_DEF
 export PATH
 )sh";
 
+/// The runtime looks for the line that it knows among lines of less than 64 KiB, and gives up at a longer one.
+constexpr std::size_t kMaxScriptLine = 60'000;
+
+/// Where words are broken into lines: small enough for any escapes.
+constexpr std::size_t kBrokenLine = 1000;
+
 /// `set --` puts one word in front, so the words come in reverse.
-std::string prepend_words(const std::vector<std::string>& words, std::string_view indent) {
+std::string prepend_words(const std::vector<std::string>& words, std::size_t line_bytes, std::string_view indent) {
   std::string out;
   for (auto word = words.rbegin(); word != words.rend(); ++word) {
-    out += fmt::format("{}set -- '{}' \"$@\"\n", indent, escape_in_single_quotes(*word));
+    const bool plain = word->size() <= line_bytes && reads_as_written(*word);
+    const std::string quoted = plain ? "'" + escape_in_single_quotes(*word) + "'" : "\"" + escape_in_double_quotes(*word, line_bytes) + "\"";
+    out += fmt::format("{}set -- {} \"$@\"\n", indent, quoted);
   }
   return out;
 }
 
 /// Whether every shell reads the text as data between the quotes of a default value: some end it at a brace, bash looks
-/// into what has the form of a process substitution.
+/// into what has the form of a process substitution, and no form that opens quotes again fits in there.
 bool nests(std::string_view text) {
-  return text.find('}') == std::string_view::npos && text.find("<(") == std::string_view::npos && text.find(">(") == std::string_view::npos;
+  return text.find('}') == std::string_view::npos && text.find("<(") == std::string_view::npos &&
+         text.find(">(") == std::string_view::npos && reads_as_written(text);
+}
+
+/// Variables that the runtime sets itself in every container: what an image says of them has no effect there, and an
+/// assignment of those that are read-only is an error message at every start.
+constexpr std::string_view kReserved[] = {"UID", "GID", "EUID", "PPID", "PWD", "OPTIND", "IFS", "HOME"};
+
+/// Set by bash before it reads anything. Where it stands in for /bin/sh, an assignment ends it.
+constexpr std::string_view kReadOnlyInBash[] = {"BASHOPTS", "BASH_VERSINFO", "SHELLOPTS"};
+
+template <std::size_t N>
+bool is_one_of(const std::string_view (&names)[N], std::string_view name) {
+  return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
+
+std::string listed(const std::vector<std::string_view>& names) {
+  static constexpr std::size_t kMaxListed = 20;
+  std::string out;
+  for (std::size_t i = 0; i < names.size() && i < kMaxListed; ++i) out += (i == 0 ? "" : ", ") + in_quotes(names[i]);
+  if (names.size() > kMaxListed) out += fmt::format(" and {} more", names.size() - kMaxListed);
+  return out;
 }
 
 std::string text_of(const Action& action) { return fmt::format("{}{}{}", action.head, kReadEnvironment, action.body); }
@@ -233,41 +265,62 @@ const std::vector<FixedScript>& fixed_scripts() {
 }
 
 std::string environment_script(const std::vector<std::string>& env, WarningList& warnings) {
+  const auto name_of = [](std::string_view entry) { return entry.substr(0, entry.find('=')); };
+  // Docker sets one entry after the other, and none that has no '='.
+  std::map<std::string_view, std::size_t> last;
+  for (std::size_t i = 0; i < env.size(); ++i) {
+    const auto name = name_of(env[i]);
+    const bool has_value = name.size() != env[i].size();
+    if (const auto [at, added] = last.try_emplace(name, i); !added && has_value) at->second = i;
+  }
+  std::vector<std::string_view> odd;
+  std::vector<std::string_view> reserved;
+  std::vector<std::string_view> bare;
   std::string out = "#!/bin/sh\n";
-  for (const auto& entry : env) {
-    const auto equals = entry.find('=');
-    const std::string name = entry.substr(0, equals);
+  for (std::size_t i = 0; i < env.size(); ++i) {
+    const std::string_view name = name_of(env[i]);
+    if (last.at(name) != i) continue;
     if (!is_shell_name(name)) {
-      warnings.add("env-name", fmt::format("variable {} of the image is left out: no shell accepts its name",
-                                           in_quotes(name)));
+      odd.push_back(name);
       continue;
     }
-    if (equals == std::string::npos) {
+    if (is_one_of(kReserved, name)) {
+      reserved.push_back(name);
+      continue;
+    }
+    if (name.size() == env[i].size()) {
+      bare.push_back(name);
       out += fmt::format("export {0}=\"${{{0}:-}}\"\n", name);
       continue;
     }
-    const std::string value = escape_in_double_quotes(std::string_view(entry).substr(equals + 1));
-    if (name != "PATH" && !nests(value)) {
-      out += fmt::format("if [ -z \"${{{0}:-}}\" ]; then {0}=\"{1}\"; fi\nexport {0}\n", name, value);
-    } else if (name == "PATH") {
+    const std::string_view text = std::string_view(env[i]).substr(name.size() + 1);
+    const std::string value = escape_in_double_quotes(text);
+    if (name == "PATH") {
       out += fmt::format("export PATH=\"{}\"\n", value);
-    } else {
+    } else if (nests(text) && !is_one_of(kReadOnlyInBash, name)) {
       out += fmt::format("export {0}=\"${{{0}:-\"{1}\"}}\"\n", name, value);
+    } else {
+      out += fmt::format("if [ -z \"${{{0}:-}}\" ]; then {0}=\"{1}\"; fi\nexport {0}\n", name, value);
     }
   }
+  if (!odd.empty()) warnings.add("env-name", fmt::format("left out of the environment: {} (no shell accepts such a name)", listed(odd)));
+  if (!reserved.empty()) warnings.add("env-reserved", fmt::format("left out of the environment: {} (the runtime sets these itself)", listed(reserved)));
+  if (!bare.empty()) warnings.add("env-odd", fmt::format("empty in the environment: {} (the image gives no value)", listed(bare)));
   return out;
 }
 
-std::string run_script(const std::vector<std::string>& entrypoint, const std::vector<std::string>& cmd) {
+namespace {
+
+std::string run_script(const std::vector<std::string>& entrypoint, const std::vector<std::string>& cmd, std::size_t line_bytes) {
   std::string out = "#!/bin/sh\n";
-  out += fmt::format("OCI_ENTRYPOINT='{}'\n", escape_in_single_quotes(quote_words(entrypoint)));
-  out += fmt::format("OCI_CMD='{}'\n", escape_in_single_quotes(quote_words(cmd)));
+  out += fmt::format("OCI_ENTRYPOINT='{}'\n", escape_in_single_quotes(quote_words(entrypoint, line_bytes)));
+  out += fmt::format("OCI_CMD='{}'\n", escape_in_single_quotes(quote_words(cmd, line_bytes)));
   out += "\n# Words are taken as they are, without another evaluation, when the caller asks for it (--no-eval).\n";
   out += "if [ -n \"${SINGULARITY_NO_EVAL:-}\" ]; then\n";
   if (!cmd.empty()) {
-    out += "    if [ $# -eq 0 ]; then\n" + prepend_words(cmd, "        ") + "    fi\n";
+    out += "    if [ $# -eq 0 ]; then\n" + prepend_words(cmd, line_bytes, "        ") + "    fi\n";
   }
-  out += prepend_words(entrypoint, "    ");
+  out += prepend_words(entrypoint, line_bytes, "    ");
   out += "    exec \"$@\"\nfi\n";
   out += R"sh(
 # The caller's words stand in for the image's default ones.
@@ -287,6 +340,21 @@ eval "set ${SINGULARITY_OCI_RUN}"
 exec "$@"
 )sh";
   return out;
+}
+
+bool has_line_over(std::string_view text, std::size_t limit) {
+  for (std::size_t end = 0; !text.empty(); text.remove_prefix(std::min(end + 1, text.size()))) {
+    end = std::min(text.find('\n'), text.size());
+    if (end > limit) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string run_script(const std::vector<std::string>& entrypoint, const std::vector<std::string>& cmd) {
+  std::string script = run_script(entrypoint, cmd, std::string::npos);
+  return has_line_over(script, kMaxScriptLine) ? run_script(entrypoint, cmd, kBrokenLine) : script;
 }
 
 }  // namespace sifkit

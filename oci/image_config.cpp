@@ -26,28 +26,27 @@ void refuse_nul(std::string_view text, const std::string& place) {
   }
 }
 
-std::vector<std::string> argument_list(const JsonView& list) {
-  auto texts = list.text_list();
-  for (std::size_t i = 0; i < texts.size(); ++i) refuse_nul(texts[i], list.at(i).place());
+/// Null among texts is the empty text, to Go's decoder and so to every engine.
+std::vector<std::string> text_list(const JsonView& list) {
+  std::vector<std::string> texts;
+  if (list.is_null()) return texts;
+  list.require_array();
+  for (std::size_t i = 0; i < list.size(); ++i) texts.push_back(list.at(i).text_or(""));
   return texts;
 }
 
-bool is_shell_name(std::string_view name) {
-  const auto start = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
-  return !name.empty() && start(name.front()) &&
-         std::all_of(name.begin(), name.end(), [&](char c) { return start(c) || (c >= '0' && c <= '9'); });
+std::vector<std::pair<std::string, std::string>> text_map(const JsonView& map) {
+  std::vector<std::pair<std::string, std::string>> texts;
+  if (map.is_null()) return texts;
+  map.require_object();
+  for (const auto& item : map.value().items()) texts.emplace_back(item.key(), map[item.key()].text_or(""));
+  return texts;
 }
 
-void look_at_env(const std::vector<std::string>& env, const std::string& place, WarningList& warnings) {
-  for (const auto& entry : env) {
-    const auto equals = entry.find('=');
-    if (equals == std::string::npos) {
-      warnings.add("env-odd", fmt::format("{}: {} has no '='", place, in_quotes(entry)));
-    } else if (!is_shell_name(std::string_view(entry).substr(0, equals))) {
-      warnings.add("env-odd", fmt::format("{}: {} is not a name a shell can set", place,
-                                          in_quotes(std::string_view(entry).substr(0, equals))));
-    }
-  }
+std::vector<std::string> argument_list(const JsonView& list) {
+  auto texts = text_list(list);
+  for (std::size_t i = 0; i < texts.size(); ++i) refuse_nul(texts[i], list.at(i).place());
+  return texts;
 }
 
 /// A user or group: a name, or a number the kernel can hold. "4294967296" once came out as root.
@@ -78,10 +77,11 @@ ExecConfig parse_exec(const JsonView& view, WarningList& warnings) {
   view.refuse_case_variants({"Env", "Entrypoint", "Cmd", "Labels", "User", "WorkingDir", "Volumes", "ExposedPorts",
                              "StopSignal", "Healthcheck", "Shell", "OnBuild"});
   out.env = argument_list(view["Env"]);
-  look_at_env(out.env, view["Env"].place(), warnings);
   out.entrypoint = argument_list(view["Entrypoint"]);
+  // How a Dockerfile takes the entrypoint of its base away.
+  if (out.entrypoint == std::vector<std::string>{""}) out.entrypoint.clear();
   out.cmd = argument_list(view["Cmd"]);
-  out.labels = view["Labels"].text_map();
+  out.labels = text_map(view["Labels"]);
   out.user = view["User"].text_or("");
   check_user(out.user, view["User"].place());
   out.working_dir = view["WorkingDir"].text_or("");
@@ -145,7 +145,7 @@ class GoObject {
   }
 
   GoObject& list(std::string_view key) {
-    const auto values = object_[key].text_list();
+    const auto values = text_list(object_[key]);
     if (values.empty()) return *this;
     std::string out;
     for (const auto& value : values) out += (out.empty() ? "[" : ",") + go_json_string(value);
@@ -155,7 +155,7 @@ class GoObject {
 
   GoObject& map(std::string_view key) {
     std::string out;
-    for (const auto& [name, value] : object_[key].text_map()) {
+    for (const auto& [name, value] : text_map(object_[key])) {
       out += (out.empty() ? "{" : ",") + go_json_string(name) + ":" + go_json_string(value);
     }
     if (!out.empty()) put(key, out + "}");

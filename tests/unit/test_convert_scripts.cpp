@@ -10,6 +10,7 @@
 
 using namespace sifkit;
 using namespace sifkit::testing;
+using Catch::Matchers::EndsWith;
 
 namespace {
 
@@ -121,11 +122,58 @@ TEST_CASE("variables of the image reach the environment", "[convert][environment
   CHECK(warnings.total() == 0);
 }
 
-TEST_CASE("a variable that no shell can name is left out and reported", "[convert][environment]") {
+TEST_CASE("variables that no shell can name are left out and reported once", "[convert][environment]") {
   WarningList warnings;
   CHECK(environment_script({"A-B=1", "=x", "", "1A=2", "OK=1"}, warnings) == "#!/bin/sh\nexport OK=\"${OK:-\"1\"}\"\n");
-  CHECK(warnings.count("env-name") == 4);
+  REQUIRE(warnings.total() == 1);
+  CHECK(warnings.listed()[0].kind == "env-name");
+  CHECK(warnings.listed()[0].text == "left out of the environment: 'A-B', '', '1A' (no shell accepts such a name)");
+}
+
+TEST_CASE("a variable without a value is empty, which is reported", "[convert][environment]") {
+  WarningList warnings;
   CHECK(environment_script({"BARE"}, warnings) == "#!/bin/sh\nexport BARE=\"${BARE:-}\"\n");
+  REQUIRE(warnings.total() == 1);
+  CHECK(warnings.listed()[0].kind == "env-odd");
+  CHECK(warnings.listed()[0].text == "empty in the environment: 'BARE' (the image gives no value)");
+}
+
+TEST_CASE("variables that the runtime sets itself are left out and reported once", "[convert][environment]") {
+  WarningList warnings;
+  const Words env{"UID=1000", "GID=1000", "EUID=0", "PPID=1", "HOME=/data", "PWD=/x", "OPTIND=3", "IFS=:", "PWD=/y", "LAST=yes"};
+  CHECK(environment_script(env, warnings) == "#!/bin/sh\nexport LAST=\"${LAST:-\"yes\"}\"\n");
+  REQUIRE(warnings.total() == 1);
+  CHECK(warnings.listed()[0].kind == "env-reserved");
+  CHECK(warnings.listed()[0].text == "left out of the environment: 'UID', 'GID', 'EUID', 'PPID', 'HOME', 'OPTIND', 'IFS', 'PWD' (the runtime sets these itself)");
+}
+
+TEST_CASE("a warning about variables names twenty of them", "[convert][environment]") {
+  WarningList warnings;
+  Words env;
+  for (int i = 0; i < 1000; ++i) env.push_back(std::to_string(i) + "=x");
+  environment_script(env, warnings);
+  REQUIRE(warnings.total() == 1);
+  CHECK_THAT(warnings.listed()[0].text, EndsWith("'18', '19' and 980 more (no shell accepts such a name)"));
+}
+
+TEST_CASE("variables that bash keeps for itself stop no shell", "[convert][environment]") {
+  WarningList warnings;
+  TempDir folder;
+  write_file(folder / "env.sh", environment_script({"SHELLOPTS=errexit", "BASHOPTS=x", "BASH_VERSINFO=1", "LAST=yes"}, warnings) + "printf '%s' \"$SHELLOPTS $LAST\"\n");
+  const auto run = [&](Words shell) { return run_process(shell + Words{(folder / "env.sh").string()}, {"PATH=/usr/bin:/bin"}, true).out; };
+  CHECK(run({"dash"}) == "errexit yes");
+  const auto bash = run({"bash", "--posix"});
+  CHECK_THAT(bash, EndsWith(" yes"));
+  CHECK_THAT(bash, !ContainsSubstring("readonly"));
+  CHECK(warnings.total() == 0);
+}
+
+TEST_CASE("of two values of a variable the last one counts", "[convert][environment]") {
+  WarningList warnings;
+  const Words env{"PATH=/old", "FOO=first", "BAR=1", "PATH=/bin", "FOO=second", "BAR", "BAZ", "BAZ=", "BAZ=3"};
+  CHECK(environment_script(env, warnings) ==
+        "#!/bin/sh\nexport BAR=\"${BAR:-\"1\"}\"\nexport PATH=\"/bin\"\nexport FOO=\"${FOO:-\"second\"}\"\nexport BAZ=\"${BAZ:-\"3\"}\"\n");
+  CHECK(warnings.total() == 0);
 }
 
 namespace {
@@ -209,6 +257,17 @@ const Words kHostile{
     " lead and trail ",
     "\t\n\n",
     "line\r\nline",
+    "\r\n",
+    "\r\r\n\r",
+    "\\\r\n",
+    "\\\\\r\n",
+    "'\r\n'\"\r\n\"",
+    "}\r\n$(touch canary)",
+    "\r\n$(touch canary)\r\n",
+    "\xc2\x80$(touch canary)",
+    "a\xc2\x81",
+    "\xc2\x80\n\xc2\x81\r\n'\\",
+    "\xef\xbf\xbd\xef\xbb\xbf",
     "\x01\x02\x7f\x1b[2J",
     "\xff\xfe\xc3",
     "\xc3\xa9\xe2\x80\xa8",
@@ -238,6 +297,46 @@ TEST_CASE("hostile words and values arrive as they are and nothing of them is ca
     // The caller's own value wins, and is no code either.
     CHECK(scripts.act(shell, "exec", {"/bin/sh", "-c", print, "-"}, {"V=mine" + value}) == joined({"mine" + value, value}));
   }
+}
+
+TEST_CASE("a script holds nothing that the runtime's reader takes for something else", "[convert][scripts]") {
+  for (const std::string text : {"a\r\nb", "\xc2\x80", "x\xc2\x81y", "\xff", "\xc3", "\r\n\xc2\x80\r\n"}) {
+    WarningList warnings;
+    INFO(text);
+    CHECK_FALSE(reads_as_written(text));
+    CHECK(reads_as_written(environment_script({"V=" + text, "PATH=" + text}, warnings)));
+    CHECK(reads_as_written(run_script({"/bin/sh", text}, {text})));
+    CHECK(warnings.total() == 0);
+  }
+  CHECK(reads_as_written("a\rb\n\r\xc2\x82\xef\xbf\xbd"));
+}
+
+TEST_CASE("a CR before a LF stands between quotes of its own", "[convert][scripts]") {
+  WarningList warnings;
+  CHECK(environment_script({"V=a\r\nb"}, warnings) == "#!/bin/sh\nif [ -z \"${V:-}\" ]; then V=\"a\r\"\"\nb\"; fi\nexport V\n");
+  CHECK_THAT(run_script({}, {"a\r\n"}), ContainsSubstring("OCI_CMD='\"a\r\"\"\n\"'\n"));
+}
+
+TEST_CASE("long words are broken into lines that the runtime reads", "[convert][runscript]") {
+  RunScript script;
+  const std::string shell = GENERATE("dash", "bash");
+  for (const std::string piece : {"c", "'", "\\", "$", "\r\n", "\xc2\x80", "\xe2\x80\xa8", "ab\n", "\"'", "\xc2\x80'"}) {
+    INFO(piece);
+    std::string word;
+    while (word.size() < 90'000) word += piece;
+    const std::string text = run_script({script.printer(), word}, {"x", word});
+    std::size_t longest = 0;
+    for (std::size_t start = 0, end; start < text.size(); start = end + 1) {
+      end = std::min(text.find('\n', start), text.size());
+      longest = std::max(longest, end - start);
+    }
+    CHECK(longest < 65'536);
+    CHECK(script.run(shell, {script.printer(), word}, {"x", word}, {}) == joined({word, "x", word}));
+    CHECK(script.run(shell, {script.printer(), word}, {"x", word}, {}, {"SINGULARITY_NO_EVAL=1"}) == joined({word, "x", word}));
+  }
+  const Words many(5000, "a word of twenty");
+  CHECK(script.run(shell, {script.printer()}, many, {}) == joined(many));
+  CHECK_THAT(run_script({}, {std::string(50'000, 'c')}), ContainsSubstring("OCI_CMD='\"" + std::string(50'000, 'c') + "\"'\n"));
 }
 
 TEST_CASE("every fixed script is one that a POSIX shell can read", "[convert][scripts]") {

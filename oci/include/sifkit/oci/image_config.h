@@ -18,7 +18,7 @@ namespace sifkit::oci {
 /// What a container made from the image runs with (OCI image-spec config.md, member `config`).
 struct ExecConfig {
   std::vector<std::string> env;  ///< as stored, in order, duplicates kept
-  std::vector<std::string> entrypoint;
+  std::vector<std::string> entrypoint;  ///< `[""]`, which stands for none, is empty
   std::vector<std::string> cmd;
   std::vector<std::pair<std::string, std::string>> labels;  ///< sorted by name
   std::string user;
