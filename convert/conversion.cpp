@@ -203,11 +203,7 @@ void Conversion::warn_of_runtime(const ProgramProbe& probe, const Tree& tree, co
 
 std::vector<std::string> Conversion::environment() const {
   auto env = image_.config().config.env;
-  for (const auto& added : options_.env) {
-    // Of two lines for one variable the shell would take the first.
-    std::erase_if(env, [&](const std::string& entry) { return entry.substr(0, entry.find('=')) == added.first; });
-    env.push_back(added.first + "=" + added.second);
-  }
+  for (const auto& [name, value] : options_.env) env.push_back(name + "=" + value);
   return env;
 }
 

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime_files.h"
 
+#include <map>
+#include <set>
+#include <vector>
+
 #include <fmt/format.h>
+
+#include <sifkit/core/error.h>
 
 #include "runtime_scripts.h"
 #include "tree_edit.h"
@@ -31,11 +37,13 @@ constexpr RootLink kRootLinks[] = {
 /// Folders that everybody writes to are sticky and open, where the image does not bring them itself.
 constexpr std::string_view kOpenFolders[] = {"tmp", "var/tmp"};
 
+constexpr std::string_view kHistory = ".singularity.d/bootstrap_history";
+constexpr std::string_view kHistoryFiles = ".singularity.d/bootstrap_history/*";
+
 /// The definition text of the container that the image was made from is kept beside the new one.
 void keep_older_definition(Tree& tree, TreeEdit& edit) {
   const InodeId older = edit.look_up(kDefinitionPath);
   if (older == kNone || tree.inode(older).type != EntryType::regular) return;
-  static constexpr std::string_view kHistory = ".singularity.d/bootstrap_history";
   edit.ensure_directory(kHistory);
   const auto folder = tree.resolve(kHistory, true);
   for (std::size_t number = folder ? tree.sorted_children(*folder).size() : 0;; ++number) {
@@ -46,10 +54,34 @@ void keep_older_definition(Tree& tree, TreeEdit& edit) {
   }
 }
 
+/// What the runtime reads must be its own, and is not written to where a link of the image leads. The image's author or
+/// the user has to choose, so everything that is in the way is named at once.
+void refuse_obstacles(const TreeEdit& edit) {
+  std::vector<std::string_view> files{kEnvironmentScriptPath, kRunScriptPath, kLabelsPath, kDefinitionPath};
+  for (const auto& script : fixed_scripts()) files.push_back(script.path);
+  // What these two will hold is not known here.
+  files.push_back(".singularity.d/libs/*");
+  if (edit.look_up(kDefinitionPath) != kNone) files.push_back(kHistoryFiles);
+  std::map<std::string, std::string> found;
+  std::set<std::string> removable;
+  for (const auto file : files) {
+    const auto obstacle = edit.obstacle(file);
+    if (!obstacle) continue;
+    found[obstacle->path] = obstacle->description;
+    removable.insert(obstacle->removable);
+  }
+  if (found.empty()) return;
+  std::string list;
+  for (const auto& [path, description] : found) list += fmt::format("{}'/{}' {}", list.empty() ? "" : ", ", path, description);
+  std::string excludes;
+  for (const auto& path : removable) excludes += " --exclude /" + path;
+  throw Error(ErrorKind::unsupported, "files of the image are in the way of the runtime's: " + list,
+              "leave them out with" + excludes);
+}
+
 /// The runtime binds the host's own over these. A link of the image stays: where it points may be anywhere.
-void empty_network_file(Tree& tree, TreeEdit& edit, std::string_view path) {
-  const InodeId there = edit.look_up(path);
-  if (there == kNone || tree.inode(there).type == EntryType::regular) edit.put_file(path, 0644, {});
+void empty_network_file(TreeEdit& edit, std::string_view path) {
+  if (!edit.obstacle(path)) edit.put_file(path, 0644, {});
 }
 
 }  // namespace
@@ -57,7 +89,10 @@ void empty_network_file(Tree& tree, TreeEdit& edit, std::string_view path) {
 ContainerAttributes add_runtime_files(Tree& tree, ContentSink& sink, const RuntimeFilesInput& input,
                                       WarningList& warnings) {
   TreeEdit edit(tree, sink, input.mtime);
+  refuse_obstacles(edit);
   for (const auto path : kFolders) {
+    // A link or a file that the image has in this place, or on the way to it, stays.
+    if (edit.obstacle(std::string(path) + "/*")) continue;
     const bool made = edit.look_up(path) == kNone;
     edit.ensure_directory(path);
     for (const auto open : kOpenFolders) {
@@ -71,8 +106,8 @@ ContainerAttributes add_runtime_files(Tree& tree, ContentSink& sink, const Runti
       warnings.add("root-link", fmt::format("the image's own '/{}' stays in place of the usual link", link.name));
     }
   }
-  empty_network_file(tree, edit, "etc/hosts");
-  empty_network_file(tree, edit, "etc/resolv.conf");
+  empty_network_file(edit, "etc/hosts");
+  empty_network_file(edit, "etc/resolv.conf");
 
   keep_older_definition(tree, edit);
   ContainerAttributes attributes;

@@ -17,24 +17,51 @@ std::pair<std::string_view, std::string_view> split_last(std::string_view path) 
   return {path.substr(0, slash), path.substr(slash + 1)};
 }
 
-[[noreturn]] void refuse_non_folder(std::string_view path) {
-  throw Error(ErrorKind::unsupported,
-              fmt::format("the image has {} where a container needs a folder", in_quotes("/" + std::string(path))));
+std::string_view type_word(EntryType type) {
+  switch (type) {
+    case EntryType::directory: return "a directory";
+    case EntryType::symlink: return "a link";
+    case EntryType::regular: return "a file";
+    case EntryType::fifo: return "a named pipe";
+    default: return "a device";
+  }
+}
+
+std::string describe(const Tree& tree, const Inode& inode) {
+  if (inode.type != EntryType::symlink) return fmt::format("is {}", type_word(inode.type));
+  return fmt::format("is a link to {}", in_quotes(tree.symlink_target(inode)));
 }
 
 }  // namespace
 
+std::optional<TreeEdit::Obstacle> TreeEdit::obstacle(std::string_view path) const {
+  std::string_view first_link;
+  const auto found = [&](std::string_view at, const Inode& inode) {
+    return Obstacle{std::string(at), describe(tree_, inode), std::string(first_link.empty() ? at : first_link)};
+  };
+  for (auto slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/', slash + 1)) {
+    const auto parent = path.substr(0, slash);
+    const auto there = tree_.resolve(parent, false);
+    if (!there) return std::nullopt;
+    const auto target = tree_.resolve(parent, true);
+    if (!target || tree_.inode(*target).type != EntryType::directory) return found(parent, tree_.inode(*there));
+    if (first_link.empty() && tree_.inode(*there).type == EntryType::symlink) first_link = parent;
+  }
+  const auto there = tree_.resolve(path, false);
+  if (!there || tree_.inode(*there).type == EntryType::regular) return std::nullopt;
+  return found(path, tree_.inode(*there));
+}
+
 TreeEdit::Place TreeEdit::place_of(std::string_view path, bool create) {
   const auto [parent, name] = split_last(path);
   if (const auto folder = tree_.resolve(parent, true)) {
-    if (tree_.inode(*folder).type == EntryType::directory) return {*folder, name};
-    refuse_non_folder(parent);
+    SIFKIT_CHECK(tree_.inode(*folder).type == EntryType::directory);
+    return {*folder, name};
   }
   if (!create) return {kNone, name};
-  // Something on the way is missing: either a plain name, which is made, or the target of a link, which is not.
   ensure_directory(parent);
   const auto folder = tree_.resolve(parent, true);
-  if (!folder || tree_.inode(*folder).type != EntryType::directory) refuse_non_folder(parent);
+  SIFKIT_CHECK(folder && tree_.inode(*folder).type == EntryType::directory);
   return {*folder, name};
 }
 
@@ -75,10 +102,7 @@ void TreeEdit::put_file(std::string_view path, std::uint32_t mode, std::string_v
   inode.size = text.size();
   inode.content = store(text);
   if (const NameId name = tree_.find(place.folder, place.name); name != kNone) {
-    if (tree_.inode(tree_.inode_of(name)).type != EntryType::regular) {
-      throw Error(ErrorKind::unsupported, fmt::format("the image has {} where a container needs a regular file",
-                                                      in_quotes("/" + std::string(path))));
-    }
+    SIFKIT_CHECK(tree_.inode(tree_.inode_of(name)).type == EntryType::regular);
     // The file is written anew, so other hard links of the name keep the image's own text.
     tree_.unlink(place.folder, name);
   }

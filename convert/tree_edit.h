@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,10 +21,18 @@ class TreeEdit {
   /// What stands under the name itself, a link not followed; kNone where nothing does.
   layers::InodeId look_up(std::string_view path) const;
 
-  /// `mkdir -p` with mode 0755; anything that is there under the last name stays.
+  /// What of the image keeps a regular file from being put under a path. Paths are without a leading slash.
+  struct Obstacle {
+    std::string path;         ///< the file's own or that of a directory on the way
+    std::string description;  ///< "is a link to 'x'"
+    std::string removable;    ///< what to leave out to be rid of it: the first link on the way, where there is one
+  };
+  std::optional<Obstacle> obstacle(std::string_view path) const;
+
+  /// `mkdir -p` with mode 0755; there is no `obstacle` on the way. Anything that is there under the last name stays.
   void ensure_directory(std::string_view path);
 
-  /// Creates or rewrites a regular file. A name that is taken by something else is an error.
+  /// Creates or rewrites a regular file; there is no `obstacle`.
   void put_file(std::string_view path, std::uint32_t mode, std::string_view text);
 
   /// Creates a link or replaces another link of the name; anything else of the name stays.

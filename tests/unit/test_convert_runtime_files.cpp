@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <functional>
 #include <map>
 
 #include "runtime_files.h"
@@ -154,11 +155,80 @@ TEST_CASE("an older definition moves into the history", "[convert][runtime-files
   CHECK(container.text_at(".singularity.d/bootstrap_history/Apptainer1") == "bootstrap: x\n");
 }
 
-TEST_CASE("an image that has a file where a folder must be is refused", "[convert][runtime-files]") {
+TEST_CASE("what is in the way of the runtime's files is named, all of it at once", "[convert][runtime-files]") {
+  const auto refused = [](const std::function<void(Container&)>& prepare) {
+    Container container;
+    prepare(container);
+    const auto before = container.tree.name_count();
+    const auto error = error_of([&] { container.build(); });
+    REQUIRE(error);
+    CHECK(error->kind() == ErrorKind::unsupported);
+    CHECK(container.tree.name_count() == before);
+    return error->message() + "; " + error->hint();
+  };
+  const std::string intro = "files of the image are in the way of the runtime's: ";
+  CHECK(refused([](Container& c) { c.add(Tree::kRoot, ".singularity.d", EntryType::regular, 0644, "x"); }) ==
+        intro + "'/.singularity.d' is a file; leave them out with --exclude /.singularity.d");
+  CHECK(refused([](Container& c) { c.add(Tree::kRoot, ".singularity.d", EntryType::symlink, 0777, "nowhere"); }) ==
+        intro + "'/.singularity.d' is a link to 'nowhere'; leave them out with --exclude /.singularity.d");
+  CHECK(refused([](Container& c) { c.add(Tree::kRoot, ".singularity.d", EntryType::symlink, 0777, ".singularity.d"); }) ==
+        intro + "'/.singularity.d' is a link to '.singularity.d'; leave them out with --exclude /.singularity.d");
+  CHECK(refused([](Container& c) {
+          const InodeId folder = c.add(Tree::kRoot, ".singularity.d", EntryType::directory, 0755);
+          const InodeId env = c.add(folder, "env", EntryType::directory, 0755);
+          c.add(folder, "runscript", EntryType::symlink, 0777, "/etc/passwd");
+          c.add(folder, "labels.json", EntryType::directory, 0755);
+          c.add(folder, "startscript", EntryType::fifo, 0644);
+          c.add(folder, "libs", EntryType::char_device, 0644);
+          c.add(folder, "actions", EntryType::symlink, 0777, "a\nb");
+          c.add(env, "90-environment.sh", EntryType::symlink, 0777, "/etc/group");
+          c.add(env, "99-mine.sh", EntryType::symlink, 0777, "/etc/group");
+        }) == intro + "'/.singularity.d/actions' is a link to 'a\\nb', '/.singularity.d/env/90-environment.sh' is a link to "
+                      "'/etc/group', '/.singularity.d/labels.json' is a directory, '/.singularity.d/libs' is a device, "
+                      "'/.singularity.d/runscript' is a link to '/etc/passwd', '/.singularity.d/startscript' is a named pipe; "
+                      "leave them out with --exclude /.singularity.d/actions --exclude /.singularity.d/env/90-environment.sh "
+                      "--exclude /.singularity.d/labels.json --exclude /.singularity.d/libs "
+                      "--exclude /.singularity.d/runscript --exclude /.singularity.d/startscript");
+  // A pattern of --exclude is a path without links.
+  CHECK(refused([](Container& c) {
+          c.add(c.add(Tree::kRoot, "real", EntryType::directory, 0755), "runscript", EntryType::directory, 0755);
+          c.add(Tree::kRoot, ".singularity.d", EntryType::symlink, 0777, "real");
+        }) == intro + "'/.singularity.d/runscript' is a directory; leave them out with --exclude /.singularity.d");
+  CHECK(refused([](Container& c) {
+          const InodeId folder = c.add(Tree::kRoot, ".singularity.d", EntryType::directory, 0755);
+          c.add(folder, "Singularity", EntryType::regular, 0644, "older");
+          c.add(folder, "bootstrap_history", EntryType::regular, 0644, "x");
+        }) == intro + "'/.singularity.d/bootstrap_history' is a file; leave them out with --exclude /.singularity.d/bootstrap_history");
+}
+
+TEST_CASE("a link of the image to a directory holds the runtime's files", "[convert][runtime-files]") {
   Container container;
-  container.add(Tree::kRoot, ".singularity.d", EntryType::regular, 0644, "no folder");
-  const auto error = error_of([&] { container.build(); });
-  REQUIRE(error);
-  CHECK(error->kind() == ErrorKind::unsupported);
-  CHECK_THAT(error->what(), ContainsSubstring(".singularity.d"));
+  container.add(Tree::kRoot, "real", EntryType::directory, 0755);
+  container.add(Tree::kRoot, ".singularity.d", EntryType::symlink, 0777, "/real");
+  container.build();
+  CHECK(container.text_at("real/runscript") == "RUN");
+  CHECK(container.at(".singularity.d")->type == EntryType::symlink);
+}
+
+TEST_CASE("odd files in place of mount points and name tables stay", "[convert][runtime-files]") {
+  Container container;
+  container.add(Tree::kRoot, "var", EntryType::symlink, 0777, "nowhere");
+  container.add(Tree::kRoot, "etc", EntryType::symlink, 0777, "private/etc");
+  container.add(Tree::kRoot, "tmp", EntryType::regular, 0644, "x");
+  container.add(Tree::kRoot, "dev", EntryType::symlink, 0777, "dev");
+  container.build();
+  CHECK(container.at("var")->type == EntryType::symlink);
+  CHECK(container.at("nowhere") == nullptr);
+  CHECK(container.at("etc")->type == EntryType::symlink);
+  CHECK(container.at("private") == nullptr);
+  CHECK(container.text_at("tmp") == "x");
+  CHECK(container.at("dev")->type == EntryType::symlink);
+  CHECK(container.text_at(".singularity.d/runscript") == "RUN");
+
+  Container folders;
+  const InodeId etc = folders.add(Tree::kRoot, "etc", EntryType::directory, 0755);
+  folders.add(etc, "hosts", EntryType::directory, 0755);
+  folders.build();
+  CHECK(folders.at("etc/hosts")->type == EntryType::directory);
+  CHECK(folders.text_at("etc/resolv.conf").empty());
 }
