@@ -25,6 +25,10 @@ need_root() {
   [ "$(id -u)" -eq 0 ] || skip "needs root"
 }
 
+need_terminal() {
+  python3 -c 'import os; os.openpty()' 2>/dev/null || skip "no pseudo-terminals here"
+}
+
 # grep that reads to the end: -q closes the pipe at the first match, which would fail whoever writes into it.
 holds() { grep "$@" | cat >/dev/null; }
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdio>
+#include <cstdlib>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -16,6 +18,15 @@ struct ProcessResult {
   int code = 0;  ///< exit code, or 128 + the signal's number
   std::string out;
 };
+
+/// Whether PATH has a program of that name.
+inline bool has_program(const std::string& name) {
+  std::istringstream directories(std::getenv("PATH") != nullptr ? std::getenv("PATH") : "");
+  for (std::string directory; std::getline(directories, directory, ':');) {
+    if (::access((directory + "/" + name).c_str(), X_OK) == 0) return true;
+  }
+  return false;
+}
 
 /// Runs a program and returns what it wrote to standard output, and to standard error when `both`. `environment` is all it
 /// sees.
