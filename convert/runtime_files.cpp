@@ -80,8 +80,12 @@ void refuse_obstacles(const TreeEdit& edit) {
 }
 
 /// The runtime binds the host's own over these. A link of the image stays: where it points may be anywhere.
-void empty_network_file(TreeEdit& edit, std::string_view path) {
-  if (!edit.obstacle(path)) edit.put_file(path, 0644, {});
+void empty_network_file(Tree& tree, TreeEdit& edit, std::string_view path, WarningList& warnings) {
+  if (!edit.obstacle(path)) {
+    edit.put_file(path, 0644, {});
+  } else if (const InodeId there = edit.look_up(path); there != kNone && tree.inode(there).type == EntryType::directory) {
+    warnings.add("mount-point", fmt::format("'/{}' is a directory; the runtime mounts the host's file there", path));
+  }
 }
 
 }  // namespace
@@ -106,8 +110,8 @@ ContainerAttributes add_runtime_files(Tree& tree, ContentSink& sink, const Runti
       warnings.add("root-link", fmt::format("the image's own '/{}' stays in place of the usual link", link.name));
     }
   }
-  empty_network_file(edit, "etc/hosts");
-  empty_network_file(edit, "etc/resolv.conf");
+  empty_network_file(tree, edit, "etc/hosts", warnings);
+  empty_network_file(tree, edit, "etc/resolv.conf", warnings);
 
   keep_older_definition(tree, edit);
   ContainerAttributes attributes;

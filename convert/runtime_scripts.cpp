@@ -222,9 +222,36 @@ bool nests(std::string_view text) {
          text.find(">(") == std::string_view::npos && reads_as_written(text);
 }
 
-/// Variables that the runtime sets itself in every container: what an image says of them has no effect there, and an
-/// assignment of those that are read-only is an error message at every start.
-constexpr std::string_view kReserved[] = {"UID", "GID", "EUID", "PPID", "PWD", "OPTIND", "IFS", "HOME"};
+/// Variables that the runtime sets itself: what an image says of them has no effect in a container, or the value of
+/// something else. An assignment of those that are read-only is an error message at every start. Most are those of the
+/// shell that Apptainer has built in and of the script that it runs there, down to the names of its loops.
+constexpr std::string_view kReserved[] = {
+    "APPTAINER_CONTAINER",
+    "APPTAINER_INSTANCE",
+    "APPTAINER_NAME",
+    "DIRSTACK",
+    "EUID",
+    "GID",
+    "HOME",
+    "IFS",
+    "LINENO",
+    "OPTIND",
+    "PPID",
+    "PWD",
+    "RANDOM",
+    "SINGULARITY_APPNAME",
+    "SINGULARITY_ENVIRONMENT",
+    "SING_USER_DEFINED_APPEND_PATH",
+    "SING_USER_DEFINED_PATH",
+    "SING_USER_DEFINED_PREPEND_PATH",
+    "SRANDOM",
+    "UID",
+    "__apptainer_cmd__",
+    "__exported_env__",
+    "__script__",
+    "e",
+    "key",
+};
 
 /// Set by bash before it reads anything. Where it stands in for /bin/sh, an assignment ends it.
 constexpr std::string_view kReadOnlyInBash[] = {"BASHOPTS", "BASH_VERSINFO", "SHELLOPTS"};

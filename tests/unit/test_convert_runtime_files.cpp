@@ -230,5 +230,8 @@ TEST_CASE("odd files in place of mount points and name tables stay", "[convert][
   folders.add(etc, "hosts", EntryType::directory, 0755);
   folders.build();
   CHECK(folders.at("etc/hosts")->type == EntryType::directory);
+  REQUIRE(folders.warnings.total() == 1);
+  CHECK(folders.warnings.listed()[0].kind == "mount-point");
+  CHECK(folders.warnings.listed()[0].text == "'/etc/hosts' is a directory; the runtime mounts the host's file there");
   CHECK(folders.text_at("etc/resolv.conf").empty());
 }

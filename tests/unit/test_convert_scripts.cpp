@@ -140,11 +140,23 @@ TEST_CASE("a variable without a value is empty, which is reported", "[convert][e
 
 TEST_CASE("variables that the runtime sets itself are left out and reported once", "[convert][environment]") {
   WarningList warnings;
-  const Words env{"UID=1000", "GID=1000", "EUID=0", "PPID=1", "HOME=/data", "PWD=/x", "OPTIND=3", "IFS=:", "PWD=/y", "LAST=yes"};
+  const Words env{"UID=1000", "GID=1000", "EUID=0", "PPID=1", "HOME=/data", "PWD=/x", "OPTIND=3", "APPTAINER_NAME=foo", "APPTAINER_CONTAINER=/x.sif", "IFS=:", "key=x", "PWD=/y", "LAST=yes"};
   CHECK(environment_script(env, warnings) == "#!/bin/sh\nexport LAST=\"${LAST:-\"yes\"}\"\n");
   REQUIRE(warnings.total() == 1);
   CHECK(warnings.listed()[0].kind == "env-reserved");
-  CHECK(warnings.listed()[0].text == "left out of the environment: 'UID', 'GID', 'EUID', 'PPID', 'HOME', 'OPTIND', 'IFS', 'PWD' (the runtime sets these itself)");
+  CHECK(warnings.listed()[0].text ==
+        "left out of the environment: 'UID', 'GID', 'EUID', 'PPID', 'HOME', 'OPTIND', 'APPTAINER_NAME', 'APPTAINER_CONTAINER', 'IFS', 'key', 'PWD' (the runtime sets these itself)");
+}
+
+TEST_CASE("every variable that the runtime sets itself is left out", "[convert][environment]") {
+  for (const char* name : {"APPTAINER_CONTAINER", "APPTAINER_INSTANCE", "APPTAINER_NAME", "DIRSTACK", "EUID", "GID", "HOME", "IFS", "LINENO", "OPTIND", "PPID", "PWD", "RANDOM", "SINGULARITY_APPNAME", "SINGULARITY_ENVIRONMENT", "SING_USER_DEFINED_APPEND_PATH", "SING_USER_DEFINED_PATH", "SING_USER_DEFINED_PREPEND_PATH", "SRANDOM", "UID", "__apptainer_cmd__", "__exported_env__", "__script__", "e", "key"}) {
+    WarningList warnings;
+    INFO(name);
+    CHECK(environment_script({std::string(name) + "=1"}, warnings) == "#!/bin/sh\n");
+    CHECK(warnings.count("env-reserved") == 1);
+    // Names that look like it are any image's.
+    CHECK(environment_script({std::string(name) + "_=1"}, warnings) != "#!/bin/sh\n");
+  }
 }
 
 TEST_CASE("a warning about variables names twenty of them", "[convert][environment]") {
