@@ -72,7 +72,9 @@ void refuse_obstacles(const TreeEdit& edit) {
   }
   if (found.empty()) return;
   std::string list;
-  for (const auto& [path, description] : found) list += fmt::format("{}'/{}' {}", list.empty() ? "" : ", ", path, description);
+  for (const auto& [path, description] : found) {
+    list += fmt::format("{}'/{}' {}", list.empty() ? "" : ", ", path, description);
+  }
   std::string excludes;
   for (const auto& path : removable) excludes += " --exclude /" + path;
   throw Error(ErrorKind::unsupported, "files of the image are in the way of the runtime's: " + list,
@@ -81,9 +83,9 @@ void refuse_obstacles(const TreeEdit& edit) {
 
 /// The runtime binds the host's own over these. A link of the image stays: where it points may be anywhere.
 void empty_network_file(Tree& tree, TreeEdit& edit, std::string_view path, WarningList& warnings) {
-  if (!edit.obstacle(path)) {
-    edit.put_file(path, 0644, {});
-  } else if (const InodeId there = edit.look_up(path); there != kNone && tree.inode(there).type == EntryType::directory) {
+  if (!edit.obstacle(path)) return edit.put_file(path, 0644, {});
+  const InodeId there = edit.look_up(path);
+  if (there != kNone && tree.inode(there).type == EntryType::directory) {
     warnings.add("mount-point", fmt::format("'/{}' is a directory; the runtime mounts the host's file there", path));
   }
 }

@@ -209,7 +209,8 @@ std::string prepend_words(const std::vector<std::string>& words, std::size_t lin
   std::string out;
   for (auto word = words.rbegin(); word != words.rend(); ++word) {
     const bool plain = word->size() <= line_bytes && reads_as_written(*word);
-    const std::string quoted = plain ? "'" + escape_in_single_quotes(*word) + "'" : "\"" + escape_in_double_quotes(*word, line_bytes) + "\"";
+    const auto quoted = plain ? fmt::format("'{}'", escape_in_single_quotes(*word))
+                              : fmt::format("\"{}\"", escape_in_double_quotes(*word, line_bytes));
     out += fmt::format("{}set -- {} \"$@\"\n", indent, quoted);
   }
   return out;
@@ -330,15 +331,22 @@ std::string environment_script(const std::vector<std::string>& env, WarningList&
       out += fmt::format("if [ -z \"${{{0}:-}}\" ]; then {0}=\"{1}\"; fi\nexport {0}\n", name, value);
     }
   }
-  if (!odd.empty()) warnings.add("env-name", fmt::format("left out of the environment: {} (no shell accepts such a name)", listed(odd)));
-  if (!reserved.empty()) warnings.add("env-reserved", fmt::format("left out of the environment: {} (the runtime sets these itself)", listed(reserved)));
-  if (!bare.empty()) warnings.add("env-odd", fmt::format("empty in the environment: {} (the image gives no value)", listed(bare)));
+  if (!odd.empty()) {
+    warnings.add("env-name", "left out of the environment: " + listed(odd) + " (no shell accepts such a name)");
+  }
+  if (!reserved.empty()) {
+    warnings.add("env-reserved", "left out of the environment: " + listed(reserved) + " (the runtime sets these itself)");
+  }
+  if (!bare.empty()) {
+    warnings.add("env-odd", "empty in the environment: " + listed(bare) + " (the image gives no value)");
+  }
   return out;
 }
 
 namespace {
 
-std::string run_script(const std::vector<std::string>& entrypoint, const std::vector<std::string>& cmd, std::size_t line_bytes) {
+std::string run_script(const std::vector<std::string>& entrypoint, const std::vector<std::string>& cmd,
+                       std::size_t line_bytes) {
   std::string out = "#!/bin/sh\n";
   out += fmt::format("OCI_ENTRYPOINT='{}'\n", escape_in_single_quotes(quote_words(entrypoint, line_bytes)));
   out += fmt::format("OCI_CMD='{}'\n", escape_in_single_quotes(quote_words(cmd, line_bytes)));
