@@ -31,8 +31,8 @@ inline Outcome read_source(const std::string& reference, ConvertOptions options 
     out.hint = error->hint();
   }
   for (const auto& warning : warnings.listed()) {
-    // small_image() has a hard link to its older layer.
-    if (!warning.kind.starts_with("link-")) out.warnings.insert(warning.kind);
+    // small_image() has a hard link to its older layer and a program for which there is no shell; some have nothing at all.
+    if (!warning.kind.starts_with("link-") && warning.kind != "program-interpreter" && warning.kind != "nothing-to-run") out.warnings.insert(warning.kind);
   }
   return out;
 }

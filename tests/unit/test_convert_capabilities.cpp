@@ -51,7 +51,7 @@ TEST_CASE("capabilities are stored beside a file's other attributes, in order", 
   CHECK(root.of(none) == Xattrs{{"user.a", "2"}});
 }
 
-TEST_CASE("stored capabilities come back; real ones beside them count", "[convert][capabilities]") {
+TEST_CASE("stored capabilities come back, and real ones beside them count", "[convert][capabilities]") {
   Root root;
   const InodeId stored = root.add(Tree::kRoot, "stored", {{"user.a", "2"}, {kStored, "s"}});
   const InodeId both = root.add(Tree::kRoot, "both", {{kReal, "c"}, {kStored, "old"}});
