@@ -287,7 +287,9 @@ void add_build_command(CLI::App& root, Session& session) {
   verb->add_flag("--fast", a.fast, "gzip at a third of the time, a tenth larger; its bytes depend on the kind of processor");
   verb->add_flag("--best", a.best, "gzip at its smallest, slow");
   verb->add_flag("--all-root", a.all_root, "Every file belongs to root");
-  verb->add_option("--xattrs", a.xattrs, "Extended attributes to keep: portable (default: all, with capabilities as user.sifkit.cap), keep (all as they are), user or none")
+  verb->add_option("--xattrs", a.xattrs,
+                   "Extended attributes to keep: portable (default: all, with capabilities as user.sifkit.cap), keep "
+                   "(all as they are), user or none")
       ->transform(OneOf({"portable", "keep", "user", "none"}))
       ->type_name("POLICY");
   verb->add_option("--exclude", a.excludes, "Leave out what matches a shell pattern (may be given again)")->type_name("GLOB")->allow_extra_args(false);

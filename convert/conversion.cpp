@@ -194,7 +194,8 @@ void Conversion::warn_of_runtime(const ProgramProbe& probe, const Tree& tree, co
   input.env = environment();
   input.working_dir = config.config.working_dir;
   // Where most programs are for another machine, that has been said.
-  if (report_.architecture != "unknown" && warnings_.count("architecture") == 0) input.architecture = report_.architecture;
+  const bool doubtful = report_.architecture == "unknown" || warnings_.count("architecture") != 0;
+  if (!doubtful) input.architecture = report_.architecture;
   input.configured = !config.raw.empty();
   input.layers = image_.layers().size();
   input.replaced_links = flattener.replaced_links();

@@ -58,7 +58,7 @@ class ProgramProbe : public layers::ContentSink {
   std::uint32_t number_of(const std::optional<std::string>& line);
 
   static constexpr std::size_t kStart = 4096;         ///< bytes of a file that are looked at
-  static constexpr std::size_t kPrograms = 4u << 20;  ///< files that are remembered
+  static constexpr std::size_t kPrograms = 1u << 20;  ///< files that are remembered
   static constexpr std::size_t kLines = 1u << 16;     ///< different lines of them
   static constexpr std::uint32_t kUnknownLine = 0xffffffffu;
 

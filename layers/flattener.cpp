@@ -164,7 +164,13 @@ struct Flattener::Impl {
 };
 
 Flattener::Flattener(const Limits& limits, WarningList& warnings)
-    : impl_(new Impl{.limits = limits, .warnings = warnings, .tree = {}, .layers = {}, .covered = {}, .last_path = {}, .replaced_links = {}}) {}
+    : impl_(new Impl{.limits = limits,
+                     .warnings = warnings,
+                     .tree = {},
+                     .layers = {},
+                     .covered = {},
+                     .last_path = {},
+                     .replaced_links = {}}) {}
 
 Flattener::~Flattener() = default;
 

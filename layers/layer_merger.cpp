@@ -242,7 +242,8 @@ void LayerMerger::apply_hard_link(std::string_view path, std::string_view target
 void LayerMerger::note_replaced_link(std::string_view path, NameId name) {
   const Inode& there = tree_.inode(tree_.inode_of(name));
   const bool near_root = std::count(path.begin(), path.end(), '/') <= 1;
-  if (there.type != EntryType::symlink || !near_root || touched(name) || replaced_links_.size() == kReplacedLinks) return;
+  const bool noted = there.type == EntryType::symlink && near_root && !touched(name);
+  if (!noted || replaced_links_.size() == kReplacedLinks) return;
   replaced_links_.push_back({std::string(path), std::string(tree_.symlink_target(there)), stamps_[name] / 2, layer_});
 }
 

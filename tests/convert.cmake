@@ -1,6 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 sifkit_test(
   convert
-  SOURCES unit/test_convert_capabilities.cpp unit/test_convert_metadata.cpp unit/test_convert_runtime_check.cpp unit/test_convert_runtime_files.cpp unit/test_convert_scripts.cpp unit/test_convert_sources.cpp
+  SOURCES unit/test_convert_capabilities.cpp
+          unit/test_convert_metadata.cpp
+          unit/test_convert_program_probe.cpp
+          unit/test_convert_runtime_check.cpp
+          unit/test_convert_runtime_files.cpp
+          unit/test_convert_runtime_needs.cpp
+          unit/test_convert_scripts.cpp
+          unit/test_convert_sources.cpp
           unit/test_convert_warning_codes.cpp
   LINK sifkit::sifkit sifkit_convert THREADS sources)

@@ -171,10 +171,14 @@ TEST_CASE("capabilities are where they hinder nobody, and come back", "[cli][bui
   const std::string hex = to_hex(as_bytes(raw));
   const auto of_default = build("tar:" + root, {});
   CHECK(of_default.second == Json{{stored, hex}});
-  CHECK_THAT(of_default.first, ContainsSubstring("capabilities of '/bin/ping': kept as the attribute " + stored + ", since in a user namespace Linux may not start a program that has some (--xattrs keep leaves them as they are)"));
+  CHECK_THAT(of_default.first,
+             ContainsSubstring("capabilities of '/bin/ping': kept as the attribute " + stored +
+                               ", since in a user namespace Linux may not start a program that has some (--xattrs keep "
+                               "leaves them as they are)"));
   const auto kept = build("tar:" + root, {"--xattrs", "keep"});
   CHECK(kept.second == Json{{"security.capability", hex}});
-  CHECK_THAT(kept.first, ContainsSubstring("capabilities of '/bin/ping': in a user namespace Linux may not start a program that has some"));
+  CHECK_THAT(kept.first, ContainsSubstring("capabilities of '/bin/ping': in a user namespace Linux may not start a "
+                                           "program that has some"));
   for (const std::string policy : {"user", "none"}) {
     const auto left_out = build("tar:" + root, {"--xattrs", policy});
     CHECK(left_out.second == Json::object());
@@ -184,7 +188,10 @@ TEST_CASE("capabilities are where they hinder nobody, and come back", "[cli][bui
   CHECK(squashfs.second == Json{{stored, hex}});
 
   SECTION("from an archive that has them stored") {
-    write_file(root, TarBuilder().add({.name = "bin/", .type = '5'}).add({.name = "bin/ping", .data = "x", .pax = {{"SCHILY.xattr." + stored, raw}}}).bytes());
+    write_file(root, TarBuilder()
+                         .folder("bin")
+                         .add({.name = "bin/ping", .data = "x", .pax = {{"SCHILY.xattr." + stored, raw}}})
+                         .bytes());
     CHECK(build("tar:" + root, {}).second == Json{{stored, hex}});
     CHECK(build("tar:" + root, {"--xattrs", "keep"}).second == Json{{"security.capability", hex}});
     CHECK(build("tar:" + root, {"--xattrs", "user"}).second == Json{{stored, hex}});

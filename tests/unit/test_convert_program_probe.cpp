@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "program_probe.h"
+#include "support/catch.h"
+#include "support/programs.h"
+
+using namespace sifkit;
+using sifkit::testing::elf_program;
+
+TEST_CASE("an ELF program says which loader it needs", "[convert][runtime]") {
+  const auto loader = [](const std::string& bytes) { return elf_loader(as_bytes(bytes)); };
+  const std::string dynamic = elf_program("/lib/ld.so");
+  CHECK(loader(dynamic) == "/lib/ld.so");
+  CHECK(loader(elf_program()) == "");
+  // Cut anywhere, or with places far away, it is not known.
+  for (std::size_t size = 52; size < dynamic.size(); ++size) CHECK(loader(dynamic.substr(0, size)) == std::nullopt);
+  for (const std::size_t field :
+       {offsetof(Elf64_Ehdr, e_phoff), sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr) + offsetof(Elf64_Phdr, p_offset),
+        sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr) + offsetof(Elf64_Phdr, p_filesz)}) {
+    std::string far = dynamic;
+    far.replace(field, 8, 8, '\xff');
+    CHECK(loader(far) == std::nullopt);
+  }
+  std::string big(sizeof(Elf32_Ehdr) + sizeof(Elf32_Phdr), '\0');
+  big.replace(0, 6,
+              "\x7f"
+              "ELF\1\2");
+  big[offsetof(Elf32_Ehdr, e_phoff) + 3] = sizeof(Elf32_Ehdr);
+  big[offsetof(Elf32_Ehdr, e_phentsize) + 1] = sizeof(Elf32_Phdr);
+  big[offsetof(Elf32_Ehdr, e_phnum) + 1] = 1;
+  big[sizeof(Elf32_Ehdr) + 3] = PT_INTERP;
+  big[sizeof(Elf32_Ehdr) + offsetof(Elf32_Phdr, p_offset) + 3] = static_cast<char>(big.size());
+  big[sizeof(Elf32_Ehdr) + offsetof(Elf32_Phdr, p_filesz) + 3] = 8;
+  CHECK(loader(big + "/lib/ld" + '\0') == "/lib/ld");
+}
