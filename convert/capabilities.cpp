@@ -113,7 +113,8 @@ void settle_capabilities(Tree& tree, CapabilityForm form, WarningList& warnings)
     inode.metadata.xattrs = set;
     ++count;
   }
-  if (count == 0) return;
+  // Programs with capabilities do start from a folder.
+  if (count == 0 || form == CapabilityForm::real_of_root) return;
   const std::string programs = list_of(examples(tree, name), count);
   warnings.add("capabilities",
                real ? fmt::format("capabilities of {}: in a user namespace Linux may not start a program that has some",

@@ -28,13 +28,12 @@ constexpr std::string_view kSystemFolders[] = {
     "usr/local", "etc",  "opt", "run",   "tmp",   "var/tmp", "var/run", "var/lock", "var/lib"};
 
 /// The runtime mounts directories of the host there.
-constexpr std::string_view kMountPoints[] = {"/dev", "/proc", "/sys", "/tmp", "/var/tmp", "/home"};
+constexpr std::string_view kMountPoints[] = {"/dev", "/proc", "/sys", "/tmp", "/var/tmp"};
 
 /// The mount point that hides a path of the image, "" for none.
 std::string_view hidden_below(std::string_view path) {
   for (const auto point : kMountPoints) {
-    // Of /home it is the caller's own only.
-    if (point != "/home" && path.starts_with(point) && path.substr(point.size()).starts_with('/')) return point;
+    if (path.starts_with(point) && path.substr(point.size()).starts_with('/')) return point;
   }
   return {};
 }
@@ -367,17 +366,21 @@ class RuntimeCheck {
     return {};
   }
 
+  /// A file there ends the start. A link to nothing is made to lead somewhere, but for these two, which are left out.
   void check_mount_points() {
     for (const auto point : kMountPoints) {
       const auto found = walk_image_path(tree_, point);
-      if (found.inode == kNone) {
-        if (found.link.empty()) continue;
-        warnings_.add("mount-point",
-                      fmt::format("{} leads nowhere: {} is a link to {}; the runtime mounts the host's there",
-                                  in_quotes(point), in_quotes(found.link), in_quotes(found.link_target)));
-      } else if (tree_.inode(found.inode).type != EntryType::directory) {
-        warnings_.add("mount-point",
-                      fmt::format("{} is no directory; the runtime mounts the host's there", in_quotes(point)));
+      if (found.inode != kNone && tree_.inode(found.inode).type != EntryType::directory) {
+        warnings_.add(
+            "mount-point",
+            fmt::format("{} is no directory, so that the runtime cannot mount the host's there: no program of "
+                        "the image starts",
+                        in_quotes(point)));
+      } else if (found.inode == kNone && !found.link.empty() && point.ends_with("tmp")) {
+        warnings_.add(
+            "mount-point",
+            fmt::format("{} is not there when the container runs: {} is a link to {}, which is not in the image",
+                        in_quotes(point), in_quotes(found.link), in_quotes(found.link_target)));
       }
     }
   }

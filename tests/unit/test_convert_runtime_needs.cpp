@@ -188,19 +188,38 @@ TEST_CASE("a directory in place of an older layer's link is said where something
   });
 }
 
-TEST_CASE("a mount point that is no directory is said", "[convert][runtime]") {
+TEST_CASE("a mount point that the runtime cannot use is said", "[convert][runtime]") {
+  const std::string no_directory =
+      " is no directory, so that the runtime cannot mount the host's there: no program of the image starts";
+  const auto file = [](const std::string& path) {
+    return [=](RuntimeRoot& r) {
+      r.file(path, "x");
+      r.input.cmd = {"sh"};
+    };
+  };
+  const auto link = [](const std::string& path, const std::string& target) {
+    return [=](RuntimeRoot& r) {
+      r.link(path, target);
+      r.input.cmd = {"sh"};
+    };
+  };
+  const std::string gone = " is not there when the container runs: ";
   check_all({
-      {"a file",
-       [](RuntimeRoot& r) {
-         r.file("tmp", "x");
-         r.input.cmd = {"sh"};
-       },
-       "mount-point: '/tmp' is no directory; the runtime mounts the host's there"},
-      {"a link to nothing",
-       [](RuntimeRoot& r) {
-         r.link("home", "/data/home");
-         r.input.cmd = {"sh"};
-       },
-       "mount-point: '/home' leads nowhere: '/home' is a link to '/data/home'; the runtime mounts the host's there"},
+      {"a file /tmp", file("tmp"), "mount-point: '/tmp'" + no_directory},
+      {"a file /var/tmp", file("var/tmp"), "mount-point: '/var/tmp'" + no_directory},
+      {"a file /dev", file("dev"), "mount-point: '/dev'" + no_directory},
+      {"a file /proc", file("proc"), "mount-point: '/proc'" + no_directory},
+      {"a file /sys", file("sys"), "mount-point: '/sys'" + no_directory},
+      {"a link to a file", link("tmp", "bin/busybox"), "mount-point: '/tmp'" + no_directory},
+      {"a link /tmp to nothing", link("tmp", "/data/tmp"),
+       "mount-point: '/tmp'" + gone + "'/tmp' is a link to '/data/tmp', which is not in the image"},
+      {"a link /var/tmp to nothing", link("var/tmp", "none"),
+       "mount-point: '/var/tmp'" + gone + "'/var/tmp' is a link to 'none', which is not in the image"},
+      // The runtime makes what these lead to.
+      {"a file /home", file("home"), ""},
+      {"a link /home to nothing", link("home", "/data/home"), ""},
+      {"a link /dev to nothing", link("dev", "/none"), ""},
+      {"a link /proc to nothing", link("proc", "/none"), ""},
+      {"a link /sys to nothing", link("sys", "/none"), ""},
   });
 }
