@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "glob.h"
 
+#include <algorithm>
+#include <optional>
+
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
@@ -11,23 +14,117 @@ using namespace layers;
 
 namespace {
 
-/// Reads the set at `[`; moves `pattern` behind it.
-bool set_holds(std::string_view& pattern, char c) {
-  std::size_t at = 1;
-  const bool inverted = at < pattern.size() && (pattern[at] == '!' || pattern[at] == '^');
-  if (inverted) ++at;
-  bool found = false;
-  for (bool first = true; at < pattern.size() && (first || pattern[at] != ']'); first = false) {
-    const char low = pattern[at++];
-    char high = low;
-    if (at + 1 < pattern.size() && pattern[at] == '-' && pattern[at + 1] != ']') {
-      high = pattern[at + 1];
-      at += 2;
-    }
-    found = found || (low <= c && c <= high);
+struct CharacterClass {
+  std::string_view name;
+  bool (*holds)(unsigned char);
+};
+
+constexpr bool is_lower(unsigned char c) { return c >= 'a' && c <= 'z'; }
+
+constexpr bool is_upper(unsigned char c) { return c >= 'A' && c <= 'Z'; }
+
+constexpr bool is_digit(unsigned char c) { return c >= '0' && c <= '9'; }
+
+constexpr bool is_graph(unsigned char c) { return c > 0x20 && c < 0x7f; }
+
+constexpr bool is_alnum(unsigned char c) { return is_lower(c) || is_upper(c) || is_digit(c); }
+
+/// Those of the C locale: what is left out must not depend on the user's.
+constexpr CharacterClass kClasses[] = {
+    {"alnum", is_alnum},
+    {"alpha", [](unsigned char c) { return is_lower(c) || is_upper(c); }},
+    {"blank", [](unsigned char c) { return c == ' ' || c == '\t'; }},
+    {"cntrl", [](unsigned char c) { return c < 0x20 || c == 0x7f; }},
+    {"digit", is_digit},
+    {"graph", is_graph},
+    {"lower", is_lower},
+    {"print", [](unsigned char c) { return is_graph(c) || c == ' '; }},
+    {"punct", [](unsigned char c) { return is_graph(c) && !is_alnum(c); }},
+    {"space", [](unsigned char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }},
+    {"upper", is_upper},
+    {"xdigit", [](unsigned char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }},
+};
+
+/// One member of a set.
+class SetReader {
+ public:
+  explicit SetReader(std::string_view text) : text_(text) {}
+
+  bool at_end() const { return at_ >= text_.size(); }
+
+  bool next_is(char c) const { return !at_end() && text_[at_] == c; }
+
+  std::size_t place() const { return at_; }
+
+  void skip() { ++at_; }
+
+  /// A byte, with its backslash; nothing at the end, and for a slash, which no set holds.
+  std::optional<unsigned char> byte() {
+    if (next_is('\\')) ++at_;
+    if (at_end() || text_[at_] == '/') return std::nullopt;
+    return static_cast<unsigned char>(text_[at_++]);
   }
-  pattern.remove_prefix(at + 1);
+
+  /// The class at "[:"; nullptr for one that is not known.
+  const CharacterClass* character_class() {
+    const auto end = text_.find(":]", at_ + 2);
+    if (end == std::string_view::npos) return nullptr;
+    const auto name = text_.substr(at_ + 2, end - at_ - 2);
+    at_ = end + 2;
+    const auto found =
+        std::find_if(std::begin(kClasses), std::end(kClasses), [&](const auto& c) { return c.name == name; });
+    return found == std::end(kClasses) ? nullptr : found;
+  }
+
+  bool starts_with(std::string_view text) const { return text_.substr(std::min(at_, text_.size())).starts_with(text); }
+
+ private:
+  std::string_view text_;
+  std::size_t at_ = 0;
+};
+
+/// Reads the set at `[` and moves `pattern` behind it: whether it holds a byte. Nothing for what is no set, which
+/// `PathPatterns` refuses.
+std::optional<bool> read_set(std::string_view& pattern, char byte) {
+  const auto c = static_cast<unsigned char>(byte);
+  SetReader set(pattern);
+  set.skip();
+  const bool inverted = set.next_is('!') || set.next_is('^');
+  if (inverted) set.skip();
+  bool found = false;
+  for (bool first = true; first || !set.next_is(']'); first = false) {
+    if (set.starts_with("[.") || set.starts_with("[=")) return std::nullopt;
+    if (set.starts_with("[:")) {
+      const auto* const known = set.character_class();
+      if (known == nullptr) return std::nullopt;
+      found = found || known->holds(c);
+      continue;
+    }
+    const auto low = set.byte();
+    if (!low) return std::nullopt;
+    auto high = low;
+    if (set.next_is('-') && !set.starts_with("-]")) {
+      set.skip();
+      high = set.byte();
+      if (!high) return std::nullopt;
+    }
+    found = found || (*low <= c && c <= *high);
+  }
+  set.skip();
+  pattern.remove_prefix(set.place());
   return found != inverted && c != '/';
+}
+
+/// Whether each '[' begins a set.
+bool has_sound_sets(std::string_view pattern) {
+  while (!pattern.empty()) {
+    if (pattern.front() == '[') {
+      if (!read_set(pattern, 'x')) return false;
+    } else {
+      pattern.remove_prefix(pattern.front() == '\\' && pattern.size() > 1 ? 2 : 1);
+    }
+  }
+  return true;
 }
 
 /// Goes back to the last star only, and to the last double star when that fails too, so the time is bounded.
@@ -62,7 +159,7 @@ bool match(std::string_view pattern, std::string_view text) {
       const char c = text.front();
       if (pattern.front() == '[') {
         std::string_view rest = pattern;
-        here = set_holds(rest, c);
+        here = read_set(rest, c).value_or(false);
         if (here) pattern = rest;
       } else if (pattern.front() == '?') {
         here = c != '/';
@@ -95,8 +192,10 @@ PathPatterns::PathPatterns(const std::vector<std::string>& patterns) {
     const bool rooted = pattern.find('/') != std::string_view::npos;
     while (pattern.starts_with('/')) pattern.remove_prefix(1);
     if (pattern.empty()) throw Error(ErrorKind::usage, fmt::format("pattern {} names nothing", in_quotes(given)));
-    if (const auto open = pattern.find('['); open != std::string_view::npos && pattern.find(']', open + 2) == std::string_view::npos) {
-      throw Error(ErrorKind::usage, fmt::format("pattern {}: '[' without ']'", in_quotes(given)));
+    if (!has_sound_sets(pattern)) {
+      throw Error(
+          ErrorKind::usage, fmt::format("pattern {}: '[' begins no set", in_quotes(given)),
+          "a set is like [abc], [a-z], [!a] or [[:digit:]], without a slash; \\[ stands for the character itself");
     }
     patterns_.push_back(rooted ? std::string(pattern) : "**/" + std::string(pattern));
     // A name in any folder is in the root, too.

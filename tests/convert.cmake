@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 sifkit_test(
   convert
-  SOURCES unit/test_convert_capabilities.cpp
+  SOURCES unit/test_convert_capabilities.cpp unit/test_convert_glob.cpp
           unit/test_convert_metadata.cpp
           unit/test_convert_program_probe.cpp
           unit/test_convert_runtime_check.cpp
