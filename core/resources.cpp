@@ -11,12 +11,17 @@
 #include <string_view>
 #include <vector>
 
+#include <fcntl.h>
 #include <pwd.h>
 #include <sched.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
 #include <sifkit/core/error.h>
+#include <sifkit/core/file.h>
 
 #include "cgroup.h"
 
@@ -29,6 +34,26 @@ std::optional<std::uint64_t> parse_number(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
   return value;
+}
+
+constexpr std::string_view kGetRandom = "get random numbers from the system";
+
+void read_random_device(std::span<std::byte> into) {
+  static constexpr const char* kDevice = "/dev/urandom";
+  in_context([] { return std::string(kGetRandom); },
+             [&] {
+               const UniqueFd fd(::open(kDevice, O_RDONLY | O_CLOEXEC));
+               struct stat status {};
+               if (!fd || ::fstat(fd.get(), &status) != 0) throw_errno(fmt::format("open {}", kDevice));
+               // A file that somebody put there is not random.
+               if (!S_ISCHR(status.st_mode)) throw Error(ErrorKind::io, fmt::format("{} is no device", kDevice));
+               while (!into.empty()) {
+                 const auto got = ::read(fd.get(), into.data(), into.size());
+                 if (got < 0 && errno == EINTR) continue;
+                 if (got <= 0) throw_errno(fmt::format("read {}", kDevice), got < 0 ? errno : EIO);
+                 into = into.subspan(static_cast<std::size_t>(got));
+               }
+             });
 }
 
 }  // namespace
@@ -83,7 +108,9 @@ void fill_random(std::span<std::byte> into) {
     const auto got = ::getrandom(into.data(), into.size(), 0);
     if (got < 0) {
       if (errno == EINTR) continue;
-      throw_errno("get random numbers from the system");
+      // A kernel before 3.17, or a filter that knows it not.
+      if (errno == ENOSYS || errno == EPERM) return read_random_device(into);
+      throw_errno(kGetRandom);
     }
     into = into.subspan(static_cast<std::size_t>(got));
   }
