@@ -80,8 +80,10 @@ CodecCompressor::CodecCompressor(BlockCompressor& codec) {
       const auto written = reinterpret_cast<Object*>(c)->codec->compress({reinterpret_cast<const std::byte*>(in), size},
                                                                          {reinterpret_cast<std::byte*>(out), room});
       return static_cast<sqfs_s32>(written);
+    } catch (const std::bad_alloc&) {
+      return SQFS_ERROR_ALLOC;
     } catch (...) {
-      return SQFS_ERROR_COMPRESSOR;
+      return SQFS_ERROR_INTERNAL;  // not SQFS_ERROR_COMPRESSOR: nothing that was read is damaged
     }
   };
 }

@@ -30,20 +30,20 @@ class Transfer : public Source {
       : address_(address), patience_(patience), stop_(std::move(stop)), handle_(new_curl_handle()), multi_(curl_multi_init()) {
     if (!multi_) throw std::bad_alloc();
     CURL* curl = handle_.get();
-    curl_easy_setopt(curl, CURLOPT_URL, (address_.base_url + path).c_str());
-    if (!address_.socket.empty()) curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, address_.socket.c_str());
+    set_option(curl, CURLOPT_URL, (address_.base_url + path).c_str());
+    if (!address_.socket.empty()) set_option(curl, CURLOPT_UNIX_SOCKET_PATH, address_.socket.c_str());
     // A name such as "../info" is the service's to refuse.
-    curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, std::min<long>(kConnectSeconds, patience_.count()));
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error_text_);
+    set_option(curl, CURLOPT_PATH_AS_IS, 1L);
+    set_option(curl, CURLOPT_NOSIGNAL, 1L);
+    set_option(curl, CURLOPT_NOPROXY, "*");
+    set_option(curl, CURLOPT_CONNECTTIMEOUT, std::min<long>(kConnectSeconds, patience_.count()));
+    set_option(curl, CURLOPT_ERRORBUFFER, error_text_);
     headers_.bound(curl);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &Transfer::take);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, this);
-    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &Transfer::watch);
-    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, this);
+    set_option(curl, CURLOPT_WRITEFUNCTION, &Transfer::take);
+    set_option(curl, CURLOPT_WRITEDATA, this);
+    set_option(curl, CURLOPT_NOPROGRESS, 0L);
+    set_option(curl, CURLOPT_XFERINFOFUNCTION, &Transfer::watch);
+    set_option(curl, CURLOPT_XFERINFODATA, this);
     if (address_.secure()) secure(curl);
     thread_ = std::jthread([this] { run(); });
   }
@@ -82,18 +82,21 @@ class Transfer : public Source {
   void secure(CURL* curl) const {
     const auto give = [&](CURLoption option, const char* name) {
       const auto path = address_.certificates / name;
-      if (::access(path.c_str(), F_OK) == 0) curl_easy_setopt(curl, option, path.c_str());
+      if (::access(path.c_str(), F_OK) == 0) set_option(curl, option, path.c_str());
     };
     give(CURLOPT_CAINFO, "ca.pem");
     give(CURLOPT_SSLCERT, "cert.pem");
     give(CURLOPT_SSLKEY, "key.pem");
-    curl_easy_setopt(curl, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
-    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, address_.verified ? 1L : 0L);
-    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, address_.verified ? 2L : 0L);
+    set_option(curl, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
+    set_option(curl, CURLOPT_SSL_VERIFYPEER, address_.verified ? 1L : 0L);
+    set_option(curl, CURLOPT_SSL_VERIFYHOST, address_.verified ? 2L : 0L);
   }
 
   static std::size_t take(char* bytes, std::size_t, std::size_t count, void* self) noexcept {
-    return static_cast<Transfer*>(self)->accept({bytes, count}) ? count : CURL_WRITEFUNC_ERROR;
+    auto& transfer = *static_cast<Transfer*>(self);
+    return transfer.callback_failure_.guard<std::size_t>(CURL_WRITEFUNC_ERROR, [&]() -> std::size_t {
+      return transfer.accept({bytes, count}) ? count : CURL_WRITEFUNC_ERROR;
+    });
   }
 
   static int watch(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) noexcept {
@@ -102,23 +105,19 @@ class Transfer : public Source {
     return transfer.abandoned_ || transfer.stop_.stop_requested() ? 1 : 0;
   }
 
-  bool accept(std::string_view bytes) noexcept {
-    try {
-      if (status() != 200) {  // does not count as life: an error without an end is one that is long enough
-        error_body_.append(bytes.substr(0, kErrorBytes - error_body_.size()));
-        return error_body_.size() < kErrorBytes;
-      }
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [&] { return waiting_ < kQueueBytes || abandoned_; });
-      if (abandoned_) return false;
-      pieces_.emplace_back(bytes);
-      waiting_ += bytes.size();
-      changed_.notify_all();
-      last_sign_ = Clock::now();  // a reader that takes its time is not the service's silence
-      return true;
-    } catch (...) {
-      return false;
+  bool accept(std::string_view bytes) {
+    if (status() != 200) {  // does not count as life: an error without an end is one that is long enough
+      error_body_.append(bytes.substr(0, kErrorBytes - error_body_.size()));
+      return error_body_.size() < kErrorBytes;
     }
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return waiting_ < kQueueBytes || abandoned_; });
+    if (abandoned_) return false;
+    pieces_.emplace_back(bytes);
+    waiting_ += bytes.size();
+    changed_.notify_all();
+    last_sign_ = Clock::now();  // a reader that takes its time is not the service's silence
+    return true;
   }
 
   long status() const {
@@ -131,10 +130,11 @@ class Transfer : public Source {
   CURLcode perform() {
     static constexpr std::chrono::milliseconds kLongestWait{1000};
     const std::stop_callback wake(stop_, [this] { curl_multi_wakeup(multi_.get()); });
-    curl_multi_add_handle(multi_.get(), handle_.get());
+    expect_done(curl_multi_add_handle(multi_.get(), handle_.get()));
     last_sign_ = Clock::now();
     for (int running = 1;;) {
-      if (curl_multi_perform(multi_.get(), &running) != CURLM_OK) return CURLE_FAILED_INIT;
+      CallbackFailure::expect_memory();
+      expect_done(curl_multi_perform(multi_.get(), &running));
       if (running == 0) break;
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(last_sign_ + patience_ - Clock::now());
       silent_ = left.count() <= 0;
@@ -144,8 +144,14 @@ class Transfer : public Source {
     int waiting = 0;
     const CURLMsg* message = curl_multi_info_read(multi_.get(), &waiting);
     const CURLcode result = silent_ ? CURLE_OPERATION_TIMEDOUT : message == nullptr ? CURLE_FAILED_INIT : message->data.result;
+    if (!silent_) callback_failure_.check(result);
     curl_multi_remove_handle(multi_.get(), handle_.get());
     return result;
+  }
+
+  static void expect_done(CURLMcode code) {
+    if (code == CURLM_OUT_OF_MEMORY) throw std::bad_alloc();
+    if (code != CURLM_OK) throw Error(ErrorKind::internal, fmt::format("libcurl: code {}", static_cast<int>(code)));
   }
 
   void run() noexcept {
@@ -172,7 +178,9 @@ class Transfer : public Source {
                   "it may be busy: --service-timeout waits longer");
     }
     if (headers_.exceeded()) throw Error(ErrorKind::network, fmt::format("{}: more than {} bytes of headers", address_.where, HeaderBudget::kMostBytes));
-    if (result == CURLE_OUT_OF_MEMORY) throw Error(ErrorKind::network, fmt::format("{}: a header is too long, or memory is short", address_.where));
+    // Where it is not memory.
+    if (result == CURLE_OUT_OF_MEMORY)
+      throw Error(ErrorKind::network, fmt::format("{}: a line of the headers is too long", address_.where));
     if (result != CURLE_OK) {
       throw Error(ErrorKind::network, fmt::format("{}: {}", address_.where, error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(result)),
                   address_.secure() ? fmt::format("the certificates for it are ca.pem, cert.pem and key.pem in {}", in_quotes(address_.certificates.native())) : "");
@@ -215,6 +223,7 @@ class Transfer : public Source {
   using Clock = std::chrono::steady_clock;
   std::string error_body_;
   HeaderBudget headers_;
+  CallbackFailure callback_failure_;
   Clock::time_point last_sign_;
   bool silent_ = false;
 

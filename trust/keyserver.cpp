@@ -82,20 +82,17 @@ std::string http_url(std::string_view url) {
 struct Response {
   std::string body;
   bool too_long = false;
+  CallbackFailure failure;
 };
 
 std::size_t take(char* bytes, std::size_t, std::size_t count, void* context) noexcept {
   auto& response = *static_cast<Response*>(context);
-  try {
-    if (response.body.size() + count <= kMostRingBytes) {
-      response.body.append(bytes, count);
-      return count;
-    }
-    response.too_long = true;
-  } catch (...) {
-    response.too_long = true;
-  }
-  return CURL_WRITEFUNC_ERROR;
+  return response.failure.guard<std::size_t>(CURL_WRITEFUNC_ERROR, [&]() -> std::size_t {
+    response.too_long = response.body.size() + count > kMostRingBytes;
+    if (response.too_long) return CURL_WRITEFUNC_ERROR;
+    response.body.append(bytes, count);
+    return count;
+  });
 }
 
 int watch(void* context, curl_off_t, curl_off_t, curl_off_t, curl_off_t) noexcept { return static_cast<const OperationContext*>(context)->stop.stop_requested() ? 1 : 0; }
@@ -130,32 +127,34 @@ std::string Keyserver::request(const std::string& path, const std::string* form)
   HeaderBudget headers;
   char error_text[CURL_ERROR_SIZE] = {};
   const std::string target = url_ + path;
-  curl_easy_setopt(curl, CURLOPT_URL, target.c_str());
-  curl_easy_setopt(curl, CURLOPT_USERAGENT, "sifkit");
-  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
-  curl_easy_setopt(curl, CURLOPT_TIMEOUT, kRequestSeconds);
-  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, url_.starts_with("https:") ? "https" : "http,https");
-  curl_easy_setopt(curl, CURLOPT_MAXREDIRS, kMostRedirects);
-  curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, form == nullptr ? 1L : 0L);
-  curl_easy_setopt(curl, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  set_option(curl, CURLOPT_URL, target.c_str());
+  set_option(curl, CURLOPT_USERAGENT, "sifkit");
+  set_option(curl, CURLOPT_NOSIGNAL, 1L);
+  set_option(curl, CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
+  set_option(curl, CURLOPT_TIMEOUT, kRequestSeconds);
+  set_option(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  set_option(curl, CURLOPT_REDIR_PROTOCOLS_STR, url_.starts_with("https:") ? "https" : "http,https");
+  set_option(curl, CURLOPT_MAXREDIRS, kMostRedirects);
+  set_option(curl, CURLOPT_FOLLOWLOCATION, form == nullptr ? 1L : 0L);
+  set_option(curl, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   if (!authorities_.empty()) {
-    curl_easy_setopt(curl, CURLOPT_CAINFO, authorities_.c_str());
-    curl_easy_setopt(curl, CURLOPT_CAPATH, nullptr);
+    set_option(curl, CURLOPT_CAINFO, authorities_.c_str());
+    set_option(curl, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
   }
   if (form != nullptr) {
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(form->size()));
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, form->c_str());
+    set_option(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(form->size()));
+    set_option(curl, CURLOPT_POSTFIELDS, form->c_str());
   }
-  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, error_text);
+  set_option(curl, CURLOPT_ERRORBUFFER, error_text);
   headers.bound(curl);
-  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &take);
-  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &response);
-  curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-  curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &watch);
-  curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &operation_);
+  set_option(curl, CURLOPT_WRITEFUNCTION, &take);
+  set_option(curl, CURLOPT_WRITEDATA, &response);
+  set_option(curl, CURLOPT_NOPROGRESS, 0L);
+  set_option(curl, CURLOPT_XFERINFOFUNCTION, &watch);
+  set_option(curl, CURLOPT_XFERINFODATA, &operation_);
+  CallbackFailure::expect_memory();
   const CURLcode result = curl_easy_perform(curl);
+  response.failure.check(result);
   operation_.check();
   if (response.too_long) throw Error(ErrorKind::limit, fmt::format("{}: the answer is over the limit of {} bytes", url_, kMostRingBytes));
   if (headers.exceeded()) throw Error(ErrorKind::limit, fmt::format("{}: the headers of the answer are over the limit of {} bytes", url_, HeaderBudget::kMostBytes));

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ocsp.h"
 
-#include <cerrno>
 #include <new>
 
 #include <fmt/chrono.h>
@@ -49,22 +48,18 @@ Bytes encoded(OCSP_REQUEST* request) {
 struct Answer {
   Bytes bytes;
   bool too_long = false;
-  bool lacks_memory = false;
+  CallbackFailure failure;
 };
 
-/// Called by libcurl: an exception must not cross its frames.
 std::size_t keep(char* data, std::size_t, std::size_t count, void* user) noexcept {
   auto& answer = *static_cast<Answer*>(user);
-  answer.too_long = count > kMostResponseBytes - answer.bytes.size();
-  if (answer.too_long) return CURL_WRITEFUNC_ERROR;
-  const auto piece = as_bytes({data, count});
-  try {
+  return answer.failure.guard<std::size_t>(CURL_WRITEFUNC_ERROR, [&]() -> std::size_t {
+    answer.too_long = count > kMostResponseBytes - answer.bytes.size();
+    if (answer.too_long) return CURL_WRITEFUNC_ERROR;
+    const auto piece = as_bytes({data, count});
     answer.bytes.insert(answer.bytes.end(), piece.begin(), piece.end());
-  } catch (const std::bad_alloc&) {
-    answer.lacks_memory = true;
-    return CURL_WRITEFUNC_ERROR;
-  }
-  return count;
+    return count;
+  });
 }
 
 BasicResponse parse(ByteView bytes) {
@@ -117,28 +112,28 @@ void refuse_weak_hash(OCSP_BASICRESP* answer) {
 Bytes post_to_responder(const std::string& url, ByteView request) {
   const CurlHandle curl = new_curl_handle();
   const CurlList headers(curl_slist_append(nullptr, "Content-Type: application/ocsp-request"));
+  if (!headers) throw std::bad_alloc();
   Answer answer;
   HeaderBudget budget;
   char reason[CURL_ERROR_SIZE] = "";
   CURL* const c = curl.get();
-  curl_easy_setopt(c, CURLOPT_URL, url.c_str());
-  curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, kSecondsToConnect);
-  curl_easy_setopt(c, CURLOPT_TIMEOUT, kSecondsInAll);
-  curl_easy_setopt(c, CURLOPT_FAILONERROR, 1L);
-  curl_easy_setopt(c, CURLOPT_POST, 1L);
-  curl_easy_setopt(c, CURLOPT_POSTFIELDS, reinterpret_cast<const char*>(request.data()));
-  curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, static_cast<long>(request.size()));
-  curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers.get());
+  set_option(c, CURLOPT_URL, url.c_str());
+  set_option(c, CURLOPT_PROTOCOLS_STR, "http,https");
+  set_option(c, CURLOPT_NOSIGNAL, 1L);
+  set_option(c, CURLOPT_CONNECTTIMEOUT, kSecondsToConnect);
+  set_option(c, CURLOPT_TIMEOUT, kSecondsInAll);
+  set_option(c, CURLOPT_FAILONERROR, 1L);
+  set_option(c, CURLOPT_POST, 1L);
+  set_option(c, CURLOPT_POSTFIELDS, reinterpret_cast<const char*>(request.data()));
+  set_option(c, CURLOPT_POSTFIELDSIZE, static_cast<long>(request.size()));
+  set_option(c, CURLOPT_HTTPHEADER, headers.get());
   budget.bound(c);
-  curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, keep);
-  curl_easy_setopt(c, CURLOPT_WRITEDATA, &answer);
-  curl_easy_setopt(c, CURLOPT_ERRORBUFFER, reason);
-  errno = 0;
+  set_option(c, CURLOPT_WRITEFUNCTION, keep);
+  set_option(c, CURLOPT_WRITEDATA, &answer);
+  set_option(c, CURLOPT_ERRORBUFFER, reason);
+  CallbackFailure::expect_memory();
   const auto code = curl_easy_perform(c);
-  // A header line that is too long for libcurl bears the same name.
-  if (answer.lacks_memory || (code == CURLE_OUT_OF_MEMORY && errno == ENOMEM)) throw std::bad_alloc();
+  answer.failure.check(code);
   const auto limited = [&](std::string_view what, std::size_t most) { return Error(ErrorKind::limit, fmt::format("OCSP: {}: {} over the limit of {} bytes", in_quotes(url), what, most)); };
   if (answer.too_long) throw limited("the answer is", kMostResponseBytes);
   if (budget.exceeded()) throw limited("the headers of the answer are", HeaderBudget::kMostBytes);

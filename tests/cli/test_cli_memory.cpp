@@ -7,6 +7,7 @@
 
 #include "support/catch.h"
 #include "support/cli_run.h"
+#include "support/engine_server.h"
 #include "support/image_shapes.h"
 #include "support/run_process.h"
 #include "support/temp_dir.h"
@@ -108,5 +109,30 @@ TEST_CASE("a command that runs out of memory says so and leaves nothing unfinish
            {{"inspect", desk.image}, 15},
            {{"sif", "list", desk.image}, 15}}) {
     desk.sweep(args, shared, desk.allocations(args), density);
+  }
+}
+
+TEST_CASE("a request that runs out of memory says so, wherever it does", "[cli][faults]") {
+  const Desk desk;
+  const std::string id(64, 'a');
+  const std::string list = Json::array({Json{{"Id", "sha256:" + id},
+                                             {"RepoTags", {"app:1"}},
+                                             {"Os", "linux"},
+                                             {"Architecture", "amd64"},
+                                             {"Size", 5},
+                                             {"x", std::string(100'000, 'x')}}})
+                               .dump();
+  const std::string key = "info:1:1\npub:" + std::string(40, 'A') + ":1:4096:1700000000::\nuid:Ada:1700000000::\n" +
+                          std::string(100'000, '\n');
+  const EngineServer server([&](const std::string& path) -> std::optional<std::string> {
+    if (path.starts_with("/pks/")) return EngineServer::response(200, key);
+    return EngineServer::response(200, path == "/images/json" ? list : list.substr(1, list.size() - 2));
+  });
+  const long shared = desk.allocations({"--version"});
+  const std::string keyserver = "http" + server.url().substr(server.url().find(':'));
+  for (const auto& args : {std::vector<std::string>{"images", "docker-daemon:", "--docker-host", server.url()},
+                           {"key", "search", "--url", keyserver, "Ada"}}) {
+    const long all = desk.allocations(args);
+    desk.sweep(args, shared, all, 40);
   }
 }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cerrno>
 #include <cstddef>
+#include <exception>
 #include <memory>
+#include <new>
 
 #include <curl/curl.h>
 
@@ -41,6 +44,42 @@ using CurlList = std::unique_ptr<curl_slist, FreedBy<curl_slist_free_all>>;
 
 /// A handle with its defaults. Throws `not_found` where libcurl is missing.
 SIFKIT_API CurlHandle new_curl_handle();
+
+/// Sets an option. One that is not set for lack of memory (an address, authorities to trust) must not be left out.
+template <class Value>
+void set_option(CURL* handle, CURLoption option, Value value) {
+  if (curl_easy_setopt(handle, option, value) == CURLE_OUT_OF_MEMORY) throw std::bad_alloc();
+}
+
+/// An exception that must not cross libcurl's frames, from a callback to who started the transfer.
+class CallbackFailure {
+ public:
+  /// What `body` returns; `failed` where it throws.
+  template <class Result, class Body>
+  Result guard(Result failed, Body&& body) noexcept {
+    try {
+      return body();
+    } catch (...) {
+      failure_ = std::current_exception();
+      return failed;
+    }
+  }
+
+  /// Before a transfer: libcurl has several names for lack of memory, and one of them for a header line that is too
+  /// long, so it is told by errno.
+  static void expect_memory() noexcept { errno = 0; }
+
+  /// After one: throws what a callback threw, and bad_alloc where memory was lacking. `code` is what the transfer came
+  /// to.
+  void check(CURLcode code) const {
+    const bool lacked_memory = code != CURLE_OK && errno == ENOMEM;
+    if (failure_) std::rethrow_exception(failure_);
+    if (lacked_memory) throw std::bad_alloc();
+  }
+
+ private:
+  std::exception_ptr failure_;
+};
 
 /// Bounds the headers of one HTTP exchange, those of interim answers and redirects and the trailer of a chunked body
 /// (RFC 9112, section 7.1.2) included. libcurl keeps them all and bounds the trailer nowhere. Of one thread; stays where
