@@ -3,14 +3,18 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstring>
+#include <exception>
 #include <map>
+#include <system_error>
 #include <vector>
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -25,6 +29,28 @@ namespace {
 
 constexpr std::size_t kPiece = 256 * 1024;
 constexpr std::size_t kDeepest = 500;  ///< each level keeps a descriptor open
+constexpr std::size_t kMaxAttributes = 64 * 1024;  ///< the kernel's bound for a list of names and for a value
+
+/// Where the attributes of a file are read, however long its path is: its descriptor, or its name in an open directory
+/// where it cannot be opened (links, devices), for which there is no call but by way of /proc.
+class AttributePlace {
+ public:
+  explicit AttributePlace(int fd) : fd_(fd) {}
+
+  AttributePlace(int folder, const std::string& name) : path_(fmt::format("/proc/self/fd/{}/{}", folder, name)) {}
+
+  ssize_t list(char* into, std::size_t size) const {
+    return fd_ >= 0 ? ::flistxattr(fd_, into, size) : ::llistxattr(path_.c_str(), into, size);
+  }
+
+  ssize_t get(const char* name, char* into, std::size_t size) const {
+    return fd_ >= 0 ? ::fgetxattr(fd_, name, into, size) : ::lgetxattr(path_.c_str(), name, into, size);
+  }
+
+ private:
+  int fd_ = -1;
+  std::string path_;
+};
 
 struct FreeWriter {
   void operator()(archive* writer) const noexcept { archive_write_free(writer); }
@@ -47,7 +73,7 @@ class FolderTar final : public Source {
     if (!fd) throw_errno(fmt::format("open the folder {}", in_quotes(root_)));
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0) throw_errno(fmt::format("look at {}", in_quotes(root_)));
-    write_header("./", status, "");
+    write_header("./", status, AttributePlace(fd.get()));
     enter(std::move(fd), "");
   }
 
@@ -72,16 +98,21 @@ class FolderTar final : public Source {
   };
 
   static la_ssize_t take(archive*, void* self, const void* bytes, std::size_t size) noexcept {
+    auto& tar = *static_cast<FolderTar*>(self);
     try {
-      static_cast<FolderTar*>(self)->out_.append(static_cast<const char*>(bytes), size);
+      tar.out_.append(static_cast<const char*>(bytes), size);
       return static_cast<la_ssize_t>(size);
     } catch (...) {
+      tar.failure_ = std::current_exception();
       return -1;
     }
   }
 
   void check(la_ssize_t result) const {
-    if (result < ARCHIVE_WARN) throw Error(ErrorKind::internal, fmt::format("libarchive: {}", archive_error_string(writer_.get())));
+    if (failure_) std::rethrow_exception(failure_);
+    if (result >= ARCHIVE_WARN) return;
+    if (archive_errno(writer_.get()) == ENOMEM) throw std::bad_alloc();
+    throw Error(ErrorKind::internal, fmt::format("libarchive: {}", archive_error_string(writer_.get())));
   }
 
   std::string full(const std::string& path) const { return root_ + "/" + path; }
@@ -124,74 +155,119 @@ class FolderTar final : public Source {
     add(level.fd.get(), name, level.path + name);
   }
 
+  /// What cannot be looked at although its directory lists it.
+  [[noreturn]] void fail(std::string_view what, const std::string& path) const {
+    const int error = errno;
+    if (error == ENOENT || error == ELOOP || error == ENOTDIR) throw_changed(path);
+    throw_errno(fmt::format("{} {}", what, in_quotes(full(path))), error);
+  }
+
+  [[noreturn]] void throw_changed(const std::string& path) const {
+    throw Error(ErrorKind::io, fmt::format("{} changed while it was read", in_quotes(full(path))),
+                "nothing may write to the directory meanwhile");
+  }
+
+  /// Opens a file that was just looked at and looks at it once more, now that no other can take its place.
+  UniqueFd open(int folder, const std::string& name, const std::string& path, struct stat& status) const {
+    const mode_t type = status.st_mode & S_IFMT;
+    UniqueFd fd(::openat(folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+    if (!fd) fail("open", path);
+    if (::fstat(fd.get(), &status) != 0) fail("look at", path);
+    if ((status.st_mode & S_IFMT) != type) throw_changed(path);
+    return fd;
+  }
+
   void add(int folder, const std::string& name, const std::string& path) {
     struct stat status {};
-    if (::fstatat(folder, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) throw_errno(fmt::format("look at {}", in_quotes(full(path))));
+
+    if (::fstatat(folder, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) fail("look at", path);
     if (S_ISSOCK(status.st_mode)) {
       warnings_.add("socket-dropped", fmt::format("{}: a socket is left out", in_quotes("/" + path)));
       return;
     }
     if (S_ISDIR(status.st_mode)) {
-      UniqueFd fd(::openat(folder, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-      if (!fd) throw_errno(fmt::format("open {}", in_quotes(full(path))));
-      write_header(path + "/", status, "");
+      UniqueFd fd = open(folder, name, path, status);
+      write_header(path + "/", status, AttributePlace(fd.get()));
       enter(std::move(fd), path + "/");
       return;
     }
-    std::string first;
     if (status.st_nlink > 1) {
       const auto [at, fresh] = first_names_.try_emplace({status.st_dev, status.st_ino}, path);
-      if (!fresh) first = at->second;
+      if (!fresh) {
+        write_hard_link(path, status, at->second);
+        return;
+      }
     }
-    UniqueFd fd;
-    if (first.empty() && S_ISREG(status.st_mode)) {
-      fd = UniqueFd(::openat(folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
-      if (!fd) throw_errno(fmt::format("open {}", in_quotes(full(path))));
-      if (::fstat(fd.get(), &status) != 0) throw_errno(fmt::format("look at {}", in_quotes(full(path))));
-      if (!S_ISREG(status.st_mode)) throw Error(ErrorKind::io, fmt::format("{} changed while it was read", in_quotes(full(path))));
+    if (!S_ISREG(status.st_mode)) {
+      write_header(path, status, AttributePlace(folder, name),
+                   S_ISLNK(status.st_mode) ? target_of(folder, name, path) : std::string());
+      return;
     }
-    write_header(path, status, first, folder, name);
-    if (fd && status.st_size != 0) {
-      left_ = static_cast<std::uint64_t>(status.st_size);
-      file_ = std::make_unique<File>(std::move(fd), full(path));
-      at_ = 0;
-    }
+    UniqueFd fd = open(folder, name, path, status);
+    write_header(path, status, AttributePlace(fd.get()));
+    if (status.st_size == 0) return;
+    left_ = static_cast<std::uint64_t>(status.st_size);
+    file_ = std::make_unique<File>(std::move(fd), full(path));
+    at_ = 0;
   }
 
-  void write_header(const std::string& path, const struct stat& status, const std::string& hard_link, int folder = -1, const std::string& name = {}) {
-    const Entry entry(archive_entry_new());
+  std::string target_of(int folder, const std::string& name, const std::string& path) const {
+    std::string target(PATH_MAX, '\0');
+    const auto length = ::readlinkat(folder, name.c_str(), target.data(), target.size());
+    if (length < 0) fail("read the link", path);
+    target.resize(static_cast<std::size_t>(length));
+    return target;
+  }
+
+  static Entry entry_of(const std::string& path, const struct stat& status) {
+    Entry entry(archive_entry_new());
     if (!entry) throw std::bad_alloc();
     archive_entry_copy_stat(entry.get(), &status);
     archive_entry_copy_pathname(entry.get(), path.c_str());
     archive_entry_unset_atime(entry.get());
     archive_entry_unset_ctime(entry.get());
-    if (S_ISLNK(status.st_mode)) {
-      std::string target(4096, '\0');
-      const auto length = ::readlinkat(folder, name.c_str(), target.data(), target.size());
-      if (length < 0) throw_errno(fmt::format("read the link {}", in_quotes(full(path))));
-      target.resize(static_cast<std::size_t>(length));
-      archive_entry_copy_symlink(entry.get(), target.c_str());
-    }
-    if (!hard_link.empty()) {
-      archive_entry_copy_hardlink(entry.get(), hard_link.c_str());
-      archive_entry_unset_size(entry.get());
-    } else {
-      if (!S_ISREG(status.st_mode)) archive_entry_unset_size(entry.get());
-      add_xattrs(entry.get(), full(path));
-    }
+    return entry;
+  }
+
+  void write_hard_link(const std::string& path, const struct stat& status, const std::string& first) {
+    const Entry entry = entry_of(path, status);
+    archive_entry_copy_hardlink(entry.get(), first.c_str());
+    archive_entry_unset_size(entry.get());
     check(archive_write_header(writer_.get(), entry.get()));
   }
 
-  static void add_xattrs(archive_entry* entry, const std::string& path) {
-    std::string names(64 * 1024, '\0');
-    const auto size = ::llistxattr(path.c_str(), names.data(), names.size());
-    if (size <= 0) return;
-    std::string value;
-    for (const char* name = names.c_str(); name < names.c_str() + size; name += std::strlen(name) + 1) {
-      value.resize(64 * 1024);
-      const auto length = ::lgetxattr(path.c_str(), name, value.data(), value.size());
-      if (length >= 0) archive_entry_xattr_add_entry(entry, name, value.data(), static_cast<std::size_t>(length));
+  void write_header(const std::string& path, const struct stat& status, const AttributePlace& place,
+                    const std::string& target = {}) {
+    const Entry entry = entry_of(path, status);
+    if (!target.empty()) archive_entry_copy_symlink(entry.get(), target.c_str());
+    if (!S_ISREG(status.st_mode)) archive_entry_unset_size(entry.get());
+    add_xattrs(entry.get(), place, path);
+    check(archive_write_header(writer_.get(), entry.get()));
+  }
+
+  /// Nothing is lost without a word: a file system without attributes has none to lose.
+  void add_xattrs(archive_entry* entry, const AttributePlace& place, const std::string& path) {
+    std::string names(kMaxAttributes, '\0');
+    const auto size = place.list(names.data(), names.size());
+    if (size < 0) {
+      if (errno != ENOTSUP && errno != ENOSYS) warn_unread(path, "its attributes");
+      return;
     }
+    std::string value(kMaxAttributes, '\0');
+    for (const char* name = names.c_str(); name < names.c_str() + size; name += std::strlen(name) + 1) {
+      const auto length = place.get(name, value.data(), value.size());
+      if (length >= 0) {
+        archive_entry_xattr_add_entry(entry, name, value.data(), static_cast<std::size_t>(length));
+      } else if (errno != ENODATA) {
+        warn_unread(path, fmt::format("its attribute {}", in_quotes(name)));
+      }
+    }
+  }
+
+  void warn_unread(const std::string& path, const std::string& what) {
+    const int error = errno;
+    warnings_.add("xattr-dropped", fmt::format("{}: {} cannot be read: {}", in_quotes("/" + path), what,
+                                               std::generic_category().message(error)));
   }
 
   void copy_piece() {
@@ -213,6 +289,7 @@ class FolderTar final : public Source {
   std::string out_;
   std::size_t used_ = 0;
   bool ended_ = false;
+  std::exception_ptr failure_;                   ///< of `take`, which libarchive calls
   std::unique_ptr<archive, FreeWriter> writer_;  // last: it may write once more when it goes
 };
 

@@ -10,7 +10,8 @@
 namespace sifkit::oci {
 
 /// A folder on disk as a tar stream, names in the order of their bytes: owners, modes, times, attributes, devices and
-/// hard links as they are. Sockets are left out with a warning. Links are never followed. `warnings` outlives the source.
+/// hard links as they are, however long a path is. Sockets, and attributes that cannot be read, are left out with a
+/// warning. Links are never followed. `warnings` outlives the source.
 std::unique_ptr<Source> open_folder_tar(const std::filesystem::path& folder, WarningList& warnings);
 
 }  // namespace sifkit::oci
