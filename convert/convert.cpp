@@ -143,7 +143,8 @@ void finish_file(AtomicFile& target, std::uint64_t size, const ConvertOptions& o
   target.commit();
 }
 
-void write_sif(oci::Image& image, Conversion& conversion, AtomicFile& target, const ConvertOptions& options, ConvertReport& report) {
+void write_sif(oci::Image& image, Conversion& conversion, AtomicFile& target, const ConvertOptions& options,
+               WarningList& warnings, ConvertReport& report) {
   const auto squashfs = squashfs_options(options, conversion);
   report.threads = squashfs.threads;
   sif::ImageWriter writer(target.file(), {.launch_script = std::string(sif::kLaunchScript), .time = conversion.time()},
@@ -158,11 +159,15 @@ void write_sif(oci::Image& image, Conversion& conversion, AtomicFile& target, co
     verify_if_asked(squash, tree, summary, options);
   }
   note(report, summary);
-  if (!sif::architecture_code(report.architecture)) {
-    throw Error(ErrorKind::unsupported, fmt::format("a SIF cannot state the architecture {}", in_quotes(report.architecture)));
+  std::string architecture = report.architecture;
+  if (!sif::architecture_code(architecture)) {
+    warnings.add("sif-architecture",
+                 fmt::format("SIF has no code for the architecture {}: the image's header says that it is unknown",
+                             in_quotes(architecture)));
+    architecture = "unknown";
   }
   writer.end(summary.bytes, sif::encode_extra(sif::Partition{sif::FsType::squashfs, sif::PartitionType::primary_system,
-                                                             report.architecture}));
+                                                             std::move(architecture)}));
   const auto& texts = conversion.texts();
   writer.add_before({.type = sif::DataType::deffile}, as_bytes(texts.definition));
   writer.add_before({.type = sif::DataType::generic_json, .name = "inspect-metadata.json"}, as_bytes(texts.inspect_metadata));
@@ -249,7 +254,7 @@ ConvertReport convert(const oci::Reference& given, const std::filesystem::path& 
     if (options.dry_run) {
       only_read(conversion, report);
     } else if (options.format == OutputFormat::sif) {
-      write_sif(*image, conversion, *file, options, report);
+      write_sif(*image, conversion, *file, options, warnings, report);
     } else if (options.format == OutputFormat::squashfs) {
       write_squashfs(conversion, *file, options, report);
     } else {
