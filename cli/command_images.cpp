@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -26,7 +29,9 @@ Json record_of(const oci::ImageSummary& image) {
           {"created", image.created.empty() ? Json(nullptr) : Json(image.created)},
           {"layers", image.layers},
           {"stored_bytes", image.stored_bytes},
-          {"complete", image.complete}};
+          {"complete", image.state == oci::ImageState::complete},
+          {"state", oci::to_string(image.state)},
+          {"problem", image.problem.empty() ? Json(nullptr) : Json(image.problem)}};
 }
 
 int list(const std::string& source, const SourceArguments& from, Session& session) {
@@ -40,16 +45,27 @@ int list(const std::string& source, const SourceArguments& from, Session& sessio
     session.print_json({{"schema", "sifkit/images/v1"}, {"source", source}, {"images", list}});
     return 0;
   }
-  Table table({"INDEX", "NAME", "PLATFORM", "ID", "LAYERS", "SIZE", "CREATED"});
+  const bool problems =
+      std::any_of(images.begin(), images.end(), [](const auto& image) { return !image.problem.empty(); });
+  std::vector<std::string> heads{"INDEX", "NAME", "PLATFORM", "ID", "LAYERS", "SIZE", "CREATED"};
+  if (problems) heads.emplace_back("PROBLEM");
+  Table table(std::move(heads));
   table.align_right(4);
   table.align_right(5);
   for (const auto& image : images) {
     std::string names;
     for (const auto& tag : image.tags) names += (names.empty() ? "" : " ") + printable(tag);
     const auto& id = image.config_digest ? image.config_digest : image.manifest_digest;
-    table.add({fmt::format("@{}", image.index), names.empty() ? "-" : names, image.platform ? printable(image.platform->text()) : "-",
-               id ? id->hex().substr(0, kShortId) : "-", image.complete ? fmt::format("{}", image.layers) : "absent",
-               human_bytes(image.stored_bytes), image.created.empty() ? "-" : printable(image.created.substr(0, 19))});
+    std::vector<std::string> row{fmt::format("@{}", image.index),
+                                 names.empty() ? "-" : names,
+                                 image.platform ? printable(image.platform->text()) : "-",
+                                 id ? id->hex().substr(0, kShortId) : "-",
+                                 fmt::format("{}", image.layers),
+                                 human_bytes(image.stored_bytes),
+                                 image.created.empty() ? "-" : printable(image.created.substr(0, 19))};
+    if (problems)
+      row.push_back(image.problem.empty() ? "-" : fmt::format("{}: {}", oci::to_string(image.state), image.problem));
+    table.add(std::move(row));
   }
   session.io.out << table.text();
   return 0;

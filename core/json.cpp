@@ -130,7 +130,8 @@ Json parse_json(std::string_view text, std::string_view what, const Limits& limi
 JsonView JsonView::operator[](std::string_view key) const {
   const auto found = value_->is_object() ? value_->find(key) : value_->end();
   const bool there = value_->is_object() && found != value_->end();
-  return {there ? *found : null_json(), place_ + (place_.ends_with(": ") || place_.empty() ? "" : ".") + std::string(key)};
+  return {there ? *found : null_json(),
+          place_ + (place_.ends_with(": ") || place_.empty() ? "" : ".") + printable(key)};
 }
 
 JsonView JsonView::at(std::size_t index) const {

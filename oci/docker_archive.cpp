@@ -35,69 +35,91 @@ std::string member_name(const JsonView& value) {
   return *clean;
 }
 
-void read_layers(FileSet& files, const JsonView& list, Candidate& candidate) {
-  auto& parts = candidate.parts;
-  const auto& diff_ids = parts.config.diff_ids;
-  if (list.is_null() && diff_ids.empty()) return;  // Docker writes null where there are none
-  list.require_array();
-  if (list.size() != diff_ids.size()) {
-    throw Error(ErrorKind::malformed, fmt::format("{}: {} layers, the configuration has {} diff_ids", list.place(), list.size(), diff_ids.size()));
-  }
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    Layer layer;
-    std::string name = member_name(list.at(i));
-    layer.diff_id = diff_ids[i];
-    layer.digest = digest_in_name(name);
-    layer.size = files.find(name);
-    if (!layer.size && candidate.summary.complete) {
-      candidate.summary.complete = false;
-      candidate.problem = Error(ErrorKind::malformed, fmt::format("layer {} of {}: member {} is not in the archive", i + 1, list.size(), in_quotes(name)));
-    }
-    parts.layers.push_back(std::move(layer));
-    parts.layer_names.push_back(std::move(name));
-  }
-}
+/// One entry of manifest.json. What is read before a fault stays in the summary.
+class EntryReader {
+ public:
+  EntryReader(FileSet& files, const Limits& limits, WarningList& warnings)
+      : files_(files), limits_(limits), warnings_(warnings) {}
 
-Candidate read_entry(FileSet& files, const JsonView& entry, const Limits& limits, WarningList& warnings) {
-  entry.require_object().refuse_case_variants({"Config", "RepoTags", "Layers"});
-  Candidate candidate;
-  auto& parts = candidate.parts;
-  const auto config_name = member_name(entry["Config"]);
-  if (!files.find(config_name)) {
-    throw Error(ErrorKind::malformed, fmt::format("{}: configuration {} is not in the archive", entry["Config"].place(), in_quotes(config_name)));
+  StoredParts read(const JsonView& entry, Candidate& candidate) {
+    auto& summary = candidate.summary;
+    summary.tags = texts_of(entry["RepoTags"]);
+    entry.require_object().refuse_case_variants({"Config", "RepoTags", "Layers"});
+    StoredParts parts;
+    const auto name = member_name(entry["Config"]);
+    const auto stated = digest_in_name(name);
+    summary.config_digest = stated;
+    if (!files_.find(name)) {
+      throw Error(ErrorKind::malformed,
+                  fmt::format("{}: configuration {} is not in the archive", entry["Config"].place(), in_quotes(name)));
+    }
+    const auto config = files_.read_document(name, limits_, name);
+    parts.config_digest = digest_of(as_bytes(config));
+    if (stated && *stated != *parts.config_digest) {
+      throw Error(ErrorKind::integrity,
+                  fmt::format("{}: expected {}, found {}", name, stated->text(), parts.config_digest->text()));
+    }
+    summary.config_digest = parts.config_digest;
+    parts.config = in_context([&] { return name; }, [&] { return read_config(config, summary, limits_, warnings_); });
+    entry["RepoTags"].text_list();
+    read_layers(entry["Layers"], parts, candidate);
+    return parts;
   }
-  const auto config = files.read_document(config_name, limits, config_name);
-  parts.config_digest = digest_of(as_bytes(config));
-  if (const auto stated = digest_in_name(config_name); stated && *stated != *parts.config_digest) {
-    throw Error(ErrorKind::integrity, fmt::format("{}: expected {}, found {}", config_name, stated->text(), parts.config_digest->text()));
+
+ private:
+  void read_layers(const JsonView& list, StoredParts& parts, Candidate& candidate) {
+    const auto& diff_ids = parts.config.diff_ids;
+    if (list.is_null() && diff_ids.empty()) return;  // Docker writes null where there are none
+    list.require_array();
+    candidate.summary.layers = list.size();
+    if (list.size() != diff_ids.size()) {
+      throw Error(ErrorKind::malformed, fmt::format("{}: {} layers, the configuration has {} diff_ids", list.place(),
+                                                    list.size(), diff_ids.size()));
+    }
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      std::string name = member_name(list.at(i));
+      const auto size = files_.find(name);
+      if (!size && !candidate.problem) {
+        candidate.set_problem(Error(ErrorKind::malformed, fmt::format("layer {} of {}: member {} is not in the archive",
+                                                                      i + 1, list.size(), in_quotes(name))),
+                              true);
+      }
+      candidate.summary.stored_bytes += size.value_or(0);
+      parts.layers.push_back({"", digest_in_name(name), size, diff_ids[i]});
+      parts.layer_names.push_back(std::move(name));
+    }
   }
-  parts.config = in_context([&] { return config_name; }, [&] { return ImageConfig::parse(config, limits, warnings); });
-  parts.tags = entry["RepoTags"].text_list();
-  read_layers(files, entry["Layers"], candidate);
-  return candidate;
-}
+
+  FileSet& files_;
+  const Limits& limits_;
+  WarningList& warnings_;
+};
 
 }  // namespace
 
 std::vector<Candidate> read_docker_archive(FileSet& files, const Limits& limits, WarningList& warnings) {
   return in_context([&] { return in_quotes(files.name()); }, [&] {
     const auto text = files.read_document(kDockerManifest, limits, kDockerManifest);
-    const Json document = parse_json(text, kDockerManifest, limits);
-    const JsonView list(document, std::string(kDockerManifest) + ": ");
+    const auto document = std::make_shared<const Json>(parse_json(text, kDockerManifest, limits));
+    const std::string place = std::string(kDockerManifest) + ": ";
+    const JsonView list(*document, place);
     list.require_array();
     if (list.size() == 0) throw Error(ErrorKind::malformed, "manifest.json lists no image");
-    std::vector<Candidate> out;
+    std::vector<Candidate> out(list.size());
     for (std::size_t i = 0; i < list.size(); ++i) {
-      out.push_back(read_entry(files, list.at(i), limits, warnings));
-      auto& candidate = out.back();
-      auto& summary = candidate.summary;
-      summary.index = static_cast<unsigned>(i);
-      summary.tags = candidate.parts.tags;
-      summary.config_digest = candidate.parts.config_digest;
-      if (!candidate.parts.config.platform.empty()) summary.platform = candidate.parts.config.platform;
-      summary.created = candidate.parts.config.created;
-      summary.layers = candidate.parts.layers.size();
-      for (const auto& layer : candidate.parts.layers) summary.stored_bytes += layer.size.value_or(0);
+      auto& candidate = out[i];
+      candidate.summary.index = static_cast<unsigned>(i);
+      try {
+        EntryReader(files, limits, warnings).read(list.at(i), candidate);
+      } catch (const Error& error) {
+        candidate.set_problem(error);
+      }
+      candidate.load = [&files, &limits, document, place, i](Candidate& into, WarningList& said) {
+        files.forget_documents();
+        return in_context(
+            [&] { return in_quotes(files.name()); },
+            [&] { return EntryReader(files, limits, said).read(JsonView(*document, place).at(i), into); });
+      };
     }
     return out;
   });

@@ -73,6 +73,16 @@ Json inspect_image(EngineApi& api, const std::string& name, const Limits& limits
                  [&] { return api.get("/images/" + EngineApi::escaped(name) + "/json", limits); });
 }
 
+void describe(const JsonView& image, ImageSummary& summary) {
+  summary.tags = texts_of(image["RepoTags"]);
+  image["RepoTags"].text_list();
+  summary.config_digest = image_id(image["Id"]);
+  summary.platform = Platform{image["Os"].text_or(""), image["Architecture"].text_or(""), image["Variant"].text_or("")};
+  summary.created = image["Created"].text_or("");
+  summary.layers = image["RootFS"]["Layers"].text_list().size();
+  summary.stored_bytes = image["Size"].unsigned_number();
+}
+
 }  // namespace
 
 std::unique_ptr<Image> open_daemon_image(const Reference& reference, const SourceOptions& options, WarningList& warnings) {
@@ -86,9 +96,9 @@ std::unique_ptr<Image> open_daemon_image(const Reference& reference, const Sourc
   PeekedSource stream(api.stream("/images/" + EngineApi::escaped(reference.location) + "/get"));
   refuse_message(api, stream);
   auto files = std::make_shared<StreamedFiles>(stream, reference.location, scratch_of(options), options.limits, options.operation, warnings);
-  auto candidates = read_candidates(*files, reference.transport, options, warnings);
-  Candidate& chosen = choose(candidates, "", options.platform, reference.location);
-  return std::make_unique<StoredImage>(files, std::move(chosen.parts));
+  WarningList of_all;
+  auto candidates = read_candidates(*files, reference.transport, options, of_all);
+  return open_candidate(files, choose(candidates, "", options.platform, reference.location, warnings), warnings);
 }
 
 std::unique_ptr<Image> open_container(const Reference& reference, const SourceOptions& options, WarningList& warnings) {
@@ -134,16 +144,14 @@ std::vector<ImageSummary> list_daemon_images(const Reference& reference, const S
       if (error.kind() != ErrorKind::not_found || !reference.location.empty()) throw;
       continue;  // it has gone since it was listed
     }
-    const JsonView image(details, "image: ");
-    ImageSummary summary;
-    summary.index = static_cast<unsigned>(out.size());
-    summary.tags = image["RepoTags"].text_list();
-    summary.platform = Platform{image["Os"].text_or(""), image["Architecture"].text_or(""), image["Variant"].text_or("")};
-    summary.config_digest = image_id(image["Id"]);
-    summary.created = image["Created"].text_or("");
-    summary.layers = image["RootFS"]["Layers"].text_list().size();
-    summary.stored_bytes = image["Size"].unsigned_number();
-    out.push_back(std::move(summary));
+    Candidate candidate;
+    candidate.summary.index = static_cast<unsigned>(out.size());
+    try {
+      describe(JsonView(details, "image: "), candidate.summary);
+    } catch (const Error& error) {
+      candidate.set_problem(error);
+    }
+    out.push_back(std::move(candidate.summary));
   }
   return out;
 }

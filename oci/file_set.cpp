@@ -42,11 +42,45 @@ std::optional<std::string> clean_name(std::string_view name) {
   return out;
 }
 
-std::optional<std::string> resolve_link(std::string_view name, std::string_view target) {
-  if (target.empty() || target.starts_with('/')) return std::nullopt;
-  const auto slash = name.rfind('/');
-  const auto folder = slash == std::string_view::npos ? std::string_view() : name.substr(0, slash + 1);
-  return clean_name(std::string(folder) + std::string(target));
+Followed follow_links(std::string_view name, const Limits& limits,
+                      const std::function<std::optional<std::string>(const std::string&)>& target_at) {
+  Followed out;
+  std::string rest(name);
+  while (!rest.empty()) {
+    const auto slash = rest.find('/');
+    const std::string word = rest.substr(0, slash);
+    rest.erase(0, slash == std::string::npos ? slash : slash + 1);
+    if (word.empty() || word == ".") continue;
+    if (word == "..") {
+      if (out.name.empty()) {
+        out.end = Followed::End::outside;
+        return out;
+      }
+      const auto parent = out.name.rfind('/');
+      out.name.resize(parent == std::string::npos ? 0 : parent);
+      continue;
+    }
+    std::string at = out.name.empty() ? word : out.name + "/" + word;
+    const auto target = target_at(at);
+    if (!target) {
+      out.name = std::move(at);
+      continue;
+    }
+    if (target->empty() || target->starts_with('/')) {
+      out.end = Followed::End::outside;
+      return out;
+    }
+    if (target->size() + rest.size() > limits.path_bytes) {
+      out.end = Followed::End::too_long;
+      return out;
+    }
+    if (out.links++ == limits.symlink_hops) {
+      out.end = Followed::End::circle;
+      return out;
+    }
+    rest = *target + (rest.empty() ? "" : "/" + rest);
+  }
+  return out;
 }
 
 }  // namespace sifkit::oci

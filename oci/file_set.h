@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,8 +30,11 @@ class FileSet {
   /// The bytes of a file that `find` sees; not_found where it does not.
   virtual std::unique_ptr<Source> open(std::string_view name) = 0;
 
-  /// A whole document; `what` names it in errors.
+  /// A whole document; `what` names it in errors. All together are bounded.
   std::string read_document(std::string_view name, const Limits& limits, std::string_view what);
+
+  /// Documents read from here on count anew: those of one image, when those of all have been looked at.
+  void forget_documents() noexcept { document_bytes_ = 0; }
 
  private:
   std::uint64_t document_bytes_ = 0;  ///< of all that were read: a list may name one large document very often
@@ -40,7 +44,18 @@ class FileSet {
 /// is absolute or empty, that has a ".." which climbs out, or a NUL byte.
 std::optional<std::string> clean_name(std::string_view name);
 
-/// Where a symbolic link at `name` (clean) leads; nothing where that is outside.
-std::optional<std::string> resolve_link(std::string_view name, std::string_view target);
+/// Where a name leads, as a kernel would resolve it whose root is the set: links on the way and at its end followed,
+/// ".." behind a link being the parent of what that leads to.
+struct Followed {
+  enum class End { somewhere, outside, too_long, circle };
+  End end = End::somewhere;
+  std::string name;    ///< clean, with no link in it; where it ends somewhere
+  unsigned links = 0;  ///< that were followed
+};
+
+/// `target_at` gives the target of the symbolic link at a clean name whose parents are no links; nothing for what is
+/// none.
+Followed follow_links(std::string_view name, const Limits& limits,
+                      const std::function<std::optional<std::string>(const std::string&)>& target_at);
 
 }  // namespace sifkit::oci

@@ -2,9 +2,10 @@
 #include "folder_files.h"
 
 #include <cerrno>
+#include <climits>
 
 #include <fcntl.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -12,28 +13,43 @@
 
 namespace sifkit::oci {
 
-FolderFiles::FolderFiles(std::filesystem::path folder) : folder_(std::move(folder)) {
+FolderFiles::FolderFiles(std::filesystem::path folder, const Limits& limits)
+    : folder_(std::move(folder)), limits_(limits) {
   fd_ = UniqueFd(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd_) throw_errno(fmt::format("open the folder {}", in_quotes(folder_.native())));
 }
 
-std::optional<File> FolderFiles::open_file(std::string_view name) const {
-  const std::string full = (folder_ / name).native();
-  const auto refuse = [&] {
-    throw Error(ErrorKind::malformed, fmt::format("{} is not a regular file", in_quotes(full)));
+std::optional<std::string> FolderFiles::link_at(const std::string& name) const {
+  std::string target(PATH_MAX, '\0');
+  const auto length = ::readlinkat(fd_.get(), name.c_str(), target.data(), target.size());
+  if (length < 0) return std::nullopt;  // no link, or nothing: opening it says which
+  target.resize(static_cast<std::size_t>(length));
+  return target;
+}
+
+std::optional<File> FolderFiles::open_file(std::string_view given) const {
+  const std::string full = (folder_ / given).native();
+  const auto refuse = [&](std::string_view why) {
+    throw Error(ErrorKind::malformed, fmt::format("{} {}", in_quotes(full), why));
   };
+  const auto followed = follow_links(given, limits_, [this](const std::string& name) { return link_at(name); });
+  if (followed.end == Followed::End::outside) refuse("is a link that leaves the directory");
+  if (followed.end == Followed::End::too_long) refuse("is a link whose target is too long");
+  if (followed.end == Followed::End::circle) refuse("is a link that leads in a circle");
+  const std::string_view name = followed.name;
   UniqueFd at;
   int folder = fd_.get();
-  // Step by step, so that no component of the way can be a link.
+  // Step by step, so that no component of the way can have become a link by now.
   for (std::size_t start = 0;;) {
     const auto slash = name.find('/', start);
     const bool last = slash == std::string_view::npos;
     const std::string word(name.substr(start, last ? slash : slash - start));
     const int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | (last ? 0 : O_DIRECTORY);
-    UniqueFd next(::openat(folder, word.c_str(), flags));
+    UniqueFd next(::openat(folder, word.empty() ? "." : word.c_str(), flags));
     if (!next) {
-      if (errno == ENOENT) return std::nullopt;
-      if (errno == ELOOP || errno == ENOTDIR || errno == ENXIO) refuse();
+      if (errno == ENOENT && followed.links == 0) return std::nullopt;
+      if (errno == ENOENT) refuse(fmt::format("is a link to {}, which is not there", in_quotes(name)));
+      if (errno == ELOOP || errno == ENOTDIR || errno == ENXIO) refuse("is not a regular file");
       throw_errno(fmt::format("open {}", in_quotes(full)));
     }
     at = std::move(next);
@@ -42,7 +58,7 @@ std::optional<File> FolderFiles::open_file(std::string_view name) const {
     start = slash + 1;
   }
   File file(std::move(at), full);
-  if (!file.is_regular()) refuse();
+  if (!file.is_regular()) refuse("is not a regular file");
   return file;
 }
 

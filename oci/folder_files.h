@@ -5,25 +5,28 @@
 #include <string>
 
 #include <sifkit/core/file.h>
+#include <sifkit/core/report.h>
 
 #include "file_set.h"
 
 namespace sifkit::oci {
 
-/// The files of a folder. Only regular files count: a symbolic link is refused, because a layout from a stranger must
-/// not make us read what lies outside of it.
+/// The files of a folder. Only regular files count. Symbolic links are followed inside of it; one that leaves it is
+/// refused, because a layout from a stranger must not make us read what lies outside.
 class FolderFiles : public FileSet {
  public:
-  explicit FolderFiles(std::filesystem::path folder);
+  FolderFiles(std::filesystem::path folder, const Limits& limits);
 
   const std::string& name() const override { return folder_.native(); }
   std::optional<std::uint64_t> find(std::string_view name) override;
   std::unique_ptr<Source> open(std::string_view name) override;
 
  private:
+  std::optional<std::string> link_at(const std::string& name) const;
   std::optional<File> open_file(std::string_view name) const;
 
   std::filesystem::path folder_;
+  Limits limits_;
   UniqueFd fd_;
 };
 

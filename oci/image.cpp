@@ -105,8 +105,8 @@ bool is_compressed(const File& file) {
 }
 
 /// Whether a folder is a layout, an unpacked archive or what skopeo calls a `dir:`, not a root file system.
-bool is_image_folder(const std::filesystem::path& path) {
-  FolderFiles files(path);
+bool is_image_folder(const std::filesystem::path& path, const Limits& limits) {
+  FolderFiles files(path, limits);
   const auto holds = [&](std::string_view name) {
     try {
       return files.find(name).has_value();
@@ -126,7 +126,8 @@ bool is_image_folder(const std::filesystem::path& path) {
 /// `flat`.
 std::shared_ptr<FileSet> open_files(const Reference& reference, const SourceOptions& options, WarningList& warnings,
                                     std::unique_ptr<Source>* flat) {
-  if (reference.transport == Transport::oci_layout) return std::make_shared<FolderFiles>(reference.location);
+  if (reference.transport == Transport::oci_layout)
+    return std::make_shared<FolderFiles>(reference.location, options.limits);
   auto file = std::make_shared<File>(open_source(reference.location));
   if (is_whole(*file)) {
     if (is_compressed(*file)) return std::make_shared<CompressedFiles>(std::move(file), options.limits, options.operation, warnings);
@@ -218,11 +219,14 @@ std::unique_ptr<Image> open_image(const Reference& given, const SourceOptions& o
   std::unique_ptr<Source> flat;
   const auto files = open_files(reference, options, warnings, &flat);
   if (!files) return flat_once(std::move(flat));
-  auto candidates = read_candidates(*files, reference.transport, options, warnings);
-  Candidate& chosen = choose(candidates, reference.selector, options.platform, files->name());
-  options.operation.logger->write(LogLevel::debug, fmt::format("{}: image @{} of {}, {}", to_string(reference.transport), chosen.summary.index, candidates.size(),
-                                                               chosen.parts.config_digest ? chosen.parts.config_digest->text() : "no ID"));
-  return std::make_unique<StoredImage>(files, std::move(chosen.parts));
+  WarningList of_all;  // the chosen one's are said when it is opened
+  auto candidates = read_candidates(*files, reference.transport, options, of_all);
+  const Candidate& chosen = choose(candidates, reference.selector, options.platform, files->name(), warnings);
+  options.operation.logger->write(
+      LogLevel::debug,
+      fmt::format("{}: image @{} of {}, {}", to_string(reference.transport), chosen.summary.index, candidates.size(),
+                  chosen.summary.config_digest ? chosen.summary.config_digest->text() : "no ID"));
+  return open_candidate(files, chosen, warnings);
 }
 
 std::vector<ImageSummary> list_images(const Reference& given, const SourceOptions& options, WarningList& warnings) {
@@ -250,7 +254,7 @@ Transport sniff_transport(const std::filesystem::path& path, const Limits& limit
   // Opened twice, a pipe would lose its writer in between.
   if (S_ISFIFO(mode)) return Transport::standard_input;
   if (S_ISDIR(mode)) {
-    return is_image_folder(path) ? Transport::oci_layout : Transport::directory;
+    return is_image_folder(path, limits) ? Transport::oci_layout : Transport::directory;
   }
   return transport_of(std::make_shared<File>(File::open_read(path)), in_quotes(path.native()), limits);
 }

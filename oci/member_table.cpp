@@ -41,9 +41,7 @@ void MemberTable::add(const TarMember& member, std::uint64_t place, const Limits
   entry.plain = !member.sparse;
   entry.place = place;
   entry.size = member.stored_size;
-  // Hard links count from the archive's root, symbolic ones from their own folder.
-  if (member.type == TarType::hard_link) entry.link = clean_name(member.link_name).value_or("");
-  if (member.type == TarType::symlink) entry.link = resolve_link(*name, member.link_name).value_or("");
+  if (member.type == TarType::hard_link || member.type == TarType::symlink) entry.link = member.link_name;
   const auto [found, fresh] = members_.try_emplace(std::move(*name), std::move(entry));
   if (!fresh) found->second.twice = true;
 }
@@ -53,25 +51,37 @@ const MemberTable::Member* MemberTable::find(std::string_view name, const std::s
   const auto fail = [&](std::string why) {
     throw Error(ErrorKind::malformed, fmt::format("{}: member {} {}", in_quotes(archive), in_quotes(name), why));
   };
-  std::string at(name);
-  for (unsigned hops = 0;; ++hops) {
+  const auto link_at = [&](const std::string& at) -> std::optional<std::string> {
     const auto found = members_.find(at);
+    if (found == members_.end() || found->second.type != TarType::symlink || found->second.twice) return std::nullopt;
+    return found->second.link;
+  };
+  std::string at(name);
+  for (unsigned links = 0;; ++links) {
+    const auto followed = follow_links(at, limits, link_at);
+    links += followed.links;
+    if (followed.end == Followed::End::outside) fail("is a link that leaves the archive");
+    if (followed.end == Followed::End::too_long) fail("is a link whose target is too long");
+    if (followed.end == Followed::End::circle || links > limits.symlink_hops) fail("is a link that leads in a circle");
+    const auto found = members_.find(followed.name);
     if (found == members_.end()) {
-      if (hops != 0) fail(fmt::format("is a link to {}, which is not in the archive", in_quotes(at)));
+      if (links != 0) fail(fmt::format("is a link to {}, which is not in the archive", in_quotes(followed.name)));
       return nullptr;
     }
     const Member& member = found->second;
-    if (member.twice) fail(hops == 0 ? "is there twice" : fmt::format("leads to {}, which is there twice", in_quotes(at)));
+    if (member.twice)
+      fail(links == 0 ? "is there twice" : fmt::format("leads to {}, which is there twice", in_quotes(followed.name)));
     if (member.type == TarType::regular) {
       if (!member.plain) fail("is a sparse file");
       return &member;
     }
-    if (member.type != TarType::hard_link && member.type != TarType::symlink) {
+    if (member.type != TarType::hard_link) {
       fail(fmt::format("is {}, a regular file was expected", type_word(member.type)));
     }
-    if (member.link.empty()) fail("is a link that leaves the archive");
-    if (hops == limits.symlink_hops) fail("is a link that leads in a circle");
-    at = member.link;
+    // A hard link's target counts from the archive's root.
+    const auto target = clean_name(member.link);
+    if (!target) fail("is a link that leaves the archive");
+    at = *target;
   }
 }
 

@@ -22,7 +22,7 @@ class MemberTable {
     bool twice = false;
     std::uint64_t place = 0;    ///< the owner's word for where the bytes are
     std::uint64_t size = 0;
-    std::string link;           ///< clean name that a link leads to; empty: outside of the archive
+    std::string link;  ///< target of a link, as stored
   };
 
   /// `place` is what the owner wants to find again.

@@ -36,20 +36,39 @@ bool one_of(const std::string_view (&list)[N], std::string_view text) {
   return std::find(std::begin(list), std::end(list), text) != std::end(list);
 }
 
+/// Where an entry stands.
+struct Place {
+  unsigned depth = 0;             ///< of the index that lists it
+  std::optional<unsigned> index;  ///< number of that index
+  std::string file;               ///< that holds it
+  Descriptor top;                 ///< of the entry in the top index that led here
+};
+
 /// What a blob is, where its file's name depends on that.
 enum class Blob { manifest, other };
 
-Descriptor parse_descriptor(const JsonView& view) {
+/// Fills in as much as is sound before it throws, names and platform first.
+void read_descriptor(const JsonView& view, Descriptor& out) {
   view.require_object().refuse_case_variants({"mediaType", "digest", "size", "platform", "annotations"});
-  Descriptor out;
-  out.media_type = view["mediaType"].text_or("");
-  out.digest = Digest::parse(view["digest"].text(), view["digest"].place());
-  out.size = view["size"].unsigned_number();
+  const auto annotations = view["annotations"];
+  if (annotations.is_object()) {
+    for (const auto& [name, value] : annotations.value().items()) {
+      if (value.is_string()) out.annotations.emplace_back(name, value);
+    }
+  }
   if (const auto platform = view["platform"]; !platform.is_null()) {
     platform.require_object();
     out.platform = Platform{platform["os"].text_or(""), platform["architecture"].text_or(""), platform["variant"].text_or("")};
   }
-  out.annotations = view["annotations"].text_map();
+  out.media_type = view["mediaType"].text_or("");
+  out.digest = Digest::parse(view["digest"].text(), view["digest"].place());
+  out.size = view["size"].unsigned_number();
+  out.annotations = annotations.text_map();
+}
+
+Descriptor parse_descriptor(const JsonView& view) {
+  Descriptor out;
+  read_descriptor(view, out);
   return out;
 }
 
@@ -97,7 +116,14 @@ class LayoutReader {
     const auto text = files_.read_document(name, limits_, name);
     Descriptor descriptor;
     descriptor.digest = digest_of(as_bytes(text));
-    read_document(text, name, descriptor, 0, descriptor);
+    descriptor.size = text.size();
+    try {
+      read_document(text, name, descriptor,
+                    {.depth = 0, .index = std::nullopt, .file = std::string(name), .top = descriptor});
+    } catch (const Error& error) {
+      if (out_.empty()) throw;
+      out_.back().set_problem(error);
+    }
     return std::move(out_);
   }
 
@@ -108,8 +134,7 @@ class LayoutReader {
   }
 
   /// A document by its descriptor, verified; nothing when the blob is absent.
-  std::optional<std::string> read_blob(const Descriptor& descriptor, Blob kind, std::string_view what) {
-    const auto name = blob_name(descriptor.digest, kind);
+  std::optional<std::string> read_blob(const Descriptor& descriptor, const std::string& name, std::string_view what) {
     const auto size = files_.find(name);
     if (!size) return std::nullopt;
     if (*size != descriptor.size) {
@@ -134,14 +159,30 @@ class LayoutReader {
     }
   }
 
+  /// Each entry is judged alone: what is broken, absent or not for us does not hide what stands beside it.
   void read_index(const JsonView& view, unsigned depth, const Descriptor* top) {
     if (depth > limits_.index_depth) throw Error(ErrorKind::limit, fmt::format("indexes are nested more than {} deep", limits_.index_depth));
     const auto list = view["manifests"];
     list.require_array();
+    const unsigned number = indexes_++;
     for (std::size_t i = 0; i < list.size(); ++i) {
-      const auto descriptor = parse_descriptor(list.at(i));
-      if (is_attestation(descriptor)) continue;
-      read_entry(descriptor, depth, top == nullptr ? descriptor : *top);
+      if (++entries_ > limits_.archive_members)
+        throw_over_limit(fmt::format("more than {} manifests", limits_.archive_members), &Limits::archive_members);
+      Place place{.depth = depth, .index = number};
+      Descriptor descriptor;
+      const auto before = out_.size();
+      try {
+        read_descriptor(list.at(i), descriptor);
+        if (is_attestation(descriptor)) continue;
+        place.top = top == nullptr ? descriptor : *top;
+        place.file = blob_name(descriptor.digest, Blob::manifest);
+        read_entry(descriptor, place);
+      } catch (const Error& error) {
+        if (entries_ > limits_.archive_members) throw;
+        if (is_attestation(descriptor)) continue;
+        if (out_.size() == before) add(descriptor, place);
+        out_.back().set_problem(error);
+      }
     }
   }
 
@@ -158,30 +199,17 @@ class LayoutReader {
     }
   }
 
-  /// What is sound but cannot be converted (an artifact, an image of another system) must not hide what can.
-  void read_entry(const Descriptor& descriptor, unsigned depth, const Descriptor& top) {
-    const auto before = out_.size();
-    try {
-      read_sound_entry(descriptor, depth, top);
-    } catch (const Error& error) {
-      if (error.kind() != ErrorKind::unsupported) throw;
-      out_.erase(out_.begin() + static_cast<std::ptrdiff_t>(before), out_.end());
-      add_unusable(descriptor, top, error);
+  void read_entry(const Descriptor& descriptor, const Place& place) {
+    const auto where = where_of(descriptor);
+    const auto text = read_blob(descriptor, place.file, where);
+    if (text) {
+      read_document(*text, where, descriptor, place);
+    } else {
+      add(descriptor, place).set_problem(absent(place.file), true);
     }
   }
 
-  void read_sound_entry(const Descriptor& descriptor, unsigned depth, const Descriptor& top) {
-    if (++entries_ > limits_.archive_members) throw_over_limit(fmt::format("more than {} manifests", limits_.archive_members), &Limits::archive_members);
-    const auto where = fmt::format("manifest {}", descriptor.digest.text());
-    const auto text = read_blob(descriptor, Blob::manifest, where);
-    if (!text) {
-      add_unusable(descriptor, top, absent(descriptor, Blob::manifest));
-      return;
-    }
-    read_document(*text, where, descriptor, depth, top);
-  }
-
-  void read_document(std::string_view text, std::string_view where, const Descriptor& descriptor, unsigned depth, const Descriptor& top) {
+  void read_document(std::string_view text, std::string_view where, const Descriptor& descriptor, const Place& place) {
     const Json document = parse_json(text, where, limits_);
     const JsonView view(document, std::string(where) + ": ");
     check_schema(view);
@@ -191,64 +219,84 @@ class LayoutReader {
     }
     check_kind(view, index, descriptor.media_type, where);
     if (index) {
-      read_index(view, depth + 1, &top);
+      read_index(view, place.depth + 1, &place.top);
     } else {
-      read_manifest(view, descriptor, top);
+      read_manifest(view, add(descriptor, place));
     }
   }
 
-  Candidate& add(const Descriptor& descriptor, const Descriptor& top) {
+  Candidate& add(const Descriptor& descriptor, const Place& place) {
     Candidate& candidate = out_.emplace_back();
-    candidate.top_digest = top.digest;
-    candidate.parts.tags = tags_of(descriptor);
-    if (candidate.parts.tags.empty()) candidate.parts.tags = tags_of(top);
-    candidate.parts.manifest_digest = descriptor.digest;
-    candidate.summary.index = static_cast<unsigned>(out_.size() - 1);
-    candidate.summary.tags = candidate.parts.tags;
-    candidate.summary.manifest_digest = descriptor.digest;
-    candidate.summary.platform = descriptor.platform;
+    candidate.depth = place.depth;
+    candidate.index = place.index;
     candidate.platform_stated = descriptor.platform && !descriptor.platform->empty();
+    auto& summary = candidate.summary;
+    summary.index = static_cast<unsigned>(out_.size() - 1);
+    summary.tags = tags_of(descriptor);
+    if (summary.tags.empty()) summary.tags = tags_of(place.top);
+    summary.platform = descriptor.platform;
+    if (!descriptor.digest.hex().empty()) summary.manifest_digest = descriptor.digest;
+    if (!place.top.digest.hex().empty()) candidate.top_digest = place.top.digest;
+    candidate.load = [&files = files_, flat = flat_, &limits = limits_, descriptor, file = place.file](
+                         Candidate& into, WarningList& said) {
+      files.forget_documents();
+      return in_context([&] { return in_quotes(files.name()); },
+                        [&] { return LayoutReader(files, flat, limits, said).read_one(descriptor, file, into); });
+    };
     return candidate;
   }
 
-  Error absent(const Descriptor& descriptor, Blob kind) const {
-    return {ErrorKind::malformed, fmt::format("{} is not there", blob_name(descriptor.digest, kind))};
+  StoredParts read_one(const Descriptor& descriptor, const std::string& file, Candidate& into) {
+    const auto where = where_of(descriptor);
+    const auto text = read_blob(descriptor, file, where);
+    if (!text) throw absent(file);
+    const Json document = parse_json(*text, where, limits_);
+    const JsonView view(document, where + ": ");
+    check_schema(view);
+    if (!view["manifests"].is_null()) {
+      throw_over_limit(
+          fmt::format("{}: an index behind more than {} bytes of documents", where, limits_.documents_bytes),
+          &Limits::documents_bytes);
+    }
+    check_kind(view, false, descriptor.media_type, where);
+    return read_manifest(view, into);
   }
 
-  void add_unusable(const Descriptor& descriptor, const Descriptor& top, Error problem) {
-    Candidate& candidate = add(descriptor, top);
-    candidate.summary.complete = false;
-    candidate.problem = std::move(problem);
+  static std::string where_of(const Descriptor& descriptor) {
+    return fmt::format("manifest {}", descriptor.digest.text());
   }
 
-  void read_manifest(const JsonView& view, const Descriptor& descriptor, const Descriptor& top) {
+  static Error absent(const std::string& file) { return {ErrorKind::malformed, fmt::format("{} is not there", file)}; }
+
+  StoredParts read_manifest(const JsonView& view, Candidate& candidate) {
     if (view["config"].is_null()) throw Error(ErrorKind::malformed, fmt::format("{}no config", view.place()));
     const auto config = parse_descriptor(view["config"]);
     if (!config.media_type.empty() && !one_of(kConfigTypes, config.media_type)) {
       throw Error(ErrorKind::unsupported, fmt::format("{}an artifact of type {}, not an image", view.place(), in_quotes(config.media_type)));
     }
-    const auto text = read_blob(config, Blob::other, "config");
-    if (!text) {
-      add_unusable(descriptor, top, absent(config, Blob::other));
-      return;
-    }
-    Candidate& candidate = add(descriptor, top);
-    auto& parts = candidate.parts;
     auto& summary = candidate.summary;
+    summary.config_digest = config.digest;
+    StoredParts parts;
     parts.config_digest = config.digest;
-    parts.config = in_context([&] { return config.digest.text(); }, [&] { return ImageConfig::parse(*text, limits_, warnings_); });
-    read_layers(view["layers"], candidate);
-    summary.config_digest = parts.config_digest;
-    if (!summary.platform || summary.platform->empty()) summary.platform = parts.config.platform;
-    summary.created = parts.config.created;
-    summary.layers = parts.layers.size();
+    const auto file = blob_name(config.digest, Blob::other);
+    const auto text = read_blob(config, file, "config");
+    if (!text) {
+      candidate.set_problem(absent(file), true);
+      return parts;
+    }
+    parts.config = in_context([&] { return config.digest.text(); },
+                              [&] { return read_config(*text, summary, limits_, warnings_); });
+    read_layers(view["layers"], parts, candidate);
+    return parts;
   }
 
-  void read_layers(const JsonView& list, Candidate& candidate) {
-    auto& parts = candidate.parts;
+  void read_layers(const JsonView& list, StoredParts& parts, Candidate& candidate) {
+    const auto& diff_ids = parts.config.diff_ids;
     list.require_array();
-    if (list.size() != parts.config.diff_ids.size()) {
-      throw Error(ErrorKind::malformed, fmt::format("{}: {} layers, the configuration has {} diff_ids", list.place(), list.size(), parts.config.diff_ids.size()));
+    candidate.summary.layers = list.size();
+    if (list.size() != diff_ids.size()) {
+      throw Error(ErrorKind::malformed, fmt::format("{}: {} layers, the configuration has {} diff_ids", list.place(),
+                                                    list.size(), diff_ids.size()));
     }
     for (std::size_t i = 0; i < list.size(); ++i) {
       const auto descriptor = parse_descriptor(list.at(i));
@@ -260,15 +308,16 @@ class LayoutReader {
       }
       std::string name = blob_name(descriptor.digest, Blob::other);
       const auto size = files_.find(name);
-      if (!size && candidate.summary.complete) {
-        candidate.summary.complete = false;
-        candidate.problem = Error(ErrorKind::malformed, fmt::format("layer {} of {}: {} is not there", i + 1, list.size(), name));
+      if (!size && !candidate.problem) {
+        candidate.set_problem(
+            Error(ErrorKind::malformed, fmt::format("layer {} of {}: {} is not there", i + 1, list.size(), name)),
+            true);
       }
       if (size && *size != descriptor.size) {
         throw Error(ErrorKind::integrity, fmt::format("layer {} of {}: expected {} bytes, found {}", i + 1, list.size(), descriptor.size, *size));
       }
       candidate.summary.stored_bytes += descriptor.size;
-      parts.layers.push_back({descriptor.media_type, descriptor.digest, descriptor.size, parts.config.diff_ids[i]});
+      parts.layers.push_back({descriptor.media_type, descriptor.digest, descriptor.size, diff_ids[i]});
       parts.layer_names.push_back(std::move(name));
     }
   }
@@ -279,6 +328,7 @@ class LayoutReader {
   WarningList& warnings_;
   std::vector<Candidate> out_;
   std::uint64_t entries_ = 0;
+  unsigned indexes_ = 0;
 };
 
 void check_layout_file(FileSet& files, const Limits& limits) {

@@ -24,6 +24,7 @@ std::string line_of(const Candidate& candidate) {
   if (summary.platform) line += " " + printable(summary.platform->text());
   const auto& id = summary.config_digest ? summary.config_digest : summary.manifest_digest;
   if (id) line += " " + id->hex().substr(0, kShortId);
+  if (candidate.problem) line += fmt::format(" ({})", to_string(summary.state));
   return line;
 }
 
@@ -108,10 +109,120 @@ std::vector<Candidate*> selected(std::vector<Candidate>& candidates, const std::
 }
 
 bool same_image(const Candidate* a, const Candidate* b) {
-  return a->summary.config_digest && a->summary.config_digest == b->summary.config_digest;
+  return a == b || (a->summary.config_digest && a->summary.config_digest == b->summary.config_digest);
+}
+
+bool platform_unknown(const Candidate& candidate) {
+  return !candidate.summary.platform || candidate.summary.platform->architecture.empty();
+}
+
+/// Whether one index lists both for one platform. The entries of index.json are images of their own unless it says what
+/// platforms they are for.
+bool same_platform(const Candidate* a, const Candidate* b) {
+  const auto stated = [](const Candidate* c) { return c->depth != 0 || c->platform_stated; };
+  return a->index && a->index == b->index && stated(a) && stated(b) && a->summary.tags == b->summary.tags &&
+         !platform_unknown(*a) && a->summary.platform == b->summary.platform;
+}
+
+/// Of what is left, what has the wanted platform; and, where no image was named, what is too broken to tell its own,
+/// for that may be the one that is meant.
+std::vector<Candidate*> of_platform(const std::vector<Candidate*>& left, const Platform& wanted, bool named) {
+  const auto fits = [&](const Candidate* c) { return c->summary.platform && matches(*c->summary.platform, wanted); };
+  std::vector<const Candidate*> fitting;
+  std::copy_if(left.begin(), left.end(), std::back_inserter(fitting), fits);
+  if (fitting.empty()) return {};
+  std::vector<Candidate*> out;
+  std::copy_if(left.begin(), left.end(), std::back_inserter(out), [&](const Candidate* c) {
+    if (fits(c)) return true;
+    const bool untold = !named && c->summary.state == ImageState::broken && platform_unknown(*c);
+    // What an index lists besides is a platform of the same image.
+    return untold && std::none_of(fitting.begin(), fitting.end(), [&](const Candidate* other) {
+             return c->top_digest && c->top_digest == other->top_digest;
+           });
+  });
+  return out;
+}
+
+/// The one that is left, if it is one.
+Candidate* only_one(const std::vector<Candidate*>& left, WarningList& warnings) {
+  const auto all = [&](auto&& alike) {
+    return std::all_of(left.begin(), left.end(), [&](const Candidate* c) { return alike(c, left.front()); });
+  };
+  if (all(same_image)) {
+    const auto sound = std::find_if(left.begin(), left.end(), [](const Candidate* c) { return !c->problem; });
+    return sound == left.end() ? left.front() : *sound;
+  }
+  if (!all(same_platform)) return nullptr;
+  const auto& first = left.front()->summary;
+  warnings.add("platform-twice", fmt::format("the index lists {} manifests for {}; the first, @{}, is taken",
+                                             left.size(), printable(first.platform->text()), first.index));
+  return left.front();
+}
+
+void note_config(ImageSummary& summary, Platform platform, std::string created) {
+  if (!summary.platform || summary.platform->empty()) {
+    summary.platform = platform.empty() ? std::nullopt : std::optional(std::move(platform));
+  }
+  summary.created = std::move(created);
+}
+
+/// What a broken configuration says of itself, if it is JSON at all.
+void note_stated(ImageSummary& summary, std::string_view json, const Limits& limits) {
+  Json document;
+  try {
+    document = parse_json(json, "", limits);
+  } catch (const Error&) {
+    return;
+  }
+  const auto text = [&](const char* member) {
+    const bool there = document.is_object() && document.contains(member) && document[member].is_string();
+    return there ? document[member].get<std::string>() : std::string();
+  };
+  note_config(summary, {text("os"), text("architecture"), text("variant")}, text("created"));
+}
+
+/// The documents of others may have used up a bound that is there for all: alone it may be sound.
+void judge_alone(Candidate& candidate) {
+  const Error before = *candidate.problem;
+  candidate.problem.reset();
+  candidate.summary.problem.clear();
+  candidate.summary.state = ImageState::complete;
+  candidate.summary.stored_bytes = 0;
+  try {
+    WarningList ignored;
+    candidate.load(candidate, ignored);
+  } catch (const Error& error) {
+    // An index has no documents of its own to judge: the bound stands.
+    candidate.set_problem(error.kind() == ErrorKind::limit ? before : error);
+  }
 }
 
 }  // namespace
+
+std::string_view to_string(ImageState state) noexcept {
+  static constexpr std::string_view kWords[] = {"complete", "absent", "unsupported", "broken"};
+  return kWords[static_cast<std::size_t>(state)];
+}
+
+ImageConfig read_config(std::string_view json, ImageSummary& summary, const Limits& limits, WarningList& warnings) {
+  try {
+    auto config = ImageConfig::parse(json, limits, warnings);
+    note_config(summary, config.platform, config.created);
+    return config;
+  } catch (const Error&) {
+    note_stated(summary, json, limits);
+    throw;
+  }
+}
+
+std::vector<std::string> texts_of(const JsonView& list) {
+  std::vector<std::string> out;
+  if (!list.value().is_array()) return out;
+  for (const auto& value : list.value()) {
+    if (value.is_string()) out.push_back(value);
+  }
+  return out;
+}
 
 bool matches(const Platform& candidate, const Platform& wanted) {
   if (!wanted.os.empty() && !candidate.os.empty() && candidate.os != wanted.os) return false;
@@ -123,8 +234,17 @@ bool matches(const Platform& candidate, const Platform& wanted) {
   return wanted.variant.empty() || candidate.variant.empty() || variant(candidate) == variant(wanted);
 }
 
-Candidate& choose(std::vector<Candidate>& candidates, const std::string& selector, const std::optional<Platform>& platform,
-                  const std::string& where) {
+void Candidate::set_problem(Error error, bool absent) {
+  if (error.kind() == ErrorKind::cancelled || error.kind() == ErrorKind::internal) throw error;
+  summary.state = absent                                   ? ImageState::absent
+                  : error.kind() == ErrorKind::unsupported ? ImageState::unsupported
+                                                           : ImageState::broken;
+  summary.problem = error.what();
+  problem = std::move(error);
+}
+
+Candidate& choose(std::vector<Candidate>& candidates, const std::string& selector,
+                  const std::optional<Platform>& platform, const std::string& where, WarningList& warnings) {
   if (candidates.empty()) throw Error(ErrorKind::not_found, fmt::format("{} holds no image", in_quotes(where)));
   std::vector<Candidate*> all;
   for (auto& candidate : candidates) all.push_back(&candidate);
@@ -132,40 +252,47 @@ Candidate& choose(std::vector<Candidate>& candidates, const std::string& selecto
   if (left.empty()) {
     throw Error(ErrorKind::not_found, fmt::format("{}: no image {}", in_quotes(where), in_quotes(selector)), list_of(all));
   }
+  if (left.size() == 1 && left.front()->problem && left.front()->problem->kind() == ErrorKind::limit)
+    judge_alone(*left.front());
   // What is named by its number, ID or digest was looked at before.
-  const bool by_name = selector.empty() || std::any_of(left.begin(), left.end(), [&](const Candidate* c) { return named(*c, selector); });
-  const auto of_platform = [&](const Platform& wanted) {
-    std::vector<Candidate*> out;
-    std::copy_if(left.begin(), left.end(), std::back_inserter(out), [&](const Candidate* candidate) {
-      return candidate->summary.platform && matches(*candidate->summary.platform, wanted);
-    });
-    return out;
-  };
+  const bool by_name = selector.empty() ||
+                       std::any_of(left.begin(), left.end(), [&](const Candidate* c) { return named(*c, selector); });
   if (platform) {
-    auto matching = of_platform(*platform);
+    auto matching = of_platform(left, *platform, !selector.empty());
     if (matching.empty()) {
       // What cannot be read at all has no platform to compare.
-      if (left.size() == 1 && left.front()->problem && !left.front()->summary.platform) fail_with(*left.front(), where);
+      if (left.size() == 1 && left.front()->problem && platform_unknown(*left.front())) fail_with(*left.front(), where);
       throw Error(ErrorKind::not_found, fmt::format("{}: no image for {}", in_quotes(where), platform->text()), list_of(left));
     }
     left = std::move(matching);
-  } else if (auto matching = of_platform(Platform::host()); !matching.empty()) {
+  } else if (auto matching = of_platform(left, Platform::host(), !selector.empty()); !matching.empty()) {
     left = std::move(matching);
   } else if (by_name && std::all_of(left.begin(), left.end(), [](const Candidate* c) { return c->platform_stated; })) {
     throw Error(ErrorKind::not_found, fmt::format("{}: no image for this machine ({})", in_quotes(where), Platform::host().text()),
                 fmt::format("{}; {} builds {}", list_of(left), option_of(*left.front()->summary.platform), left.size() == 1 ? "it" : "the first of them"));
   }
-  if (std::any_of(left.begin(), left.end(), [](const Candidate* c) { return c->summary.complete; })) {
-    std::erase_if(left, [](const Candidate* c) { return !c->summary.complete; });
+  // What is absent or not for us is passed over where there is more. What is broken is not: it may be what is meant.
+  if (std::any_of(left.begin(), left.end(), [](const Candidate* c) { return !c->problem; })) {
+    std::erase_if(left, [](const Candidate* c) {
+      return c->summary.state == ImageState::absent || c->summary.state == ImageState::unsupported;
+    });
   }
-  const bool one = std::all_of(left.begin(), left.end(), [&](const Candidate* c) { return c == left.front() || same_image(c, left.front()); });
-  if (!one) {
+  Candidate* chosen = only_one(left, warnings);
+  if (chosen == nullptr) {
     throw Error(ErrorKind::usage, fmt::format("{} holds several images; one must be chosen", in_quotes(where)), list_of(left));
   }
-  if (!left.front()->summary.complete) {
-    fail_with(*left.front(), where);
-  }
-  return *left.front();
+  if (chosen->problem) fail_with(*chosen, where);
+  return *chosen;
+}
+
+std::unique_ptr<Image> open_candidate(std::shared_ptr<FileSet> files, const Candidate& chosen, WarningList& warnings) {
+  Candidate again = chosen;
+  again.summary.stored_bytes = 0;
+  auto parts = chosen.load(again, warnings);
+  if (again.problem) throw *again.problem;
+  parts.tags = chosen.summary.tags;
+  parts.manifest_digest = chosen.summary.manifest_digest;
+  return std::make_unique<StoredImage>(std::move(files), std::move(parts));
 }
 
 StoredImage::StoredImage(std::shared_ptr<FileSet> files, StoredParts parts) : files_(std::move(files)), parts_(std::move(parts)) {}

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/json.h>
 #include <sifkit/oci/image.h>
 
 #include "file_set.h"
@@ -41,19 +43,38 @@ class StoredImage : public Image {
   StoredParts parts_;
 };
 
-/// One of the images a source holds, with what choosing among them needs.
+/// One of the images a source holds: what choosing among them needs.
 struct Candidate {
   ImageSummary summary;
   std::optional<Digest> top_digest;  ///< of the entry in the top index that led here
-  StoredParts parts;
-  bool platform_stated = false;  ///< by an index; the configuration states one in any case
-  std::optional<Error> problem;  ///< why it cannot be opened, where summary.complete is false
+  unsigned depth = 0;                ///< indexes above the one that lists it
+  std::optional<unsigned> index;     ///< number of the index that lists it; absent: none does
+  bool platform_stated = false;      ///< by an index; the configuration states one in any case
+  std::optional<Error> problem;      ///< why it cannot be opened, where the summary's state is not complete
+  /// Reads its documents once more, for itself alone: its warnings are said and its bounds start anew, so that nothing
+  /// depends on the images beside it. What it finds goes into a candidate, a problem with blobs that are absent
+  /// included. The files and limits that it was read with outlive it.
+  std::function<StoredParts(Candidate&, WarningList&)> load;
+
+  /// Says why it cannot be converted. An error that is no image's own is thrown on.
+  void set_problem(Error error, bool absent = false);
 };
 
 /// The one candidate that a selector (`@N`, tag, ID prefix, digest; may be empty) and a platform choose. Throws
-/// not_found with what is there, usage where several are left. `where` names the source.
-Candidate& choose(std::vector<Candidate>& candidates, const std::string& selector, const std::optional<Platform>& platform,
-                  const std::string& where);
+/// not_found with what is there, usage where several are left, and the problem of one that has one. `where` names the
+/// source.
+Candidate& choose(std::vector<Candidate>& candidates, const std::string& selector,
+                  const std::optional<Platform>& platform, const std::string& where, WarningList& warnings);
+
+/// The image that was chosen.
+std::unique_ptr<Image> open_candidate(std::shared_ptr<FileSet> files, const Candidate& chosen, WarningList& warnings);
+
+/// Parses a configuration and notes in the summary what it says of itself, as far as that can be read, before it
+/// throws.
+ImageConfig read_config(std::string_view json, ImageSummary& summary, const Limits& limits, WarningList& warnings);
+
+/// The strings of a list, whatever else is in it: what is broken is listed under its names, too.
+std::vector<std::string> texts_of(const JsonView& list);
 
 /// Whether a candidate can run where `wanted` is asked for.
 bool matches(const Platform& candidate, const Platform& wanted);

@@ -2,6 +2,7 @@
 //
 // `images`, `inspect` and what `build` says, on every kind of source.
 #include <sstream>
+#include <tuple>
 
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -73,6 +74,79 @@ TEST_CASE("images lists what every kind of source holds", "[cli][images]") {
     CHECK(result.code == exit_code(ErrorKind::unsupported));
     CHECK_THAT(result.err, ContainsSubstring("is no image of layers") && ContainsSubstring(hint));
   }
+}
+
+TEST_CASE("images lists each image of an archive with what is wrong with it", "[cli][images]") {
+  TempDir folder;
+  const TestImage image = small_image();
+  const std::string config = image.config_document();
+  Json windows = Json::parse(config);
+  windows["os"] = "windows";
+  const Json layers = Json::array({"a.tar", "b.tar"});
+  write_file(folder / "x.tar",
+             TarBuilder()
+                 .file("a.tar", image.layers[0])
+                 .file("b.tar", image.layers[1])
+                 .file("good.json", config)
+                 .file("windows.json", windows.dump())
+                 .file("broken.json", R"({"architecture":"amd64","os":"linux"})")
+                 .file("manifest.json", Json::array({docker_entry("windows.json", {"w:1"}, layers),
+                                                     docker_entry("broken.json", {"broken:1"}, layers),
+                                                     docker_entry("good.json", {"good:1"}, layers)})
+                                            .dump())
+                 .bytes());
+  const std::string archive = (folder / "x.tar").string();
+  const auto result = run_cli({"images", archive});
+  CHECK(result.code == 0);
+  CHECK(result.err.empty());
+  CHECK_THAT(result.out, ContainsSubstring("  CREATED              PROBLEM\n"));
+  CHECK_THAT(result.out, ContainsSubstring("@0     w:1       windows/amd64  ") &&
+                             ContainsSubstring("unsupported: windows.json: image configuration: os: 'windows' images "
+                                               "cannot be converted, linux ones can\n"));
+  CHECK_THAT(
+      result.out,
+      ContainsSubstring("@1     broken:1  linux/amd64    ") &&
+          ContainsSubstring("broken: broken.json: image configuration: rootfs: expected an object, got nothing\n"));
+  CHECK_THAT(result.out,
+             ContainsSubstring("@2     good:1    linux/amd64    ") && ContainsSubstring("2024-05-01T10:20:30  -\n"));
+  const Json record = Json::parse(run_cli({"images", "--json", archive}).out);
+  REQUIRE(record["images"].size() == 3);
+  for (const auto& [index, state, complete] : std::vector<std::tuple<std::size_t, std::string, bool>>{
+           {0, "unsupported", false}, {1, "broken", false}, {2, "complete", true}}) {
+    const auto& row = record["images"][index];
+    CHECK(row["state"] == state);
+    CHECK(row["complete"] == complete);
+    CHECK(row["problem"].is_null() == complete);
+  }
+  CHECK(record["images"][1]["problem"] == "broken.json: image configuration: rootfs: expected an object, got nothing");
+  for (const std::string choice : {":good:1", ":@2"})
+    CHECK(run_cli({"build", "-q", "-F", "--arch", "amd64", (folder / "x.sif").string(), archive + choice}).code == 0);
+  CHECK(run_cli({"build", "-q", "-F", (folder / "x.sif").string(), archive + ":w:1"}).code ==
+        exit_code(ErrorKind::unsupported));
+  CHECK(run_cli({"build", "-q", "-F", (folder / "x.sif").string(), archive + ":broken:1"}).code ==
+        exit_code(ErrorKind::malformed));
+}
+
+TEST_CASE("images of a service lists what it says, however odd one of them is", "[cli][images]") {
+  const std::string id(64, 'a');
+  const EngineServer service([&](const std::string& path) -> std::optional<std::string> {
+    const Json good{{"Id", "sha256:" + id},    {"RepoTags", {"good:1"}},        {"Os", "linux"},
+                    {"Architecture", "amd64"}, {"RootFS", {{"Layers", {"a"}}}}, {"Size", 5}};
+    Json odd = good;
+    odd["Id"] = "sha256:" + std::string(64, 'b');
+    odd["RepoTags"] = {"odd:1", 7};
+    if (path == "/images/json") return EngineServer::response(200, Json::array({odd, good}).dump());
+    return EngineServer::response(200, (path.find("bbbb") == std::string::npos ? good : odd).dump());
+  });
+  const auto result = run_cli({"images", "--json", "docker-daemon:", "--docker-host", service.url()});
+  CHECK(result.code == 0);
+  const Json images = Json::parse(result.out)["images"];
+  REQUIRE(images.size() == 2);
+  CHECK(images[0]["tags"] == Json::array({"odd:1"}));
+  CHECK(images[0]["state"] == "broken");
+  CHECK(images[0]["problem"] == "image: RepoTags[1]: expected a string, got a number");
+  CHECK(images[1]["problem"].is_null());
+  CHECK(images[1]["config_digest"] == "sha256:" + id);
 }
 
 TEST_CASE("inspect says of every source what it says of the SIF built from it", "[cli][inspect]") {

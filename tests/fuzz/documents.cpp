@@ -49,14 +49,20 @@ class Documents : public oci::FileSet {
 /// The JSON documents of archives and layouts: manifest list, index, manifest, configuration.
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Documents files(fuzz::text_of(data, size));
+  const Limits limits = fuzz::small_limits();
   WarningList warnings;
-  const auto check = [](const std::vector<oci::Candidate>& candidates) {
+  const auto check = [&](const std::vector<oci::Candidate>& candidates) {
     for (const auto& candidate : candidates) {
-      fuzz::require(candidate.parts.layers.size() == candidate.parts.config.diff_ids.size(), "every layer has its diff_id");
-      fuzz::require(candidate.parts.layers.size() == candidate.parts.layer_names.size(), "every layer has its name");
+      fuzz::require(candidate.problem.has_value() == (candidate.summary.state != oci::ImageState::complete),
+                    "what cannot be opened has a reason");
+      if (candidate.problem) continue;
+      oci::Candidate again;
+      const auto parts = candidate.load(again, warnings);
+      fuzz::require(parts.layers.size() == parts.config.diff_ids.size(), "every layer has its diff_id");
+      fuzz::require(parts.layers.size() == parts.layer_names.size(), "every layer has its name");
     }
   };
-  fuzz::accepted([&] { check(oci::read_oci_layout(files, true, fuzz::small_limits(), warnings)); });
-  fuzz::accepted([&] { check(oci::read_docker_archive(files, fuzz::small_limits(), warnings)); });
+  fuzz::accepted([&] { check(oci::read_oci_layout(files, true, limits, warnings)); });
+  fuzz::accepted([&] { check(oci::read_docker_archive(files, limits, warnings)); });
   return 0;
 }

@@ -164,7 +164,7 @@ TEST_CASE("archives of docker save: every case", "[oci][cases][docker]") {
          for (int i = 0; i < 1000; ++i) p.manifest += std::string(i == 0 ? "" : ",") + R"({"Config":"c","Layers":[]})";
          p.manifest += "]";
          return p.bytes();
-       }(), "limit the documents of all images take more than 268435456 bytes"},
+       }(), "usage holds several images; one must be chosen"},
   };
   TempDir folder;
   for (const auto& test : cases) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <sifkit/core/export.h>
@@ -37,7 +38,17 @@ class SIFKIT_API Image {
   virtual std::uint64_t stored_bytes() const = 0;
 };
 
-/// One line of `sifkit images`.
+/// Whether an image of a source can be converted.
+enum class ImageState : std::uint8_t {
+  complete,
+  absent,       ///< some of its blobs are not there: an index of several platforms may hold one only
+  unsupported,  ///< sound, but not for us: an artifact, another operating system
+  broken,
+};
+
+SIFKIT_API std::string_view to_string(ImageState state) noexcept;
+
+/// One line of `sifkit images`. Of an image that is not complete as much is filled in as could be read.
 struct ImageSummary {
   unsigned index = 0;  ///< what `@N` chooses
   std::vector<std::string> tags;
@@ -47,7 +58,8 @@ struct ImageSummary {
   std::string created;
   std::size_t layers = 0;
   std::uint64_t stored_bytes = 0;
-  bool complete = true;  ///< false: some blobs are absent (an index of several platforms may hold one only)
+  ImageState state = ImageState::complete;
+  std::string problem;  ///< why it cannot be converted; empty where it can
 };
 
 struct SourceOptions {
@@ -59,13 +71,14 @@ struct SourceOptions {
   OperationContext operation;
 };
 
-/// Opens the one image that `reference` and `options` choose. Throws not_found with the list of what is there,
-/// usage where a choice must be made. Not for `sif` and `squashfs` (they are not images of layers). `warnings` outlives
-/// the image.
+/// Opens the one image that `reference` and `options` choose, whatever is wrong with the others. Throws not_found with
+/// the list of what is there, usage where a choice must be made. Not for `sif` and `squashfs` (they are not images of
+/// layers). `warnings` outlives the image.
 SIFKIT_API std::unique_ptr<Image> open_image(const Reference& reference, const SourceOptions& options,
                                              WarningList& warnings);
 
-/// Everything a source holds, without reading any layer.
+/// Everything a source holds, without reading any layer. Each image is judged alone: one that is broken is listed with
+/// its problem.
 SIFKIT_API std::vector<ImageSummary> list_images(const Reference& reference, const SourceOptions& options,
                                                  WarningList& warnings);
 
