@@ -12,7 +12,6 @@ namespace sifkit::sif {
 
 namespace {
 
-constexpr std::string_view kMagic("SIF_MAGIC\0", 10);
 constexpr std::string_view kVersion("01\0", 3);
 
 template <std::size_t N>
@@ -51,7 +50,7 @@ Header Header::decode(ByteView bytes) {
   ByteReader reader(bytes, "header");
   Header header;
   header.launch = taken<kLaunchSize>(reader, "launch script");
-  if (as_text(reader.take(kMagic.size(), "magic")) != kMagic) throw Error(ErrorKind::malformed, "invalid SIF magic");
+  if (as_text(reader.take(kSifMagic.size(), "magic")) != kSifMagic) throw Error(ErrorKind::malformed, "invalid SIF magic");
   if (as_text(reader.take(kVersion.size(), "version")) != kVersion) throw Error(ErrorKind::malformed, "incompatible SIF version");
   header.architecture_code = taken<3>(reader, "architecture");
   header.architecture = name_of_code(header.architecture_code);
@@ -70,7 +69,7 @@ Header Header::decode(ByteView bytes) {
 Bytes Header::encode() const {
   ByteWriter out;
   out.put(launch);
-  out.put(as_bytes(kMagic));
+  out.put(as_bytes(kSifMagic));
   out.put(as_bytes(kVersion));
   out.put(architecture_code);
   out.put(uuid);
@@ -95,7 +94,7 @@ bool Header::has_uuid() const noexcept {
 Bytes Header::integrity_bytes() const {
   ByteWriter out;
   out.put(launch);
-  out.put(as_bytes(kMagic));
+  out.put(as_bytes(kSifMagic));
   out.put(as_bytes(kVersion));
   out.put(uuid);
   return out.release();

@@ -5,6 +5,7 @@
 #include <array>
 #include <limits>
 #include <map>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -17,6 +18,7 @@ namespace {
 constexpr std::size_t kMostProblems = 100;
 /// Older writers began data at a page.
 constexpr std::int64_t kMostTableGap = 65536;
+constexpr std::int64_t kLatestTime = 253402300799;  ///< the last second of the year 9999; kNoTime is the first of year 1
 
 /// Header and descriptor table as they lie in the file.
 struct RawTable {
@@ -25,11 +27,23 @@ struct RawTable {
   Bytes slots;
 };
 
+/// Where the table ends, if data begins there, too: then nothing is wrong with the numbers.
+std::optional<std::uint64_t> stated_table_end(const Header& header) {
+  constexpr auto kSlot = static_cast<std::int64_t>(kDescriptorSize);
+  const auto offset = header.descriptors_offset;
+  if (offset < static_cast<std::int64_t>(kHeaderSize) || header.data_offset < offset || header.descriptors_total < 0) return std::nullopt;
+  const auto room = header.data_offset - offset;
+  if (header.descriptors_total > room / kSlot || room - header.descriptors_total * kSlot > kMostTableGap) return std::nullopt;
+  return static_cast<std::uint64_t>(offset + header.descriptors_total * kSlot);
+}
+
 RawTable read_raw_table(const File& file) {
   RawTable raw;
   raw.file_size = file.size();
-  if (file.read_at(0, raw.header) != raw.header.size()) {
-    throw Error(ErrorKind::malformed, fmt::format("reading global header: expected {} bytes, the file has {}", kHeaderSize, raw.file_size));
+  if (const auto got = file.read_at(0, raw.header); got != raw.header.size()) {
+    const bool is_sif = as_text(ByteView(raw.header).first(got)).substr(std::min(got, kLaunchSize)).starts_with(kSifMagic);
+    throw Error(ErrorKind::malformed, fmt::format("reading global header: {}expected {} bytes, the file has {}",
+                                                  is_sif ? "the file is cut short: " : "", kHeaderSize, raw.file_size));
   }
   if (as_text(raw.header).starts_with("hsqs")) {
     throw Error(ErrorKind::malformed, "invalid SIF magic", "this is a bare squashfs image, not a SIF file");
@@ -39,16 +53,22 @@ RawTable read_raw_table(const File& file) {
   // Every bound before anything is allocated: the table lies inside the file, so it cannot ask for more memory.
   const auto offset = header.descriptors_offset;
   const auto total = header.descriptors_total;
+  if (const auto end = stated_table_end(header); end && *end > raw.file_size) {
+    throw Error(ErrorKind::malformed, fmt::format("reading descriptors: the file is cut short: the table ends at byte {}, the file has {}", *end, raw.file_size));
+  }
   if (offset < static_cast<std::int64_t>(kHeaderSize) || static_cast<std::uint64_t>(offset) > raw.file_size) {
     throw Error(ErrorKind::malformed, fmt::format("reading descriptors: the table's offset {} is not between the header and the end of the file ({})", offset, raw.file_size));
   }
-  const auto room = (raw.file_size - static_cast<std::uint64_t>(offset)) / kDescriptorSize;
-  if (total < 0 || static_cast<std::uint64_t>(total) > room) {
+  const auto room = raw.file_size - static_cast<std::uint64_t>(offset);
+  if (total < 0 || static_cast<std::uint64_t>(total) > room / kDescriptorSize) {
     throw Error(ErrorKind::malformed, fmt::format("reading descriptors: {} descriptors at offset {} do not fit the file of {} bytes", total, offset, raw.file_size));
   }
   const auto table_size = static_cast<std::uint64_t>(total) * kDescriptorSize;
   if (header.descriptors_size < 0 || static_cast<std::uint64_t>(header.descriptors_size) < table_size) {
     throw Error(ErrorKind::malformed, fmt::format("reading descriptors: {} descriptors take {} bytes, the header says {}", total, table_size, header.descriptors_size));
+  }
+  if (static_cast<std::uint64_t>(header.descriptors_size) > room) {
+    throw Error(ErrorKind::malformed, fmt::format("reading descriptors: the header says that the table takes {} bytes at offset {}, the file has {}", header.descriptors_size, offset, raw.file_size));
   }
   raw.slots.resize(static_cast<std::size_t>(table_size));
   if (!raw.slots.empty()) file.read_exact_at(static_cast<std::uint64_t>(offset), raw.slots, "descriptor table");
@@ -142,6 +162,9 @@ void Image::check_range(const Descriptor& object) const {
   if (object.size > std::numeric_limits<std::int64_t>::max() - object.offset) fail("is past any file");
   if (object.size == 0) return;
   const auto offset = static_cast<std::uint64_t>(object.offset);
+  if (is_cut_short(object)) {
+    throw Error(ErrorKind::malformed, fmt::format("object {} is cut short: it ends at byte {}, the file has {}", object.id, object.offset + object.size, file_size_));
+  }
   if (offset > file_size_ || static_cast<std::uint64_t>(object.size) > file_size_ - offset) {
     fail(fmt::format("is past the end of the file ({})", file_size_));
   }
@@ -149,6 +172,15 @@ void Image::check_range(const Descriptor& object) const {
   const auto table_end = table + slots_.size() * kDescriptorSize;
   if (offset < kHeaderSize) fail("lies on the header");
   if (offset < table_end && offset + static_cast<std::uint64_t>(object.size) > table) fail(fmt::format("lies on the descriptor table ({} to {})", table, table_end));
+}
+
+bool Image::is_cut_short(const Descriptor& object) const noexcept {
+  constexpr auto kMax = std::numeric_limits<std::int64_t>::max();
+  const auto& start = header_.data_offset;
+  if (start < 0 || header_.data_size < 0 || header_.data_size > kMax - start || object.offset < 0 || object.size <= 0) return false;
+  const auto stated_end = start + header_.data_size;
+  if (object.offset > stated_end || object.size > stated_end - object.offset) return false;
+  return static_cast<std::uint64_t>(object.offset + object.size) > file_size_;
 }
 
 std::unique_ptr<Source> Image::open_data(const Descriptor& object) const {
@@ -176,9 +208,13 @@ void Image::look_for_problems() {
     if (damage_.empty()) damage_ = text;
     problem(std::move(text));
   };
-  const auto used = static_cast<std::int64_t>(objects().size());
   const auto table_end = header_.descriptors_offset + header_.descriptors_total * static_cast<std::int64_t>(kDescriptorSize);
-  if (header_.descriptors_free != header_.descriptors_total - used) {
+  const auto all = objects();
+  const auto used = static_cast<std::int64_t>(all.size());
+  const bool cut_short = std::any_of(all.begin(), all.end(), [&](const Descriptor* object) { return is_cut_short(*object); });
+  if (header_.descriptors_free < 0 || header_.descriptors_free > header_.descriptors_total) {
+    damage(fmt::format("header: it says that {} of {} descriptors are free", header_.descriptors_free, header_.descriptors_total));
+  } else if (header_.descriptors_free != header_.descriptors_total - used) {
     problem(fmt::format("header: {} of {} descriptors are free, it says {}", header_.descriptors_total - used,
                         header_.descriptors_total, header_.descriptors_free));
   }
@@ -187,7 +223,7 @@ void Image::look_for_problems() {
   }
   const auto size = static_cast<std::int64_t>(file_size_);
   std::int64_t end_of_objects = 0;  // empty ones may be placed behind the end of the file
-  for (const auto* object : objects()) {
+  for (const auto* object : all) {
     if (object->size == 0) end_of_objects = std::max(end_of_objects, object->offset);
   }
   if (header_.data_offset < static_cast<std::int64_t>(kHeaderSize)) {
@@ -202,19 +238,26 @@ void Image::look_for_problems() {
   }
   if (header_.data_size < 0) {
     problem(fmt::format("header: data size {} is negative", header_.data_size));
-  } else if (header_.data_offset >= 0 && header_.data_offset <= size && header_.data_size > std::max(size, end_of_objects) - header_.data_offset) {
+  } else if (!cut_short && header_.data_offset >= 0 && header_.data_offset <= size && header_.data_size > std::max(size, end_of_objects) - header_.data_offset) {
     problem(fmt::format("header: data offset {} + size {} is past the end of the file ({})", header_.data_offset, header_.data_size, size));
   }
 
+  const auto check_times = [&](std::string_view what, std::int64_t created, std::int64_t modified) {
+    for (const auto& [word, time] : {std::pair("created", created), std::pair("modified", modified)}) {
+      if (time < kNoTime || time > kLatestTime) problem(fmt::format("{}: {} {} s after 1970, which is no time of the years 1 to 9999", what, word, time));
+    }
+  };
+  check_times("header", header_.created, header_.modified);
+
   std::map<std::uint32_t, int> ids;
   std::map<std::uint32_t, int> groups;
-  for (const auto* object : objects()) {
+  for (const auto* object : all) {
     ++ids[object->id];
     ++groups[object->group()];
   }
   std::vector<const Descriptor*> ranged;
   unsigned primaries = 0;
-  for (const auto* object : objects()) {
+  for (const auto* object : all) {
     if (object->id == 0) problem("an object has the id 0");
     if (auto& count = ids[object->id]; count > 1) {
       damage(fmt::format("several objects have the id {}", object->id));
@@ -239,7 +282,14 @@ void Image::look_for_problems() {
     if (const auto digest = object->oci_digest(); digest && !is_oci_digest(*digest)) {
       problem(fmt::format("object {}: its OCI digest is not 'sha256:' and 64 lower-case hex digits", object->id));
     }
-    if (object->size_with_padding < 0) problem(fmt::format("object {}: size with padding {} is negative", object->id, object->size_with_padding));
+    if (object->size_with_padding < 0) {
+      problem(fmt::format("object {}: size with padding {} is negative", object->id, object->size_with_padding));
+    } else if (object->size_with_padding < object->size) {
+      problem(fmt::format("object {}: size with padding {} is less than its size {}", object->id, object->size_with_padding, object->size));
+    } else if (object->size >= 0 && object->offset >= 0 && object->size_with_padding - object->size > std::max(object->offset, kMostTableGap)) {
+      problem(fmt::format("object {}: size with padding {} is more than there is room for before its end", object->id, object->size_with_padding));
+    }
+    check_times(fmt::format("object {}", object->id), object->created, object->modified);
     if (object->is_primary()) {
       ++primaries;
       if (object->partition()->architecture != header_.architecture) {

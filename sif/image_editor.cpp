@@ -282,7 +282,7 @@ void ImageEditor::remove_if(const std::function<bool(const Descriptor&)>& chosen
     if (state.image.damage().empty()) state.removed_end = std::max(state.removed_end, each->offset + each->size);
     if (each->is_primary()) state.header.set_architecture("unknown");
     *each = Descriptor{};
-    ++state.header.descriptors_free;
+    if (state.header.descriptors_free < state.header.descriptors_total) ++state.header.descriptors_free;
   }
   state.touch();
 }

@@ -13,6 +13,7 @@
 
 namespace sifkit::sif {
 
+inline constexpr std::string_view kSifMagic("SIF_MAGIC\0", 10);  ///< in the header, behind the launch script
 inline constexpr std::size_t kHeaderSize = 128;
 inline constexpr std::size_t kDescriptorSize = 585;
 inline constexpr std::uint64_t kDescriptorsOffset = 4096;

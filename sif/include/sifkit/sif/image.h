@@ -50,6 +50,8 @@ class SIFKIT_API Image {
   Bytes read_data(const Descriptor& object, std::uint64_t limit) const;
   /// Throws malformed unless the object's range is inside the file, off header and descriptor table.
   void check_range(const Descriptor& object) const;
+  /// Whether the object's end is missing: it lies behind the end of the file, where by the header there should be data.
+  bool is_cut_short(const Descriptor& object) const noexcept;
 
   /// What a sound image would not have, one sentence each: the header, then in the order of the table. At most 100, and how
   /// many more.
