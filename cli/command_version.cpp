@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include <sifkit/core/curl.h>
+#include <sifkit/net/http_client.h>
 #include <sifkit/trust/pgp_key.h>
 #include <sifkit/version.h>
 
@@ -26,7 +26,7 @@ void add_version_command(CLI::App& root, Session& session) {
           {"libdeflate", LIBDEFLATE_VERSION_STRING},
           {"ISA-L", fmt::format("{}.{}.{}", ISAL_MAJOR_VERSION, ISAL_MINOR_VERSION, ISAL_PATCH_VERSION)},
           {"rnp", trust::pgp_library_version()},
-          {"curl", curl_version_info(CURLVERSION_NOW)->version},
+          {"curl", net::http_library_version()},
       };
       if (session.json) {
         Json used = Json::object();

@@ -9,7 +9,7 @@ install(
   INCLUDES
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
-# These are for the modules and the program: they would make nlohmann_json and libcurl parts of the interface.
+# These are for the modules and the program: they would make nlohmann_json a part of the interface.
 get_property(modules GLOBAL PROPERTY SIFKIT_MODULES)
 foreach(module IN LISTS modules)
   install(
@@ -18,7 +18,6 @@ foreach(module IN LISTS modules)
     COMPONENT dev
     FILES_MATCHING
     PATTERN *.h
-    PATTERN core/curl.h EXCLUDE
     PATTERN core/json.h EXCLUDE)
 endforeach()
 install(FILES ${PROJECT_BINARY_DIR}/generated/sifkit/version.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sifkit COMPONENT dev)

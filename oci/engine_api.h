@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include <sifkit/core/json.h>
 #include <sifkit/core/stream.h>
+#include <sifkit/net/http_client.h>
 #include <sifkit/oci/image.h>
 
 #include "engine_address.h"
@@ -22,7 +22,7 @@ class EngineApi {
 
   /// A JSON document. Throws not_found for 404 (with the service's own words), denied, network.
   Json get(const std::string& path, const Limits& limits);
-  /// A body of any size, as it comes. The source may be read on another thread.
+  /// A body of any size, as it comes; errors as `get`. The source may be read on another thread.
   std::unique_ptr<Source> stream(const std::string& path);
 
   /// Where it talks to, for messages.
@@ -33,8 +33,8 @@ class EngineApi {
 
  private:
   EngineAddress address_;
-  std::chrono::seconds patience_;
   OperationContext operation_;
+  net::HttpClient client_;
 };
 
 }  // namespace sifkit::oci

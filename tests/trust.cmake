@@ -10,4 +10,4 @@ sifkit_test(trust SOURCES unit/test_trust_certificates.cpp
                           unit/test_trust_tamper.cpp
                           unit/test_trust_validation_time.cpp
                           unit/test_trust_verify_policy.cpp
-             LINK sifkit_trust sifkit_sif sifkit_core ${RNP_LIBRARY} THREADS integrity)
+             LINK sifkit_trust sifkit_sif sifkit_net sifkit_core ${RNP_LIBRARY} THREADS integrity)

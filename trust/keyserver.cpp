@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
-#include <sifkit/core/curl.h>
 #include <sifkit/core/error.h>
+#include <sifkit/net/http_client.h>
 #include <sifkit/trust/pgp_key.h>
 
 #include "key_blocks.h"
@@ -16,9 +16,9 @@ namespace sifkit::trust {
 
 namespace {
 
-constexpr long kConnectSeconds = 15;
-constexpr long kRequestSeconds = 60;
-constexpr long kMostRedirects = 3;
+constexpr std::chrono::seconds kConnectTimeout{15};
+constexpr std::chrono::seconds kRequestTimeout{60};
+constexpr unsigned kMaxRedirects = 3;
 constexpr std::size_t kMostListed = 1000;
 constexpr std::size_t kMostUserIds = 100;   ///< of one listed key
 constexpr std::size_t kShownErrorBytes = 200;
@@ -79,25 +79,7 @@ std::string http_url(std::string_view url) {
   throw Error(ErrorKind::usage, fmt::format("{} is not the address of a keyserver", in_quotes(url)), "it is like hkps://keys.openpgp.org, with a port if need be");
 }
 
-struct Response {
-  std::string body;
-  bool too_long = false;
-  CallbackFailure failure;
-};
-
-std::size_t take(char* bytes, std::size_t, std::size_t count, void* context) noexcept {
-  auto& response = *static_cast<Response*>(context);
-  return response.failure.guard<std::size_t>(CURL_WRITEFUNC_ERROR, [&]() -> std::size_t {
-    response.too_long = response.body.size() + count > kMostRingBytes;
-    if (response.too_long) return CURL_WRITEFUNC_ERROR;
-    response.body.append(bytes, count);
-    return count;
-  });
-}
-
-int watch(void* context, curl_off_t, curl_off_t, curl_off_t, curl_off_t) noexcept { return static_cast<const OperationContext*>(context)->stop.stop_requested() ? 1 : 0; }
-
-[[noreturn]] void refuse(long status, const std::string& url, const std::string& body) {
+[[noreturn]] void refuse(int status, const std::string& url, const std::string& body) {
   const auto kind = status == 404 ? ErrorKind::not_found : status == 401 || status == 403 ? ErrorKind::denied : ErrorKind::network;
   std::string_view said(body);
   throw Error(kind, fmt::format("{}: status {}: {}", url, status, printable(cut(said, '\n'), kShownErrorBytes)));
@@ -120,49 +102,21 @@ Keyserver::Keyserver(std::string_view url, std::filesystem::path authorities, Op
     : url_(http_url(url)), authorities_(std::move(authorities)), operation_(std::move(operation)) {}
 
 std::string Keyserver::request(const std::string& path, const std::string* form) const {
-  operation_.check();
-  const CurlHandle handle = new_curl_handle();
-  CURL* curl = handle.get();
-  Response response;
-  HeaderBudget headers;
-  char error_text[CURL_ERROR_SIZE] = {};
-  const std::string target = url_ + path;
-  set_option(curl, CURLOPT_URL, target.c_str());
-  set_option(curl, CURLOPT_USERAGENT, "sifkit");
-  set_option(curl, CURLOPT_NOSIGNAL, 1L);
-  set_option(curl, CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
-  set_option(curl, CURLOPT_TIMEOUT, kRequestSeconds);
-  set_option(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-  set_option(curl, CURLOPT_REDIR_PROTOCOLS_STR, url_.starts_with("https:") ? "https" : "http,https");
-  set_option(curl, CURLOPT_MAXREDIRS, kMostRedirects);
-  set_option(curl, CURLOPT_FOLLOWLOCATION, form == nullptr ? 1L : 0L);
-  set_option(curl, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-  if (!authorities_.empty()) {
-    set_option(curl, CURLOPT_CAINFO, authorities_.c_str());
-    set_option(curl, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
-  }
+  net::HttpOptions options;
+  options.name = url_;
+  options.tls.authorities = authorities_;
+  options.redirects = kMaxRedirects;
+  options.connect_timeout = kConnectTimeout;
+  options.total_timeout = kRequestTimeout;
+  net::HttpRequest request{.url = url_ + path};
   if (form != nullptr) {
-    set_option(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(form->size()));
-    set_option(curl, CURLOPT_POSTFIELDS, form->c_str());
+    request.method = "POST";
+    request.headers = {{"Content-Type", "application/x-www-form-urlencoded"}};
+    request.body = *form;
   }
-  set_option(curl, CURLOPT_ERRORBUFFER, error_text);
-  headers.bound(curl);
-  set_option(curl, CURLOPT_WRITEFUNCTION, &take);
-  set_option(curl, CURLOPT_WRITEDATA, &response);
-  set_option(curl, CURLOPT_NOPROGRESS, 0L);
-  set_option(curl, CURLOPT_XFERINFOFUNCTION, &watch);
-  set_option(curl, CURLOPT_XFERINFODATA, &operation_);
-  CallbackFailure::expect_memory();
-  const CURLcode result = curl_easy_perform(curl);
-  response.failure.check(result);
-  operation_.check();
-  if (response.too_long) throw Error(ErrorKind::limit, fmt::format("{}: the answer is over the limit of {} bytes", url_, kMostRingBytes));
-  if (headers.exceeded()) throw Error(ErrorKind::limit, fmt::format("{}: the headers of the answer are over the limit of {} bytes", url_, HeaderBudget::kMostBytes));
-  if (result != CURLE_OK) throw Error(ErrorKind::network, fmt::format("{}: {}", url_, printable(error_text[0] != '\0' ? error_text : curl_easy_strerror(result))));
-  long status = 0;
-  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-  if (status < 200 || status > 299) refuse(status, url_, response.body);
-  return std::move(response.body);
+  auto response = net::HttpClient(std::move(options), operation_).send(request);
+  if (response.status() < 200 || response.status() > 299) refuse(response.status(), url_, response.error_text());
+  return response.text(kMostRingBytes);
 }
 
 std::vector<ListedKey> Keyserver::search(std::string_view text) const {

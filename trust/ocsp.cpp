@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ocsp.h"
 
-#include <new>
+#include <chrono>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include <sifkit/core/curl.h>
 #include <sifkit/core/error.h>
+#include <sifkit/net/http_client.h>
 
 namespace sifkit::trust {
 
 namespace {
 
 constexpr std::string_view kAsking = "make an OCSP request";
-constexpr std::size_t kMostResponseBytes = 1u << 20;
-constexpr long kSecondsToConnect = 10;
-constexpr long kSecondsInAll = 30;
+constexpr std::size_t kMaxResponseBytes = 1u << 20;
+constexpr std::chrono::seconds kConnectTimeout{10};
+constexpr std::chrono::seconds kRequestTimeout{30};
 constexpr long kClockSlack = 300;           ///< seconds that a responder's clock may differ
 constexpr int kLeastHashBytes = 32;
 constexpr long kOldestWithoutEnd = 86400;   ///< seconds that an answer counts which does not say for how long
@@ -43,23 +43,6 @@ Bytes encoded(OCSP_REQUEST* request) {
   unsigned char* at = octets(out);
   i2d_OCSP_REQUEST(request, &at);
   return out;
-}
-
-struct Answer {
-  Bytes bytes;
-  bool too_long = false;
-  CallbackFailure failure;
-};
-
-std::size_t keep(char* data, std::size_t, std::size_t count, void* user) noexcept {
-  auto& answer = *static_cast<Answer*>(user);
-  return answer.failure.guard<std::size_t>(CURL_WRITEFUNC_ERROR, [&]() -> std::size_t {
-    answer.too_long = count > kMostResponseBytes - answer.bytes.size();
-    if (answer.too_long) return CURL_WRITEFUNC_ERROR;
-    const auto piece = as_bytes({data, count});
-    answer.bytes.insert(answer.bytes.end(), piece.begin(), piece.end());
-    return count;
-  });
 }
 
 BasicResponse parse(ByteView bytes) {
@@ -110,37 +93,15 @@ void refuse_weak_hash(OCSP_BASICRESP* answer) {
 }  // namespace
 
 Bytes post_to_responder(const std::string& url, ByteView request) {
-  const CurlHandle curl = new_curl_handle();
-  const CurlList headers(curl_slist_append(nullptr, "Content-Type: application/ocsp-request"));
-  if (!headers) throw std::bad_alloc();
-  Answer answer;
-  HeaderBudget budget;
-  char reason[CURL_ERROR_SIZE] = "";
-  CURL* const c = curl.get();
-  set_option(c, CURLOPT_URL, url.c_str());
-  set_option(c, CURLOPT_PROTOCOLS_STR, "http,https");
-  set_option(c, CURLOPT_NOSIGNAL, 1L);
-  set_option(c, CURLOPT_CONNECTTIMEOUT, kSecondsToConnect);
-  set_option(c, CURLOPT_TIMEOUT, kSecondsInAll);
-  set_option(c, CURLOPT_FAILONERROR, 1L);
-  set_option(c, CURLOPT_POST, 1L);
-  set_option(c, CURLOPT_POSTFIELDS, reinterpret_cast<const char*>(request.data()));
-  set_option(c, CURLOPT_POSTFIELDSIZE, static_cast<long>(request.size()));
-  set_option(c, CURLOPT_HTTPHEADER, headers.get());
-  budget.bound(c);
-  set_option(c, CURLOPT_WRITEFUNCTION, keep);
-  set_option(c, CURLOPT_WRITEDATA, &answer);
-  set_option(c, CURLOPT_ERRORBUFFER, reason);
-  CallbackFailure::expect_memory();
-  const auto code = curl_easy_perform(c);
-  answer.failure.check(code);
-  const auto limited = [&](std::string_view what, std::size_t most) { return Error(ErrorKind::limit, fmt::format("OCSP: {}: {} over the limit of {} bytes", in_quotes(url), what, most)); };
-  if (answer.too_long) throw limited("the answer is", kMostResponseBytes);
-  if (budget.exceeded()) throw limited("the headers of the answer are", HeaderBudget::kMostBytes);
-  if (code != CURLE_OK) {
-    throw Error(ErrorKind::network, fmt::format("OCSP: {}: {}", in_quotes(url), reason[0] == '\0' ? curl_easy_strerror(code) : reason));
-  }
-  return std::move(answer.bytes);
+  net::HttpOptions options;
+  options.name = fmt::format("OCSP: {}", in_quotes(url));
+  options.connect_timeout = kConnectTimeout;
+  options.total_timeout = kRequestTimeout;
+  auto response = net::HttpClient(options).send({.url = url, .method = "POST", .headers = {{"Content-Type", "application/ocsp-request"}}, .body = std::string(as_text(request))});
+  if (response.status() < 200 || response.status() > 299) throw Error(ErrorKind::network, fmt::format("{}: status {}", options.name, response.status()));
+  const std::string body = response.text(kMaxResponseBytes);
+  const auto bytes = as_bytes(body);
+  return {bytes.begin(), bytes.end()};
 }
 
 void ask_ocsp(X509* certificate, X509* issuer, X509_STORE* roots, STACK_OF(X509) * chain, const OcspTransport& ask) {

@@ -70,6 +70,12 @@ class EngineServer {
     return requests_;
   }
 
+  /// What was sent for them, up to the empty line.
+  std::vector<std::string> heads() const {
+    const std::lock_guard lock(mutex_);
+    return heads_;
+  }
+
   static std::string response(unsigned status, const std::string& body, const std::string& type = "application/json") {
     return fmt::format("HTTP/1.1 {} Reason\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", status, type, body.size()) + body;
   }
@@ -108,6 +114,7 @@ class EngineServer {
     {
       const std::lock_guard lock(mutex_);
       requests_.push_back(path);
+      heads_.push_back(request.substr(0, request.find("\r\n\r\n") + 2));
     }
     const auto answer = answer_(path);
     if (!answer) {
@@ -129,6 +136,7 @@ class EngineServer {
   std::atomic<bool> stopping_ = false;
   mutable std::mutex mutex_;
   std::vector<std::string> requests_;
+  std::vector<std::string> heads_;
   std::jthread thread_;  // last
 };
 

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http_exchange.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <cstring>
+#include <new>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+
+namespace sifkit::net {
+
+namespace {
+
+constexpr std::chrono::milliseconds kMaxWait{1000};
+constexpr std::size_t kMaxDropped = std::size_t{64} << 10;  ///< bytes of a redirect's body
+constexpr int kFirstFinalStatus = 200;                      ///< what is less is an interim answer
+
+std::string lower_case(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return out;
+}
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && std::strchr(" \t\r\n", text.front()) != nullptr) text.remove_prefix(1);
+  while (!text.empty() && std::strchr(" \t\r\n", text.back()) != nullptr) text.remove_suffix(1);
+  return text;
+}
+
+}  // namespace
+
+HttpExchange::HttpExchange(const HttpOptions& options, HttpRequest request, std::optional<Clock::time_point> deadline, std::stop_token stop)
+    : request_(std::move(request)),
+      name_(options.name.empty() ? request_.url : options.name),
+      hints_(options.hints),
+      silence_timeout_(options.silence_timeout),
+      total_timeout_(options.total_timeout),
+      deadline_(deadline),
+      stop_(std::move(stop)),
+      handle_(new_curl_handle()) {
+  multi_.reset(curl_multi_init());
+  if (!multi_) throw std::bad_alloc();
+  set_up(options);
+  if (curl_multi_add_handle(multi_.get(), handle_.get()) != CURLM_OK) throw std::bad_alloc();
+}
+
+HttpExchange::~HttpExchange() { curl_multi_remove_handle(multi_.get(), handle_.get()); }
+
+void HttpExchange::set_up(const HttpOptions& options) {
+  CURL* const curl = handle_.get();
+  set_option(curl, CURLOPT_URL, request_.url.c_str());
+  set_option(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  set_option(curl, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+  set_option(curl, CURLOPT_USERAGENT, "sifkit");
+  // A name such as "../info" is the server's to refuse.
+  set_option(curl, CURLOPT_PATH_AS_IS, 1L);
+  set_option(curl, CURLOPT_NOSIGNAL, 1L);
+  // A name that is being looked up does not delay the end.
+  set_option(curl, CURLOPT_QUICK_EXIT, 1L);
+  set_option(curl, CURLOPT_CONNECTTIMEOUT, static_cast<long>(std::min(options.connect_timeout, options.silence_timeout).count()));
+  if (!options.unix_socket.empty()) set_option(curl, CURLOPT_UNIX_SOCKET_PATH, options.unix_socket.c_str());
+  if (options.proxy == Proxy::none || !options.unix_socket.empty()) set_option(curl, CURLOPT_NOPROXY, "*");
+  set_option(curl, CURLOPT_ERRORBUFFER, error_text_);
+  set_option(curl, CURLOPT_HEADERFUNCTION, &HttpExchange::take_header);
+  set_option(curl, CURLOPT_HEADERDATA, this);
+  set_option(curl, CURLOPT_WRITEFUNCTION, &HttpExchange::take_body);
+  set_option(curl, CURLOPT_WRITEDATA, this);
+  set_up_tls(options.tls);
+  if (request_.method == "POST" || !request_.body.empty()) {
+    set_option(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+    set_option(curl, CURLOPT_POSTFIELDS, request_.body.data());
+  }
+  if (request_.method == "HEAD") {
+    set_option(curl, CURLOPT_NOBODY, 1L);
+  } else {
+    set_option(curl, CURLOPT_CUSTOMREQUEST, request_.method.c_str());
+  }
+  for (const auto& [name, value] : request_.headers) {
+    curl_slist* const longer = curl_slist_append(sent_headers_.get(), fmt::format("{}: {}", name, value).c_str());
+    if (longer == nullptr) throw std::bad_alloc();
+    static_cast<void>(sent_headers_.release());
+    sent_headers_.reset(longer);
+  }
+  set_option(curl, CURLOPT_HTTPHEADER, sent_headers_.get());
+}
+
+void HttpExchange::set_up_tls(const TlsOptions& tls) {
+  CURL* const curl = handle_.get();
+  set_option(curl, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  if (!tls.authorities.empty()) {
+    set_option(curl, CURLOPT_CAINFO, tls.authorities.c_str());
+    set_option(curl, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
+  }
+  if (!tls.certificate.empty()) set_option(curl, CURLOPT_SSLCERT, tls.certificate.c_str());
+  if (!tls.key.empty()) set_option(curl, CURLOPT_SSLKEY, tls.key.c_str());
+  set_option(curl, CURLOPT_SSL_VERIFYPEER, tls.verified ? 1L : 0L);
+  set_option(curl, CURLOPT_SSL_VERIFYHOST, tls.verified ? 2L : 0L);
+}
+
+template <class Work>
+std::size_t HttpExchange::guarded(std::size_t count, Work&& work) noexcept {
+  try {
+    return work() ? count : CURL_WRITEFUNC_ERROR;
+  } catch (const std::bad_alloc&) {
+    lacks_memory_ = true;
+    return CURL_WRITEFUNC_ERROR;
+  }
+}
+
+std::size_t HttpExchange::take_header(char* bytes, std::size_t, std::size_t count, void* self) noexcept {
+  auto& exchange = *static_cast<HttpExchange*>(self);
+  return exchange.guarded(count, [&] {
+    exchange.header_bytes_ += count;
+    if (exchange.header_bytes_ > HttpClient::kMaxHeaderBytes) return false;
+    if (!exchange.head_complete_) exchange.keep_header({bytes, count});
+    return true;
+  });
+}
+
+void HttpExchange::keep_header(std::string_view line) {
+  if (line.starts_with("HTTP/")) return headers_.clear();
+  if (trimmed(line).empty()) {
+    head_complete_ = status() >= kFirstFinalStatus;
+    return;
+  }
+  const auto colon = std::min(line.find(':'), line.size());
+  headers_.emplace_back(lower_case(line.substr(0, colon)), trimmed(line.substr(std::min(colon + 1, line.size()))));
+}
+
+std::size_t HttpExchange::take_body(char* bytes, std::size_t, std::size_t count, void* self) noexcept {
+  auto& exchange = *static_cast<HttpExchange*>(self);
+  return exchange.guarded(count, [&] {
+    exchange.waiting_.append(bytes, count);
+    exchange.last_sign_ = Clock::now();
+    return true;
+  });
+}
+
+int HttpExchange::status() const {
+  long status = 0;
+  curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
+  return static_cast<int>(status);
+}
+
+std::chrono::milliseconds HttpExchange::time_left() const {
+  auto end = last_sign_ + silence_timeout_;
+  if (deadline_) end = std::min(end, *deadline_);
+  return std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
+}
+
+void HttpExchange::check_time() const {
+  if (stop_.stop_requested()) OperationContext::throw_cancelled();
+  if (time_left().count() > 0) return;
+  if (deadline_ && Clock::now() >= *deadline_) {
+    throw Error(ErrorKind::network, fmt::format("{}: the answer was not complete after {} s", name_, total_timeout_->count()), hints_.silent);
+  }
+  throw Error(ErrorKind::network, fmt::format("{}: the server has been silent for {} s", name_, silence_timeout_.count()), hints_.silent);
+}
+
+template <class Done>
+void HttpExchange::advance(Done&& done) {
+  // From any thread; libcurl allows no other call that is.
+  const std::stop_callback wake(stop_, [this] { curl_multi_wakeup(multi_.get()); });
+  while (!ended_) {
+    int running = 0;
+    errno = 0;
+    const auto code = curl_multi_perform(multi_.get(), &running);
+    const bool no_memory = errno == ENOMEM;
+    if (lacks_memory_ || code == CURLM_OUT_OF_MEMORY) throw std::bad_alloc();
+    if (code != CURLM_OK) throw Error(ErrorKind::network, fmt::format("{}: libcurl has failed", name_));
+    if (running == 0) {
+      int left = 0;
+      const CURLMsg* const message = curl_multi_info_read(multi_.get(), &left);
+      ended_ = true;
+      result_ = message == nullptr ? CURLE_FAILED_INIT : message->data.result;
+      // libcurl has several names for lack of memory, and one of them for a header line that is too long, so errno tells.
+      if (result_ != CURLE_OK && no_memory) throw std::bad_alloc();
+    }
+    if (ended_ || done()) return;
+    check_time();
+    curl_multi_poll(multi_.get(), nullptr, 0, static_cast<int>(std::min(time_left(), kMaxWait).count()), nullptr);
+  }
+}
+
+void HttpExchange::wait_for_head() {
+  last_sign_ = Clock::now();
+  advance([&] { return head_complete_; });
+  if (!head_complete_) fail();
+}
+
+std::size_t HttpExchange::read(std::span<std::byte> into) {
+  if (used_ == waiting_.size()) {
+    waiting_.clear();
+    used_ = 0;
+    last_sign_ = Clock::now();  // a reader that takes its time is not the server's silence
+    advance([&] { return !waiting_.empty(); });
+  }
+  const auto count = std::min(into.size(), waiting_.size() - used_);
+  if (count == 0 && result_ != CURLE_OK) fail();
+  std::memcpy(into.data(), waiting_.data() + used_, count);
+  used_ += count;
+  return count;
+}
+
+std::string HttpExchange::redirect_target() {
+  std::byte dropped[4096];
+  for (std::size_t all = 0, got; all < kMaxDropped && (got = read(dropped)) != 0;) all += got;
+  const char* target = nullptr;
+  curl_easy_getinfo(handle_.get(), CURLINFO_REDIRECT_URL, &target);
+  return target == nullptr ? "" : target;
+}
+
+void HttpExchange::fail() const {
+  if (stop_.stop_requested()) OperationContext::throw_cancelled();
+  if (header_bytes_ > HttpClient::kMaxHeaderBytes) {
+    throw Error(ErrorKind::limit, fmt::format("{}: the headers of the answer are over the limit of {} bytes", name_, HttpClient::kMaxHeaderBytes));
+  }
+  // libcurl's clock is for the connection only.
+  if (result_ == CURLE_COULDNT_CONNECT || result_ == CURLE_OPERATION_TIMEDOUT) fail_to_connect();
+  if (result_ == CURLE_OUT_OF_MEMORY) throw Error(ErrorKind::network, fmt::format("{}: a header of the answer is too long", name_));
+  const char* const reason = error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(result_);
+  throw Error(ErrorKind::network, fmt::format("{}: {}", name_, printable(result_ == CURLE_OK ? "the answer has no head" : reason)), hints_.other);
+}
+
+void HttpExchange::fail_to_connect() const {
+  long os_error = 0;
+  curl_easy_getinfo(handle_.get(), CURLINFO_OS_ERRNO, &os_error);
+  const bool refused = os_error == EACCES || os_error == EPERM;
+  const bool known = os_error != 0 && os_error != EINPROGRESS;
+  throw Error(refused ? ErrorKind::denied : ErrorKind::network,
+              fmt::format("cannot connect to {}: {}", name_, known ? std::strerror(static_cast<int>(os_error)) : printable(error_text_)),
+              refused ? hints_.denied : hints_.connect);
+}
+
+}  // namespace sifkit::net

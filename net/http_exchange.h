@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <sifkit/core/stream.h>
+#include <sifkit/net/http_client.h>
+
+#include "curl.h"
+
+namespace sifkit::net {
+
+using Clock = std::chrono::steady_clock;
+
+/// One request and its answer, without redirects; as a Source, the answer's body. Whoever reads does the work: nothing
+/// happens between two calls.
+class HttpExchange : public Source {
+ public:
+  HttpExchange(const HttpOptions& options, HttpRequest request, std::optional<Clock::time_point> deadline, std::stop_token stop);
+  ~HttpExchange() override;
+  HttpExchange(const HttpExchange&) = delete;
+  HttpExchange& operator=(const HttpExchange&) = delete;
+
+  /// Returns when the head of the answer is there.
+  void wait_for_head();
+  int status() const;
+  const std::vector<std::pair<std::string, std::string>>& headers() const noexcept { return headers_; }
+  const std::string& name() const noexcept { return name_; }
+
+  std::size_t read(std::span<std::byte> into) override;
+
+  /// The absolute address that a redirect points to, empty for none. The body is dropped.
+  std::string redirect_target();
+
+ private:
+  void set_up(const HttpOptions& options);
+  void set_up_tls(const TlsOptions& tls);
+  static std::size_t take_header(char* bytes, std::size_t, std::size_t count, void* self) noexcept;
+  static std::size_t take_body(char* bytes, std::size_t, std::size_t count, void* self) noexcept;
+  /// What a callback of libcurl does; an exception must not cross its frames.
+  template <class Work>
+  std::size_t guarded(std::size_t count, Work&& work) noexcept;
+  void keep_header(std::string_view line);
+
+  /// Lets the transfer go on until `done`, or until it ends.
+  template <class Done>
+  void advance(Done&& done);
+  void check_time() const;
+  std::chrono::milliseconds time_left() const;
+  [[noreturn]] void fail() const;
+  [[noreturn]] void fail_to_connect() const;
+
+  const HttpRequest request_;
+  const std::string name_;
+  const HttpHints hints_;
+  const std::chrono::seconds silence_timeout_;
+  const std::optional<std::chrono::seconds> total_timeout_;
+  const std::optional<Clock::time_point> deadline_;
+  const std::stop_token stop_;
+
+  CurlMulti multi_;
+  CurlList sent_headers_;
+  CurlHandle handle_;
+  char error_text_[CURL_ERROR_SIZE] = {};
+
+  Clock::time_point last_sign_ = Clock::now();
+  std::size_t header_bytes_ = 0;
+  std::vector<std::pair<std::string, std::string>> headers_;
+  bool head_complete_ = false;
+  std::string waiting_;   ///< of the body: received and not yet read
+  std::size_t used_ = 0;  ///< of `waiting_`
+  bool lacks_memory_ = false;
+  bool ended_ = false;
+  CURLcode result_ = CURLE_OK;
+};
+
+}  // namespace sifkit::net
