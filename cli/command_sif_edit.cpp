@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/sif/image_editor.h>
+#include <sifkit/trust/stale_signature.h>
 
 #include "commands.h"
 #include "numbers.h"
@@ -72,19 +73,15 @@ std::unique_ptr<Source> open_input(const std::string& path, const Session& sessi
   return open_source(path);
 }
 
-/// Opens the image, lets `change` work on it, and commits; errors of both name the image.
+/// Opens the image and lets `change` work on it and commit; errors of both name the image. Signatures stay when what they
+/// sign goes or changes: those are named.
 template <class Change>
 void edit(const std::string& file, const Session& session, const Change& change) {
   sif::ImageEditor editor(file, edit_options(session));
   in_context([&] { return in_quotes(file); }, [&] { change(editor); });
-}
-
-/// Signatures stay when what they sign goes or changes.
-void warn_of_signatures(const sif::ImageEditor& editor, const sif::Descriptor& object, Session& session) {
-  for (const auto& each : editor.image().slots()) {
-    if (!each.used || each.type != sif::DataType::signature || each.link() == 0) continue;
-    if (each.links_group() ? each.link() != object.group() : each.link() != object.id) continue;
-    session.logger->write(LogLevel::warning, fmt::format("signature {} covers {} {}; it does not verify any more", each.id, each.links_group() ? "group" : "object", each.link()));
+  for (const auto& broken : trust::signatures_broken_by_edit(editor.image(), sif::Image::open(file))) {
+    session.logger->write(LogLevel::warning, fmt::format("signature {} of {} does not hold any more: {}", broken.id,
+                                                         broken.group != 0 ? fmt::format("group {}", broken.group) : "an object", printable(broken.reason)));
   }
 }
 
@@ -161,10 +158,10 @@ int run_add(const AddArguments& a, Session& session) {
   edit(a.file, session, [&](sif::ImageEditor& editor) {
     const auto& object = editor.add(spec, *input, placement);
     editor.commit();
-    if (object.group() != 0) {
-      warn_of_signatures(editor, object, session);
-    } else if (object.type != sif::DataType::signature && !editor.image().objects_of(sif::DataType::signature).empty()) {
-      session.logger->write(LogLevel::warning, fmt::format("object {} is in no group, where nothing can sign it, so the image does not verify any more (see --groupid)", object.id));
+    if (object.group() == 0 && object.type != sif::DataType::signature) {
+      const bool is_signed = !editor.image().objects_of(sif::DataType::signature).empty();
+      session.logger->write(LogLevel::warning, fmt::format("object {} is in no group, where nothing can sign it, so the image {} (see --groupid)", object.id,
+                                                           is_signed ? "does not verify any more" : "will not verify, whoever signs it"));
     }
     if (session.json) session.print_json({{"schema", "sifkit/sif-add/v1"}, {"file", a.file}, {"object", object_record(object)}});
   });
@@ -178,7 +175,6 @@ int run_del(const DelArguments& a, Session& session) {
     editor.remove(id, a.zero ? sif::Erase::yes : sif::Erase::no);
     if (a.compact) editor.compact(sif::Compaction::tail);
     editor.commit();
-    warn_of_signatures(editor, object, session);
     if (session.json) session.print_json({{"schema", "sifkit/sif-del/v1"}, {"file", a.file}, {"object", object_record(object)}});
   });
   return 0;
@@ -188,10 +184,6 @@ int run_setprim(const DelArguments& a, Session& session) {
   const auto id = parse_object_id(a.id);
   edit(a.file, session, [&](sif::ImageEditor& editor) {
     editor.set_primary(id);
-    for (std::size_t i = 0; i < editor.slots().size(); ++i) {
-      const auto& before = editor.image().slots()[i];
-      if (before.extra != editor.slots()[i].extra) warn_of_signatures(editor, before, session);
-    }
     editor.commit();
     if (session.json) session.print_json({{"schema", "sifkit/sif-setprim/v1"}, {"file", a.file}, {"object", object_record(editor.object(id))}});
   });
@@ -227,7 +219,6 @@ int run_set(const SetArguments& a, Session& session) {
     if (a.architecture) editor.set_architecture(id, *a.architecture);
     if (digest) editor.set_oci_digest(id, *digest);
     editor.commit();
-    warn_of_signatures(editor, editor.object(id), session);
     if (session.json) session.print_json({{"schema", "sifkit/sif-set/v1"}, {"file", a.file}, {"object", object_record(editor.object(id))}});
   });
   return 0;

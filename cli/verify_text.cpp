@@ -39,8 +39,8 @@ void add_objects(Table& table, const ObjectsById& objects, const std::vector<std
 }
 
 std::string signature_text(const trust::SignatureReport& signature) {
-  std::string out = fmt::format("signature {} of {} {}: {}", signature.id, signature.group != 0 ? "group" : "object",
-                                signature.group != 0 ? signature.group : signature.object, to_string(signature.verdict));
+  std::string out = fmt::format("signature {} of {} {}: {}{}", signature.id, signature.group != 0 ? "group" : "object",
+                                signature.group != 0 ? signature.group : signature.object, signature.ignored ? "not asked for, " : "", to_string(signature.verdict));
   if (!signature.reason.empty()) out += ": " + printable(signature.reason);
   out += '\n';
   if (signature.legacy) out += "  legacy: it covers bytes only; header and descriptors are not protected\n";
@@ -102,6 +102,7 @@ Json signature_record(const trust::SignatureReport& signature) {
           {"format", signature.format},
           {"hash", text_or_null(signature.hash)},
           {"verdict", to_string(signature.verdict)},
+          {"ignored", signature.ignored},
           {"reason", text_or_null(signature.reason)},
           {"signers", signers},
           {"created", time_or_null(signature.created)},
@@ -134,6 +135,8 @@ std::string verify_text(const sif::Image& image, const trust::VerifyReport& repo
   table.align_right(3);
   const auto objects = by_id(image);
   add_objects(table, objects, report.covered, "covered");
+  add_objects(table, objects, report.changed, "CHANGED");
+  add_objects(table, objects, report.cut_short, "CUT SHORT");
   add_objects(table, objects, report.not_covered, "NOT COVERED");
   add_objects(table, objects, report.not_checked, "not checked");
   std::string out = fmt::format("{}: SIF, {} bytes{}\n{}", printable(image.name()), image.file_size(), report.digest ? ", " + report.digest->text() : "", table.text());
@@ -143,7 +146,7 @@ std::string verify_text(const sif::Image& image, const trust::VerifyReport& repo
   for (const auto& link : report.policy_links) out += policy_text(link);
   out += unprotected_text(report.unprotected);
   for (const auto& problem : report.layout) out += fmt::format("layout: {}\n", printable(problem));
-  const auto asked = report.covered.size() + report.not_covered.size();
+  const auto asked = report.covered.size() + report.changed.size() + report.cut_short.size() + report.not_covered.size();
   const auto all = asked + report.not_checked.size();
   const std::string part = report.not_checked.empty() ? fmt::format("all {} objects were checked", all) : fmt::format("only {} of {} objects were checked", asked, all);
   if (!report.failure) return out + fmt::format("VERIFIED: {}, {}\n", part, keys_text(report));
@@ -179,6 +182,8 @@ Json verify_record(const std::string& file, const sif::Image* image, const trust
           {"kind", failure == nullptr ? Json(nullptr) : Json(to_string(failure->kind()))},
           {"failure", failure == nullptr ? Json(nullptr) : Json(failure->message())},
           {"covered", ids(&trust::VerifyReport::covered)},
+          {"changed", ids(&trust::VerifyReport::changed)},
+          {"cut_short", ids(&trust::VerifyReport::cut_short)},
           {"not_covered", ids(&trust::VerifyReport::not_covered)},
           {"not_checked", ids(&trust::VerifyReport::not_checked)},
           {"keys", keys},

@@ -119,8 +119,9 @@ class FromFiles {
   const Limits& limits_;
 };
 
-InspectReport inspect_sif(const std::string& path, const Limits& limits) {
+InspectReport inspect_sif(const std::string& path, const Limits& limits, WarningList& warnings) {
   const auto image = sif::Image::open(path);
+  for (const auto& problem : image.problems()) warnings.add("sif", fmt::format("{}: {}", in_quotes(path), printable(problem)));
   InspectReport report;
   if (const auto* config = image.find(sif::DataType::generic_json, "oci-config.json")) {
     report.oci_config = as_text(image.read_data(*config, limits.json_bytes));
@@ -169,7 +170,7 @@ InspectReport inspect(const oci::Reference& given, const oci::SourceOptions& opt
   if (reference.transport == oci::Transport::automatic) reference.transport = oci::sniff_transport(reference.location, options.limits);
   InspectReport report = in_context([&] { return in_quotes(given.text); }, [&] {
     switch (reference.transport) {
-      case oci::Transport::sif: return inspect_sif(reference.location, options.limits);
+      case oci::Transport::sif: return inspect_sif(reference.location, options.limits, warnings);
       case oci::Transport::squashfs: return inspect_squashfs(reference.location, options.limits);
       case oci::Transport::directory:
       case oci::Transport::tar: throw Error(ErrorKind::unsupported, "a root file system says nothing of itself", "build an image of it first");

@@ -34,7 +34,9 @@ RootFs RootFs::open(const std::filesystem::path& path, const Limits& limits) {
       throw Error(ErrorKind::unsupported, fmt::format("the primary partition is {}; only squashfs is looked into", sif::to_string(fs)));
     }
     image.check_range(*primary);
-    return RootFs(std::move(file), static_cast<std::uint64_t>(primary->offset), static_cast<std::uint64_t>(primary->size), limits);
+    RootFs out(std::move(file), static_cast<std::uint64_t>(primary->offset), static_cast<std::uint64_t>(primary->size), limits);
+    out.problems_ = image.problems();
+    return out;
   });
 }
 

@@ -259,6 +259,7 @@ void Image::look_for_problems() {
   unsigned primaries = 0;
   for (const auto* object : all) {
     if (object->id == 0) problem("an object has the id 0");
+    if (object->id == ~std::uint32_t{0}) damage(fmt::format("an object has the id {}, for which no table has a place", object->id));
     if (auto& count = ids[object->id]; count > 1) {
       damage(fmt::format("several objects have the id {}", object->id));
       count = 1;  // said once

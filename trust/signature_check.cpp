@@ -100,6 +100,18 @@ std::string check_clear_signed(const ClearSigned& message, const Descriptor& obj
 
 }  // namespace
 
+bool is_legacy_text(std::string_view text) noexcept { return text.starts_with(kLegacyStart); }
+
+bool is_legacy_signature(const Image& image, const Descriptor& object, const Limits& limits) {
+  try {
+    const Bytes bytes = image.read_data(object, limits.signature_bytes);
+    return looks_clear_signed(as_text(bytes)) && is_legacy_text(parse_clear_signed(as_text(bytes)).text);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::io) throw;
+    return false;
+  }
+}
+
 SignedText check_signature(const Image& image, const Descriptor& object, const TrustedKeys::Impl& keys, const Limits& limits) {
   SignedText out;
   auto& report = out.report;
@@ -119,7 +131,7 @@ SignedText check_signature(const Image& image, const Descriptor& object, const T
     } else if (looks_clear_signed(text)) {
       report.format = "PGP";
       const ClearSigned message = parse_clear_signed(text);
-      report.legacy = message.text.starts_with(kLegacyStart);
+      report.legacy = is_legacy_text(message.text);
       out.kind = report.legacy ? SignatureKind::legacy : SignatureKind::metadata;
       info_of(object);
       out.text = check_clear_signed(message, object, keys, report);
@@ -129,7 +141,7 @@ SignedText check_signature(const Image& image, const Descriptor& object, const T
     report.verdict = Verdict::valid;
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::io) throw;
-    report.verdict = error.kind() == ErrorKind::untrusted ? Verdict::untrusted : Verdict::tampered;
+    report.verdict = error.kind() == ErrorKind::untrusted ? Verdict::untrusted : image.is_cut_short(object) ? Verdict::incomplete : Verdict::tampered;
     report.reason = error.message();
   }
   return out;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include <sifkit/trust/verify.h>
 
@@ -17,6 +18,11 @@ struct SignedText {
   std::string text;        ///< what is signed; empty unless valid
   SignatureKind kind = SignatureKind::unknown;  ///< whatever the verdict
 };
+
+/// Whether a clear-signed text is that of a legacy signature.
+bool is_legacy_text(std::string_view text) noexcept;
+/// Whether a signature object is one, as far as it can be read.
+bool is_legacy_signature(const sif::Image& image, const sif::Descriptor& object, const Limits& limits);
 
 /// Never throws for what is wrong with the signature: that is its verdict.
 SignedText check_signature(const sif::Image& image, const sif::Descriptor& object, const TrustedKeys::Impl& keys, const Limits& limits);

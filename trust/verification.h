@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <sifkit/trust/verify.h>
@@ -42,7 +43,7 @@ class Verification {
   void choose();
   void add_claims();
   void compare_metadata();
-  void compare_metadata(Claim& claim, std::vector<const ObjectMetadata*>& to_hash);
+  void compare_metadata(Claim& claim, std::vector<std::pair<std::uint32_t, SignedDigest>>& to_hash);
 
   void choose_legacy();
   void add_legacy_claims();
@@ -53,7 +54,9 @@ class Verification {
   std::vector<const sif::Descriptor*> signature_objects() const;
   void add_claim(SignedText signed_text);
   bool checks(std::uint32_t id) const { return wanted_.count(id) != 0; }
-  static void bad(Claim& claim, std::string why);
+  bool is_asked_for(const SignatureReport& report) const;
+  static void bad(Claim& claim, std::string why, Verdict verdict = Verdict::tampered);
+  void bad_data(Claim& claim, std::uint32_t id);
   void count_keys();
   void fail(ErrorKind kind, std::string message, std::string hint = {});
   void find_rules();
@@ -72,6 +75,7 @@ class Verification {
   std::set<std::uint32_t> whole_groups_;  ///< whose signatures must name every member
   std::set<std::uint32_t> single_;        ///< legacy: objects with signatures of their own
   std::set<std::uint32_t> wanted_;        ///< objects that must be covered
+  std::set<std::uint32_t> changed_;       ///< that signatures which count name, and that are not as they were signed
   bool other_kind_seen_ = false;          ///< legacy signatures where they do not count, or the other way round
   std::vector<std::uint32_t> unread_;     ///< signatures of the other kind, or of nothing that is there
   std::vector<Claim> claims_;

@@ -12,6 +12,7 @@
 #include "object_digests.h"
 #include "pem.h"
 #include "pgp_packet.h"
+#include "signed_statement.h"
 #include "trusted_keys_impl.h"
 #include "verification.h"
 
@@ -24,6 +25,19 @@ namespace {
 constexpr std::size_t kKeyIdBytes = 32;
 constexpr std::size_t kKeyIdDigits = 43;
 
+constexpr const char* kCutShortHint = "fetch or copy the image again";
+
+/// What an error says that `check` throws.
+template <class Check>
+std::string error_text(Check&& check) {
+  try {
+    check();
+  } catch (const Error& error) {
+    return error.message();
+  }
+  return {};
+}
+
 /// Where the key is not known here.
 std::string how_to_trust(const SignatureReport& report) {
   const bool unknown = std::all_of(report.signers.begin(), report.signers.end(), [](const Signer& signer) { return signer.ring.empty(); });
@@ -33,7 +47,11 @@ std::string how_to_trust(const SignatureReport& report) {
   return fmt::format("'sifkit key import FILE' or 'sifkit key pull {}' makes its key known; make sure whose it is first", key);
 }
 
-int badness(ErrorKind kind) { return kind == ErrorKind::tampered ? 2 : kind == ErrorKind::untrusted ? 1 : 0; }
+int badness(ErrorKind kind) { return kind == ErrorKind::tampered ? 3 : kind == ErrorKind::malformed ? 2 : kind == ErrorKind::untrusted ? 1 : 0; }
+
+ErrorKind kind_of(Verdict verdict) {
+  return verdict == Verdict::tampered ? ErrorKind::tampered : verdict == Verdict::incomplete ? ErrorKind::malformed : ErrorKind::untrusted;
+}
 
 }  // namespace
 
@@ -58,6 +76,7 @@ std::string_view to_string(Verdict verdict) noexcept {
   switch (verdict) {
     case Verdict::valid: return "valid";
     case Verdict::untrusted: return "untrusted";
+    case Verdict::incomplete: return "incomplete";
     case Verdict::tampered: return "tampered";
   }
   return "tampered";
@@ -88,9 +107,30 @@ void Verification::fail(ErrorKind kind, std::string message, std::string hint) {
   if (!report_.failure || badness(kind) > badness(report_.failure->kind())) report_.failure.emplace(kind, std::move(message), std::move(hint));
 }
 
-void Verification::bad(Claim& claim, std::string why) {
-  claim.report.verdict = Verdict::tampered;
-  if (claim.report.reason.empty()) claim.report.reason = std::move(why);
+/// Keeps the worst, of equals the first.
+void Verification::bad(Claim& claim, std::string why, Verdict verdict) {
+  if (verdict <= claim.report.verdict) return;
+  claim.report.verdict = verdict;
+  claim.report.reason = std::move(why);
+}
+
+/// An object's bytes are not those that were signed.
+void Verification::bad_data(Claim& claim, std::uint32_t id) {
+  claim.report.damaged.push_back(id);
+  if (const auto& object = *index_.find(id); image_.is_cut_short(object)) {
+    bad(claim, error_text([&] { image_.check_range(object); }), Verdict::incomplete);
+  } else {
+    bad(claim, fmt::format("data object integrity compromised: {}", id));
+    if (!claim.report.ignored) changed_.insert(id);
+  }
+}
+
+bool Verification::is_asked_for(const SignatureReport& report) const {
+  if (!options_.ignore_others) return true;
+  return std::any_of(report.signers.begin(), report.signers.end(), [&](const Signer& signer) {
+    const auto is_this = [&](const std::string& key) { return normal_key(key) == signer.key; };
+    return !signer.ring.empty() && (options_.required_keys.empty() || std::any_of(options_.required_keys.begin(), options_.required_keys.end(), is_this));
+  });
 }
 
 void Verification::require_group(std::uint32_t group) {
@@ -119,6 +159,7 @@ std::vector<const Descriptor*> Verification::signature_objects() const {
 
 void Verification::add_claim(SignedText signed_text) {
   Claim claim{std::move(signed_text.report), std::move(signed_text.text), {}};
+  claim.report.ignored = !is_asked_for(claim.report);
   claims_.push_back(std::move(claim));
 }
 
@@ -178,7 +219,13 @@ void Verification::add_claims() {
     }
   }
   for (const auto group : groups_) {
-    const bool any = std::any_of(claims_.begin(), claims_.end(), [&](const Claim& claim) { return claim.report.group == group; });
+    bool any = false;
+    bool asked_for = false;
+    for (const auto& claim : claims_) {
+      any = any || claim.report.group == group;
+      asked_for = asked_for || (claim.report.group == group && !claim.report.ignored);
+    }
+    if (any && !asked_for) fail(ErrorKind::untrusted, fmt::format("no signature of group {} is by a key that was asked for", group));
     if (!any) {
       fail(ErrorKind::unsigned_image, fmt::format("signature not found for object group {}", group),
            other_kind_seen_ ? "there are legacy signatures, which cover no metadata; --legacy-insecure looks at them" : "'sifkit sign' signs an image");
@@ -188,21 +235,19 @@ void Verification::add_claims() {
 
 void Verification::compare_metadata() {
   // Everything else first: only what is still right then is worth hashing.
-  std::map<const Claim*, std::vector<const ObjectMetadata*>> to_hash;
+  std::map<const Claim*, std::vector<std::pair<std::uint32_t, SignedDigest>>> to_hash;
   std::vector<ObjectHash> hashes;
   for (auto& claim : claims_) {
     if (claim.report.verdict != Verdict::valid) continue;
     compare_metadata(claim, to_hash[&claim]);
-    for (const auto* listed : to_hash[&claim]) hashes.emplace_back(index_.first_id(claim.report.group) + listed->relative_id, listed->data.hash);
+    for (const auto& [id, data] : to_hash[&claim]) hashes.emplace_back(id, data.hash);
   }
   const auto digests = hash_objects(image_, hashes, options_.threads, options_.operation);
   for (auto& claim : claims_) {
-    for (const auto* listed : to_hash[&claim]) {
-      const auto id = index_.first_id(claim.report.group) + listed->relative_id;
-      const auto digest = digests.find({id, listed->data.hash});
-      if (digest == digests.end() || digest->second != listed->data) {
-        bad(claim, fmt::format("data object integrity compromised: {}", id));
-        claim.report.damaged.push_back(id);
+    for (const auto& [id, data] : to_hash[&claim]) {
+      const auto digest = digests.find({id, data.hash});
+      if (digest == digests.end() || digest->second != data) {
+        bad_data(claim, id);
       } else {
         claim.report.objects.push_back(id);
       }
@@ -210,30 +255,23 @@ void Verification::compare_metadata() {
   }
 }
 
-void Verification::compare_metadata(Claim& claim, std::vector<const ObjectMetadata*>& to_hash) {
-  const auto& header = claim.metadata.header;
-  if (signed_digest_of(header.hash, image_.header().integrity_bytes()) != header) bad(claim, "header integrity compromised");
+void Verification::compare_metadata(Claim& claim, std::vector<std::pair<std::uint32_t, SignedDigest>>& to_hash) {
   const auto group = claim.report.group;
   const bool whole = whole_groups_.count(group) != 0;
-  std::set<std::uint64_t> listed_ids;
-  for (const auto& listed : claim.metadata.objects) {
-    const std::uint64_t id = std::uint64_t{index_.first_id(group)} + listed.relative_id;
-    listed_ids.insert(id);
-    const auto* object = id > ~std::uint32_t{0} ? nullptr : index_.find(static_cast<std::uint32_t>(id));
-    if (object == nullptr || object->group() != group) {
-      if (whole) bad(claim, fmt::format("object {}: signed object not found", id));
-      continue;
-    }
-    if (!checks(object->id)) continue;
-    if (signed_digest_of(listed.descriptor.hash, index_.integrity_bytes(*object)) != listed.descriptor) {
-      bad(claim, fmt::format("data object descriptor integrity compromised: {}", id));
-    } else {
-      to_hash.push_back(&listed);
-    }
+  const auto check = check_statement(image_, index_, group, claim.metadata);
+  if (!check.header) bad(claim, "header integrity compromised");
+  for (const auto id : check.missing) {
+    if (whole) bad(claim, fmt::format("object {}: signed object not found", id));
   }
-  for (const auto* member : index_.members(group)) {
-    if ((whole || checks(member->id)) && listed_ids.count(member->id) == 0) bad(claim, fmt::format("object {}: object not signed", member->id));
+  for (const auto id : check.changed) {
+    if (!checks(id)) continue;
+    bad(claim, fmt::format("data object descriptor integrity compromised: {}", id));
+    if (!claim.report.ignored) changed_.insert(id);
   }
+  for (const auto id : check.unnamed) {
+    if (whole || checks(id)) bad(claim, fmt::format("object {}: object not signed", id));
+  }
+  std::copy_if(check.intact.begin(), check.intact.end(), std::back_inserter(to_hash), [&](const auto& object) { return checks(object.first); });
 }
 
 /// Each required key must stand behind everything that is checked, not merely somewhere in the image.
@@ -251,7 +289,7 @@ void Verification::require_keys() {
 void Verification::count_keys() {
   std::map<std::string, std::set<std::uint32_t>> keys;
   for (const auto& claim : claims_) {
-    if (claim.report.verdict != Verdict::valid) continue;
+    if (claim.report.verdict != Verdict::valid || claim.report.ignored) continue;
     for (const auto& signer : claim.report.signers) {
       if (signer.valid) keys[signer.key].insert(claim.report.objects.begin(), claim.report.objects.end());
     }
@@ -283,13 +321,19 @@ void Verification::conclude() {
   for (const auto& claim : claims_) {
     const auto& report = claim.report;
     report_.signatures.push_back(report);
-    if (report.verdict == Verdict::valid) {
-      covered.insert(report.objects.begin(), report.objects.end());
-    } else {
-      fail(report.verdict == Verdict::tampered ? ErrorKind::tampered : ErrorKind::untrusted, fmt::format("signature object {}: {}", report.id, report.reason), how_to_trust(report));
-    }
+    if (report.ignored) continue;
+    // What was compared and matches does so whatever became of the rest.
+    covered.insert(report.objects.begin(), report.objects.end());
+    if (report.verdict == Verdict::valid) continue;
+    const bool cut_short = report.verdict == Verdict::incomplete;
+    fail(kind_of(report.verdict), cut_short ? report.reason : fmt::format("signature object {}: {}", report.id, report.reason), cut_short ? kCutShortHint : how_to_trust(report));
   }
-  for (const auto id : wanted_) (covered.count(id) != 0 ? report_.covered : report_.not_covered).push_back(id);
+  for (const auto id : wanted_) {
+    const auto& object = *index_.find(id);
+    const bool cut_short = image_.is_cut_short(object);
+    if (cut_short) fail(ErrorKind::malformed, error_text([&] { image_.check_range(object); }), kCutShortHint);
+    (cut_short ? report_.cut_short : covered.count(id) != 0 ? report_.covered : changed_.count(id) != 0 ? report_.changed : report_.not_covered).push_back(id);
+  }
   for (const auto* object : index_.all()) {
     if (wanted_.count(object->id) == 0 && object->type != DataType::signature) report_.not_checked.push_back(object->id);
   }
@@ -300,7 +344,7 @@ void Verification::conclude() {
   if (!report_.not_covered.empty()) {
     fail(ErrorKind::unsigned_image, fmt::format("object {} is not covered by any valid signature", report_.not_covered.front()));
   }
-  SIFKIT_CHECK(report_.failure || !report_.covered.empty());
+  SIFKIT_CHECK(report_.failure || (!report_.covered.empty() && report_.changed.empty() && report_.cut_short.empty()));
 }
 
 VerifyReport verify(const Image& image, const TrustedKeys& keys, const VerifyOptions& options) {

@@ -102,12 +102,17 @@ void Verification::compare_legacy() {
     try {
       const auto hash = hash_of(*index_.find(report.id));
       if (digest_of(image_, objects, hash, options_.operation) != digest_in(claim.text, hash)) {
-        bad(claim, report.group != 0 ? fmt::format("data of group {} does not match", report.group) : fmt::format("data object integrity compromised: {}", report.object));
+        if (report.group == 0) {
+          bad_data(claim, report.object);
+        } else {
+          bad(claim, fmt::format("data of group {} does not match", report.group));
+        }
         continue;
       }
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::io || error.kind() == ErrorKind::cancelled) throw;
-      bad(claim, error.message());
+      const bool cut_short = std::any_of(objects.begin(), objects.end(), [&](const Descriptor* object) { return image_.is_cut_short(*object); });
+      bad(claim, error.message(), cut_short ? Verdict::incomplete : Verdict::tampered);
       continue;
     }
     for (const auto* object : objects) report.objects.push_back(object->id);

@@ -219,11 +219,11 @@ void Verification::require_policy() {
 void Verification::require_rule(const PolicyRule& rule, const std::string& hint) {
   const std::string place = fmt::format("policy {}, {}", in_quotes(report_.policy->policy), rule.place);
   if (options_.legacy && !rule.legacy) return fail(ErrorKind::untrusted, place + ": legacy signatures are not allowed", hint);
-  if (!report_.not_covered.empty()) return;
+  if (!report_.not_covered.empty() || !report_.changed.empty() || !report_.cut_short.empty()) return;
   std::map<std::string, std::set<std::uint32_t>> counted;
   std::string refused;
   for (const auto& claim : claims_) {
-    if (claim.report.verdict != Verdict::valid) continue;
+    if (claim.report.verdict != Verdict::valid || claim.report.ignored) continue;
     for (const auto& signer : claim.report.signers) {
       if (!signer.valid) continue;
       const auto why = why_not(rule, claim.report, signer);

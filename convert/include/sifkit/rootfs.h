@@ -18,6 +18,9 @@ class SIFKIT_API RootFs {
   /// Throws unsupported for a partition that is no squashfs, not_found for a SIF without one.
   static RootFs open(const std::filesystem::path& path, const Limits& limits = {});
 
+  /// What is wrong with the SIF around it, as sif::Image says.
+  const std::vector<std::string>& problems() const noexcept { return problems_; }
+
   layers::SquashfsReader& reader() noexcept { return *reader_; }
   const layers::Tree& tree() const noexcept { return reader_->tree(); }
 
@@ -27,6 +30,7 @@ class SIFKIT_API RootFs {
  private:
   RootFs(std::shared_ptr<const File> file, std::uint64_t offset, std::uint64_t size, const Limits& limits);
 
+  std::vector<std::string> problems_;
   std::shared_ptr<const File> file_;
   std::unique_ptr<FileRegion> region_;
   std::unique_ptr<layers::SquashfsReader> reader_;

@@ -13,6 +13,7 @@
 #include <sifkit/core/file.h>
 #include <sifkit/core/report.h>
 #include <sifkit/trust/passphrase.h>
+#include <sifkit/trust/stale_signature.h>
 
 namespace sifkit::trust {
 
@@ -28,17 +29,29 @@ struct SigningKey {
 struct SignOptions {
   std::vector<std::uint32_t> groups;   ///< empty, with `objects` empty too: one signature for every group
   std::vector<std::uint32_t> objects;  ///< sign these only
+  /// Drops, in the same step, old signatures of the groups that are signed and of no more objects than are signed now: those
+  /// that do not hold any more, and those by no other keys than these. What others have signed and holds stays, as do legacy
+  /// signatures.
+  bool replace = false;
   std::optional<std::int64_t> time;    ///< of the new objects; absent: the clock, or none for a deterministic image
   unsigned threads = 1;
-  Limits limits;                       ///< signature_bytes
+  Limits limits;                       ///< signatures, signature_bytes
   OperationContext operation;
+};
+
+/// What signing did, and what it leaves that keeps the image as a whole from being verified.
+struct SignReport {
+  std::vector<std::uint32_t> added;         ///< signature objects
+  std::vector<std::uint32_t> replaced;      ///< signature objects that were dropped
+  std::vector<StaleSignature> stale;        ///< that stay; data of groups that are not signed now is not looked at
+  std::vector<std::uint32_t> without_group; ///< objects that nothing can sign
 };
 
 /// Adds signatures for each group to a SIF in a file that nobody else knows yet: `file` is read and written in place.
 /// PEM keys sign one envelope together, which is valid with any of them; each OpenPGP key makes a signature of its own.
-SIFKIT_API void sign_in_place(File& file, std::span<const SigningKey> keys, const SignOptions& options);
+SIFKIT_API SignReport sign_in_place(File& file, std::span<const SigningKey> keys, const SignOptions& options);
 
 /// Signs a SIF under its name, in place; a crash leaves it without the new signatures or with all of them (ImageEditor).
-SIFKIT_API void sign(const std::filesystem::path& path, std::span<const SigningKey> keys, const SignOptions& options);
+SIFKIT_API SignReport sign(const std::filesystem::path& path, std::span<const SigningKey> keys, const SignOptions& options);
 
 }  // namespace sifkit::trust

@@ -21,6 +21,7 @@ namespace sifkit::trust {
 enum class Verdict : std::uint8_t {
   valid,      ///< made by a trusted key, and everything it covers is as it was signed
   untrusted,  ///< no trusted key made it, or the key may not be used any more
+  incomplete, ///< the file is cut short: it, or what it covers, is not all there
   tampered,   ///< the signature, or what it covers, does not match
 };
 
@@ -49,10 +50,11 @@ struct SignatureReport {
   std::string hash;          ///< "SHA256"; empty where unknown
   Verdict verdict = Verdict::untrusted;
   std::string reason;        ///< when not valid
+  bool ignored = false;      ///< VerifyOptions::ignore_others: by no key that was asked for, so it does not count
   std::vector<Signer> signers;          ///< one, but for DSSE
   std::optional<std::int64_t> created;  ///< PGP: when, in seconds since 1970
   std::vector<std::uint32_t> objects;   ///< that it covers, were looked at, and match
-  std::vector<std::uint32_t> damaged;   ///< that it covers and whose bytes do not match
+  std::vector<std::uint32_t> damaged;   ///< that it covers and whose bytes do not match or are not all there
 };
 
 /// A key that has made valid signatures, counted once however many they are.
@@ -62,12 +64,15 @@ struct KeyCoverage {
 };
 
 /// What verification found. `failure` is empty when everything that was asked for is covered by valid signatures and no
-/// signature on it is bad; else it is the worst of what was found (tampered, untrusted, unsigned_image).
+/// signature on it is bad; else it is the worst of what was found: tampered, malformed (the file is cut short), untrusted,
+/// unsigned_image. An object that was checked is in one of the first four lists, whatever became of others.
 struct VerifyReport {
   std::optional<std::int64_t> at;          ///< as of when keys and signatures were judged; absent: now
   std::vector<SignatureReport> signatures;
-  std::vector<std::uint32_t> covered;
-  std::vector<std::uint32_t> not_covered;
+  std::vector<std::uint32_t> covered;      ///< a trusted key has signed it, and it is as it was signed
+  std::vector<std::uint32_t> changed;      ///< a trusted key has signed it, and it is not
+  std::vector<std::uint32_t> cut_short;    ///< its end is missing
+  std::vector<std::uint32_t> not_covered;  ///< no trusted key has signed it
   std::vector<std::uint32_t> not_checked;  ///< outside the selection; signatures are not listed
   std::vector<KeyCoverage> keys;
   sif::Unprotected unprotected;
@@ -85,6 +90,8 @@ struct VerifyOptions {
   bool every_object = false;               ///< legacy: every object must have its own
   std::vector<std::string> required_keys;  ///< each must have signed all that is checked: 40 hex digits, blanks between
                                            ///< them allowed, or a DSSE key id
+  bool ignore_others = false;              ///< signatures by none of `required_keys` (by no trusted key where there are none)
+                                           ///< do not matter: have these keys signed it, and does that hold?
   bool strict_layout = false;              ///< fail where bytes of the file say something that nothing signs
   bool digest = false;                     ///< of the whole file, which is read once more
   std::optional<Digest> required_digest;   ///< that the whole file must have: the remedy against old images, well signed
