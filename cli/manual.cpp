@@ -48,7 +48,8 @@ constexpr Item kExamples[] = {
     {"sifkit images my_app.tar && sifkit build app.sif docker-archive:my_app.tar:@1", "chooses the second image of an archive"},
     {"sifkit build --arch arm64 app.sif oci:layout", "chooses from an index; nothing is run, so any machine will do"},
     {"sifkit sif add --datatype 9 --sbomformat spdx-json app.sif sbom.json", "adds a list of what is in it"},
-    {"sifkit verify --key alice.asc app.sif", "succeeds where all of it is signed by that key"},
+    {"sifkit verify --key alice.asc app.sif", "succeeds where all of it is signed by that key, and by no other"},
+    {"sifkit verify --key alice.asc --ignore-others app.sif", "succeeds where all of it is signed by that key, whoever else has signed"},
 };
 
 /// For roff: no line starts with a control character, no backslash is a command.

@@ -7,6 +7,7 @@ sifkit_test(trust SOURCES unit/test_trust_certificates.cpp
                           unit/test_trust_layout.cpp
                           unit/test_trust_policy_paths.cpp
                           unit/test_trust_signatures.cpp
+                          unit/test_trust_stale_signatures.cpp
                           unit/test_trust_tamper.cpp
                           unit/test_trust_validation_time.cpp
                           unit/test_trust_verify_policy.cpp

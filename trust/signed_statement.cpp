@@ -80,7 +80,7 @@ std::vector<SignedStatement> read_statements(const Image& image, const ObjectInd
 std::string why_void(const SignedStatement& statement, const StatementCheck& check) {
   if (!statement.unreadable.empty()) return statement.unreadable;
   if (!check.header) return "the header has changed";
-  if (!check.missing.empty()) return fmt::format("object {} is not in group {} any more", check.missing.front(), statement.group);
+  if (!check.missing.empty()) return fmt::format("it names object {}, which is not in group {}", check.missing.front(), statement.group);
   if (!check.changed.empty()) return fmt::format("the descriptor of object {} has changed", check.changed.front());
   if (!check.unnamed.empty()) return fmt::format("it does not name object {}", check.unnamed.front());
   return {};

@@ -113,7 +113,32 @@ TEST_CASE("what makes the table unreadable is refused before anything is allocat
   refused(sample.with<std::int8_t>(43, '2'));
   for (const std::int64_t total : {std::int64_t{-1}, std::int64_t{49}, std::int64_t{1} << 31, INT64_MAX, INT64_MIN}) refused(sample.with(88, total));
   for (const std::int64_t offset : {std::int64_t{-1}, std::int64_t{0}, std::int64_t{127}, std::int64_t{1} << 40, INT64_MAX, INT64_MIN}) refused(sample.with(96, offset));
-  for (const std::int64_t size : {std::int64_t{-1}, std::int64_t{28079}, INT64_MIN}) refused(sample.with(104, size));
+  for (const std::int64_t size : {std::int64_t{-1}, std::int64_t{28079}, INT64_MIN, INT64_MAX, std::int64_t{1} << 62, std::int64_t{1} << 40}) refused(sample.with(104, size));
+}
+
+TEST_CASE("a file that ends too early is called cut short, wherever it ends", "[sif][image][hostile]") {
+  Sample sample;
+  const auto message = [&](const std::string& bytes) {
+    const auto error = error_of([&] {
+      const Image image = sample.open(bytes);
+      for (const auto* object : image.objects()) image.check_range(*object);
+    });
+    return error ? error->message() : "";
+  };
+  CHECK(message(sample.bytes.substr(0, 20)) == "reading global header: expected 128 bytes, the file has 20");
+  CHECK(message(sample.bytes.substr(0, 60)) == "reading global header: the file is cut short: expected 128 bytes, the file has 60");
+  CHECK(message(sample.bytes.substr(0, 128)) == "reading descriptors: the file is cut short: the table ends at byte 32176, the file has 128");
+  CHECK(message(sample.bytes.substr(0, 32175)) == "reading descriptors: the file is cut short: the table ends at byte 32176, the file has 32175");
+  const Image whole = sample.open(sample.bytes);
+  for (const auto* object : whole.objects()) {
+    CHECK_FALSE(whole.is_cut_short(*object));
+    const auto end = static_cast<std::size_t>(object->offset + object->size);
+    const Image cut = sample.open(sample.bytes.substr(0, end - 1));
+    CHECK(cut.is_cut_short(cut.object(object->id)));
+    CHECK_THAT(cut.damage(), ContainsSubstring(" is cut short: it ends at byte "));
+  }
+  // Where the header does not say so either, it is the descriptor that is wrong.
+  CHECK_THAT(message(sample.with<std::int64_t>(kSlot + 25, std::int64_t{1} << 40)), ContainsSubstring("is past the end of the file"));
 }
 
 TEST_CASE("what is wrong with a descriptor is listed, and its data is not read", "[sif][image][hostile]") {
