@@ -136,10 +136,6 @@ std::optional<std::string> environment(std::string_view name) {
   return std::nullopt;
 }
 
-void Session::warn_of_problems(const std::string& file, const std::vector<std::string>& problems) const {
-  for (const auto& problem : problems) logger->write(LogLevel::warning, fmt::format("{}: {}", in_quotes(file), printable(problem)));
-}
-
 void Session::show_warnings(const WarningList& warnings) const {
   std::map<std::string, std::uint64_t> listed;
   for (const auto& warning : warnings.listed()) {

@@ -7,6 +7,7 @@
 #include <sifkit/rootfs.h>
 
 #include "commands.h"
+#include "sif_text.h"
 #include "stream_sink.h"
 #include "table.h"
 
@@ -96,7 +97,7 @@ std::vector<Listed> files_below(const RootFs& rootfs, const FilesArguments& argu
 
 int list(const FilesArguments& arguments, Session& session) {
   const RootFs rootfs = RootFs::open(arguments.source);
-  session.warn_of_problems(arguments.source, rootfs.problems());
+  warn_of_problems(session, arguments.source, rootfs.problems());
   const Tree& tree = rootfs.tree();
   const auto files = files_below(rootfs, arguments);
   const auto target_of = [&](const Inode& inode) { return std::string(inode.type == EntryType::symlink ? tree.symlink_target(inode) : ""); };
@@ -145,7 +146,7 @@ int list(const FilesArguments& arguments, Session& session) {
 
 int cat(const FilesArguments& arguments, Session& session) {
   RootFs rootfs = RootFs::open(arguments.source);
-  session.warn_of_problems(arguments.source, rootfs.problems());
+  warn_of_problems(session, arguments.source, rootfs.problems());
   StreamSink sink(session.io);
   for (const auto& path : arguments.paths) {
     const InodeId inode = rootfs.require(path, true);

@@ -21,7 +21,7 @@ struct SifArguments {
 
 int show_header(const SifArguments& arguments, Session& session) {
   const auto image = sif::Image::open(arguments.file);
-  session.warn_of_problems(arguments.file, image.problems());
+  warn_of_problems(session, arguments.file, image.problems());
   if (session.json) {
     Json record = header_record(image);
     record["schema"] = "sifkit/sif-header/v1";
@@ -34,7 +34,7 @@ int show_header(const SifArguments& arguments, Session& session) {
 
 int show_list(const SifArguments& arguments, Session& session) {
   const auto image = sif::Image::open(arguments.file);
-  session.warn_of_problems(arguments.file, image.problems());
+  warn_of_problems(session, arguments.file, image.problems());
   if (session.json) {
     Json objects = Json::array();
     for (const auto* object : image.objects()) objects.push_back(object_record(*object));
@@ -49,7 +49,7 @@ int show_info(const SifArguments& arguments, Session& session) {
   const auto id = parse_object_id(arguments.id);
   const auto image = sif::Image::open(arguments.file);
   const auto& object = image.object(id);
-  session.warn_of_problems(arguments.file, image.problems());
+  warn_of_problems(session, arguments.file, image.problems());
   if (session.json) {
     Json record = object_record(object);
     record["schema"] = "sifkit/sif-info/v1";
@@ -63,7 +63,7 @@ int show_info(const SifArguments& arguments, Session& session) {
 int dump(const SifArguments& arguments, Session& session) {
   const auto id = parse_object_id(arguments.id);
   const auto image = sif::Image::open(arguments.file);
-  session.warn_of_problems(arguments.file, image.problems());
+  warn_of_problems(session, arguments.file, image.problems());
   const auto source = image.open_data(image.object(id));
   StreamSink sink(session.io);
   copy(*source, sink);

@@ -9,6 +9,7 @@
 #include <sifkit/trust/verify.h>
 
 #include "commands.h"
+#include "sif_text.h"
 #include "keys.h"
 #include "numbers.h"
 #include "one_of.h"
@@ -93,7 +94,7 @@ int show(const std::string& file, const sif::Image& image, const trust::VerifyRe
   } else if (!arguments.json.empty()) {
     session.io.out << apptainer_json(image, report);
   } else if (!session.quiet) {
-    session.warn_of_problems(file, image.problems());
+    warn_of_problems(session, file, image.problems());
     session.io.out << verify_text(image, report);
   }
   if (!report.failure) return 0;

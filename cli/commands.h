@@ -4,7 +4,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -39,9 +38,6 @@ struct Session {
 
   /// Prints one JSON record, indented, with a final line feed.
   void print_json(const Json& record) const { io.out << record.dump(2, ' ', false, Json::error_handler_t::replace) << '\n'; }
-
-  /// What is wrong with a SIF file, as the reader of it says: one warning each.
-  void warn_of_problems(const std::string& file, const std::vector<std::string>& problems) const;
 
   /// Passes collected warnings to the logger, with a line for what was only counted.
   void show_warnings(const WarningList& warnings) const;

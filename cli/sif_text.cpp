@@ -10,6 +10,8 @@
 
 #include <sifkit/core/error.h>
 
+#include "commands.h"
+
 namespace sifkit::cli {
 
 namespace {
@@ -155,6 +157,10 @@ std::string info_text(const sif::Descriptor& object) {
   if (const auto sbom = object.sbom()) lines.emplace_back("Format:", to_string(*sbom));
   if (const auto digest = object.oci_digest()) lines.emplace_back("Digest:", shown(*digest));
   return columns(lines, "  ", 2);
+}
+
+void warn_of_problems(const Session& session, const std::string& file, const std::vector<std::string>& problems) {
+  for (const auto& problem : problems) session.logger->write(LogLevel::warning, fmt::format("{}: {}", in_quotes(file), printable(problem)));
 }
 
 Json header_record(const sif::Image& image) {

@@ -20,6 +20,9 @@ namespace sifkit::trust {
 /// How a required key stands in a report. Throws usage for what is neither a fingerprint nor a key id.
 std::string normal_key(std::string_view text);
 
+/// As policies write it: "pgp".
+std::string_view to_string(SignatureFormat format) noexcept;
+
 /// One run of `verify`: chooses what to look at, gives every signature on it a verdict, compares, concludes.
 class Verification {
  public:
