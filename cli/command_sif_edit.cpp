@@ -73,15 +73,17 @@ std::unique_ptr<Source> open_input(const std::string& path, const Session& sessi
   return open_source(path);
 }
 
-/// Opens the image and lets `change` work on it and commit; errors of both name the image. Signatures stay when what they
-/// sign goes or changes: those are named.
+/// Opens the image and lets `change` work on it and commit; errors of both name the image. Signatures stay when what
+/// they sign goes or changes: those are named.
 template <class Change>
 void edit(const std::string& file, const Session& session, const Change& change) {
   sif::ImageEditor editor(file, edit_options(session));
   in_context([&] { return in_quotes(file); }, [&] { change(editor); });
   for (const auto& broken : trust::signatures_broken_by_edit(editor.image(), sif::Image::open(file))) {
-    session.logger->write(LogLevel::warning, fmt::format("signature {} of {} does not hold any more: {}", broken.id,
-                                                         broken.group != 0 ? fmt::format("group {}", broken.group) : "an object", printable(broken.reason)));
+    session.logger->write(
+        LogLevel::warning,
+        fmt::format("signature {} of {} does not hold any more: {}", broken.id,
+                    broken.group != 0 ? fmt::format("group {}", broken.group) : "an object", printable(broken.reason)));
   }
 }
 
@@ -160,8 +162,10 @@ int run_add(const AddArguments& a, Session& session) {
     editor.commit();
     if (object.group() == 0 && object.type != sif::DataType::signature) {
       const bool is_signed = !editor.image().objects_of(sif::DataType::signature).empty();
-      session.logger->write(LogLevel::warning, fmt::format("object {} is in no group, where nothing can sign it, so the image {} (see --groupid)", object.id,
-                                                           is_signed ? "does not verify any more" : "will not verify, whoever signs it"));
+      session.logger->write(
+          LogLevel::warning,
+          fmt::format("object {} is in no group, where nothing can sign it, so the image {} (see --groupid)", object.id,
+                      is_signed ? "does not verify any more" : "will not verify, whoever signs it"));
     }
     if (session.json) session.print_json({{"schema", "sifkit/sif-add/v1"}, {"file", a.file}, {"object", object_record(object)}});
   });

@@ -23,23 +23,35 @@ struct SignArguments {
   bool replace = false;
 };
 
-std::string count_text(std::size_t count, std::string_view what) { return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s"); }
+std::string count_text(std::size_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
 
 /// What keeps the image as a whole from being verified although it has just been signed.
 void warn_of_rest(const std::string& file, const trust::SignReport& report, bool replace, Session& session) {
   for (const auto& old : report.stale) {
-    session.logger->write(LogLevel::warning, fmt::format("{}: signature {} of group {} does not hold, so the image does not verify: {}{}", in_quotes(file), old.id, old.group,
-                                                         printable(old.reason), replace ? "" : " (--replace drops old signatures)"));
+    session.logger->write(
+        LogLevel::warning,
+        fmt::format("{}: signature {} of group {} does not hold, so the image does not verify: {}{}", in_quotes(file),
+                    old.id, old.group, printable(old.reason), replace ? "" : " (--replace drops old signatures)"));
   }
   for (const auto id : report.without_group) {
-    session.logger->write(LogLevel::warning, fmt::format("{}: object {} is in no group, where nothing can sign it, so the image does not verify", in_quotes(file), id));
+    session.logger->write(
+        LogLevel::warning,
+        fmt::format("{}: object {} is in no group, where nothing can sign it, so the image does not verify",
+                    in_quotes(file), id));
   }
 }
 
 Json sign_record(const std::string& file, const trust::SignReport& report) {
   Json stale = Json::array();
-  for (const auto& old : report.stale) stale.push_back({{"signature", old.id}, {"group", old.group}, {"reason", old.reason}});
-  return {{"file", file}, {"added", report.added}, {"replaced", report.replaced}, {"stale", stale}, {"without_group", report.without_group}};
+  for (const auto& old : report.stale)
+    stale.push_back({{"signature", old.id}, {"group", old.group}, {"reason", old.reason}});
+  return {{"file", file},
+          {"added", report.added},
+          {"replaced", report.replaced},
+          {"stale", stale},
+          {"without_group", report.without_group}};
 }
 
 int run_sign(const SignArguments& arguments, Session& session) {
@@ -56,8 +68,11 @@ int run_sign(const SignArguments& arguments, Session& session) {
     session.progress->done();
     warn_of_rest(file, report, arguments.replace, session);
     images.push_back(sign_record(file, report));
-    const auto dropped = report.replaced.empty() ? "" : fmt::format(", {} replaced", count_text(report.replaced.size(), "old signature"));
-    if (!session.quiet && !session.json) session.logger->write_line(fmt::format("{}: signed{}", printable(file), dropped));
+    const auto dropped = report.replaced.empty()
+                             ? ""
+                             : fmt::format(", {} replaced", count_text(report.replaced.size(), "old signature"));
+    if (!session.quiet && !session.json)
+      session.logger->write_line(fmt::format("{}: signed{}", printable(file), dropped));
   }
   if (session.json) session.print_json({{"schema", "sifkit/sign/v1"}, {"signed", arguments.files}, {"images", images}});
   return 0;
@@ -74,7 +89,8 @@ void add_sign_command(CLI::App& root, Session& session) {
   verb->add_option("-k,--keyidx", a.key.index, "Which key of a ring: its place, from 0")->transform(Whole<std::size_t>())->type_name("N");
   verb->add_option("-g,--group-id", a.groups, "Sign this group (may be given again)")->transform(Whole<std::uint32_t>())->type_name("ID")->allow_extra_args(false);
   verb->add_option("-i,--sif-id", a.objects, "Sign this object (may be given again)")->transform(Whole<std::uint32_t>())->type_name("ID")->allow_extra_args(false);
-  verb->add_flag("--replace", a.replace, "Drop old signatures of what is signed: those that do not hold any more, and those by the same keys");
+  verb->add_flag("--replace", a.replace,
+                 "Drop old signatures of what is signed: those that do not hold any more, and those by the same keys");
   // Spellings of older releases of Apptainer and Singularity.
   verb->add_flag("-a,--all", a.all)->group("");
   verb->add_option("--groupid", a.groups)->transform(Whole<std::uint32_t>())->type_name("ID")->allow_extra_args(false)->group("");

@@ -9,10 +9,10 @@
 #include <sifkit/trust/verify.h>
 
 #include "commands.h"
-#include "sif_text.h"
 #include "keys.h"
 #include "numbers.h"
 #include "one_of.h"
+#include "sif_text.h"
 #include "verify_text.h"
 
 namespace sifkit::cli {
@@ -156,7 +156,8 @@ void add_verify_command(CLI::App& root, Session& session) {
   verb->add_flag("--legacy-insecure", o.legacy, "Look at signatures of before 2020, which protect neither header nor descriptors");
   verb->add_option("--require-fingerprint", o.required_keys, "Fail unless this key has signed all that is checked (may be given again)")
       ->type_name("FINGERPRINT")->allow_extra_args(false);
-  verb->add_flag("--ignore-others", o.ignore_others, "Signatures by other keys than these do not matter: have these keys signed it, and does that hold?");
+  verb->add_flag("--ignore-others", o.ignore_others,
+                 "Signatures by other keys than these do not matter: have these keys signed it, and does that hold?");
   verb->add_flag("--strict-layout", o.strict_layout, "Fail where bytes that nothing signs are not zero, or behind the last object");
   verb->add_option("--policy", a.policy, "Demand what this file (JSON) does of images in their folders: keys, how many, formats, sizes")->type_name("FILE")->transform(Named());
   verb->add_flag("--print-digest", o.digest, "Print the digest of the whole file");

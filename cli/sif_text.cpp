@@ -160,7 +160,8 @@ std::string info_text(const sif::Descriptor& object) {
 }
 
 void warn_of_problems(const Session& session, const std::string& file, const std::vector<std::string>& problems) {
-  for (const auto& problem : problems) session.logger->write(LogLevel::warning, fmt::format("{}: {}", in_quotes(file), printable(problem)));
+  for (const auto& problem : problems)
+    session.logger->write(LogLevel::warning, fmt::format("{}: {}", in_quotes(file), printable(problem)));
 }
 
 Json header_record(const sif::Image& image) {

@@ -40,7 +40,8 @@ void add_objects(Table& table, const ObjectsById& objects, const std::vector<std
 
 std::string signature_text(const trust::SignatureReport& signature) {
   std::string out = fmt::format("signature {} of {} {}: {}{}", signature.id, signature.group != 0 ? "group" : "object",
-                                signature.group != 0 ? signature.group : signature.object, signature.ignored ? "not asked for, " : "", to_string(signature.verdict));
+                                signature.group != 0 ? signature.group : signature.object,
+                                signature.ignored ? "not asked for, " : "", to_string(signature.verdict));
   if (!signature.reason.empty()) out += ": " + printable(signature.reason);
   out += '\n';
   if (signature.legacy) out += "  legacy: it covers bytes only; header and descriptors are not protected\n";
@@ -146,7 +147,8 @@ std::string verify_text(const sif::Image& image, const trust::VerifyReport& repo
   for (const auto& link : report.policy_links) out += policy_text(link);
   out += unprotected_text(report.unprotected);
   for (const auto& problem : report.layout) out += fmt::format("layout: {}\n", printable(problem));
-  const auto asked = report.covered.size() + report.changed.size() + report.cut_short.size() + report.not_covered.size();
+  const auto asked =
+      report.covered.size() + report.changed.size() + report.cut_short.size() + report.not_covered.size();
   const auto all = asked + report.not_checked.size();
   const std::string part = report.not_checked.empty() ? fmt::format("all {} objects were checked", all) : fmt::format("only {} of {} objects were checked", asked, all);
   if (!report.failure) return out + fmt::format("VERIFIED: {}, {}\n", part, keys_text(report));

@@ -23,7 +23,9 @@ std::string_view origin_of(std::string_view url) {
   return scheme == std::string_view::npos ? url : url.substr(0, url.find_first_of("/?#\\", scheme + 3));
 }
 
-bool is_redirect(int status) { return status == 301 || status == 302 || status == 303 || status == 307 || status == 308; }
+bool is_redirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
@@ -32,16 +34,19 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
 
 bool is_credential(std::string_view header) {
   static constexpr std::string_view kCredentials[] = {"authorization", "cookie", "proxy-authorization"};
-  return std::any_of(std::begin(kCredentials), std::end(kCredentials), [&](std::string_view each) { return equal_ignoring_case(header, each); });
+  return std::any_of(std::begin(kCredentials), std::end(kCredentials),
+                     [&](std::string_view each) { return equal_ignoring_case(header, each); });
 }
 
 }  // namespace
 
-HttpResponse::HttpResponse(std::string name, int status, std::vector<std::pair<std::string, std::string>> headers, std::unique_ptr<Source> body)
+HttpResponse::HttpResponse(std::string name, int status, std::vector<std::pair<std::string, std::string>> headers,
+                           std::unique_ptr<Source> body)
     : name_(std::move(name)), status_(status), headers_(std::move(headers)), body_(std::move(body)) {}
 
 std::optional<std::string_view> HttpResponse::header(std::string_view name) const {
-  const auto found = std::find_if(headers_.begin(), headers_.end(), [&](const auto& header) { return header.first == name; });
+  const auto found =
+      std::find_if(headers_.begin(), headers_.end(), [&](const auto& header) { return header.first == name; });
   return found == headers_.end() ? std::nullopt : std::optional<std::string_view>(found->second);
 }
 
@@ -49,7 +54,8 @@ std::string HttpResponse::text(std::size_t limit) {
   std::string out;
   std::array<std::byte, 16384> piece;
   while (const auto got = body_->read(piece)) {
-    if (got > limit - out.size()) throw Error(ErrorKind::limit, fmt::format("{}: the answer is over the limit of {} bytes", name_, limit));
+    if (got > limit - out.size())
+      throw Error(ErrorKind::limit, fmt::format("{}: the answer is over the limit of {} bytes", name_, limit));
     out += as_text(ByteView(piece).first(got));
   }
   return out;
@@ -81,19 +87,23 @@ HttpResponse HttpClient::send(const HttpRequest& request) const {
     auto exchange = std::make_unique<HttpExchange>(options_, current, deadline, operation_.stop);
     exchange->wait_for_head();
     const int status = exchange->status();
-    const bool follows = options_.redirects != 0 && is_redirect(status) && (current.method == "GET" || current.method == "HEAD");
+    const bool follows =
+        options_.redirects != 0 && is_redirect(status) && (current.method == "GET" || current.method == "HEAD");
     const std::string target = follows ? exchange->redirect_target() : "";
     if (target.empty()) {
       std::string name = exchange->name();
       auto headers = exchange->headers();
       return {std::move(name), status, std::move(headers), std::move(exchange)};
     }
-    if (followed == options_.redirects) throw Error(ErrorKind::network, fmt::format("{}: more than {} redirects", exchange->name(), options_.redirects));
+    if (followed == options_.redirects)
+      throw Error(ErrorKind::network, fmt::format("{}: more than {} redirects", exchange->name(), options_.redirects));
     const bool downward = current.url.starts_with("https:") && !target.starts_with("https:");
     if (downward || (!target.starts_with("http:") && !target.starts_with("https:"))) {
-      throw Error(ErrorKind::network, fmt::format("{}: it points to {}, which is not followed", exchange->name(), in_quotes(target)));
+      throw Error(ErrorKind::network,
+                  fmt::format("{}: it points to {}, which is not followed", exchange->name(), in_quotes(target)));
     }
-    if (!equal_ignoring_case(origin_of(target), origin_of(current.url))) std::erase_if(current.headers, [](const auto& header) { return is_credential(header.first); });
+    if (!equal_ignoring_case(origin_of(target), origin_of(current.url)))
+      std::erase_if(current.headers, [](const auto& header) { return is_credential(header.first); });
     current.url = target;
   }
 }

@@ -21,7 +21,8 @@ constexpr int kFirstFinalStatus = 200;                      ///< what is less is
 
 std::string lower_case(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return out;
 }
 
@@ -33,7 +34,8 @@ std::string_view trimmed(std::string_view text) {
 
 }  // namespace
 
-HttpExchange::HttpExchange(const HttpOptions& options, HttpRequest request, std::optional<Clock::time_point> deadline, std::stop_token stop)
+HttpExchange::HttpExchange(const HttpOptions& options, HttpRequest request, std::optional<Clock::time_point> deadline,
+                           std::stop_token stop)
     : request_(std::move(request)),
       name_(options.name.empty() ? request_.url : options.name),
       hints_(options.hints),
@@ -61,7 +63,8 @@ void HttpExchange::set_up(const HttpOptions& options) {
   set_option(curl, CURLOPT_NOSIGNAL, 1L);
   // A name that is being looked up does not delay the end.
   set_option(curl, CURLOPT_QUICK_EXIT, 1L);
-  set_option(curl, CURLOPT_CONNECTTIMEOUT, static_cast<long>(std::min(options.connect_timeout, options.silence_timeout).count()));
+  set_option(curl, CURLOPT_CONNECTTIMEOUT,
+                   static_cast<long>(std::min(options.connect_timeout, options.silence_timeout).count()));
   if (!options.unix_socket.empty()) set_option(curl, CURLOPT_UNIX_SOCKET_PATH, options.unix_socket.c_str());
   if (options.proxy == Proxy::none || !options.unix_socket.empty()) set_option(curl, CURLOPT_NOPROXY, "*");
   set_option(curl, CURLOPT_ERRORBUFFER, error_text_);
@@ -156,9 +159,12 @@ void HttpExchange::check_time() const {
   if (stop_.stop_requested()) OperationContext::throw_cancelled();
   if (time_left().count() > 0) return;
   if (deadline_ && Clock::now() >= *deadline_) {
-    throw Error(ErrorKind::network, fmt::format("{}: the answer was not complete after {} s", name_, total_timeout_->count()), hints_.silent);
+    throw Error(ErrorKind::network,
+                fmt::format("{}: the answer was not complete after {} s", name_, total_timeout_->count()),
+                hints_.silent);
   }
-  throw Error(ErrorKind::network, fmt::format("{}: the server has been silent for {} s", name_, silence_timeout_.count()), hints_.silent);
+  throw Error(ErrorKind::network,
+              fmt::format("{}: the server has been silent for {} s", name_, silence_timeout_.count()), hints_.silent);
 }
 
 template <class Done>
@@ -217,13 +223,17 @@ std::string HttpExchange::redirect_target() {
 void HttpExchange::fail() const {
   if (stop_.stop_requested()) OperationContext::throw_cancelled();
   if (header_bytes_ > HttpClient::kMaxHeaderBytes) {
-    throw Error(ErrorKind::limit, fmt::format("{}: the headers of the answer are over the limit of {} bytes", name_, HttpClient::kMaxHeaderBytes));
+    throw Error(ErrorKind::limit, fmt::format("{}: the headers of the answer are over the limit of {} bytes", name_,
+                                              HttpClient::kMaxHeaderBytes));
   }
   // libcurl's clock is for the connection only.
   if (result_ == CURLE_COULDNT_CONNECT || result_ == CURLE_OPERATION_TIMEDOUT) fail_to_connect();
-  if (result_ == CURLE_OUT_OF_MEMORY) throw Error(ErrorKind::network, fmt::format("{}: a header of the answer is too long", name_));
+  if (result_ == CURLE_OUT_OF_MEMORY)
+    throw Error(ErrorKind::network, fmt::format("{}: a header of the answer is too long", name_));
   const char* const reason = error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(result_);
-  throw Error(ErrorKind::network, fmt::format("{}: {}", name_, printable(result_ == CURLE_OK ? "the answer has no head" : reason)), hints_.other);
+  throw Error(ErrorKind::network,
+              fmt::format("{}: {}", name_, printable(result_ == CURLE_OK ? "the answer has no head" : reason)),
+              hints_.other);
 }
 
 void HttpExchange::fail_to_connect() const {
@@ -232,7 +242,8 @@ void HttpExchange::fail_to_connect() const {
   const bool refused = os_error == EACCES || os_error == EPERM;
   const bool known = os_error != 0 && os_error != EINPROGRESS;
   throw Error(refused ? ErrorKind::denied : ErrorKind::network,
-              fmt::format("cannot connect to {}: {}", name_, known ? std::strerror(static_cast<int>(os_error)) : printable(error_text_)),
+              fmt::format("cannot connect to {}: {}", name_,
+                          known ? std::strerror(static_cast<int>(os_error)) : printable(error_text_)),
               refused ? hints_.denied : hints_.connect);
 }
 

@@ -22,7 +22,8 @@ using Clock = std::chrono::steady_clock;
 /// happens between two calls.
 class HttpExchange : public Source {
  public:
-  HttpExchange(const HttpOptions& options, HttpRequest request, std::optional<Clock::time_point> deadline, std::stop_token stop);
+  HttpExchange(const HttpOptions& options, HttpRequest request, std::optional<Clock::time_point> deadline,
+               std::stop_token stop);
   ~HttpExchange() override;
   HttpExchange(const HttpExchange&) = delete;
   HttpExchange& operator=(const HttpExchange&) = delete;
@@ -30,7 +31,9 @@ class HttpExchange : public Source {
   /// Returns when the head of the answer is there.
   void wait_for_head();
   int status() const;
+
   const std::vector<std::pair<std::string, std::string>>& headers() const noexcept { return headers_; }
+
   const std::string& name() const noexcept { return name_; }
 
   std::size_t read(std::span<std::byte> into) override;

@@ -17,7 +17,8 @@ net::HttpOptions http_options(const EngineAddress& address, std::chrono::seconds
   options.unix_socket = address.socket;
   options.proxy = net::Proxy::none;
   options.silence_timeout = silence_timeout;
-  options.hints.connect = "is the service running? DOCKER_HOST (CONTAINER_HOST for podman) or --docker-host names another address";
+  options.hints.connect =
+      "is the service running? DOCKER_HOST (CONTAINER_HOST for podman) or --docker-host names another address";
   options.hints.denied = "your account may not use this socket; 'docker save' by someone who may, then docker-archive:";
   options.hints.silent = "it may be busy: --service-timeout waits longer";
   if (!address.secure()) return options;
@@ -26,21 +27,25 @@ net::HttpOptions http_options(const EngineAddress& address, std::chrono::seconds
     return ::access(path.c_str(), F_OK) == 0 ? path : std::filesystem::path();
   };
   options.tls = {file("ca.pem"), file("cert.pem"), file("key.pem"), address.verified};
-  options.hints.other = fmt::format("the certificates for it are ca.pem, cert.pem and key.pem in {}", in_quotes(address.certificates.native()));
+  options.hints.other = fmt::format("the certificates for it are ca.pem, cert.pem and key.pem in {}",
+                                    in_quotes(address.certificates.native()));
   return options;
 }
 
 /// What the service says of an error, in its own words.
 std::string message_of(const std::string& body) {
   const Json document = Json::parse(body, nullptr, false);
-  if (document.is_object() && document.contains("message") && document["message"].is_string()) return document["message"];
+  if (document.is_object() && document.contains("message") && document["message"].is_string())
+    return document["message"];
   return body.empty() ? "no message" : body;
 }
 
 }  // namespace
 
 EngineApi::EngineApi(Transport transport, const SourceOptions& options)
-    : address_(find_engine(transport, options)), operation_(options.operation), client_(http_options(address_, options.service_timeout), operation_) {
+    : address_(find_engine(transport, options)),
+      operation_(options.operation),
+      client_(http_options(address_, options.service_timeout), operation_) {
   if (!address_.verified) operation_.logger->write(LogLevel::warning, fmt::format("{}: who answers there is not verified", address_.where));
 }
 
@@ -62,10 +67,13 @@ std::unique_ptr<Source> EngineApi::stream(const std::string& path) {
   auto response = client_.send({.url = address_.base_url + path});
   const int code = response.status();
   if (code == 200) return response.take_body();
-  const auto kind = code == 404 ? ErrorKind::not_found : code == 401 || code == 403 ? ErrorKind::denied : ErrorKind::network;
+  const auto kind = code == 404                  ? ErrorKind::not_found
+                    : code == 401 || code == 403 ? ErrorKind::denied
+                                                 : ErrorKind::network;
   const auto elsewhere = response.header("location");
   throw Error(kind, fmt::format("{}: status {}: {}", address_.where, code,
-                                elsewhere ? fmt::format("it points to {}, which is not followed", in_quotes(*elsewhere)) : printable(message_of(response.error_text()))));
+                                elsewhere ? fmt::format("it points to {}, which is not followed", in_quotes(*elsewhere))
+                                          : printable(message_of(response.error_text()))));
 }
 
 Json EngineApi::get(const std::string& path, const Limits& limits) {

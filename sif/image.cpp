@@ -18,7 +18,8 @@ namespace {
 constexpr std::size_t kMostProblems = 100;
 /// Older writers began data at a page.
 constexpr std::int64_t kMostTableGap = 65536;
-constexpr std::int64_t kLatestTime = 253402300799;  ///< the last second of the year 9999; kNoTime is the first of year 1
+constexpr std::int64_t kLatestTime =
+    253402300799;  ///< the last second of the year 9999; kNoTime is the first of year 1
 
 /// Header and descriptor table as they lie in the file.
 struct RawTable {
@@ -31,9 +32,11 @@ struct RawTable {
 std::optional<std::uint64_t> stated_table_end(const Header& header) {
   constexpr auto kSlot = static_cast<std::int64_t>(kDescriptorSize);
   const auto offset = header.descriptors_offset;
-  if (offset < static_cast<std::int64_t>(kHeaderSize) || header.data_offset < offset || header.descriptors_total < 0) return std::nullopt;
+  if (offset < static_cast<std::int64_t>(kHeaderSize) || header.data_offset < offset || header.descriptors_total < 0)
+    return std::nullopt;
   const auto room = header.data_offset - offset;
-  if (header.descriptors_total > room / kSlot || room - header.descriptors_total * kSlot > kMostTableGap) return std::nullopt;
+  if (header.descriptors_total > room / kSlot || room - header.descriptors_total * kSlot > kMostTableGap)
+    return std::nullopt;
   return static_cast<std::uint64_t>(offset + header.descriptors_total * kSlot);
 }
 
@@ -41,7 +44,8 @@ RawTable read_raw_table(const File& file) {
   RawTable raw;
   raw.file_size = file.size();
   if (const auto got = file.read_at(0, raw.header); got != raw.header.size()) {
-    const bool is_sif = as_text(ByteView(raw.header).first(got)).substr(std::min(got, kLaunchSize)).starts_with(kSifMagic);
+    const bool is_sif =
+        as_text(ByteView(raw.header).first(got)).substr(std::min(got, kLaunchSize)).starts_with(kSifMagic);
     throw Error(ErrorKind::malformed, fmt::format("reading global header: {}expected {} bytes, the file has {}",
                                                   is_sif ? "the file is cut short: " : "", kHeaderSize, raw.file_size));
   }
@@ -54,7 +58,9 @@ RawTable read_raw_table(const File& file) {
   const auto offset = header.descriptors_offset;
   const auto total = header.descriptors_total;
   if (const auto end = stated_table_end(header); end && *end > raw.file_size) {
-    throw Error(ErrorKind::malformed, fmt::format("reading descriptors: the file is cut short: the table ends at byte {}, the file has {}", *end, raw.file_size));
+    throw Error(ErrorKind::malformed,
+                fmt::format("reading descriptors: the file is cut short: the table ends at byte {}, the file has {}",
+                            *end, raw.file_size));
   }
   if (offset < static_cast<std::int64_t>(kHeaderSize) || static_cast<std::uint64_t>(offset) > raw.file_size) {
     throw Error(ErrorKind::malformed, fmt::format("reading descriptors: the table's offset {} is not between the header and the end of the file ({})", offset, raw.file_size));
@@ -68,7 +74,10 @@ RawTable read_raw_table(const File& file) {
     throw Error(ErrorKind::malformed, fmt::format("reading descriptors: {} descriptors take {} bytes, the header says {}", total, table_size, header.descriptors_size));
   }
   if (static_cast<std::uint64_t>(header.descriptors_size) > room) {
-    throw Error(ErrorKind::malformed, fmt::format("reading descriptors: the header says that the table takes {} bytes at offset {}, the file has {}", header.descriptors_size, offset, raw.file_size));
+    throw Error(
+        ErrorKind::malformed,
+        fmt::format("reading descriptors: the header says that the table takes {} bytes at offset {}, the file has {}",
+                    header.descriptors_size, offset, raw.file_size));
   }
   raw.slots.resize(static_cast<std::size_t>(table_size));
   if (!raw.slots.empty()) file.read_exact_at(static_cast<std::uint64_t>(offset), raw.slots, "descriptor table");
@@ -163,7 +172,8 @@ void Image::check_range(const Descriptor& object) const {
   if (object.size == 0) return;
   const auto offset = static_cast<std::uint64_t>(object.offset);
   if (is_cut_short(object)) {
-    throw Error(ErrorKind::malformed, fmt::format("object {} is cut short: it ends at byte {}, the file has {}", object.id, object.offset + object.size, file_size_));
+    throw Error(ErrorKind::malformed, fmt::format("object {} is cut short: it ends at byte {}, the file has {}",
+                                                  object.id, object.offset + object.size, file_size_));
   }
   if (offset > file_size_ || static_cast<std::uint64_t>(object.size) > file_size_ - offset) {
     fail(fmt::format("is past the end of the file ({})", file_size_));
@@ -177,7 +187,8 @@ void Image::check_range(const Descriptor& object) const {
 bool Image::is_cut_short(const Descriptor& object) const noexcept {
   constexpr auto kMax = std::numeric_limits<std::int64_t>::max();
   const auto& start = header_.data_offset;
-  if (start < 0 || header_.data_size < 0 || header_.data_size > kMax - start || object.offset < 0 || object.size <= 0) return false;
+  if (start < 0 || header_.data_size < 0 || header_.data_size > kMax - start || object.offset < 0 || object.size <= 0)
+    return false;
   const auto stated_end = start + header_.data_size;
   if (object.offset > stated_end || object.size > stated_end - object.offset) return false;
   return static_cast<std::uint64_t>(object.offset + object.size) > file_size_;
@@ -211,9 +222,11 @@ void Image::look_for_problems() {
   const auto table_end = header_.descriptors_offset + header_.descriptors_total * static_cast<std::int64_t>(kDescriptorSize);
   const auto all = objects();
   const auto used = static_cast<std::int64_t>(all.size());
-  const bool cut_short = std::any_of(all.begin(), all.end(), [&](const Descriptor* object) { return is_cut_short(*object); });
+  const bool cut_short =
+      std::any_of(all.begin(), all.end(), [&](const Descriptor* object) { return is_cut_short(*object); });
   if (header_.descriptors_free < 0 || header_.descriptors_free > header_.descriptors_total) {
-    damage(fmt::format("header: it says that {} of {} descriptors are free", header_.descriptors_free, header_.descriptors_total));
+    damage(fmt::format("header: it says that {} of {} descriptors are free", header_.descriptors_free,
+                       header_.descriptors_total));
   } else if (header_.descriptors_free != header_.descriptors_total - used) {
     problem(fmt::format("header: {} of {} descriptors are free, it says {}", header_.descriptors_total - used,
                         header_.descriptors_total, header_.descriptors_free));
@@ -238,13 +251,15 @@ void Image::look_for_problems() {
   }
   if (header_.data_size < 0) {
     problem(fmt::format("header: data size {} is negative", header_.data_size));
-  } else if (!cut_short && header_.data_offset >= 0 && header_.data_offset <= size && header_.data_size > std::max(size, end_of_objects) - header_.data_offset) {
+  } else if (!cut_short && header_.data_offset >= 0 && header_.data_offset <= size &&
+             header_.data_size > std::max(size, end_of_objects) - header_.data_offset) {
     problem(fmt::format("header: data offset {} + size {} is past the end of the file ({})", header_.data_offset, header_.data_size, size));
   }
 
   const auto check_times = [&](std::string_view what, std::int64_t created, std::int64_t modified) {
     for (const auto& [word, time] : {std::pair("created", created), std::pair("modified", modified)}) {
-      if (time < kNoTime || time > kLatestTime) problem(fmt::format("{}: {} {} s after 1970, which is no time of the years 1 to 9999", what, word, time));
+      if (time < kNoTime || time > kLatestTime)
+        problem(fmt::format("{}: {} {} s after 1970, which is no time of the years 1 to 9999", what, word, time));
     }
   };
   check_times("header", header_.created, header_.modified);
@@ -259,7 +274,8 @@ void Image::look_for_problems() {
   unsigned primaries = 0;
   for (const auto* object : all) {
     if (object->id == 0) problem("an object has the id 0");
-    if (object->id == ~std::uint32_t{0}) damage(fmt::format("an object has the id {}, for which no table has a place", object->id));
+    if (object->id == ~std::uint32_t{0})
+      damage(fmt::format("an object has the id {}, for which no table has a place", object->id));
     if (auto& count = ids[object->id]; count > 1) {
       damage(fmt::format("several objects have the id {}", object->id));
       count = 1;  // said once
@@ -286,9 +302,12 @@ void Image::look_for_problems() {
     if (object->size_with_padding < 0) {
       problem(fmt::format("object {}: size with padding {} is negative", object->id, object->size_with_padding));
     } else if (object->size_with_padding < object->size) {
-      problem(fmt::format("object {}: size with padding {} is less than its size {}", object->id, object->size_with_padding, object->size));
-    } else if (object->size >= 0 && object->offset >= 0 && object->size_with_padding - object->size > std::max(object->offset, kMostTableGap)) {
-      problem(fmt::format("object {}: size with padding {} is more than there is room for before its end", object->id, object->size_with_padding));
+      problem(fmt::format("object {}: size with padding {} is less than its size {}", object->id,
+                          object->size_with_padding, object->size));
+    } else if (object->size >= 0 && object->offset >= 0 &&
+               object->size_with_padding - object->size > std::max(object->offset, kMostTableGap)) {
+      problem(fmt::format("object {}: size with padding {} is more than there is room for before its end", object->id,
+                          object->size_with_padding));
     }
     check_times(fmt::format("object {}", object->id), object->created, object->modified);
     if (object->is_primary()) {

@@ -97,8 +97,12 @@ Bytes post_to_responder(const std::string& url, ByteView request) {
   options.name = fmt::format("OCSP: {}", in_quotes(url));
   options.connect_timeout = kConnectTimeout;
   options.total_timeout = kRequestTimeout;
-  auto response = net::HttpClient(options).send({.url = url, .method = "POST", .headers = {{"Content-Type", "application/ocsp-request"}}, .body = std::string(as_text(request))});
-  if (response.status() < 200 || response.status() > 299) throw Error(ErrorKind::network, fmt::format("{}: status {}", options.name, response.status()));
+  auto response = net::HttpClient(options).send({.url = url,
+                                                 .method = "POST",
+                                                 .headers = {{"Content-Type", "application/ocsp-request"}},
+                                                 .body = std::string(as_text(request))});
+  if (response.status() < 200 || response.status() > 299)
+    throw Error(ErrorKind::network, fmt::format("{}: status {}", options.name, response.status()));
   const std::string body = response.text(kMaxResponseBytes);
   const auto bytes = as_bytes(body);
   return {bytes.begin(), bytes.end()};

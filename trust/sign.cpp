@@ -53,8 +53,10 @@ class Signers {
   /// Whether a signature that names `keys` is by these and no others.
   bool are_all_of(const std::vector<std::string>& keys) const {
     return !keys.empty() && std::all_of(keys.begin(), keys.end(), [&](const std::string& key) {
-      return std::any_of(asymmetric_.begin(), asymmetric_.end(), [&](const AsymmetricKey& mine) { return mine.key_id() == key; }) ||
-             std::any_of(pgp_.begin(), pgp_.end(), [&](const PgpSecretKey& mine) { return to_upper_hex(mine.fingerprint) == key; });
+      return std::any_of(asymmetric_.begin(), asymmetric_.end(),
+                         [&](const AsymmetricKey& mine) { return mine.key_id() == key; }) ||
+             std::any_of(pgp_.begin(), pgp_.end(),
+                         [&](const PgpSecretKey& mine) { return to_upper_hex(mine.fingerprint) == key; });
     });
   }
 
@@ -124,14 +126,16 @@ struct OldSignature {
   bool is_within(const std::set<std::uint32_t>& ids) const {
     const auto is_signed = [&](std::uint32_t id) { return ids.count(id) != 0; };
     return std::all_of(check.changed.begin(), check.changed.end(), is_signed) &&
-           std::all_of(check.intact.begin(), check.intact.end(), [&](const auto& object) { return is_signed(object.first); });
+           std::all_of(check.intact.begin(), check.intact.end(),
+                       [&](const auto& object) { return is_signed(object.first); });
   }
 };
 
 std::vector<OldSignature> old_signatures(const Image& image, const ObjectIndex& index, const Limits& limits) {
   std::vector<OldSignature> out;
   for (auto& statement : read_statements(image, index, limits)) {
-    auto check = statement.unreadable.empty() ? check_statement(image, index, statement.group, statement.metadata) : StatementCheck{};
+    auto check = statement.unreadable.empty() ? check_statement(image, index, statement.group, statement.metadata)
+                                              : StatementCheck{};
     auto why = why_void(statement, check);
     out.push_back({std::move(statement), std::move(check), std::move(why)});
   }
@@ -142,7 +146,11 @@ std::vector<OldSignature> old_signatures(const Image& image, const ObjectIndex& 
 class Signing {
  public:
   Signing(const Image& image, const SignOptions& options)
-      : image_(image), options_(options), index_(image), groups_(chosen_objects(index_, options)), old_(old_signatures(image, index_, options.limits)) {
+      : image_(image),
+        options_(options),
+        index_(image),
+        groups_(chosen_objects(index_, options)),
+        old_(old_signatures(image, index_, options.limits)) {
     std::vector<ObjectHash> wanted;
     for (const auto& [group, ids] : groups_) {
       for (const auto id : ids) wanted.emplace_back(id, SignedHash::sha256);
@@ -162,7 +170,8 @@ class Signing {
       ImageMetadata metadata;
       metadata.header = signed_digest_of(SignedHash::sha256, image_.header().integrity_bytes());
       for (const auto id : ids) {
-        metadata.objects.push_back({id - index_.first_id(group), signed_digest_of(SignedHash::sha256, index_.integrity_bytes(*index_.find(id))),
+        metadata.objects.push_back({id - index_.first_id(group),
+                                    signed_digest_of(SignedHash::sha256, index_.integrity_bytes(*index_.find(id))),
                                     digests_.at({id, SignedHash::sha256})});
       }
       out.emplace_back(group, write_metadata(metadata));
@@ -197,13 +206,15 @@ class Signing {
     for (const auto& [id, data] : old.check.intact) {
       const auto digest = digests_.find({id, data.hash});
       const bool other = digest != digests_.end() && digest->second != data;
-      if (other && (old.why_void.empty() || !old.check.unnamed.empty())) old.why_void = fmt::format("object {} has changed", id);
+      if (other && (old.why_void.empty() || !old.check.unnamed.empty()))
+        old.why_void = fmt::format("object {} has changed", id);
     }
   }
 
   /// Who signs single objects knows that such a signature does not stand for the group.
   bool is_a_part_by_intent(const OldSignature& old) const {
-    return !options_.objects.empty() && !old.check.unnamed.empty() && old.why_void == why_void(old.statement, {.unnamed = old.check.unnamed});
+    return !options_.objects.empty() && !old.check.unnamed.empty() &&
+           old.why_void == why_void(old.statement, {.unnamed = old.check.unnamed});
   }
 
   const Image& image_;
@@ -216,9 +227,11 @@ class Signing {
 
 SignReport add_signatures(ImageEditor& editor, const Signers& signers, const SignOptions& options) {
   const Image& image = editor.image();
-  if (!image.damage().empty()) throw Error(ErrorKind::malformed, fmt::format("a damaged image is not signed: {}", image.damage()));
+  if (!image.damage().empty())
+    throw Error(ErrorKind::malformed, fmt::format("a damaged image is not signed: {}", image.damage()));
   // What a deleted object leaves behind is no damage, but it is signed with the rest.
-  for (const auto& problem : image.problems()) options.operation.logger->write(LogLevel::warning, fmt::format("{}: {}", in_quotes(image.name()), problem));
+  for (const auto& problem : image.problems())
+    options.operation.logger->write(LogLevel::warning, fmt::format("{}: {}", in_quotes(image.name()), problem));
   const Signing signing(image, options);
   auto report = signing.report(signers);
   // First, for they free descriptors. Their bytes would be what no object holds and is not zero.

@@ -19,7 +19,8 @@ using namespace sif;
 namespace {
 
 /// The text of a signature; empty for a legacy one.
-std::string read_text(const Image& image, const Descriptor& object, const Limits& limits, std::vector<std::string>& keys) {
+std::string read_text(const Image& image, const Descriptor& object, const Limits& limits,
+                      std::vector<std::string>& keys) {
   const Bytes bytes = image.read_data(object, limits.signature_bytes);
   const auto text = as_text(bytes);
   if (looks_like_envelope(text)) {
@@ -36,7 +37,8 @@ std::string read_text(const Image& image, const Descriptor& object, const Limits
 
 }  // namespace
 
-StatementCheck check_statement(const Image& image, const ObjectIndex& index, std::uint32_t group, const ImageMetadata& metadata) {
+StatementCheck check_statement(const Image& image, const ObjectIndex& index, std::uint32_t group,
+                               const ImageMetadata& metadata) {
   StatementCheck out;
   out.header = signed_digest_of(metadata.header.hash, image.header().integrity_bytes()) == metadata.header;
   std::set<std::uint64_t> named;
@@ -80,7 +82,8 @@ std::vector<SignedStatement> read_statements(const Image& image, const ObjectInd
 std::string why_void(const SignedStatement& statement, const StatementCheck& check) {
   if (!statement.unreadable.empty()) return statement.unreadable;
   if (!check.header) return "the header has changed";
-  if (!check.missing.empty()) return fmt::format("it names object {}, which is not in group {}", check.missing.front(), statement.group);
+  if (!check.missing.empty())
+    return fmt::format("it names object {}, which is not in group {}", check.missing.front(), statement.group);
   if (!check.changed.empty()) return fmt::format("the descriptor of object {} has changed", check.changed.front());
   if (!check.unnamed.empty()) return fmt::format("it does not name object {}", check.unnamed.front());
   return {};

@@ -23,15 +23,17 @@ struct StatementCheck {
   std::vector<std::uint32_t> unnamed;                          ///< members of the group that are not signed
 };
 
-StatementCheck check_statement(const sif::Image& image, const ObjectIndex& index, std::uint32_t group, const ImageMetadata& metadata);
+StatementCheck check_statement(const sif::Image& image, const ObjectIndex& index, std::uint32_t group,
+                               const ImageMetadata& metadata);
 
-/// What a signature object says of a group, read without a key: nobody vouches for it, but what it says can be compared.
+/// What a signature object says of a group, read without a key: nobody vouches for it, but what it says can be
+/// compared.
 struct SignedStatement {
-  std::uint32_t id = 0;           ///< of the signature object
+  std::uint32_t id = 0;  ///< of the signature object
   std::uint32_t group = 0;
   std::vector<std::string> keys;  ///< that it names: fingerprint of the OpenPGP primary key, DSSE key ids
   ImageMetadata metadata;
-  std::string unreadable;         ///< why it cannot be read: then it says nothing
+  std::string unreadable;  ///< why it cannot be read: then it says nothing
 };
 
 /// Of all signatures of groups that are there. Legacy signatures cover no metadata and are passed over.

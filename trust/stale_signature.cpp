@@ -24,14 +24,16 @@ struct Standing {
 };
 
 Holds holds_of(const SignedStatement& statement, const StatementCheck& check) {
-  if (!statement.unreadable.empty() || !check.header || !check.missing.empty() || !check.changed.empty()) return Holds::not_at_all;
+  if (!statement.unreadable.empty() || !check.header || !check.missing.empty() || !check.changed.empty())
+    return Holds::not_at_all;
   return check.unnamed.empty() ? Holds::all : Holds::for_its_objects;
 }
 
 std::map<std::uint32_t, Standing> standings(const Image& image, const ObjectIndex& index, const Limits& limits) {
   std::map<std::uint32_t, Standing> out;
   for (const auto& statement : read_statements(image, index, limits)) {
-    const auto check = statement.unreadable.empty() ? check_statement(image, index, statement.group, statement.metadata) : StatementCheck{};
+    const auto check = statement.unreadable.empty() ? check_statement(image, index, statement.group, statement.metadata)
+                                                    : StatementCheck{};
     out[statement.id] = {holds_of(statement, check), {statement.id, statement.group, why_void(statement, check)}};
   }
   return out;
@@ -66,9 +68,12 @@ std::vector<StaleSignature> signatures_broken_by_edit(const Image& before, const
       if (now->second.holds > then->second.holds) out.push_back(now->second.stale);
     } else if (then != old_standings.end()) {
       out.push_back({signature->id, signature->link(), fmt::format("group {} is gone", signature->link())});
-    } else if (is_legacy_signature(after, *signature, limits) && legacy_objects(old_index, *signature) != legacy_objects(new_index, *signature)) {
+    } else if (is_legacy_signature(after, *signature, limits) &&
+               legacy_objects(old_index, *signature) != legacy_objects(new_index, *signature)) {
       const bool of_group = signature->links_group();
-      out.push_back({signature->id, of_group ? signature->link() : 0, of_group ? fmt::format("group {} has other members", signature->link()) : fmt::format("object {} is gone", signature->link())});
+      out.push_back({signature->id, of_group ? signature->link() : 0,
+                     of_group ? fmt::format("group {} has other members", signature->link())
+                              : fmt::format("object {} is gone", signature->link())});
     }
   }
   return out;

@@ -7,8 +7,8 @@
 #include <sifkit/core/error.h>
 #include <sifkit/trust/verify.h>
 
-#include "base64.h"
 #include <sifkit/sif/layout.h>
+#include "base64.h"
 #include "object_digests.h"
 #include "pem.h"
 #include "pgp_packet.h"
@@ -47,10 +47,14 @@ std::string how_to_trust(const SignatureReport& report) {
   return fmt::format("'sifkit key import FILE' or 'sifkit key pull {}' makes its key known; make sure whose it is first", key);
 }
 
-int badness(ErrorKind kind) { return kind == ErrorKind::tampered ? 3 : kind == ErrorKind::malformed ? 2 : kind == ErrorKind::untrusted ? 1 : 0; }
+int badness(ErrorKind kind) {
+  return kind == ErrorKind::tampered ? 3 : kind == ErrorKind::malformed ? 2 : kind == ErrorKind::untrusted ? 1 : 0;
+}
 
 ErrorKind kind_of(Verdict verdict) {
-  return verdict == Verdict::tampered ? ErrorKind::tampered : verdict == Verdict::incomplete ? ErrorKind::malformed : ErrorKind::untrusted;
+  return verdict == Verdict::tampered     ? ErrorKind::tampered
+         : verdict == Verdict::incomplete ? ErrorKind::malformed
+                                          : ErrorKind::untrusted;
 }
 
 }  // namespace
@@ -129,7 +133,8 @@ bool Verification::is_asked_for(const SignatureReport& report) const {
   if (!options_.ignore_others) return true;
   return std::any_of(report.signers.begin(), report.signers.end(), [&](const Signer& signer) {
     const auto is_this = [&](const std::string& key) { return normal_key(key) == signer.key; };
-    return !signer.ring.empty() && (options_.required_keys.empty() || std::any_of(options_.required_keys.begin(), options_.required_keys.end(), is_this));
+    return !signer.ring.empty() && (options_.required_keys.empty() ||
+                                    std::any_of(options_.required_keys.begin(), options_.required_keys.end(), is_this));
   });
 }
 
@@ -225,7 +230,8 @@ void Verification::add_claims() {
       any = any || claim.report.group == group;
       asked_for = asked_for || (claim.report.group == group && !claim.report.ignored);
     }
-    if (any && !asked_for) fail(ErrorKind::untrusted, fmt::format("no signature of group {} is by a key that was asked for", group));
+    if (any && !asked_for)
+      fail(ErrorKind::untrusted, fmt::format("no signature of group {} is by a key that was asked for", group));
     if (!any) {
       fail(ErrorKind::unsigned_image, fmt::format("signature not found for object group {}", group),
            other_kind_seen_ ? "there are legacy signatures, which cover no metadata; --legacy-insecure looks at them" : "'sifkit sign' signs an image");
@@ -271,7 +277,8 @@ void Verification::compare_metadata(Claim& claim, std::vector<std::pair<std::uin
   for (const auto id : check.unnamed) {
     if (whole || checks(id)) bad(claim, fmt::format("object {}: object not signed", id));
   }
-  std::copy_if(check.intact.begin(), check.intact.end(), std::back_inserter(to_hash), [&](const auto& object) { return checks(object.first); });
+  std::copy_if(check.intact.begin(), check.intact.end(), std::back_inserter(to_hash),
+               [&](const auto& object) { return checks(object.first); });
 }
 
 /// Each required key must stand behind everything that is checked, not merely somewhere in the image.
@@ -326,13 +333,19 @@ void Verification::conclude() {
     covered.insert(report.objects.begin(), report.objects.end());
     if (report.verdict == Verdict::valid) continue;
     const bool cut_short = report.verdict == Verdict::incomplete;
-    fail(kind_of(report.verdict), cut_short ? report.reason : fmt::format("signature object {}: {}", report.id, report.reason), cut_short ? kCutShortHint : how_to_trust(report));
+    fail(kind_of(report.verdict),
+         cut_short ? report.reason : fmt::format("signature object {}: {}", report.id, report.reason),
+         cut_short ? kCutShortHint : how_to_trust(report));
   }
   for (const auto id : wanted_) {
     const auto& object = *index_.find(id);
     const bool cut_short = image_.is_cut_short(object);
     if (cut_short) fail(ErrorKind::malformed, error_text([&] { image_.check_range(object); }), kCutShortHint);
-    (cut_short ? report_.cut_short : covered.count(id) != 0 ? report_.covered : changed_.count(id) != 0 ? report_.changed : report_.not_covered).push_back(id);
+    (cut_short                 ? report_.cut_short
+     : covered.count(id) != 0  ? report_.covered
+     : changed_.count(id) != 0 ? report_.changed
+                               : report_.not_covered)
+        .push_back(id);
   }
   for (const auto* object : index_.all()) {
     if (wanted_.count(object->id) == 0 && object->type != DataType::signature) report_.not_checked.push_back(object->id);

@@ -326,7 +326,9 @@ TEST_CASE("whoever edits what a signature covers is told that it does not hold a
   const Bench bench;
   bench.add("first", {"--datatype", "7", "--groupid", "1"});
   bench.add("loose", {"--datatype", "7"});
-  REQUIRE(run_process({"openssl", "genpkey", "-algorithm", "ed25519", "-out", bench.at("key.pem")}, {"PATH=/usr/bin:/bin"}).code == 0);
+  REQUIRE(
+      run_process({"openssl", "genpkey", "-algorithm", "ed25519", "-out", bench.at("key.pem")}, {"PATH=/usr/bin:/bin"})
+          .code == 0);
   REQUIRE(run_cli({"sign", "-q", "--key", bench.at("key.pem"), bench.image}).code == 0);
   write_file(bench.folder / "extra", "x");
   const std::string sound = read_file(bench.image);
@@ -335,9 +337,11 @@ TEST_CASE("whoever edits what a signature covers is told that it does not hold a
     write_file(bench.image, sound);
     return run_cli(arguments).err;
   };
-  CHECK_THAT(warned({"sif", "set", "1", bench.image, "--name", "x"}), ContainsSubstring(warning + "the descriptor of object 1 has changed"));
+  CHECK_THAT(warned({"sif", "set", "1", bench.image, "--name", "x"}),
+             ContainsSubstring(warning + "the descriptor of object 1 has changed"));
   CHECK_THAT(warned({"sif", "del", "1", bench.image}), ContainsSubstring(warning + "group 1 is gone"));
-  CHECK_THAT(warned({"sif", "add", bench.image, bench.at("extra"), "--datatype", "7", "--groupid", "1"}), ContainsSubstring(warning + "it does not name object 4"));
+  CHECK_THAT(warned({"sif", "add", bench.image, bench.at("extra"), "--datatype", "7", "--groupid", "1"}),
+             ContainsSubstring(warning + "it does not name object 4"));
   CHECK(warned({"sif", "set", "2", bench.image, "--name", "x"}).empty());
   CHECK(warned({"sif", "compact", bench.image}).empty());
   CHECK(warned({"sif", "del", "2", bench.image}).empty());
@@ -348,7 +352,10 @@ TEST_CASE("whoever edits what a signature covers is told that it does not hold a
   REQUIRE(run_cli({"sif", "del", "2", bench.image}).code == 0);
   const auto loose = run_cli({"sif", "add", bench.image, bench.at("extra"), "--datatype", "7"});
   CHECK(loose.code == 0);
-  CHECK_THAT(loose.err, ContainsSubstring("object 2 is in no group, where nothing can sign it, so the image does not verify any more (see --groupid)"));
+  CHECK_THAT(
+      loose.err,
+      ContainsSubstring(
+          "object 2 is in no group, where nothing can sign it, so the image does not verify any more (see --groupid)"));
 }
 
 TEST_CASE("a terminal gets the text of objects, and no bytes that would steer it", "[cli][sif][hostile]") {

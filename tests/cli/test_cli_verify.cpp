@@ -73,8 +73,13 @@ TEST_CASE("sign --json says what was signed, and errors are JSON then", "[cli][s
   const auto done = run_cli({"sign", "--json", "--key", shop.at("ed25519.pem"), shop.image});
   CHECK(done.code == 0);
   CHECK(done.err.empty());
-  const Json image{{"file", shop.image}, {"added", {4, 5}}, {"replaced", Json::array()}, {"stale", Json::array()}, {"without_group", Json::array()}};
-  CHECK(parse_json(done.out, "done") == Json{{"schema", "sifkit/sign/v1"}, {"signed", {shop.image}}, {"images", Json::array({image})}});
+  const Json image{{"file", shop.image},
+                   {"added", {4, 5}},
+                   {"replaced", Json::array()},
+                   {"stale", Json::array()},
+                   {"without_group", Json::array()}};
+  CHECK(parse_json(done.out, "done") ==
+        Json{{"schema", "sifkit/sign/v1"}, {"signed", {shop.image}}, {"images", Json::array({image})}});
   const auto before = read_file(shop.image);
   const auto fails = [&](std::vector<std::string> arguments, int code, const char* kind) {
     arguments.insert(arguments.begin(), {"sign", "--json"});
@@ -115,7 +120,9 @@ TEST_CASE("verify refuses ids that are not there, and every error of --json=v1 i
     const auto image = parse_json(result.out, "record")["images"][0];
     std::vector<std::string> keys;
     for (const auto& [key, value] : image.items()) keys.push_back(key);
-    CHECK(keys == std::vector<std::string>{"at", "changed", "covered", "cut_short", "digest", "failure", "file", "keys", "kind", "layout", "not_checked", "not_covered", "policy", "problems", "signatures", "unprotected", "verified"});
+    CHECK(keys == std::vector<std::string>{"at", "changed", "covered", "cut_short", "digest", "failure", "file", "keys",
+                                           "kind", "layout", "not_checked", "not_covered", "policy", "problems",
+                                           "signatures", "unprotected", "verified"});
     CHECK(image["verified"] == (result.code == 0));
     CHECK(image["kind"].is_null() == (result.code == 0));
     return image;
@@ -125,7 +132,8 @@ TEST_CASE("verify refuses ids that are not there, and every error of --json=v1 i
   CHECK(all["not_covered"] == Json::array());
   std::vector<std::string> keys;
   for (const auto& [key, value] : all["signatures"][0].items()) keys.push_back(key);
-  CHECK(keys == std::vector<std::string>{"created", "format", "group", "hash", "id", "ignored", "legacy", "object", "objects", "reason", "signers", "verdict"});
+  CHECK(keys == std::vector<std::string>{"created", "format", "group", "hash", "id", "ignored", "legacy", "object",
+                                         "objects", "reason", "signers", "verdict"});
   CHECK(all["signatures"][0]["created"].is_null());  // DSSE says no time
   CHECK(all["signatures"][0]["signers"][0]["expires"].is_null());
   CHECK(record({"-i", "3"})["not_checked"] == Json{1, 2});
@@ -160,7 +168,8 @@ TEST_CASE("verify looks at an image with two primary partitions and an object th
   CHECK(run_cli({"verify", "--key", shop.at("ed25519.pub"), shop.image}).code == 15);
 }
 
-TEST_CASE("verify says of each object what became of it, and of a file that ends early that it is cut short", "[cli][verify]") {
+TEST_CASE("verify says of each object what became of it, and of a file that ends early that it is cut short",
+          "[cli][verify]") {
   const Shop shop;
   REQUIRE(run_cli({"sign", "-q", "--key", shop.at("ed25519.pem"), shop.image}).code == 0);
   const auto sound = read_file(shop.image);
@@ -170,16 +179,21 @@ TEST_CASE("verify says of each object what became of it, and of a file that ends
   write_file(shop.image, bytes);
   const auto changed = verified();
   CHECK(changed.code == 15);
-  CHECK_THAT(changed.out, ContainsSubstring("\ncovered  2   1       1000  FS (Squashfs/*System/amd64)\n") && ContainsSubstring("\ncovered  3   2          2  JSON.Generic\n") &&
-                              ContainsSubstring("\nCHANGED  1   1         13  Def.FILE\n") && !ContainsSubstring("NOT COVERED"));
+  CHECK_THAT(changed.out, ContainsSubstring("\ncovered  2   1       1000  FS (Squashfs/*System/amd64)\n") &&
+                              ContainsSubstring("\ncovered  3   2          2  JSON.Generic\n") &&
+                              ContainsSubstring("\nCHANGED  1   1         13  Def.FILE\n") &&
+                              !ContainsSubstring("NOT COVERED"));
 
   write_file(shop.image, sound.substr(0, 33000));
   const auto cut = verified();
   CHECK(cut.code == 7);
-  CHECK_THAT(cut.out, ContainsSubstring("\nCUT SHORT  2   1       1000  FS (Squashfs/*System/amd64)\n") && !ContainsSubstring("tampered") &&
-                          ContainsSubstring("FAILED: malformed: object 2 is cut short: it ends at byte 33768, the file has 33000; all 3 objects were checked\n"));
+  CHECK_THAT(cut.out, ContainsSubstring("\nCUT SHORT  2   1       1000  FS (Squashfs/*System/amd64)\n") &&
+                          !ContainsSubstring("tampered") &&
+                          ContainsSubstring("FAILED: malformed: object 2 is cut short: it ends at byte 33768, the file "
+                                            "has 33000; all 3 objects were checked\n"));
   CHECK_THAT(cut.err, ContainsSubstring("hint: fetch or copy the image again"));
-  const auto record = parse_json(run_cli({"verify", "--json=v1", "--key", shop.at("ed25519.pub"), shop.image}).out, "record")["images"][0];
+  const auto record = parse_json(run_cli({"verify", "--json=v1", "--key", shop.at("ed25519.pub"), shop.image}).out,
+                                 "record")["images"][0];
   CHECK(record["kind"] == "malformed");
   CHECK(record["cut_short"] == Json{2, 3});
   CHECK(record["changed"] == Json::array());
@@ -200,10 +214,20 @@ TEST_CASE("a table that is longer than any file is the image's fault for every v
   store_le(reinterpret_cast<std::byte*>(bytes.data() + 104), std::int64_t{1} << 62);
   write_file(shop.image, bytes);
   write_file(shop.folder / "more", "x");
-  const std::string text = "reading descriptors: the header says that the table takes 4611686018427387904 bytes at offset 4096, the file has ";
-  for (const std::vector<std::string>& verb : std::vector<std::vector<std::string>>{
-           {"sif", "list", shop.image}, {"sif", "header", shop.image}, {"sif", "info", "1", shop.image}, {"sif", "dump", "1", shop.image}, {"sif", "add", "--datatype", "7", shop.image, shop.at("more")},
-           {"sif", "del", "1", shop.image}, {"sign", "--key", shop.at("ed25519.pem"), shop.image}, {"verify", "--key", shop.at("ed25519.pub"), shop.image}, {"inspect", "sif:" + shop.image}, {"ls", shop.image}}) {
+  const std::string text =
+      "reading descriptors: the header says that the table takes 4611686018427387904 bytes at offset 4096, the file "
+      "has ";
+  for (const std::vector<std::string>& verb :
+       std::vector<std::vector<std::string>>{{"sif", "list", shop.image},
+                                             {"sif", "header", shop.image},
+                                             {"sif", "info", "1", shop.image},
+                                             {"sif", "dump", "1", shop.image},
+                                             {"sif", "add", "--datatype", "7", shop.image, shop.at("more")},
+                                             {"sif", "del", "1", shop.image},
+                                             {"sign", "--key", shop.at("ed25519.pem"), shop.image},
+                                             {"verify", "--key", shop.at("ed25519.pub"), shop.image},
+                                             {"inspect", "sif:" + shop.image},
+                                             {"ls", shop.image}}) {
     INFO(verb[0] << " " << verb[1]);
     const auto result = run_cli(verb);
     CHECK(result.code == 7);
@@ -214,12 +238,17 @@ TEST_CASE("a table that is longer than any file is the image's fault for every v
 
 TEST_CASE("one key is asked for, whoever else has signed", "[cli][verify]") {
   const Shop shop;
-  for (const char* key : {"ada.asc", "ecdsa.pem"}) REQUIRE(run_cli({"sign", "-q", "--key", shop.at(key), shop.image}).code == 0);
+  for (const char* key : {"ada.asc", "ecdsa.pem"})
+    REQUIRE(run_cli({"sign", "-q", "--key", shop.at(key), shop.image}).code == 0);
   CHECK(run_cli({"verify", "--key", shop.at("ada.pub"), shop.image}).code == 14);
   const auto asked = run_cli({"verify", "--ignore-others", "--key", shop.at("ada.pub"), shop.image});
   CHECK(asked.code == 0);
-  CHECK_THAT(asked.out, ContainsSubstring("\nsignature 6 of group 1: not asked for, untrusted: no PEM key to verify with\n") && ContainsSubstring("VERIFIED: all 3 objects were checked, signed by 1 key\n"));
-  const auto record = parse_json(run_cli({"verify", "--ignore-others", "--json=v1", "--key", shop.at("ada.pub"), shop.image}).out, "record")["images"][0];
+  CHECK_THAT(asked.out,
+             ContainsSubstring("\nsignature 6 of group 1: not asked for, untrusted: no PEM key to verify with\n") &&
+                 ContainsSubstring("VERIFIED: all 3 objects were checked, signed by 1 key\n"));
+  const auto record =
+      parse_json(run_cli({"verify", "--ignore-others", "--json=v1", "--key", shop.at("ada.pub"), shop.image}).out,
+                 "record")["images"][0];
   CHECK(record["verified"] == true);
   CHECK(record["signatures"][0]["ignored"] == false);
   CHECK(record["signatures"][2]["ignored"] == true);
@@ -233,12 +262,19 @@ TEST_CASE("sign names what keeps an image from being verified, and replaces it w
   write_file(shop.folder / "more", "more");
   REQUIRE(run_cli({"sign", "-q", "--key", shop.at("ed25519.pem"), shop.image}).code == 0);
   const auto loose = run_cli({"sif", "add", "--datatype", "7", shop.image, shop.at("more")});
-  CHECK_THAT(loose.err, ContainsSubstring("object 6 is in no group, where nothing can sign it, so the image does not verify any more (see --groupid)"));
-  CHECK_THAT(run_cli({"sif", "set", "2", shop.image, "--arch", "arm64"}).err, ContainsSubstring("signature 4 of group 1 does not hold any more: the descriptor of object 2 has changed"));
+  CHECK_THAT(
+      loose.err,
+      ContainsSubstring(
+          "object 6 is in no group, where nothing can sign it, so the image does not verify any more (see --groupid)"));
+  CHECK_THAT(
+      run_cli({"sif", "set", "2", shop.image, "--arch", "arm64"}).err,
+      ContainsSubstring("signature 4 of group 1 does not hold any more: the descriptor of object 2 has changed"));
   const auto again = run_cli({"sign", "--key", shop.at("ed25519.pem"), shop.image});
   CHECK(again.code == 0);
-  CHECK_THAT(again.err, ContainsSubstring("signature 4 of group 1 does not hold, so the image does not verify: the descriptor of object 2 has changed (--replace drops old signatures)") &&
-                            ContainsSubstring("object 6 is in no group, where nothing can sign it, so the image does not verify"));
+  CHECK_THAT(again.err,
+             ContainsSubstring("signature 4 of group 1 does not hold, so the image does not verify: the descriptor of "
+                               "object 2 has changed (--replace drops old signatures)") &&
+                 ContainsSubstring("object 6 is in no group, where nothing can sign it, so the image does not verify"));
   REQUIRE(run_cli({"sif", "del", "--zero", "6", shop.image}).code == 0);
   CHECK(run_cli({"verify", "--key", shop.at("ed25519.pub"), shop.image}).code == 15);
   const auto replaced = run_cli({"sign", "--replace", "--key", shop.at("ed25519.pem"), shop.image});

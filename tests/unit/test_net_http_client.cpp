@@ -23,14 +23,21 @@ using Seconds = std::chrono::seconds;
 
 /// No proxy of the machine stands before the servers of a test.
 std::vector<Environment::Setting> no_proxies(std::vector<Environment::Setting> settings = {}) {
-  for (const char* name : {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}) settings.emplace_back(name, std::nullopt);
+  for (const char* name :
+       {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"})
+    settings.emplace_back(name, std::nullopt);
   std::reverse(settings.begin(), settings.end());
   return settings;
 }
 
-std::string url_of(const EngineServer& server, const std::string& path = "/") { return "http://" + server.place() + path; }
+std::string url_of(const EngineServer& server, const std::string& path = "/") {
+  return "http://" + server.place() + path;
+}
 
-std::string moved(const std::string& to, int status = 302) { return fmt::format("HTTP/1.1 {} Moved\r\nLocation: {}\r\nContent-Length: 4\r\nConnection: close\r\n\r\ngone", status, to); }
+std::string moved(const std::string& to, int status = 302) {
+  return fmt::format("HTTP/1.1 {} Moved\r\nLocation: {}\r\nContent-Length: 4\r\nConnection: close\r\n\r\ngone", status,
+                     to);
+}
 
 Error failure_of(const HttpOptions& options, const HttpRequest& request, const OperationContext& operation = {}) {
   const auto error = error_of([&] { HttpClient(options, operation).send(request).text(1 << 20); });
@@ -43,7 +50,8 @@ Error failure_of(const HttpOptions& options, const HttpRequest& request, const O
 TEST_CASE("an answer is its status, its headers and its body", "[net]") {
   const Environment plain(no_proxies());
   EngineServer server([](const std::string&) -> Answer {
-    return "HTTP/1.1 100 Continue\r\nX-Interim: 1\r\n\r\nHTTP/1.1 201 Made\r\nX-Two-Words:  a b \r\nx-two-words: second\r\nEmpty:\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello";
+    return "HTTP/1.1 100 Continue\r\nX-Interim: 1\r\n\r\nHTTP/1.1 201 Made\r\nX-Two-Words:  a b \r\nx-two-words: "
+           "second\r\nEmpty:\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello";
   });
   auto response = HttpClient({}).send({.url = url_of(server, "/a/../b?c"), .headers = {{"X-Asked", "yes"}}});
   CHECK(response.status() == 201);
@@ -52,12 +60,16 @@ TEST_CASE("an answer is its status, its headers and its body", "[net]") {
   CHECK_FALSE(response.header("x-interim"));
   CHECK(response.text(5) == "hello");
   CHECK(server.requests() == std::vector<std::string>{"/a/../b?c"});
-  CHECK_THAT(server.heads().front(), ContainsSubstring("\r\nX-Asked: yes\r\n") && ContainsSubstring("\r\nUser-Agent: sifkit\r\n"));
+  CHECK_THAT(server.heads().front(),
+             ContainsSubstring("\r\nX-Asked: yes\r\n") && ContainsSubstring("\r\nUser-Agent: sifkit\r\n"));
   auto head = HttpClient({}).send({.url = url_of(server), .method = "HEAD"});
   CHECK(head.status() == 201);
   CHECK(head.text(0).empty());
-  auto body = HttpClient({}).send({.url = url_of(server), .method = "POST", .headers = {{"Content-Type", "text/x"}}, .body = "abc"});
-  CHECK_THAT(server.heads().back(), ContainsSubstring("POST / HTTP/1.1\r\n") && ContainsSubstring("Content-Type: text/x\r\n") && ContainsSubstring("Content-Length: 3\r\n"));
+  auto body = HttpClient({}).send(
+      {.url = url_of(server), .method = "POST", .headers = {{"Content-Type", "text/x"}}, .body = "abc"});
+  CHECK_THAT(server.heads().back(), ContainsSubstring("POST / HTTP/1.1\r\n") &&
+                                        ContainsSubstring("Content-Type: text/x\r\n") &&
+                                        ContainsSubstring("Content-Length: 3\r\n"));
 }
 
 TEST_CASE("a body is read as it comes, in parts of any size", "[net]") {
@@ -81,7 +93,9 @@ TEST_CASE("a unix socket stands in for a host", "[net]") {
   const Environment proxies(no_proxies({{"http_proxy", "http://127.0.0.1:1"}}));
   EngineServer server([](const std::string&) -> Answer { return EngineServer::response(200, "local"); }, folder / "s");
   CHECK(HttpClient({.unix_socket = folder / "s"}).send({.url = "http://localhost/x"}).text(100) == "local");
-  const auto error = failure_of({.name = "the service", .unix_socket = folder / "none", .hints = {.connect = "start it"}}, {.url = "http://localhost/x"});
+  const auto error =
+      failure_of({.name = "the service", .unix_socket = folder / "none", .hints = {.connect = "start it"}},
+                 {.url = "http://localhost/x"});
   CHECK(error.kind() == ErrorKind::network);
   CHECK(error.message() == "cannot connect to the service: No such file or directory");
   CHECK(error.hint() == "start it");
@@ -111,7 +125,8 @@ TEST_CASE("redirects are told, or followed as far as the options say", "[net]") 
   const auto far = failure_of({.redirects = 1}, {.url = url_of(server, "/2")});
   CHECK(far.kind() == ErrorKind::network);
   CHECK(far.message() == url_of(server, "/1") + ": more than 1 redirects");
-  CHECK_THAT(failure_of({.redirects = 3}, {.url = url_of(server, "/loop")}).message(), ContainsSubstring("more than 3 redirects"));
+  CHECK_THAT(failure_of({.redirects = 3}, {.url = url_of(server, "/loop")}).message(),
+             ContainsSubstring("more than 3 redirects"));
   const auto file = failure_of({.redirects = 3}, {.url = url_of(server, "/file")});
   CHECK(file.kind() == ErrorKind::network);
   CHECK_THAT(file.message(), ContainsSubstring("it points to 'file:///etc/passwd', which is not followed"));
@@ -120,14 +135,19 @@ TEST_CASE("redirects are told, or followed as far as the options say", "[net]") 
 TEST_CASE("credentials stay with the host they are meant for", "[net]") {
   const Environment plain(no_proxies());
   EngineServer other([](const std::string&) -> Answer { return EngineServer::response(200, "other"); });
-  EngineServer server([&](const std::string& path) -> Answer { return path == "/near" ? moved("/end") : path == "/end" ? EngineServer::response(200, "end") : moved(url_of(other)); });
-  const HttpRequest request{.url = url_of(server, "/near"), .headers = {{"AUTHORIZATION", "Bearer x"}, {"Cookie", "a=b"}, {"Accept", "text/plain"}}};
+  EngineServer server([&](const std::string& path) -> Answer {
+    return path == "/near" ? moved("/end") : path == "/end" ? EngineServer::response(200, "end") : moved(url_of(other));
+  });
+  const HttpRequest request{.url = url_of(server, "/near"),
+                            .headers = {{"AUTHORIZATION", "Bearer x"}, {"Cookie", "a=b"}, {"Accept", "text/plain"}}};
   HttpClient({.redirects = 1}).send(request);
-  CHECK_THAT(server.heads().back(), ContainsSubstring("/end") && ContainsSubstring("AUTHORIZATION: Bearer x\r\n") && ContainsSubstring("Cookie: a=b\r\n"));
+  CHECK_THAT(server.heads().back(), ContainsSubstring("/end") && ContainsSubstring("AUTHORIZATION: Bearer x\r\n") &&
+                                        ContainsSubstring("Cookie: a=b\r\n"));
   auto away = request;
   away.url = url_of(server, "/far");
   CHECK(HttpClient({.redirects = 1}).send(away).text(100) == "other");
-  CHECK_THAT(other.heads().back(), ContainsSubstring("Accept: text/plain\r\n") && !ContainsSubstring("Bearer") && !ContainsSubstring("a=b"));
+  CHECK_THAT(other.heads().back(),
+             ContainsSubstring("Accept: text/plain\r\n") && !ContainsSubstring("Bearer") && !ContainsSubstring("a=b"));
 }
 
 TEST_CASE("headers and documents are bounded", "[net][hostile]") {
@@ -136,7 +156,9 @@ TEST_CASE("headers and documents are bounded", "[net][hostile]") {
   while (headers.size() < 1 << 20) headers += "X: " + std::string(100, 'x') + "\r\n";
   EngineServer server([&](const std::string& path) -> Answer {
     if (path == "/head") return "HTTP/1.1 200 OK\r\n" + headers;
-    if (path == "/interim") return "HTTP/1.1 103 Early\r\n" + headers.substr(0, 200'000) + "\r\n\r\nHTTP/1.1 200 OK\r\n" + headers.substr(0, 200'000) + "\r\n\r\n";
+    if (path == "/interim")
+      return "HTTP/1.1 103 Early\r\n" + headers.substr(0, 200'000) + "\r\n\r\nHTTP/1.1 200 OK\r\n" +
+             headers.substr(0, 200'000) + "\r\n\r\n";
     if (path == "/trailer") return "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n" + headers;
     return EngineServer::response(path == "/error" ? 500 : 200, std::string(1 << 20, 'x'));
   });
@@ -158,11 +180,13 @@ TEST_CASE("headers and documents are bounded", "[net][hostile]") {
 TEST_CASE("silence, slowness and a stop end a request in time", "[net]") {
   const Environment plain(no_proxies());
   EngineServer deaf([](const std::string&) -> Answer { return std::nullopt; });
-  const auto silent = failure_of({.name = "it", .hints = {.silent = "wait"}, .silence_timeout = Seconds(1)}, {.url = url_of(deaf)});
+  const auto silent =
+      failure_of({.name = "it", .hints = {.silent = "wait"}, .silence_timeout = Seconds(1)}, {.url = url_of(deaf)});
   CHECK(silent.kind() == ErrorKind::network);
   CHECK(silent.message() == "it: the server has been silent for 1 s");
   CHECK(silent.hint() == "wait");
-  const auto slow = failure_of({.name = "it", .silence_timeout = Seconds(20), .total_timeout = Seconds(1)}, {.url = url_of(deaf)});
+  const auto slow =
+      failure_of({.name = "it", .silence_timeout = Seconds(20), .total_timeout = Seconds(1)}, {.url = url_of(deaf)});
   CHECK(slow.message() == "it: the answer was not complete after 1 s");
 
   std::stop_source stop;
@@ -181,7 +205,10 @@ TEST_CASE("silence, slowness and a stop end a request in time", "[net]") {
 TEST_CASE("an answer that is none or breaks off is an error of the network", "[net][hostile]") {
   const Environment plain(no_proxies());
   for (const auto& [answer, part] : std::vector<std::pair<std::string, std::string>>{
-           {"", "Empty reply"}, {"220 mail ESMTP\r\n", "it: "}, {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab", "7 bytes remaining"}, {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "it: "}}) {
+           {"", "Empty reply"},
+           {"220 mail ESMTP\r\n", "it: "},
+           {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab", "7 bytes remaining"},
+           {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "it: "}}) {
     INFO(answer);
     EngineServer server([&](const std::string&) -> Answer { return answer; });
     const auto error = failure_of({.name = "it"}, {.url = url_of(server)});

@@ -23,11 +23,13 @@ struct Desk : SignDesk {
   std::filesystem::path image = folder / "image.sif";
 
   Image open() const { return Image::open(image); }
+
   SignReport signed_by(const std::vector<std::string>& names, const SignOptions& options = {}) const {
     std::vector<SigningKey> keys;
     for (const auto& name : names) keys.push_back(key(name));
     return trust::sign(image, keys, options);
   }
+
   void flip_data_of(std::uint32_t id) const {
     const auto at = static_cast<std::uint64_t>(open().object(id).offset);
     const File file = File::open_read_write(image);
@@ -36,6 +38,7 @@ struct Desk : SignDesk {
     byte[0] ^= std::byte{1};
     file.write_at(at, byte);
   }
+
   void rename(std::uint32_t id) const {
     edit([&](ImageEditor& editor) { editor.set_name(id, "x"); });
   }
@@ -57,7 +60,8 @@ TEST_CASE("signing names old signatures that do not hold, and why", "[trust][sig
   desk.flip_data_of(2);
   // Bytes of groups that are not signed now are not read.
   CHECK(desk.signed_by({"ed25519.pem"}, {.groups = {2}}).stale.empty());
-  CHECK(Desk::text_of(desk.signed_by({"ed25519.pem"}).stale) == "4 of 1: object 2 has changed\n6 of 1: object 2 has changed\n");
+  CHECK(Desk::text_of(desk.signed_by({"ed25519.pem"}).stale) ==
+        "4 of 1: object 2 has changed\n6 of 1: object 2 has changed\n");
 }
 
 TEST_CASE("every way in which a signature can stop to hold is found", "[trust][sign]") {
@@ -69,7 +73,8 @@ TEST_CASE("every way in which a signature can stop to hold is found", "[trust][s
   }
   SECTION("an object less") {
     desk.edit([](ImageEditor& editor) { editor.remove(2); });
-    CHECK(Desk::text_of(desk.signed_by({"ed25519.pem"}).stale) == "4 of 1: it names object 2, which is not in group 1\n");
+    CHECK(Desk::text_of(desk.signed_by({"ed25519.pem"}).stale) ==
+          "4 of 1: it names object 2, which is not in group 1\n");
   }
   SECTION("an object more") {
     desk.add("more", {.type = DataType::generic, .group = 1});
@@ -77,7 +82,8 @@ TEST_CASE("every way in which a signature can stop to hold is found", "[trust][s
   }
   SECTION("the header") {
     File::open_read_write(desk.image).write_at(50, as_bytes("uuid"));
-    CHECK(Desk::text_of(desk.signed_by({"ed25519.pem"}).stale) == "4 of 1: the header has changed\n5 of 2: the header has changed\n");
+    CHECK(Desk::text_of(desk.signed_by({"ed25519.pem"}).stale) ==
+          "4 of 1: the header has changed\n5 of 2: the header has changed\n");
   }
   SECTION("the signature itself") {
     desk.flip_data_of(4);
@@ -161,12 +167,21 @@ TEST_CASE("an edit breaks the signatures whose words it changes, and no others",
     CHECK(broken([](ImageEditor& editor) { editor.remove(5); }).empty());
     CHECK(broken([](ImageEditor& editor) { editor.compact(Compaction::all); }).empty());
   }
-  SECTION("a name") { CHECK(broken([](ImageEditor& editor) { editor.set_name(2, "x"); }) == "4 of 1: the descriptor of object 2 has changed\n"); }
-  SECTION("another member: a part stays one") {
-    CHECK(broken([&](ImageEditor& editor) { editor.add({.type = DataType::generic, .group = 1}, data); }) == "4 of 1: it does not name object 7\n");
+  SECTION("a name") {
+    CHECK(broken([](ImageEditor& editor) { editor.set_name(2, "x"); }) ==
+          "4 of 1: the descriptor of object 2 has changed\n");
   }
-  SECTION("a member less") { CHECK(broken([](ImageEditor& editor) { editor.remove(1); }) == "4 of 1: it names object 3, which is not in group 1\n6 of 1: the descriptor of object 2 has changed\n"); }
-  SECTION("the last member") { CHECK(broken([](ImageEditor& editor) { editor.remove(3); }) == "5 of 2: group 2 is gone\n"); }
+  SECTION("another member: a part stays one") {
+    CHECK(broken([&](ImageEditor& editor) { editor.add({.type = DataType::generic, .group = 1}, data); }) ==
+          "4 of 1: it does not name object 7\n");
+  }
+  SECTION("a member less") {
+    CHECK(broken([](ImageEditor& editor) { editor.remove(1); }) ==
+          "4 of 1: it names object 3, which is not in group 1\n6 of 1: the descriptor of object 2 has changed\n");
+  }
+  SECTION("the last member") {
+    CHECK(broken([](ImageEditor& editor) { editor.remove(3); }) == "5 of 2: group 2 is gone\n");
+  }
   SECTION("once") {
     REQUIRE_FALSE(broken([](ImageEditor& editor) { editor.set_name(2, "x"); }).empty());
     CHECK(broken([](ImageEditor& editor) { editor.set_name(2, "y"); }).empty());

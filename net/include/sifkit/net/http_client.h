@@ -26,7 +26,7 @@ struct TlsOptions {
   std::filesystem::path authorities;  ///< PEM, to check the server's certificate against in place of the system's
   std::filesystem::path certificate;  ///< the client's, and its key
   std::filesystem::path key;
-  bool verified = true;               ///< false: whoever answers is believed
+  bool verified = true;  ///< false: whoever answers is believed
 };
 
 /// What a user can do about a failure, which only the caller knows; each may be empty.
@@ -38,35 +38,38 @@ struct HttpHints {
 };
 
 struct HttpOptions {
-  std::string name;                  ///< of the server, for messages; empty: its URL
-  std::string unix_socket;           ///< path of a socket in place of TCP; no proxy stands before it
+  std::string name;         ///< of the server, for messages; empty: its URL
+  std::string unix_socket;  ///< path of a socket in place of TCP; no proxy stands before it
   TlsOptions tls;
   Proxy proxy = Proxy::environment;
   HttpHints hints;
-  unsigned redirects = 0;            ///< that GET and HEAD follow
+  unsigned redirects = 0;  ///< that GET and HEAD follow
   std::chrono::seconds connect_timeout{20};
-  std::chrono::seconds silence_timeout{60};            ///< that a server may send nothing of an answer's head or body
-  std::optional<std::chrono::seconds> total_timeout;   ///< of a request with all of its answer
+  std::chrono::seconds silence_timeout{60};           ///< that a server may send nothing of an answer's head or body
+  std::optional<std::chrono::seconds> total_timeout;  ///< of a request with all of its answer
 };
 
 struct HttpRequest {
-  std::string url;                   ///< http:// or https://; the path is sent as it is
+  std::string url;  ///< http:// or https://; the path is sent as it is
   std::string method = "GET";
   std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;                  ///< of a POST, PUT or PATCH
+  std::string body;  ///< of a POST, PUT or PATCH
 };
 
 /// The head of an answer, and its body as it comes.
 class SIFKIT_API HttpResponse {
  public:
-  HttpResponse(std::string name, int status, std::vector<std::pair<std::string, std::string>> headers, std::unique_ptr<Source> body);
+  HttpResponse(std::string name, int status, std::vector<std::pair<std::string, std::string>> headers,
+               std::unique_ptr<Source> body);
 
   int status() const noexcept { return status_; }
+
   /// The first header of a name, which is given in lower case.
   std::optional<std::string_view> header(std::string_view name) const;
 
   /// Whoever takes the body may read it on another thread. Throws as HttpClient::send.
   std::unique_ptr<Source> take_body() { return std::move(body_); }
+
   /// All of the body; more than `limit` bytes is ErrorKind::limit.
   std::string text(std::size_t limit);
   /// For an answer that is an error: what comes of the body, 64 KiB and 5 s of it at most. Throws cancelled only.
@@ -83,7 +86,8 @@ class SIFKIT_API HttpResponse {
 /// request. The rules are the same for every server:
 ///
 /// - The head of an answer, interim answers and the trailer of its body included, has 256 KiB at most.
-/// - A redirect is followed if the options say so, never from https to http or to another scheme; else the caller sees it.
+/// - A redirect is followed if the options say so, never from https to http or to another scheme; else the caller sees
+/// it.
 ///   Credentials (Authorization, Cookie) stay with the host they were meant for.
 /// - A stop is heard within a second, whatever the server does. No thread is started.
 ///
@@ -93,7 +97,8 @@ class SIFKIT_API HttpClient {
  public:
   static constexpr std::size_t kMaxHeaderBytes = std::size_t{256} << 10;
 
-  explicit HttpClient(HttpOptions options, OperationContext operation = {}) : options_(std::move(options)), operation_(std::move(operation)) {}
+  explicit HttpClient(HttpOptions options, OperationContext operation = {})
+      : options_(std::move(options)), operation_(std::move(operation)) {}
 
   /// Returns once the head of the answer is there.
   HttpResponse send(const HttpRequest& request) const;

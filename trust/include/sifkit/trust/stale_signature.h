@@ -18,8 +18,9 @@ struct StaleSignature {
   std::string reason;       ///< "the descriptor of object 2 has changed"
 };
 
-/// Signatures that an edit has made void: they were not stale in `before`, and are in `after`, the same image. Needs no key
-/// and reads no data of other objects. Images that are damaged have none: nothing can be said of them.
-SIFKIT_API std::vector<StaleSignature> signatures_broken_by_edit(const sif::Image& before, const sif::Image& after, const Limits& limits = {});
+/// Signatures that an edit has made void: they were not stale in `before`, and are in `after`, the same image. Needs no
+/// key and reads no data of other objects. Images that are damaged have none: nothing can be said of them.
+SIFKIT_API std::vector<StaleSignature> signatures_broken_by_edit(const sif::Image& before, const sif::Image& after,
+                                                                 const Limits& limits = {});
 
 }  // namespace sifkit::trust
