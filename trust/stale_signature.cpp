@@ -54,12 +54,13 @@ std::vector<std::uint32_t> legacy_objects(const ObjectIndex& index, const Descri
 
 std::vector<StaleSignature> signatures_broken_by_edit(const Image& before, const Image& after, const Limits& limits) {
   std::vector<StaleSignature> out;
-  if (!before.damage().empty() || !after.damage().empty()) return out;
+  const auto signatures = after.objects_of(DataType::signature);
+  if (!before.damage().empty() || !after.damage().empty() || signatures.size() > limits.signatures) return out;
   const ObjectIndex old_index(before);
   const ObjectIndex new_index(after);
   const auto old_standings = standings(before, old_index, limits);
   const auto new_standings = standings(after, new_index, limits);
-  for (const auto* signature : after.objects_of(DataType::signature)) {
+  for (const auto* signature : signatures) {
     const auto* const was = old_index.find(signature->id);
     if (was == nullptr || was->encode() != signature->encode() || signature->link() == 0) continue;
     const auto then = old_standings.find(signature->id);

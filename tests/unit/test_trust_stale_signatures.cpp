@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Signatures that do not say any more what is in the image: found without a key, replaced, broken by edits.
+#include <fmt/format.h>
+
 #include <sifkit/sif/image_editor.h>
 #include <sifkit/trust/sign.h>
 #include <sifkit/trust/stale_signature.h>
