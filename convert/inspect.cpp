@@ -121,7 +121,7 @@ class FromFiles {
 
 InspectReport inspect_sif(const std::string& path, const Limits& limits, WarningList& warnings) {
   const auto image = sif::Image::open(path);
-  for (const auto& problem : image.problems()) warnings.add("sif", fmt::format("{}: {}", in_quotes(path), printable(problem)));
+  for (const auto& problem : image.problems()) warnings.add("sif-flaw", fmt::format("{}: {}", in_quotes(path), printable(problem)));
   InspectReport report;
   if (const auto* config = image.find(sif::DataType::generic_json, "oci-config.json")) {
     report.oci_config = as_text(image.read_data(*config, limits.json_bytes));

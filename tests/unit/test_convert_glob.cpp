@@ -77,6 +77,8 @@ TEST_CASE("patterns match as in fnmatch, and ** beyond", "[convert][glob]") {
     const auto name = random_text(random, names, 5);
     // A set that `**` stands in is cut in two by the reference.
     if (pattern.find("**") != std::string::npos && pattern.find('[') != std::string::npos) continue;
+    // glibc reads a class at the end of a range in two ways, before and after the set has matched.
+    if (pattern.find("-[:") != std::string::npos) continue;
     INFO("pattern '" << pattern << "' name '" << name << "'");
     const bool expected = reference(pattern, name);
     REQUIRE(ours->matches(name) == expected);

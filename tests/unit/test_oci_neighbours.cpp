@@ -170,7 +170,6 @@ TEST_CASE("an image of an archive does not depend on those beside it", "[oci][ne
 TEST_CASE("what is odd in another image is not said of the chosen one", "[oci][neighbours]") {
   const Pair pair;
   Json document = Json::parse(pair.other.config_document());
-  document["config"]["Env"] = {"no equals sign"};
   document["created"] = "yesterday";
   TempDir folder;
   const std::string file = (folder / "x.tar").string();
@@ -182,9 +181,8 @@ TEST_CASE("what is odd in another image is not said of the chosen one", "[oci][n
   check_good(open_source(file + ":good:1"), pair);
   const auto other = open_source(file + ":other:1");
   CHECK_FALSE(other.error);
-  REQUIRE(other.warnings.size() == 2);
+  REQUIRE(other.warnings.size() == 1);
   CHECK(other.warnings[0].kind == "date-odd");
-  CHECK(other.warnings[1].kind == "env-odd");
 }
 
 TEST_CASE("the documents of other images do not use up the bound of the chosen one", "[oci][neighbours]") {
