@@ -41,7 +41,9 @@ struct Desk {
 
   ProcessResult run(std::vector<std::string> args, const std::string& setting) const {
     args.insert(args.begin(), SIFKIT_PROGRAM);
-    return run_process(args, {"PATH=/usr/bin:/bin", "LD_PRELOAD=" SIFKIT_MALLOC_SHIM, "TMPDIR=" + folder.path().string(), setting}, true);
+    // Without HOME glibc looks the user up, and crashes where it lacks memory for that.
+    const std::string directory = folder.path().string();
+    return run_process(args, {"PATH=/usr/bin:/bin", "LD_PRELOAD=" SIFKIT_MALLOC_SHIM, "TMPDIR=" + directory, "HOME=" + directory, setting}, true);
   }
 
   /// How many allocations a command that has all it wants makes.

@@ -187,9 +187,9 @@ TEST_CASE("verify says of each object what became of it, and of a file that ends
   write_file(shop.image, sound.substr(0, 33000));
   const auto cut = verified();
   CHECK(cut.code == 7);
-  CHECK_THAT(cut.out, ContainsSubstring("\nCUT SHORT  2   1       1000  FS (Squashfs/*System/amd64)\n") &&
+  CHECK_THAT(cut.out, ContainsSubstring("\nCUT SHORT    2   1       1000  FS (Squashfs/*System/amd64)\n") &&
                           !ContainsSubstring("tampered") &&
-                          ContainsSubstring("FAILED: malformed: object 2 is cut short: it ends at byte 33768, the file "
+                          ContainsSubstring("FAILED: malformed: object 4 is cut short: it ends at byte 34708, the file "
                                             "has 33000; all 3 objects were checked\n"));
   CHECK_THAT(cut.err, ContainsSubstring("hint: fetch or copy the image again"));
   const auto record = parse_json(run_cli({"verify", "--json=v1", "--key", shop.at("ed25519.pub"), shop.image}).out,
