@@ -2,6 +2,7 @@
 #include <ctime>
 #include <map>
 #include <memory>
+#include <set>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -76,10 +77,24 @@ int new_pair(const KeyCommand& arguments, Session& session) {
   return 0;
 }
 
+/// In the order of the ring. Throws not_found for a name that means none.
+std::vector<trust::PgpKeyInfo> those_meant(const std::vector<trust::PgpKeyInfo>& keys, const std::vector<std::string>& which, trust::KeyPart part, const std::string& ring) {
+  std::set<std::size_t> places;
+  for (const auto& one : which) {
+    const auto meant = trust::keys_meant(keys, one);
+    if (meant.empty()) trust::key_meant(keys, one, to_string(part), ring);  // says what there is
+    places.insert(meant.begin(), meant.end());
+  }
+  std::vector<trust::PgpKeyInfo> out;
+  for (const auto place : places) out.push_back(keys[place]);
+  return out;
+}
+
 int list(const KeyCommand& arguments, Session& session) {
   const auto store = arguments.store();
-  const auto keys = store.list(arguments.part());
+  auto keys = store.list(arguments.part());
   const auto ring = store.ring(arguments.part()).native();
+  if (!arguments.which.empty()) keys = those_meant(keys, arguments.which, arguments.part(), ring);
   if (session.json) {
     Json records = Json::array();
     for (const auto& key : keys) records.push_back(record_of(key));
@@ -202,6 +217,7 @@ void add_key_command(CLI::App& root, Session& session) {
   make->add_flag("--no-passphrase", to_make->no_passphrase, "The secret key is not locked: whoever can read its file can sign");
 
   const auto [show, to_show] = add("list", "List keys", list);
+  show->add_option("key", to_show->which, "Only these: fingerprints, long key IDs, emails or parts of user ids")->type_name("KEY");
   add_part(*show, *to_show, "Secret keys");
 
   const auto [take, to_take] = add("import", "Add keys or a revocation certificate, armored or binary", import_keys);
@@ -209,14 +225,14 @@ void add_key_command(CLI::App& root, Session& session) {
   take->add_flag("--no-secret", to_take->no_secret, "Of secret keys, take the public half only");
 
   const auto [give, to_give] = add("export", "Write keys to a file or standard output", export_keys);
-  give->add_option("key", to_give->which, "Fingerprints, long key IDs or parts of user ids that mean one key each")->required()->type_name("KEY");
+  give->add_option("key", to_give->which, "Fingerprints, long key IDs, emails or parts of user ids that mean one key each")->required()->type_name("KEY");
   add_part(*give, *to_give, "Secret keys, locked as they are");
   give->add_flag("-a,--armor,--ascii", to_give->armor, "As text");
   give->add_option("-o,--output", to_give->output, "The file to make (default: standard output)")->type_name("FILE");
   give->add_flag("-F,--force", to_give->force, "Replace the file");
 
   const auto [drop, to_drop] = add("remove", "Remove keys", remove);
-  drop->add_option("key", to_drop->which, "Fingerprints or long key IDs")->required()->type_name("FINGERPRINT");
+  drop->add_option("key", to_drop->which, "Fingerprints, long key IDs, emails or parts of user ids that mean one key each")->required()->type_name("KEY");
   add_part(*drop, *to_drop, "Secret keys");
   drop->add_flag("-F,--force", to_drop->force, "Do not ask before a secret key goes");
 

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <sifkit/core/readable.h>
 #include <sifkit/trust/key_store.h>
 #include <sifkit/trust/keyserver.h>
 
@@ -50,7 +51,7 @@ int search(const ServerCommand& arguments, Session& session) {
   } else if (!keys.empty()) {
     Table table({"FINGERPRINT", "CREATED", "EXPIRES", "FLAGS", "USER ID"});
     for (const auto& key : keys) {
-      table.add({key.id, date_or(key.created, "-"), date_or(key.expires, "-"), key.flags.empty() ? "-" : printable(key.flags), key.user_ids.empty() ? "-" : printable(key.user_ids.front())});
+      table.add({key.id, date_or(key.created, "-"), date_or(key.expires, "-"), key.flags.empty() ? "-" : printable(key.flags), key.user_ids.empty() ? "-" : readable(key.user_ids.front())});
       add_more_ids(table, 4, key.user_ids);
     }
     session.io.out << table.text();
@@ -115,7 +116,7 @@ void add_keyserver_commands(CLI::App& family, Session& session) {
   add_folder(*get, *to_get);
 
   const auto [put, to_put] = add("push", "Publish public keys on a keyserver; there is no way back", push);
-  put->add_option("key", to_put->which, "Fingerprints, long key IDs or parts of user ids that mean one key each")->required()->type_name("KEY");
+  put->add_option("key", to_put->which, "Fingerprints, long key IDs, emails or parts of user ids that mean one key each")->required()->type_name("KEY");
   add_folder(*put, *to_put);
 }
 

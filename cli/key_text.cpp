@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/readable.h>
 
 #include "numbers.h"
 
@@ -68,7 +69,7 @@ std::optional<std::uint32_t> lifetime_from(std::string_view text, std::int64_t n
 }
 
 std::string one_line(const trust::PgpKeyInfo& key) {
-  return fmt::format("{}  {}", key.fingerprint, key.user_ids.empty() ? "(no user id)" : printable(key.user_ids.front()));
+  return fmt::format("{}  {}", key.fingerprint, key.user_ids.empty() ? "(no user id)" : readable(key.user_ids.front()));
 }
 
 Json record_of(const trust::PgpKeyInfo& key) {
@@ -84,7 +85,9 @@ Json record_of(const trust::PgpKeyInfo& key) {
           {"locked", key.locked},
           {"can_sign", key.can_sign},
           {"problem", text_or_null(key.problem)},
-          {"user_ids", key.user_ids}};
+          {"user_ids", key.user_ids},
+          {"revoked_user_ids", key.revoked_user_ids},
+          {"subkeys", key.subkeys}};
 }
 
 void add_more_ids(Table& table, std::size_t column, std::span<const std::string> ids) {
@@ -93,7 +96,7 @@ void add_more_ids(Table& table, std::size_t column, std::span<const std::string>
     row.push_back(std::move(text));
     table.add(std::move(row));
   };
-  for (std::size_t i = 1; i < std::min(ids.size(), kMostShownIds); ++i) add(printable(ids[i]));
+  for (std::size_t i = 1; i < std::min(ids.size(), kMostShownIds); ++i) add(readable(ids[i]));
   if (ids.size() > kMostShownIds) add(fmt::format("… and {} more", ids.size() - kMostShownIds));
 }
 
@@ -103,9 +106,11 @@ std::string table_of(std::span<const trust::PgpKeyInfo> keys) {
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const auto& key = keys[i];
     const bool known = !key.fingerprint.empty();
+    auto ids = key.user_ids;
+    for (const auto& id : key.revoked_user_ids) ids.push_back("[revoked] " + id);
     table.add({fmt::format("{}", i), known ? key.fingerprint : "-", algorithm_text(key), known ? date_text(key.created) : "-", key.expires ? date_text(*key.expires) : known ? "never" : "-", state_text(key),
-               key.user_ids.empty() ? "-" : printable(key.user_ids.front())});
-    add_more_ids(table, 6, key.user_ids);
+               ids.empty() ? "-" : readable(ids.front())});
+    add_more_ids(table, 6, ids);
   }
   return table.text();
 }

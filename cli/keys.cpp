@@ -31,7 +31,7 @@ trust::KeyStore store_of_secret_key(const std::string& which) {
   const auto stores = key_stores();
   const auto place = std::find_if(stores.begin(), stores.end(), [&](const trust::KeyStore& store) {
     const auto keys = store.list(trust::KeyPart::secret_key);
-    return std::any_of(keys.begin(), keys.end(), [&](const trust::PgpKeyInfo& key) { return which.empty() || is_meant(key, which); });
+    return which.empty() ? !keys.empty() : !trust::keys_meant(keys, which).empty();
   });
   if (place != stores.end()) return *place;
   std::string looked;
@@ -53,7 +53,7 @@ void add_key_options(CLI::App& verb, KeyArguments& arguments) {
   verb.add_option("--key", arguments.files, "A PEM private key or OpenPGP secret keys (may be given again; default: your ring of secret keys, else Apptainer's, else SingularityCE's)")
       ->type_name("KEYFILE")
       ->allow_extra_args(false);
-  verb.add_option("--key-name", arguments.which, "Which key of a ring: fingerprint, key ID or a part of the user id")->type_name("NAME");
+  verb.add_option("--key-name", arguments.which, "Which key of a ring: fingerprint, long key ID, email or a part of a user id; a subkey by its fingerprint")->type_name("NAME");
   add_passphrase_options(verb, arguments.passphrase);
 }
 

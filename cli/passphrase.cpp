@@ -71,16 +71,22 @@ void say(int fd, std::string_view text) {
   if (::write(fd, text.data(), text.size()) < 0) throw_errno("the terminal");
 }
 
+/// An empty one unlocks nothing: it is the mark of a variable or a file that nobody has filled.
+std::string not_empty(std::string word, std::string_view origin, std::string_view hint) {
+  if (word.empty()) throw Error(ErrorKind::usage, fmt::format("{} is empty where a passphrase was expected", origin), std::string(hint));
+  return word;
+}
+
 /// From the options or the environment.
-std::optional<std::string> given(const PassphraseArguments& arguments) {
-  if (!arguments.file.empty()) return first_line(*open_source(arguments.file));
+std::optional<std::string> given(const PassphraseArguments& arguments, std::string_view hint) {
+  if (!arguments.file.empty()) return not_empty(first_line(*open_source(arguments.file)), in_quotes(arguments.file), hint);
   if (arguments.fd >= 0) {
     const int fd = ::dup(arguments.fd);
     if (fd < 0) throw_errno(fmt::format("--passphrase-fd {}", arguments.fd));
     StreamSource source(File(UniqueFd(fd), "passphrase descriptor"));
-    return first_line(source);
+    return not_empty(first_line(source), fmt::format("--passphrase-fd {}", arguments.fd), hint);
   }
-  if (const char* word = std::getenv("SIFKIT_PASSPHRASE")) return word;
+  if (const char* word = std::getenv("SIFKIT_PASSPHRASE")) return not_empty(word, "the variable SIFKIT_PASSPHRASE", hint);
   return std::nullopt;
 }
 
@@ -103,13 +109,14 @@ void add_passphrase_options(CLI::App& verb, PassphraseArguments& arguments) {
 }
 
 std::string passphrase(const PassphraseArguments& arguments, std::string_view key, const std::stop_token& stop) {
-  if (auto word = given(arguments)) return *std::move(word);
+  if (auto word = given(arguments, "")) return *std::move(word);
   return ask_terminal(fmt::format("Passphrase for {}: ", printable(key)), Echo::no, stop,
                       fmt::format("the key {} is locked and there is no terminal to ask for its passphrase", in_quotes(key)), kHint);
 }
 
 std::string new_passphrase(const PassphraseArguments& arguments, const std::stop_token& stop) {
-  auto word = given(arguments);
+  constexpr std::string_view kUnlocked = "--no-passphrase makes a key that anybody who reads its file can use";
+  auto word = given(arguments, kUnlocked);
   if (!word) {
     constexpr std::string_view kWithout = "there is no terminal to ask for the new key's passphrase";
     const std::string hint = fmt::format("{}, or --no-passphrase", kHint);
@@ -118,7 +125,7 @@ std::string new_passphrase(const PassphraseArguments& arguments, const std::stop
       throw Error(ErrorKind::usage, "the two passphrases differ; no key was made");
     }
   }
-  if (word->empty()) throw Error(ErrorKind::usage, "the passphrase is empty", "--no-passphrase makes a key that anybody who reads its file can use");
+  if (word->empty()) throw Error(ErrorKind::usage, "the passphrase is empty", std::string(kUnlocked));
   return *std::move(word);
 }
 

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include <sifkit/core/readable.h>
+
 #include "sif_text.h"
 #include "table.h"
 
@@ -56,7 +58,7 @@ std::string signature_text(const trust::SignatureReport& signature) {
       continue;
     }
     out += fmt::format(", {}{}\n", signer.algorithm, signer.valid ? "" : ", NOT VALID");
-    if (!signer.name.empty()) out += fmt::format("    \"{}\"\n", printable(signer.name));
+    if (!signer.name.empty()) out += fmt::format("    \"{}\"\n", readable(signer.name));
     out += fmt::format("    from {}{}{}\n", printable(signer.ring), signer.expires ? ", expires " + time_text(*signer.expires) : "",
                        signer.revoked ? ", REVOKED " + time_text(*signer.revoked) : "");
   }

@@ -8,6 +8,7 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/provider.h>
 
 #include <sifkit/core/error.h>
 
@@ -26,6 +27,9 @@ void prepare_crypto() {
     if (OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS, nullptr) != 1 || OSSL_LIB_CTX_get0_global_default() == nullptr) return false;
     // The first fetch fills OpenSSL's table of names. It succeeds without some of them.
     EVP_MD_free(EVP_MD_fetch(nullptr, "SHA256", nullptr));
+    // Held for good: another library may load the default provider and unload it at its end, and what OpenSSL has loaded by
+    // itself would go with it. One that the system's settings leave out stays out.
+    if (OSSL_PROVIDER_available(nullptr, "default") == 1) static_cast<void>(OSSL_PROVIDER_load(nullptr, "default"));
     return !lacked_memory();
   }();
   if (!ready) throw std::bad_alloc();

@@ -9,6 +9,7 @@
 #include <sifkit/core/error.h>
 #include <sifkit/core/file.h>
 
+#include "key_format.h"
 #include "x509.h"
 
 namespace sifkit::trust {
@@ -20,7 +21,9 @@ constexpr std::string_view kReading = "read certificates";
 constexpr int kSecurityLevel = 2;  ///< RSA of 2048 bits and more, no SHA-1; of OCSP responders, too
 
 std::string text_of(const std::filesystem::path& path) {
-  return std::string(as_text(read_all(*open_source(path), kMostCertificateBytes, path.native())));
+  const Bytes bytes = read_all(*open_source(path), kMostCertificateBytes, path.native());
+  refuse_other_key_formats(bytes, path.native());
+  return std::string(as_text(bytes));
 }
 
 /// Every PEM block of the file, which are certificates and nothing else.

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <sifkit/core/bytes.h>
 #include <sifkit/trust/pgp_key.h>
+
+#include "key_standing.h"
 
 namespace sifkit::trust {
 
@@ -20,24 +24,38 @@ struct KeyBlock {
   PgpKeyInfo info;
 };
 
-/// The packets of armored text (one or more blocks, with any text between them), or the bytes themselves.
+/// Where a key is in the packets of a ring.
+struct PlacedKey {
+  ByteView bytes;
+  KeyPart part = KeyPart::public_key;
+  std::vector<std::string> fingerprints;  ///< of the primary key and then of its subkeys, as far as they are of known kinds
+};
+
+/// The packets of armored text (one or more blocks, with any text between them), or the bytes themselves. Throws unsupported
+/// for keys in other formats, and names them.
 Bytes without_armor(ByteView keys, std::string_view name);
 
 /// Whether packets start with a signature: a revocation certificate by itself.
 bool is_lone_signature(ByteView packets);
 
-/// Every key of a ring. Throws malformed where packets do not line up; a key that is of a kind not known here is a block
-/// without a fingerprint.
+/// Where the keys of a ring are. Throws malformed where packets do not line up.
+std::vector<PlacedKey> place_keys(ByteView packets, std::string_view name);
+
+/// Looks up the keys that may have revoked others. The ring outlives it.
+RevokerSource revokers_in(std::span<const PlacedKey> ring);
+
+/// Every key of a ring, described. Throws as `place_keys`; a key that is of a kind not known here is a block without a
+/// fingerprint.
 std::vector<KeyBlock> split_keys(ByteView packets, std::string_view name);
+
+/// What a key's own packets say of it, now.
+PgpKeyInfo describe_key(const PlacedKey& key, const RevokerSource& revokers);
 
 /// What `block` holds for others: the key without its secrets.
 KeyBlock public_half(const KeyBlock& block);
 
-/// `old` with everything that `fresh`, another copy of the same public key, has more.
-KeyBlock merged(const KeyBlock& old, const KeyBlock& fresh);
-
-/// A public key with a signature that was made for it elsewhere.
-KeyBlock with_signature(const KeyBlock& key, ByteView signature);
+/// `old` with everything that `fresh`, another copy of the same public key, has more; nothing where it has no more.
+std::optional<KeyBlock> merged(const KeyBlock& old, const KeyBlock& fresh);
 
 /// Armored text of one key.
 std::string armored(const KeyBlock& block);

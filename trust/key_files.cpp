@@ -7,7 +7,6 @@
 #include <thread>
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -77,11 +76,11 @@ FolderLock::FolderLock(const std::filesystem::path& folder) {
   make_private_folder(folder);
   check_private_folder(folder);
   const auto path = folder / ".lock";
-  fd_ = UniqueFd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd_) throw_errno(fmt::format("open {}", in_quotes(path.native())));
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd) throw_errno(fmt::format("open {}", in_quotes(path.native())));
+  file_ = File(std::move(fd), path.native());
   const auto deadline = std::chrono::steady_clock::now() + kLockPatience;
-  while (::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK && errno != EINTR) throw_errno(fmt::format("lock {}", in_quotes(folder.native())));
+  while (!file_.try_lock()) {
     if (std::chrono::steady_clock::now() > deadline) {
       throw Error(ErrorKind::io, fmt::format("{} has been locked by another process for {} s", in_quotes(folder.native()), kLockPatience.count()));
     }

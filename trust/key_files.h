@@ -17,13 +17,13 @@ Bytes read_guarded(const std::filesystem::path& path, KeyPart part);
 /// Makes a folder, and those above it, for the user alone whatever the umask; one that is there is left as it is.
 void make_private_folder(const std::filesystem::path& folder);
 
-/// The lock of a folder of keys, held as long as the object lives. The folder is made if it is not there.
+/// The lock of a folder of keys, held as long as the object lives (`File::try_lock`). The folder is made if it is not there.
 class FolderLock {
  public:
   explicit FolderLock(const std::filesystem::path& folder);
 
  private:
-  UniqueFd fd_;
+  File file_;
 };
 
 /// Refuses a folder that anybody else may look into.

@@ -14,7 +14,9 @@
 #include "key_blocks.h"
 #include "key_files.h"
 #include "key_generation.h"
+#include "pgp_key_signature.h"
 #include "pgp_packet.h"
+#include "transferable_key.h"
 
 namespace sifkit::trust {
 
@@ -44,26 +46,10 @@ KeyBlock* with_fingerprint(Blocks& blocks, std::string_view fingerprint) {
   return at == blocks.end() ? nullptr : &*at;
 }
 
-std::string listing(const std::vector<const KeyBlock*>& blocks) {
-  std::string out = "there are: ";
-  for (const auto* block : blocks) {
-    if (out.size() > 1000) return out + " …";
-    out += (block == blocks.front() ? "" : "; ") + block->info.fingerprint + " " + (block->info.user_ids.empty() ? "" : printable(block->info.user_ids.front(), 80));
-  }
-  return out;
-}
-
 const KeyBlock& the_one(const Blocks& blocks, std::string_view which, const KeyStore& store, KeyPart part) {
-  std::vector<const KeyBlock*> all;
-  std::vector<const KeyBlock*> meant;
-  for (const auto& block : blocks) {
-    all.push_back(&block);
-    if (is_meant(block.info, which)) meant.push_back(&block);
-  }
-  const auto ring = in_quotes(store.ring(part).native());
-  if (meant.empty()) throw Error(ErrorKind::not_found, fmt::format("no {} key {} in {}", to_string(part), in_quotes(which), ring), all.empty() ? "" : listing(all));
-  if (meant.size() > 1) throw Error(ErrorKind::usage, fmt::format("{} means several {} keys in {}", in_quotes(which), to_string(part), ring), listing(meant));
-  return *meant.front();
+  std::vector<PgpKeyInfo> keys;
+  for (const auto& block : blocks) keys.push_back(block.info);
+  return blocks.at(key_meant(keys, which, to_string(part), store.ring(part).native()));
 }
 
 ImportedKey add_public(Blocks& ring, const KeyBlock& fresh) {
@@ -73,8 +59,8 @@ ImportedKey add_public(Blocks& ring, const KeyBlock& fresh) {
     return {fresh.info, ImportedKey::Change::added};
   }
   auto both = merged(*old, fresh);
-  if (both.bytes == merged(*old, *old).bytes) return {old->info, ImportedKey::Change::unchanged};
-  *old = std::move(both);
+  if (!both) return {old->info, ImportedKey::Change::unchanged};
+  *old = std::move(*both);
   return {old->info, ImportedKey::Change::updated};
 }
 
@@ -84,16 +70,44 @@ ImportedKey add_secret(Blocks& ring, const KeyBlock& fresh) {
   return {fresh.info, ImportedKey::Change::added};
 }
 
+/// The key that a lone signature revokes: its own one, or one whose owner has named the signer for that.
 ImportedKey revoke(Blocks& ring, ByteView certificate, std::string_view name) {
   const auto signature = parse_signature_packet(certificate);
+  if (signature.type != kKeyRevocation) {
+    throw Error(ErrorKind::unsupported, fmt::format("{}: a signature of type {:#04x} is no revocation of a key ({:#04x})", printable(name), signature.type, unsigned{kKeyRevocation}));
+  }
+  Bytes packets;
+  for (const auto& block : ring) packets.insert(packets.end(), block.bytes.begin(), block.bytes.end());
+  const auto places = place_keys(packets, name);
+  const auto revokers = revokers_in(places);
+  ByteReader reader(certificate, "OpenPGP signature");
+  const auto body = read_packet(reader).body;
+  for (auto& block : ring) {
+    if (block.info.fingerprint.empty() || !is_revocation_of(block.bytes, body, revokers)) continue;
+    auto key = take_apart(block.bytes);
+    auto& signatures = key.primary.signatures;
+    const bool there = std::any_of(signatures.begin(), signatures.end(), [body](const PlacedPacket& other) { return std::equal(body.begin(), body.end(), other.body.begin(), other.body.end()); });
+    if (there) return {block.info, ImportedKey::Change::unchanged};
+    signatures.insert(signatures.begin(), {kSignatureTag, body, certificate});
+    block.bytes = put_together(key);
+    block.info = describe_key({block.bytes, KeyPart::public_key, {block.info.fingerprint}}, revokers);
+    return {block.info, ImportedKey::Change::updated};
+  }
   const auto issuer = signature.issuer_fingerprint.empty() ? signature.issuer_key_id : signature.issuer_fingerprint;
-  const auto key = std::find_if(ring.begin(), ring.end(), [&](const KeyBlock& block) { return !issuer.empty() && block.info.fingerprint.ends_with(issuer); });
-  if (key == ring.end()) throw Error(ErrorKind::not_found, fmt::format("{}: a signature by the key {}, which is not there", printable(name), issuer), "import the key first");
-  auto changed = with_signature(*key, certificate);
-  const bool same = changed.bytes == merged(*key, *key).bytes;
-  if (same) return {key->info, ImportedKey::Change::unchanged};
-  *key = std::move(changed);
-  return {key->info, ImportedKey::Change::updated};
+  throw Error(ErrorKind::not_found, fmt::format("{}: a signature by the key {}, which revokes no key that is there", printable(name), issuer), "import the key first");
+}
+
+/// What was read by itself, as it is beside the keys of the ring, which may have revoked it.
+void describe_again(std::vector<ImportedKey>& done, const Blocks& public_ring, const Blocks& secret_ring) {
+  Bytes packets;
+  for (const auto& block : public_ring) packets.insert(packets.end(), block.bytes.begin(), block.bytes.end());
+  const auto places = place_keys(packets, "the ring");
+  const auto revokers = revokers_in(places);
+  for (auto& [key, change] : done) {
+    const auto& ring = key.part == KeyPart::secret_key ? secret_ring : public_ring;
+    const auto block = std::find_if(ring.begin(), ring.end(), [&](const KeyBlock& other) { return other.info.fingerprint == key.fingerprint; });
+    if (block != ring.end()) key = describe_key({block->bytes, key.part, {}}, revokers);
+  }
 }
 
 void require_known(const KeyBlock& block, std::string_view name) {
@@ -177,6 +191,7 @@ std::vector<ImportedKey> KeyStore::import_keys(ByteView keys, std::string_view n
     }
     done.push_back(std::move(result));
   }
+  describe_again(done, public_ring, secret_ring);
   // The secret ring first: what is lost between the two can be made from it.
   if (secret_changed) save(*this, KeyPart::secret_key, secret_ring);
   if (public_changed) save(*this, KeyPart::public_key, public_ring);
@@ -192,7 +207,6 @@ Bytes KeyStore::export_key(std::string_view which, KeyPart part, bool as_armor) 
 }
 
 PgpKeyInfo KeyStore::remove(std::string_view which, KeyPart part) const {
-  if (fingerprint_digits(which).empty()) throw Error(ErrorKind::usage, fmt::format("{} is not a fingerprint", in_quotes(which)), "'sifkit key list' shows fingerprints");
   const FolderLock lock(folder_);
   auto blocks = load(*this, part);
   const auto info = the_one(blocks, which, *this, part).info;

@@ -129,20 +129,27 @@ std::vector<ListedKey> Keyserver::search(std::string_view text) const {
     throw;
   }
   std::vector<ListedKey> keys;
+  std::size_t odd = 0;
+  bool is_odd = false;  // the last one, whose user ids follow
   std::string_view rest(body);
   while (!rest.empty()) {
     std::string_view line = cut(rest, '\n');
     if (line.ends_with('\r')) line.remove_suffix(1);
     const auto kind = cut(line, ':');
     if (kind == "pub") {
-      if (keys.size() == kMostListed) throw Error(ErrorKind::limit, fmt::format("{}: more than {} keys found", url_, kMostListed), "search for something rarer");
-      keys.push_back(listed_key(line));
-      if (keys.back().id.empty()) throw Error(ErrorKind::malformed, fmt::format("{}: the server lists a key without a fingerprint or long key ID", url_));
-    } else if (kind == "uid" && !keys.empty() && keys.back().user_ids.size() < kMostUserIds) {
+      if (keys.size() + odd == kMostListed) throw Error(ErrorKind::limit, fmt::format("{}: more than {} keys found", url_, kMostListed), "search for something rarer");
+      auto key = listed_key(line);
+      is_odd = key.id.empty();
+      odd += is_odd ? 1 : 0;
+      if (!is_odd) keys.push_back(std::move(key));
+    } else if (kind == "uid" && !is_odd && !keys.empty() && keys.back().user_ids.size() < kMostUserIds) {
       keys.back().user_ids.push_back(unescaped(cut(line, ':')));
-    } else if (kind != "uid" && kind != "info" && !kind.empty() && keys.empty()) {
+    } else if (kind != "uid" && kind != "info" && !kind.empty() && keys.empty() && odd == 0) {
       throw Error(ErrorKind::malformed, fmt::format("{}: expected a list of keys, found {}", url_, in_quotes(kind.substr(0, 40))));
     }
+  }
+  if (odd != 0) {
+    operation_.logger->write(LogLevel::warning, fmt::format("{}: {} of the keys that the server lists {} no fingerprint or long key ID and {} not shown", url_, odd, odd == 1 ? "has" : "have", odd == 1 ? "is" : "are"));
   }
   return keys;
 }

@@ -14,6 +14,7 @@
 #include <sifkit/core/error.h>
 
 #include "base64.h"
+#include "key_format.h"
 
 namespace sifkit::trust {
 
@@ -34,6 +35,7 @@ std::string only_label(std::string_view text, std::string_view what) {
   constexpr std::string_view kBegin = "-----BEGIN ";
   constexpr std::string_view kEnd = "-----END ";
   constexpr std::string_view kBlank = " \t\r\n";
+  refuse_other_key_formats(as_bytes(text), what);
   const auto start = text.find_first_not_of(kBlank);
   if (start == std::string_view::npos || !text.substr(start).starts_with(kBegin)) {
     fail(what, "expected a PEM block ('-----BEGIN …') and nothing before it");
@@ -279,10 +281,6 @@ AsymmetricKey read_private_pem(std::string_view text, std::string_view what, con
   const auto label = only_label(text, what);
   if (label.ends_with("PUBLIC KEY") || label == "CERTIFICATE" || label == "PGP PUBLIC KEY BLOCK") {
     fail(what, "this is public where a private key was expected");
-  }
-  if (label == "ENCRYPTED SIGSTORE PRIVATE KEY" || label == "ENCRYPTED COSIGN PRIVATE KEY") {
-    throw Error(ErrorKind::unsupported, fmt::format("{}: keys in cosign's own encryption are not read", what),
-                "export the key as PKCS#8");
   }
   if (label != "PRIVATE KEY" && label != "ENCRYPTED PRIVATE KEY" && label != "RSA PRIVATE KEY" &&
       label != "EC PRIVATE KEY") {

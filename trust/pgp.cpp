@@ -9,165 +9,45 @@
 
 #include <sifkit/core/digest.h>
 #include <sifkit/core/error.h>
+#include <sifkit/core/readable.h>
 
+#include "armor.h"
 #include "key_blocks.h"
 #include "moment.h"
 #include "ossl.h"
+#include "pgp_key_signature.h"
 #include "rnp.h"
+#include "transferable_key.h"
 
 namespace sifkit::trust {
 
 namespace {
 
-using namespace rnp;
+constexpr std::size_t kMaxSecretPacket = 0xffff;
+constexpr std::string_view kUnknownKey = "made by a key that is not there";
 
-constexpr std::string_view kNotForSigning = "the key is not meant for signing";
-constexpr std::uint32_t kLeastPrimeBits = 2048;  ///< RSA and DSA
-
-std::optional<std::int64_t> expiry_of(rnp_key_handle_t key) {
-  std::uint32_t lifetime = 0;
-  std::uint32_t created = 0;
-  if (rnp_key_get_expiration(key, &lifetime) != RNP_SUCCESS || lifetime == 0 || rnp_key_get_creation(key, &created) != RNP_SUCCESS) return std::nullopt;
-  return std::int64_t{created} + lifetime;
-}
-
-std::string algorithm_of(rnp_key_handle_t key) {
-  char* text = nullptr;
-  std::uint32_t bits = 0;
-  if (rnp_key_get_alg(key, &text) != RNP_SUCCESS) return "unknown";
-  std::string name = taken(text);
-  if (name == "EDDSA") return "Ed25519";
-  return rnp_key_get_bits(key, &bits) == RNP_SUCCESS ? fmt::format("{} {}", name, bits) : name;
-}
-
-KeySize size_of(rnp_key_handle_t key) {
-  char* text = nullptr;
-  std::uint32_t bits = 0;
-  if (rnp_key_get_alg(key, &text) != RNP_SUCCESS) return {};
-  const std::string name = taken(text);
-  if (name == "EDDSA") return {KeyFamily::elliptic, kEd25519Bits};
-  if (rnp_key_get_bits(key, &bits) != RNP_SUCCESS) return {};
-  return {name == "RSA" ? KeyFamily::rsa : name == "DSA" ? KeyFamily::dsa : name == "ECDSA" ? KeyFamily::elliptic : KeyFamily::other, bits};
-}
-
-struct Revocation {
-  std::int64_t time = 0;
-  bool retired = false;  ///< given up, not stolen (RFC 9580, section 5.2.3.31): it counts for what was before
-  std::string reason;
-};
-
-std::optional<Revocation> revocation_of(rnp_key_handle_t key) {
-  bool revoked = true;
-  if (rnp_key_is_revoked(key, &revoked) == RNP_SUCCESS && !revoked) return std::nullopt;
-  Revocation out;
-  rnp_signature_handle_t raw = nullptr;
-  std::uint32_t time = 0;
-  if (rnp_key_get_revocation_signature(key, &raw) == RNP_SUCCESS && raw != nullptr) {
-    const SignatureHandle signature(raw);
-    if (rnp_signature_get_creation(signature.get(), &time) == RNP_SUCCESS) out.time = time;
+KeySize size_of(const PgpKeyPacket& key) {
+  switch (static_cast<PgpAlgorithm>(key.algorithm)) {
+    case PgpAlgorithm::rsa:
+    case PgpAlgorithm::rsa_sign: return {KeyFamily::rsa, key.bits()};
+    case PgpAlgorithm::dsa: return {KeyFamily::dsa, key.bits()};
+    case PgpAlgorithm::ecdsa: return {KeyFamily::elliptic, key.bits()};
+    case PgpAlgorithm::eddsa: return {KeyFamily::elliptic, kEd25519Bits};
+    default: return {KeyFamily::other, key.bits()};
   }
-  bool superseded = false;
-  bool retired = false;
-  rnp_key_is_superseded(key, &superseded);
-  rnp_key_is_retired(key, &retired);
-  out.retired = superseded || retired;
-  char* reason = nullptr;
-  if (rnp_key_get_revocation_reason(key, &reason) == RNP_SUCCESS) out.reason = taken(reason);
-  return out;
-}
-
-std::string revocation_text(const Revocation& revocation) {
-  return fmt::format("the key is revoked{}{}", revocation.time == 0 ? "" : " since " + moment_text(revocation.time), revocation.reason.empty() ? "" : ": " + printable(revocation.reason));
-}
-
-/// Keys as they are at a moment; every operation on them is at that moment, too.
-Ffi loaded(ByteView packets, const std::string& name, std::optional<std::int64_t> at) {
-  Ffi ffi = engine();
-  if (at) check(rnp_set_timestamp(ffi.get(), static_cast<std::uint64_t>(*at)), "set the time");
-  if (packets.empty()) return ffi;
-  const auto input = input_over(packets);
-  const auto flags = RNP_LOAD_SAVE_PUBLIC_KEYS | RNP_LOAD_SAVE_SECRET_KEYS | RNP_LOAD_SAVE_PERMISSIVE;
-  check(rnp_import_keys(ffi.get(), input.get(), flags, nullptr), fmt::format("keys of {}", in_quotes(name)));
-  std::size_t count = 0;
-  check(rnp_get_public_key_count(ffi.get(), &count), "count keys");
-  if (count == 0) {
-    require_memory();
-    const auto blocks = split_keys(packets, name);
-    if (blocks.empty()) throw Error(ErrorKind::malformed, fmt::format("{} holds no OpenPGP key", in_quotes(name)));
-    throw Error(ErrorKind::unsupported, fmt::format("{}: the OpenPGP key {}", in_quotes(name), blocks.front().info.problem));
-  }
-  return ffi;
-}
-
-/// Empty when, its revocation aside, what the key signs counts at `moment`.
-std::string why_not(rnp_key_handle_t key, std::int64_t moment) {
-  if (const auto expires = expiry_of(key); expires && *expires < moment) return "the key has expired on " + moment_text(*expires);
-  std::uint32_t created = 0;
-  if (rnp_key_get_creation(key, &created) != RNP_SUCCESS || created > moment) {
-    return fmt::format("the key is from the future: made {}, the time is {}", moment_text(created), moment_text(moment));
-  }
-  const std::string algorithm = algorithm_of(key);
-  std::uint32_t bits = 0;
-  if ((algorithm.starts_with("RSA") || algorithm.starts_with("DSA")) && (rnp_key_get_bits(key, &bits) != RNP_SUCCESS || bits < kLeastPrimeBits)) {
-    return fmt::format("the key is too weak: {} bits, expected {} or more", bits, kLeastPrimeBits);
-  }
-  return {};
-}
-
-/// The key stands in signatures by its primary key, and a subkey for signing in one of its own.
-bool is_bound(rnp_key_handle_t key) {
-  bool valid = false;
-  return rnp_key_is_valid(key, &valid) == RNP_SUCCESS && valid;
-}
-
-bool may_sign(rnp_key_handle_t key) {
-  bool allowed = false;
-  return rnp_key_allows_usage(key, "sign", &allowed) == RNP_SUCCESS && allowed;
 }
 
 /// Empty when the key was in use as the signature was made, as far as the key says.
-std::string why_not_then(rnp_key_handle_t key, const PgpSignature& signature) {
-  std::uint32_t created = 0;
-  const bool older = rnp_key_get_creation(key, &created) == RNP_SUCCESS && signature.created && *signature.created < created;
-  return older ? fmt::format("the signature, made {}, is older than the key, made {}", moment_text(*signature.created), moment_text(created)) : std::string();
+std::string why_not_then(const PgpKeyPacket& key, const PgpSignature& signature) {
+  const bool older = signature.created && *signature.created < key.created;
+  return older ? fmt::format("the signature, made {}, is older than the key, made {}", moment_text(*signature.created), moment_text(key.created)) : std::string();
 }
 
-/// The text that `issuer` has signed, or nothing.
-std::optional<std::string> verified_text(rnp_ffi_t ffi, rnp_key_handle_t issuer, const PgpSignature& packet, const ClearSigned& message) {
-  // The library complains of an absent checksum and an absent last line end.
-  const std::string text = write_clear_signed(message.text, pgp_hash_name(packet.hash), message.packets, Checksum::always) + '\n';
-  const auto input = input_over(as_bytes(text));
-  const auto output = memory_output();
-  rnp_op_verify_t raw = nullptr;
-  check(rnp_op_verify_create(&raw, ffi, input.get(), output.get()), "verify");
-  const VerifyOp op(raw);
-  rnp_op_verify_execute(op.get());  // the status of the signature says what it found
-  std::size_t count = 0;
-  check(rnp_op_verify_get_signature_count(op.get(), &count), "verify");
-  rnp_op_verify_signature_t signature = nullptr;
-  if (count != 1 || rnp_op_verify_get_signature_at(op.get(), 0, &signature) != RNP_SUCCESS) return std::nullopt;
-  rnp_key_handle_t raw_key = nullptr;
-  if (rnp_op_verify_signature_get_key(signature, &raw_key) != RNP_SUCCESS || raw_key == nullptr) return std::nullopt;
-  const Key key(raw_key);
-  if (fingerprint_of(key.get()) != fingerprint_of(issuer) || rnp_op_verify_signature_get_status(signature) != RNP_SUCCESS) return std::nullopt;
-  return bytes_of(output);
-}
-
-std::string without_line_ends(std::string text) {
-  std::erase(text, '\r');
-  while (text.ends_with('\n')) text.pop_back();
-  return text;
-}
-
-std::string upper(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  return out;
-}
-
-bool names_key(std::string_view name, const std::string& fingerprint, const std::string& user) {
-  const bool hex = name.size() == 40 || name.size() == 16;
-  return name.empty() || (hex && fingerprint.ends_with(upper(name))) || user.find(name) != std::string::npos;
+/// Whether `key` has made the message's one signature over its text.
+bool has_signed(const PgpKeyPacket& key, const ClearSigned& message) {
+  ByteReader packets(message.packets, "OpenPGP signature");
+  const auto signature = parse_key_signature(read_packet(packets).body);
+  return signature && signature->is_by(key, {as_bytes(message.canonical)});
 }
 
 /// Keeps an exception of the passphrase source until the library's frames are left.
@@ -192,147 +72,33 @@ struct PassphraseRequest {
   }
 };
 
-}  // namespace
-
-struct PgpKeyring::Impl {
-  std::string name;
-  std::optional<std::int64_t> at;
-  Ffi ffi;    ///< keys as they were at the moment
-  Ffi today;  ///< keys as they are, where the moment is not now: a theft that is known today counts for all times
-
-  /// As far as it counts at the moment.
-  std::optional<Revocation> revocation(rnp_key_handle_t key) const {
-    const Key known = today ? located(today.get(), own_fingerprint_of(key)) : nullptr;
-    auto found = revocation_of(known ? known.get() : key);
-    if (found && found->retired && found->time > moment_or_now(at)) found.reset();
-    return found;
-  }
-
-  /// Empty when what the key signs counts at the moment.
-  std::string refusal(rnp_key_handle_t key) const {
-    if (const auto revoked = revocation(key)) return revocation_text(*revoked);
-    return why_not(key, moment_or_now(at));
-  }
-
-  /// Primary keys with a secret part.
-  std::vector<std::string> secret_keys() const {
-    std::vector<std::string> out;
-    rnp_identifier_iterator_t raw = nullptr;
-    check(rnp_identifier_iterator_create(ffi.get(), &raw, "fingerprint"), "list keys");
-    const KeyIterator iterator(raw);
-    const char* text = nullptr;
-    while (rnp_identifier_iterator_next(iterator.get(), &text) == RNP_SUCCESS && text != nullptr) {
-      const Key key = located(ffi.get(), text);
-      bool secret = false;
-      bool primary = false;
-      if (key && rnp_key_have_secret(key.get(), &secret) == RNP_SUCCESS && secret &&
-          rnp_key_is_primary(key.get(), &primary) == RNP_SUCCESS && primary) {
-        out.emplace_back(text);
-      }
-    }
-    return out;
-  }
-};
-
-PgpKeyring::PgpKeyring(ByteView keys, std::string name, std::optional<std::int64_t> at) {
-  Bytes packets = keys.empty() ? Bytes() : without_armor(keys, name);
-  const Wiper wiper(packets);
-  auto then = loaded(packets, name, at);
-  impl_.reset(new Impl{std::move(name), at, std::move(then), at ? loaded(packets, name, std::nullopt) : nullptr});
-}
-
-PgpKeyring::~PgpKeyring() = default;
-PgpKeyring::PgpKeyring(PgpKeyring&&) noexcept = default;
-PgpKeyring& PgpKeyring::operator=(PgpKeyring&&) noexcept = default;
-
-const std::string& PgpKeyring::name() const noexcept { return impl_->name; }
-
-PgpOutcome PgpKeyring::verify(const ClearSigned& message) const {
-  PgpOutcome outcome;
-  expect_memory();
-  const PgpSignature packet = parse_signature_packet(message.packets);
-  const bool named = !packet.issuer_fingerprint.empty();
-  rnp_key_handle_t raw_issuer = nullptr;
-  rnp_locate_key(impl_->ffi.get(), named ? "fingerprint" : "keyid", (named ? packet.issuer_fingerprint : packet.issuer_key_id).c_str(), &raw_issuer);
-  const Key issuer(raw_issuer);
-  // A key of another version has another kind of fingerprint, which no descriptor of an image can hold.
-  if (!issuer || fingerprint_of(issuer.get()).size() != kFingerprintDigits) {
+/// Unlocks by librnp the secret key packet with this body, which may be open. librnp gets it as a primary key with nothing
+/// around it: what a subkey is bound to, and user ids, have no part in this.
+void unlock_packet(ByteView body, const std::string& fingerprint, const std::string& called, const PassphraseSource& passphrase, PgpKeyPacket& out) {
+  using namespace rnp;
+  if (body.size() > kMaxSecretPacket) throw Error(ErrorKind::limit, fmt::format("{}: a secret key of {} bytes is over the limit of {}", readable(called), body.size(), kMaxSecretPacket));
+  Bytes packet;
+  const Wiper wiper(packet);
+  append_key_packet(packet, kSecretKeyTag, body);
+  const Ffi ffi = engine();
+  const ArmoredInput input(packet, kSecretKeyLabel);
+  check(rnp_import_keys(ffi.get(), input.get(), RNP_LOAD_SAVE_PUBLIC_KEYS | RNP_LOAD_SAVE_SECRET_KEYS, nullptr), "read a secret key");
+  const Key key = located(ffi.get(), fingerprint);
+  if (!key) {
     require_memory();
-    outcome.reason = "made by a key that is not there";
-    return outcome;
-  }
-  outcome.fingerprint = fingerprint_of(issuer.get());
-  outcome.algorithm = algorithm_of(issuer.get());
-  outcome.sizes.push_back(size_of(issuer.get()));
-  std::string refusal = "the primary key is not there";
-  if (const Key primary = located(impl_->ffi.get(), outcome.fingerprint)) {
-    outcome.user_id = user_of(primary.get());
-    outcome.sizes.push_back(size_of(primary.get()));
-    outcome.expires = expiry_of(primary.get());
-    if (const auto revoked = impl_->revocation(primary.get()); revoked && revoked->time != 0) outcome.revoked = revoked->time;
-    refusal = impl_->refusal(primary.get());
-    if (refusal.empty() && !may_sign(issuer.get())) refusal = kNotForSigning;
-    if (refusal.empty()) refusal = impl_->refusal(issuer.get());
-    if (refusal.empty()) refusal = why_not_then(issuer.get(), packet);
-  }
-  std::uint32_t bits = 0;
-  if (!refusal.empty()) {
-    outcome.status = PgpOutcome::Status::refused;
-    outcome.reason = refusal;
-  } else if (rnp_key_get_bits(issuer.get(), &bits) != RNP_SUCCESS || packet.number_bytes > (bits + 7) / 8) {
-    // Zeros in front would make it another signature that says the same.
-    outcome.status = PgpOutcome::Status::invalid;
-    outcome.reason = fmt::format("the signature has a number of {} bytes, which is more than the key's {} bits", packet.number_bytes, bits);
-  } else if (const auto shown = verified_text(impl_->ffi.get(), issuer.get(), packet, message); !shown) {
-    const bool counts = is_bound(issuer.get());
-    outcome.status = counts ? PgpOutcome::Status::invalid : PgpOutcome::Status::refused;
-    outcome.reason = counts ? "the signature does not match its text" : "the key has no valid signature of its own";
-  } else if (without_line_ends(*shown) != without_line_ends(message.text)) {
-    throw Error(ErrorKind::malformed, "the text that was verified is not the text that is shown");
-  } else {
-    outcome.status = PgpOutcome::Status::valid;
-  }
-  require_memory();  // of what has been said of the key, too
-  return outcome;
-}
-
-PgpSecretKey::~PgpSecretKey() { wipe(packet.secret); }
-
-PgpSecretKey PgpKeyring::unlock(const PgpKeyChoice& choice, const PassphraseSource& passphrase) const {
-  expect_memory();
-  const auto there = impl_->secret_keys();
-  std::vector<std::string> chosen;
-  std::string listed;
-  for (std::size_t i = 0; i < there.size(); ++i) {
-    const std::string user = user_of(located(impl_->ffi.get(), there[i]).get());
-    listed += fmt::format("{}{}: {} {}", i == 0 ? "there are " : "; ", i, there[i], printable(user));
-    if (choice.index ? *choice.index == i : names_key(choice.name, there[i], user)) chosen.push_back(there[i]);
-  }
-  const std::string wanted = choice.index ? fmt::format(" number {}", *choice.index) : choice.name.empty() ? "" : " " + in_quotes(choice.name);
-  if (chosen.size() != 1) require_memory();
-  if (chosen.empty()) throw Error(ErrorKind::not_found, fmt::format("no secret key{} in {}", wanted, in_quotes(impl_->name)), listed);
-  if (chosen.size() > 1) throw Error(ErrorKind::usage, fmt::format("several secret keys match {}", in_quotes(choice.name)), listed);
-
-  const Key key = located(impl_->ffi.get(), chosen.front());
-  const std::string user = user_of(key.get());
-  const std::string called = user.empty() ? chosen.front() : fmt::format("{}, {}", user, chosen.front());
-  const auto refusal = may_sign(key.get()) ? impl_->refusal(key.get()) : std::string(kNotForSigning);
-  if (!refusal.empty()) require_memory();
-  if (!refusal.empty()) throw Error(ErrorKind::denied, fmt::format("{}: {}", printable(called), refusal));
-  if (const auto where = secret_elsewhere(key.get()); !where.empty()) {
-    throw Error(ErrorKind::unsupported, fmt::format("{}: the secret of this key is {}", printable(called), where), "'gpg --export-secret-keys' writes it where gpg has it");
+    throw Error(ErrorKind::unsupported, fmt::format("{}: librnp does not know this kind of key", readable(called)));
   }
   bool locked = true;
   check(rnp_key_is_protected(key.get(), &locked), "look at a key");
   if (locked) {
     PassphraseRequest request{passphrase, called, nullptr};
-    rnp_ffi_set_pass_provider(impl_->ffi.get(), PassphraseRequest::give, &request);
+    rnp_ffi_set_pass_provider(ffi.get(), PassphraseRequest::give, &request);
     const auto result = rnp_key_unprotect(key.get(), nullptr);
-    rnp_ffi_set_pass_provider(impl_->ffi.get(), nullptr, nullptr);
+    rnp_ffi_set_pass_provider(ffi.get(), nullptr, nullptr);
     if (request.failure) std::rethrow_exception(request.failure);
     if (result != RNP_SUCCESS) require_memory();
-    if (result == RNP_ERROR_BAD_PASSWORD) throw Error(ErrorKind::denied, fmt::format("{}: wrong passphrase", printable(called)));
-    if (result != RNP_SUCCESS) throw Error(ErrorKind::denied, fmt::format("{}: the key cannot be unlocked: {}", printable(called), rnp_result_to_string(result)));
+    if (result == RNP_ERROR_BAD_PASSWORD) throw Error(ErrorKind::denied, fmt::format("{}: wrong passphrase", readable(called)));
+    if (result != RNP_SUCCESS) throw Error(ErrorKind::denied, fmt::format("{}: the key cannot be unlocked: {}", readable(called), rnp_result_to_string(result)));
   }
   const auto output = memory_output();
   check(rnp_key_export(key.get(), output.get(), RNP_KEY_EXPORT_SECRET), "use a secret key");
@@ -340,15 +106,170 @@ PgpSecretKey PgpKeyring::unlock(const PgpKeyChoice& choice, const PassphraseSour
   std::size_t size = 0;
   check(rnp_output_memory_get_buf(output.get(), &bytes, &size, false), "use a secret key");
   const std::span exported(bytes, size);
-  PgpSecretKey out;
   try {
-    out.packet = parse_secret_key_packet(std::as_bytes(exported));
+    out = parse_secret_key_packet(std::as_bytes(exported));
   } catch (...) {
     rnp_buffer_clear(bytes, size);
     throw;
   }
   rnp_buffer_clear(bytes, size);
-  out.fingerprint = from_hex(chosen.front()).value();
+}
+
+/// The place of the key that is chosen of those that are there.
+std::size_t chosen_key(const std::vector<PgpKeyInfo>& there, const PgpKeyChoice& choice, const std::string& ring) {
+  if (there.empty()) throw Error(ErrorKind::not_found, fmt::format("no secret key in {}", in_quotes(ring)));
+  if (choice.index) {
+    if (*choice.index < there.size()) return *choice.index;
+    throw Error(ErrorKind::not_found, fmt::format("no secret key number {} in {}", *choice.index, in_quotes(ring)), list_of_keys(there));
+  }
+  if (!choice.name.empty()) return key_meant(there, choice.name, "secret", ring);
+  if (there.size() == 1) return 0;
+  throw Error(ErrorKind::usage, fmt::format("there are several secret keys in {}", in_quotes(ring)), list_of_keys(there));
+}
+
+bool is_fingerprint_in(const std::vector<std::string>& fingerprints, std::string_view end) {
+  return std::any_of(fingerprints.begin(), fingerprints.end(), [end](const std::string& fingerprint) { return !fingerprint.empty() && fingerprint.ends_with(end); });
+}
+
+}  // namespace
+
+struct PgpKeyring::Impl {
+  std::string name;
+  std::optional<std::int64_t> at;
+  Bytes packets;
+  std::vector<PlacedKey> keys;
+  RevokerSource revokers;
+
+  Impl(ByteView input, std::string ring, std::optional<std::int64_t> when) : name(std::move(ring)), at(when) {
+    if (input.empty()) return;
+    packets = without_armor(input, name);
+    keys = place_keys(packets, name);
+    revokers = revokers_in(keys);
+    const bool known = std::any_of(keys.begin(), keys.end(), [](const PlacedKey& key) { return !key.fingerprints.front().empty(); });
+    if (known) return;
+    if (keys.empty()) throw Error(ErrorKind::malformed, fmt::format("{} holds no OpenPGP key", in_quotes(name)));
+    throw Error(ErrorKind::unsupported, fmt::format("{}: the OpenPGP key {}", in_quotes(name), describe_key(keys.front(), revokers).problem));
+  }
+  ~Impl() { wipe(packets); }
+
+  /// Primary keys, each once, that a signature with this issuer can come from.
+  std::vector<std::string> owners(std::string_view issuer) const {
+    std::vector<std::string> out;
+    for (const auto& key : keys) {
+      const auto& primary = key.fingerprints.front();
+      if (!primary.empty() && is_fingerprint_in(key.fingerprints, issuer) && std::find(out.begin(), out.end(), primary) == out.end()) out.push_back(primary);
+    }
+    return out;
+  }
+
+  /// The packets of all copies of a key in the ring: one may be revoked in one of them only.
+  Bytes copies(const std::string& fingerprint) const {
+    Bytes out;
+    for (const auto& key : keys) {
+      if (key.fingerprints.front() == fingerprint) out.insert(out.end(), key.bytes.begin(), key.bytes.end());
+    }
+    return out;
+  }
+
+  /// What a key is worth that may have made the signature.
+  PgpOutcome outcome(const std::string& fingerprint, std::string_view issuer, const PgpSignature& packet, const ClearSigned& message) const {
+    PgpOutcome out;
+    out.status = PgpOutcome::Status::refused;
+    out.fingerprint = fingerprint;
+    Bytes bytes = copies(fingerprint);
+    const Wiper wiper(bytes);
+    const auto moment = moment_or_now(at);
+    CertificateStanding standing;
+    try {
+      standing = judge(bytes, moment, revokers);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::unsupported) throw;
+      out.reason = "the key " + error.message();
+      return out;
+    }
+    const KeyStanding* const key = standing.find(issuer);
+    if (key == nullptr) return {};  // a subkey whose packet cannot be read
+    const auto& primary = standing.primary;
+    if (!standing.user_ids.empty()) out.user_id = standing.user_ids.front().text;
+    out.algorithm = key->parts.key.text();
+    out.sizes = {size_of(key->parts.key), size_of(primary.parts.key)};
+    out.expires = primary.expires;
+    if (primary.revocation && primary.revocation->time != 0) out.revoked = primary.revocation->time;
+    out.reason = standing.refusal(*key, moment);
+    if (out.reason.empty()) out.reason = why_not_then(key->parts.key, packet);
+    if (!out.reason.empty()) return out;
+    out.status = PgpOutcome::Status::invalid;
+    if (const auto bits = key->parts.key.bits(); packet.number_bytes > (bits + 7) / 8) {
+      // Zeros in front would make it another signature that says the same.
+      out.reason = fmt::format("the signature has a number of {} bytes, which is more than the key's {} bits", packet.number_bytes, bits);
+    } else if (!has_signed(key->parts.key, message)) {
+      out.reason = "the signature does not match its text";
+    } else {
+      out.status = PgpOutcome::Status::valid;
+    }
+    return out;
+  }
+};
+
+PgpKeyring::PgpKeyring(ByteView keys, std::string name, std::optional<std::int64_t> at) : impl_(std::make_unique<Impl>(keys, std::move(name), at)) {}
+PgpKeyring::~PgpKeyring() = default;
+PgpKeyring::PgpKeyring(PgpKeyring&&) noexcept = default;
+PgpKeyring& PgpKeyring::operator=(PgpKeyring&&) noexcept = default;
+
+const std::string& PgpKeyring::name() const noexcept { return impl_->name; }
+
+PgpOutcome PgpKeyring::verify(const ClearSigned& message) const {
+  const PgpSignature packet = parse_signature_packet(message.packets);
+  const auto& issuer = packet.issuer_fingerprint.empty() ? packet.issuer_key_id : packet.issuer_fingerprint;
+  PgpOutcome outcome;
+  outcome.reason = kUnknownKey;
+  if (issuer.empty()) return outcome;
+  for (const auto& fingerprint : impl_->owners(issuer)) {
+    auto here = impl_->outcome(fingerprint, issuer, packet, message);
+    // Two keys may have the same key ID.
+    if (outcome.status == PgpOutcome::Status::unknown_key || here.status == PgpOutcome::Status::valid) outcome = std::move(here);
+  }
+  if (outcome.status == PgpOutcome::Status::unknown_key) outcome.reason = kUnknownKey;
+  return outcome;
+}
+
+PgpSecretKey::~PgpSecretKey() { wipe(packet.secret); }
+
+PgpSecretKey PgpKeyring::unlock(const PgpKeyChoice& choice, const PassphraseSource& passphrase) const {
+  std::vector<PgpKeyInfo> there;
+  for (const auto& key : impl_->keys) {
+    const bool twice = std::any_of(there.begin(), there.end(), [&](const PgpKeyInfo& other) { return other.fingerprint == key.fingerprints.front(); });
+    if (key.part == KeyPart::secret_key && !key.fingerprints.front().empty() && !twice) there.push_back(describe_key(key, impl_->revokers));
+  }
+  const auto& chosen = there.at(chosen_key(there, choice, impl_->name));
+  const auto user = chosen.user_ids.empty() ? std::string() : chosen.user_ids.front();
+  const auto called = user.empty() ? chosen.fingerprint : fmt::format("{}, {}", user, chosen.fingerprint);
+
+  Bytes packets = impl_->copies(chosen.fingerprint);
+  const Wiper wiper(packets);
+  const auto moment = moment_or_now(impl_->at);
+  const auto standing = judge(packets, moment, impl_->revokers);
+  const auto digits = choice.index ? std::string() : fingerprint_digits(choice.name);
+  const KeyStanding* const named = digits.empty() ? nullptr : standing.find(digits);
+  auto signers = standing.signers(moment);
+  if (named != nullptr && named != &standing.primary) signers = standing.refusal(*named, moment).empty() ? std::vector{named} : std::vector<const KeyStanding*>();
+  if (signers.empty()) {
+    const bool of_subkey = named != nullptr && named != &standing.primary;
+    const auto why = of_subkey ? standing.refusal(*named, moment) : "the key " + chosen.problem;
+    throw Error(ErrorKind::denied, fmt::format("{}: {}", readable(called), why));
+  }
+  const auto signer = std::find_if(signers.begin(), signers.end(), [](const KeyStanding* key) { return has_secret(key->parts.secret); });
+  if (signer == signers.end()) {
+    throw Error(ErrorKind::unsupported, fmt::format("{}: the secret of this key is {}", readable(called), secret_place(signers.front()->parts.secret)),
+                "'gpg --export-secret-keys' writes it where gpg has it");
+  }
+  PgpSecretKey out;
+  const auto key = take_apart(packets);
+  const auto subkey = std::find_if(key.subkeys.begin(), key.subkeys.end(), [&](const KeyComponent& one) { return one.fingerprint == (*signer)->fingerprint(); });
+  const auto& packet = *signer == &standing.primary ? key.primary.packet : subkey->packet;
+  unlock_packet(packet.body, (*signer)->fingerprint(), called, passphrase, out.packet);
+  out.fingerprint = from_hex(chosen.fingerprint).value();
+  out.issuer = from_hex((*signer)->fingerprint()).value();
   return out;
 }
 

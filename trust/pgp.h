@@ -13,7 +13,7 @@
 #include <sifkit/trust/verify_policy.h>
 
 #include "clearsign.h"
-#include "pgp_packet.h"
+#include "pgp_key_packet.h"
 
 namespace sifkit::trust {
 
@@ -33,7 +33,8 @@ struct PgpOutcome {
 /// A secret key that has been unlocked. Wiped at its end.
 struct PgpSecretKey {
   PgpKeyPacket packet;
-  Bytes fingerprint;  ///< 20 bytes
+  Bytes fingerprint;  ///< of the primary key, 20 bytes
+  Bytes issuer;       ///< of the key itself, which may be a subkey
 
   PgpSecretKey() = default;
   ~PgpSecretKey();
@@ -43,11 +44,11 @@ struct PgpSecretKey {
 
 /// Which secret key of a ring. Nothing set: the only one.
 struct PgpKeyChoice {
-  std::string name;                  ///< fingerprint, 16-digit key ID or a part of the user id
+  std::string name;                  ///< as `keys_meant` has it
   std::optional<std::size_t> index;  ///< place in the ring, from 0
 };
 
-/// OpenPGP keys, by librnp. Not thread safe.
+/// OpenPGP keys to sign and verify with. Not thread safe.
 class PgpKeyring {
  public:
   /// Keys in their binary or armored form; `at` is the moment as of which they are judged, absent: now. Throws malformed
@@ -62,8 +63,9 @@ class PgpKeyring {
   /// `message` is clear-signed by exactly one signature.
   PgpOutcome verify(const ClearSigned& message) const;
 
-  /// A primary secret key that may sign. Throws not_found, usage where several match, denied for a wrong passphrase or
-  /// a key that may not be used.
+  /// A secret key that may sign: the primary one if it may and its secret is there, else the newest of its subkeys, or the
+  /// subkey that is named. Throws not_found, usage where several match, denied for a wrong passphrase or a key that may
+  /// not be used, unsupported for a secret that is elsewhere.
   PgpSecretKey unlock(const PgpKeyChoice& choice, const PassphraseSource& passphrase) const;
 
  private:

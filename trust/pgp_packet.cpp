@@ -28,12 +28,6 @@ enum Subpacket : std::uint8_t {
   kLastAssigned = 39,
 };
 
-std::uint32_t be(ByteView bytes) noexcept {
-  std::uint32_t value = 0;
-  for (const std::byte b : bytes) value = value << 8 | std::to_integer<std::uint32_t>(b);
-  return value;
-}
-
 void put_be(Bytes& out, std::uint32_t value, std::size_t width) {
   for (std::size_t i = width; i-- > 0;) out.push_back(static_cast<std::byte>(value >> (8 * i) & 0xff));
 }
@@ -48,15 +42,6 @@ std::uint8_t octet(ByteReader& reader, std::string_view what) {
   throw Error(ErrorKind::malformed, fmt::format("OpenPGP packet: offset {}: {}", reader.offset(), why));
 }
 
-/// A length of one, two or five octets (new format packets and subpackets).
-std::uint32_t new_length(ByteReader& reader, bool subpacket) {
-  const std::uint32_t first = octet(reader, "packet length");
-  if (first < 192) return first;
-  if (first == 255) return be(reader.take(4, "packet length"));
-  if (!subpacket && first >= 224) fail(reader, "packets of partial length are not accepted here");
-  return ((first - 192) << 8) + octet(reader, "packet length") + 192;
-}
-
 /// An issuer may be named twice, but only as the same.
 void set_once(const ByteReader& reader, std::string& value, std::string found) {
   if (!value.empty() && value != found) fail(reader, fmt::format("two issuers, {} and {}", value, found));
@@ -66,7 +51,7 @@ void set_once(const ByteReader& reader, std::string& value, std::string found) {
 void read_subpackets(ByteView area, bool hashed, PgpSignature& signature) {
   ByteReader reader(area, "signature subpackets");
   while (reader.left() != 0) {
-    const std::uint32_t length = new_length(reader, true);
+    const std::uint32_t length = read_new_length(reader, true);
     if (length == 0) fail(reader, "an empty subpacket");
     const auto body = reader.take(length, "subpacket");
     const auto type = std::to_integer<std::uint8_t>(body[0]);
@@ -76,12 +61,12 @@ void read_subpackets(ByteView area, bool hashed, PgpSignature& signature) {
         if (!hashed) break;  // says nothing, for anybody could have put it there
         if (value.size() != 4) fail(reader, "a creation time that is not 4 bytes");
         if (signature.created) fail(reader, "two creation times");
-        signature.created = be(value);
+        signature.created = pgp_number(value);
         break;
       case kLifetime:
         if (!hashed) break;
         if (value.size() != 4) fail(reader, "an expiration time that is not 4 bytes");
-        signature.lifetime = be(value);
+        signature.lifetime = pgp_number(value);
         break;
       case kIssuer:
         if (value.size() != 8) fail(reader, "an issuer that is not 8 bytes");
@@ -107,8 +92,24 @@ void read_subpackets(ByteView area, bool hashed, PgpSignature& signature) {
   }
 }
 
-Bytes mpi(ByteReader& reader, std::string_view what) {
-  const std::size_t bits = be(reader.take(2, what));
+}  // namespace
+
+std::uint32_t pgp_number(ByteView bytes) noexcept {
+  std::uint32_t value = 0;
+  for (const std::byte b : bytes) value = value << 8 | std::to_integer<std::uint32_t>(b);
+  return value;
+}
+
+std::uint32_t read_new_length(ByteReader& reader, bool subpacket) {
+  const std::uint32_t first = octet(reader, "packet length");
+  if (first < 192) return first;
+  if (first == 255) return pgp_number(reader.take(4, "packet length"));
+  if (!subpacket && first >= 224) fail(reader, "packets of partial length are not accepted here");
+  return ((first - 192) << 8) + octet(reader, "packet length") + 192;
+}
+
+Bytes read_mpi(ByteReader& reader, std::string_view what) {
+  const std::size_t bits = pgp_number(reader.take(2, what));
   if (bits > kMaxMpiBits) {
     throw Error(ErrorKind::limit, fmt::format("OpenPGP packet: {} of {} bits is over the limit of {}", what, bits,
                                               kMaxMpiBits));
@@ -121,18 +122,31 @@ Bytes mpi(ByteReader& reader, std::string_view what) {
   return {bytes.begin(), bytes.end()};
 }
 
-}  // namespace
+void append_key_packet(Bytes& out, unsigned tag, ByteView body) {
+  SIFKIT_CHECK(tag < 16 && body.size() <= 0xffff);
+  const bool is_long = body.size() > 0xff;
+  put_be(out, 0x80 | tag << 2 | (is_long ? 1 : 0), 1);
+  put_be(out, static_cast<std::uint32_t>(body.size()), is_long ? 2 : 1);
+  append(out, body);
+}
+
+Bytes pgp_trailer(std::size_t hashed_size) {
+  Bytes out;
+  put_be(out, 0x04ff, 2);
+  put_be(out, static_cast<std::uint32_t>(hashed_size), 4);
+  return out;
+}
 
 PgpPacket read_packet(ByteReader& reader) {
   const unsigned header = octet(reader, "packet header");
   if ((header & 0x80) == 0) fail(reader, "this is no packet header");
   if ((header & 0x40) != 0) {
-    const std::uint32_t length = new_length(reader, false);
+    const std::uint32_t length = read_new_length(reader, false);
     return {header & 0x3f, reader.take(length, "packet body")};
   }
   const unsigned kind = header & 3;
   if (kind == 3) fail(reader, "packets of indeterminate length are not accepted");
-  const std::uint32_t length = be(reader.take(std::size_t{1} << kind, "packet length"));
+  const std::uint32_t length = pgp_number(reader.take(std::size_t{1} << kind, "packet length"));
   return {header >> 2 & 0xf, reader.take(length, "packet body")};
 }
 
@@ -177,14 +191,14 @@ PgpSignature parse_signature_packet(ByteView packets) {
   signature.type = octet(body, "signature type");
   signature.key_algorithm = octet(body, "key algorithm");
   signature.hash = octet(body, "hash algorithm");
-  read_subpackets(body.take(be(body.take(2, "hashed area")), "hashed area"), true, signature);
+  read_subpackets(body.take(pgp_number(body.take(2, "hashed area")), "hashed area"), true, signature);
   PgpSignature unsigned_values;
-  read_subpackets(body.take(be(body.take(2, "unhashed area")), "unhashed area"), false, unsigned_values);
+  read_subpackets(body.take(pgp_number(body.take(2, "unhashed area")), "unhashed area"), false, unsigned_values);
   if (!unsigned_values.issuer_fingerprint.empty()) set_once(body, signature.issuer_fingerprint, unsigned_values.issuer_fingerprint);
   if (!unsigned_values.issuer_key_id.empty()) set_once(body, signature.issuer_key_id, unsigned_values.issuer_key_id);
   body.take(2, "start of the hash");
   if (body.left() == 0) fail(body, "the signature itself is missing");
-  while (body.left() != 0) signature.number_bytes = std::max(signature.number_bytes, mpi(body, "signature").size());
+  while (body.left() != 0) signature.number_bytes = std::max(signature.number_bytes, read_mpi(body, "signature").size());
   if (!signature.created) fail(reader, "the signature does not say when it was made");
   if (!signature.issuer_fingerprint.empty()) {
     const std::string key_id = signature.issuer_fingerprint.substr(24);
@@ -239,8 +253,7 @@ Bytes PgpSignatureTemplate::to_be_signed(std::string_view canonical_text) const 
   Bytes out;
   append(out, as_bytes(canonical_text));
   append(out, hashed);
-  put_be(out, 0x04ff, 2);
-  put_be(out, static_cast<std::uint32_t>(hashed.size()), 4);
+  append(out, pgp_trailer(hashed.size()));
   return out;
 }
 
@@ -277,38 +290,6 @@ Bytes pgp_mpi(ByteView big_endian) {
   put_be(out, bits, 2);
   append(out, big_endian);
   return out;
-}
-
-PgpKeyPacket parse_secret_key_packet(ByteView packets) {
-  ByteReader reader(packets, "OpenPGP key");
-  const auto packet = read_packet(reader);
-  if (packet.tag != 5) fail(reader, fmt::format("expected a secret key packet (tag 5), got tag {}", packet.tag));
-  ByteReader body(packet.body, "OpenPGP key");
-  const unsigned version = octet(body, "version");
-  if (version != 4) throw Error(ErrorKind::unsupported, fmt::format("OpenPGP key of version {} (expected 4)", version));
-  PgpKeyPacket key;
-  key.created = be(body.take(4, "creation time"));
-  key.algorithm = octet(body, "key algorithm");
-  switch (static_cast<PgpAlgorithm>(key.algorithm)) {
-    case PgpAlgorithm::rsa:
-      key.modulus = mpi(body, "modulus");
-      key.exponent = mpi(body, "exponent");
-      break;
-    case PgpAlgorithm::ecdsa:
-    case PgpAlgorithm::eddsa: {
-      const auto oid = body.take(octet(body, "curve"), "curve");
-      key.curve_oid.assign(oid.begin(), oid.end());
-      key.point = mpi(body, "public point");
-      break;
-    }
-    default:
-      throw Error(ErrorKind::unsupported,
-                  fmt::format("keys of OpenPGP algorithm {} cannot sign images (RSA, ECDSA and EdDSA can)",
-                              key.algorithm));
-  }
-  if (octet(body, "protection") != 0) fail(body, "the secret key is still locked");
-  key.secret = mpi(body, "secret number");
-  return key;
 }
 
 }  // namespace sifkit::trust

@@ -13,7 +13,7 @@ namespace sifkit::trust {
 constexpr std::size_t kFingerprintDigits = 40;  ///< of a version 4 key, in hex
 
 /// The numbers of RFC 4880 and RFC 9580 that signing needs.
-enum class PgpAlgorithm : std::uint8_t { rsa = 1, dsa = 17, ecdsa = 19, eddsa = 22 };
+enum class PgpAlgorithm : std::uint8_t { rsa = 1, rsa_encrypt = 2, rsa_sign = 3, elgamal = 16, dsa = 17, ecdh = 18, ecdsa = 19, eddsa = 22 };
 enum class PgpHash : std::uint8_t {
   md5 = 1, sha1 = 2, ripemd160 = 3, sha256 = 8, sha384 = 9, sha512 = 10, sha224 = 11, sha3_256 = 12, sha3_512 = 14
 };
@@ -23,6 +23,35 @@ std::string pgp_hash_name(std::uint8_t hash);
 
 /// SHA-256 or stronger.
 bool is_strong_pgp_hash(std::uint8_t hash) noexcept;
+
+/// Tags of packets (RFC 9580, section 5).
+enum PgpTag : unsigned {
+  kSignatureTag = 2,
+  kSecretKeyTag = 5,
+  kPublicKeyTag = 6,
+  kSecretSubkeyTag = 7,
+  kMarkerTag = 10,
+  kTrustTag = 12,
+  kUserIdTag = 13,
+  kPublicSubkeyTag = 14,
+  kUserAttributeTag = 17,
+  kPaddingTag = 21,
+};
+
+/// A big-endian number of up to four bytes.
+std::uint32_t pgp_number(ByteView bytes) noexcept;
+
+/// A length of one, two or five octets, as packets of the new format and subpackets have it.
+std::uint32_t read_new_length(ByteReader& reader, bool subpacket);
+
+/// A number with its bit length in front. Throws limit for one of more than 16384 bits.
+Bytes read_mpi(ByteReader& reader, std::string_view what);
+
+/// A packet of the old format, as GnuPG writes keys. The body has at most 65535 bytes.
+void append_key_packet(Bytes& out, unsigned tag, ByteView body);
+
+/// What is hashed behind the hashed part of a version 4 signature.
+Bytes pgp_trailer(std::size_t hashed_size);
 
 /// One packet of RFC 4880, section 4.2.
 struct PgpPacket {
@@ -72,19 +101,5 @@ std::size_t salt_bytes(PgpHash hash) noexcept;
 
 /// A number as OpenPGP writes it: bit length, bytes, no leading zeros.
 Bytes pgp_mpi(ByteView big_endian);
-
-/// A key's own packet, public or secret without protection.
-struct PgpKeyPacket {
-  std::uint8_t algorithm = 0;
-  std::uint32_t created = 0;
-  Bytes curve_oid;    ///< ECDSA and EdDSA
-  Bytes modulus;      ///< RSA n
-  Bytes exponent;     ///< RSA e
-  Bytes point;        ///< ECDSA and EdDSA, with its leading 0x04 or 0x40
-  Bytes secret;       ///< RSA d, else the scalar or seed
-};
-
-/// Reads the first packet of an exported secret key. The result holds secrets: wipe it.
-PgpKeyPacket parse_secret_key_packet(ByteView packets);
 
 }  // namespace sifkit::trust

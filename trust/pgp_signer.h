@@ -7,7 +7,7 @@
 
 #include <sifkit/core/bytes.h>
 
-#include "pgp_packet.h"
+#include "pgp_key_packet.h"
 
 namespace sifkit::trust {
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <memory>
 #include <new>
@@ -10,12 +8,15 @@
 #include <string_view>
 
 #include <fmt/format.h>
+#include <openssl/crypto.h>
 #include <rnp/rnp_err.h>
 
 #include <sifkit/core/bytes.h>
+#include <sifkit/core/crypto.h>
 #include <sifkit/core/error.h>
 #include <sifkit/core/freed_by.h>
 
+#include "armor.h"
 #include "rnp_functions.h"
 
 /// librnp's handles with owners, and its results as errors.
@@ -28,10 +29,6 @@ using Ffi = Owned<rnp_ffi_t, rnp_ffi_destroy>;
 using Input = Owned<rnp_input_t, rnp_input_destroy>;
 using Output = Owned<rnp_output_t, rnp_output_destroy>;
 using Key = Owned<rnp_key_handle_t, rnp_key_handle_destroy>;
-using VerifyOp = Owned<rnp_op_verify_t, rnp_op_verify_destroy>;
-using SignOp = Owned<rnp_op_sign_t, rnp_op_sign_destroy>;
-using SignatureHandle = Owned<rnp_signature_handle_t, rnp_signature_handle_destroy>;
-using KeyIterator = Owned<rnp_identifier_iterator_t, rnp_identifier_iterator_destroy>;
 
 /// The library gives many names to a lack of memory: a bad key, no key, a bad state. Whoever comes to a verdict by it begins
 /// with the former and ends with the latter, which throws std::bad_alloc where an allocation has failed in between.
@@ -51,18 +48,31 @@ inline void check(rnp_result_t result, std::string_view what) {
 /// The library without keys.
 inline Ffi engine() {
   rnp_ffi_t ffi = nullptr;
+  // Where librnp uses OpenSSL, it unloads what it has loaded of it: prepared before, OpenSSL keeps the rest.
+  prepare_crypto();
   expect_memory();
   check(rnp_ffi_create(&ffi, "GPG", "GPG"), "start OpenPGP");
   return Ffi(ffi);
 }
 
-inline const std::uint8_t* octets(ByteView bytes) { return reinterpret_cast<const std::uint8_t*>(bytes.data()); }
+/// Packets as librnp cannot misread them: it takes binary ones for armored text where they hold the beginning of some.
+class ArmoredInput {
+ public:
+  ArmoredInput(ByteView packets, std::string_view label) : text_(write_armor(packets, label)) {
+    rnp_input_t input = nullptr;
+    check(rnp_input_from_memory(&input, reinterpret_cast<const std::uint8_t*>(text_.data()), text_.size(), false), "OpenPGP data");
+    input_.reset(input);
+  }
+  ~ArmoredInput() { OPENSSL_cleanse(text_.data(), text_.size()); }
+  ArmoredInput(const ArmoredInput&) = delete;
+  ArmoredInput& operator=(const ArmoredInput&) = delete;
 
-inline Input input_over(ByteView bytes) {
-  rnp_input_t input = nullptr;
-  check(rnp_input_from_memory(&input, octets(bytes), bytes.size(), false), "OpenPGP data");
-  return Input(input);
-}
+  rnp_input_t get() const noexcept { return input_.get(); }
+
+ private:
+  std::string text_;
+  Input input_;
+};
 
 inline Output memory_output() {
   rnp_output_t output = nullptr;
@@ -77,47 +87,10 @@ inline std::string bytes_of(const Output& output) {
   return {reinterpret_cast<const char*>(bytes), size};
 }
 
-inline std::string taken(char* text) {
-  std::string out = text == nullptr ? "" : text;
-  rnp_buffer_destroy(text);
-  return out;
-}
-
-/// Of the primary key, upper-case hex.
-inline std::string fingerprint_of(rnp_key_handle_t key) {
-  char* text = nullptr;
-  bool sub = false;
-  rnp_key_is_sub(key, &sub);
-  const auto result = sub ? rnp_key_get_primary_fprint(key, &text) : rnp_key_get_fprint(key, &text);
-  if (result != RNP_SUCCESS) return {};
-  std::string out = taken(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  return out;
-}
-
-/// Of the key itself.
-inline std::string own_fingerprint_of(rnp_key_handle_t key) {
-  char* text = nullptr;
-  return rnp_key_get_fprint(key, &text) == RNP_SUCCESS ? taken(text) : std::string();
-}
-
 inline Key located(rnp_ffi_t ffi, const std::string& fingerprint) {
   rnp_key_handle_t key = nullptr;
   rnp_locate_key(ffi, "fingerprint", fingerprint.c_str(), &key);
   return Key(key);
-}
-
-/// GnuPG writes secret keys without their secret, too. Where it is then; empty for a whole key.
-inline std::string_view secret_elsewhere(rnp_key_handle_t key) {
-  char* text = nullptr;
-  const std::string kind = rnp_key_get_protection_type(key, &text) == RNP_SUCCESS ? taken(text) : std::string();
-  return kind == "GPG-Smartcard" ? "on a smartcard, which is not asked" : kind == "GPG-None" ? "left out" : "";
-}
-
-/// Bytes from the key.
-inline std::string user_of(rnp_key_handle_t key) {
-  char* text = nullptr;
-  return rnp_key_get_primary_uid(key, &text) == RNP_SUCCESS ? taken(text) : std::string();
 }
 
 }  // namespace sifkit::trust::rnp

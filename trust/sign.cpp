@@ -65,7 +65,7 @@ class Signers {
     std::vector<Made> out;
     if (!asymmetric_.empty()) out.push_back({write_envelope(payload, asymmetric_)});
     for (const auto& key : pgp_) {
-      Made made{clear_sign(payload, key.packet, key.fingerprint, signing_time())};
+      Made made{clear_sign(payload, key.packet, key.issuer, signing_time())};
       std::copy(key.fingerprint.begin(), key.fingerprint.end(), made.info.fingerprint.begin());
       out.push_back(std::move(made));
     }

@@ -88,8 +88,8 @@ TEST_CASE("every verb of key prints one record with every field, and JSON errors
     for (const auto& [name, value] : object.items()) names += (names.empty() ? "" : " ") + name;
     return names;
   };
-  const std::string of_key = "algorithm bits can_sign created curve expires fingerprint locked part problem security_bits user_ids";
-  const std::string of_import = "algorithm bits can_sign change created curve expires file fingerprint locked part problem security_bits user_ids";
+  const std::string of_key = "algorithm bits can_sign created curve expires fingerprint locked part problem revoked_user_ids security_bits subkeys user_ids";
+  const std::string of_import = "algorithm bits can_sign change created curve expires file fingerprint locked part problem revoked_user_ids security_bits subkeys user_ids";
   auto out = record({"key", "newpair", "--json", "-N", "Ada", "--expires", "never"}, "newpair");
   CHECK(members(out) == "folder key revocation schema");
   CHECK(members(out["key"]) == of_key);
@@ -181,7 +181,7 @@ TEST_CASE("without a terminal nothing is asked: a missing name or passphrase is 
   const Environment none("SIFKIT_PASSPHRASE", "");
   const auto empty = run_cli({"key", "newpair", "-N", "Ada"});
   CHECK(empty.code == 2);
-  CHECK_THAT(empty.err, ContainsSubstring("--no-passphrase"));
+  CHECK_THAT(empty.err, ContainsSubstring("the variable SIFKIT_PASSPHRASE is empty where a passphrase was expected") && ContainsSubstring("--no-passphrase"));
   CHECK(run_cli({"key", "newpair", "-N", "Ada", "--no-passphrase"}).code == 0);
   CHECK_FALSE(Json::parse(run_cli({"key", "list", "-s", "--json"}).out)["keys"][0]["locked"]);
 }
@@ -196,20 +196,59 @@ TEST_CASE("user ids are escaped on a terminal", "[cli][key]") {
   CHECK_THAT(listed.out, ContainsSubstring("Ada \\x9b31m"));
 }
 
-TEST_CASE("of a key with thousands of user ids the list shows some, and the record all", "[cli][key][hostile]") {
+TEST_CASE("names are shown as people write them", "[cli][key]") {
+  Home home;
+  CHECK(run_cli({"key", "newpair", "-N", "Zo\xc3\xab M\xc3\xbcller \xe6\x9d\x8e \xe2\x80\xae"}).code == 0);  // the last one turns the direction
+  CHECK_THAT(run_cli({"key", "list"}).out, ContainsSubstring("Zo\xc3\xab M\xc3\xbcller \xe6\x9d\x8e \\xe2\\x80\\xae"));
+  CHECK_THAT(run_cli({"key", "list", "m\xc3\xbcller"}).out, ContainsSubstring("Zo\xc3\xab"));
+}
+
+TEST_CASE("keys are listed, exported and removed by the same names, and signing takes them, too", "[cli][key]") {
+  Home home;
+  const auto ada = home.make("Ada");
+  const auto grada = home.make("Grada");
+  CHECK(Json::parse(run_cli({"key", "list", "--json", "da"}).out)["keys"].size() == 2);
+  CHECK(Json::parse(run_cli({"key", "list", "--json", "grada"}).out)["keys"][0]["fingerprint"] == grada);
+  CHECK(Json::parse(run_cli({"key", "list", "--json", "ADA"}).out)["keys"][0]["fingerprint"] == ada);
+  const auto missing = run_cli({"key", "list", "carol"});
+  CHECK(missing.code == 3);
+  CHECK_THAT(missing.err, ContainsSubstring("no public key 'carol'"));
+  CHECK(run_cli({"key", "export", "-a", "0x" + ada.substr(24)}).code == 0);
+  const auto several = run_cli({"key", "remove", "da"});
+  CHECK(several.code == 2);
+  CHECK_THAT(several.err, ContainsSubstring("'da' means several public keys") && ContainsSubstring(ada) && ContainsSubstring(grada));
+  CHECK(run_cli({"key", "remove", "Grada"}).code == 0);
+  CHECK(Json::parse(run_cli({"key", "list", "--json"}).out)["keys"].size() == 1);
+}
+
+TEST_CASE("an empty variable for a passphrase is called empty, not wrong", "[cli][key]") {
+  Home home;
+  home.make("Ada");
+  write_file(home.folder / "tree", "");
+  write_file(home.at("empty"), "");
+  CHECK(run_cli({"sif", "new", home.at("image.sif")}).code == 0);
+  const Environment none("SIFKIT_PASSPHRASE", "");
+  const auto by_file = run_cli({"sign", "--passphrase-file", home.at("empty"), home.at("image.sif")});
+  CHECK(by_file.code == 2);
+  CHECK_THAT(by_file.err, ContainsSubstring("empty' is empty where a passphrase was expected"));
+  const auto by_variable = run_cli({"sign", home.at("image.sif")});
+  CHECK(by_variable.code == 2);
+  CHECK_THAT(by_variable.err, ContainsSubstring("the variable SIFKIT_PASSPHRASE is empty where a passphrase was expected"));
+}
+
+TEST_CASE("the user ids that anybody has put onto a key are not shown, however many", "[cli][key][hostile]") {
   Home home;
   home.make("Ada");
   std::string flooded = run_cli({"key", "export", "Ada"}).out;
-  for (int i = 0; i < 10'000; ++i) {
+  for (int i = 0; i < 80'000; ++i) {
     const std::string id = "Flood " + std::to_string(i);
     flooded += "\xcd" + std::string(1, static_cast<char>(id.size())) + id;
   }
   write_file(home.folder / "flooded", flooded);
   CHECK(run_cli({"key", "import", home.at("flooded")}).code == 0);
   const auto listed = run_cli({"key", "list"}).out;
-  CHECK(std::count(listed.begin(), listed.end(), '\n') == 12);
-  CHECK_THAT(listed, ContainsSubstring("Flood 8\n") && ContainsSubstring("… and 9991 more\n"));
-  CHECK(Json::parse(run_cli({"key", "list", "--json"}).out)["keys"][0]["user_ids"].size() == 10'001);
+  CHECK(std::count(listed.begin(), listed.end(), '\n') == 2);
+  CHECK(Json::parse(run_cli({"key", "list", "--json"}).out)["keys"][0]["user_ids"] == Json({"Ada"}));
 }
 
 TEST_CASE("signing takes the user's own secret key, and verifying trusts the user's own ring", "[cli][key]") {

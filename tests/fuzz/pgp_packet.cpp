@@ -2,6 +2,7 @@
 #include "pgp_packet.h"
 
 #include "fuzz.h"
+#include "pgp_key_packet.h"
 
 using namespace sifkit;
 

@@ -39,10 +39,20 @@ for algorithm in ed25519 rsa4096; do
   gpg --with-colons --list-keys "$ours" | holds '^pub:r:'
 done
 
-# A secret key without its secret, as one that is on a smartcard: it is not taken for one whose passphrase is wrong.
+# Secret keys of which the primary one is elsewhere sign with their subkey; without one they are not taken for keys whose
+# passphrase is wrong.
+gpg --quick-generate-key "Offline <offline@example.net>" ed25519 cert 1y
+offline=$(gpg --with-colons --list-keys offline@example.net | awk -F: '$1 == "fpr" && !found++ {print $10}')
+gpg --quick-add-key "$offline" ed25519 sign 1y
+gpg --export-secret-subkeys "$offline" >"$work/offline.pgp"
+"$SIFKIT" key import -q "$work/offline.pgp"
+cp "$work/plain.sif" "$work/offline.sif"
+"$SIFKIT" sign -q --key-name offline@example.net "$work/offline.sif"
+"$SIFKIT" verify -q --require-fingerprint "$offline" "$work/offline.sif"
+verified_by_gpg "$work/offline.sif" "$(gpg --with-colons --list-keys "$offline" | awk -F: '$1 == "fpr" {last = $10} END {print last}')"
 gpg --quick-generate-key "Stub <stub@example.net>" ed25519 cert,sign 1y
 stub=$(gpg --with-colons --list-keys stub@example.net | awk -F: '$1 == "fpr" && !found++ {print $10}')
-gpg --quick-add-key "$stub" ed25519 sign 1y
+gpg --quick-add-key "$stub" cv25519 encr 1y
 gpg --export-secret-subkeys "$stub" >"$work/stub.pgp"
 python3 - "$work/stub.pgp" "$work/card.pgp" <<'END'
 import sys
@@ -67,7 +77,7 @@ for kind in stub card; do
 done
 
 # GnuPG's, to us: every kind of key that can sign images, locked, with subkeys, armored and binary.
-for kind in rsa2048 ed25519 nistp256 nistp384 nistp521; do
+for kind in rsa2048 ed25519 nistp256 nistp384 nistp521 brainpoolP256r1 brainpoolP384r1 brainpoolP512r1 secp256k1; do
   gpg --quick-generate-key "Theirs $kind <$kind@example.net>" $kind cert,sign 1y
   theirs=$(gpg --with-colons --list-keys "$kind@example.net" | awk -F: '$1 == "fpr" && !found++ {print $10}')
   case $kind in
@@ -102,5 +112,5 @@ code=0
 gpg --quick-generate-key 'Old <old@example.net>' ed25519 sign seconds=1
 sleep 2
 gpg --export old@example.net | "$SIFKIT" key import -q - 2>/dev/null
-"$SIFKIT" key list --json | jq -e '.keys[] | select(.user_ids[0] == "Old <old@example.net>") | .problem == "has expired"' >/dev/null
+"$SIFKIT" key list --json | jq -e '.keys[] | select(.user_ids[0] == "Old <old@example.net>") | .problem | startswith("has expired on ")' >/dev/null
 echo "GnuPG: all as expected"

@@ -59,8 +59,10 @@ grep -qF '\x1b[31mred' "$work/table"
 grep -qF "asking http://127.0.0.1:$port" "$work/talk"
 refused 3 "has no key for 'nobody'" search -u "$hkp" nobody
 SIFKIT_KEYSERVER=$hkp "$SIFKIT" key search -q ada@example.org >/dev/null
-printf 'pub:12345678:1:2048:::\nuid:ada@example.org:::\n' >"$work/hkp/index"
-refused 7 'without a fingerprint' search -u "$hkp" ada@example.org
+# One odd key does not hide the others, and its user ids are nobody else's.
+printf 'pub:12345678:1:2048:::\nuid:Odd <ada@example.org>:::\npub:%s:22:256:::\nuid:Ada:::\npub:v6:27:256:::\nuid:Other:::\n' "$ada" >"$work/hkp/index"
+[ "$("$SIFKIT" key search --json -u "$hkp" ada@example.org 2>"$work/talk" | jq -c '[.keys[] | [.id, .user_ids]]')" = "[[\"$ada\",[\"Ada\"]]]" ]
+grep -qF '2 of the keys that the server lists have no fingerprint or long key ID and are not shown' "$work/talk"
 for i in $(seq 1001); do printf 'pub:%040d:1:2048:::\n' "$i"; done >"$work/hkp/index"
 refused 10 'more than 1000 keys' search -u "$hkp" 1:2048
 printf '<html>ada</html>' >"$work/hkp/index"

@@ -245,7 +245,11 @@ TEST_CASE("each kind of OpenPGP key signs with the hash that fits it", "[sif][pg
                                                                                                                 {"RSA", 2048, nullptr, "SHA256"},
                                                                                                                 {"ECDSA", 0, "NIST P-256", "SHA256"},
                                                                                                                 {"ECDSA", 0, "NIST P-384", "SHA384"},
-                                                                                                                {"ECDSA", 0, "NIST P-521", "SHA512"}}));
+                                                                                                                {"ECDSA", 0, "NIST P-521", "SHA512"},
+                                                                                                                {"ECDSA", 0, "secp256k1", "SHA256"},
+                                                                                                                {"ECDSA", 0, "brainpoolP256r1", "SHA256"},
+                                                                                                                {"ECDSA", 0, "brainpoolP384r1", "SHA384"},
+                                                                                                                {"ECDSA", 0, "brainpoolP512r1", "SHA512"}}));
   desk.make_pgp("bob", algorithm, bits, curve);
   desk.sign(desk.key("bob.asc"));
   const auto report = desk.verified({"bob.pub"});

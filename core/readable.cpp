@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/core/readable.h>
+
+#include <algorithm>
+
+#include <sifkit/core/error.h>
+#include <sifkit/core/json.h>
+
+namespace sifkit {
+
+namespace {
+
+struct CodePoints {
+  char32_t first, last;
+};
+
+/// What shows nothing, or changes how the rest is shown: the terminal's second set of controls, marks of direction and
+/// width, separators of lines, and what is no character or nobody's.
+constexpr CodePoints kNotPrintable[] = {{0x80, 0x9f},     {0xad, 0xad},     {0x61c, 0x61c},   {0x180e, 0x180e}, {0x200b, 0x200f},   {0x2028, 0x202e},
+                                        {0x2060, 0x206f}, {0xe000, 0xf8ff}, {0xfdd0, 0xfdef}, {0xfeff, 0xfeff}, {0xfff0, 0xfffb}, {0xe0000, 0x10ffff}};
+
+/// The length of the UTF-8 sequence at the start of a text if it is of several bytes and a terminal shows it, else 0.
+std::size_t printable_sequence(std::string_view text) noexcept {
+  const auto length = utf8_sequence(text);
+  if (length < 2) return 0;
+  char32_t point = static_cast<unsigned char>(text[0]) & (0x7fU >> length);
+  for (std::size_t i = 1; i < length; ++i) point = point << 6 | (static_cast<unsigned char>(text[i]) & 0x3fU);
+  const bool is_character = (point & 0xfffe) != 0xfffe;
+  return is_character && std::none_of(std::begin(kNotPrintable), std::end(kNotPrintable), [point](const CodePoints& some) { return point >= some.first && point <= some.last; }) ? length : 0;
+}
+
+}  // namespace
+
+std::string readable(std::string_view text, std::size_t limit) {
+  std::string out;
+  std::size_t used = 0;
+  while (!text.empty()) {
+    if (used >= limit) return out + "...";
+    const auto length = printable_sequence(text);
+    const auto piece = text.substr(0, std::max<std::size_t>(length, 1));
+    out += length > 1 ? std::string(piece) : printable(piece);
+    used += piece.size();
+    text.remove_prefix(piece.size());
+  }
+  return out;
+}
+
+}  // namespace sifkit

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "armor.h"
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+
+#include "base64.h"
+#include "ossl.h"
+
+namespace sifkit::trust {
+
+namespace {
+
+constexpr std::string_view kBegin = "-----BEGIN PGP ";
+constexpr std::string_view kEnd = "-----END PGP ";
+constexpr std::string_view kDashes = "-----";
+constexpr std::string_view kBlank = " \t\r\n\v\f";
+constexpr std::size_t kColumns = 76;  ///< RFC 9580, section 6: at most
+
+/// One block of a text.
+struct Block {
+  std::size_t at;         ///< of its first dash
+  std::string_view label;
+  std::string_view body;  ///< between the first line and the last
+  std::size_t end;        ///< behind it
+};
+
+[[noreturn]] void fail(std::string_view name, std::size_t at, std::string_view why) {
+  throw Error(ErrorKind::malformed, fmt::format("{}: the armored block at byte {} {}", printable(name), at, why));
+}
+
+std::optional<Block> next_block(std::string_view text, std::size_t from, std::string_view name) {
+  const auto at = text.find(kBegin, from);
+  if (at == std::string_view::npos) return std::nullopt;
+  const auto label_at = at + kBegin.size();
+  const auto line_end = std::min(text.find('\n', label_at), text.size());
+  const auto label = text.substr(label_at, std::min(text.find(kDashes, label_at), line_end) - label_at);
+  const auto last_line = fmt::format("{}{}{}", kEnd, label, kDashes);
+  const auto end = text.find(last_line, line_end);
+  if (end == std::string_view::npos) fail(name, at, "has no end");
+  return Block{at, label, text.substr(line_end, end - line_end), end + last_line.size()};
+}
+
+std::string_view without_blanks(std::string_view line) {
+  const auto first = line.find_first_not_of(kBlank);
+  return first == std::string_view::npos ? std::string_view() : line.substr(first, line.find_last_not_of(kBlank) + 1 - first);
+}
+
+Bytes packets_of(const Block& block, std::string_view name) {
+  std::string base64;
+  const Wiper wiper(base64);
+  base64.reserve(block.body.size());
+  std::string_view checksum;
+  for (auto left = block.body; !left.empty();) {
+    const auto end = std::min(left.find('\n'), left.size());
+    const auto line = without_blanks(left.substr(0, end));
+    left.remove_prefix(std::min(end + 1, left.size()));
+    const bool header = base64.empty() && line.find(':') != std::string_view::npos;
+    if (line.empty() || header) continue;
+    if (!checksum.empty()) fail(name, block.at, "goes on behind its checksum");
+    if (line.starts_with('=') && line.size() > 2) {
+      checksum = line.substr(1);
+    } else {
+      base64 += line;
+    }
+  }
+  auto packets = base64_decode(base64);
+  if (!packets || packets->empty()) fail(name, block.at, "is not base64");
+  if (!checksum.empty() && checksum != armor_checksum(*packets)) {
+    throw Error(ErrorKind::malformed, fmt::format("{}: the checksum of an armored block does not match", printable(name)));
+  }
+  return std::move(*packets);
+}
+
+}  // namespace
+
+Bytes read_armor(std::string_view text, std::string_view name) {
+  Bytes out;
+  std::size_t from = 0;
+  while (const auto block = next_block(text, from, name)) {
+    if (block->label != kPublicKeyLabel && block->label != kSecretKeyLabel && block->label != kSignatureLabel) {
+      fail(name, block->at, fmt::format("is a 'PGP {}', not a key", printable(block->label, 40)));
+    }
+    auto packets = packets_of(*block, name);
+    const Wiper wiper(packets);
+    out.insert(out.end(), packets.begin(), packets.end());
+    from = block->end;
+  }
+  return out;
+}
+
+std::string write_armor(ByteView packets, std::string_view label) {
+  auto base64 = base64_encode_lines(packets, kColumns);
+  const Wiper wiper(base64);
+  return fmt::format("{}{}{}\n\n{}\n={}\n{}{}{}\n", kBegin, label, kDashes, base64, armor_checksum(packets), kEnd, label, kDashes);
+}
+
+}  // namespace sifkit::trust
