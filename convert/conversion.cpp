@@ -11,6 +11,7 @@
 
 #include <sifkit/core/error.h>
 
+#include "root_check.h"
 #include "runtime_check.h"
 #include "runtime_files.h"
 #include "runtime_scripts.h"
@@ -139,7 +140,7 @@ Tree Conversion::run(ContentSink& given, bool container) {
   for (std::size_t index = image_.layers().size(); index-- > 0;) read_layer(index, flattener, sink);
   std::vector<Flattener::Missing> missing;
   Tree tree = flattener.finish(missing, options_.operation);
-  if (root_in_doubt_) check_is_root(tree);
+  check_root(tree);
   if (!excludes_.empty()) remove_matching(tree, excludes_);
   std::erase_if(missing, [&](const auto& file) { return tree.inode(file.inode).links == 0; });
   read_missing(missing, tree, sink);
@@ -158,15 +159,22 @@ Tree Conversion::run(ContentSink& given, bool container) {
   return tree;
 }
 
-void Conversion::check_is_root(const Tree& tree) const {
-  for (const char* name : {"bin", "etc", "usr"}) {
-    if (tree.find(Tree::kRoot, name) != kNone) return;
-  }
-  for (const char* name : {"manifest.json", "oci-layout"}) {
-    const NameId found = tree.find(Tree::kRoot, name);
-    if (found == kNone || tree.inode(tree.inode_of(found)).type != EntryType::regular) continue;
-    throw Error(ErrorKind::unsupported, fmt::format("began like a root file system, but holds {}, as archives of images do", in_quotes(name)),
-                fmt::format("docker-archive:{0} or oci-archive:{0} says that it is one of images, tar:{0} that it is a root file system", printable(reference_.location)));
+void Conversion::check_root(const Tree& tree) const {
+  const auto contents = contents_of(tree);
+  switch (contents.kind) {
+    case oci::ContentsKind::rootfs:
+    case oci::ContentsKind::other:
+    case oci::ContentsKind::nothing:
+    case oci::ContentsKind::one_file: break;
+    default: {
+      const auto words = oci::words_of(contents.kind, true);
+      if (root_in_doubt_) {
+        Error error = unexpected_kind(reference_.location == "-" ? "standard input" : in_quotes(reference_.location), oci::words_of(contents.kind, false), contents.detail, "a root file system");
+        error.set_hint(contents.hint(false));
+        throw error;
+      }
+      warnings_.add("root-is-archive", fmt::format("the root file system looks like {}; was 'docker import' used where 'docker load' was meant?", words.name));
+    }
   }
 }
 

@@ -49,7 +49,7 @@ class Conversion {
   layers::LayerBlob blob(std::size_t index);
   void read_layer(std::size_t index, layers::Flattener& flattener, layers::ContentSink& sink);
   void read_missing(const std::vector<layers::Flattener::Missing>& missing, layers::Tree& tree, layers::ContentSink& sink);
-  void check_is_root(const layers::Tree& tree) const;
+  void check_root(const layers::Tree& tree) const;
   CapabilityForm capability_form() const;
   void decide_architecture(const ProgramProbe& probe, const layers::Tree& tree);
   void warn_of_runtime(const ProgramProbe& probe, const layers::Tree& tree, const layers::Flattener& flattener);

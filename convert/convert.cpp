@@ -15,6 +15,7 @@
 #include <sifkit/core/read_ahead.h>
 #include <sifkit/core/resources.h>
 #include <sifkit/layers/directory_writer.h>
+#include <sifkit/oci/source.h>
 #include <sifkit/sif/image_writer.h>
 
 #include "conversion.h"
@@ -230,27 +231,23 @@ ConvertReport convert(const oci::Reference& given, const std::filesystem::path& 
   layers::require_block_size(options.squashfs.block_size);
   ConvertReport report;
   report.target = target;
-  oci::Reference reference = given;
-  if (reference.transport == oci::Transport::automatic) {
-    reference.transport = oci::sniff_transport(reference.location, options.limits);
+  if (!options.dry_run) refuse_own_source(given, target);
+  // First of all, so that a target which cannot be written does not cost the transfer of an image.
+  std::optional<AtomicFile> file;
+  std::optional<DirectoryWriter> folder;
+  if (options.format == OutputFormat::sandbox) {
+    if (options.verify_after) throw Error(ErrorKind::usage, "only images are verified after writing, not folders");
+    if (!options.dry_run) folder.emplace(target, options.overwrite);
+  } else if (!options.dry_run) {
+    file.emplace(target, options.overwrite, options.format == OutputFormat::sif ? kSifMode : kFileMode);
   }
+  options.operation.progress->stage("reading the source", 0);
+  const auto source = oci::open_source(given, options, warnings);
+  const oci::Reference& reference = source->reference();
+  const auto image = source->open_image();
   in_context([&] { return fmt::format("converting {}", in_quotes(given.text)); }, [&] {
-    if (!options.dry_run) refuse_own_source(reference, target);
-    // First of all, so that a target which cannot be written does not cost the transfer of an image.
-    std::optional<AtomicFile> file;
-    std::optional<DirectoryWriter> folder;
-    if (options.format == OutputFormat::sandbox) {
-      if (options.verify_after) throw Error(ErrorKind::usage, "only images are verified after writing, not folders");
-      if (!options.dry_run) folder.emplace(target, options.overwrite);
-    } else if (!options.dry_run) {
-      file.emplace(target, options.overwrite, options.format == OutputFormat::sif ? kSifMode : kFileMode);
-    }
-    options.operation.progress->stage("reading the source", 0);
-    const auto image = oci::open_image(reference, options, warnings);
     Conversion conversion(*image, reference, options, warnings, report);
-    const bool guessed = given.transport == oci::Transport::automatic || given.transport == oci::Transport::standard_input;
-    const bool no_archive = image->config().raw.empty() && reference.transport != oci::Transport::directory;
-    if (guessed && no_archive) conversion.doubt_root();
+    if (source->is_root_in_doubt()) conversion.doubt_root();
     if (options.dry_run) {
       only_read(conversion, report);
     } else if (options.format == OutputFormat::sif) {

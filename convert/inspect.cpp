@@ -5,6 +5,7 @@
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/json.h>
+#include <sifkit/oci/source.h>
 #include <sifkit/rootfs.h>
 #include <sifkit/sif/image.h>
 
@@ -119,9 +120,9 @@ class FromFiles {
   const Limits& limits_;
 };
 
-InspectReport inspect_sif(const std::string& path, const Limits& limits, WarningList& warnings) {
-  const auto image = sif::Image::open(path);
-  for (const auto& problem : image.problems()) warnings.add("sif-flaw", fmt::format("{}: {}", in_quotes(path), printable(problem)));
+InspectReport inspect_sif(const std::shared_ptr<const File>& file, const Limits& limits, WarningList& warnings) {
+  const sif::Image image(file);
+  for (const auto& problem : image.problems()) warnings.add("sif-flaw", fmt::format("{}: {}", in_quotes(file->name()), printable(problem)));
   InspectReport report;
   if (const auto* config = image.find(sif::DataType::generic_json, "oci-config.json")) {
     report.oci_config = as_text(image.read_data(*config, limits.json_bytes));
@@ -130,21 +131,22 @@ InspectReport inspect_sif(const std::string& path, const Limits& limits, Warning
     report.attributes = parse_inspect_metadata(as_text(image.read_data(*metadata, limits.json_bytes)), limits);
     return report;
   }
-  report.attributes = FromFiles(RootFs::open(path, limits), limits).read();
+  report.attributes = FromFiles(RootFs::open(file, limits), limits).read();
   for (const auto* object : image.objects_of(sif::DataType::deffile)) {
     report.attributes.deffile = as_text(image.read_data(*object, limits.json_bytes));
   }
   return report;
 }
 
-InspectReport inspect_squashfs(const std::string& path, const Limits& limits) {
+InspectReport inspect_squashfs(const std::shared_ptr<const File>& file, const Limits& limits) {
   InspectReport report;
-  report.attributes = FromFiles(RootFs::open(path, limits), limits).read();
+  report.attributes = FromFiles(RootFs::open(file, limits), limits).read();
   return report;
 }
 
-InspectReport inspect_source(const oci::Reference& reference, const oci::SourceOptions& options, WarningList& warnings) {
-  const auto image = oci::open_image(reference, options, warnings);
+InspectReport inspect_source(oci::OpenedSource& source, WarningList& warnings) {
+  const auto& reference = source.reference();
+  const auto image = source.open_image();
   const auto& config = image->config();
   InspectReport report;
   auto& attributes = report.attributes;
@@ -166,16 +168,13 @@ InspectReport inspect_source(const oci::Reference& reference, const oci::SourceO
 std::string InspectReport::apptainer_json() const { return indented(inspect_metadata_json(attributes)); }
 
 InspectReport inspect(const oci::Reference& given, const oci::SourceOptions& options, WarningList& warnings) {
-  oci::Reference reference = given;
-  if (reference.transport == oci::Transport::automatic) reference.transport = oci::sniff_transport(reference.location, options.limits);
+  const auto source = oci::open_source(given, options, warnings);
   InspectReport report = in_context([&] { return in_quotes(given.text); }, [&] {
-    switch (reference.transport) {
-      case oci::Transport::sif: return inspect_sif(reference.location, options.limits, warnings);
-      case oci::Transport::squashfs: return inspect_squashfs(reference.location, options.limits);
-      case oci::Transport::directory:
-      case oci::Transport::tar: throw Error(ErrorKind::unsupported, "a root file system says nothing of itself", "build an image of it first");
-      default: return inspect_source(reference, options, warnings);
+    if (const auto file = source->image_file()) {
+      return sniff_file(*file).kind == FileKind::sif ? inspect_sif(file, options.limits, warnings) : inspect_squashfs(file, options.limits);
     }
+    if (source->is_root()) throw Error(ErrorKind::unsupported, "a root file system says nothing of itself", "build an image of it first");
+    return inspect_source(*source, warnings);
   });
   // The same texts as in the JSON record.
   report.attributes = parse_inspect_metadata(inspect_metadata_json(report.attributes), options.limits);

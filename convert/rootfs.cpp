@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sifkit/rootfs.h>
 
-#include <array>
+#include <sys/stat.h>
 
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/file_kind.h>
+#include <sifkit/oci/source.h>
 #include <sifkit/sif/image.h>
 
 namespace sifkit {
@@ -16,13 +18,26 @@ RootFs::RootFs(std::shared_ptr<const File> file, std::uint64_t offset, std::uint
       reader_(std::make_unique<layers::SquashfsReader>(*region_, limits)) {}
 
 RootFs RootFs::open(const std::filesystem::path& path, const Limits& limits) {
-  return in_context([&] { return in_quotes(path.native()); }, [&] {
-    auto file = std::make_shared<File>(File::open_read(path));
-    if (!file->is_regular()) throw Error(ErrorKind::unsupported, "a SIF or squashfs image is a regular file; this is not one");
-    std::array<std::byte, 4> magic{};
-    if (file->read_at(0, magic) == magic.size() && as_text(magic) == "hsqs") {
+  const auto refuse = [&] {
+    const auto identity = oci::identify(path, limits);
+    Error error = identity.unexpected(in_quotes(path.native()), "a SIF or squashfs image");
+    if (identity.transport() != oci::Transport::automatic) error.set_hint("'sifkit build' makes one of it");
+    throw error;
+  };
+  const auto mode = expect_readable(path);
+  if (S_ISDIR(mode)) refuse();
+  auto file = std::make_shared<const File>(File::open_read(path));
+  if (!file->is_regular()) throw Error(ErrorKind::unsupported, fmt::format("{} is no regular file, as a SIF or squashfs image is", in_quotes(path.native())), "save what it gives to a file first");
+  if (const auto kind = sniff_file(*file).kind; kind != FileKind::sif && kind != FileKind::squashfs) refuse();
+  return open(std::move(file), limits);
+}
+
+RootFs RootFs::open(std::shared_ptr<const File> file, const Limits& limits) {
+  return in_context([&] { return in_quotes(file->name()); }, [&] {
+    const auto sniff = sniff_file(*file);
+    if (sniff.kind == FileKind::squashfs) {
       const auto size = file->size();
-      return RootFs(std::move(file), 0, size, limits);
+      return RootFs(std::move(file), sniff.offset, size - sniff.offset, limits);
     }
     const sif::Image image(file);
     const auto* primary = image.primary_partition();

@@ -48,14 +48,33 @@ class SharedMemory : public Source {
   MemorySource source_;
 };
 
-/// What is left of the current member.
+/// The current member, whose first bytes may be looked at before.
 class MemberSource : public Source {
  public:
   explicit MemberSource(TarReader& reader) : reader_(reader) {}
-  std::size_t read(std::span<std::byte> into) override { return reader_.read(into); }
+
+  ByteView head() {
+    while (size_ < head_.size()) {
+      const auto got = reader_.read(std::span(head_).subspan(size_));
+      if (got == 0) break;
+      size_ += got;
+    }
+    return ByteView(head_).first(size_);
+  }
+
+  std::size_t read(std::span<std::byte> into) override {
+    if (used_ == size_) return reader_.read(into);
+    const auto count = std::min(into.size(), size_ - used_);
+    std::copy_n(head_.begin() + static_cast<std::ptrdiff_t>(used_), count, into.begin());
+    used_ += count;
+    return count;
+  }
 
  private:
   TarReader& reader_;
+  std::array<std::byte, ContentsSurvey::kHeadBytes> head_;
+  std::size_t size_ = 0;
+  std::size_t used_ = 0;
 };
 
 class ScratchSink : public Sink {
@@ -75,11 +94,10 @@ class ScratchSink : public Sink {
 /// Keeps small regular members while there is room for them.
 class SmallMembers {
  public:
-  std::shared_ptr<const Bytes> take(const TarMember& member, TarReader& reader) {
+  std::shared_ptr<const Bytes> take(const TarMember& member, Source& source) {
     if (member.type != TarType::regular || member.sparse || member.stored_size > kSmallMember) return nullptr;
     if (member.stored_size > kSmallMembers - used_) return nullptr;
     used_ += member.stored_size;
-    MemberSource source(reader);
     return std::make_shared<const Bytes>(read_all(source, kSmallMember, "archive member"));
   }
 
@@ -97,17 +115,18 @@ std::unique_ptr<Source> first_bytes(std::unique_ptr<Source> source, std::uint64_
   return std::make_unique<FirstBytes>(std::move(source), size, std::move(what));
 }
 
-CompressedFiles::CompressedFiles(std::shared_ptr<const File> file, const Limits& limits, const OperationContext& operation,
+CompressedFiles::CompressedFiles(std::shared_ptr<const File> file, bool guessed, const Limits& limits, const OperationContext& operation,
                                  WarningList& warnings)
-    : file_(std::move(file)), limits_(limits) {
+    : file_(std::move(file)), limits_(limits), members_(guessed) {
   in_context([&] { return in_quotes(file_->name()); }, [&] {
     const auto source = open_decompressed(std::make_unique<FileSource>(file_), "archive", limits_);
     TarReader reader(*source, limits_, warnings);
     SmallMembers small;
     while (const auto member = reader.next()) {
       operation.check();
-      members_.add(*member, member->data_offset, limits_);
-      if (auto bytes = small.take(*member, reader)) kept_.emplace(member->data_offset, std::move(bytes));
+      MemberSource data(reader);
+      members_.add(*member, member->data_offset, limits_, [&] { return data.head(); });
+      if (auto bytes = small.take(*member, data)) kept_.emplace(member->data_offset, std::move(bytes));
     }
     reader.drain();
   });
@@ -141,17 +160,18 @@ StreamedFiles::StreamedFiles(Source& source, std::string name, const std::filesy
     std::array<std::byte, 64 * 1024> buffer;
     while (const auto member = reader.next()) {
       operation.check();
-      members_.add(*member, stored_.size(), limits_);
+      MemberSource data(reader);
+      members_.add(*member, stored_.size(), limits_, [&] { return data.head(); });
       Stored& stored = stored_.emplace_back();
       if (member->type != TarType::regular || member->sparse) continue;
-      stored.memory = small.take(*member, reader);
+      stored.memory = small.take(*member, data);
       if (stored.memory) continue;
       if (!scratch_) scratch_ = std::make_shared<File>(open_scratch_file(scratch));
       ScratchSink sink(*scratch_, end);
       ZstdSink packer(sink);
       stored.offset = end;
       bool first = true;
-      for (std::size_t got; (got = reader.read(buffer)) != 0; first = false) {
+      for (std::size_t got; (got = data.read(buffer)) != 0; first = false) {
         operation.check();
         operation.progress->advance(got);
         const auto bytes = ByteView(buffer).first(got);

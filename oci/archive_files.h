@@ -20,11 +20,13 @@ namespace sifkit::oci {
 /// decompressed again up to its end, which needs no room on any disk.
 class CompressedFiles : public FileSet {
  public:
-  CompressedFiles(std::shared_ptr<const File> file, const Limits& limits, const OperationContext& operation, WarningList& warnings);
+  /// `guessed` as in MemberTable.
+  CompressedFiles(std::shared_ptr<const File> file, bool guessed, const Limits& limits, const OperationContext& operation, WarningList& warnings);
 
   const std::string& name() const override { return file_->name(); }
   std::optional<std::uint64_t> find(std::string_view name) override;
   std::unique_ptr<Source> open(std::string_view name) override;
+  const ContentsSurvey& survey() override { return members_.survey(); }
 
  private:
   std::shared_ptr<const File> file_;
@@ -44,6 +46,7 @@ class StreamedFiles : public FileSet {
   const std::string& name() const override { return name_; }
   std::optional<std::uint64_t> find(std::string_view name) override;
   std::unique_ptr<Source> open(std::string_view name) override;
+  const ContentsSurvey& survey() override { return members_.survey(); }
 
  private:
   struct Stored {

@@ -11,6 +11,7 @@
 
 #include <sifkit/core/report.h>
 #include <sifkit/core/stream.h>
+#include <sifkit/oci/contents.h>
 
 namespace sifkit::oci {
 
@@ -29,6 +30,9 @@ class FileSet {
 
   /// The bytes of a file that `find` sees; not_found where it does not.
   virtual std::unique_ptr<Source> open(std::string_view name) = 0;
+
+  /// What the names of all files are together.
+  virtual const ContentsSurvey& survey() = 0;
 
   /// A whole document; `what` names it in errors. All together are bounded.
   std::string read_document(std::string_view name, const Limits& limits, std::string_view what);

@@ -13,11 +13,8 @@
 
 namespace sifkit::oci {
 
-FolderFiles::FolderFiles(std::filesystem::path folder, const Limits& limits)
-    : folder_(std::move(folder)), limits_(limits) {
-  fd_ = UniqueFd(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd_) throw_errno(fmt::format("open the folder {}", in_quotes(folder_.native())));
-}
+FolderFiles::FolderFiles(UniqueFd directory, std::filesystem::path path, ContentsSurvey survey, const Limits& limits)
+    : folder_(std::move(path)), limits_(limits), fd_(std::move(directory)), survey_(std::move(survey)) {}
 
 std::optional<std::string> FolderFiles::link_at(const std::string& name) const {
   std::string target(PATH_MAX, '\0');

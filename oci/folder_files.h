@@ -15,11 +15,13 @@ namespace sifkit::oci {
 /// refused, because a layout from a stranger must not make us read what lies outside.
 class FolderFiles : public FileSet {
  public:
-  FolderFiles(std::filesystem::path folder, const Limits& limits);
+  /// `directory` is open at `path`.
+  FolderFiles(UniqueFd directory, std::filesystem::path path, ContentsSurvey survey, const Limits& limits);
 
   const std::string& name() const override { return folder_.native(); }
   std::optional<std::uint64_t> find(std::string_view name) override;
   std::unique_ptr<Source> open(std::string_view name) override;
+  const ContentsSurvey& survey() override { return survey_; }
 
  private:
   std::optional<std::string> link_at(const std::string& name) const;
@@ -28,6 +30,7 @@ class FolderFiles : public FileSet {
   std::filesystem::path folder_;
   Limits limits_;
   UniqueFd fd_;
+  ContentsSurvey survey_;
 };
 
 }  // namespace sifkit::oci

@@ -62,15 +62,13 @@ using Entry = std::unique_ptr<archive_entry, FreeEntry>;
 
 class FolderTar final : public Source {
  public:
-  FolderTar(const std::filesystem::path& folder, WarningList& warnings) : root_(folder.native()), warnings_(warnings), writer_(archive_write_new()) {
+  FolderTar(UniqueFd fd, const std::filesystem::path& folder, WarningList& warnings) : root_(folder.native()), warnings_(warnings), writer_(archive_write_new()) {
     if (!writer_) throw std::bad_alloc();
     check(archive_write_set_format_pax_restricted(writer_.get()));
     // Names are bytes.
     check(archive_write_set_options(writer_.get(), "hdrcharset=BINARY"));
     check(archive_write_set_bytes_per_block(writer_.get(), 0));
     check(archive_write_open(writer_.get(), this, nullptr, &FolderTar::take, nullptr));
-    UniqueFd fd(::open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!fd) throw_errno(fmt::format("open the folder {}", in_quotes(root_)));
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0) throw_errno(fmt::format("look at {}", in_quotes(root_)));
     write_header("./", status, AttributePlace(fd.get()));
@@ -295,8 +293,8 @@ class FolderTar final : public Source {
 
 }  // namespace
 
-std::unique_ptr<Source> open_folder_tar(const std::filesystem::path& folder, WarningList& warnings) {
-  return std::make_unique<FolderTar>(folder, warnings);
+std::unique_ptr<Source> open_folder_tar(UniqueFd directory, const std::filesystem::path& folder, WarningList& warnings) {
+  return std::make_unique<FolderTar>(std::move(directory), folder, warnings);
 }
 
 }  // namespace sifkit::oci

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 
+#include <sifkit/core/file.h>
 #include <sifkit/core/report.h>
 #include <sifkit/core/stream.h>
 
@@ -11,7 +12,7 @@ namespace sifkit::oci {
 
 /// A folder on disk as a tar stream, names in the order of their bytes: owners, modes, times, attributes, devices and
 /// hard links as they are, however long a path is. Sockets, and attributes that cannot be read, are left out with a
-/// warning. Links are never followed. `warnings` outlives the source.
-std::unique_ptr<Source> open_folder_tar(const std::filesystem::path& folder, WarningList& warnings);
+/// warning. Links are never followed. `directory` is open at `folder`; `warnings` outlives the source.
+std::unique_ptr<Source> open_folder_tar(UniqueFd directory, const std::filesystem::path& folder, WarningList& warnings);
 
 }  // namespace sifkit::oci

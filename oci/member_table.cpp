@@ -26,7 +26,11 @@ std::string_view type_word(TarType type) {
 
 }  // namespace
 
-void MemberTable::add(const TarMember& member, std::uint64_t place, const Limits& limits) {
+void MemberTable::keep(const TarMember& member, std::uint64_t place, const Limits& limits) {
+  if (guessed_ && survey_.has_root()) {
+    members_.clear();
+    return;
+  }
   if (++count_ > limits.archive_members) {
     throw_over_limit(fmt::format("the archive has more than {} members", limits.archive_members), &Limits::archive_members);
   }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tar_index.h"
 
+#include <algorithm>
+#include <array>
+
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
@@ -8,16 +11,20 @@
 
 namespace sifkit::oci {
 
-TarIndex::TarIndex(std::shared_ptr<const File> file, const Limits& limits, const OperationContext& operation,
+TarIndex::TarIndex(std::shared_ptr<const File> file, bool guessed, const Limits& limits, const OperationContext& operation,
                    WarningList& warnings)
-    : file_(std::move(file)), limits_(limits) {
+    : file_(std::move(file)), limits_(limits), members_(guessed) {
   in_context([&] { return in_quotes(file_->name()); },
              [&] {
                FileSource source(file_);
                TarReader reader(source, limits_, warnings);
+               std::array<std::byte, ContentsSurvey::kHeadBytes> head;
                while (const auto member = reader.next()) {
                  operation.check();
-                 members_.add(*member, member->data_offset, limits_);
+                 members_.add(*member, member->data_offset, limits_, [&] {
+                   const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(member->stored_size, head.size()));
+                   return ByteView(head).first(file_->read_at(member->data_offset, std::span(head).first(size)));
+                 });
                }
              });
 }

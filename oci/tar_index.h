@@ -16,12 +16,14 @@ namespace sifkit::oci {
 /// members are read in place.
 class TarIndex : public FileSet {
  public:
-  TarIndex(std::shared_ptr<const File> file, const Limits& limits, const OperationContext& operation,
+  /// `guessed` as in MemberTable.
+  TarIndex(std::shared_ptr<const File> file, bool guessed, const Limits& limits, const OperationContext& operation,
            WarningList& warnings);
 
   const std::string& name() const override { return file_->name(); }
   std::optional<std::uint64_t> find(std::string_view name) override;
   std::unique_ptr<Source> open(std::string_view name) override;
+  const ContentsSurvey& survey() override { return members_.survey(); }
 
  private:
   std::shared_ptr<const File> file_;

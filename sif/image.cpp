@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/file_kind.h>
 
 namespace sifkit::sif {
 
@@ -49,8 +50,10 @@ RawTable read_raw_table(const File& file) {
     throw Error(ErrorKind::malformed, fmt::format("reading global header: {}expected {} bytes, the file has {}",
                                                   is_sif ? "the file is cut short: " : "", kHeaderSize, raw.file_size));
   }
-  if (as_text(raw.header).starts_with("hsqs")) {
-    throw Error(ErrorKind::malformed, "invalid SIF magic", "this is a bare squashfs image, not a SIF file");
+  if (as_text(raw.header).substr(32, 9) != "SIF_MAGIC") {
+    const auto sniff = sniff_file(file);
+    const auto& words = words_of(sniff.kind);
+    throw Error(ErrorKind::malformed, fmt::format("invalid SIF magic: this is {}", words.name), std::string(words.hint));
   }
   const Header header = Header::decode(raw.header);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sifkit/core/stream.h>
-#include <sifkit/oci/image.h>
+#include <sifkit/oci/source.h>
 
 #include "fuzz.h"
 
@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   options.limits = fuzz::small_limits();
   WarningList warnings;
   fuzz::accepted([&] {
-    reference.transport = oci::sniff_transport(reference.location, options.limits);
+    reference.transport = oci::identify(reference.location, options.limits).transport();
     if (reference.transport == oci::Transport::sif || reference.transport == oci::Transport::squashfs) return;
     if (reference.transport != oci::Transport::tar) oci::list_images(reference, options, warnings);
     const auto image = oci::open_image(reference, options, warnings);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <sifkit/convert.h>
+#include <sifkit/oci/source.h>
 
 #include "support/catch.h"
 #include "support/engine_server.h"
@@ -207,11 +208,11 @@ TEST_CASE("a folder or file without a word before it is told by what is in it", 
     INFO(shape.name);
     if (!shape.folder_only) {
       write_file(folder / "x", as_tar(shape.members));
-      CHECK(oci::sniff_transport(folder / "x", {}) == (shape.oci ? oci::Transport::oci_archive : oci::Transport::docker_archive));
+      CHECK(oci::identify(folder / "x").transport() == (shape.oci ? oci::Transport::oci_archive : oci::Transport::docker_archive));
     }
     if (std::any_of(shape.members.begin(), shape.members.end(), [](const Member& member) { return !member.link.empty(); })) continue;
     as_folder(shape.members, folder / "d");
-    CHECK(oci::sniff_transport(folder / "d", {}) == oci::Transport::oci_layout);
+    CHECK(oci::identify(folder / "d").transport() == oci::Transport::oci_layout);
     oci::SourceOptions options;
     WarningList warnings;
     CHECK(oci::open_image(oci::Reference::parse((folder / "d").string()), options, warnings)->layers().size() == 2);
@@ -220,9 +221,9 @@ TEST_CASE("a folder or file without a word before it is told by what is in it", 
   }
   // A root file system may have files of such names.
   as_folder({{"manifest.json", "{}"}, {"etc/version", "1"}}, folder / "r");
-  CHECK(oci::sniff_transport(folder / "r", {}) == oci::Transport::directory);
+  CHECK(oci::identify(folder / "r").transport() == oci::Transport::directory);
   std::filesystem::create_directory_symlink("etc", folder / "r/index.json");
-  CHECK(oci::sniff_transport(folder / "r", {}) == oci::Transport::directory);
+  CHECK(oci::identify(folder / "r").transport() == oci::Transport::directory);
 }
 
 TEST_CASE("a root file system may have as many members as it likes, but no limit makes a root file system", "[convert][sources]") {
@@ -232,12 +233,12 @@ TEST_CASE("a root file system may have as many members as it likes, but no limit
   write_file(folder / "x", as_tar(members));
   Limits limits;
   limits.archive_members = 10;
-  CHECK(oci::sniff_transport(folder / "x", limits) == oci::Transport::tar);
+  CHECK(oci::identify(folder / "x", limits).transport() == oci::Transport::tar);
   const auto tar = TarBuilder().add({.name = "big", .pax = {{"comment", std::string(5000, 'c')}}}).bytes();
   write_file(folder / "x", tar);
-  CHECK(oci::sniff_transport(folder / "x", limits) == oci::Transport::tar);
+  CHECK(oci::identify(folder / "x", limits).transport() == oci::Transport::tar);
   limits.tar_extension_bytes = 4096;
-  const auto error = error_of([&] { oci::sniff_transport(folder / "x", limits); });
+  const auto error = error_of([&] { oci::identify(folder / "x", limits).transport(); });
   REQUIRE(error);
   CHECK(error->kind() == ErrorKind::limit);
 }

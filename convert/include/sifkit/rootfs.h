@@ -15,8 +15,11 @@ namespace sifkit {
 /// alone: no mount, no FUSE, no privilege. Not thread safe.
 class SIFKIT_API RootFs {
  public:
-  /// Throws unsupported for a partition that is no squashfs, not_found for a SIF without one.
+  /// Throws unsupported for a partition that is no squashfs, not_found for a SIF without one, and says what the file is
+  /// that is neither SIF nor squashfs.
   static RootFs open(const std::filesystem::path& path, const Limits& limits = {});
+  /// Of a regular file that is one of the two, as `oci::OpenedSource::image_file` gives it.
+  static RootFs open(std::shared_ptr<const File> file, const Limits& limits = {});
 
   /// What is wrong with the SIF around it, as sif::Image says.
   const std::vector<std::string>& problems() const noexcept { return problems_; }

@@ -82,9 +82,4 @@ SIFKIT_API std::unique_ptr<Image> open_image(const Reference& reference, const S
 SIFKIT_API std::vector<ImageSummary> list_images(const Reference& reference, const SourceOptions& options,
                                                  WarningList& warnings);
 
-/// What a file or folder is, by its content: archives, layouts, SIF, squashfs, a plain tar, a root file system.
-/// Compressed archives are looked into. A pipe is not opened: it is as standard_input. Throws usage for devices and
-/// sockets, unsupported for anything else.
-SIFKIT_API Transport sniff_transport(const std::filesystem::path& path, const Limits& limits);
-
 }  // namespace sifkit::oci
