@@ -166,15 +166,15 @@ void Conversion::check_root(const Tree& tree) const {
     case oci::ContentsKind::other:
     case oci::ContentsKind::nothing:
     case oci::ContentsKind::one_file: break;
-    default: {
-      const auto words = oci::words_of(contents.kind, true);
+    case oci::ContentsKind::wrapped: warnings_.add("root-in-directory", fmt::format("at the root is one directory and nothing else: {}", contents.detail)); break;
+    default:
       if (root_in_doubt_) {
         Error error = unexpected_kind(reference_.location == "-" ? "standard input" : in_quotes(reference_.location), oci::words_of(contents.kind, false), contents.detail, "a root file system");
         error.set_hint(contents.hint(false));
         throw error;
       }
-      warnings_.add("root-is-archive", fmt::format("the root file system looks like {}; was 'docker import' used where 'docker load' was meant?", words.name));
-    }
+      warnings_.add("root-is-archive", fmt::format("the root file system looks like {}; was 'docker import' used where 'docker load' was meant?",
+                                                   oci::words_of(contents.kind, true).name));
   }
 }
 

@@ -234,7 +234,7 @@ TEST_CASE("a root file system may have as many members as it likes, but no limit
   Limits limits;
   limits.archive_members = 10;
   CHECK(oci::identify(folder / "x", limits).transport() == oci::Transport::tar);
-  const auto tar = TarBuilder().add({.name = "big", .pax = {{"comment", std::string(5000, 'c')}}}).bytes();
+  const auto tar = TarBuilder().add({.name = "etc/big", .pax = {{"comment", std::string(5000, 'c')}}}).bytes();
   write_file(folder / "x", tar);
   CHECK(oci::identify(folder / "x", limits).transport() == oci::Transport::tar);
   limits.tar_extension_bytes = 4096;
