@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -29,6 +30,41 @@ struct Extensions {
   std::optional<PaxRecords> pax;
 };
 
+/// What GNU tar's incremental dumps say of each directory: its names, each behind a letter for what became of it (GNU tar
+/// manual, "Dumpdir"). A root file system needs none of it, but must not lack files that only an earlier dump holds.
+class DumpLists {
+ public:
+  explicit DumpLists(WarningList& warnings) : warnings_(warnings) {}
+
+  /// Counts names of one list, which comes in pieces.
+  struct Count {
+    std::uint64_t elsewhere = 0;
+    bool at_letter = true;
+
+    void add(std::string_view piece) {
+      for (const char c : piece) {
+        if (at_letter && c == 'N') ++elsewhere;
+        at_letter = c == '\0';
+      }
+    }
+  };
+
+  void add(const std::string& directory, std::string_view list) {
+    Count count;
+    count.add(list);
+    end(directory, count);
+  }
+
+  void end(const std::string& directory, const Count& count) {
+    if (!std::exchange(said_, true)) warnings_.add("tar-incremental", "an incremental dump by GNU tar: what it says of removed and renamed files is not applied");
+    if (count.elsewhere != 0) warnings_.add("tar-incremental", fmt::format("{}: {} of its files are in an earlier dump, not in this one", in_quotes(directory), count.elsewhere));
+  }
+
+ private:
+  WarningList& warnings_;
+  bool said_ = false;
+};
+
 std::optional<TarType> type_of(char flag) {
   switch (flag) {
     case '0':
@@ -51,6 +87,7 @@ struct TarReader::Impl {
   Source& source;
   const Limits& limits;
   WarningList& warnings;
+  TarTypes types;
 
   std::uint64_t offset = 0;
   std::uint64_t index = 0;
@@ -58,6 +95,7 @@ struct TarReader::Impl {
   std::uint64_t padding = 0;  ///< after them
   bool ended = false;
   bool payload_ignored = false;  ///< the last header announced bytes that its type cannot have
+  DumpLists dump_lists{warnings};
   const SparseMaps sparse{limits, [this](TarHeader& block) { return read_block(block); }};
 
   [[noreturn]] void fail(ErrorKind kind, std::uint64_t at, std::string_view why) const {
@@ -181,6 +219,11 @@ struct TarReader::Impl {
       }
     }
 
+    if (header.type() == 'D') {
+      read_dump_list(member);
+    } else if (types == TarTypes::any && extensions.pax) {
+      if (const auto list = extensions.pax->find("GNU.dumpdir")) dump_lists.add(member.name, *list);
+    }
     payload_ignored = member.type != TarType::regular && member.stored_size != 0;
     if (member.type != TarType::regular) member.stored_size = 0;
     member.size = member.stored_size;
@@ -200,6 +243,21 @@ struct TarReader::Impl {
     member.data_offset = offset;
     left = member.stored_size;
     return member;
+  }
+
+  /// Passes over the list of names that follows a directory of an incremental dump.
+  void read_dump_list(TarMember& member) {
+    std::array<char, 4096> piece;
+    DumpLists::Count count;
+    for (left = member.stored_size; left != 0;) {
+      const auto want = static_cast<std::size_t>(std::min<std::uint64_t>(left, piece.size()));
+      const auto got = passed(source.read(std::as_writable_bytes(std::span(piece)).first(want)));
+      count.add({piece.data(), got});
+    }
+    dump_lists.end(member.name, count);
+    padding = padding_of(member.stored_size);
+    member.stored_size = 0;
+    finish_member();
   }
 
   std::optional<TarMember> next() {
@@ -227,7 +285,7 @@ struct TarReader::Impl {
       }
       const char flag = header.type();
       const auto size = [&] { return header.size_number(124, 12, "size of an extension"); };
-      if (flag == 'x') {
+      if (flag == 'x' || (flag == 'X' && types == TarTypes::any)) {
         extensions.pax = in_context([&] { return fmt::format("tar offset {}", at); },
                                     [&] { return parse_pax(read_extension(size(), "a PAX extension"), limits); });
       } else if (flag == 'g') {
@@ -240,7 +298,13 @@ struct TarReader::Impl {
         extensions.gnu_name = read_gnu_text(size(), "a GNU long name");
       } else if (flag == 'K') {
         extensions.gnu_link = read_gnu_text(size(), "a GNU long link name");
-      } else if (const auto type = type_of(flag)) {
+      } else if (flag == 'V' && types == TarTypes::any) {
+        left = size();
+        padding = padding_of(left);
+        finish_member();
+        extensions = {};
+        start = offset;
+      } else if (const auto type = flag == 'D' && types == TarTypes::any ? TarType::directory : type_of(flag)) {
         return in_context([&] { return fmt::format("tar member {}", in_quotes(header.name())); },
                           [&] { return parse_member(header, *type, extensions, start); });
       } else {
@@ -268,8 +332,8 @@ struct TarReader::Impl {
   }
 };
 
-TarReader::TarReader(Source& source, const Limits& limits, WarningList& warnings)
-    : impl_(new Impl{source, limits, warnings}) {}
+TarReader::TarReader(Source& source, const Limits& limits, WarningList& warnings, TarTypes types)
+    : impl_(new Impl{source, limits, warnings, types}) {}
 
 TarReader::~TarReader() = default;
 

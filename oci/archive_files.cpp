@@ -120,7 +120,7 @@ CompressedFiles::CompressedFiles(std::shared_ptr<const File> file, bool guessed,
     : file_(std::move(file)), limits_(limits), members_(guessed) {
   in_context([&] { return in_quotes(file_->name()); }, [&] {
     const auto source = open_decompressed(std::make_unique<FileSource>(file_), "archive", limits_);
-    TarReader reader(*source, limits_, warnings);
+    TarReader reader(*source, limits_, warnings, TarTypes::any);
     SmallMembers small;
     while (const auto member = reader.next()) {
       operation.check();
@@ -154,7 +154,7 @@ StreamedFiles::StreamedFiles(Source& source, std::string name, const std::filesy
     : name_(std::move(name)), limits_(limits) {
   in_context([&] { return in_quotes(name_); }, [&] {
     operation.progress->stage("reading", 0);
-    TarReader reader(source, limits_, warnings);
+    TarReader reader(source, limits_, warnings, TarTypes::any);
     SmallMembers small;
     std::uint64_t end = 0;
     std::array<std::byte, 64 * 1024> buffer;

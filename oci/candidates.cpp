@@ -62,15 +62,13 @@ std::vector<Candidate> read_candidates(FileSet& files, Transport transport, cons
   const bool docker = files.find(kDockerManifest).has_value();
   const bool oci = files.find(kIndexFile).has_value();
   if (!docker && !oci) {
-    const bool service = transport == Transport::docker_daemon || transport == Transport::podman;
-    throw Error(ErrorKind::malformed, fmt::format("{} holds neither manifest.json nor index.json", in_quotes(files.name())),
-                service ? "" : "is it a root file system? then say tar:; else save the image again");
+    throw Error(ErrorKind::malformed, fmt::format("{} holds neither manifest.json nor index.json", in_quotes(files.name())));
   }
   if (transport == Transport::oci_layout && !oci && files.find(kFlatFolderFile)) return read_flat_folder(files, options.limits, warnings);
   const bool layout_only = transport == Transport::oci_archive || transport == Transport::oci_layout;
   if ((layout_only && oci) || !docker) {
     try {
-      auto candidates = read_oci_layout(files, layout_only, options.limits, warnings);
+      auto candidates = read_oci_layout(files, !is_service(transport), options.limits, warnings);
       if (docker) mend(candidates, files, options.limits, warnings);
       return candidates;
     } catch (const Error& error) {

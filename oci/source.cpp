@@ -59,7 +59,7 @@ ContentsSurvey survey_window(ByteView window, const Limits& limits) {
   MemberTable table(true);
   MemorySource source(window);
   WarningList ignored;
-  TarReader reader(source, limits, ignored);
+  TarReader reader(source, limits, ignored, TarTypes::any);
   try {
     while (const auto member = reader.next()) table.add(*member, 0, limits, [] { return ByteView(); });
   } catch (const Error&) {
@@ -179,7 +179,7 @@ class Looker {
     out_.identity.contents = out_.files->survey().verdict();
     // Of a root file system all members are read once more.
     if (out_.identity.contents->kind == ContentsKind::rootfs) return;
-    for (const auto& warning : found.listed()) warnings_.add(warning.kind, warning.text);
+    warnings_.append(found);
   }
 
   const Reference& reference_;

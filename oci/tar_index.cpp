@@ -17,7 +17,7 @@ TarIndex::TarIndex(std::shared_ptr<const File> file, bool guessed, const Limits&
   in_context([&] { return in_quotes(file_->name()); },
              [&] {
                FileSource source(file_);
-               TarReader reader(source, limits_, warnings);
+               TarReader reader(source, limits_, warnings, TarTypes::any);
                std::array<std::byte, ContentsSurvey::kHeadBytes> head;
                while (const auto member = reader.next()) {
                  operation.check();

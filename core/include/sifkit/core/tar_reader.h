@@ -43,13 +43,19 @@ struct TarMember {
   std::vector<std::pair<std::string, std::string>> xattrs;  ///< SCHILY.xattr and LIBARCHIVE.xattr, decoded, by name
 };
 
+/// Which types of entries are taken.
+enum class TarTypes : std::uint8_t {
+  layer,  ///< those that container engines take
+  any,    ///< and what backups may hold: GNU tar's lists of an incremental dump (D) and volume labels (V), Solaris's X
+};
+
 /// Reads tar as strictly as Go's archive/tar (which is what Docker sees): v7, ustar, GNU and PAX headers, GNU and PAX
 /// sparse files. Malformed headers, extensions and truncation are errors with the byte offset; what readers disagree
 /// about is settled as docs/compatibility.md says and reported to `warnings`. Not thread safe.
 class SIFKIT_API TarReader {
  public:
   /// The referents outlive the reader.
-  TarReader(Source& source, const Limits& limits, WarningList& warnings);
+  TarReader(Source& source, const Limits& limits, WarningList& warnings, TarTypes types = TarTypes::layer);
   ~TarReader();
   TarReader(const TarReader&) = delete;
   TarReader& operator=(const TarReader&) = delete;
