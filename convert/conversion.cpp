@@ -80,7 +80,7 @@ LayerBlob Conversion::blob(std::size_t index) {
   blob.digest = layer.digest;
   blob.size = layer.size;
   blob.diff_id = layer.diff_id;
-  if (!layer.diff_id) blob.types = TarTypes::any;
+  blob.is_root = !layer.diff_id;
   return blob;
 }
 

@@ -70,16 +70,6 @@ void WarningList::add(std::string kind, std::string text) {
   if (++tally->count <= kPerKind) listed_.push_back({std::move(kind), std::move(text)});
 }
 
-void WarningList::append(const WarningList& other) {
-  for (const auto& warning : other.listed_) add(warning.kind, warning.text);
-  const std::lock_guard lock(mutex_);
-  for (const auto& tally : other.tallies_) {
-    const auto unlisted = tally.count - std::min<std::uint64_t>(tally.count, kPerKind);
-    std::find_if(tallies_.begin(), tallies_.end(), [&](const Tally& mine) { return mine.kind == tally.kind; })->count += unlisted;
-    total_ += unlisted;
-  }
-}
-
 std::uint64_t WarningList::count(std::string_view kind) const {
   const auto tally = std::find_if(tallies_.begin(), tallies_.end(), [&](const Tally& t) { return t.kind == kind; });
   return tally == tallies_.end() ? 0 : tally->count;

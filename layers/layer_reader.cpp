@@ -106,7 +106,7 @@ struct LayerReader::Impl {
     }
     bytes = std::make_unique<CheckedSource>(std::move(bytes), "diff_id", once ? std::nullopt : blob.diff_id, std::nullopt, plain);
     source = std::make_unique<ReadAhead>(std::move(bytes), kPlainWindow);
-    tar.emplace(*source, limits, warnings, blob.types);
+    tar.emplace(*source, limits, warnings, blob.is_root ? TarTypes::any : TarTypes::layer);
   }
 };
 

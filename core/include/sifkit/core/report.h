@@ -104,8 +104,6 @@ class SIFKIT_API WarningList {
   static constexpr std::size_t kPerKind = 20;
 
   void add(std::string kind, std::string text);
-  /// Those of another list, which were held back.
-  void append(const WarningList& other);
   const std::vector<Warning>& listed() const noexcept { return listed_; }
   /// How many of a kind there were in all, listed or not.
   std::uint64_t count(std::string_view kind) const;

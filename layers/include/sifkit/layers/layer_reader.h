@@ -10,7 +10,6 @@
 #include <sifkit/core/export.h>
 #include <sifkit/core/report.h>
 #include <sifkit/core/stream.h>
-#include <sifkit/core/tar_reader.h>
 #include <sifkit/layers/content.h>
 #include <sifkit/layers/entry.h>
 
@@ -24,7 +23,7 @@ struct LayerBlob {
   std::optional<Digest> digest;         ///< of the stored bytes
   std::optional<std::uint64_t> size;    ///< of the stored bytes
   std::optional<Digest> diff_id;        ///< of the uncompressed bytes
-  TarTypes types = TarTypes::layer;     ///< `any` for a root file system that no image describes
+  bool is_root = false;                 ///< a root file system that no image describes: it may be a backup (TarTypes::any)
 };
 
 /// Which extended attributes reach the image.
