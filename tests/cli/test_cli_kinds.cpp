@@ -18,6 +18,7 @@
 #include <sifkit/core/file.h>
 #include <sifkit/core/file_kind.h>
 #include <sifkit/oci/contents.h>
+#include <sifkit/oci/descriptor.h>
 
 using namespace sifkit;
 using namespace sifkit::testing;
