@@ -200,7 +200,7 @@ std::optional<ContentsVerdict> ContentsSurvey::of_level(const Level& level) {
     return ContentsVerdict{ContentsKind::mixed, fmt::format("it holds {} and {}", in_quotes(level.root), in_quotes(level.part)), {}};
   }
   if (level.manifest) {
-    if (level.bare_blob && level.manifest_start != '[') return ContentsVerdict{ContentsKind::skopeo_dir, {}, {}};
+    if (level.bare_blob && (level.version || level.manifest_start == '{')) return ContentsVerdict{ContentsKind::skopeo_dir, {}, {}};
     if (part || level.manifest_start == '[') return ContentsVerdict{ContentsKind::docker_archive, {}, {}};
   }
   if (level.index && (level.layout || level.blobs)) return ContentsVerdict{ContentsKind::oci_layout, {}, {}};

@@ -288,9 +288,7 @@ class LocalSource : public OpenedSource {
   }
 
   std::vector<Candidate> read(WarningList& warnings) const {
-    auto transport = is_guess(reference_.transport) ? look_.identity.transport() : reference_.transport;
-    // The same files as in the directory.
-    if (look_.identity.contents->kind == ContentsKind::skopeo_dir) transport = Transport::oci_layout;
+    const auto transport = is_guess(reference_.transport) ? look_.identity.transport() : reference_.transport;
     return read_candidates(*look_.files, transport, options_, warnings);
   }
 

@@ -72,7 +72,7 @@ TEST_CASE("images lists what every kind of source holds", "[cli][images]") {
   for (const auto& [name, hint] : {std::pair{"root.tar", "'sifkit build' takes as it is"}, {"root", "'sifkit build' takes as it is"}}) {
     const auto result = sources.run({"images", sources.at(name)});
     CHECK(result.code == exit_code(ErrorKind::unsupported));
-    CHECK_THAT(result.err, ContainsSubstring("is no image of layers") && ContainsSubstring(hint));
+    CHECK_THAT(result.err, ContainsSubstring("a root file system, an image of layers was expected") && ContainsSubstring(hint));
   }
 }
 

@@ -33,6 +33,7 @@ class Documents : public oci::FileSet {
     files_["oci-layout"] = R"({"imageLayoutVersion":"1.0.0"})";
   }
   const std::string& name() const override { return name_; }
+  const oci::ContentsSurvey& survey() override { return survey_; }
   std::optional<std::uint64_t> find(std::string_view name) override {
     const auto at = files_.find(std::string(name));
     return at == files_.end() ? std::nullopt : std::optional<std::uint64_t>(at->second.size());
@@ -40,6 +41,7 @@ class Documents : public oci::FileSet {
   std::unique_ptr<Source> open(std::string_view name) override { return std::make_unique<MemorySource>(as_bytes(files_.at(std::string(name)))); }
 
  private:
+  oci::ContentsSurvey survey_;
   std::string name_ = "input";
   std::map<std::string, std::string> files_;
 };
