@@ -36,8 +36,7 @@ RootFs RootFs::open(std::shared_ptr<const File> file, const Limits& limits) {
   return in_context([&] { return in_quotes(file->name()); }, [&] {
     const auto sniff = sniff_file(*file);
     if (sniff.kind == FileKind::squashfs) {
-      const auto size = file->size();
-      return RootFs(std::move(file), sniff.offset, size - sniff.offset, limits);
+      return RootFs(file, sniff.offset, file->size() - sniff.offset, limits);
     }
     const sif::Image image(file);
     const auto* primary = image.primary_partition();
@@ -49,7 +48,7 @@ RootFs RootFs::open(std::shared_ptr<const File> file, const Limits& limits) {
       throw Error(ErrorKind::unsupported, fmt::format("the primary partition is {}; only squashfs is looked into", sif::to_string(fs)));
     }
     image.check_range(*primary);
-    RootFs out(std::move(file), static_cast<std::uint64_t>(primary->offset), static_cast<std::uint64_t>(primary->size), limits);
+    RootFs out(file, static_cast<std::uint64_t>(primary->offset), static_cast<std::uint64_t>(primary->size), limits);
     out.problems_ = image.problems();
     return out;
   });

@@ -196,7 +196,7 @@ TEST_CASE("the root of a user namespace makes a folder without devices", "[cli][
   const FaultDesk desk;
   if (desk.shell("unshare -r true").code != 0) SKIP_TEST("no user namespaces here");
   REQUIRE(desk.shell("python3 -c 'import tarfile; t = tarfile.open(\"../dev.tar\", \"w\"); i = tarfile.TarInfo(\"null\"); i.type = tarfile.CHRTYPE; i.devmajor, i.devminor = 1, 3; t.addfile(i)'").code == 0);
-  const auto result = desk.shell("exec unshare -r $SIFKIT build -s app ../dev.tar");
+  const auto result = desk.shell("exec unshare -r $SIFKIT build -s app tar:../dev.tar");
   INFO(result.err);
   CHECK(result.code == 0);
   CHECK_THAT(result.err, ContainsSubstring("'/null': only the machine's root can make a device; it is left out"));

@@ -419,7 +419,7 @@ TEST_CASE("tar: and dir: insist on a root file system, and on nothing that is no
   write_file(folder / "x.tar.gz", through("gzip -c", bytes));
   std::filesystem::create_directories(folder / "d");
   write_file(folder / "d/notes", "text");
-  for (const std::string source : {"tar:" + (folder / "x.tar").string(), "tar:" + (folder / "x.tar.gz").string(), "dir:" + (folder / "d").string()}) {
+  for (const std::string& source : {"tar:" + (folder / "x.tar").string(), "tar:" + (folder / "x.tar.gz").string(), "dir:" + (folder / "d").string()}) {
     INFO(source);
     CHECK(run_cli({"build", "-q", "-F", out, source}).code == 0);
     CHECK(run_cli({"cat", out, "/notes"}).out == "text");

@@ -234,7 +234,7 @@ TEST_CASE("a pipe is a source, also before it has a writer, and a device, a sock
     CHECK(desk.shell("$SIFKIT cat app.sif /etc/new").err == "new");
   }
   desk.clear();
-  REQUIRE(desk.shell("mkdir ../root && echo -n x >../root/file && $SIFKIT build -q app.sif <(tar -C ../root -c .) && $SIFKIT cat app.sif /file").err == "x");
+  REQUIRE(desk.shell("mkdir -p ../root/etc && echo -n x >../root/file && $SIFKIT build -q app.sif <(tar -C ../root -c .) && $SIFKIT cat app.sif /file").err == "x");
   desk.clear();
   REQUIRE(desk.shell("python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"../socket\")'; : >../empty").code == 0);
   const int usage = exit_code(ErrorKind::usage);
@@ -250,7 +250,14 @@ TEST_CASE("a pipe is a source, also before it has a writer, and a device, a sock
   }
   for (const std::string source : {"-", "docker-archive:-", "oci-archive:-", "tar:-"}) {
     INFO(source);
-    const auto result = desk.shell("exec timeout 60 $SIFKIT build -q --limit trailing_bytes=10M app.sif " + source + " </dev/zero");
+    const auto zeros = desk.shell("exec timeout 60 $SIFKIT build -q app.sif " + source + " </dev/zero");
+    CHECK(zeros.code == malformed);
+    CHECK_THAT(zeros.err, ContainsSubstring("is nothing but zeros"));
+    CHECK(desk.count() == 0);
+  }
+  for (const std::string source : {"-", "docker-archive:-", "tar:-"}) {
+    INFO(source);
+    const auto result = desk.shell("cat ../app.tar /dev/zero | timeout 60 $SIFKIT build -q --limit trailing_bytes=10M app.sif " + source);
     INFO(result.err);
     CHECK(result.code == exit_code(ErrorKind::limit));
     CHECK(desk.count() == 0);
@@ -262,12 +269,12 @@ TEST_CASE("a pipe is a source, also before it has a writer, and a device, a sock
     CHECK(result.code == usage);
     CHECK_THAT(result.err, ContainsSubstring("is a device"));
   }
-  CHECK_THAT(desk.shell("mkfifo ../pipe; exec timeout 20 $SIFKIT ls ../pipe").err, ContainsSubstring("is a regular file; this is not one"));
+  CHECK_THAT(desk.shell("mkfifo ../pipe; exec timeout 20 $SIFKIT ls ../pipe").err, ContainsSubstring("is no regular file, as a SIF or squashfs image is"));
 }
 
 TEST_CASE("standard input that is a file is read in place, from where it stands", "[cli][faults]") {
   const FaultDesk desk;
-  REQUIRE(desk.shell("(printf junk; cat ../app.tar) >../later.tar; mkdir ../root; echo hello >../root/file; tar cf ../flat.tar -C ../root .; : >../empty").code == 0);
+  REQUIRE(desk.shell("(printf junk; cat ../app.tar) >../later.tar; mkdir -p ../root/etc; echo hello >../root/file; tar cf ../flat.tar -C ../root .; : >../empty").code == 0);
   const auto built = [&](const std::string& command) {
     INFO(command);
     const auto result = desk.shell(command);
@@ -285,7 +292,7 @@ TEST_CASE("standard input that is a file is read in place, from where it stands"
   REQUIRE(desk.shell("mkdir ../members && tar xf ../app.tar -C ../members && : >../members/README && tar cf ../odd.tar -C ../members README $(ls ../members | grep -v README)").code == 0);
   CHECK((built("$SIFKIT build -q app.sif - <../odd.tar") == streamed));
   CHECK_THAT(desk.shell("$SIFKIT build -q app.sif - <../empty").err, ContainsSubstring("is empty"));
-  CHECK_THAT(desk.shell("$SIFKIT sif new ../x.sif; $SIFKIT build -q app.sif - <../x.sif").err, ContainsSubstring("no image of layers"));
+  CHECK_THAT(desk.shell("$SIFKIT sif new ../x.sif; $SIFKIT build -q app.sif - <../x.sif").err, ContainsSubstring("is a SIF image, an image of layers was expected"));
   CHECK_THAT(desk.shell("$SIFKIT images - <../app.tar").err, ContainsSubstring("@0"));
   CHECK(desk.count() == 0);
 }
