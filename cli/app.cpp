@@ -15,6 +15,7 @@
 #include "help_formatter.h"
 #include "one_of.h"
 #include "stream_sink.h"
+#include "terminal_filter.h"
 #include "usage_error.h"
 
 namespace sifkit::cli {
@@ -35,7 +36,9 @@ std::vector<std::string> progress_words() {
   return words;
 }
 
-void report(Session& session, const Error& error) {
+}  // namespace
+
+void report_error(Session& session, const Error& error) {
   if (session.json) {
     Json frames = Json::array();
     for (const auto& frame : error.context()) frames.push_back(frame);
@@ -55,6 +58,8 @@ void report(Session& session, const Error& error) {
   session.io.err << "sifkit: error: " << error.what() << '\n';
   if (!error.hint().empty()) session.io.err << "  hint: " << error.hint() << '\n';
 }
+
+namespace {
 
 /// Of a command line that could not be parsed to its end.
 bool wants_json(std::span<const std::string> args) {
@@ -78,7 +83,7 @@ int finish_output(Session& session, int code) {
   } catch (const ReaderGone&) {
     return kReaderGone;
   } catch (const Error& error) {
-    report(session, error);
+    report_error(session, error);
     return code == 0 ? exit_code(error.kind()) : code;
   }
 }
@@ -93,21 +98,21 @@ int run_action(Session& session) {
     return code;
   } catch (const Error& error) {
     session.progress->done();
-    report(session, error);
+    report_error(session, error);
     return exit_code(error.kind());
   } catch (const ReaderGone&) {
     return kReaderGone;
   } catch (const std::bad_alloc&) {
     session.progress->done();
-    report(session, Error(ErrorKind::limit, "out of memory", "use fewer threads (-j) or give the job more memory"));
+    report_error(session, Error(ErrorKind::limit, "out of memory", "use fewer threads (-j) or give the job more memory"));
     return exit_code(ErrorKind::limit);
   } catch (const std::system_error& error) {
     session.progress->done();
-    report(session, Error(ErrorKind::io, error.what(), "the job may not start as many threads, or open as many files, as this needs"));
+    report_error(session, Error(ErrorKind::io, error.what(), "the limits of the job on threads or open files are too low"));
     return exit_code(ErrorKind::io);
   } catch (const std::exception& error) {
     session.progress->done();
-    report(session, Error(ErrorKind::internal, error.what(), "this is a bug in sifkit; please report it"));
+    report_error(session, Error(ErrorKind::internal, error.what(), "this is a bug in sifkit; please report it"));
     return exit_code(ErrorKind::internal);
   }
 }
@@ -116,7 +121,8 @@ int run_action(Session& session) {
 
 CLI::App* add_verb(CLI::App& parent, Session& session, const std::string& name, const std::string& description) {
   CLI::App* verb = parent.add_subcommand(name, description);
-  const std::string common = "Common options";
+  const std::string common = kCommonOptions;
+  verb->set_help_flag("-h,--help", "Print this help")->group(common);
   verb->add_flag("-q,--quiet", session.quiet, "Print errors only")->group(common);
   verb->add_flag("-v,--verbose", session.verbose, "Print more")->group(common);
   verb->add_flag("--debug", session.debug, "Print everything")->group(common);
@@ -149,7 +155,9 @@ void Session::show_warnings(const WarningList& warnings) const {
   }
 }
 
-int run(std::span<const std::string> args, Console& io) {
+namespace {
+
+int run_safely(std::span<const std::string> args, Console& io) {
   Session session(io);
   CLI::App app("Converts container images to SIF, and inspects, signs and verifies SIF files", "sifkit");
   app.formatter(std::make_shared<HelpFormatter>());
@@ -178,7 +186,7 @@ int run(std::span<const std::string> args, Console& io) {
     app.parse(reversed);
   } catch (const CLI::CallForHelp&) {
     if (const auto unknown = unknown_verb(app)) {
-      report(session, *unknown);
+      report_error(session, *unknown);
       return exit_code(ErrorKind::usage);
     }
     io.out << deepest_chosen(app)->help();
@@ -188,7 +196,7 @@ int run(std::span<const std::string> args, Console& io) {
     return finish_output(session, 0);
   } catch (const CLI::ParseError& error) {
     session.json = session.json || wants_json(args);
-    report(session, usage_error(app, args, error));
+    report_error(session, usage_error(app, args, error));
     return exit_code(ErrorKind::usage);
   }
   if (!session.action) {
@@ -196,6 +204,18 @@ int run(std::span<const std::string> args, Console& io) {
     return exit_code(ErrorKind::usage);
   }
   return finish_output(session, run_action(session));
+}
+
+}  // namespace
+
+int run(std::span<const std::string> args, Console& io) {
+  TerminalFilter out_filter(io.out);
+  TerminalFilter err_filter(io.err);
+  std::ostream out(&out_filter);
+  std::ostream err(&err_filter);
+  out.setstate(io.out.rdstate());
+  Console safe = io.with_streams(io.out_is_terminal ? out : io.out, io.err_is_terminal ? err : io.err);
+  return run_safely(args, safe);
 }
 
 }  // namespace sifkit::cli

@@ -17,6 +17,7 @@
 #include "numbers.h"
 #include "one_of.h"
 #include "source_options.h"
+#include "terminal_filter.h"
 
 namespace sifkit::cli {
 
@@ -63,7 +64,7 @@ std::vector<std::pair<std::string, std::string>> pairs(const std::vector<std::st
 
 std::uint32_t parse_size(std::string_view text, std::string_view flag) {
   const auto value = scaled_number(text);
-  if (!value || *value > 0xffffffffu) throw Error(ErrorKind::usage, fmt::format("{} {}: expected a number of bytes, or one of K or M", flag, in_quotes(text)));
+  if (!value || *value > 0xffffffffu) throw Error(ErrorKind::usage, fmt::format("{} {}: expected a number of bytes, with K or M behind it for larger units", flag, in_quotes(text)));
   return static_cast<std::uint32_t>(*value);
 }
 
@@ -77,7 +78,7 @@ std::optional<std::int64_t> source_date_epoch() {
 
 OutputFormat format_of(const BuildArguments& arguments) {
   if (arguments.sandbox) {
-    if (!arguments.format.empty()) throw Error(ErrorKind::usage, "--sandbox and --format exclude each other");
+    if (!arguments.format.empty()) throw Error(ErrorKind::usage, "--sandbox and --format cannot be combined");
     return OutputFormat::sandbox;
   }
   if (arguments.format.empty() || arguments.format == "sif") return OutputFormat::sif;
@@ -92,11 +93,11 @@ ConvertOptions options_of(const BuildArguments& arguments, const Session& sessio
   options.overwrite = arguments.force ? Overwrite::yes : Overwrite::no;
   options.threads = arguments.threads;
   if (arguments.best && (arguments.fast || arguments.compress != BuildArguments().compress)) {
-    throw Error(ErrorKind::usage, "--best is a way to write gzip, as small as can be; it excludes --fast and --compress");
+    throw Error(ErrorKind::usage, "--best means the smallest gzip; it cannot be combined with --fast or --compress");
   }
   layers::parse_compression(arguments.best ? "gzip:12" : arguments.compress, options.squashfs);
   if (arguments.fast && options.squashfs.codec != layers::SquashfsCodec::gzip) {
-    throw Error(ErrorKind::usage, "--fast is a way to write gzip; choose a level instead, for example zstd:1");
+    throw Error(ErrorKind::usage, "--fast is for gzip only; choose a level instead, for example zstd:1");
   }
   options.squashfs.fast = arguments.fast;
   if (!arguments.block_size.empty()) options.squashfs.block_size = parse_size(arguments.block_size, "--block-size");
@@ -174,6 +175,8 @@ class SideOutput {
       file_->file().write_at(0, as_bytes(text));
       file_->commit();
     }
+    const std::string safe = stream_ && ::isatty(stream_.get()) == 1 ? terminal_text(text) : std::string(text);
+    text = safe;
     while (stream_ && !text.empty()) {
       const auto put = ::write(stream_.get(), text.data(), text.size());
       if (put < 0 && errno != EINTR) throw_errno(fmt::format("write {}", in_quotes(path_)));
@@ -213,6 +216,32 @@ void refuse_figures_elsewhere(const BuildArguments& arguments, const oci::Refere
   }
 }
 
+/// Whether a word can only be meant as a source.
+bool names_source(const std::string& text) {
+  try {
+    const auto transport = oci::Reference::parse(text).transport;
+    return transport != oci::Transport::automatic && transport != oci::Transport::standard_input;
+  } catch (const Error& error) {
+    return error.kind() == ErrorKind::unsupported;  // docker://
+  }
+}
+
+/// Other tools name the source first.
+void refuse_source_as_output(const BuildArguments& arguments) {
+  if (!names_source(arguments.output)) return;
+  const auto message = fmt::format("the output {} is a source", in_quotes(arguments.output));
+  if (names_source(arguments.source)) throw Error(ErrorKind::usage, message, fmt::format("OUT is a path; './{}' is a file of that name", printable(arguments.output)));
+  throw Error(ErrorKind::usage, message, fmt::format("OUT comes before SRC: sifkit build {} {}", printable(arguments.source), printable(arguments.output)));
+}
+
+/// Whether the two paths were meant the other way round: the output is there, and the source is not, or has the name of what
+/// is to be made.
+bool are_exchanged(const BuildArguments& arguments, const oci::Reference& source) {
+  std::error_code error;
+  if (source.transport != oci::Transport::automatic || !std::filesystem::exists(arguments.output, error)) return false;
+  return !std::filesystem::exists(source.location, error) || (source.location.ends_with(".sif") && !arguments.output.ends_with(".sif"));
+}
+
 std::string count(std::uint64_t number, std::string_view one, std::string_view many) { return fmt::format("{} {}", number, number == 1 ? one : many); }
 
 /// What `--verbose` adds: the image, and how it came about.
@@ -232,17 +261,24 @@ void write_details(const ConvertReport& report, Session& session) {
 int build(const BuildArguments& arguments, Session& session) {
   const auto options = options_of(arguments, session);
   if (session.json + (arguments.stats_file == "-") + (arguments.digest_file == "-") > 1) {
-    throw Error(ErrorKind::usage, "only one of --json, --stats - and --digestfile - can have standard output");
+    throw Error(ErrorKind::usage, "only one of --json, --stats - and --digestfile - can be written to standard output");
   }
   if (arguments.output == "-") {
-    throw Error(ErrorKind::usage, "an image is not written to standard output: it is not made from its start to its end", "./- is a file of that name");
+    throw Error(ErrorKind::usage, "an image cannot be written to standard output: it is not written sequentially", "'./-' is a file of that name");
   }
+  refuse_source_as_output(arguments);
   WarningList warnings;
   const auto reference = oci::Reference::parse(arguments.source);
   refuse_figures_elsewhere(arguments, reference);
   SideOutput stats(arguments.stats_file, session);
   SideOutput digest(arguments.digest_file, session);
-  const ConvertReport report = convert(reference, arguments.output, options, warnings);
+  ConvertReport report;
+  try {
+    report = convert(reference, arguments.output, options, warnings);
+  } catch (Error& error) {
+    if (are_exchanged(arguments, reference)) error.set_hint(fmt::format("OUT comes before SRC: sifkit build {} {}", printable(arguments.source), printable(arguments.output)));
+    throw;
+  }
   session.progress->done();
   session.show_warnings(warnings);
   const Json record = record_of(report, warnings);
@@ -267,6 +303,19 @@ int build(const BuildArguments& arguments, Session& session) {
   return 0;
 }
 
+/// The help shows options by topic.
+void group_options(CLI::App& verb) {
+  const std::pair<const char*, std::vector<const char*>> groups[] = {
+      {"Output", {"--force", "--sandbox", "--format", "--dry-run", "--verify-after", "--reproducible", "--digestfile", "--stats"}},
+      {"Source", {"--platform", "--arch", "--docker-host", "--service-timeout", "--tmpdir", "--limit"}},
+      {"Contents", {"--label", "--env", "--exclude", "--all-root", "--xattrs", "--clamp-names"}},
+      {"Compression", {"--compress", "--block-size", "--fast", "--best", "--threads"}},
+      {"Signature", {"--sign", "--key", "--key-name", "--passphrase-file", "--passphrase-fd"}}};
+  for (const auto& [group, options] : groups) {
+    for (const char* option : options) verb.get_option(option)->group(group);
+  }
+}
+
 }  // namespace
 
 void add_build_command(CLI::App& root, Session& session) {
@@ -274,35 +323,34 @@ void add_build_command(CLI::App& root, Session& session) {
   const auto arguments = std::make_shared<BuildArguments>();
   auto& a = *arguments;
   verb->add_option("output", a.output, "The file to write")->required()->type_name("OUT");
-  verb->add_option("source", a.source, "The image: docker-archive:FILE, oci-archive:FILE, oci:DIR, docker-daemon:NAME, podman:NAME, docker-container:NAME, tar:FILE, dir:FOLDER, a path, or - for standard input")
+  verb->add_option("source", a.source, "The image: docker-archive:FILE, oci-archive:FILE, oci:DIR, docker-daemon:NAME, podman:NAME, docker-container:NAME, tar:FILE, dir:DIR, a path, or - for standard input")
       ->required()
       ->type_name("SRC");
   verb->add_flag("-F,--force", a.force, "Replace an existing output");
-  verb->add_flag("-s,--sandbox", a.sandbox, "Write a folder");
+  verb->add_flag("-s,--sandbox", a.sandbox, "Write a sandbox: a directory");
   verb->add_option("--format", a.format, "What to write: sif, squashfs or sandbox")->type_name("FORMAT");
   add_source_options(*verb, a.from);
   verb->add_option("-j,--threads", a.threads, "Threads that compress (default: what the job may use)")->transform(Whole<unsigned>())->type_name("N");
   verb->add_option("--compress", a.compress, "Compression: gzip[:1-12], zstd[:1-22], lz4, xz[:1-9] or none")->type_name("CODEC");
   verb->add_option("--block-size", a.block_size, "Size of a block, 4K to 1M (default 128K)")->type_name("SIZE");
-  verb->add_flag("--fast", a.fast, "gzip at a third of the time, a tenth larger; its bytes depend on the kind of processor");
-  verb->add_flag("--best", a.best, "gzip at its smallest, slow");
-  verb->add_flag("--all-root", a.all_root, "Every file belongs to root");
-  verb->add_option("--xattrs", a.xattrs,
-                   "Extended attributes to keep: portable (default: all, with capabilities as user.sifkit.cap), keep "
-                   "(all as they are), user or none")
+  verb->add_flag("--fast", a.fast, "Faster gzip: a third of the time, a tenth larger; the bytes depend on the type of processor");
+  verb->add_flag("--best", a.best, "Smallest gzip, slow");
+  verb->add_flag("--all-root", a.all_root, "Make root the owner of every file");
+  verb->add_option("--xattrs", a.xattrs, "Extended attributes to keep: portable (default: all, with capabilities as user.sifkit.cap), keep (all as they are), user or none")
       ->transform(OneOf({"portable", "keep", "user", "none"}))
       ->type_name("POLICY");
   verb->add_option("--exclude", a.excludes, "Leave out what matches a shell pattern (may be given again)")->type_name("GLOB")->allow_extra_args(false);
   verb->add_option("--label", a.labels, "Add a label (may be given again)")->type_name("NAME=VALUE")->allow_extra_args(false);
   verb->add_option("--env", a.env, "Set a variable of the container (may be given again)")->type_name("NAME=VALUE")->allow_extra_args(false);
-  verb->add_flag("--reproducible,!--no-reproducible", a.reproducible, "Times and UUID from the image (default), or from clock and chance");
-  verb->add_flag("--verify-after", a.verify_after, "Read the finished image back and compare every file");
+  verb->add_flag("--reproducible,!--no-reproducible", a.reproducible, "Take times and UUID from the image (default), or from the clock and at random");
+  verb->add_flag("--verify-after", a.verify_after, "Read the finished image back and compare every file with the source");
   verb->add_flag("--dry-run", a.dry_run, "Read and check everything, write nothing");
-  verb->add_flag("--clamp-names", a.clamp_names, "Put names that leave the image's root into it instead of refusing them");
-  verb->add_flag("--sign", a.sign, "Sign the SIF before it gets its name");
+  verb->add_flag("--clamp-names", a.clamp_names, "Keep paths that lead out of the image's root inside it, instead of refusing them");
+  verb->add_flag("--sign", a.sign, "Sign the SIF before it appears");
   add_key_options(*verb, a.key);
   verb->add_option("--digestfile", a.digest_file, "Write the output's digest to a file; - for standard output")->type_name("FILE");
-  verb->add_option("--stats", a.stats_file, "Write figures of the conversion to a file, as JSON; - for standard output")->type_name("FILE");
+  verb->add_option("--stats", a.stats_file, "Write statistics of the conversion to a file, as JSON; - for standard output")->type_name("FILE");
+  group_options(*verb);
   verb->callback([arguments, &session] { session.action = [arguments, &session] { return build(*arguments, session); }; });
 }
 

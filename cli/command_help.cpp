@@ -16,7 +16,7 @@ void add_help_command(CLI::App& group, Session& session) {
     session.action = [path, &group, &session] {
       const CLI::App* asked = &group;
       for (const auto& word : *path) {
-        const auto below = asked->get_subcommands([&](const CLI::App* each) { return each->get_name() == word; });
+        const auto below = asked->get_subcommands([&](const CLI::App* each) { return each->check_name(word); });
         if (below.empty()) throw no_such_verb(*asked, word);
         asked = below.front();
       }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <memory>
 
 #include <fmt/format.h>
@@ -6,6 +7,7 @@
 #include <sifkit/inspect.h>
 
 #include "commands.h"
+#include "inspect_text.h"
 #include "source_options.h"
 
 namespace sifkit::cli {
@@ -13,9 +15,10 @@ namespace sifkit::cli {
 namespace {
 
 struct InspectArguments {
-  std::string source;
+  std::vector<std::string> sources;
   SourceArguments from;
   std::string app;
+  bool summary = false;
   bool labels = false;
   bool deffile = false;
   bool runscript = false;
@@ -27,7 +30,7 @@ struct InspectArguments {
   bool all = false;
   bool oci = false;
 
-  bool nothing_chosen() const { return !(labels || deffile || runscript || startscript || test || environment || help || list_apps || oci); }
+  bool nothing_chosen() const { return !(summary || labels || deffile || runscript || startscript || test || environment || help || list_apps || all || oci); }
 };
 
 /// Only what was asked for, as the record and the text show it.
@@ -46,6 +49,10 @@ ContainerAttributes chosen(const ContainerAttributes& all, const InspectArgument
     if (wanted.startscript) out.startscript = all.startscript;
   } else if (const auto app = all.apps.find(wanted.app); app != all.apps.end()) {
     choose(app->second, out.apps[wanted.app]);
+  } else {
+    std::string names;
+    for (const auto& [name, attributes] : all.apps) names += (names.empty() ? "" : ", ") + printable(name);
+    throw Error(ErrorKind::not_found, fmt::format("there is no app {} in it", in_quotes(wanted.app)), names.empty() ? "it has no apps" : "its apps: " + names);
   }
   if (wanted.deffile) out.deffile = all.deffile;
   if (wanted.list_apps) {
@@ -65,23 +72,7 @@ void print_sections(std::ostream& out, const AppAttributes& part) {
   for (const auto& [name, value] : part.labels) out << name << ": " << value << '\n';
 }
 
-int run(const InspectArguments& arguments, Session& session) {
-  WarningList warnings;
-  InspectReport report = sifkit::inspect(oci::Reference::parse(arguments.source), source_options(arguments.from, session), warnings);
-  session.progress->done();
-  session.show_warnings(warnings);
-  auto& out = session.io.out;
-  if (arguments.oci) {
-    if (report.oci_config.empty()) throw Error(ErrorKind::not_found, fmt::format("{} has no OCI configuration", in_quotes(arguments.source)));
-    out << report.oci_config << '\n';
-    return 0;
-  }
-  report.attributes = chosen(report.attributes, arguments);
-  if (session.json || arguments.all) {
-    out << report.apptainer_json() << '\n';
-    return 0;
-  }
-  const auto& shown = report.attributes;
+void print_parts(std::ostream& out, const ContainerAttributes& shown, const InspectArguments& arguments) {
   if (arguments.list_apps) {
     for (const auto& [name, app] : shown.apps) out << name << '\n';
   }
@@ -91,25 +82,88 @@ int run(const InspectArguments& arguments, Session& session) {
   print_text(out, part.runscript);
   print_text(out, shown.startscript);
   print_sections(out, part);
-  return 0;
+}
+
+InspectReport look_into(const std::string& source, const InspectArguments& arguments, Session& session) {
+  WarningList warnings;
+  auto report = sifkit::inspect(oci::Reference::parse(source), source_options(arguments.from, session), warnings);
+  session.progress->done();
+  session.show_warnings(warnings);
+  return report;
+}
+
+/// The record of one source.
+Json record_of(const std::string& source, const InspectReport& report, const InspectArguments& arguments) {
+  Json record = arguments.oci ? Json{{"config", parse_json(report.oci_config, "oci-config.json")}} : Json::parse(report.apptainer_json());
+  if (arguments.summary) record = {{"summary", summary_record(report)}};
+  record["source"] = source;
+  return record;
+}
+
+/// Shows one source of several, or the only one.
+void show(const std::string& source, const InspectArguments& arguments, Session& session, Json& records) {
+  auto report = look_into(source, arguments, session);
+  const bool alone = arguments.sources.size() == 1;
+  in_context([&] { return in_quotes(source); }, [&] {
+    if (arguments.oci && report.oci_config.empty()) throw Error(ErrorKind::not_found, "there is no OCI configuration in it");
+    const bool summary = arguments.summary || (arguments.nothing_chosen() && arguments.app.empty() && session.io.out_is_terminal && !session.json);
+    if (!summary) report.attributes = chosen(report.attributes, arguments);
+    auto& out = session.io.out;
+    if (session.json && (arguments.summary || !alone)) {
+      records.push_back(record_of(source, report, arguments));
+    } else if (summary) {
+      out << (records.empty() ? "" : "\n") << summary_text(source, report);
+      records.push_back(nullptr);
+    } else {
+      if (!alone) {
+        out << (records.empty() ? "" : "\n") << "==> " << source << " <==\n";
+        records.push_back(nullptr);
+      }
+      if (arguments.oci) {
+        out << report.oci_config << '\n';
+      } else if (session.json || arguments.all) {
+        out << report.apptainer_json() << '\n';
+      } else {
+        print_parts(out, report.attributes, arguments);
+      }
+    }
+  });
+}
+
+int run(const InspectArguments& arguments, Session& session) {
+  Json records = Json::array();
+  int code = 0;
+  for (const auto& source : arguments.sources) {
+    try {
+      show(source, arguments, session, records);
+    } catch (const Error& error) {
+      if (arguments.sources.size() == 1 || error.kind() == ErrorKind::cancelled) throw;
+      session.progress->done();
+      report_error(session, error);
+      code = std::max(code, exit_code(error.kind()));
+    }
+  }
+  if (session.json && (arguments.summary || arguments.sources.size() > 1)) session.print_json({{"schema", "sifkit/inspect/v1"}, {"images", records}});
+  return code;
 }
 
 }  // namespace
 
 void add_inspect_command(CLI::App& root, Session& session) {
-  CLI::App* verb = add_verb(root, session, "inspect", "Show what a SIF file or an image says of itself");
+  CLI::App* verb = add_verb(root, session, "inspect", "Show the metadata of an image");
   const auto arguments = std::make_shared<InspectArguments>();
   auto& a = *arguments;
-  verb->add_option("source", a.source, "A SIF file, a squashfs image or any source of 'build'")->required()->type_name("SRC");
-  verb->add_flag("-l,--labels", a.labels, "Labels (default)");
-  verb->add_flag("-d,--deffile", a.deffile, "The definition it was built from");
-  verb->add_flag("-r,--runscript", a.runscript, "What 'run' starts");
-  verb->add_flag("-s,--startscript", a.startscript, "What starting an instance starts");
+  verb->add_option("source", a.sources, "SIF files, squashfs images, sandboxes, or any sources of 'build'")->required()->type_name("SRC");
+  verb->add_flag("--summary", a.summary, "What it is, made of what, signed by whom, and the labels (default on a terminal)");
+  verb->add_flag("-l,--labels", a.labels, "Labels (default elsewhere)");
+  verb->add_flag("-d,--deffile", a.deffile, "The definition file it was built from");
+  verb->add_flag("-r,--runscript", a.runscript, "The runscript");
+  verb->add_flag("-s,--startscript", a.startscript, "The startscript of instances");
   verb->add_flag("-t,--test", a.test, "The test script");
   verb->add_flag("-e,--environment", a.environment, "The environment it sets");
   verb->add_flag("-H,--helpfile", a.help, "The help text");
-  verb->add_flag("--list-apps", a.list_apps, "Names of the applications in it");
-  verb->add_option("--app", a.app, "Look at one application")->type_name("NAME");
+  verb->add_flag("--list-apps", a.list_apps, "Names of its apps");
+  verb->add_option("--app", a.app, "Show one app's metadata")->type_name("NAME");
   verb->add_flag("--all", a.all, "Everything, as JSON");
   verb->add_flag("--oci", a.oci, "The OCI configuration, as JSON");
   add_source_options(*verb, a.from);

@@ -80,7 +80,7 @@ std::uint32_t parse_object_id(std::string_view text) {
 }
 
 void add_sif_command(CLI::App& root, Session& session) {
-  CLI::App* family = root.add_subcommand("sif", "Look into SIF files and edit them, with siftool's words");
+  CLI::App* family = root.add_subcommand("sif", "Inspect and edit SIF files, as siftool does");
   family->require_subcommand(1);
   const auto add = [&](const char* name, const char* description, bool by_id, int (*run)(const SifArguments&, Session&)) {
     CLI::App* verb = add_verb(*family, session, name, description);
@@ -88,11 +88,12 @@ void add_sif_command(CLI::App& root, Session& session) {
     if (by_id) verb->add_option("id", arguments->id, "The object's id")->required()->type_name("ID");
     verb->add_option("file", arguments->file, "The SIF file")->required()->type_name("FILE");
     verb->callback([arguments, run, &session] { session.action = [arguments, run, &session] { return run(*arguments, session); }; });
+    return verb;
   };
   add("header", "Show the global header", false, show_header);
-  add("list", "List the data objects", false, show_list);
+  add("list", "List the data objects (also: ls)", false, show_list)->alias("ls");
   add("info", "Show one data object's descriptor", true, show_info);
-  add("dump", "Write one data object's bytes to standard output", true, dump);
+  add("dump", "Write one data object's data to standard output", true, dump);
   add_sif_edit_verbs(*family, session);
   add_help_command(*family, session);
 }

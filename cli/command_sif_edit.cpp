@@ -253,13 +253,13 @@ void add_sif_edit_verbs(CLI::App& family, Session& session) {
   CLI::App* create = add_verb(family, session, "new", "Make a SIF file without data objects");
   const auto n = on_parsed(*create, session, run_new);
   create->add_option("file", n->file, "The SIF file")->required()->type_name("FILE");
-  create->add_flag("-F,--force", n->force, "Replace a file that is there");
+  create->add_flag("-F,--force", n->force, "Replace an existing file");
   create->add_flag("--deterministic", n->deterministic, "No UUID and no times: the same bytes every time");
 
   CLI::App* add = add_verb(family, session, "add", "Add a data object");
   const auto a = on_parsed(*add, session, run_add);
   add->add_option("file", a->file, "The SIF file")->required()->type_name("FILE");
-  add->add_option("object", a->object, "The object's bytes; - for standard input")->required()->type_name("OBJECT");
+  add->add_option("object", a->object, "File with the object's data; - for standard input")->required()->type_name("OBJECT");
   add->add_option("--datatype", a->data_type, "1 definition, 2 environment, 3 labels, 4 partition, 5 signature, 6 JSON, 7 generic, 8 cryptographic message, 9 SBOM, 10 OCI root index, 11 OCI blob")->transform(Whole<int>())->type_name("TYPE");
   add->add_option("--parttype", a->part_type, "Partition: 1 system, 2 primary system, 3 data, 4 overlay")->transform(Whole<std::int32_t>())->type_name("TYPE");
   add->add_option("--partfs", a->part_fs, "Partition: 1 squashfs, 2 ext3, 3 archive, 4 raw, 5 encrypted squashfs")->transform(Whole<std::int32_t>())->type_name("FS");
@@ -269,22 +269,22 @@ void add_sif_edit_verbs(CLI::App& family, Session& session) {
   add->add_option("--sbomformat", a->sbom_format, "SBOM: cyclonedx-json, cyclonedx-xml, github-json, spdx-json, spdx-rdf, spdx-tag-value, spdx-yaml or syft-json")->type_name("FORMAT");
   add->add_option("--groupid", a->group, "The group that the object joins (default: none; only groups can be signed)")->transform(Whole<std::uint32_t>())->type_name("ID");
   add->add_option("--link", a->link, "The object that it belongs to")->transform(Whole<std::uint32_t>())->type_name("ID");
-  add->add_option("--alignment", a->alignment, "What the offset is a multiple of (default: 4096 for partitions)")->transform(Whole<std::int64_t>())->type_name("BYTES");
+  add->add_option("--alignment", a->alignment, "Alignment of the offset (default: 4096 for partitions)")->transform(Whole<std::int64_t>())->type_name("BYTES");
   add->add_option("--filename", a->name, "The object's name (default: none)")->type_name("NAME");
 
   CLI::App* del = add_verb(family, session, "del", "Delete a data object");
   const auto d = on_parsed(*del, session, run_del);
   del->add_option("id", d->id, "The object's id")->required()->type_name("ID");
   del->add_option("file", d->file, "The SIF file")->required()->type_name("FILE");
-  del->add_flag("--zero", d->zero, "Overwrite its bytes with zeros");
-  del->add_flag("--compact", d->compact, "Cut the file behind the last object that is left");
+  del->add_flag("--zero", d->zero, "Overwrite its data with zeros");
+  del->add_flag("--compact", d->compact, "Truncate the file after the last remaining object");
 
   CLI::App* setprim = add_verb(family, session, "setprim", "Make a system partition the primary one");
   const auto p = on_parsed(*setprim, session, run_setprim);
   setprim->add_option("id", p->id, "The partition's id")->required()->type_name("ID");
   setprim->add_option("file", p->file, "The SIF file")->required()->type_name("FILE");
 
-  CLI::App* set = add_verb(family, session, "set", "Change what a descriptor says");
+  CLI::App* set = add_verb(family, session, "set", "Change fields of a descriptor");
   const auto s = on_parsed(*set, session, run_set);
   set->add_option("id", s->id, "The object's id")->required()->type_name("ID");
   set->add_option("file", s->file, "The SIF file")->required()->type_name("FILE");
@@ -293,7 +293,7 @@ void add_sif_edit_verbs(CLI::App& family, Session& session) {
   set->add_option("--metadata", s->metadata, "File with the type-specific field, at most 384 bytes; - for standard input")->type_name("FILE");
   set->add_option("--digest", s->digest, "An OCI object's digest, sha256:…")->type_name("DIGEST");
 
-  CLI::App* compact = add_verb(family, session, "compact", "Close the holes between data objects; signatures stay valid");
+  CLI::App* compact = add_verb(family, session, "compact", "Close the gaps between data objects; signatures stay valid");
   const auto c = on_parsed(*compact, session, run_compact);
   compact->add_option("file", c->file, "The SIF file")->required()->type_name("FILE");
 }

@@ -47,6 +47,9 @@ struct Session {
 /// CLI::App::add_subcommand. The returned App lives as long as `parent`.
 CLI::App* add_verb(CLI::App& parent, Session& session, const std::string& name, const std::string& description);
 
+/// Writes an error to standard error: as text, or as a record where records are wanted.
+void report_error(Session& session, const Error& error);
+
 /// SIFKIT_X, then APPTAINER_X, then SINGULARITY_X; nothing where none is set.
 std::optional<std::string> environment(std::string_view name);
 

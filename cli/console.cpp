@@ -9,6 +9,8 @@
 
 #include <sifkit/core/json.h>
 
+#include "terminal_filter.h"
+
 namespace sifkit::cli {
 
 namespace {
@@ -48,7 +50,7 @@ void ConsoleLogger::set_status(const std::string& line) {
 
 void ConsoleLogger::clear_status() {
   if (!status_shown_) return;
-  io_.err << "\r\033[K" << std::flush;
+  TerminalFilter::clear_line(io_.err);
   status_shown_ = false;
 }
 

@@ -26,6 +26,11 @@ struct Console {
   bool out_is_for_others = false;  ///< results go into a file that others may open
   std::function<int()> width = [] { return 80; };  ///< columns of the terminal behind `err`, as they are now
   std::stop_token stop;
+
+  /// The same over other streams.
+  Console with_streams(std::ostream& other_out, std::ostream& other_err) const {
+    return {other_out, other_err, in, out_is_terminal, err_is_terminal, in_is_terminal, out_is_for_others, width, stop};
+  }
 };
 
 enum class ProgressStyle { automatic, bar, plain, json, none };

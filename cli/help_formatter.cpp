@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "help_formatter.h"
 
+#include <algorithm>
+
 #include "option_list.h"
 
 namespace sifkit::cli {
@@ -33,7 +35,9 @@ HelpFormatter::HelpFormatter() {
 
 std::string HelpFormatter::make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const {
   std::string out = wrapped(app->get_description(), kLineWidth, {}) + "\n" + make_usage(app, std::move(name)) + make_positionals(app);
-  for (const auto& group : app->get_groups()) {
+  auto groups = app->get_groups();
+  std::stable_partition(groups.begin(), groups.end(), [](const std::string& group) { return group != kCommonOptions; });
+  for (const auto& group : groups) {
     const auto options = app->get_options([&](const CLI::Option* o) { return o->get_group() == group && !o->get_positional(); });
     if (!group.empty() && !options.empty()) out += make_group(group, false, options);
   }

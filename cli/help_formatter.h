@@ -7,8 +7,11 @@
 
 namespace sifkit::cli {
 
+/// The group of options that every verb has.
+inline constexpr const char* kCommonOptions = "Common options";
+
 /// How `--help` looks: the whole command in the usage line, arguments by the words that they have there, at most 80
-/// columns.
+/// columns, the options that every verb has last.
 class HelpFormatter : public CLI::Formatter {
  public:
   HelpFormatter();

@@ -85,4 +85,17 @@ trust::TrustedKeys trusted_keys(const std::vector<std::string>& files, std::opti
   return keys;
 }
 
+std::map<std::string, std::string> names_of_known_keys() {
+  std::map<std::string, std::string> names;
+  for (const auto& store : key_stores()) {
+    try {
+      for (const auto& key : store.list(trust::KeyPart::public_key)) {
+        if (!key.user_ids.empty()) names.try_emplace(key.fingerprint, key.user_ids.front());
+      }
+    } catch (const Error&) {  // a name that is not known is no failure of who asks for it
+    }
+  }
+  return names;
+}
+
 }  // namespace sifkit::cli

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,5 +33,9 @@ std::vector<trust::SigningKey> signing_keys(const KeyArguments& arguments, const
 
 /// Keys to verify with: those given, else the rings of the user, Apptainer's too, and of the site. `at` as in TrustedKeys.
 trust::TrustedKeys trusted_keys(const std::vector<std::string>& files, std::optional<std::int64_t> at);
+
+/// The first user id of each key in the public rings that can be read, by fingerprint. Whether a key is good is another
+/// question.
+std::map<std::string, std::string> names_of_known_keys();
 
 }  // namespace sifkit::cli

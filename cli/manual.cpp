@@ -22,11 +22,11 @@ struct Item {
 constexpr Item kEnvironment[] = {
     {"SOURCE_DATE_EPOCH", "time of the image, in seconds since 1970"},
     {"SLURM_CPUS_PER_TASK", "threads to use at most"},
-    {"SIFKIT_TMPDIR, APPTAINER_TMPDIR, SINGULARITY_TMPDIR, TMPDIR", "folder for what a stream makes necessary to keep"},
-    {"DOCKER_HOST, DOCKER_CONTEXT, DOCKER_CONFIG", "address of the Docker service (unix://, tcp://, http:// or https://), else the context that has it, and the folder of Docker's settings"},
-    {"DOCKER_TLS_VERIFY, DOCKER_TLS, DOCKER_CERT_PATH", "TLS for tcp://; folder of ca.pem, cert.pem and key.pem (default: ~/.docker)"},
-    {"CONTAINER_HOST, XDG_RUNTIME_DIR", "address of the podman service, else the folder that podman/podman.sock is in"},
-    {"SIFKIT_CONFIGDIR, XDG_CONFIG_HOME, HOME", "where the folder of keys is, see FILES"},
+    {"SIFKIT_TMPDIR, APPTAINER_TMPDIR, SINGULARITY_TMPDIR, TMPDIR", "directory for temporary data of sources that can be read only once"},
+    {"DOCKER_HOST, DOCKER_CONTEXT, DOCKER_CONFIG", "address of the Docker daemon (unix://, tcp://, http:// or https://), else the context that has it, and the directory of Docker's settings"},
+    {"DOCKER_TLS_VERIFY, DOCKER_TLS, DOCKER_CERT_PATH", "TLS for tcp://; directory of ca.pem, cert.pem and key.pem (default: ~/.docker)"},
+    {"CONTAINER_HOST, XDG_RUNTIME_DIR", "address of the podman service, else the directory that podman/podman.sock is in"},
+    {"SIFKIT_CONFIGDIR, XDG_CONFIG_HOME, HOME", "where the directory of keys is, see FILES"},
     {"APPTAINER_KEYSDIR, SINGULARITY_SYPGPDIR, APPTAINER_CONFIGDIR, SINGULARITY_CONFIGDIR", "where Apptainer and SingularityCE have their keys, as they read these variables, see FILES"},
     {"SIFKIT_SIGN_KEY", "as sign --key"},
     {"SIFKIT_PASSPHRASE", "of the secret key that signs"},
@@ -36,18 +36,18 @@ constexpr Item kEnvironment[] = {
 };
 
 constexpr Item kFiles[] = {
-    {"$SIFKIT_CONFIGDIR/keys, $XDG_CONFIG_HOME/sifkit/keys, ~/.config/sifkit/keys", "the first of them is the folder of keys: pgp-public and pgp-secret"},
+    {"$SIFKIT_CONFIGDIR/keys, $XDG_CONFIG_HOME/sifkit/keys, ~/.config/sifkit/keys", "the first of them that is set is the directory of keys: pgp-public and pgp-secret"},
     {"~/.apptainer/keys, ~/.singularity/sypgp", "keys that sign and verify look at after these"},
     {"/etc/apptainer/global-pgp-public, /etc/singularity/global-pgp-public", "public keys that the site trusts, there and below /usr/local"},
 };
 
 constexpr Item kExamples[] = {
-    {"sifkit build app.sif docker-daemon://my_app:latest", "converts an image of the local Docker service"},
+    {"sifkit build app.sif docker-daemon://my_app:latest", "converts an image of the local Docker daemon"},
     {"docker save my_app | sifkit build app.sif -", "converts a stream"},
-    {"sifkit build --fast --sign app.sif my_app.tar", "takes a saved archive, compresses less, and signs with your key"},
+    {"sifkit build --fast --sign app.sif my_app.tar", "converts a saved archive with faster compression, and signs with your key"},
     {"sifkit images my_app.tar && sifkit build app.sif docker-archive:my_app.tar:@1", "chooses the second image of an archive"},
     {"sifkit build --arch arm64 app.sif oci:layout", "chooses from an index; nothing is run, so any machine will do"},
-    {"sifkit sif add --datatype 9 --sbomformat spdx-json app.sif sbom.json", "adds a list of what is in it"},
+    {"sifkit sif add --datatype 9 --sbomformat spdx-json app.sif sbom.json", "adds an SBOM"},
     {"sifkit verify --key alice.asc app.sif", "succeeds where all of it is signed by that key, and by no other"},
     {"sifkit verify --key alice.asc --ignore-others app.sif", "succeeds where all of it is signed by that key, whoever else has signed"},
 };
@@ -94,20 +94,20 @@ std::string_view meaning_of(ErrorKind kind) {
   switch (kind) {
     case ErrorKind::usage: return "bad option, bad reference, contradictory options";
     case ErrorKind::not_found: return "no such file, image, tag or object";
-    case ErrorKind::exists: return "the target is there and --force was not given";
-    case ErrorKind::io: return "the system refused";
+    case ErrorKind::exists: return "the target exists and --force was not given";
+    case ErrorKind::io: return "a system call failed";
     case ErrorKind::no_space: return "disk full or over quota";
     case ErrorKind::malformed: return "the input breaks its format";
     case ErrorKind::integrity: return "a digest or a size does not match";
-    case ErrorKind::unsupported: return "well formed, not handled";
-    case ErrorKind::limit: return "over a stated limit, or out of memory";
-    case ErrorKind::denied: return "permission refused";
+    case ErrorKind::unsupported: return "valid, but not supported";
+    case ErrorKind::limit: return "a limit was exceeded, or out of memory";
+    case ErrorKind::denied: return "permission denied";
     case ErrorKind::network: return "a service is unreachable";
     case ErrorKind::unsigned_image: return "not all that was asked for is signed";
-    case ErrorKind::untrusted: return "signed, but by no key that is trusted";
-    case ErrorKind::tampered: return "what is signed has been changed";
+    case ErrorKind::untrusted: return "signed, but not by a trusted key";
+    case ErrorKind::tampered: return "signed data has been modified";
     case ErrorKind::internal: return "a bug in sifkit";
-    case ErrorKind::cancelled: return "stopped by SIGINT; 128 and the number of any other signal, such as 143 for SIGTERM";
+    case ErrorKind::cancelled: return "stopped by SIGINT; for other signals 128 plus the number of the signal, such as 143 for SIGTERM";
   }
   return "";
 }
@@ -117,14 +117,14 @@ std::string exit_status() {
   for (auto kind = ErrorKind::usage; kind <= ErrorKind::cancelled; kind = static_cast<ErrorKind>(static_cast<int>(kind) + 1)) {
     out += item(std::to_string(exit_code(kind)), meaning_of(kind));
   }
-  return out + item("141", "nobody reads the output any more");
+  return out + item("141", "the reader of the output has gone");
 }
 
 }  // namespace
 
 std::string manual_page(const CLI::App& root) {
   std::string out = ".TH SIFKIT 1 \"\" \"sifkit " SIFKIT_VERSION_STRING "\"\n"
-                    ".SH NAME\nsifkit \\- converts container images to SIF, and looks into SIF files\n"
+                    ".SH NAME\nsifkit \\- converts container images to SIF, and inspects SIF files\n"
                     ".SH SYNOPSIS\n.B sifkit\n.I VERB\n[options] [arguments]\n.SH VERBS\n";
   for (const auto& verb : verbs_of(root)) out += of_verb(verb);
   out += section("EXAMPLES", kExamples);

@@ -2,8 +2,10 @@
 #include "passphrase.h"
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -17,59 +19,135 @@
 #include <sifkit/core/report.h>
 
 #include "numbers.h"
+#include "terminal_filter.h"
 
 namespace sifkit::cli {
 
 namespace {
 
-constexpr std::size_t kMostLineBytes = 1024;
+constexpr std::size_t kMaxLineBytes = 1024;
 constexpr int kPollMilliseconds = 100;
 
 constexpr std::string_view kHint = "use --passphrase-file, --passphrase-fd or SIFKIT_PASSPHRASE";
 
 std::string first_line(Source& source) {
-  const Bytes bytes = read_all(source, kMostLineBytes, "passphrase");
+  const Bytes bytes = read_all(source, kMaxLineBytes, "passphrase");
   const auto text = as_text(bytes);
   return std::string(text.substr(0, text.find_first_of("\r\n")));
 }
 
-/// The terminal without echo; as it was on every way out.
-class Silence {
+volatile std::sig_atomic_t stop_asked = 0;  ///< Ctrl-Z
+volatile std::sig_atomic_t continued = 0;    ///< fg, after whatever has stopped the process
+
+/// Notes that the process is to stop, or goes on, for as long as a question waits for its answer.
+class JobControl {
  public:
-  explicit Silence(int fd) : fd_(fd) {
-    if (::tcgetattr(fd, &before_) != 0) throw_errno("the terminal");
-    termios silent = before_;
-    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-    if (::tcsetattr(fd, TCSAFLUSH, &silent) != 0) throw_errno("the terminal");
+  JobControl() {
+    stop_asked = 0;
+    continued = 0;
+    struct sigaction action {};
+    sigemptyset(&action.sa_mask);
+    action.sa_handler = [](int) { continued = 1; };
+    ::sigaction(SIGCONT, &action, &old_continue_);
+    ::sigaction(SIGTSTP, nullptr, &old_stop_);
+    action.sa_handler = [](int) { stop_asked = 1; };
+    if (old_stop_.sa_handler != SIG_IGN) ::sigaction(SIGTSTP, &action, nullptr);
   }
-  ~Silence() { ::tcsetattr(fd_, TCSAFLUSH, &before_); }
-  Silence(const Silence&) = delete;
-  Silence& operator=(const Silence&) = delete;
+  ~JobControl() {
+    ::sigaction(SIGTSTP, &old_stop_, nullptr);
+    ::sigaction(SIGCONT, &old_continue_, nullptr);
+  }
+  JobControl(const JobControl&) = delete;
+  JobControl& operator=(const JobControl&) = delete;
+
+  /// Stops the process as the signal that has been noted would have.
+  void stop() const {
+    struct sigaction noting {};
+    ::sigaction(SIGTSTP, &old_stop_, &noting);
+    ::kill(::getpid(), SIGTSTP);
+    ::sigaction(SIGTSTP, &noting, nullptr);
+    stop_asked = 0;
+    continued = 1;
+  }
 
  private:
-  int fd_;
-  termios before_{};
+  struct sigaction old_continue_ {};
+  struct sigaction old_stop_ {};
 };
 
-std::string read_line(int fd, const std::stop_token& stop) {
-  std::string line;
-  for (;;) {
-    if (stop.stop_requested()) OperationContext::throw_cancelled();
-    pollfd waiting{fd, POLLIN, 0};
-    const int ready = ::poll(&waiting, 1, kPollMilliseconds);
-    if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
-    char c = 0;
-    const auto got = ::read(fd, &c, 1);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0 || c == '\n') return line;
-    if (line.size() == kMostLineBytes) throw Error(ErrorKind::limit, fmt::format("the line is over the limit of {} bytes", kMostLineBytes));
-    line += c;
+/// A terminal, without echo where that is wanted; as it was on every way out.
+class Question {
+ public:
+  Question(int fd, std::string text, Echo echo) : fd_(fd), text_(std::move(text)), echo_(echo) {
+    if (echo_ == Echo::no && ::tcgetattr(fd_, &before_) != 0) throw_errno("the terminal");
+    ask();
   }
-}
+  ~Question() { restore(); }
+  Question(const Question&) = delete;
+  Question& operator=(const Question&) = delete;
 
-void say(int fd, std::string_view text) {
-  if (::write(fd, text.data(), text.size()) < 0) throw_errno("the terminal");
-}
+  /// The line that is typed. A shell gives the terminal its echo back when the process stops, so the question is asked again
+  /// when that goes on.
+  std::string answer(const std::stop_token& stop) {
+    std::string line;
+    for (;;) {
+      if (stop.stop_requested()) OperationContext::throw_cancelled();
+      if (stop_asked != 0) {
+        restore();
+        job_.stop();
+      }
+      if (continued != 0) {
+        continued = 0;
+        line.clear();
+        ask();
+      }
+      pollfd waiting{fd_, POLLIN, 0};
+      const int ready = ::poll(&waiting, 1, kPollMilliseconds);
+      if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
+      char c = 0;
+      const auto got = ::read(fd_, &c, 1);
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0 || c == '\n') break;
+      if (line.size() == kMaxLineBytes) throw Error(ErrorKind::limit, fmt::format("the line is over the limit of {} bytes", kMaxLineBytes));
+      line += c;
+    }
+    if (echo_ == Echo::no) say("\n");
+    return line;
+  }
+
+ private:
+  void ask() {
+    if (echo_ == Echo::no) {
+      termios silent = before_;
+      silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+      set(silent);
+    }
+    say(text_);
+  }
+
+  /// From the background it stops the process, until that is in the foreground again.
+  void set(const termios& mode) const {
+    while (::tcsetattr(fd_, TCSAFLUSH, &mode) != 0) {
+      if (errno != EINTR) throw_errno("the terminal");
+    }
+  }
+
+  void restore() const {
+    if (echo_ == Echo::no) ::tcsetattr(fd_, TCSAFLUSH, &before_);
+  }
+
+  void say(std::string_view text) const {
+    while (::write(fd_, text.data(), text.size()) < 0) {
+      if (errno != EINTR) throw_errno("the terminal");
+    }
+  }
+
+  int fd_;
+  std::string text_;
+  Echo echo_;
+  termios before_{};
+  JobControl job_;
+};
 
 /// An empty one unlocks nothing: it is the mark of a variable or a file that nobody has filled.
 std::string not_empty(std::string word, std::string_view origin, std::string_view hint) {
@@ -95,12 +173,7 @@ std::optional<std::string> given(const PassphraseArguments& arguments, std::stri
 std::string ask_terminal(std::string_view question, Echo echo, const std::stop_token& stop, std::string_view without, std::string_view hint) {
   const UniqueFd terminal(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY));
   if (!terminal) throw Error(ErrorKind::denied, std::string(without), std::string(hint));
-  std::optional<Silence> silence;
-  if (echo == Echo::no) silence.emplace(terminal.get());
-  say(terminal.get(), question);
-  auto line = read_line(terminal.get(), stop);
-  if (silence) say(terminal.get(), "\n");
-  return line;
+  return Question(terminal.get(), terminal_text(question), echo).answer(stop);
 }
 
 void add_passphrase_options(CLI::App& verb, PassphraseArguments& arguments) {

@@ -11,6 +11,7 @@
 #include <sifkit/core/error.h>
 
 #include "commands.h"
+#include "terminal_filter.h"
 
 namespace sifkit::cli {
 
@@ -37,19 +38,6 @@ std::string columns(const Lines& lines, std::string_view indent, std::size_t gap
   for (const auto& [key, value] : lines) width = std::max(width, key.size());
   std::string out;
   for (const auto& [key, value] : lines) out += fmt::format("{}{:<{}}{}\n", indent, key, width + gap, value);
-  return out;
-}
-
-/// As it is, but nothing that would steer a terminal: control characters and what is no UTF-8 are escaped.
-std::string shown(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    const auto length = utf8_sequence(text);
-    const auto piece = text.substr(0, std::max<std::size_t>(length, 1));
-    text.remove_prefix(piece.size());
-    const bool control = (length == 1 && (piece[0] < ' ' || piece[0] == '\x7f')) || (length == 2 && piece >= "\xc2\x80" && piece <= "\xc2\x9f");
-    out += length == 0 || control ? printable(piece) : std::string(piece);
-  }
   return out;
 }
 
@@ -101,7 +89,7 @@ std::string header_text(const sif::Image& image) {
   Lines lines;
   std::string launch = header.launch_text();
   if (launch.ends_with('\n')) launch.pop_back();
-  if (!launch.empty()) lines.emplace_back("Launch Script:", shown(launch));
+  if (!launch.empty()) lines.emplace_back("Launch Script:", single_line(launch));
   lines.emplace_back("Version:", "01");
   if (header.architecture != "unknown") lines.emplace_back("Primary Architecture:", header.architecture);
   if (header.has_uuid()) lines.emplace_back("ID:", header.uuid_text());
@@ -140,7 +128,7 @@ std::string info_text(const sif::Descriptor& object) {
   lines.emplace_back("Size:", fmt::format("{}", object.size));
   if (object.created != sif::kNoTime) lines.emplace_back("Created At:", time_text(object.created));
   if (object.modified != sif::kNoTime) lines.emplace_back("Modified At:", time_text(object.modified));
-  if (const auto name = object.name(); !name.empty()) lines.emplace_back("Name:", shown(name));
+  if (const auto name = object.name(); !name.empty()) lines.emplace_back("Name:", single_line(name));
   if (const auto part = object.partition()) {
     lines.emplace_back("Filesystem Type:", to_string(part->fs));
     lines.emplace_back("Partition Type:", to_string(part->type));
@@ -155,7 +143,7 @@ std::string info_text(const sif::Descriptor& object) {
     lines.emplace_back("Message Type:", to_string(crypto->message));
   }
   if (const auto sbom = object.sbom()) lines.emplace_back("Format:", to_string(*sbom));
-  if (const auto digest = object.oci_digest()) lines.emplace_back("Digest:", shown(*digest));
+  if (const auto digest = object.oci_digest()) lines.emplace_back("Digest:", single_line(*digest));
   return columns(lines, "  ", 2);
 }
 

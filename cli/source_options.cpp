@@ -17,7 +17,7 @@ void set_limit(Limits& limits, std::string_view text) {
   const auto number = text.substr(std::min(equals + 1, text.size()));
   const auto known = adjustable_limits();
   const auto limit = std::find_if(known.begin(), known.end(), [&](const auto& entry) { return entry.name == name; });
-  if (limit == known.end()) throw Error(ErrorKind::usage, fmt::format("--limit {}: there is no limit {}", in_quotes(text), in_quotes(name)));
+  if (limit == known.end()) throw Error(ErrorKind::usage, fmt::format("--limit {}: unknown limit {}", in_quotes(text), in_quotes(name)));
   const auto value = scaled_number(number);
   if (!value) throw Error(ErrorKind::usage, fmt::format("--limit {}: expected NAME=NUMBER, with K, M, G or T behind it", in_quotes(text)));
   limits.*limit->value = *value;
@@ -26,16 +26,16 @@ void set_limit(Limits& limits, std::string_view text) {
 }  // namespace
 
 void add_source_options(CLI::App& verb, SourceArguments& arguments) {
-  auto* platform = verb.add_option("--platform", arguments.platform, "The platform to take, for example linux/arm64")->type_name("OS/ARCH");
-  verb.add_option("--arch", arguments.architecture, "The architecture to take, for example arm64")->type_name("ARCH")->excludes(platform);
-  verb.add_option("--tmpdir", arguments.scratch, "Folder for what a stream makes necessary to keep")->type_name("DIR");
-  verb.add_option("--docker-host", arguments.host, "Address of the Docker service (default: DOCKER_HOST, then Docker's context, then the local socket)")->type_name("URL");
-  verb.add_option("--service-timeout", arguments.service_timeout, "How long the service may be silent (default 300)")
+  auto* platform = verb.add_option("--platform", arguments.platform, "Platform to choose, for example linux/arm64")->type_name("OS/ARCH");
+  verb.add_option("--arch", arguments.architecture, "Architecture to choose, for example arm64")->type_name("ARCH")->excludes(platform);
+  verb.add_option("--tmpdir", arguments.scratch, "Directory for temporary data of sources that can be read only once")->type_name("DIR");
+  verb.add_option("--docker-host", arguments.host, "Address of the Docker daemon (default: DOCKER_HOST, then Docker's context, then the local socket)")->type_name("URL");
+  verb.add_option("--service-timeout", arguments.service_timeout, "Timeout for a daemon that does not answer (default 300)")
       ->transform(Whole<unsigned>(1, 86400))
       ->type_name("SECONDS");
   std::string names;
   for (const auto& limit : adjustable_limits()) names += fmt::format("{}{}", names.empty() ? "" : ", ", limit.name);
-  verb.add_option("--limit", arguments.limits, "Set a limit on what the source may ask for (may be given again): " + names)
+  verb.add_option("--limit", arguments.limits, "Set a limit on what the source may contain (may be given again): " + names)
       ->type_name("NAME=N[K|M|G|T]")
       ->allow_extra_args(false);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stream_sink.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -19,19 +18,10 @@ void throw_output_failure() {
   throw Error(ErrorKind::io, fmt::format("{}: {}", kWhat, error_number == 0 ? "it is closed" : std::strerror(error_number)));
 }
 
-namespace {
-
-bool steers_terminal(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return (byte < 0x20 && c != '\n' && c != '\t' && c != '\r') || byte == 0x7f;
-}
-
-}  // namespace
-
 void StreamSink::write(ByteView bytes) {
   const auto text = as_text(bytes);
-  if (terminal_ && std::any_of(text.begin(), text.end(), steers_terminal)) {
-    throw Error(ErrorKind::usage, "these bytes are no text, and not written to a terminal", "let '> FILE' or a pipe take them");
+  if (terminal_ && text.find('\0') != std::string_view::npos) {
+    throw Error(ErrorKind::usage, "binary data is not written to a terminal", "redirect it to a file or a pipe");
   }
   errno = 0;
   if (!out_.write(text.data(), static_cast<std::streamsize>(text.size()))) throw_output_failure();

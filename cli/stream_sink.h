@@ -15,7 +15,8 @@ struct ReaderGone {};
 /// Throws what errno says of a write to standard output that has just failed: ReaderGone or Error.
 [[noreturn]] void throw_output_failure();
 
-/// Results that are bytes, not text, on standard output. Bytes that would steer a terminal do not go to one (usage).
+/// Results that are bytes on standard output. On a terminal text is escaped, as everything is (terminal_filter.h), and what
+/// holds a NUL byte is refused (usage).
 class StreamSink : public Sink {
  public:
   explicit StreamSink(const Console& io) : out_(io.out), terminal_(io.out_is_terminal) {}

@@ -63,6 +63,51 @@ std::vector<std::string> verb_names(const CLI::App& group) {
   return names;
 }
 
+/// Verbs that other image tools have, and what there is here in their place.
+struct ForeignVerb {
+  std::string_view word;
+  std::string_view instead;
+};
+
+constexpr ForeignVerb kForeignVerbs[] = {
+    {"pull", "sifkit reads no registry: 'docker pull NAME', then 'sifkit build OUT docker-daemon:NAME'; or 'skopeo copy docker://NAME oci-archive:FILE', then 'sifkit build OUT FILE'"},
+    {"push", "sifkit writes to no registry; a SIF file can be pushed by 'apptainer push' or 'oras push'"},
+    {"exec", "sifkit runs no containers: 'apptainer exec FILE COMMAND' does; 'sifkit ls' and 'sifkit cat' read files in the image"},
+    {"run", "sifkit runs no containers: 'apptainer run FILE' does; 'sifkit inspect -r FILE' shows what it runs"},
+    {"shell", "sifkit runs no containers: 'apptainer shell FILE' does; 'sifkit ls' and 'sifkit cat' read files in the image"},
+    {"test", "sifkit runs no containers: 'apptainer test FILE' does; 'sifkit inspect -t FILE' shows the test script"},
+    {"start", "sifkit runs no containers: 'apptainer instance start FILE NAME' does"},
+    {"instance", "sifkit runs no containers: 'apptainer instance' does"},
+    {"search", "images are not searched for; 'sifkit key search' asks a keyserver for keys"},
+    {"cache", "sifkit keeps no cache"},
+    {"remote", "sifkit uses no remote endpoints; 'sifkit key search', 'pull' and 'push' take --keyserver URL"},
+    {"registry", "sifkit uses no registries; 'sifkit build --help' lists the sources that it reads"},
+    {"login", "sifkit uses no registries; 'docker login' or 'skopeo login' is for the tool that fetches the image"},
+    {"logout", "sifkit uses no registries, and stores no credentials"},
+    {"keyserver", "'sifkit key search', 'pull' and 'push' take --keyserver URL"},
+    {"oci", "OCI layouts are a source: 'sifkit build OUT oci:DIR'"},
+    {"delete", "a SIF file is removed by 'rm'; 'sifkit sif del ID FILE' deletes a data object"},
+    {"config", "sifkit has no configuration file; 'sifkit man' lists the variables that it reads"},
+    {"overlay", "'sifkit sif add --datatype 4 --parttype 4 FILE OVERLAY' adds an overlay partition"},
+    {"convert", "'sifkit build OUT SRC' converts"},
+    {"create", "'sifkit build OUT SRC' converts an image; 'sifkit sif new FILE' makes an empty SIF file"},
+    {"save", "'docker save NAME | sifkit build OUT -' converts"},
+    {"load", "'sifkit build OUT docker-archive:FILE' converts an archive"},
+    {"siftool", "its verbs are those of 'sifkit sif'"},
+    {"mount", "sifkit mounts nothing: 'sifkit ls' and 'sifkit cat' read files in the image"},
+};
+
+/// The verbs `word` of groups below, as they would have to be typed.
+std::vector<std::string> verbs_of_groups(const CLI::App& group, std::string_view word) {
+  std::vector<std::string> out;
+  for (const CLI::App* inner : listed_verbs(group)) {
+    for (const CLI::App* verb : listed_verbs(*inner)) {
+      if (verb->get_name() == word) out.push_back(fmt::format("'{} {}'", inner->get_name(), word));
+    }
+  }
+  return out;
+}
+
 Error usage(std::string message, std::string hint) { return {ErrorKind::usage, std::move(message), std::move(hint)}; }
 
 std::string see_help(const CLI::App& app) {
@@ -124,8 +169,14 @@ const CLI::App* deepest_chosen(const CLI::App& app) {
 }
 
 Error no_such_verb(const CLI::App& group, std::string_view word) {
+  const auto message = fmt::format("no verb {}", in_quotes(word));
+  if (group.get_parent() == nullptr) {
+    const auto* const foreign = std::find_if(std::begin(kForeignVerbs), std::end(kForeignVerbs), [&](const ForeignVerb& verb) { return verb.word == word; });
+    if (foreign != std::end(kForeignVerbs)) return usage(message, std::string(foreign->instead));
+    if (const auto inner = verbs_of_groups(group, word); !inner.empty()) return usage(message, fmt::format("did you mean {}?", one_of(inner)));
+  }
   const auto near = nearest(word, verb_names(group));
-  return usage(fmt::format("no verb {}", in_quotes(word)), near.empty() ? see_help(group) : fmt::format("did you mean '{}'?", near));
+  return usage(message, near.empty() ? see_help(group) : fmt::format("did you mean '{}'?", near));
 }
 
 std::optional<Error> unknown_verb(const CLI::App& app) {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "container_metadata.h"
 
+#include <algorithm>
 #include <ctime>
 
 #include <fmt/format.h>
 
+#include <sifkit/core/error.h>
 #include <sifkit/core/json.h>
 #include <sifkit/version.h>
 
@@ -16,11 +18,6 @@ constexpr const char* kDays[] = {"Sunday", "Monday", "Tuesday", "Wednesday", "Th
 constexpr const char* kMonths[] = {"January", "February", "March",     "April",   "May",      "June",
                                    "July",    "August",   "September", "October", "November", "December"};
 
-std::string without_final_line_feeds(std::string_view text) {
-  const auto last = text.find_last_not_of('\n');
-  return std::string(text.substr(0, last == std::string_view::npos ? 0 : last + 1));
-}
-
 std::string compact_map(const TextMap& map) {
   std::string out;
   for (const auto& [key, value] : map) {
@@ -30,6 +27,21 @@ std::string compact_map(const TextMap& map) {
 }
 
 }  // namespace
+
+std::string without_final_line_feeds(std::string_view text) {
+  const auto last = text.find_last_not_of('\n');
+  return std::string(text.substr(0, last == std::string_view::npos ? 0 : last + 1));
+}
+
+std::string valid_utf8(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const auto length = utf8_sequence(text);
+    out += length == 0 ? std::string_view("\xef\xbf\xbd") : text.substr(0, length);
+    text.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return out;
+}
 
 std::string build_date(std::int64_t seconds) {
   const std::time_t time = seconds;
@@ -100,17 +112,60 @@ std::string app_object(const AppAttributes& app) {
   return members.object();
 }
 
-TextMap map_of(const JsonView& view) {
-  const auto pairs = view.text_map();
-  return {pairs.begin(), pairs.end()};
+void left_out(const JsonView& view, std::string_view expected, WarningList& warnings) {
+  try {
+    view.fail(expected);
+  } catch (const Error& error) {
+    warnings.add("metadata-left-out", fmt::format("{}; it is left out", error.what()));
+  }
 }
 
-void read_common(const JsonView& view, AppAttributes& out) {
-  out.environment = map_of(view["environment"]);
-  out.labels = map_of(view["labels"]);
-  out.runscript = view["runscript"].text_or("");
-  out.test = view["test"].text_or("");
-  out.helpfile = view["helpfile"].text_or("");
+std::string text_of(const JsonView& view, WarningList& warnings) {
+  if (view.value().is_string()) return view.text();
+  if (!view.is_null()) left_out(view, "a string", warnings);
+  return {};
+}
+
+/// A null is the empty text, as Go has it.
+TextMap map_of(const JsonView& view, WarningList& warnings) {
+  TextMap out;
+  if (view.is_null()) return out;
+  if (!view.is_object()) {
+    left_out(view, "an object", warnings);
+    return out;
+  }
+  for (const auto& [name, value] : view.value().items()) {
+    const JsonView member = view[name];
+    if (value.is_string() || value.is_null()) {
+      out[name] = text_of(member, warnings);
+    } else {
+      left_out(member, "a string", warnings);
+    }
+  }
+  return out;
+}
+
+void read_common(const JsonView& view, AppAttributes& out, WarningList& warnings) {
+  out.environment = map_of(view["environment"], warnings);
+  out.labels = map_of(view["labels"], warnings);
+  out.runscript = text_of(view["runscript"], warnings);
+  out.test = text_of(view["test"], warnings);
+  out.helpfile = text_of(view["helpfile"], warnings);
+}
+
+/// As Go reads JSON: bytes that are no UTF-8 are U+FFFD, and of two members with one name the last one counts.
+Json parse_as_go(std::string_view text, std::string_view what, const Limits& limits) {
+  const auto watch_depth = [&](int depth, Json::parse_event_t, Json&) {
+    if (depth > static_cast<int>(limits.json_depth)) throw Error(ErrorKind::limit, fmt::format("{}: nested deeper than {} levels", what, limits.json_depth));
+    return true;
+  };
+  try {
+    return Json::parse(valid_utf8(text), watch_depth);
+  } catch (const Json::parse_error& error) {
+    throw Error(ErrorKind::malformed, fmt::format("{}: not valid JSON at byte {}", what, error.byte));
+  } catch (const Json::exception&) {
+    throw Error(ErrorKind::malformed, fmt::format("{}: not valid JSON", what));
+  }
 }
 
 }  // namespace
@@ -135,23 +190,37 @@ std::string inspect_metadata_json(const ContainerAttributes& attributes) {
   return "{\"data\":{\"attributes\":" + members.object() + "},\"type\":\"container\"}";
 }
 
-ContainerAttributes parse_inspect_metadata(std::string_view json, const Limits& limits) {
+ContainerAttributes parse_inspect_metadata(std::string_view json, const Limits& limits, WarningList& warnings) {
   static constexpr std::string_view kWhat = "inspect-metadata.json";
-  const Json document = parse_json(json, kWhat, limits);
+  const Json document = parse_as_go(json, kWhat, limits);
   const JsonView top(document, std::string(kWhat) + ": ");
   const auto view = top.require_object()["data"].require_object()["attributes"];
   ContainerAttributes out;
   if (view.is_null()) return out;
   view.require_object();
-  read_common(view, out);
-  out.deffile = view["deffile"].text_or("");
-  out.startscript = view["startscript"].text_or("");
-  if (const auto apps = view["apps"]; !apps.is_null()) {
-    for (const auto& [name, value] : apps.require_object().value().items()) {
-      if (!value.is_null()) read_common(apps[name].require_object(), out.apps[name]);
+  read_common(view, out, warnings);
+  out.deffile = text_of(view["deffile"], warnings);
+  out.startscript = text_of(view["startscript"], warnings);
+  const auto apps = view["apps"];
+  if (apps.is_null()) return out;
+  if (!apps.is_object()) {
+    left_out(apps, "an object", warnings);
+    return out;
+  }
+  for (const auto& [name, value] : apps.value().items()) {
+    if (value.is_object()) {
+      read_common(apps[name], out.apps[name], warnings);
+    } else if (!value.is_null()) {
+      left_out(apps[name], "an object", warnings);
     }
   }
   return out;
+}
+
+TextMap parse_labels(std::string_view json, const Limits& limits, WarningList& warnings) {
+  static constexpr std::string_view kWhat = "labels.json";
+  const Json document = parse_as_go(json, kWhat, limits);
+  return map_of(JsonView(document, std::string(kWhat) + ": "), warnings);
 }
 
 }  // namespace sifkit

@@ -27,7 +27,15 @@ std::string definition_text(std::string_view bootstrap, std::string_view from);
 /// of the texts are dropped, empty texts and maps left out.
 std::string inspect_metadata_json(const ContainerAttributes& attributes);
 
-/// The other way round. Throws malformed; what is not known is passed over.
-ContainerAttributes parse_inspect_metadata(std::string_view json, const Limits& limits);
+/// The other way round, as Go reads JSON. What is of another type than it should be is left out with a warning, what is not
+/// known passed over. Throws malformed for what is no such document at all.
+ContainerAttributes parse_inspect_metadata(std::string_view json, const Limits& limits, WarningList& warnings);
+
+/// The labels in a labels.json, likewise.
+TextMap parse_labels(std::string_view json, const Limits& limits, WarningList& warnings);
+
+/// Texts as they are in such documents: without final line feeds, and every byte that is no UTF-8 replaced by U+FFFD.
+std::string without_final_line_feeds(std::string_view text);
+std::string valid_utf8(std::string_view text);
 
 }  // namespace sifkit

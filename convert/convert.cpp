@@ -19,6 +19,7 @@
 #include <sifkit/sif/image_writer.h>
 
 #include "conversion.h"
+#include "naming.h"
 
 namespace sifkit {
 
@@ -245,7 +246,7 @@ ConvertReport convert(const oci::Reference& given, const std::filesystem::path& 
   const auto source = oci::open_source(given, options, warnings);
   const oci::Reference& reference = source->reference();
   const auto image = source->open_image();
-  in_context([&] { return fmt::format("converting {}", in_quotes(given.text)); }, [&] {
+  naming({reference.location, given.text}, [&] { return fmt::format("converting {}", in_quotes(given.text)); }, [&] {
     Conversion conversion(*image, reference, options, warnings, report);
     if (source->is_root_in_doubt()) conversion.doubt_root();
     if (options.dry_run) {

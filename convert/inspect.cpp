@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sifkit/inspect.h>
 
+#include <algorithm>
+#include <optional>
+
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
@@ -9,12 +12,13 @@
 #include <sifkit/rootfs.h>
 #include <sifkit/sif/image.h>
 
+#include "container_files.h"
 #include "container_metadata.h"
+#include "container_summary.h"
+#include "naming.h"
 #include "runtime_scripts.h"
 
 namespace sifkit {
-
-using namespace layers;
 
 namespace {
 
@@ -71,84 +75,157 @@ bool shown_environment(std::string_view name) {
   return (name.starts_with("10-docker") && name.ends_with(".sh")) || (name.starts_with("9") && name.ends_with("-environment.sh"));
 }
 
-TextMap parse_labels(const std::string& text, const Limits& limits) {
-  const Json document = parse_json(text, "labels.json", limits);
-  const auto pairs = JsonView(document, "labels.json: ").text_map();
-  return {pairs.begin(), pairs.end()};
+/// What keeps a part of the metadata from being read is a warning, and costs that part only.
+template <class Read>
+void read_part(std::string_view what, WarningList& warnings, const Read& read) {
+  try {
+    read();
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::cancelled || error.kind() == ErrorKind::internal) throw;
+    warnings.add("metadata-left-out", fmt::format("{} is left out: {}", what, error.what()));
+  }
 }
 
 /// The files of a container in place of the metadata that newer builds store beside them.
 class FromFiles {
  public:
-  FromFiles(RootFs rootfs, const Limits& limits) : rootfs_(std::move(rootfs)), limits_(limits) {}
+  FromFiles(ContainerFiles& files, const Limits& limits, WarningList& warnings) : files_(files), limits_(limits), warnings_(warnings) {}
 
   ContainerAttributes read() {
     ContainerAttributes out;
-    read_folder(".singularity.d", out);
+    read_directory(".singularity.d", out);
     out.deffile = text(".singularity.d/Singularity");
     out.startscript = text(".singularity.d/startscript");
-    const auto& tree = rootfs_.tree();
-    const auto apps = tree.resolve("scif/apps", true);
-    if (!apps || tree.inode(*apps).type != EntryType::directory) return out;
-    for (const NameId name : tree.sorted_children(*apps)) {
-      const std::string app(tree.text_of(name));
-      const std::string folder = "scif/apps/" + app + "/scif";
-      if (tree.resolve(folder, true)) read_folder(folder, out.apps[app]);
+    for (const auto& app : names("scif/apps").value_or(Names())) {
+      const std::string directory = "scif/apps/" + app + "/scif";
+      if (names(directory)) read_directory(directory, out.apps[app]);
     }
     return out;
   }
 
  private:
-  std::string text(const std::string& path) { return rootfs_.reader().read_text(path, limits_.json_bytes).value_or(""); }
+  using Names = std::vector<std::string>;
 
-  void read_folder(const std::string& folder, AppAttributes& out) {
-    out.runscript = text(folder + "/runscript");
-    out.test = text(folder + "/test");
-    out.helpfile = text(folder + "/runscript.help");
-    if (const auto labels = text(folder + "/labels.json"); !labels.empty()) out.labels = parse_labels(labels, limits_);
-    const auto& tree = rootfs_.tree();
-    const auto env = tree.resolve(folder + "/env", true);
-    if (!env || tree.inode(*env).type != EntryType::directory) return;
-    for (const NameId name : tree.sorted_children(*env)) {
-      if (!shown_environment(tree.text_of(name))) continue;
-      const std::string path = fmt::format("{}/env/{}", folder, tree.text_of(name));
+  std::string text(const std::string& path) {
+    std::string out;
+    read_part(in_quotes("/" + path), warnings_, [&] { out = without_final_line_feeds(files_.text(path, limits_.json_bytes).value_or("")); });
+    return out;
+  }
+
+  std::optional<Names> names(const std::string& path) {
+    std::optional<Names> out;
+    read_part(in_quotes("/" + path), warnings_, [&] { out = files_.names(path); });
+    return out;
+  }
+
+  void read_directory(const std::string& directory, AppAttributes& out) {
+    out.runscript = text(directory + "/runscript");
+    out.test = text(directory + "/test");
+    out.helpfile = text(directory + "/runscript.help");
+    if (const auto labels = text(directory + "/labels.json"); !labels.empty()) {
+      read_part(in_quotes("/" + directory + "/labels.json"), warnings_, [&] { out.labels = parse_labels(labels, limits_, warnings_); });
+    }
+    for (const auto& name : names(directory + "/env").value_or(Names())) {
+      if (!shown_environment(name)) continue;
+      const std::string path = directory + "/env/" + name;
       out.environment["/" + path] = text(path);
     }
   }
 
-  RootFs rootfs_;
+  ContainerFiles& files_;
   const Limits& limits_;
+  WarningList& warnings_;
 };
+
+/// JSON holds no bytes that are no UTF-8: where it has U+FFFD in their place, and the file itself reads the same but for that,
+/// the file's bytes are the text.
+void restore_bytes(std::string& text, const std::string& exact) {
+  if (text != exact && text == valid_utf8(exact)) text = exact;
+}
+
+void restore_bytes(AppAttributes& out, const AppAttributes& exact) {
+  restore_bytes(out.runscript, exact.runscript);
+  restore_bytes(out.test, exact.test);
+  restore_bytes(out.helpfile, exact.helpfile);
+  for (auto& [path, text] : out.environment) {
+    if (const auto same = exact.environment.find(path); same != exact.environment.end()) restore_bytes(text, same->second);
+  }
+}
+
+bool holds_replacements(const std::string& text) { return text.find("\xef\xbf\xbd") != std::string::npos; }
 
 InspectReport inspect_sif(const std::shared_ptr<const File>& file, const Limits& limits, WarningList& warnings) {
   const sif::Image image(file);
   for (const auto& problem : image.problems()) warnings.add("sif-flaw", fmt::format("{}: {}", in_quotes(file->name()), printable(problem)));
   InspectReport report;
+  report.summary = summary_of_sif(image);
   if (const auto* config = image.find(sif::DataType::generic_json, "oci-config.json")) {
-    report.oci_config = as_text(image.read_data(*config, limits.json_bytes));
+    read_part("oci-config.json", warnings, [&] { report.oci_config = as_text(image.read_data(*config, limits.json_bytes)); });
   }
+  std::optional<std::string> definition;
+  for (const auto* object : image.objects_of(sif::DataType::deffile)) {
+    read_part("the definition", warnings, [&] { definition = without_final_line_feeds(as_text(image.read_data(*object, limits.json_bytes))); });
+  }
+  bool described = false;
   if (const auto* metadata = image.find(sif::DataType::generic_json, "inspect-metadata.json")) {
-    report.attributes = parse_inspect_metadata(as_text(image.read_data(*metadata, limits.json_bytes)), limits);
+    read_part("inspect-metadata.json", warnings, [&] {
+      report.attributes = parse_inspect_metadata(as_text(image.read_data(*metadata, limits.json_bytes)), limits, warnings);
+      described = true;
+    });
+  }
+  if (!described) {
+    const auto files = [&] { return files_of_image(RootFs::open(file, limits)); };
+    if (!definition) {
+      report.attributes = FromFiles(*files(), limits, warnings).read();
+    } else {
+      read_part("what the root file system says", warnings, [&] { report.attributes = FromFiles(*files(), limits, warnings).read(); });
+      report.attributes.deffile = *definition;
+    }
     return report;
   }
-  report.attributes = FromFiles(RootFs::open(file, limits), limits).read();
-  for (const auto* object : image.objects_of(sif::DataType::deffile)) {
-    report.attributes.deffile = as_text(image.read_data(*object, limits.json_bytes));
+  auto& attributes = report.attributes;
+  if (definition) restore_bytes(attributes.deffile, *definition);
+  const bool scripts = holds_replacements(attributes.runscript) || holds_replacements(attributes.test) || holds_replacements(attributes.helpfile) || holds_replacements(attributes.startscript) ||
+                       std::any_of(attributes.environment.begin(), attributes.environment.end(), [](const auto& entry) { return holds_replacements(entry.second); });
+  if (scripts) {
+    WarningList unheard;  // the record has been read, and is what counts
+    read_part("the root file system", unheard, [&] {
+      const auto exact = FromFiles(*files_of_image(RootFs::open(file, limits)), limits, unheard).read();
+      restore_bytes(attributes, exact);
+      restore_bytes(attributes.startscript, exact.startscript);
+    });
   }
   return report;
 }
 
-InspectReport inspect_squashfs(const std::shared_ptr<const File>& file, const Limits& limits) {
+InspectReport inspect_squashfs(const std::shared_ptr<const File>& file, const Limits& limits, WarningList& warnings) {
   InspectReport report;
-  report.attributes = FromFiles(RootFs::open(file, limits), limits).read();
+  report.summary.kind = "squashfs";
+  report.summary.bytes = file->size();
+  add_superblock(*file, sniff_file(*file).offset, report.summary);
+  report.attributes = FromFiles(*files_of_image(RootFs::open(file, limits)), limits, warnings).read();
   return report;
 }
 
-InspectReport inspect_source(oci::OpenedSource& source, WarningList& warnings) {
+InspectReport inspect_sandbox(const std::string& path, const Limits& limits, WarningList& warnings) {
+  InspectReport report;
+  report.summary.kind = "sandbox";
+  const auto files = files_of_directory(path);
+  if (!files->names(".singularity.d")) {
+    throw Error(ErrorKind::unsupported, "there is no directory '/.singularity.d' in it, which holds the metadata", "build an image of it first");
+  }
+  report.attributes = FromFiles(*files, limits, warnings).read();
+  return report;
+}
+
+InspectReport inspect_source(oci::OpenedSource& source, const Limits& limits, WarningList& warnings) {
   const auto& reference = source.reference();
   const auto image = source.open_image();
   const auto& config = image->config();
   InspectReport report;
+  report.summary.kind = oci::to_string(reference.transport);
+  report.summary.created = config.created_seconds;
+  report.summary.layers = image->layers().size();
   auto& attributes = report.attributes;
   attributes.environment["/" + std::string(kEnvironmentScriptPath)] = environment_script(config.config.env, warnings);
   for (const auto& script : fixed_scripts()) {
@@ -160,6 +237,8 @@ InspectReport inspect_source(oci::OpenedSource& source, WarningList& warnings) {
   attributes.runscript = run_script(config.config.entrypoint, config.config.cmd);
   attributes.deffile = definition_text(reference.bootstrap(), reference.from());
   report.oci_config = config.go_config_json();
+  // The same texts as in the record of a build.
+  attributes = parse_inspect_metadata(inspect_metadata_json(attributes), limits, warnings);
   return report;
 }
 
@@ -169,15 +248,20 @@ std::string InspectReport::apptainer_json() const { return indented(inspect_meta
 
 InspectReport inspect(const oci::Reference& given, const oci::SourceOptions& options, WarningList& warnings) {
   const auto source = oci::open_source(given, options, warnings);
-  InspectReport report = in_context([&] { return in_quotes(given.text); }, [&] {
+  const auto& reference = source->reference();
+  InspectReport report = naming({reference.location, given.text}, [&] { return in_quotes(given.text); }, [&] {
     if (const auto file = source->image_file()) {
-      return sniff_file(*file).kind == FileKind::sif ? inspect_sif(file, options.limits, warnings) : inspect_squashfs(file, options.limits);
+      return sniff_file(*file).kind == FileKind::sif ? inspect_sif(file, options.limits, warnings) : inspect_squashfs(file, options.limits, warnings);
     }
-    if (source->is_root()) throw Error(ErrorKind::unsupported, "a root file system says nothing of itself", "build an image of it first");
-    return inspect_source(*source, warnings);
+    if (source->is_root()) {
+      if (reference.transport == oci::Transport::directory) return inspect_sandbox(reference.location, options.limits, warnings);
+      throw Error(ErrorKind::unsupported, "a tar archive of a root file system has no metadata that is read", "build an image of it first");
+    }
+    return inspect_source(*source, options.limits, warnings);
   });
-  // The same texts as in the JSON record.
-  report.attributes = parse_inspect_metadata(inspect_metadata_json(report.attributes), options.limits);
+  // Not of every container there is a header that says it.
+  const auto architecture = report.attributes.labels.find("org.label-schema.build-arch");
+  if (report.summary.architecture.empty() && architecture != report.attributes.labels.end()) report.summary.architecture = architecture->second;
   return report;
 }
 

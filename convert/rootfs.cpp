@@ -10,6 +10,8 @@
 #include <sifkit/oci/source.h>
 #include <sifkit/sif/image.h>
 
+#include "naming.h"
+
 namespace sifkit {
 
 RootFs::RootFs(std::shared_ptr<const File> file, std::uint64_t offset, std::uint64_t size, const Limits& limits)
@@ -33,7 +35,7 @@ RootFs RootFs::open(const std::filesystem::path& path, const Limits& limits) {
 }
 
 RootFs RootFs::open(std::shared_ptr<const File> file, const Limits& limits) {
-  return in_context([&] { return in_quotes(file->name()); }, [&] {
+  return naming({file->name()}, [&] { return in_quotes(file->name()); }, [&] {
     const auto sniff = sniff_file(*file);
     if (sniff.kind == FileKind::squashfs) {
       return RootFs(file, sniff.offset, file->size() - sniff.offset, limits);

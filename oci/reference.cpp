@@ -52,6 +52,14 @@ bool is_scheme(std::string_view word) {
   });
 }
 
+/// How an image gets from there to a source that is read.
+std::string network_hint(std::string_view word, std::string_view name) {
+  const auto shown = printable(name);
+  if (word == "docker") return fmt::format("'docker pull {0}' and then docker-daemon:{0}, or 'skopeo copy docker://{0} oci-archive:FILE' and then FILE", shown);
+  if (word == "http" || word == "https") return "download the file, for example by 'curl -LO', then use its path";
+  return "'apptainer pull' fetches it";
+}
+
 bool exists(std::string_view path) {
   std::error_code ignored;
   return !path.empty() && std::filesystem::exists(std::filesystem::path(path), ignored);
@@ -130,7 +138,7 @@ Reference Reference::parse(std::string_view text) {
   }
   if (std::find(std::begin(kRegistryWords), std::end(kRegistryWords), word) != std::end(kRegistryWords)) {
     throw Error(ErrorKind::unsupported, fmt::format("source {}: images are not fetched from a network", in_quotes(text)),
-                "pull it with docker, podman or skopeo, then use docker-daemon:, podman: or an archive");
+                network_hint(word, after_scheme(text, colon)));
   }
   split_location(out, text);
   if (is_scheme(word) && !exists(out.location)) {

@@ -25,6 +25,23 @@ TEST_CASE("a wrong command line is exit code 2 and names the nearest verb", "[cl
   CHECK_THAT(run_cli({"key"}).err, ContainsSubstring("a verb is missing") && ContainsSubstring("hint: newpair, list, ") && ContainsSubstring("see 'sifkit key --help'"));
 }
 
+TEST_CASE("for verbs that other tools have it is said what there is here", "[cli]") {
+  const std::pair<const char*, const char*> verbs[] = {{"pull", "docker-daemon:NAME"},  {"push", "apptainer push"}, {"exec", "apptainer exec"},          {"run", "apptainer run"},  {"shell", "apptainer shell"}, {"search", "sifkit key search"},
+                                                       {"cache", "keeps no cache"},     {"instance", "instance"},   {"remote", "--keyserver"},           {"oci", "oci:DIR"},        {"delete", "sifkit sif del"}, {"config", "sifkit man"},
+                                                       {"list", "did you mean 'sif list' or 'key list'?"}, {"dump", "did you mean 'sif dump'?"}, {"newpair", "did you mean 'key newpair'?"}, {"header", "'sif header'"}};
+  for (const auto& [verb, instead] : verbs) {
+    INFO(verb);
+    for (const std::vector<std::string>& args : {std::vector<std::string>{verb}, {verb, "x", "y"}, {verb, "--fakeroot"}}) {
+      const auto result = run_cli(args);
+      CHECK(result.code == 2);
+      CHECK_THAT(result.err, ContainsSubstring(std::string("no verb '") + verb + "'") && ContainsSubstring(instead));
+    }
+  }
+  const auto listed = run_cli({"sif", "ls", "none.sif"});
+  CHECK(listed.code == 3);
+  CHECK(run_cli({"help", "sif", "ls"}).out == run_cli({"sif", "list", "--help"}).out);
+}
+
 TEST_CASE("an option that is not there is named, with the nearest one if one is near", "[cli]") {
   struct Slip {
     std::vector<std::string> args;

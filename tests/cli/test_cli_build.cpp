@@ -160,6 +160,31 @@ TEST_CASE("a source is not replaced by what is made of it", "[cli][build]") {
   }
 }
 
+TEST_CASE("the output comes first, and is told from a source", "[cli][build]") {
+  const Desk desk;
+  const auto hint = [](const CliResult& result) {
+    const auto at = result.err.find("  hint: ");
+    return at == std::string::npos ? std::string() : result.err.substr(at + 8, result.err.size() - at - 9);
+  };
+  for (const std::string source : {"docker://alpine:3", "docker-daemon:app", "oras://x/y", "oci:layout:tag", "tar:root.tar", "https://x.org/y.sif"}) {
+    INFO(source);
+    const auto result = run_cli({"build", source, "app.sif"});
+    CHECK(result.code == exit_code(ErrorKind::usage));
+    CHECK_THAT(result.err, ContainsSubstring("the output '" + source + "' is a source"));
+    CHECK(hint(result) == "OUT comes before SRC: sifkit build app.sif " + source);
+  }
+  CHECK(hint(run_cli({"build", "oci:out", "docker-daemon:app"})) == "OUT is a path; './oci:out' is a file of that name");
+  write_file(desk.folder / "app.tar", "x");
+  const auto exchanged = "OUT comes before SRC: sifkit build " + desk.at("new.sif") + " " + desk.at("app.tar");
+  CHECK(hint(run_cli({"build", desk.at("app.tar"), desk.at("new.sif")})) == exchanged);
+  CHECK(hint(run_cli({"build", "-F", desk.at("app.tar"), desk.at("new.sif")})) == exchanged);
+  write_file(desk.folder / "new.sif", "x");
+  CHECK(hint(run_cli({"build", desk.at("app.tar"), desk.at("new.sif")})) == exchanged);
+  CHECK(read_file(desk.folder / "app.tar") == "x");
+  CHECK(hint(run_cli({"build", desk.at("x.sif"), desk.at("none.tar")})).find("OUT comes") == std::string::npos);
+  CHECK(hint(run_cli({"build", "x.sif", "docker://alpine:3"})) == "'docker pull alpine:3' and then docker-daemon:alpine:3, or 'skopeo copy docker://alpine:3 oci-archive:FILE' and then FILE");
+}
+
 TEST_CASE("block sizes are read strictly", "[cli][build]") {
   Desk desk;
   for (const std::string size : {"0", "-1", "4095", "3K", "2M", "100000", "1e5", "0x1000", "128 K", "4294967296", "4194304K", "99999999999999999999"}) {
@@ -414,6 +439,6 @@ TEST_CASE("a folder on disk is taken as it is", "[cli][build]") {
   CHECK(desk.tree_of("one.sif") == desk.tree_of("two.sif"));
   CHECK(run_cli({"cat", desk.at("one.sif"), "/z"}).out == std::string(200000, 'x'));
   CHECK(run_cli({"cat", desk.at("one.sif"), "/a/\xff name"}).out == "odd");
-  const auto listed = run_cli({"ls", "-R", desk.at("one.sif"), "/a"}).out;
-  CHECK_THAT(listed, ContainsSubstring("-rwsr-x---") && ContainsSubstring("/a/b/link -> ../outside"));
+  const auto listed = run_cli({"ls", "-lR", desk.at("one.sif"), "/a"}).out;
+  CHECK_THAT(listed, ContainsSubstring("-rwsr-x---") && ContainsSubstring("\n/a/b:\n") && ContainsSubstring(" 10 ") && ContainsSubstring(" link -> ../outside\n"));
 }

@@ -154,7 +154,7 @@ TEST_CASE("inspect says of every source what it says of the SIF built from it", 
   for (const auto& source : sources.of_images()) {
     INFO(source);
     REQUIRE(sources.run({"build", "-q", "-F", sources.at("x.sif"), source}).code == 0);
-    for (const auto& flags : std::vector<std::vector<std::string>>{{}, {"-l"}, {"-d"}, {"-r"}, {"-s"}, {"-t"}, {"-e"}, {"-H"}, {"--list-apps"}, {"--app", "none"}, {"--all"}, {"--json"}, {"--oci"},
+    for (const auto& flags : std::vector<std::vector<std::string>>{{}, {"-l"}, {"-d"}, {"-r"}, {"-s"}, {"-t"}, {"-e"}, {"-H"}, {"--list-apps"}, {"--all"}, {"--json"}, {"--oci"},
                                                                     {"-l", "-d", "-r", "-e"}, {"--json", "-e"}}) {
       const auto ask = [&](const std::string& what) {
         std::vector<std::string> args{"inspect", what};

@@ -318,3 +318,18 @@ TEST_CASE("what does without OpenPGP and services loads none of their libraries"
   CHECK_THAT(loaded.err, ContainsSubstring("libsquashfs"));
   CHECK_THAT(loaded.err, !ContainsSubstring("libcurl") && !ContainsSubstring("librnp"));
 }
+
+TEST_CASE("version says which libraries are not installed", "[cli]") {
+  const FaultDesk desk;
+  // In the loader's way, ahead of the system's.
+  write_file(desk.folder / "librnp.so.0", "no library");
+  write_file(desk.folder / "libcurl.so.4", "no library");
+  const std::vector<std::string> environment{"LD_LIBRARY_PATH=" + desk.folder.path().string()};
+  const auto text = desk.shell("$SIFKIT version", environment);
+  CHECK(text.code == 0);
+  CHECK_THAT(text.err, ContainsSubstring("  rnp         not installed\n") && ContainsSubstring("  curl        not installed\n") && ContainsSubstring("  zstd        1."));
+  const auto record = Json::parse(desk.shell("$SIFKIT version --json", environment).err);
+  CHECK(record["libraries"]["rnp"].is_null());
+  CHECK(record["libraries"]["curl"].is_null());
+  CHECK(record["libraries"]["zstd"].is_string());
+}
