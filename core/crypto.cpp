@@ -16,6 +16,14 @@ namespace sifkit {
 
 namespace {
 
+/// Another library may load the default provider and unload it at its end, and what OpenSSL has loaded by itself would go with
+/// it: it is held until OpenSSL ends. One that the system's settings leave out stays out.
+void hold_default_provider() {
+  static OSSL_PROVIDER* held = nullptr;
+  if (OSSL_PROVIDER_available(nullptr, "default") == 1) held = OSSL_PROVIDER_load(nullptr, "default");
+  if (held != nullptr) OPENSSL_atexit([] { OSSL_PROVIDER_unload(held); });
+}
+
 /// Where OpenSSL lacks memory, its own list of errors rarely says so: it has no room for it, or names what followed.
 bool lacked_memory() noexcept { return errno == ENOMEM; }
 
@@ -27,9 +35,7 @@ void prepare_crypto() {
     if (OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS, nullptr) != 1 || OSSL_LIB_CTX_get0_global_default() == nullptr) return false;
     // The first fetch fills OpenSSL's table of names. It succeeds without some of them.
     EVP_MD_free(EVP_MD_fetch(nullptr, "SHA256", nullptr));
-    // Held for good: another library may load the default provider and unload it at its end, and what OpenSSL has loaded by
-    // itself would go with it. One that the system's settings leave out stays out.
-    if (OSSL_PROVIDER_available(nullptr, "default") == 1) static_cast<void>(OSSL_PROVIDER_load(nullptr, "default"));
+    hold_default_provider();
     return !lacked_memory();
   }();
   if (!ready) throw std::bad_alloc();

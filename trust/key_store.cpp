@@ -103,7 +103,8 @@ void describe_again(std::vector<ImportedKey>& done, const Blocks& public_ring, c
   for (const auto& block : public_ring) packets.insert(packets.end(), block.bytes.begin(), block.bytes.end());
   const auto places = place_keys(packets, "the ring");
   const auto revokers = revokers_in(places);
-  for (auto& [key, change] : done) {
+  for (auto& imported : done) {
+    auto& key = imported.key;
     const auto& ring = key.part == KeyPart::secret_key ? secret_ring : public_ring;
     const auto block = std::find_if(ring.begin(), ring.end(), [&](const KeyBlock& other) { return other.info.fingerprint == key.fingerprint; });
     if (block != ring.end()) key = describe_key({block->bytes, key.part, {}}, revokers);
