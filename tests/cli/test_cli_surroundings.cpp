@@ -115,7 +115,7 @@ TEST_CASE("what can never become the output is refused before any work", "[cli][
   REQUIRE(desk.shell("$SIFKIT build -q app.sif ../damaged").code == exit_code(ErrorKind::integrity));
   const int usage = exit_code(ErrorKind::usage);
   const std::string long_name(256, 'n');
-  for (const auto& [arguments, code, text] : {std::tuple<std::string, int, std::string>{"-", usage, "not written to standard output"}, {".", usage, "name a file"}, {"..", usage, "name a file"}, {"/", usage, "name a file"},
+  for (const auto& [arguments, code, text] : {std::tuple<std::string, int, std::string>{"-", usage, "cannot be written to standard output"}, {".", usage, "name a file"}, {"..", usage, "name a file"}, {"/", usage, "name a file"},
                                               {"new/", usage, "name a file"}, {long_name, exit_code(ErrorKind::io), "name too long"}, {"-s -F .", usage, "name a folder"}, {"-s -F new/..", usage, "name a folder"},
                                               {"-s -F /", usage, "name a folder"}, {"-s -F //", usage, "name a folder"}, {"-s ''", usage, "name a folder"}, {"-s " + long_name, exit_code(ErrorKind::io), "name too long"}}) {
     INFO(arguments);
