@@ -23,7 +23,7 @@ constexpr std::size_t kColumns = 76;  ///< RFC 9580, section 6: at most
 
 /// One block of a text.
 struct Block {
-  std::size_t at;         ///< of its first dash
+  std::size_t at;  ///< of its first dash
   std::string_view label;
   std::string_view body;  ///< between the first line and the last
   std::size_t end;        ///< behind it
@@ -47,7 +47,8 @@ std::optional<Block> next_block(std::string_view text, std::size_t from, std::st
 
 std::string_view without_blanks(std::string_view line) {
   const auto first = line.find_first_not_of(kBlank);
-  return first == std::string_view::npos ? std::string_view() : line.substr(first, line.find_last_not_of(kBlank) + 1 - first);
+  return first == std::string_view::npos ? std::string_view()
+                                         : line.substr(first, line.find_last_not_of(kBlank) + 1 - first);
 }
 
 Bytes packets_of(const Block& block, std::string_view name) {
@@ -71,7 +72,8 @@ Bytes packets_of(const Block& block, std::string_view name) {
   auto packets = base64_decode(base64);
   if (!packets || packets->empty()) fail(name, block.at, "is not base64");
   if (!checksum.empty() && checksum != armor_checksum(*packets)) {
-    throw Error(ErrorKind::malformed, fmt::format("{}: the checksum of an armored block does not match", printable(name)));
+    throw Error(ErrorKind::malformed,
+                fmt::format("{}: the checksum of an armored block does not match", printable(name)));
   }
   return std::move(*packets);
 }
@@ -96,7 +98,8 @@ Bytes read_armor(std::string_view text, std::string_view name) {
 std::string write_armor(ByteView packets, std::string_view label) {
   auto base64 = base64_encode_lines(packets, kColumns);
   const Wiper wiper(base64);
-  return fmt::format("{}{}{}\n\n{}\n={}\n{}{}{}\n", kBegin, label, kDashes, base64, armor_checksum(packets), kEnd, label, kDashes);
+  return fmt::format("{}{}{}\n\n{}\n={}\n{}{}{}\n", kBegin, label, kDashes, base64, armor_checksum(packets), kEnd,
+                     label, kDashes);
 }
 
 }  // namespace sifkit::trust

@@ -34,12 +34,14 @@ std::string fingerprint_of(const PgpPacket& packet) {
   }
 }
 
-/// NIST SP 800-56B revision 2, table 4, for numbers of RSA's kind, which count as the row below them; half the size of a
-/// curve.
+/// NIST SP 800-56B revision 2, table 4, for numbers of RSA's kind, which count as the row below them; half the size of
+/// a curve.
 unsigned strength_of(const PgpKeyPacket& key) {
   if (!key.curve_oid.empty()) return (key.bits() + 1) / 2;
-  static constexpr std::array<std::pair<unsigned, unsigned>, 6> kRows{{{8192, 200}, {6144, 176}, {4096, 152}, {3072, 128}, {2048, 112}, {1024, 80}}};
-  const auto* const row = std::find_if(kRows.begin(), kRows.end(), [&](const auto& r) { return key.bits() >= r.first; });
+  static constexpr std::array<std::pair<unsigned, unsigned>, 6> kRows{
+      {{8192, 200}, {6144, 176}, {4096, 152}, {3072, 128}, {2048, 112}, {1024, 80}}};
+  const auto* const row =
+      std::find_if(kRows.begin(), kRows.end(), [&](const auto& r) { return key.bits() >= r.first; });
   return row == kRows.end() ? 40 : row->second;
 }
 
@@ -47,11 +49,14 @@ std::string problem_of(const CertificateStanding& standing, const PgpKeyInfo& in
   if (const auto why = standing.primary.refusal(now); !why.empty()) return why;
   const auto signers = standing.signers(now);
   if (signers.empty() && info.can_sign) {
-    const auto subkey = std::find_if(standing.subkeys.begin(), standing.subkeys.end(), [](const KeyStanding& key) { return key.can_sign; });
+    const auto subkey = std::find_if(standing.subkeys.begin(), standing.subkeys.end(),
+                                     [](const KeyStanding& key) { return key.can_sign; });
     return fmt::format("is not for signing, and its subkey {} {}", subkey->fingerprint(), subkey->refusal(now));
   }
   if (signers.empty()) return "is not for signing";
-  if (info.part == KeyPart::public_key || std::any_of(signers.begin(), signers.end(), [](const KeyStanding* key) { return has_secret(key->parts.secret); })) return {};
+  if (info.part == KeyPart::public_key ||
+      std::any_of(signers.begin(), signers.end(), [](const KeyStanding* key) { return has_secret(key->parts.secret); }))
+    return {};
   return fmt::format("has its secret {}", secret_place(signers.front()->parts.secret));
 }
 
@@ -85,7 +90,8 @@ KeyBlock make_block(Bytes bytes, KeyPart part) {
 
 Bytes without_armor(ByteView keys, std::string_view name) {
   if (keys.size() > kMostRingBytes) {
-    throw Error(ErrorKind::limit, fmt::format("{}: {} bytes of keys are over the limit of {}", printable(name), keys.size(), kMostRingBytes));
+    throw Error(ErrorKind::limit, fmt::format("{}: {} bytes of keys are over the limit of {}", printable(name),
+                                              keys.size(), kMostRingBytes));
   }
   refuse_other_key_formats(keys, name);
   // The first bit of every packet is set, so no binary ring begins like text.
@@ -93,7 +99,8 @@ Bytes without_armor(ByteView keys, std::string_view name) {
   auto packets = read_armor(as_text(keys), name);
   if (!packets.empty()) return packets;
   if (as_text(keys).find("-----BEGIN ") != std::string_view::npos) {
-    throw Error(ErrorKind::unsupported, fmt::format("{} is PEM where OpenPGP keys were expected", in_quotes(name)), "'sign --key' and 'verify --key' take PEM keys from their files");
+    throw Error(ErrorKind::unsupported, fmt::format("{} is PEM where OpenPGP keys were expected", in_quotes(name)),
+                "'sign --key' and 'verify --key' take PEM keys from their files");
   }
   throw Error(ErrorKind::malformed, fmt::format("{}: expected OpenPGP keys, armored or binary", printable(name)));
 }
@@ -111,20 +118,26 @@ std::vector<PlacedKey> place_keys(ByteView packets, std::string_view name) {
     const auto at = reader.offset();
     const auto packet = read_packet(reader);
     if (is_primary_tag(packet.tag)) {
-      if (keys.size() == kMostKeys) throw Error(ErrorKind::limit, fmt::format("{}: more keys than the limit of {}", printable(name), kMostKeys));
+      if (keys.size() == kMostKeys)
+        throw Error(ErrorKind::limit, fmt::format("{}: more keys than the limit of {}", printable(name), kMostKeys));
       keys.push_back({{}, packet.tag == kSecretKeyTag ? KeyPart::secret_key : KeyPart::public_key, {}});
       start = at;
     } else if (keys.empty()) {
       if (packet.tag == kMarkerTag) continue;
-      throw Error(ErrorKind::malformed, fmt::format("{}: offset {}: expected a key, found an OpenPGP packet with tag {}", printable(name), at, packet.tag));
+      throw Error(ErrorKind::malformed,
+                  fmt::format("{}: offset {}: expected a key, found an OpenPGP packet with tag {}", printable(name), at,
+                              packet.tag));
     }
     if (is_key_tag(packet.tag)) {
       auto fingerprint = fingerprint_of(packet);
-      if (is_primary_tag(packet.tag) || !fingerprint.empty()) keys.back().fingerprints.push_back(std::move(fingerprint));
+      if (is_primary_tag(packet.tag) || !fingerprint.empty())
+        keys.back().fingerprints.push_back(std::move(fingerprint));
     }
     keys.back().bytes = packets.subspan(start, reader.offset() - start);
     if (keys.back().bytes.size() > kMostKeyBytes) {
-      throw Error(ErrorKind::limit, fmt::format("{}: the key at offset {} has more bytes than the limit of {}", printable(name), start, kMostKeyBytes),
+      throw Error(ErrorKind::limit,
+                  fmt::format("{}: the key at offset {} has more bytes than the limit of {}", printable(name), start,
+                              kMostKeyBytes),
                   "gpg --export-options export-minimal leaves out what others have signed");
     }
   }
@@ -151,7 +164,9 @@ PgpKeyInfo describe_key(const PlacedKey& key, const RevokerSource& revokers) {
   try {
     fill(info, judge(key.bytes, now, revokers), now);
   } catch (const Error& error) {
-    if (error.kind() != ErrorKind::unsupported && error.kind() != ErrorKind::malformed && error.kind() != ErrorKind::limit) throw;
+    if (error.kind() != ErrorKind::unsupported && error.kind() != ErrorKind::malformed &&
+        error.kind() != ErrorKind::limit)
+      throw;
     info = {};
     info.part = key.part;
     info.problem = error.kind() == ErrorKind::unsupported ? error.message() : "cannot be read: " + error.message();
@@ -173,11 +188,13 @@ KeyBlock public_half(const KeyBlock& block) {
   const auto append = [&out](const KeyComponent& component) {
     const auto& [tag, body, whole] = component.packet;
     if (tag == kSecretKeyTag || tag == kSecretSubkeyTag) {
-      append_key_packet(out, tag == kSecretKeyTag ? kPublicKeyTag : kPublicSubkeyTag, parse_key_packet({tag, body}).public_part);
+      append_key_packet(out, tag == kSecretKeyTag ? kPublicKeyTag : kPublicSubkeyTag,
+                        parse_key_packet({tag, body}).public_part);
     } else {
       out.insert(out.end(), whole.begin(), whole.end());
     }
-    for (const auto& signature : component.signatures) out.insert(out.end(), signature.whole.begin(), signature.whole.end());
+    for (const auto& signature : component.signatures)
+      out.insert(out.end(), signature.whole.begin(), signature.whole.end());
   };
   append(key.primary);
   for (const auto& user_id : key.user_ids) append(user_id);
@@ -195,12 +212,15 @@ std::optional<KeyBlock> merged(const KeyBlock& old, const KeyBlock& fresh) {
   auto out = put_together(take_apart(both));
   if (out == put_together(take_apart(old.bytes))) return std::nullopt;
   if (out.size() > kMostKeyBytes) {
-    throw Error(ErrorKind::limit, fmt::format("the key {} would have {} bytes, over the limit of {}", old.info.fingerprint, out.size(), kMostKeyBytes));
+    throw Error(ErrorKind::limit, fmt::format("the key {} would have {} bytes, over the limit of {}",
+                                              old.info.fingerprint, out.size(), kMostKeyBytes));
   }
   return make_block(std::move(out), KeyPart::public_key);
 }
 
-std::string armored(const KeyBlock& block) { return write_armor(block.bytes, block.info.part == KeyPart::secret_key ? kSecretKeyLabel : kPublicKeyLabel); }
+std::string armored(const KeyBlock& block) {
+  return write_armor(block.bytes, block.info.part == KeyPart::secret_key ? kSecretKeyLabel : kPublicKeyLabel);
+}
 
 std::string_view to_string(KeyPart part) noexcept { return part == KeyPart::public_key ? "public" : "secret"; }
 

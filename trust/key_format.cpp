@@ -36,8 +36,10 @@ constexpr Format kUtf16Le{"UTF-16 text", "iconv -f UTF-16LE -t UTF-8 {} makes it
 constexpr Format kUtf16Be{"UTF-16 text", "iconv -f UTF-16BE -t UTF-8 {} makes it UTF-8"};
 constexpr Format kUtf32{"UTF-32 text", "iconv -f UTF-32 -t UTF-8 {} makes it UTF-8"};
 constexpr Format kOpenSsh{"a public key in OpenSSH's format", "ssh-keygen -e -m PKCS8 -f {} writes it as PEM"};
-constexpr Format kOpenSshSecret{"a private key in OpenSSH's format", "ssh-keygen -p -m PKCS8 -f {} rewrites it as PEM: work on a copy"};
-constexpr Format kNoTool{"", "what signs images is a PEM key (openssl genpkey -algorithm ed25519) or an OpenPGP key (sifkit key newpair)"};
+constexpr Format kOpenSshSecret{"a private key in OpenSSH's format",
+                                "ssh-keygen -p -m PKCS8 -f {} rewrites it as PEM: work on a copy"};
+constexpr Format kNoTool{
+    "", "what signs images is a PEM key (openssl genpkey -algorithm ed25519) or an OpenPGP key (sifkit key newpair)"};
 
 /// At the very start.
 constexpr Mark kStarts[] = {
@@ -48,8 +50,10 @@ constexpr Mark kStarts[] = {
     {"-\0-\0"sv, kUtf16Le},
     {"\0-\0-"sv, kUtf16Be},
     {"\xef\xbb\xbf"sv, {"text with a byte order mark", "tail -c +4 {} leaves the mark out"}},
-    {"\xfe\xed\xfe\xed"sv, {"a Java key store", "keytool -importkeystore -deststoretype PKCS12 and openssl pkcs12 -nodes make it PEM"}},
-    {"\xce\xce\xce\xce"sv, {"a Java key store", "keytool -importkeystore -deststoretype PKCS12 and openssl pkcs12 -nodes make it PEM"}},
+    {"\xfe\xed\xfe\xed"sv,
+     {"a Java key store", "keytool -importkeystore -deststoretype PKCS12 and openssl pkcs12 -nodes make it PEM"}},
+    {"\xce\xce\xce\xce"sv,
+     {"a Java key store", "keytool -importkeystore -deststoretype PKCS12 and openssl pkcs12 -nodes make it PEM"}},
 };
 
 /// At the start of the first line that is not empty.
@@ -60,7 +64,9 @@ constexpr Mark kFirstWords[] = {
     {"ecdsa-sha2-", kOpenSsh},
     {"sk-ssh-ed25519@openssh.com ", {"the public key of a security key in OpenSSH's format", kNoTool.hint}},
     {"sk-ecdsa-sha2-nistp256@openssh.com ", {"the public key of a security key in OpenSSH's format", kNoTool.hint}},
-    {"---- BEGIN SSH2 PUBLIC KEY", {"a public key in the format of RFC 4716", "ssh-keygen -i -f {} makes it OpenSSH's, from which ssh-keygen -e -m PKCS8 makes PEM"}},
+    {"---- BEGIN SSH2 PUBLIC KEY",
+     {"a public key in the format of RFC 4716",
+      "ssh-keygen -i -f {} makes it OpenSSH's, from which ssh-keygen -e -m PKCS8 makes PEM"}},
     {"PuTTY-User-Key-File-", {"a private key of PuTTY", "puttygen {} -O private-openssh-new makes it OpenSSH's"}},
     {"untrusted comment:", {"a key of minisign or signify", kNoTool.hint}},
     {"RWQ", {"a public key of minisign", kNoTool.hint}},
@@ -69,8 +75,10 @@ constexpr Mark kFirstWords[] = {
     {"# created: ", {"a key of age, which encrypts but does not sign", kNoTool.hint}},
     {"age-encryption.org/", {"a file that age has encrypted", "age -d {} decrypts it"}},
     {"(private-key", {"a private key in GnuPG's own folder", "gpg --export-secret-keys writes it as OpenPGP"}},
-    {"(protected-private-key", {"a private key in GnuPG's own folder", "gpg --export-secret-keys writes it as OpenPGP"}},
-    {"(21:protected-private-key", {"a private key in GnuPG's own folder", "gpg --export-secret-keys writes it as OpenPGP"}},
+    {"(protected-private-key",
+     {"a private key in GnuPG's own folder", "gpg --export-secret-keys writes it as OpenPGP"}},
+    {"(21:protected-private-key",
+     {"a private key in GnuPG's own folder", "gpg --export-secret-keys writes it as OpenPGP"}},
     {"(11:private-key", {"a private key in GnuPG's own folder", "gpg --export-secret-keys writes it as OpenPGP"}},
     {"<!DOCTYPE", {"a web page, not a key", "download the key itself"}},
     {"<!doctype", {"a web page, not a key", "download the key itself"}},
@@ -85,7 +93,8 @@ constexpr Mark kLabels[] = {
     {"AGE ENCRYPTED FILE", {"a file that age has encrypted", "age -d {} decrypts it"}},
     {"PKCS7", {"certificates as PKCS#7", "openssl pkcs7 -print_certs -in {} writes them as PEM"}},
     {"CERTIFICATE REQUEST", {"a request for a certificate", "openssl req -in {} -pubkey -noout writes its public key"}},
-    {"NEW CERTIFICATE REQUEST", {"a request for a certificate", "openssl req -in {} -pubkey -noout writes its public key"}},
+    {"NEW CERTIFICATE REQUEST",
+     {"a request for a certificate", "openssl req -in {} -pubkey -noout writes its public key"}},
     {"SSH SIGNATURE", {"a signature of OpenSSH, not a key", kNoTool.hint}},
 };
 
@@ -99,25 +108,36 @@ bool reads(ByteView bytes, Reader read) {
   return found != nullptr;
 }
 
-EVP_PKEY* read_rsa_public_key(EVP_PKEY** key, const unsigned char** at, long size) { return d2i_PublicKey(EVP_PKEY_RSA, key, at, size); }
+EVP_PKEY* read_rsa_public_key(EVP_PKEY** key, const unsigned char** at, long size) {
+  return d2i_PublicKey(EVP_PKEY_RSA, key, at, size);
+}
 
 /// What of DER OpenSSL reads.
 std::optional<Format> der_format(ByteView bytes) {
   prepare_crypto();
-  if (reads<EVP_PKEY_free>(bytes, d2i_PUBKEY)) return Format{"a public key as DER", "openssl pkey -pubin -inform DER -in {} writes it as PEM"};
-  if (reads<X509_free>(bytes, d2i_X509)) return Format{"a certificate as DER", "openssl x509 -inform DER -in {} writes it as PEM"};
+  if (reads<EVP_PKEY_free>(bytes, d2i_PUBKEY))
+    return Format{"a public key as DER", "openssl pkey -pubin -inform DER -in {} writes it as PEM"};
+  if (reads<X509_free>(bytes, d2i_X509))
+    return Format{"a certificate as DER", "openssl x509 -inform DER -in {} writes it as PEM"};
   if (reads<PKCS12_free>(bytes, d2i_PKCS12)) {
-    return Format{"a PKCS#12 store of a key and certificates", "openssl pkcs12 -in {} -nodes writes what is in it as PEM: with -nocerts the key, with -nokeys the certificates"};
+    return Format{"a PKCS#12 store of a key and certificates",
+                  "openssl pkcs12 -in {} -nodes writes what is in it as PEM: with -nocerts the key, with -nokeys the "
+                  "certificates"};
   }
-  if (reads<X509_SIG_free>(bytes, d2i_X509_SIG)) return Format{"a locked private key as DER", "openssl pkey -inform DER -in {} writes it as PEM"};
-  if (reads<EVP_PKEY_free>(bytes, d2i_AutoPrivateKey)) return Format{"a private key as DER", "openssl pkey -inform DER -in {} writes it as PEM"};
-  if (reads<EVP_PKEY_free>(bytes, read_rsa_public_key)) return Format{"an RSA public key as DER", "openssl rsa -RSAPublicKey_in -inform DER -in {} -pubout writes it as PEM"};
+  if (reads<X509_SIG_free>(bytes, d2i_X509_SIG))
+    return Format{"a locked private key as DER", "openssl pkey -inform DER -in {} writes it as PEM"};
+  if (reads<EVP_PKEY_free>(bytes, d2i_AutoPrivateKey))
+    return Format{"a private key as DER", "openssl pkey -inform DER -in {} writes it as PEM"};
+  if (reads<EVP_PKEY_free>(bytes, read_rsa_public_key))
+    return Format{"an RSA public key as DER",
+                  "openssl rsa -RSAPublicKey_in -inform DER -in {} -pubout writes it as PEM"};
   return std::nullopt;
 }
 
 template <std::size_t count>
 std::optional<Format> starting(const Mark (&marks)[count], std::string_view text) {
-  const auto* const found = std::find_if(std::begin(marks), std::end(marks), [text](const Mark& mark) { return text.starts_with(mark.text); });
+  const auto* const found = std::find_if(std::begin(marks), std::end(marks),
+                                         [text](const Mark& mark) { return text.starts_with(mark.text); });
   return found == std::end(marks) ? std::nullopt : std::optional(found->format);
 }
 
@@ -146,12 +166,16 @@ std::optional<Format> labelled(std::string_view text) {
   return std::nullopt;
 }
 
-bool is_jwk(std::string_view text) { return text.starts_with('{') && (text.find("\"kty\"") != std::string_view::npos || text.find("\"keys\"") != std::string_view::npos); }
+bool is_jwk(std::string_view text) {
+  return text.starts_with('{') &&
+         (text.find("\"kty\"") != std::string_view::npos || text.find("\"keys\"") != std::string_view::npos);
+}
 
 std::optional<Format> other_format(ByteView bytes) {
   constexpr std::size_t kKeyboxMark = 8;
   const auto text = as_text(bytes);
-  if (text.size() > kKeyboxMark && text.substr(kKeyboxMark).starts_with("KBXf")) return Format{"a keybox of GnuPG", "gpg --export writes the keys that are in it"};
+  if (text.size() > kKeyboxMark && text.substr(kKeyboxMark).starts_with("KBXf"))
+    return Format{"a keybox of GnuPG", "gpg --export writes the keys that are in it"};
   if (auto format = starting(kStarts, text)) return format;
   // Binary OpenPGP has the first bit set, DER has not.
   if (bytes.empty() || std::to_integer<unsigned>(bytes[0]) >= 0x80) return std::nullopt;
@@ -173,7 +197,8 @@ void refuse_other_key_formats(ByteView bytes, std::string_view name) {
   if (!format) return;
   std::string hint(format->hint);
   if (const auto place = hint.find("{}"); place != std::string::npos) hint.replace(place, 2, in_quotes(name));
-  throw Error(ErrorKind::unsupported, fmt::format("{} is {}, which is not read", in_quotes(name), format->what), std::move(hint));
+  throw Error(ErrorKind::unsupported, fmt::format("{} is {}, which is not read", in_quotes(name), format->what),
+              std::move(hint));
 }
 
 }  // namespace sifkit::trust

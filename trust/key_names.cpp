@@ -22,13 +22,15 @@ enum Fit : unsigned { kNot, kPart, kEmail, kWhole };
 
 std::string lower(std::string_view text) {
   std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
   return out;
 }
 
 std::string_view without_blanks(std::string_view text) {
   const auto first = text.find_first_not_of(" \t");
-  return first == std::string_view::npos ? std::string_view() : text.substr(first, text.find_last_not_of(" \t") + 1 - first);
+  return first == std::string_view::npos ? std::string_view()
+                                         : text.substr(first, text.find_last_not_of(" \t") + 1 - first);
 }
 
 /// What is between the angle brackets at the end of a user id, or all of one that is nothing else.
@@ -80,7 +82,9 @@ std::string fingerprint_digits(std::string_view text) {
 std::string require_fingerprint(std::string_view text) {
   auto digits = fingerprint_digits(text);
   if (digits.size() != kFingerprintDigits) {
-    throw Error(ErrorKind::usage, fmt::format("{} is not a full fingerprint ({} hex digits)", in_quotes(text), kFingerprintDigits), "'sifkit key search' shows fingerprints");
+    throw Error(ErrorKind::usage,
+                fmt::format("{} is not a full fingerprint ({} hex digits)", in_quotes(text), kFingerprintDigits),
+                "'sifkit key search' shows fingerprints");
   }
   return digits;
 }
@@ -113,15 +117,22 @@ std::string list_of_keys(std::span<const PgpKeyInfo> keys, const std::vector<std
   return out;
 }
 
-std::size_t key_meant(std::span<const PgpKeyInfo> keys, std::string_view which, std::string_view kind, std::string_view place) {
+std::size_t key_meant(std::span<const PgpKeyInfo> keys, std::string_view which, std::string_view kind,
+                      std::string_view place) {
   const auto meant = keys_meant(keys, which);
   if (meant.size() == 1) return meant.front();
-  if (meant.size() > 1) throw Error(ErrorKind::usage, fmt::format("{} means several {} keys in {}", in_quotes(which), kind, in_quotes(place)), list_of_keys(keys, &meant));
+  if (meant.size() > 1)
+    throw Error(ErrorKind::usage,
+                fmt::format("{} means several {} keys in {}", in_quotes(which), kind, in_quotes(place)),
+                list_of_keys(keys, &meant));
   std::string digits(without_blanks(which));
   if (digits.starts_with("0x")) digits.erase(0, 2);
-  const bool is_short = digits.size() == kKeyIdDigits / 2 && digits.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
+  const bool is_short =
+      digits.size() == kKeyIdDigits / 2 && digits.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
   throw Error(ErrorKind::not_found, fmt::format("no {} key {} in {}", kind, in_quotes(which), in_quotes(place)),
-              is_short ? fmt::format("a key ID of {} digits is too easily forged to mean a key: use {} or {} of them", digits.size(), kKeyIdDigits, kFingerprintDigits) : list_of_keys(keys));
+              is_short ? fmt::format("a key ID of {} digits is too easily forged to mean a key: use {} or {} of them",
+                                     digits.size(), kKeyIdDigits, kFingerprintDigits)
+                       : list_of_keys(keys));
 }
 
 }  // namespace sifkit::trust

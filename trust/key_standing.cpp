@@ -16,7 +16,7 @@ namespace sifkit::trust {
 
 namespace {
 
-constexpr unsigned kLeastPrimeBits = 2048;                 ///< RSA and DSA
+constexpr unsigned kLeastPrimeBits = 2048;                   ///< RSA and DSA
 constexpr std::int64_t kSha1CertifiesUntil = 1'705'622'400;  ///< 2024-01-19
 constexpr std::string_view kNotForSigning = "is not meant for signing";
 
@@ -30,14 +30,16 @@ std::vector<PgpKeySignature> signatures_of(const KeyComponent& component) {
 
 /// The hashed forms of RFC 9580, section 5.2.4.
 Bytes hashed_key(ByteView public_part) {
-  Bytes out{std::byte{0x99}, static_cast<std::byte>(public_part.size() >> 8 & 0xff), static_cast<std::byte>(public_part.size() & 0xff)};
+  Bytes out{std::byte{0x99}, static_cast<std::byte>(public_part.size() >> 8 & 0xff),
+            static_cast<std::byte>(public_part.size() & 0xff)};
   out.insert(out.end(), public_part.begin(), public_part.end());
   return out;
 }
 
 Bytes hashed_user_id(const PlacedPacket& packet) {
   Bytes out{packet.tag == kUserIdTag ? std::byte{0xb4} : std::byte{0xd1}};
-  for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<std::byte>(packet.body.size() >> shift & 0xff));
+  for (int shift = 24; shift >= 0; shift -= 8)
+    out.push_back(static_cast<std::byte>(packet.body.size() >> shift & 0xff));
   out.insert(out.end(), packet.body.begin(), packet.body.end());
   return out;
 }
@@ -46,12 +48,16 @@ Bytes hashed_user_id(const PlacedPacket& packet) {
 std::string why_void(const PgpKeySignature& signature, std::uint32_t made, std::int64_t moment) {
   if (!signature.created) return "it does not say when it was made";
   if (!signature.obstacle.empty()) return signature.obstacle;
-  const bool sha1 = signature.hash == static_cast<std::uint8_t>(PgpHash::sha1) && *signature.created < kSha1CertifiesUntil;
+  const bool sha1 =
+      signature.hash == static_cast<std::uint8_t>(PgpHash::sha1) && *signature.created < kSha1CertifiesUntil;
   if (!sha1 && !is_strong_pgp_hash(signature.hash) && signature.hash != static_cast<std::uint8_t>(PgpHash::sha224)) {
-    return fmt::format("it is over {}, which is too weak for {}", pgp_hash_name(signature.hash), moment_text(*signature.created));
+    return fmt::format("it is over {}, which is too weak for {}", pgp_hash_name(signature.hash),
+                       moment_text(*signature.created));
   }
-  if (*signature.created < made) return fmt::format("it is older than the key: made {}", moment_text(*signature.created));
-  if (*signature.created > moment) return fmt::format("it is from the future: made {}", moment_text(*signature.created));
+  if (*signature.created < made)
+    return fmt::format("it is older than the key: made {}", moment_text(*signature.created));
+  if (*signature.created > moment)
+    return fmt::format("it is from the future: made {}", moment_text(*signature.created));
   const auto end = *signature.created + signature.lifetime;
   return signature.lifetime != 0 && end < moment ? "it has expired on " + moment_text(end) : std::string();
 }
@@ -59,7 +65,8 @@ std::string why_void(const PgpKeySignature& signature, std::uint32_t made, std::
 /// Reads what is signed onto one key. The newest signature of each kind is the one that counts.
 class Judge {
  public:
-  Judge(ByteView packets, std::int64_t moment, const RevokerSource& revokers) : key_(take_apart(packets)), moment_(moment), revokers_(revokers) {
+  Judge(ByteView packets, std::int64_t moment, const RevokerSource& revokers)
+      : key_(take_apart(packets)), moment_(moment), revokers_(revokers) {
     out_.primary.parts = parse_key_packet({key_.primary.packet.tag, key_.primary.packet.body});
     primary_ = hashed_key(out_.primary.parts.public_part);
   }
@@ -73,7 +80,8 @@ class Judge {
   bool is_revoked_by(ByteView signature) {
     judge_primary();
     const auto parsed = parse_key_signature(signature);
-    const auto revocation = parsed && parsed->type == kKeyRevocation ? revocation_by(*parsed, {primary_}) : std::nullopt;
+    const auto revocation =
+        parsed && parsed->type == kKeyRevocation ? revocation_by(*parsed, {primary_}) : std::nullopt;
     return revocation && revocation->checked;
   }
 
@@ -101,7 +109,8 @@ class Judge {
   }
 
   /// By the key itself or by one whom it has named for that.
-  std::optional<PgpRevocation> revocation_by(const PgpKeySignature& signature, std::initializer_list<ByteView> covered) const {
+  std::optional<PgpRevocation> revocation_by(const PgpKeySignature& signature,
+                                             std::initializer_list<ByteView> covered) const {
     const bool given_up = signature.revocation_code == kSuperseded || signature.revocation_code == kRetired;
     PgpRevocation out{signature.created.value_or(0), given_up, signature.revocation_reason, {}, true};
     if (out.retired && out.time > moment_) return std::nullopt;
@@ -176,17 +185,22 @@ class Judge {
     }
     bool first = false;
     if (newest != nullptr) {
-      const auto rank = [](const PgpKeySignature& signature) { return std::pair(signature.primary_user_id, *signature.created); };
+      const auto rank = [](const PgpKeySignature& signature) {
+        return std::pair(signature.primary_user_id, *signature.created);
+      };
       const bool leads = !by_user_id || rank(*by_user_id) <= rank(*newest);
       if (leads) by_user_id = *newest;
       first = leads && newest->primary_user_id;
     }
     // One whose certification does not count at the moment is the key's all the same.
     if (!certified || component.packet.tag != kUserIdTag) return;
-    out_.user_ids.insert(first ? out_.user_ids.begin() : out_.user_ids.end(), {std::string(as_text(component.packet.body)), revoked >= last});
+    out_.user_ids.insert(first ? out_.user_ids.begin() : out_.user_ids.end(),
+                         {std::string(as_text(component.packet.body)), revoked >= last});
   }
 
-  void designate(const PgpKeySignature& signature) { designated_.insert(designated_.end(), signature.revokers.begin(), signature.revokers.end()); }
+  void designate(const PgpKeySignature& signature) {
+    designated_.insert(designated_.end(), signature.revokers.begin(), signature.revokers.end());
+  }
 
   void judge_subkey(const KeyComponent& component) {
     if (component.fingerprint.empty()) return;  // of a kind that is not known here: it signs nothing
@@ -212,7 +226,8 @@ class Judge {
     } else {
       if (binding->key_lifetime != 0) out.expires = std::int64_t{out.parts.key.created} + binding->key_lifetime;
       out.can_sign = may_sign(out.parts.key, binding);
-      if (out.can_sign && !has_signed_back(*binding, out, covered)) out.fault = "has not signed its primary key in turn";
+      if (out.can_sign && !has_signed_back(*binding, out, covered))
+        out.fault = "has not signed its primary key in turn";
     }
     out_.subkeys.push_back(std::move(out));
   }
@@ -220,13 +235,14 @@ class Judge {
   /// Else anybody could call another one's subkey his own.
   bool has_signed_back(const PgpKeySignature& binding, const KeyStanding& subkey, ByteView covered) const {
     const auto back = parse_key_signature(binding.back_signature);
-    return back && back->type == kPrimaryBinding && why_void(*back, subkey.parts.key.created, moment_).empty() && back->may_be_by(subkey.fingerprint()) &&
-           back->is_by(subkey.parts.key, {primary_, covered});
+    return back && back->type == kPrimaryBinding && why_void(*back, subkey.parts.key.created, moment_).empty() &&
+           back->may_be_by(subkey.fingerprint()) && back->is_by(subkey.parts.key, {primary_, covered});
   }
 
   static bool may_sign(const PgpKeyPacket& key, Newest flags) {
     const auto algorithm = static_cast<PgpAlgorithm>(key.algorithm);
-    if (algorithm == PgpAlgorithm::elgamal || algorithm == PgpAlgorithm::ecdh || algorithm == PgpAlgorithm::rsa_encrypt) return false;
+    if (algorithm == PgpAlgorithm::elgamal || algorithm == PgpAlgorithm::ecdh || algorithm == PgpAlgorithm::rsa_encrypt)
+      return false;
     return flags == nullptr || !flags->key_flags || (*flags->key_flags & kMaySign) != 0;
   }
 
@@ -244,31 +260,39 @@ class Judge {
 std::string revocation_text(const PgpRevocation& revocation) {
   const auto since = revocation.time == 0 ? std::string() : " since " + moment_text(revocation.time);
   const auto reason = revocation.reason.empty() ? std::string() : ": " + printable(revocation.reason);
-  if (!revocation.checked) return fmt::format("may be revoked{} by {}, who may do so and whose key is not there to check it{}", since, revocation.revoker, reason);
-  return fmt::format("is revoked{}{}{}", since, revocation.revoker.empty() ? "" : fmt::format(" by {} for its owner", revocation.revoker), reason);
+  if (!revocation.checked)
+    return fmt::format("may be revoked{} by {}, who may do so and whose key is not there to check it{}", since,
+                       revocation.revoker, reason);
+  return fmt::format("is revoked{}{}{}", since,
+                     revocation.revoker.empty() ? "" : fmt::format(" by {} for its owner", revocation.revoker), reason);
 }
 
 std::string KeyStanding::refusal(std::int64_t moment) const {
   if (revocation) return revocation_text(*revocation);
-  if (parts.key.created > moment) return fmt::format("is from the future: made {}, the time is {}", moment_text(parts.key.created), moment_text(moment));
+  if (parts.key.created > moment)
+    return fmt::format("is from the future: made {}, the time is {}", moment_text(parts.key.created),
+                       moment_text(moment));
   if (!fault.empty()) return fault;
   if (expires && *expires < moment) return "has expired on " + moment_text(*expires);
   const bool has_prime = parts.key.curve_oid.empty();
-  if (has_prime && parts.key.bits() < kLeastPrimeBits) return fmt::format("is too weak: {} bits, expected {} or more", parts.key.bits(), kLeastPrimeBits);
+  if (has_prime && parts.key.bits() < kLeastPrimeBits)
+    return fmt::format("is too weak: {} bits, expected {} or more", parts.key.bits(), kLeastPrimeBits);
   return {};
 }
 
 std::string CertificateStanding::refusal(const KeyStanding& key, std::int64_t moment) const {
   if (const auto why = primary.refusal(moment); !why.empty()) return "the key " + why;
   if (&key != &primary) {
-    if (const auto why = key.refusal(moment); !why.empty()) return fmt::format("the subkey {} {}", key.fingerprint(), why);
+    if (const auto why = key.refusal(moment); !why.empty())
+      return fmt::format("the subkey {} {}", key.fingerprint(), why);
   }
   return key.can_sign ? std::string() : fmt::format("the key {}", kNotForSigning);
 }
 
 const KeyStanding* CertificateStanding::find(std::string_view issuer) const noexcept {
   if (primary.fingerprint().ends_with(issuer)) return &primary;
-  const auto found = std::find_if(subkeys.begin(), subkeys.end(), [&](const KeyStanding& subkey) { return subkey.fingerprint().ends_with(issuer); });
+  const auto found = std::find_if(subkeys.begin(), subkeys.end(),
+                                  [&](const KeyStanding& subkey) { return subkey.fingerprint().ends_with(issuer); });
   return found == subkeys.end() ? nullptr : &*found;
 }
 
@@ -277,12 +301,16 @@ std::vector<const KeyStanding*> CertificateStanding::signers(std::int64_t moment
   for (const auto& subkey : subkeys) {
     if (refusal(subkey, moment).empty()) out.push_back(&subkey);
   }
-  std::stable_sort(out.begin(), out.end(), [](const KeyStanding* one, const KeyStanding* other) { return one->parts.key.created > other->parts.key.created; });
+  std::stable_sort(out.begin(), out.end(), [](const KeyStanding* one, const KeyStanding* other) {
+    return one->parts.key.created > other->parts.key.created;
+  });
   if (refusal(primary, moment).empty()) out.insert(out.begin(), &primary);
   return out;
 }
 
-CertificateStanding judge(ByteView packets, std::int64_t moment, const RevokerSource& revokers) { return Judge(packets, moment, revokers).result(); }
+CertificateStanding judge(ByteView packets, std::int64_t moment, const RevokerSource& revokers) {
+  return Judge(packets, moment, revokers).result();
+}
 
 bool is_revocation_of(ByteView packets, ByteView signature, const RevokerSource& revokers) {
   return Judge(packets, std::numeric_limits<std::int64_t>::max(), revokers).is_revoked_by(signature);

@@ -17,10 +17,10 @@ namespace sifkit::trust {
 /// Why a key, or a user id of it, is not used any more.
 struct PgpRevocation {
   std::int64_t time = 0;
-  bool retired = false;    ///< given up, not stolen (RFC 9580, section 5.2.3.31): it counts for what was before
-  std::string reason;      ///< bytes from the key
-  std::string revoker;     ///< who has revoked it in its owner's name; empty: itself
-  bool checked = true;     ///< false: the revoker's key is not there
+  bool retired = false;  ///< given up, not stolen (RFC 9580, section 5.2.3.31): it counts for what was before
+  std::string reason;    ///< bytes from the key
+  std::string revoker;   ///< who has revoked it in its owner's name; empty: itself
+  bool checked = true;   ///< false: the revoker's key is not there
 };
 
 /// "is revoked since 2026-01-31 12:00:00 UTC: stolen".
@@ -29,10 +29,10 @@ std::string revocation_text(const PgpRevocation& revocation);
 /// A primary key or a subkey as what is signed onto it says.
 struct KeyStanding {
   PgpKeyParts parts;
-  std::optional<std::int64_t> expires;      ///< seconds since 1970; absent: never
+  std::optional<std::int64_t> expires;  ///< seconds since 1970; absent: never
   bool can_sign = false;
   std::optional<PgpRevocation> revocation;
-  std::string fault;                        ///< why nothing vouches for the key; empty: something does
+  std::string fault;  ///< why nothing vouches for the key; empty: something does
 
   const std::string& fingerprint() const noexcept { return parts.fingerprint; }
   /// Empty when what the key signs counts at `moment`; else like "has expired on …".
@@ -44,14 +44,15 @@ struct PgpUserId {
   bool revoked = false;
 };
 
-/// A primary key with all that belongs to it, judged by its own signatures at a moment. Those that are not the key's count for
-/// nothing. What is known to be revoked is so at any moment, unless it was given up after it.
+/// A primary key with all that belongs to it, judged by its own signatures at a moment. Those that are not the key's
+/// count for nothing. What is known to be revoked is so at any moment, unless it was given up after it.
 struct CertificateStanding {
   KeyStanding primary;
   std::vector<PgpUserId> user_ids;  ///< that the key has certified; the primary one first, revoked ones last
   std::vector<KeyStanding> subkeys;
 
-  /// Empty when what `key`, the primary key or a subkey of it, signs counts at `moment`; else why not, with its subject.
+  /// Empty when what `key`, the primary key or a subkey of it, signs counts at `moment`; else why not, with its
+  /// subject.
   std::string refusal(const KeyStanding& key, std::int64_t moment) const;
   /// The primary key or a subkey; null where there is none.
   const KeyStanding* find(std::string_view issuer) const noexcept;

@@ -29,18 +29,25 @@ constexpr std::string_view kUnknownKey = "made by a key that is not there";
 KeySize size_of(const PgpKeyPacket& key) {
   switch (static_cast<PgpAlgorithm>(key.algorithm)) {
     case PgpAlgorithm::rsa:
-    case PgpAlgorithm::rsa_sign: return {KeyFamily::rsa, key.bits()};
-    case PgpAlgorithm::dsa: return {KeyFamily::dsa, key.bits()};
-    case PgpAlgorithm::ecdsa: return {KeyFamily::elliptic, key.bits()};
-    case PgpAlgorithm::eddsa: return {KeyFamily::elliptic, kEd25519Bits};
-    default: return {KeyFamily::other, key.bits()};
+    case PgpAlgorithm::rsa_sign:
+      return {KeyFamily::rsa, key.bits()};
+    case PgpAlgorithm::dsa:
+      return {KeyFamily::dsa, key.bits()};
+    case PgpAlgorithm::ecdsa:
+      return {KeyFamily::elliptic, key.bits()};
+    case PgpAlgorithm::eddsa:
+      return {KeyFamily::elliptic, kEd25519Bits};
+    default:
+      return {KeyFamily::other, key.bits()};
   }
 }
 
 /// Empty when the key was in use as the signature was made, as far as the key says.
 std::string why_not_then(const PgpKeyPacket& key, const PgpSignature& signature) {
   const bool older = signature.created && *signature.created < key.created;
-  return older ? fmt::format("the signature, made {}, is older than the key, made {}", moment_text(*signature.created), moment_text(key.created)) : std::string();
+  return older ? fmt::format("the signature, made {}, is older than the key, made {}", moment_text(*signature.created),
+                             moment_text(key.created))
+               : std::string();
 }
 
 /// Whether `key` has made the message's one signature over its text.
@@ -61,8 +68,11 @@ struct PassphraseRequest {
     try {
       std::string word = self.source(self.key);
       const Wiper wiper(word);
-      if (word.find('\0') != std::string::npos) throw Error(ErrorKind::usage, "the passphrase of an OpenPGP key may not hold a NUL byte");
-      if (word.size() >= size) throw Error(ErrorKind::limit, fmt::format("passphrase of {} bytes is over the limit of {}", word.size(), size - 1));
+      if (word.find('\0') != std::string::npos)
+        throw Error(ErrorKind::usage, "the passphrase of an OpenPGP key may not hold a NUL byte");
+      if (word.size() >= size)
+        throw Error(ErrorKind::limit,
+                    fmt::format("passphrase of {} bytes is over the limit of {}", word.size(), size - 1));
       std::memcpy(buffer, word.c_str(), word.size() + 1);
       return true;
     } catch (...) {
@@ -72,17 +82,21 @@ struct PassphraseRequest {
   }
 };
 
-/// Unlocks by librnp the secret key packet with this body, which may be open. librnp gets it as a primary key with nothing
-/// around it: what a subkey is bound to, and user ids, have no part in this.
-void unlock_packet(ByteView body, const std::string& fingerprint, const std::string& called, const PassphraseSource& passphrase, PgpKeyPacket& out) {
+/// Unlocks by librnp the secret key packet with this body, which may be open. librnp gets it as a primary key with
+/// nothing around it: what a subkey is bound to, and user ids, have no part in this.
+void unlock_packet(ByteView body, const std::string& fingerprint, const std::string& called,
+                   const PassphraseSource& passphrase, PgpKeyPacket& out) {
   using namespace rnp;
-  if (body.size() > kMaxSecretPacket) throw Error(ErrorKind::limit, fmt::format("{}: a secret key of {} bytes is over the limit of {}", readable(called), body.size(), kMaxSecretPacket));
+  if (body.size() > kMaxSecretPacket)
+    throw Error(ErrorKind::limit, fmt::format("{}: a secret key of {} bytes is over the limit of {}", readable(called),
+                                              body.size(), kMaxSecretPacket));
   Bytes packet;
   const Wiper wiper(packet);
   append_key_packet(packet, kSecretKeyTag, body);
   const Ffi ffi = engine();
   const ArmoredInput input(packet, kSecretKeyLabel);
-  check(rnp_import_keys(ffi.get(), input.get(), RNP_LOAD_SAVE_PUBLIC_KEYS | RNP_LOAD_SAVE_SECRET_KEYS, nullptr), "read a secret key");
+  check(rnp_import_keys(ffi.get(), input.get(), RNP_LOAD_SAVE_PUBLIC_KEYS | RNP_LOAD_SAVE_SECRET_KEYS, nullptr),
+        "read a secret key");
   const Key key = located(ffi.get(), fingerprint);
   if (!key) {
     require_memory();
@@ -97,8 +111,11 @@ void unlock_packet(ByteView body, const std::string& fingerprint, const std::str
     rnp_ffi_set_pass_provider(ffi.get(), nullptr, nullptr);
     if (request.failure) std::rethrow_exception(request.failure);
     if (result != RNP_SUCCESS) require_memory();
-    if (result == RNP_ERROR_BAD_PASSWORD) throw Error(ErrorKind::denied, fmt::format("{}: wrong passphrase", readable(called)));
-    if (result != RNP_SUCCESS) throw Error(ErrorKind::denied, fmt::format("{}: the key cannot be unlocked: {}", readable(called), rnp_result_to_string(result)));
+    if (result == RNP_ERROR_BAD_PASSWORD)
+      throw Error(ErrorKind::denied, fmt::format("{}: wrong passphrase", readable(called)));
+    if (result != RNP_SUCCESS)
+      throw Error(ErrorKind::denied,
+                  fmt::format("{}: the key cannot be unlocked: {}", readable(called), rnp_result_to_string(result)));
   }
   const auto output = memory_output();
   check(rnp_key_export(key.get(), output.get(), RNP_KEY_EXPORT_SECRET), "use a secret key");
@@ -120,15 +137,19 @@ std::size_t chosen_key(const std::vector<PgpKeyInfo>& there, const PgpKeyChoice&
   if (there.empty()) throw Error(ErrorKind::not_found, fmt::format("no secret key in {}", in_quotes(ring)));
   if (choice.index) {
     if (*choice.index < there.size()) return *choice.index;
-    throw Error(ErrorKind::not_found, fmt::format("no secret key number {} in {}", *choice.index, in_quotes(ring)), list_of_keys(there));
+    throw Error(ErrorKind::not_found, fmt::format("no secret key number {} in {}", *choice.index, in_quotes(ring)),
+                list_of_keys(there));
   }
   if (!choice.name.empty()) return key_meant(there, choice.name, "secret", ring);
   if (there.size() == 1) return 0;
-  throw Error(ErrorKind::usage, fmt::format("there are several secret keys in {}", in_quotes(ring)), list_of_keys(there));
+  throw Error(ErrorKind::usage, fmt::format("there are several secret keys in {}", in_quotes(ring)),
+              list_of_keys(there));
 }
 
 bool is_fingerprint_in(const std::vector<std::string>& fingerprints, std::string_view end) {
-  return std::any_of(fingerprints.begin(), fingerprints.end(), [end](const std::string& fingerprint) { return !fingerprint.empty() && fingerprint.ends_with(end); });
+  return std::any_of(fingerprints.begin(), fingerprints.end(), [end](const std::string& fingerprint) {
+    return !fingerprint.empty() && fingerprint.ends_with(end);
+  });
 }
 
 }  // namespace
@@ -145,10 +166,12 @@ struct PgpKeyring::Impl {
     packets = without_armor(input, name);
     keys = place_keys(packets, name);
     revokers = revokers_in(keys);
-    const bool known = std::any_of(keys.begin(), keys.end(), [](const PlacedKey& key) { return !key.fingerprints.front().empty(); });
+    const bool known =
+        std::any_of(keys.begin(), keys.end(), [](const PlacedKey& key) { return !key.fingerprints.front().empty(); });
     if (known) return;
     if (keys.empty()) throw Error(ErrorKind::malformed, fmt::format("{} holds no OpenPGP key", in_quotes(name)));
-    throw Error(ErrorKind::unsupported, fmt::format("{}: the OpenPGP key {}", in_quotes(name), describe_key(keys.front(), revokers).problem));
+    throw Error(ErrorKind::unsupported,
+                fmt::format("{}: the OpenPGP key {}", in_quotes(name), describe_key(keys.front(), revokers).problem));
   }
   ~Impl() { wipe(packets); }
 
@@ -157,7 +180,9 @@ struct PgpKeyring::Impl {
     std::vector<std::string> out;
     for (const auto& key : keys) {
       const auto& primary = key.fingerprints.front();
-      if (!primary.empty() && is_fingerprint_in(key.fingerprints, issuer) && std::find(out.begin(), out.end(), primary) == out.end()) out.push_back(primary);
+      if (!primary.empty() && is_fingerprint_in(key.fingerprints, issuer) &&
+          std::find(out.begin(), out.end(), primary) == out.end())
+        out.push_back(primary);
     }
     return out;
   }
@@ -172,7 +197,8 @@ struct PgpKeyring::Impl {
   }
 
   /// What a key is worth that may have made the signature.
-  PgpOutcome outcome(const std::string& fingerprint, std::string_view issuer, const PgpSignature& packet, const ClearSigned& message) const {
+  PgpOutcome outcome(const std::string& fingerprint, std::string_view issuer, const PgpSignature& packet,
+                     const ClearSigned& message) const {
     PgpOutcome out;
     out.status = PgpOutcome::Status::refused;
     out.fingerprint = fingerprint;
@@ -201,7 +227,8 @@ struct PgpKeyring::Impl {
     out.status = PgpOutcome::Status::invalid;
     if (const auto bits = key->parts.key.bits(); packet.number_bytes > (bits + 7) / 8) {
       // Zeros in front would make it another signature that says the same.
-      out.reason = fmt::format("the signature has a number of {} bytes, which is more than the key's {} bits", packet.number_bytes, bits);
+      out.reason = fmt::format("the signature has a number of {} bytes, which is more than the key's {} bits",
+                               packet.number_bytes, bits);
     } else if (!has_signed(key->parts.key, message)) {
       out.reason = "the signature does not match its text";
     } else {
@@ -211,7 +238,8 @@ struct PgpKeyring::Impl {
   }
 };
 
-PgpKeyring::PgpKeyring(ByteView keys, std::string name, std::optional<std::int64_t> at) : impl_(std::make_unique<Impl>(keys, std::move(name), at)) {}
+PgpKeyring::PgpKeyring(ByteView keys, std::string name, std::optional<std::int64_t> at)
+    : impl_(std::make_unique<Impl>(keys, std::move(name), at)) {}
 PgpKeyring::~PgpKeyring() = default;
 PgpKeyring::PgpKeyring(PgpKeyring&&) noexcept = default;
 PgpKeyring& PgpKeyring::operator=(PgpKeyring&&) noexcept = default;
@@ -227,7 +255,8 @@ PgpOutcome PgpKeyring::verify(const ClearSigned& message) const {
   for (const auto& fingerprint : impl_->owners(issuer)) {
     auto here = impl_->outcome(fingerprint, issuer, packet, message);
     // Two keys may have the same key ID.
-    if (outcome.status == PgpOutcome::Status::unknown_key || here.status == PgpOutcome::Status::valid) outcome = std::move(here);
+    if (outcome.status == PgpOutcome::Status::unknown_key || here.status == PgpOutcome::Status::valid)
+      outcome = std::move(here);
   }
   if (outcome.status == PgpOutcome::Status::unknown_key) outcome.reason = kUnknownKey;
   return outcome;
@@ -238,8 +267,11 @@ PgpSecretKey::~PgpSecretKey() { wipe(packet.secret); }
 PgpSecretKey PgpKeyring::unlock(const PgpKeyChoice& choice, const PassphraseSource& passphrase) const {
   std::vector<PgpKeyInfo> there;
   for (const auto& key : impl_->keys) {
-    const bool twice = std::any_of(there.begin(), there.end(), [&](const PgpKeyInfo& other) { return other.fingerprint == key.fingerprints.front(); });
-    if (key.part == KeyPart::secret_key && !key.fingerprints.front().empty() && !twice) there.push_back(describe_key(key, impl_->revokers));
+    const bool twice = std::any_of(there.begin(), there.end(), [&](const PgpKeyInfo& other) {
+      return other.fingerprint == key.fingerprints.front();
+    });
+    if (key.part == KeyPart::secret_key && !key.fingerprints.front().empty() && !twice)
+      there.push_back(describe_key(key, impl_->revokers));
   }
   const auto& chosen = there.at(chosen_key(there, choice, impl_->name));
   const auto user = chosen.user_ids.empty() ? std::string() : chosen.user_ids.front();
@@ -252,20 +284,26 @@ PgpSecretKey PgpKeyring::unlock(const PgpKeyChoice& choice, const PassphraseSour
   const auto digits = choice.index ? std::string() : fingerprint_digits(choice.name);
   const KeyStanding* const named = digits.empty() ? nullptr : standing.find(digits);
   auto signers = standing.signers(moment);
-  if (named != nullptr && named != &standing.primary) signers = standing.refusal(*named, moment).empty() ? std::vector{named} : std::vector<const KeyStanding*>();
+  if (named != nullptr && named != &standing.primary)
+    signers = standing.refusal(*named, moment).empty() ? std::vector{named} : std::vector<const KeyStanding*>();
   if (signers.empty()) {
     const bool of_subkey = named != nullptr && named != &standing.primary;
     const auto why = of_subkey ? standing.refusal(*named, moment) : "the key " + chosen.problem;
     throw Error(ErrorKind::denied, fmt::format("{}: {}", readable(called), why));
   }
-  const auto signer = std::find_if(signers.begin(), signers.end(), [](const KeyStanding* key) { return has_secret(key->parts.secret); });
+  const auto signer = std::find_if(signers.begin(), signers.end(),
+                                   [](const KeyStanding* key) { return has_secret(key->parts.secret); });
   if (signer == signers.end()) {
-    throw Error(ErrorKind::unsupported, fmt::format("{}: the secret of this key is {}", readable(called), secret_place(signers.front()->parts.secret)),
-                "'gpg --export-secret-keys' writes it where gpg has it");
+    throw Error(
+        ErrorKind::unsupported,
+        fmt::format("{}: the secret of this key is {}", readable(called), secret_place(signers.front()->parts.secret)),
+        "'gpg --export-secret-keys' writes it where gpg has it");
   }
   PgpSecretKey out;
   const auto key = take_apart(packets);
-  const auto subkey = std::find_if(key.subkeys.begin(), key.subkeys.end(), [&](const KeyComponent& one) { return one.fingerprint == (*signer)->fingerprint(); });
+  const auto subkey = std::find_if(key.subkeys.begin(), key.subkeys.end(), [&](const KeyComponent& one) {
+    return one.fingerprint == (*signer)->fingerprint();
+  });
   const auto& packet = *signer == &standing.primary ? key.primary.packet : subkey->packet;
   unlock_packet(packet.body, (*signer)->fingerprint(), called, passphrase, out.packet);
   out.fingerprint = from_hex(chosen.fingerprint).value();

@@ -13,7 +13,9 @@ constexpr std::string_view kUsing = "use an OpenPGP key";
 constexpr std::size_t kEd25519Bytes = 32;
 constexpr std::byte kEd25519Point{0x40};  ///< in front of its public number
 
-[[noreturn]] void unusable(std::string_view why) { throw Error(ErrorKind::unsupported, fmt::format("OpenPGP key: {}", why)); }
+[[noreturn]] void unusable(std::string_view why) {
+  throw Error(ErrorKind::unsupported, fmt::format("OpenPGP key: {}", why));
+}
 
 OsslNumber number(ByteView big_endian) {
   OsslNumber out(BN_bin2bn(octets(big_endian), int_size(big_endian.size()), nullptr));
@@ -26,7 +28,8 @@ OsslKey built(const char* type, OSSL_PARAM_BLD* builder, bool secret) {
   const OsslKeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, type, nullptr));
   EVP_PKEY* key = nullptr;
   const int part = secret ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY;
-  if (!params || !context || EVP_PKEY_fromdata_init(context.get()) != 1 || EVP_PKEY_fromdata(context.get(), &key, part, params.get()) != 1) {
+  if (!params || !context || EVP_PKEY_fromdata_init(context.get()) != 1 ||
+      EVP_PKEY_fromdata(context.get(), &key, part, params.get()) != 1) {
     unusable(crypto_reason());
   }
   return OsslKey(key);
@@ -49,7 +52,9 @@ class Parameters {
 };
 
 OsslKey rsa_key(const PgpKeyPacket& packet) {
-  const auto is_odd = [](ByteView value) { return !value.empty() && (std::to_integer<unsigned>(value.back()) & 1) != 0; };
+  const auto is_odd = [](ByteView value) {
+    return !value.empty() && (std::to_integer<unsigned>(value.back()) & 1) != 0;
+  };
   if (!is_odd(packet.modulus) || !is_odd(packet.exponent) || BN_is_one(number(packet.exponent).get()) == 1) {
     unusable("RSA with an even modulus or an exponent that makes it worthless");
   }
@@ -74,7 +79,8 @@ OsslKey ecdsa_key(const PgpKeyPacket& packet) {
   if (curve == nullptr || curve->openssl == nullptr) unusable("ECDSA on a curve that is not known here");
   Parameters parameters;
   check_crypto(OSSL_PARAM_BLD_push_utf8_string(parameters.get(), OSSL_PKEY_PARAM_GROUP_NAME, curve->openssl, 0) == 1 &&
-                   OSSL_PARAM_BLD_push_octet_string(parameters.get(), OSSL_PKEY_PARAM_PUB_KEY, packet.point.data(), packet.point.size()) == 1,
+                   OSSL_PARAM_BLD_push_octet_string(parameters.get(), OSSL_PKEY_PARAM_PUB_KEY, packet.point.data(),
+                                                    packet.point.size()) == 1,
                kUsing);
   if (!packet.secret.empty()) parameters.add(OSSL_PKEY_PARAM_PRIV_KEY, packet.secret);
   return built("EC", parameters.get(), !packet.secret.empty());
@@ -94,7 +100,8 @@ OsslKey ed25519_key(const PgpKeyPacket& packet) {
   OsslKey key;
   if (packet.secret.empty()) {
     const ByteView point = packet.point;
-    if (point.size() != kEd25519Bytes + 1 || point[0] != kEd25519Point) unusable("an Ed25519 public number that is not 32 bytes");
+    if (point.size() != kEd25519Bytes + 1 || point[0] != kEd25519Point)
+      unusable("an Ed25519 public number that is not 32 bytes");
     key.reset(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, octets(point) + 1, kEd25519Bytes));
   } else {
     auto seed = padded(packet.secret, kEd25519Bytes);
@@ -135,7 +142,9 @@ bool eddsa_verifies(EVP_PKEY* key, ByteView digest, std::span<const Bytes> numbe
 bool digest_verifies(EVP_PKEY* key, const EVP_MD* rsa_hash, ByteView digest, ByteView signature) {
   const OsslKeyContext context(EVP_PKEY_CTX_new(key, nullptr));
   check_crypto(context != nullptr && EVP_PKEY_verify_init(context.get()) == 1, kUsing);
-  if (rsa_hash != nullptr && (EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_PADDING) != 1 || EVP_PKEY_CTX_set_signature_md(context.get(), rsa_hash) != 1)) return false;
+  if (rsa_hash != nullptr && (EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_PADDING) != 1 ||
+                              EVP_PKEY_CTX_set_signature_md(context.get(), rsa_hash) != 1))
+    return false;
   return EVP_PKEY_verify(context.get(), octets(signature), signature.size(), octets(digest), digest.size()) == 1;
 }
 
@@ -149,29 +158,40 @@ bool verdict(const PgpKeyPacket& key, const EVP_MD* function, ByteView digest, s
       return signature && digest_verifies(known.get(), function, digest, *signature);
     }
     case PgpAlgorithm::dsa:
-    case PgpAlgorithm::ecdsa: return numbers.size() == 2 && digest_verifies(known.get(), nullptr, digest, der_of(numbers));
-    default: return numbers.size() == 2 && eddsa_verifies(known.get(), digest, numbers);
+    case PgpAlgorithm::ecdsa:
+      return numbers.size() == 2 && digest_verifies(known.get(), nullptr, digest, der_of(numbers));
+    default:
+      return numbers.size() == 2 && eddsa_verifies(known.get(), digest, numbers);
   }
 }
 
 }  // namespace
 
 Bytes key_fingerprint(ByteView public_part) {
-  const std::byte start[] = {std::byte{0x99}, static_cast<std::byte>(public_part.size() >> 8 & 0xff), static_cast<std::byte>(public_part.size() & 0xff)};
+  const std::byte start[] = {std::byte{0x99}, static_cast<std::byte>(public_part.size() >> 8 & 0xff),
+                             static_cast<std::byte>(public_part.size() & 0xff)};
   return pgp_digest(pgp_hash_function(static_cast<std::uint8_t>(PgpHash::sha1)), {start, public_part});
 }
 
 const EVP_MD* pgp_hash_function(std::uint8_t hash) noexcept {
   switch (static_cast<PgpHash>(hash)) {
-    case PgpHash::sha1: return EVP_sha1();
-    case PgpHash::sha224: return EVP_sha224();
-    case PgpHash::sha256: return EVP_sha256();
-    case PgpHash::sha384: return EVP_sha384();
-    case PgpHash::sha512: return EVP_sha512();
-    case PgpHash::sha3_256: return EVP_sha3_256();
-    case PgpHash::sha3_512: return EVP_sha3_512();
+    case PgpHash::sha1:
+      return EVP_sha1();
+    case PgpHash::sha224:
+      return EVP_sha224();
+    case PgpHash::sha256:
+      return EVP_sha256();
+    case PgpHash::sha384:
+      return EVP_sha384();
+    case PgpHash::sha512:
+      return EVP_sha512();
+    case PgpHash::sha3_256:
+      return EVP_sha3_256();
+    case PgpHash::sha3_512:
+      return EVP_sha3_512();
     case PgpHash::md5:
-    case PgpHash::ripemd160: break;
+    case PgpHash::ripemd160:
+      break;
   }
   return nullptr;
 }
@@ -180,7 +200,8 @@ Bytes pgp_digest(const EVP_MD* function, std::initializer_list<ByteView> parts) 
   prepare_crypto();
   const OsslDigestContext context(EVP_MD_CTX_new());
   check_crypto(context != nullptr && EVP_DigestInit_ex(context.get(), function, nullptr) == 1, "compute a digest");
-  for (const auto part : parts) check_crypto(EVP_DigestUpdate(context.get(), part.data(), part.size()) == 1, "compute a digest");
+  for (const auto part : parts)
+    check_crypto(EVP_DigestUpdate(context.get(), part.data(), part.size()) == 1, "compute a digest");
   Bytes digest(static_cast<std::size_t>(EVP_MD_get_size(function)));
   check_crypto(EVP_DigestFinal_ex(context.get(), octets(digest), nullptr) == 1, "compute a digest");
   return digest;
@@ -190,11 +211,16 @@ OsslKey openssl_key(const PgpKeyPacket& packet) {
   prepare_crypto();
   switch (static_cast<PgpAlgorithm>(packet.algorithm)) {
     case PgpAlgorithm::rsa:
-    case PgpAlgorithm::rsa_sign: return rsa_key(packet);
-    case PgpAlgorithm::dsa: return dsa_key(packet);
-    case PgpAlgorithm::ecdsa: return ecdsa_key(packet);
-    case PgpAlgorithm::eddsa: return ed25519_key(packet);
-    default: unusable(fmt::format("{} does not sign", packet.algorithm_name()));
+    case PgpAlgorithm::rsa_sign:
+      return rsa_key(packet);
+    case PgpAlgorithm::dsa:
+      return dsa_key(packet);
+    case PgpAlgorithm::ecdsa:
+      return ecdsa_key(packet);
+    case PgpAlgorithm::eddsa:
+      return ed25519_key(packet);
+    default:
+      unusable(fmt::format("{} does not sign", packet.algorithm_name()));
   }
 }
 

@@ -68,7 +68,8 @@ void read_numbers(ByteReader& body, PgpKeyPacket& key) {
       if (key.algorithm == static_cast<std::uint8_t>(PgpAlgorithm::ecdh)) sized(body, "key derivation");
       return;
   }
-  throw Error(ErrorKind::unsupported, fmt::format("uses the OpenPGP algorithm {}, which is not known here", key.algorithm));
+  throw Error(ErrorKind::unsupported,
+              fmt::format("uses the OpenPGP algorithm {}, which is not known here", key.algorithm));
 }
 
 /// Behind the public part of a secret key (RFC 9580, section 5.5.3).
@@ -95,13 +96,16 @@ OpenedKey open(const PgpPacket& packet) {
   OpenedKey out{{}, ByteReader(packet.body, "OpenPGP key")};
   auto& body = out.rest;
   const unsigned version = octet(body, "version");
-  if (version != 4) throw Error(ErrorKind::unsupported, fmt::format("is of version {}, which is not known here", version));
+  if (version != 4)
+    throw Error(ErrorKind::unsupported, fmt::format("is of version {}, which is not known here", version));
   auto& key = out.parts.key;
   key.created = pgp_number(body.take(4, "creation time"));
   key.algorithm = static_cast<std::uint8_t>(octet(body, "key algorithm"));
   read_numbers(body, key);
   const auto part = packet.body.first(body.offset());
-  if (part.size() > kMaxPublicPart) throw Error(ErrorKind::limit, fmt::format("OpenPGP key: its numbers have {} bytes, over the limit of {}", part.size(), kMaxPublicPart));
+  if (part.size() > kMaxPublicPart)
+    throw Error(ErrorKind::limit, fmt::format("OpenPGP key: its numbers have {} bytes, over the limit of {}",
+                                              part.size(), kMaxPublicPart));
   out.parts.public_part.assign(part.begin(), part.end());
   out.parts.fingerprint = to_upper_hex(key_fingerprint(part));
   return out;
@@ -110,29 +114,40 @@ OpenedKey open(const PgpPacket& packet) {
 }  // namespace
 
 const PgpCurve* pgp_curve(ByteView oid) noexcept {
-  const auto* const found = std::find_if(kCurves.begin(), kCurves.end(), [&](const PgpCurve& curve) { return curve.oid == as_text(oid); });
+  const auto* const found =
+      std::find_if(kCurves.begin(), kCurves.end(), [&](const PgpCurve& curve) { return curve.oid == as_text(oid); });
   return found == kCurves.end() ? nullptr : found;
 }
 
-std::string_view secret_place(SecretState state) noexcept { return state == SecretState::on_card ? "on a smartcard, which is not asked" : "left out"; }
+std::string_view secret_place(SecretState state) noexcept {
+  return state == SecretState::on_card ? "on a smartcard, which is not asked" : "left out";
+}
 
 std::string_view PgpKeyPacket::algorithm_name() const noexcept {
   switch (static_cast<PgpAlgorithm>(algorithm)) {
     case PgpAlgorithm::rsa:
     case PgpAlgorithm::rsa_encrypt:
-    case PgpAlgorithm::rsa_sign: return "RSA";
-    case PgpAlgorithm::elgamal: return "ELGAMAL";
-    case PgpAlgorithm::dsa: return "DSA";
-    case PgpAlgorithm::ecdh: return "ECDH";
-    case PgpAlgorithm::ecdsa: return "ECDSA";
-    case PgpAlgorithm::eddsa: return "EDDSA";
+    case PgpAlgorithm::rsa_sign:
+      return "RSA";
+    case PgpAlgorithm::elgamal:
+      return "ELGAMAL";
+    case PgpAlgorithm::dsa:
+      return "DSA";
+    case PgpAlgorithm::ecdh:
+      return "ECDH";
+    case PgpAlgorithm::ecdsa:
+      return "ECDSA";
+    case PgpAlgorithm::eddsa:
+      return "EDDSA";
   }
   return {};
 }
 
 unsigned PgpKeyPacket::bits() const noexcept {
   if (curve_oid.empty()) {
-    return modulus.empty() ? 0 : static_cast<unsigned>((modulus.size() - 1) * 8) + static_cast<unsigned>(std::bit_width(std::to_integer<unsigned>(modulus[0])));
+    return modulus.empty() ? 0
+                           : static_cast<unsigned>((modulus.size() - 1) * 8) +
+                                 static_cast<unsigned>(std::bit_width(std::to_integer<unsigned>(modulus[0])));
   }
   const PgpCurve* const curve = pgp_curve(curve_oid);
   return curve == nullptr ? 0 : curve->bits;
@@ -140,7 +155,8 @@ unsigned PgpKeyPacket::bits() const noexcept {
 
 std::string PgpKeyPacket::text() const {
   const PgpCurve* const curve = pgp_curve(curve_oid);
-  if (curve == nullptr) return bits() == 0 ? std::string(algorithm_name()) : fmt::format("{} {}", algorithm_name(), bits());
+  if (curve == nullptr)
+    return bits() == 0 ? std::string(algorithm_name()) : fmt::format("{} {}", algorithm_name(), bits());
   return curve->openssl == nullptr ? std::string(curve->name) : fmt::format("{} {}", algorithm_name(), curve->bits);
 }
 
@@ -163,7 +179,9 @@ PgpKeyPacket parse_secret_key_packet(ByteView packets) {
   auto [parts, rest] = open(packet);
   const auto algorithm = static_cast<PgpAlgorithm>(parts.key.algorithm);
   if (algorithm != PgpAlgorithm::rsa && algorithm != PgpAlgorithm::ecdsa && algorithm != PgpAlgorithm::eddsa) {
-    throw Error(ErrorKind::unsupported, fmt::format("keys of OpenPGP algorithm {} cannot sign images (RSA, ECDSA and EdDSA can)", parts.key.algorithm));
+    throw Error(
+        ErrorKind::unsupported,
+        fmt::format("keys of OpenPGP algorithm {} cannot sign images (RSA, ECDSA and EdDSA can)", parts.key.algorithm));
   }
   if (octet(rest, "protection") != 0) throw Error(ErrorKind::malformed, "OpenPGP key: the secret key is still locked");
   parts.key.secret = read_mpi(rest, "secret number");

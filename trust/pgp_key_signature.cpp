@@ -63,7 +63,9 @@ void read_subpacket(std::uint8_t kind, ByteView value, bool hashed, PgpKeySignat
       require(value.size() == 4);
       signature.key_lifetime = pgp_number(value);
       break;
-    case kKeyFlags: signature.key_flags = value.empty() ? std::uint8_t{0} : std::to_integer<std::uint8_t>(value[0]); break;
+    case kKeyFlags:
+      signature.key_flags = value.empty() ? std::uint8_t{0} : std::to_integer<std::uint8_t>(value[0]);
+      break;
     case kPrimaryUserId:
       require(value.size() == 1);
       signature.primary_user_id = value[0] != std::byte{0};
@@ -78,7 +80,8 @@ void read_subpacket(std::uint8_t kind, ByteView value, bool hashed, PgpKeySignat
       break;
     case kRevocationKey:
       require(value.size() == 22);
-      if ((std::to_integer<unsigned>(value[0]) & kRevokerClass) != 0) signature.revokers.push_back(to_upper_hex(value.subspan(2)));
+      if ((std::to_integer<unsigned>(value[0]) & kRevokerClass) != 0)
+        signature.revokers.push_back(to_upper_hex(value.subspan(2)));
       break;
     case kRevocationReason:
       require(!value.empty());
@@ -100,9 +103,11 @@ void read_subpacket(std::uint8_t kind, ByteView value, bool hashed, PgpKeySignat
     case kSignersUserId:
     case kFeatures:
     case kPreferredAead:
-    case kPreferredAeadSuites: break;
+    case kPreferredAeadSuites:
+      break;
     default:
-      if ((kind & 0x80) != 0) signature.obstacle = fmt::format("the subpacket {} in it is critical and not known here", type);
+      if ((kind & 0x80) != 0)
+        signature.obstacle = fmt::format("the subpacket {} in it is critical and not known here", type);
   }
 }
 
@@ -139,7 +144,8 @@ std::optional<PgpKeySignature> parse_key_signature(ByteView packet_body) {
 }
 
 bool PgpKeySignature::may_be_by(std::string_view fingerprint) const {
-  return std::all_of(issuers.begin(), issuers.end(), [&](const std::string& issuer) { return fingerprint.ends_with(issuer); });
+  return std::all_of(issuers.begin(), issuers.end(),
+                     [&](const std::string& issuer) { return fingerprint.ends_with(issuer); });
 }
 
 bool PgpKeySignature::is_by(const PgpKeyPacket& key, std::initializer_list<ByteView> covered) const {

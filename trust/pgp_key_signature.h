@@ -35,17 +35,17 @@ constexpr std::uint8_t kMaySign = 2;  ///< of a key's flags
 struct PgpKeySignature {
   std::uint8_t type = 0;
   std::uint8_t hash = 0;
-  std::optional<std::int64_t> created;         ///< Unix seconds
-  std::int64_t lifetime = 0;                   ///< of the signature, 0: for ever
-  std::uint32_t key_lifetime = 0;              ///< of what it signs, from the key's making, 0: for ever
+  std::optional<std::int64_t> created;  ///< Unix seconds
+  std::int64_t lifetime = 0;            ///< of the signature, 0: for ever
+  std::uint32_t key_lifetime = 0;       ///< of what it signs, from the key's making, 0: for ever
   std::optional<std::uint8_t> key_flags;
   bool primary_user_id = false;
-  std::vector<std::string> issuers;            ///< fingerprints and 16-digit key IDs, as far as it names any
-  std::vector<std::string> revokers;           ///< fingerprints of those who may revoke the key for its owner
+  std::vector<std::string> issuers;   ///< fingerprints and 16-digit key IDs, as far as it names any
+  std::vector<std::string> revokers;  ///< fingerprints of those who may revoke the key for its owner
   std::uint8_t revocation_code = 0;
-  std::string revocation_reason;               ///< bytes from the key
-  Bytes back_signature;                        ///< body of the signature packet by the subkey
-  std::string obstacle;                        ///< a critical part that is not known, for which it does not count; else empty
+  std::string revocation_reason;  ///< bytes from the key
+  Bytes back_signature;           ///< body of the signature packet by the subkey
+  std::string obstacle;           ///< a critical part that is not known, for which it does not count; else empty
 
   /// Whether it names the key as its maker. Some writers name none.
   bool may_be_by(std::string_view fingerprint) const;
@@ -54,7 +54,7 @@ struct PgpKeySignature {
   bool is_by(const PgpKeyPacket& key, std::initializer_list<ByteView> covered) const;
 
   Bytes hashed_part;
-  Bytes digest_start;          ///< two bytes
+  Bytes digest_start;  ///< two bytes
   std::vector<Bytes> numbers;
 };
 

@@ -28,7 +28,8 @@ std::string fingerprint_of(const PlacedPacket& packet) {
   }
 }
 
-/// Puts packets where they belong; what is there already is found without looking through the rest, for keys are hostile.
+/// Puts packets where they belong; what is there already is found without looking through the rest, for keys are
+/// hostile.
 class Assembly {
  public:
   void primary(const PlacedPacket& packet) {
@@ -58,7 +59,9 @@ class Assembly {
   void signature(const PlacedPacket& packet) {
     const auto [section, at] = current_;
     if (section == Section::none || !signatures_.insert({section, at, as_text(packet.body)}).second) return;
-    auto& component = section == Section::primary ? out_.primary : section == Section::user_id ? out_.user_ids[at] : out_.subkeys[at];
+    auto& component = section == Section::primary   ? out_.primary
+                      : section == Section::user_id ? out_.user_ids[at]
+                                                    : out_.subkeys[at];
     component.signatures.push_back(packet);
   }
 
@@ -88,16 +91,27 @@ TransferableKey take_apart(ByteView packets) {
     switch (tag) {
       case kMarkerTag:
       case kTrustTag:
-      case kPaddingTag: break;
+      case kPaddingTag:
+        break;
       case kPublicKeyTag:
-      case kSecretKeyTag: key.primary(packet); break;
+      case kSecretKeyTag:
+        key.primary(packet);
+        break;
       case kUserIdTag:
-      case kUserAttributeTag: key.user_id(packet); break;
+      case kUserAttributeTag:
+        key.user_id(packet);
+        break;
       case kPublicSubkeyTag:
-      case kSecretSubkeyTag: key.subkey(packet); break;
-      case kSignatureTag: key.signature(packet); break;
+      case kSecretSubkeyTag:
+        key.subkey(packet);
+        break;
+      case kSignatureTag:
+        key.signature(packet);
+        break;
       default:
-        if (tag < kFirstNotCriticalTag) throw Error(ErrorKind::unsupported, fmt::format("holds an OpenPGP packet with tag {}, which has no place in a key", tag));
+        if (tag < kFirstNotCriticalTag)
+          throw Error(ErrorKind::unsupported,
+                      fmt::format("holds an OpenPGP packet with tag {}, which has no place in a key", tag));
         key.unknown();
     }
   }
@@ -108,7 +122,8 @@ Bytes put_together(const TransferableKey& key) {
   Bytes out;
   const auto append = [&out](const KeyComponent& component) {
     out.insert(out.end(), component.packet.whole.begin(), component.packet.whole.end());
-    for (const auto& signature : component.signatures) out.insert(out.end(), signature.whole.begin(), signature.whole.end());
+    for (const auto& signature : component.signatures)
+      out.insert(out.end(), signature.whole.begin(), signature.whole.end());
   };
   append(key.primary);
   for (const auto& user_id : key.user_ids) append(user_id);

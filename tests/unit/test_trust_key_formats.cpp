@@ -27,7 +27,7 @@ Error refusal_of(const std::string& bytes, const SignDesk& desk) {
   CHECK(said->kind() == ErrorKind::unsupported);
   const auto is_said = [&](const std::optional<Error>& error) {
     REQUIRE(error);
-    CHECK(error->message() .ends_with(said->message()));
+    CHECK(error->message().ends_with(said->message()));
     CHECK(error->hint() == said->hint());
   };
   is_said(error_of([&] { TrustedKeys().add_file(path); }));
@@ -53,8 +53,12 @@ TEST_CASE("keys in other formats are named, with the command that converts them"
     CHECK(error.message() == in_quotes(desk.at("file")) + " is " + what + ", which is not read");
     CHECK_THAT(error.hint(), ContainsSubstring(hint));
   };
-  desk.shell("openssl pkey -in ed25519.pem -outform DER -out private.der && openssl pkey -in ed25519.pem -pubout -outform DER -out public.der");
-  desk.shell("openssl req -x509 -key ed25519.pem -subj /CN=ada -out ada.crt && openssl x509 -in ada.crt -outform DER -out ada.der");
+  desk.shell(
+      "openssl pkey -in ed25519.pem -outform DER -out private.der && openssl pkey -in ed25519.pem -pubout -outform DER "
+      "-out public.der");
+  desk.shell(
+      "openssl req -x509 -key ed25519.pem -subj /CN=ada -out ada.crt && openssl x509 -in ada.crt -outform DER -out "
+      "ada.der");
   desk.shell("openssl pkcs12 -export -in ada.crt -inkey ed25519.pem -passout pass:secret -out ada.p12");
   desk.shell("openssl pkcs8 -topk8 -in ed25519.pem -passout pass:secret -outform DER -out locked.der");
   is(file("private.der"), "a private key as DER", "openssl pkey -inform DER -in '" + desk.at("file") + "'");
@@ -73,11 +77,15 @@ TEST_CASE("keys in other formats are named, with the command that converts them"
   is(of("ssh-rsa AAAAB3NzaC1yc2E= ada\n"), "a public key in OpenSSH's format", "ssh-keygen -e -m PKCS8");
   is(of("ecdsa-sha2-nistp256 AAAA ada\n"), "a public key in OpenSSH's format", "ssh-keygen -e -m PKCS8");
   is(of("ssh-ed25519 AAAA ada\n"), "a public key in OpenSSH's format", "openssl genpkey -algorithm ed25519");
-  is(of("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n"), "a private key in OpenSSH's format", "ssh-keygen -p -m PKCS8");
-  is(of("-----BEGIN OPENSSH PRIVATE KEY-----\nc3NoLWVk\nMjU1MTkg\n-----END OPENSSH PRIVATE KEY-----\n"), "a private key in OpenSSH's format", "openssl genpkey -algorithm ed25519");
-  is(of("-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED SIGSTORE PRIVATE KEY-----\n"), "a private key in cosign's own encryption", "openssl genpkey");
+  is(of("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n"),
+     "a private key in OpenSSH's format", "ssh-keygen -p -m PKCS8");
+  is(of("-----BEGIN OPENSSH PRIVATE KEY-----\nc3NoLWVk\nMjU1MTkg\n-----END OPENSSH PRIVATE KEY-----\n"),
+     "a private key in OpenSSH's format", "openssl genpkey -algorithm ed25519");
+  is(of("-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED SIGSTORE PRIVATE KEY-----\n"),
+     "a private key in cosign's own encryption", "openssl genpkey");
   is(of("untrusted comment: minisign public key\nRWQAAA\n"), "a key of minisign or signify", "sifkit key newpair");
-  is(of("# created: 2026-01-31\nAGE-SECRET-KEY-1AAA\n"), "a key of age, which encrypts but does not sign", "sifkit key newpair");
+  is(of("# created: 2026-01-31\nAGE-SECRET-KEY-1AAA\n"), "a key of age, which encrypts but does not sign",
+     "sifkit key newpair");
   is(of(R"({"kty":"OKP","crv":"Ed25519","x":"AAAA"})"), "a JSON web key", "openssl genpkey");
   is(of(std::string("\0\0\0\x20\1\1\0\2KBXf", 12) + std::string(20, '\0')), "a keybox of GnuPG", "gpg --export");
   is(of("<!DOCTYPE html>\n<html>"), "a web page, not a key", "download");
@@ -88,7 +96,9 @@ TEST_CASE("what the hints about keys name converts them", "[trust][keys][formats
   const SignDesk desk;
   desk.shell("openssl pkey -in ed25519.pem -outform DER -out a.der && openssl pkey -inform DER -in a.der -out a.pem");
   CHECK(read_file(desk.folder / "a.pem") == read_file(desk.folder / "ed25519.pem"));
-  desk.shell("openssl pkey -in ed25519.pem -pubout -outform DER -out b.der && openssl pkey -pubin -inform DER -in b.der -out b.pem");
+  desk.shell(
+      "openssl pkey -in ed25519.pem -pubout -outform DER -out b.der && openssl pkey -pubin -inform DER -in b.der -out "
+      "b.pem");
   CHECK(read_file(desk.folder / "b.pem") == read_file(desk.folder / "ed25519.pub"));
   write_file(desk.folder / "c.txt", "\xff\xfe" + as_utf16(read_file(desk.folder / "ed25519.pub"), false));
   desk.shell("iconv -f UTF-16 -t UTF-8 c.txt > c.pem");
@@ -100,7 +110,9 @@ TEST_CASE("what the hints about keys name converts them", "[trust][keys][formats
 
 TEST_CASE("a PEM key is not imported, and the error says where it is of use", "[trust][keys][formats]") {
   const SignDesk desk;
-  const auto said = error_of([&] { KeyStore(desk.folder / "store").import_keys(as_bytes(read_file(desk.folder / "ed25519.pub")), "ada.pub", true); });
+  const auto said = error_of([&] {
+    KeyStore(desk.folder / "store").import_keys(as_bytes(read_file(desk.folder / "ed25519.pub")), "ada.pub", true);
+  });
   REQUIRE(said);
   CHECK(said->message() == "'ada.pub' is PEM where OpenPGP keys were expected");
   CHECK(said->hint() == "'sign --key' and 'verify --key' take PEM keys from their files");
