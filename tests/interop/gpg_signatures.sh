@@ -103,7 +103,7 @@ fails_with $tampered "$SIFKIT" verify -q --key "$work/certifier.gpg" "$work/imag
 
 fresh
 fails_with $denied "$SIFKIT" sign --key "$work/certifier.asc" "$work/image.sif"
-grep -q 'not meant for signing' "$work/error"
+grep -q 'the key is not for signing' "$work/error"
 new_key weak rsa1024 sign ""
 fails_with $denied "$SIFKIT" sign --key "$work/weak.asc" "$work/image.sif"
 cmp "$work/plain.sif" "$work/image.sif"
