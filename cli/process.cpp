@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <sifkit/core/background_thread.h>
 #include <sifkit/core/error.h>
 #include <sifkit/core/file.h>
 #include <sifkit/core/unfinished.h>
@@ -110,7 +111,7 @@ StopOnSignals::StopOnSignals() {
   const sigset_t set = stop_signals();
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   try {
-    thread_ = std::thread([this] { watch(); });
+    thread_ = start_background_thread([this] { watch(); });
   } catch (const std::system_error&) {
     // Without a thread a signal ends the process at once, as it does every other.
     ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);

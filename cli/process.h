@@ -49,7 +49,7 @@ class StopOnSignals {
   std::stop_source source_;
   std::atomic<int> signal_ = 0;
   std::atomic<bool> ending_ = false;
-  std::thread thread_;
+  std::jthread thread_;
 };
 
 }  // namespace sifkit::cli

@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include <sifkit/core/background_thread.h>
 #include <sifkit/core/error.h>
 #include <sifkit/core/read_ahead.h>
 #include <sifkit/core/resources.h>
@@ -95,7 +96,7 @@ Digest digest_and_sync(const File& file, std::uint64_t size, const OperationCont
     };
     std::jthread syncing;
     try {
-      syncing = std::jthread(sync);
+      syncing = start_background_thread(sync);
     } catch (const std::system_error&) {
       sync();
     }

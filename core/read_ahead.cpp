@@ -9,6 +9,8 @@
 #include <system_error>
 #include <thread>
 
+#include <sifkit/core/background_thread.h>
+
 namespace sifkit {
 
 namespace {
@@ -105,7 +107,7 @@ ReadAhead::ReadAhead(std::unique_ptr<Source> source, std::size_t window) : impl_
   impl_->chunk_size = std::clamp(window / kChunks, kLeastChunk, kMostChunk);
   impl_->chunks_ahead = std::max<std::size_t>(2, window / impl_->chunk_size);
   try {
-    impl_->thread = std::jthread([impl = impl_.get()] { impl->run(); });
+    impl_->thread = start_background_thread([impl = impl_.get()] { impl->run(); });
   } catch (const std::system_error&) {
     // Without a thread every read goes to the source itself.
   }

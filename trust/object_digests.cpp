@@ -9,6 +9,7 @@
 #include <mutex>
 #include <thread>
 
+#include <sifkit/core/background_thread.h>
 #include <sifkit/core/error.h>
 #include <sifkit/core/read_ahead.h>
 
@@ -99,7 +100,7 @@ std::map<ObjectHash, SignedDigest> hash_objects(const Image& image, const std::v
   {
     std::vector<std::jthread> workers;
     try {
-      while (workers.size() < wished) workers.emplace_back(work);
+      while (workers.size() < wished) workers.push_back(start_background_thread(work));
     } catch (const std::system_error&) {
       // Fewer threads do the same work more slowly.
     }

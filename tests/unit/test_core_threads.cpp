@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What starts threads: OrderedPipeline and ReadAhead.
+// What starts threads: start_background_thread, OrderedPipeline and ReadAhead.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -11,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include <sifkit/core/background_thread.h>
 #include <sifkit/core/ordered_pipeline.h>
 #include <sifkit/core/read_ahead.h>
 
@@ -71,6 +73,23 @@ std::size_t right_bytes(ByteView piece, std::size_t at) {
 }
 
 }  // namespace
+
+TEST_CASE("a background thread takes no signals, and its starter as many as before", "[core][threads]") {
+  const auto blocked = [] {
+    sigset_t set;
+    ::pthread_sigmask(SIG_BLOCK, nullptr, &set);
+    std::vector<int> numbers;
+    for (int number = 1; number < SIGSYS; ++number) {
+      if (number != SIGKILL && number != SIGSTOP && ::sigismember(&set, number) == 1) numbers.push_back(number);
+    }
+    return numbers;
+  };
+  const auto before = blocked();
+  std::vector<int> there;
+  start_background_thread([&] { there = blocked(); }).join();
+  CHECK(there.size() == SIGSYS - 3);
+  CHECK(blocked() == before);
+}
 
 TEST_CASE("results come in the order of the items, on the caller's thread", "[core][threads]") {
   const auto threads = GENERATE(0u, 1u, 4u);

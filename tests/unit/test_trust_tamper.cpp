@@ -8,6 +8,7 @@
 
 #include "support/catch.h"
 #include "support/sign_desk.h"
+#include "support/sweep.h"
 
 using namespace sifkit;
 using namespace sifkit::sif;
@@ -105,6 +106,7 @@ TEST_CASE("every changed byte is noticed or documented as not protected", "[sif]
   for (std::size_t at = 0; at < whole.size(); ++at) {
     const auto [part, place] = part_of(image, at, format);
     const std::string& expected = noticed(rows, part, place);
+    if (!next_of_sweep()) continue;
     const std::byte before = as_bytes(whole)[at];
     for (const std::byte flip : {std::byte{0x01}, std::byte{0x80}}) {
       const std::byte changed = before ^ flip;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <condition_variable>
-#include <csignal>
 #include <cstddef>
 #include <exception>
 #include <functional>
@@ -12,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include <sifkit/core/background_thread.h>
 #include <sifkit/core/error.h>
 
 namespace sifkit {
@@ -33,16 +33,11 @@ class OrderedPipeline {
   OrderedPipeline(unsigned threads, std::size_t window, const std::function<Work()>& make_work, Deliver deliver)
       : deliver_(std::move(deliver)), slots_(window == 0 ? 1 : window) {
     for (unsigned i = 0; i < (threads == 0 ? 1 : threads); ++i) works_.push_back(make_work());
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     try {
-      for (unsigned i = 0; i < threads; ++i) workers_.emplace_back([this, i] { run(works_[i]); });
+      for (unsigned i = 0; i < threads; ++i) workers_.push_back(start_background_thread([this, i] { run(works_[i]); }));
     } catch (const std::exception&) {
       // The system gives no thread, or no memory for one. Fewer, or none, do the same work more slowly.
     }
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
 
   ~OrderedPipeline() {
