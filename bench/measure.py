@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the programs of this folder share: commands that are run in turn, and the medians of what they took."""
+"""What the programs of this directory share: commands that are run in turn, and the medians of what they took."""
 
 import os
 import statistics

@@ -142,8 +142,8 @@ Json record_of(const ConvertReport& report, const WarningList& warnings) {
           {"layers", report.layers},
           {"entries", report.entries},
           {"inodes", report.inodes},
-          {"stored_bytes", report.stored_bytes},
-          {"plain_bytes", report.plain_bytes},
+          {"compressed_bytes", report.compressed_bytes},
+          {"uncompressed_bytes", report.uncompressed_bytes},
           {"file_bytes", report.file_bytes},
           {"duplicate_bytes", report.duplicate_bytes},
           {"hidden_files", report.hidden_files},
@@ -251,7 +251,7 @@ void write_details(const ConvertReport& report, Session& session) {
   if (report.manifest_digest) digests += fmt::format(", manifest {}", report.manifest_digest->text());
   session.logger->write_line(fmt::format("image: {}{}", printable(report.architecture), digests));
   session.logger->write_line(fmt::format("read: {} with {}, {} stored, {} uncompressed", count(report.layers, "layer", "layers"), count(report.entries, "entry", "entries"),
-                                         human_bytes(report.stored_bytes), human_bytes(report.plain_bytes)));
+                                         human_bytes(report.compressed_bytes), human_bytes(report.uncompressed_bytes)));
   session.logger->write_line(fmt::format("packed: {}, {} of them more than once; {} hidden by newer layers; {} read again; {}", human_bytes(report.file_bytes),
                                          human_bytes(report.duplicate_bytes), count(report.hidden_files, "file", "files"), count(report.layers_read_again, "layer", "layers"),
                                          count(report.threads, "thread", "threads")));
@@ -330,7 +330,7 @@ void add_build_command(CLI::App& root, Session& session) {
   verb->add_flag("-s,--sandbox", a.sandbox, "Write a sandbox: a directory");
   verb->add_option("--format", a.format, "What to write: sif, squashfs or sandbox")->type_name("FORMAT");
   add_source_options(*verb, a.from);
-  verb->add_option("-j,--threads", a.threads, "Threads that compress (default: what the job may use)")->transform(Whole<unsigned>())->type_name("N");
+  verb->add_option("-j,--threads", a.threads, "Threads that compress (default: what the job may use)")->transform(Integer<unsigned>())->type_name("N");
   verb->add_option("--compress", a.compress, "Compression: gzip[:1-12], zstd[:1-22], lz4, xz[:1-9] or none")->type_name("CODEC");
   verb->add_option("--block-size", a.block_size, "Size of a block, 4K to 1M (default 128K)")->type_name("SIZE");
   verb->add_flag("--fast", a.fast, "Faster gzip: a third of the time, a tenth larger; the bytes depend on the type of processor");

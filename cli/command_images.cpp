@@ -28,7 +28,7 @@ Json record_of(const oci::ImageSummary& image) {
           {"config_digest", text_or_null(image.config_digest)},
           {"created", image.created.empty() ? Json(nullptr) : Json(image.created)},
           {"layers", image.layers},
-          {"stored_bytes", image.stored_bytes},
+          {"compressed_bytes", image.compressed_bytes},
           {"complete", image.state == oci::ImageState::complete},
           {"state", oci::to_string(image.state)},
           {"problem", image.problem.empty() ? Json(nullptr) : Json(image.problem)}};
@@ -61,7 +61,7 @@ int list(const std::string& source, const SourceArguments& from, Session& sessio
                                  image.platform ? printable(image.platform->text()) : "-",
                                  id ? id->hex().substr(0, kShortId) : "-",
                                  fmt::format("{}", image.layers),
-                                 human_bytes(image.stored_bytes),
+                                 human_bytes(image.compressed_bytes),
                                  image.created.empty() ? "-" : printable(image.created.substr(0, 19))};
     if (problems)
       row.push_back(image.problem.empty() ? "-" : fmt::format("{}: {}", oci::to_string(image.state), image.problem));

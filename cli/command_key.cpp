@@ -23,10 +23,10 @@ namespace sifkit::cli {
 
 namespace {
 
-constexpr std::uint64_t kMostKeyBytes = 16u << 20;
+constexpr std::uint64_t kMaxKeyBytes = 16u << 20;
 
 struct KeyCommand {
-  std::string folder;
+  std::string directory;
   bool secret = false;
   // newpair
   std::string name, email, comment;
@@ -43,7 +43,7 @@ struct KeyCommand {
   bool armor = false;
   bool force = false;
 
-  trust::KeyStore store() const { return trust::KeyStore(folder.empty() ? trust::KeyStore::default_folder() : std::filesystem::path(folder)); }
+  trust::KeyStore store() const { return trust::KeyStore(directory.empty() ? trust::KeyStore::default_directory() : std::filesystem::path(directory)); }
   trust::KeyPart part() const { return secret ? trust::KeyPart::secret_key : trust::KeyPart::public_key; }
 };
 
@@ -66,9 +66,9 @@ int new_pair(const KeyCommand& arguments, Session& session) {
   const auto store = arguments.store();
   const auto key = store.generate(wanted);
   OPENSSL_cleanse(wanted.passphrase.data(), wanted.passphrase.size());
-  const auto certificate = (store.folder() / "revocations" / (key.fingerprint + ".asc")).native();
+  const auto certificate = (store.directory() / "revocations" / (key.fingerprint + ".asc")).native();
   if (session.json) {
-    session.print_json({{"schema", "sifkit/key-newpair/v1"}, {"folder", store.folder().native()}, {"revocation", certificate}, {"key", record_of(key)}});
+    session.print_json({{"schema", "sifkit/key-newpair/v1"}, {"directory", store.directory().native()}, {"revocation", certificate}, {"key", record_of(key)}});
     return 0;
   }
   if (!session.quiet) session.io.out << one_line(key) << '\n';
@@ -108,11 +108,11 @@ int list(const KeyCommand& arguments, Session& session) {
 }
 
 Bytes input(const std::string& file, const Session& session) {
-  if (file != "-") return read_all(*open_source(file), kMostKeyBytes, file);
+  if (file != "-") return read_all(*open_source(file), kMaxKeyBytes, file);
   const int fd = ::dup(session.io.in);
   if (fd < 0) throw_errno("standard input");
   StreamSource source(File(UniqueFd(fd), "standard input"));
-  return read_all(source, kMostKeyBytes, "standard input");
+  return read_all(source, kMaxKeyBytes, "standard input");
 }
 
 int import_keys(const KeyCommand& arguments, Session& session) {
@@ -133,7 +133,7 @@ int import_keys(const KeyCommand& arguments, Session& session) {
       if (key.part == trust::KeyPart::secret_key && !key.locked) session.logger->write(LogLevel::warning, fmt::format("the secret key {} has no passphrase", key.fingerprint));
     }
   }
-  if (session.json) session.print_json({{"schema", "sifkit/key-import/v1"}, {"folder", store.folder().native()}, {"keys", records}});
+  if (session.json) session.print_json({{"schema", "sifkit/key-import/v1"}, {"directory", store.directory().native()}, {"keys", records}});
   return 0;
 }
 
@@ -187,7 +187,7 @@ int remove(const KeyCommand& arguments, Session& session) {
     records.push_back(record_of(key));
     talk(session, fmt::format("removed {} key {}", to_string(arguments.part()), one_line(key)));
   }
-  if (session.json) session.print_json({{"schema", "sifkit/key-remove/v1"}, {"folder", store.folder().native()}, {"keys", records}});
+  if (session.json) session.print_json({{"schema", "sifkit/key-remove/v1"}, {"directory", store.directory().native()}, {"keys", records}});
   return 0;
 }
 
@@ -201,7 +201,7 @@ void add_key_command(CLI::App& root, Session& session) {
   const auto add = [&](const char* name, const char* description, int (*run)(const KeyCommand&, Session&)) {
     CLI::App* verb = add_verb(*family, session, name, description);
     const auto arguments = std::make_shared<KeyCommand>();
-    verb->add_option("--keydir", arguments->folder, "The folder of the rings pgp-public and pgp-secret (default: ~/.config/sifkit/keys)")->type_name("DIR");
+    verb->add_option("--keydir", arguments->directory, "The directory of the rings pgp-public and pgp-secret (default: ~/.config/sifkit/keys)")->type_name("DIR");
     verb->callback([arguments, run, &session] { session.action = [arguments, run, &session] { return run(*arguments, session); }; });
     return std::pair(verb, arguments);
   };

@@ -15,13 +15,13 @@ namespace sifkit::cli {
 namespace {
 
 struct ServerCommand {
-  std::string folder;
+  std::string directory;
   std::string server;
   std::string authorities;
   std::string text;                ///< search
   std::vector<std::string> which;  ///< pull, push
 
-  trust::KeyStore store() const { return trust::KeyStore(folder.empty() ? trust::KeyStore::default_folder() : std::filesystem::path(folder)); }
+  trust::KeyStore store() const { return trust::KeyStore(directory.empty() ? trust::KeyStore::default_directory() : std::filesystem::path(directory)); }
 };
 
 /// The server that the options name. The user hears which one is asked.
@@ -74,7 +74,7 @@ int pull(const ServerCommand& arguments, Session& session) {
       if (!key.problem.empty()) session.logger->write(LogLevel::warning, fmt::format("the key {} {}", key.fingerprint, printable(key.problem)));
     }
   }
-  if (session.json) session.print_json({{"schema", "sifkit/key-pull/v1"}, {"server", server.url()}, {"folder", store.folder().native()}, {"keys", records}});
+  if (session.json) session.print_json({{"schema", "sifkit/key-pull/v1"}, {"server", server.url()}, {"directory", store.directory().native()}, {"keys", records}});
   return 0;
 }
 
@@ -104,8 +104,8 @@ void add_keyserver_commands(CLI::App& family, Session& session) {
     verb->callback([arguments, run, &session] { session.action = [arguments, run, &session] { return run(*arguments, session); }; });
     return std::pair(verb, arguments);
   };
-  const auto add_folder = [](CLI::App& verb, ServerCommand& arguments) {
-    verb.add_option("--keydir", arguments.folder, "The folder of the rings pgp-public and pgp-secret (default: ~/.config/sifkit/keys)")->type_name("DIR");
+  const auto add_directory = [](CLI::App& verb, ServerCommand& arguments) {
+    verb.add_option("--keydir", arguments.directory, "The directory of the rings pgp-public and pgp-secret (default: ~/.config/sifkit/keys)")->type_name("DIR");
   };
 
   const auto [find, to_find] = add("search", "Search a keyserver", search);
@@ -113,11 +113,11 @@ void add_keyserver_commands(CLI::App& family, Session& session) {
 
   const auto [get, to_get] = add("pull", "Add public keys from a keyserver", pull);
   get->add_option("key", to_get->which, "Full fingerprints")->required()->type_name("FINGERPRINT");
-  add_folder(*get, *to_get);
+  add_directory(*get, *to_get);
 
   const auto [put, to_put] = add("push", "Publish public keys on a keyserver; there is no way back", push);
   put->add_option("key", to_put->which, "Fingerprints, long key IDs, emails or parts of user ids that mean one key each")->required()->type_name("KEY");
-  add_folder(*put, *to_put);
+  add_directory(*put, *to_put);
 }
 
 }  // namespace sifkit::cli

@@ -260,16 +260,16 @@ void add_sif_edit_verbs(CLI::App& family, Session& session) {
   const auto a = on_parsed(*add, session, run_add);
   add->add_option("file", a->file, "The SIF file")->required()->type_name("FILE");
   add->add_option("object", a->object, "File with the object's data; - for standard input")->required()->type_name("OBJECT");
-  add->add_option("--datatype", a->data_type, "1 definition, 2 environment, 3 labels, 4 partition, 5 signature, 6 JSON, 7 generic, 8 cryptographic message, 9 SBOM, 10 OCI root index, 11 OCI blob")->transform(Whole<int>())->type_name("TYPE");
-  add->add_option("--parttype", a->part_type, "Partition: 1 system, 2 primary system, 3 data, 4 overlay")->transform(Whole<std::int32_t>())->type_name("TYPE");
-  add->add_option("--partfs", a->part_fs, "Partition: 1 squashfs, 2 ext3, 3 archive, 4 raw, 5 encrypted squashfs")->transform(Whole<std::int32_t>())->type_name("FS");
-  add->add_option("--partarch", a->part_arch, "Partition: 1 386, 2 amd64, 3 arm, 4 arm64, 5 ppc64, 6 ppc64le, 7 mips, 8 mipsle, 9 mips64, 10 mips64le, 11 s390x, 12 riscv64, 13 loong64")->transform(Whole<std::int32_t>())->type_name("ARCH");
-  add->add_option("--signhash", a->sign_hash, "Signature: 1 SHA-256, 2 SHA-384, 3 SHA-512, 4 BLAKE2s, 5 BLAKE2b")->transform(Whole<std::int32_t>())->type_name("HASH");
+  add->add_option("--datatype", a->data_type, "1 definition, 2 environment, 3 labels, 4 partition, 5 signature, 6 JSON, 7 generic, 8 cryptographic message, 9 SBOM, 10 OCI root index, 11 OCI blob")->transform(Integer<int>())->type_name("TYPE");
+  add->add_option("--parttype", a->part_type, "Partition: 1 system, 2 primary system, 3 data, 4 overlay")->transform(Integer<std::int32_t>())->type_name("TYPE");
+  add->add_option("--partfs", a->part_fs, "Partition: 1 squashfs, 2 ext3, 3 archive, 4 raw, 5 encrypted squashfs")->transform(Integer<std::int32_t>())->type_name("FS");
+  add->add_option("--partarch", a->part_arch, "Partition: 1 386, 2 amd64, 3 arm, 4 arm64, 5 ppc64, 6 ppc64le, 7 mips, 8 mipsle, 9 mips64, 10 mips64le, 11 s390x, 12 riscv64, 13 loong64")->transform(Integer<std::int32_t>())->type_name("ARCH");
+  add->add_option("--signhash", a->sign_hash, "Signature: 1 SHA-256, 2 SHA-384, 3 SHA-512, 4 BLAKE2s, 5 BLAKE2b")->transform(Integer<std::int32_t>())->type_name("HASH");
   add->add_option("--signentity", a->sign_entity, "Signature: fingerprint of the key, 40 hexadecimal digits")->type_name("HEX");
   add->add_option("--sbomformat", a->sbom_format, "SBOM: cyclonedx-json, cyclonedx-xml, github-json, spdx-json, spdx-rdf, spdx-tag-value, spdx-yaml or syft-json")->type_name("FORMAT");
-  add->add_option("--groupid", a->group, "The group that the object joins (default: none; only groups can be signed)")->transform(Whole<std::uint32_t>())->type_name("ID");
-  add->add_option("--link", a->link, "The object that it belongs to")->transform(Whole<std::uint32_t>())->type_name("ID");
-  add->add_option("--alignment", a->alignment, "Alignment of the offset (default: 4096 for partitions)")->transform(Whole<std::int64_t>())->type_name("BYTES");
+  add->add_option("--groupid", a->group, "The group that the object joins (default: none; only groups can be signed)")->transform(Integer<std::uint32_t>())->type_name("ID");
+  add->add_option("--link", a->link, "The object that it belongs to")->transform(Integer<std::uint32_t>())->type_name("ID");
+  add->add_option("--alignment", a->alignment, "Alignment of the offset (default: 4096 for partitions)")->transform(Integer<std::int64_t>())->type_name("BYTES");
   add->add_option("--filename", a->name, "The object's name (default: none)")->type_name("NAME");
 
   CLI::App* del = add_verb(family, session, "del", "Delete a data object");

@@ -86,15 +86,15 @@ void add_sign_command(CLI::App& root, Session& session) {
   auto& a = *arguments;
   verb->add_option("file", a.files, "SIF files")->required()->type_name("FILE");
   add_key_options(*verb, a.key);
-  verb->add_option("-k,--keyidx", a.key.index, "Index of the key in its ring, from 0")->transform(Whole<std::size_t>())->type_name("N");
-  verb->add_option("-g,--group-id", a.groups, "Sign this group (may be given again)")->transform(Whole<std::uint32_t>())->type_name("ID")->allow_extra_args(false);
-  verb->add_option("-i,--sif-id", a.objects, "Sign this object (may be given again)")->transform(Whole<std::uint32_t>())->type_name("ID")->allow_extra_args(false);
+  verb->add_option("-k,--keyidx", a.key.index, "Index of the key in its ring, from 0")->transform(Integer<std::size_t>())->type_name("N");
+  verb->add_option("-g,--group-id", a.groups, "Sign this group (may be given again)")->transform(Integer<std::uint32_t>())->type_name("ID")->allow_extra_args(false);
+  verb->add_option("-i,--sif-id", a.objects, "Sign this object (may be given again)")->transform(Integer<std::uint32_t>())->type_name("ID")->allow_extra_args(false);
   verb->add_flag("--replace", a.replace,
                  "Drop old signatures of what is signed: those that do not hold any more, and those by the same keys");
   // Spellings of older releases of Apptainer and Singularity.
   verb->add_flag("-a,--all", a.all)->group("");
-  verb->add_option("--groupid", a.groups)->transform(Whole<std::uint32_t>())->type_name("ID")->allow_extra_args(false)->group("");
-  verb->add_option("--id", a.objects)->transform(Whole<std::uint32_t>())->type_name("ID")->allow_extra_args(false)->group("");
+  verb->add_option("--groupid", a.groups)->transform(Integer<std::uint32_t>())->type_name("ID")->allow_extra_args(false)->group("");
+  verb->add_option("--id", a.objects)->transform(Integer<std::uint32_t>())->type_name("ID")->allow_extra_args(false)->group("");
   verb->callback([arguments, &session] { session.action = [arguments, &session] { return run_sign(*arguments, session); }; });
 }
 

@@ -56,15 +56,15 @@ void add_environment(VerifyArguments& arguments) {
 }
 
 /// A name of a file that is empty, as of a variable that is not set, is no absence: that would allow what the file does not.
-class Named : public CLI::Validator {
+class NonEmptyPath : public CLI::Validator {
  public:
-  Named() {
+  NonEmptyPath() {
     func_ = [](std::string& text) { return text.empty() ? std::string("expected the name of a file, got ''") : std::string(); };
   }
 };
 
 /// A day begins in UTC.
-std::optional<std::int64_t> moment_of(const std::optional<std::string>& text) {
+std::optional<std::int64_t> validation_time_of(const std::optional<std::string>& text) {
   if (!text) return std::nullopt;
   const auto seconds = oci::parse_rfc3339(text->find('T') == std::string::npos ? *text + "T00:00:00Z" : *text);
   if (!seconds) throw Error(ErrorKind::usage, fmt::format("{} is not a time", in_quotes(*text)), "it is like 2026-01-31 or 2026-01-31T12:00:00Z");
@@ -80,7 +80,7 @@ Digest digest_of_option(const std::string& text) {
 }
 
 trust::TrustedKeys keys_of(const VerifyArguments& arguments) {
-  const auto at = moment_of(arguments.at);
+  const auto at = validation_time_of(arguments.at);
   if (arguments.certificate.empty()) return trusted_keys(arguments.keys, at);
   trust::TrustedKeys keys(at);
   keys.add_certificate({arguments.certificate, arguments.intermediates, arguments.roots, arguments.ocsp});
@@ -146,12 +146,12 @@ void add_verify_command(CLI::App& root, Session& session) {
   verb->add_option("file", a.files, "SIF files")->required()->type_name("FILE");
   auto* key = verb->add_option("--key", a.keys, "A PEM public key or OpenPGP keys (may be given again; default: the rings of the user and the site)")
                   ->type_name("KEYFILE")->allow_extra_args(false);
-  auto* certificate = verb->add_option("--certificate", a.certificate, "A certificate (PEM) whose key must have signed")->type_name("FILE")->transform(Named())->excludes(key);
-  verb->add_option("--certificate-intermediates", a.intermediates, "Certificates between it and the root")->type_name("FILE")->transform(Named());
-  verb->add_option("--certificate-roots", a.roots, "Certificates to trust in place of the system's")->type_name("FILE")->transform(Named());
+  auto* certificate = verb->add_option("--certificate", a.certificate, "A certificate (PEM) whose key must have signed")->type_name("FILE")->transform(NonEmptyPath())->excludes(key);
+  verb->add_option("--certificate-intermediates", a.intermediates, "Certificates between it and the root")->type_name("FILE")->transform(NonEmptyPath());
+  verb->add_option("--certificate-roots", a.roots, "Certificates to trust in place of the system's")->type_name("FILE")->transform(NonEmptyPath());
   verb->add_flag("--ocsp-verify", a.ocsp, "Ask each certificate's OCSP responder whether it is revoked");
-  verb->add_option("-g,--group-id", o.groups, "Verify this group (may be given again)")->transform(Whole<std::uint32_t>())->type_name("ID")->allow_extra_args(false);
-  verb->add_option("-i,--sif-id", o.objects, "Verify this object (may be given again)")->transform(Whole<std::uint32_t>())->type_name("ID")->allow_extra_args(false);
+  verb->add_option("-g,--group-id", o.groups, "Verify this group (may be given again)")->transform(Integer<std::uint32_t>())->type_name("ID")->allow_extra_args(false);
+  verb->add_option("-i,--sif-id", o.objects, "Verify this object (may be given again)")->transform(Integer<std::uint32_t>())->type_name("ID")->allow_extra_args(false);
   verb->add_flag("-a,--all", o.every_object, "With --legacy-insecure: every object must have a signature of its own (else the default)");
   verb->add_flag("--legacy-insecure", o.legacy, "Look at signatures of before 2020, which protect neither header nor descriptors");
   verb->add_option("--require-fingerprint", o.required_keys, "Fail unless this key has signed all that is checked (may be given again)")
@@ -159,7 +159,7 @@ void add_verify_command(CLI::App& root, Session& session) {
   verb->add_flag("--ignore-others", o.ignore_others,
                  "Signatures by other keys than these do not matter: have these keys signed it, and does that hold?");
   verb->add_flag("--strict-layout", o.strict_layout, "Fail where bytes that nothing signs are not zero, or behind the last object");
-  verb->add_option("--policy", a.policy, "Demand what this file (JSON) does of images in their folders: keys, how many, formats, sizes")->type_name("FILE")->transform(Named());
+  verb->add_option("--policy", a.policy, "Demand what this file (JSON) does of images in their directories: keys, how many, formats, sizes")->type_name("FILE")->transform(NonEmptyPath());
   verb->add_flag("--print-digest", o.digest, "Print the digest of the whole file");
   verb->add_option("--require-digest", a.digest, "Fail unless the whole file has this digest: a signature does not tell that there is a newer image")->type_name("DIGEST");
   verb->add_option("--at", a.at, "Judge keys, certificates and signatures as of this time, for audits: 2026-01-31 or 2026-01-31T12:00:00Z")->type_name("TIME");
@@ -168,8 +168,8 @@ void add_verify_command(CLI::App& root, Session& session) {
   verb->add_flag("-j,--json", a.json, "Print JSON in Apptainer's form; --json=v1: one JSON record")->transform(OneOf({"true", "v1"}));
   // Spellings of older releases of Apptainer and Singularity.
   verb->add_option("-k", a.keys)->type_name("KEYFILE")->allow_extra_args(false)->excludes(certificate)->group("");
-  verb->add_option("--groupid", o.groups)->transform(Whole<std::uint32_t>())->type_name("ID")->allow_extra_args(false)->group("");
-  verb->add_option("--id", o.objects)->transform(Whole<std::uint32_t>())->type_name("ID")->allow_extra_args(false)->group("");
+  verb->add_option("--groupid", o.groups)->transform(Integer<std::uint32_t>())->type_name("ID")->allow_extra_args(false)->group("");
+  verb->add_option("--id", o.objects)->transform(Integer<std::uint32_t>())->type_name("ID")->allow_extra_args(false)->group("");
   verb->callback([arguments, &session] {
     session.json = !arguments->json.empty();
     session.action = [arguments, &session] { return run_verify(*arguments, session); };

@@ -9,7 +9,7 @@
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/json.h>
-#include <sifkit/core/report.h>
+#include <sifkit/core/operation.h>
 
 #include "console.h"
 

@@ -10,7 +10,7 @@
 #include <stop_token>
 #include <string>
 
-#include <sifkit/core/report.h>
+#include <sifkit/core/operation.h>
 
 namespace sifkit::cli {
 

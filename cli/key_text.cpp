@@ -17,7 +17,7 @@ namespace sifkit::cli {
 namespace {
 
 constexpr std::int64_t kDay = 86400;
-constexpr std::size_t kMostShownIds = 10;  ///< of a key; anybody can add user ids to one
+constexpr std::size_t kMaxShownIds = 10;  ///< of a key; anybody can add user ids to one
 
 std::string algorithm_text(const trust::PgpKeyInfo& key) {
   if (!key.curve.empty()) return printable(key.curve);
@@ -96,8 +96,8 @@ void add_more_ids(Table& table, std::size_t column, std::span<const std::string>
     row.push_back(std::move(text));
     table.add(std::move(row));
   };
-  for (std::size_t i = 1; i < std::min(ids.size(), kMostShownIds); ++i) add(readable(ids[i]));
-  if (ids.size() > kMostShownIds) add(fmt::format("… and {} more", ids.size() - kMostShownIds));
+  for (std::size_t i = 1; i < std::min(ids.size(), kMaxShownIds); ++i) add(readable(ids[i]));
+  if (ids.size() > kMaxShownIds) add(fmt::format("… and {} more", ids.size() - kMaxShownIds));
 }
 
 std::string table_of(std::span<const trust::PgpKeyInfo> keys) {

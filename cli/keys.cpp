@@ -14,14 +14,14 @@ namespace sifkit::cli {
 
 namespace {
 
-constexpr std::uint64_t kMostKeyBytes = 16u << 20;
+constexpr std::uint64_t kMaxKeyBytes = 16u << 20;
 
-/// The user's folders of keys, in the order in which they are looked at.
+/// The user's directories of keys, in the order in which they are looked at.
 std::vector<trust::KeyStore> key_stores() {
   std::vector<trust::KeyStore> stores;
-  for (auto& folder : {trust::KeyStore::default_folder(), trust::KeyStore::apptainer_folder(), trust::KeyStore::singularity_folder()}) {
-    const bool known = std::any_of(stores.begin(), stores.end(), [&](const trust::KeyStore& store) { return store.folder() == folder; });
-    if (!known) stores.emplace_back(folder);
+  for (auto& directory : {trust::KeyStore::default_directory(), trust::KeyStore::apptainer_directory(), trust::KeyStore::singularity_directory()}) {
+    const bool known = std::any_of(stores.begin(), stores.end(), [&](const trust::KeyStore& store) { return store.directory() == directory; });
+    if (!known) stores.emplace_back(directory);
   }
   return stores;
 }
@@ -41,7 +41,7 @@ trust::KeyStore store_of_secret_key(const std::string& which) {
 }
 
 std::string key_text(const std::string& path) {
-  auto bytes = read_all(*open_source(path), kMostKeyBytes, path);
+  auto bytes = read_all(*open_source(path), kMaxKeyBytes, path);
   std::string text(as_text(bytes));
   OPENSSL_cleanse(bytes.data(), bytes.size());
   return text;

@@ -34,11 +34,11 @@ inline std::optional<std::uint64_t> scaled_number(std::string_view text) {
   return value && *value <= (~std::uint64_t{0} >> shift) ? std::optional(*value << shift) : std::nullopt;
 }
 
-/// For options that are numbers (CLI11 by itself takes "", "+2", "0x10" and, as 8, "010"): `option->transform(Whole<unsigned>())`.
+/// For options that are numbers (CLI11 by itself takes "", "+2", "0x10" and, as 8, "010"): `option->transform(Integer<unsigned>())`.
 template <class Number>
-class Whole : public CLI::Validator {
+class Integer : public CLI::Validator {
  public:
-  explicit Whole(Number least = std::numeric_limits<Number>::min(), Number most = std::numeric_limits<Number>::max()) {
+  explicit Integer(Number least = std::numeric_limits<Number>::min(), Number most = std::numeric_limits<Number>::max()) {
     func_ = [least, most](std::string& text) -> std::string {
       const auto value = whole_number<Number>(text);
       if (!value || *value < least || *value > most) return fmt::format("expected a number from {} to {}, got {}", least, most, in_quotes(text));

@@ -16,7 +16,7 @@
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/file.h>
-#include <sifkit/core/report.h>
+#include <sifkit/core/operation.h>
 
 #include "numbers.h"
 #include "terminal_filter.h"
@@ -178,7 +178,7 @@ std::string ask_terminal(std::string_view question, Echo echo, const std::stop_t
 
 void add_passphrase_options(CLI::App& verb, PassphraseArguments& arguments) {
   verb.add_option("--passphrase-file", arguments.file, "The first line is the key's passphrase")->type_name("FILE");
-  verb.add_option("--passphrase-fd", arguments.fd, "The passphrase is read from a descriptor")->transform(Whole<int>(0))->type_name("N");
+  verb.add_option("--passphrase-fd", arguments.fd, "The passphrase is read from a descriptor")->transform(Integer<int>(0))->type_name("N");
 }
 
 std::string passphrase(const PassphraseArguments& arguments, std::string_view key, const std::stop_token& stop) {

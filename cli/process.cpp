@@ -136,8 +136,8 @@ bool StopOnSignals::wait_for_impatience(const sigset_t& set) {
     const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start);
     if (passed >= kGrace) return true;
     const auto left = kGrace - passed;
-    const timespec patience{left.count() / 1000, left.count() % 1000 * 1'000'000};
-    const int number = ::sigtimedwait(&set, nullptr, &patience);
+    const timespec timeout{left.count() / 1000, left.count() % 1000 * 1'000'000};
+    const int number = ::sigtimedwait(&set, nullptr, &timeout);
     if (ending_) return false;
     if (number > 0 && std::chrono::steady_clock::now() - start >= kSameSignal) return true;
   }
@@ -153,7 +153,7 @@ void StopOnSignals::watch() {
   source_.request_stop();
   if (!wait_for_impatience(set)) return;
   say("sifkit: stopped on request\n");
-  // The removal may take long, of a large folder or where a server does not answer: the next signal ends the process as it is.
+  // The removal may take long, of a large directory or where a server does not answer: the next signal ends the process as it is.
   sigset_t deadly = set;
   sigdelset(&deadly, wake_signal());
   ::pthread_sigmask(SIG_UNBLOCK, &deadly, nullptr);

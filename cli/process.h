@@ -27,7 +27,7 @@ void forbid_core_dumps();
 Console terminal_console(std::ostream& out, std::ostream& err, std::stop_token stop);
 
 /// Turns the first SIGINT, SIGTERM, SIGHUP or SIGQUIT into a stop request. When the work has not ended a second later,
-/// or at the second signal (not within a tenth of a second: senders repeat themselves), unfinished files and folders are
+/// or at the second signal (not within a tenth of a second: senders repeat themselves), unfinished files and directories are
 /// removed and the process ends with 128 + the signal's number. Make it before any other thread: the signals are blocked
 /// in every thread but its own.
 class StopOnSignals {

@@ -31,7 +31,7 @@ void add_source_options(CLI::App& verb, SourceArguments& arguments) {
   verb.add_option("--tmpdir", arguments.scratch, "Directory for temporary data of sources that can be read only once")->type_name("DIR");
   verb.add_option("--docker-host", arguments.host, "Address of the Docker daemon (default: DOCKER_HOST, then Docker's context, then the local socket)")->type_name("URL");
   verb.add_option("--service-timeout", arguments.service_timeout, "Timeout for a daemon that does not answer (default 300)")
-      ->transform(Whole<unsigned>(1, 86400))
+      ->transform(Integer<unsigned>(1, 86400))
       ->type_name("SECONDS");
   std::string names;
   for (const auto& limit : adjustable_limits()) names += fmt::format("{}{}", names.empty() ? "" : ", ", limit.name);

@@ -12,7 +12,7 @@ namespace sifkit::cli {
 
 namespace {
 
-constexpr std::size_t kLongestSequence = 4;
+constexpr std::size_t kMaxSequence = 4;
 
 char32_t code_point(std::string_view sequence) {
   const auto first = static_cast<unsigned char>(sequence[0]);
@@ -48,7 +48,7 @@ void append_escaped(std::string& out, std::string_view text) {
 
 /// How many bytes at the end of a text may be the start of a character whose rest is still to come.
 std::size_t begun_at_end(std::string_view text) {
-  for (std::size_t length = 1; length <= std::min(text.size(), kLongestSequence - 1); ++length) {
+  for (std::size_t length = 1; length <= std::min(text.size(), kMaxSequence - 1); ++length) {
     const auto byte = static_cast<unsigned char>(text[text.size() - length]);
     if ((byte & 0xc0u) == 0x80u) continue;
     const std::size_t whole = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;

@@ -32,8 +32,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 /// The only word that starts so, or the nearest by slips of a finger; nothing where none is near.
 std::string nearest(std::string_view word, const std::vector<std::string>& known) {
-  static constexpr std::size_t kLongestWord = 64;
-  if (word.size() > kLongestWord) return {};
+  static constexpr std::size_t kMaxWord = 64;
+  if (word.size() > kMaxWord) return {};
   const auto starts_so = [&](const std::string& each) { return word.size() > 2 && each.starts_with(word); };
   if (std::count_if(known.begin(), known.end(), starts_so) == 1) return *std::find_if(known.begin(), known.end(), starts_so);
   std::string best;

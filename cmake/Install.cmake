@@ -23,11 +23,11 @@ endforeach()
 install(FILES ${PROJECT_BINARY_DIR}/generated/sifkit/version.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sifkit COMPONENT dev)
 
 set(package ${PROJECT_BINARY_DIR}/package)
-set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/sifkit)
-configure_package_config_file(cmake/sifkitConfig.cmake.in ${package}/sifkitConfig.cmake INSTALL_DESTINATION ${package_folder})
+set(package_directory ${CMAKE_INSTALL_LIBDIR}/cmake/sifkit)
+configure_package_config_file(cmake/sifkitConfig.cmake.in ${package}/sifkitConfig.cmake INSTALL_DESTINATION ${package_directory})
 write_basic_package_version_file(${package}/sifkitConfigVersion.cmake COMPATIBILITY SameMinorVersion)
-install(EXPORT sifkitTargets NAMESPACE sifkit:: DESTINATION ${package_folder} COMPONENT dev)
-install(FILES ${package}/sifkitConfig.cmake ${package}/sifkitConfigVersion.cmake DESTINATION ${package_folder} COMPONENT dev)
+install(EXPORT sifkitTargets NAMESPACE sifkit:: DESTINATION ${package_directory} COMPONENT dev)
+install(FILES ${package}/sifkitConfig.cmake ${package}/sifkitConfigVersion.cmake DESTINATION ${package_directory} COMPONENT dev)
 
 # The prefix is told from the file's own place, which is deeper where libdir has an architecture in it.
 file(RELATIVE_PATH SIFKIT_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)

@@ -2,7 +2,7 @@
 #
 # sifkit_module(NAME [DEPENDS module...] SOURCES file... [LINK target...])
 #
-# One object library per folder. It sees the public headers of the modules it names in DEPENDS (and theirs) and of no
+# One object library per directory. It sees the public headers of the modules it names in DEPENDS (and theirs) and of no
 # other, so an include against the direction of the arrows does not compile. All modules together are one library,
 # sifkit::sifkit.
 

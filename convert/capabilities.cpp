@@ -113,7 +113,7 @@ void settle_capabilities(Tree& tree, CapabilityForm form, WarningList& warnings)
     inode.metadata.xattrs = set;
     ++count;
   }
-  // Programs with capabilities do start from a folder.
+  // Programs with capabilities do start from a directory.
   if (count == 0 || form == CapabilityForm::real_of_root) return;
   const std::string programs = list_of(examples(tree, name), count);
   warnings.add("capabilities",

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include <sifkit/core/report.h>
+#include <sifkit/core/operation.h>
 #include <sifkit/layers/tree.h>
 
 namespace sifkit {

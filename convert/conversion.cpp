@@ -92,7 +92,7 @@ void Conversion::read_layer(std::size_t index, Flattener& flattener, ContentSink
   const auto before = report_.entries;
   std::uint64_t shown = 0;
   const auto show = [&] {
-    const auto stored = reader.stored_bytes();
+    const auto stored = reader.compressed_bytes();
     options_.operation.progress->advance(stored - shown);
     shown = stored;
   };
@@ -111,9 +111,9 @@ void Conversion::read_layer(std::size_t index, Flattener& flattener, ContentSink
     show();
   }
   show();
-  options_.operation.logger->write(LogLevel::debug, fmt::format("layer {} of {}: {} bytes stored, {} uncompressed", index + 1, image_.layers().size(), reader.stored_bytes(), reader.plain_bytes()));
-  report_.stored_bytes += reader.stored_bytes();
-  report_.plain_bytes += reader.plain_bytes();
+  options_.operation.logger->write(LogLevel::debug, fmt::format("layer {} of {}: {} bytes stored, {} uncompressed", index + 1, image_.layers().size(), reader.compressed_bytes(), reader.uncompressed_bytes()));
+  report_.compressed_bytes += reader.compressed_bytes();
+  report_.uncompressed_bytes += reader.uncompressed_bytes();
 }
 
 void Conversion::read_missing(const std::vector<Flattener::Missing>& missing, Tree& tree, ContentSink& sink) {
@@ -137,7 +137,7 @@ Tree Conversion::run(ContentSink& given, bool container) {
   ProgramProbe probe(given);
   StoppableSink sink(probe, options_.operation);
   Flattener flattener(options_.limits, warnings_);
-  options_.operation.progress->stage("packing", image_.stored_bytes());
+  options_.operation.progress->stage("packing", image_.compressed_bytes());
   for (std::size_t index = image_.layers().size(); index-- > 0;) read_layer(index, flattener, sink);
   std::vector<Flattener::Missing> missing;
   Tree tree = flattener.finish(missing, options_.operation);
@@ -180,8 +180,8 @@ void Conversion::check_root(const Tree& tree) const {
 }
 
 CapabilityForm Conversion::capability_form() const {
-  const bool folder_of_root = options_.format == OutputFormat::sandbox && ::geteuid() == 0;
-  if (folder_of_root) return CapabilityForm::real_of_root;
+  const bool directory_of_root = options_.format == OutputFormat::sandbox && ::geteuid() == 0;
+  if (directory_of_root) return CapabilityForm::real_of_root;
   return options_.keep_capabilities ? CapabilityForm::real : CapabilityForm::stored;
 }
 

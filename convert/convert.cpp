@@ -32,7 +32,7 @@ constexpr unsigned kFileMode = 0666;
 constexpr unsigned kSifMode = 0777;  ///< less the umask: its first line makes it a program
 
 /// Takes contents and keeps none of them.
-class NoContents : public ContentSink {
+class DiscardingSink : public ContentSink {
  public:
   void begin(std::uint64_t size) override { bytes_ += size; }
   void append(ByteView) override {}
@@ -209,7 +209,7 @@ void write_sandbox(Conversion& conversion, DirectoryWriter& writer, const Conver
 }
 
 void only_read(Conversion& conversion, ConvertReport& report) {
-  NoContents sink;
+  DiscardingSink sink;
   const Tree tree = conversion.run(sink, true);
   for (InodeId id = 0; id < tree.inode_count(); ++id) report.inodes += tree.inode(id).links != 0 ? 1u : 0u;
   report.file_bytes = sink.bytes();
@@ -236,10 +236,10 @@ ConvertReport convert(const oci::Reference& given, const std::filesystem::path& 
   if (!options.dry_run) refuse_own_source(given, target);
   // First of all, so that a target which cannot be written does not cost the transfer of an image.
   std::optional<AtomicFile> file;
-  std::optional<DirectoryWriter> folder;
+  std::optional<DirectoryWriter> directory;
   if (options.format == OutputFormat::sandbox) {
-    if (options.verify_after) throw Error(ErrorKind::usage, "only images are verified after writing, not folders");
-    if (!options.dry_run) folder.emplace(target, options.overwrite);
+    if (options.verify_after) throw Error(ErrorKind::usage, "only images are verified after writing, not directories");
+    if (!options.dry_run) directory.emplace(target, options.overwrite);
   } else if (!options.dry_run) {
     file.emplace(target, options.overwrite, options.format == OutputFormat::sif ? kSifMode : kFileMode);
   }
@@ -257,7 +257,7 @@ ConvertReport convert(const oci::Reference& given, const std::filesystem::path& 
     } else if (options.format == OutputFormat::squashfs) {
       write_squashfs(conversion, *file, options, report);
     } else {
-      write_sandbox(conversion, *folder, options, warnings, report);
+      write_sandbox(conversion, *directory, options, warnings, report);
     }
   });
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

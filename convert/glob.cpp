@@ -198,7 +198,7 @@ PathPatterns::PathPatterns(const std::vector<std::string>& patterns) {
           "a set is like [abc], [a-z], [!a] or [[:digit:]], without a slash; \\[ stands for the character itself");
     }
     patterns_.push_back(rooted ? std::string(pattern) : "**/" + std::string(pattern));
-    // A name in any folder is in the root, too.
+    // A name in any directory is in the root, too.
     if (!rooted) patterns_.emplace_back(pattern);
   }
 }
@@ -211,21 +211,21 @@ bool PathPatterns::matches(std::string_view path) const {
 }
 
 std::size_t remove_matching(Tree& tree, const PathPatterns& patterns) {
-  struct Folder {
+  struct Directory {
     InodeId inode;
     std::string path;
     bool doomed;
   };
   std::size_t removed = 0;
-  std::vector<Folder> open{{Tree::kRoot, "", false}};
+  std::vector<Directory> open{{Tree::kRoot, "", false}};
   std::vector<std::pair<InodeId, NameId>> doomed;  // parents before what is in them
   while (!open.empty()) {
-    const Folder folder = std::move(open.back());
+    const Directory directory = std::move(open.back());
     open.pop_back();
-    for (const NameId name : tree.sorted_children(folder.inode)) {
-      std::string path = folder.path.empty() ? std::string(tree.text_of(name)) : folder.path + "/" + std::string(tree.text_of(name));
-      const bool goes = folder.doomed || patterns.matches(path);
-      if (goes) doomed.emplace_back(folder.inode, name);
+    for (const NameId name : tree.sorted_children(directory.inode)) {
+      std::string path = directory.path.empty() ? std::string(tree.text_of(name)) : directory.path + "/" + std::string(tree.text_of(name));
+      const bool goes = directory.doomed || patterns.matches(path);
+      if (goes) doomed.emplace_back(directory.inode, name);
       const InodeId inode = tree.inode_of(name);
       if (tree.inode(inode).type == EntryType::directory) open.push_back({inode, std::move(path), goes});
     }

@@ -10,7 +10,7 @@ using namespace layers;
 namespace {
 
 constexpr unsigned kLinks = 40;  ///< that Linux follows in one path
-constexpr std::size_t kLongestRest = 1u << 16;
+constexpr std::size_t kMaxRest = 1u << 16;
 
 }  // namespace
 
@@ -34,9 +34,9 @@ ImagePath walk_image_path(const Tree& tree, std::string_view path) {
       found.place.resize(steps.back().path_length);
       continue;
     }
-    const Inode& folder = tree.inode(steps.back().inode);
-    const NameId entry = folder.type == EntryType::directory ? tree.find(steps.back().inode, name) : kNone;
-    if (folder.type == EntryType::directory && (folder.metadata.mode & 01) == 0 && found.closed.empty()) {
+    const Inode& directory = tree.inode(steps.back().inode);
+    const NameId entry = directory.type == EntryType::directory ? tree.find(steps.back().inode, name) : kNone;
+    if (directory.type == EntryType::directory && (directory.metadata.mode & 01) == 0 && found.closed.empty()) {
       found.closed = found.place.empty() ? "/" : found.place;
     }
     found.place += "/" + name;
@@ -51,7 +51,7 @@ ImagePath walk_image_path(const Tree& tree, std::string_view path) {
     if (found.link_target.starts_with('/')) steps.resize(1);
     found.place.resize(steps.back().path_length);
     rest = rest.empty() ? found.link_target : found.link_target + "/" + rest;
-    if (++links > kLinks || rest.size() > kLongestRest) {
+    if (++links > kLinks || rest.size() > kMaxRest) {
       found.loops = true;
       return found;
     }

@@ -14,7 +14,7 @@ struct ImagePath {
   std::string place;                      ///< the file's path without links, or the first that is not there
   std::string link;                       ///< the last link on the way, "" for none
   std::string link_target;                ///< what it says
-  std::string closed;                     ///< the first folder on the way that not everybody may enter, "" for none
+  std::string closed;                     ///< the first directory on the way that not everybody may enter, "" for none
   bool loops = false;
 };
 

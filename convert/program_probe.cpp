@@ -32,8 +32,8 @@ constexpr Machine kMachines[] = {
     {kLoongArch, ELFCLASS64, ELFDATA2LSB, "loong64"},
 };
 
-constexpr std::size_t kLongestLine = 255;  ///< of a script, as far as the kernel reads it
-constexpr std::size_t kLongestLoader = 4096;
+constexpr std::size_t kMaxLine = 255;  ///< of a script, as far as the kernel reads it
+constexpr std::size_t kMaxLoader = 4096;
 
 /// Reads numbers of an ELF file in its own byte order and width.
 class ElfNumbers {
@@ -72,7 +72,7 @@ std::optional<std::string> script_line(ByteView start) {
   const auto text = as_text(start).substr(2);
   const auto end = text.find('\n');
   const auto line = text.substr(0, end);
-  if (line.size() > kLongestLine) return std::nullopt;
+  if (line.size() > kMaxLine) return std::nullopt;
   return std::string(line.substr(0, line.find('\0')));
 }
 
@@ -106,7 +106,7 @@ std::optional<std::string> elf_loader(ByteView start) {
     if (elf.at(header, 4) != PT_INTERP) continue;
     const auto offset = elf.address(header, offsetof(Elf32_Phdr, p_offset), offsetof(Elf64_Phdr, p_offset));
     const auto size = elf.address(header, offsetof(Elf32_Phdr, p_filesz), offsetof(Elf64_Phdr, p_filesz));
-    if (size > kLongestLoader || offset > start.size() || size > start.size() - offset) return std::nullopt;
+    if (size > kMaxLoader || offset > start.size() || size > start.size() - offset) return std::nullopt;
     const auto text = as_text(start.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(size)));
     return std::string(text.substr(0, text.find('\0')));
   }
@@ -184,18 +184,18 @@ std::string_view ProgramProbe::architecture(const Tree& tree) const {
   if (const auto shell = tree.resolve("bin/sh", true)) {
     if (const auto found = architecture_of(tree, *shell); !found.empty()) return found;
   }
-  // In the order of paths, without recursion: the folder to look at next is on top.
-  std::vector<InodeId> folders{Tree::kRoot};
-  while (!folders.empty()) {
-    const InodeId folder = folders.back();
-    folders.pop_back();
+  // In the order of paths, without recursion: the directory to look at next is on top.
+  std::vector<InodeId> directories{Tree::kRoot};
+  while (!directories.empty()) {
+    const InodeId directory = directories.back();
+    directories.pop_back();
     std::vector<InodeId> below;
-    for (const NameId name : tree.sorted_children(folder)) {
+    for (const NameId name : tree.sorted_children(directory)) {
       const InodeId inode = tree.inode_of(name);
       if (tree.inode(inode).type == EntryType::directory) below.push_back(inode);
       if (const auto found = architecture_of(tree, inode); !found.empty()) return found;
     }
-    folders.insert(folders.end(), below.rbegin(), below.rend());
+    directories.insert(directories.end(), below.rbegin(), below.rend());
   }
   return {};
 }

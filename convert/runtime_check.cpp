@@ -23,7 +23,7 @@ constexpr std::string_view kShell = "/bin/sh";
 constexpr unsigned kScripts = 4;  ///< scripts that the kernel lets be each other's interpreters
 
 /// Directories of which a link of an older layer is often the only way to what is in them.
-constexpr std::string_view kSystemFolders[] = {
+constexpr std::string_view kSystemDirectories[] = {
     "bin",       "sbin", "lib", "lib32", "lib64", "libx32",  "usr/bin", "usr/sbin", "usr/lib", "usr/lib64",
     "usr/local", "etc",  "opt", "run",   "tmp",   "var/tmp", "var/run", "var/lock", "var/lib"};
 
@@ -156,9 +156,9 @@ class RuntimeCheck {
 
   std::optional<std::string> in_path(std::string_view name) const {
     std::optional<std::string> closed;
-    for (const auto folder : split(path_, ':')) {
-      if (!folder.starts_with('/')) continue;
-      const std::string path = fmt::format("{}/{}", folder.substr(0, folder.find_last_not_of('/') + 1), name);
+    for (const auto directory : split(path_, ':')) {
+      if (!directory.starts_with('/')) continue;
+      const std::string path = fmt::format("{}/{}", directory.substr(0, directory.find_last_not_of('/') + 1), name);
       const auto found = walk_image_path(tree_, path);
       if (found.inode == kNone || tree_.inode(found.inode).type == EntryType::directory) continue;
       if ((tree_.inode(found.inode).metadata.mode & 0111) != 0) return path;
@@ -189,10 +189,10 @@ class RuntimeCheck {
     }
     const auto program = probe_.program(file.content);
     if (!found.closed.empty()) {
-      const auto folder = tree_.resolve(found.closed, true);
+      const auto directory = tree_.resolve(found.closed, true);
       warnings_.add("program-not-for-all",
                     fmt::format("{} is in {}, which not every user may enter (mode {:04o})", subject,
-                                in_quotes(found.closed), folder ? tree_.inode(*folder).metadata.mode : 0u));
+                                in_quotes(found.closed), directory ? tree_.inode(*directory).metadata.mode : 0u));
       return;
     }
     const bool script = program && program->kind == Program::Kind::script;
@@ -333,17 +333,17 @@ class RuntimeCheck {
       const auto& link = *at;
       const auto same = [&](const auto& other) { return other.path == link.path; };
       if (std::find_if(input_.replaced_links.rbegin(), at, same) != at) continue;  // a newer layer did it again
-      if (std::find(std::begin(kSystemFolders), std::end(kSystemFolders), link.path) == std::end(kSystemFolders))
+      if (std::find(std::begin(kSystemDirectories), std::end(kSystemDirectories), link.path) == std::end(kSystemDirectories))
         continue;
-      const auto folder = tree_.resolve(link.path, false);
-      if (!folder || tree_.inode(*folder).type != EntryType::directory) continue;
+      const auto directory = tree_.resolve(link.path, false);
+      if (!directory || tree_.inode(*directory).type != EntryType::directory) continue;
       const auto slash = link.path.rfind('/');
       const std::string base = slash == std::string::npos ? std::string() : link.path.substr(0, slash);
       const auto target =
           walk_image_path(tree_, link.target.starts_with('/') ? link.target : fmt::format("{}/{}", base, link.target));
-      if (target.inode == kNone || target.inode == *folder || tree_.inode(target.inode).type != EntryType::directory)
+      if (target.inode == kNone || target.inode == *directory || tree_.inode(target.inode).type != EntryType::directory)
         continue;
-      const auto lost = first_lost(target.inode, *folder, link.path == "bin" || link.path == "usr/bin");
+      const auto lost = first_lost(target.inode, *directory, link.path == "bin" || link.path == "usr/bin");
       if (lost.empty()) continue;
       shell_lost_ = shell_lost_ || lost == "sh";
       warnings_.add("link-replaced", fmt::format("layer {} of {} has a directory {} in place of layer {}'s link to {}: "
@@ -354,7 +354,7 @@ class RuntimeCheck {
     }
   }
 
-  /// A name of one folder that another has not; the shell, if it is one of them.
+  /// A name of one directory that another has not; the shell, if it is one of them.
   std::string first_lost(InodeId from, InodeId in, bool of_programs) const {
     const auto is_lost = [&](std::string_view name) {
       return tree_.find(from, name) != kNone && tree_.find(in, name) == kNone;

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include <sifkit/core/report.h>
+#include <sifkit/core/operation.h>
 #include <sifkit/layers/flattener.h>
 #include <sifkit/layers/tree.h>
 

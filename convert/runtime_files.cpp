@@ -18,7 +18,7 @@ using namespace layers;
 
 namespace {
 
-constexpr std::string_view kFolders[] = {
+constexpr std::string_view kDirectorys[] = {
     ".singularity.d/libs", ".singularity.d/actions", ".singularity.d/env", "dev", "proc", "root", "var/tmp", "tmp",
     "etc",                 "sys",                    "home",
 };
@@ -34,8 +34,8 @@ constexpr RootLink kRootLinks[] = {
     {".shell", ".singularity.d/actions/shell"},  {"environment", ".singularity.d/env/90-environment.sh"},
 };
 
-/// Folders that everybody writes to are sticky and open, where the image does not bring them itself.
-constexpr std::string_view kOpenFolders[] = {"tmp", "var/tmp"};
+/// Directories that everybody writes to are sticky and open, where the image does not bring them itself.
+constexpr std::string_view kOpenDirectories[] = {"tmp", "var/tmp"};
 
 constexpr std::string_view kHistory = ".singularity.d/bootstrap_history";
 constexpr std::string_view kHistoryFiles = ".singularity.d/bootstrap_history/*";
@@ -45,8 +45,8 @@ void keep_older_definition(Tree& tree, TreeEdit& edit) {
   const InodeId older = edit.look_up(kDefinitionPath);
   if (older == kNone || tree.inode(older).type != EntryType::regular) return;
   edit.ensure_directory(kHistory);
-  const auto folder = tree.resolve(kHistory, true);
-  for (std::size_t number = folder ? tree.sorted_children(*folder).size() : 0;; ++number) {
+  const auto directory = tree.resolve(kHistory, true);
+  for (std::size_t number = directory ? tree.sorted_children(*directory).size() : 0;; ++number) {
     const std::string path = fmt::format("{}/Apptainer{}", kHistory, number);
     if (edit.look_up(path) != kNone) continue;
     edit.move(kDefinitionPath, path);
@@ -96,12 +96,12 @@ ContainerAttributes add_runtime_files(Tree& tree, ContentSink& sink, const Runti
                                       WarningList& warnings) {
   TreeEdit edit(tree, sink, input.mtime);
   refuse_obstacles(edit);
-  for (const auto path : kFolders) {
+  for (const auto path : kDirectorys) {
     // A link or a file that the image has in this place, or on the way to it, stays.
     if (edit.obstacle(std::string(path) + "/*")) continue;
     const bool made = edit.look_up(path) == kNone;
     edit.ensure_directory(path);
-    for (const auto open : kOpenFolders) {
+    for (const auto open : kOpenDirectories) {
       if (made && path == open) tree.inode(edit.look_up(path)).metadata.mode = 01777;
     }
   }

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include <sifkit/core/report.h>
+#include <sifkit/core/operation.h>
 #include <sifkit/layers/content.h>
 #include <sifkit/layers/tree.h>
 

@@ -116,7 +116,7 @@ exec /bin/sh -c true
 )sh"};
 
 constexpr std::string_view kBaseEnvironment = R"sh(#!/bin/sh
-# The first environment file. Files of this folder are read in the order of their names.
+# The first environment file. Files of this directory are read in the order of their names.
 )sh";
 
 constexpr std::string_view kCustomEnvironment = R"sh(#!/bin/sh

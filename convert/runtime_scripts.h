@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include <sifkit/core/report.h>
+#include <sifkit/core/operation.h>
 
 namespace sifkit {
 

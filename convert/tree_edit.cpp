@@ -54,15 +54,15 @@ std::optional<TreeEdit::Obstacle> TreeEdit::obstacle(std::string_view path) cons
 
 TreeEdit::Place TreeEdit::place_of(std::string_view path, bool create) {
   const auto [parent, name] = split_last(path);
-  if (const auto folder = tree_.resolve(parent, true)) {
-    SIFKIT_CHECK(tree_.inode(*folder).type == EntryType::directory);
-    return {*folder, name};
+  if (const auto directory = tree_.resolve(parent, true)) {
+    SIFKIT_CHECK(tree_.inode(*directory).type == EntryType::directory);
+    return {*directory, name};
   }
   if (!create) return {kNone, name};
   ensure_directory(parent);
-  const auto folder = tree_.resolve(parent, true);
-  SIFKIT_CHECK(folder && tree_.inode(*folder).type == EntryType::directory);
-  return {*folder, name};
+  const auto directory = tree_.resolve(parent, true);
+  SIFKIT_CHECK(directory && tree_.inode(*directory).type == EntryType::directory);
+  return {*directory, name};
 }
 
 InodeId TreeEdit::look_up(std::string_view path) const {
@@ -83,7 +83,7 @@ InodeId TreeEdit::make_directory(InodeId parent, std::string_view name) {
 void TreeEdit::ensure_directory(std::string_view path) {
   if (path.empty()) return;
   const Place place = place_of(path, true);
-  if (tree_.find(place.folder, place.name) == kNone) make_directory(place.folder, place.name);
+  if (tree_.find(place.directory, place.name) == kNone) make_directory(place.directory, place.name);
 }
 
 ContentId TreeEdit::store(std::string_view text) {
@@ -101,38 +101,38 @@ void TreeEdit::put_file(std::string_view path, std::uint32_t mode, std::string_v
   inode.metadata.mtime = mtime_;
   inode.size = text.size();
   inode.content = store(text);
-  if (const NameId name = tree_.find(place.folder, place.name); name != kNone) {
+  if (const NameId name = tree_.find(place.directory, place.name); name != kNone) {
     SIFKIT_CHECK(tree_.inode(tree_.inode_of(name)).type == EntryType::regular);
     // The file is written anew, so other hard links of the name keep the image's own text.
-    tree_.unlink(place.folder, name);
+    tree_.unlink(place.directory, name);
   }
-  tree_.link(place.folder, place.name, tree_.add_inode(inode));
+  tree_.link(place.directory, place.name, tree_.add_inode(inode));
 }
 
 void TreeEdit::put_symlink(std::string_view path, std::string_view target) {
   const Place place = place_of(path, true);
-  if (const NameId name = tree_.find(place.folder, place.name); name != kNone) {
+  if (const NameId name = tree_.find(place.directory, place.name); name != kNone) {
     const Inode& there = tree_.inode(tree_.inode_of(name));
     if (there.type != EntryType::symlink || tree_.symlink_target(there) == target) return;
-    tree_.unlink(place.folder, name);
+    tree_.unlink(place.directory, name);
   }
   Inode inode;
   inode.type = EntryType::symlink;
   inode.metadata.mode = 0777;
   inode.metadata.mtime = mtime_;
   inode.data = tree_.add_symlink_target(target);
-  tree_.link(place.folder, place.name, tree_.add_inode(inode));
+  tree_.link(place.directory, place.name, tree_.add_inode(inode));
 }
 
 void TreeEdit::move(std::string_view from, std::string_view to) {
   const Place source = place_of(from, false);
-  const NameId name = source.folder == kNone ? kNone : tree_.find(source.folder, source.name);
+  const NameId name = source.directory == kNone ? kNone : tree_.find(source.directory, source.name);
   SIFKIT_CHECK(name != kNone);
   const InodeId inode = tree_.inode_of(name);
   const Place target = place_of(to, true);
-  SIFKIT_CHECK(tree_.find(target.folder, target.name) == kNone);
-  tree_.link(target.folder, target.name, inode);
-  tree_.unlink(source.folder, name);
+  SIFKIT_CHECK(tree_.find(target.directory, target.name) == kNone);
+  tree_.link(target.directory, target.name, inode);
+  tree_.unlink(source.directory, name);
 }
 
 }  // namespace sifkit

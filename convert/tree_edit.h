@@ -38,16 +38,16 @@ class TreeEdit {
   /// Creates a link or replaces another link of the name; anything else of the name stays.
   void put_symlink(std::string_view path, std::string_view target);
 
-  /// Moves a name into another folder.
+  /// Moves a name into another directory.
   void move(std::string_view from, std::string_view to);
 
  private:
   struct Place {
-    layers::InodeId folder = layers::kNone;
+    layers::InodeId directory = layers::kNone;
     std::string_view name;
   };
 
-  /// The folder that holds the last component; created where components are missing, when `create` is set.
+  /// The directory that holds the last component; created where components are missing, when `create` is set.
   Place place_of(std::string_view path, bool create);
   layers::InodeId make_directory(layers::InodeId parent, std::string_view name);
   layers::ContentId store(std::string_view text);

@@ -20,14 +20,14 @@ namespace sifkit {
 
 struct AtomicFile::Impl {
   std::filesystem::path target;
-  std::filesystem::path folder;
+  std::filesystem::path directory;
   Overwrite overwrite = Overwrite::no;
-  UniqueFd folder_fd;
+  UniqueFd directory_fd;
   std::string hidden_name;  ///< beside the target; empty while the file has no name
   std::unique_ptr<UnfinishedPath> unfinished;
   File file;
 
-  std::string hidden_path() const { return (folder / hidden_name).native(); }
+  std::string hidden_path() const { return (directory / hidden_name).native(); }
 
   void take_hidden_name() {
     hidden_name = hidden_name_for(target);
@@ -41,7 +41,7 @@ struct AtomicFile::Impl {
 
   void drop_hidden_name() noexcept {
     if (hidden_name.empty()) return;
-    ::unlinkat(folder_fd.get(), hidden_name.c_str(), 0);
+    ::unlinkat(directory_fd.get(), hidden_name.c_str(), 0);
     forget_hidden_name();
   }
 };
@@ -51,11 +51,11 @@ AtomicFile::AtomicFile(std::filesystem::path target, Overwrite overwrite, unsign
   impl_->target = std::move(target);
   impl_->overwrite = overwrite;
   expect_own_name(impl_->target, "file");
-  impl_->folder = folder_of(impl_->target);
-  impl_->folder_fd = UniqueFd(::open(impl_->folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!impl_->folder_fd) throw_errno(fmt::format("open the output folder {}", in_quotes(impl_->folder.native())));
+  impl_->directory = directory_of(impl_->target);
+  impl_->directory_fd = UniqueFd(::open(impl_->directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!impl_->directory_fd) throw_errno(fmt::format("open the output directory {}", in_quotes(impl_->directory.native())));
 
-  if (const unsigned there = mode_in(impl_->folder_fd.get(), impl_->target); there != 0) {
+  if (const unsigned there = mode_in(impl_->directory_fd.get(), impl_->target); there != 0) {
     if (!S_ISREG(there)) {
       throw Error(ErrorKind::exists,
                   fmt::format("{} is there and is not a regular file; it is not replaced", in_quotes(impl_->target.native())));
@@ -64,21 +64,21 @@ AtomicFile::AtomicFile(std::filesystem::path target, Overwrite overwrite, unsign
       throw Error(ErrorKind::exists, fmt::format("{} exists", in_quotes(impl_->target.native())),
                   "use --force to replace it");
     }
-    expect_replaceable(impl_->folder_fd.get(), impl_->target);
+    expect_replaceable(impl_->directory_fd.get(), impl_->target);
   }
 
-  UniqueFd fd(::openat(impl_->folder_fd.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode));
+  UniqueFd fd(::openat(impl_->directory_fd.get(), ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode));
   if (!fd && (errno == EACCES || errno == EROFS || errno == ENOSPC || errno == EDQUOT)) {
-    throw_errno(fmt::format("create a file in {}", in_quotes(impl_->folder.native())));
+    throw_errno(fmt::format("create a file in {}", in_quotes(impl_->directory.native())));
   }
   if (!fd || !can_name(fd.get())) {
     impl_->take_hidden_name();
-    fd = UniqueFd(::openat(impl_->folder_fd.get(), impl_->hidden_name.c_str(),
+    fd = UniqueFd(::openat(impl_->directory_fd.get(), impl_->hidden_name.c_str(),
                            O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC | O_NOFOLLOW, mode));
     if (!fd) {
       const int error_number = errno;
       impl_->forget_hidden_name();
-      throw_errno(fmt::format("create a file in {}", in_quotes(impl_->folder.native())), error_number);
+      throw_errno(fmt::format("create a file in {}", in_quotes(impl_->directory.native())), error_number);
     }
   }
   impl_->file = File(std::move(fd), impl_->target.native());
@@ -92,20 +92,20 @@ const std::filesystem::path& AtomicFile::target() const noexcept { return impl_-
 
 void AtomicFile::commit() {
   impl_->file.sync();
-  expect_output_folder(impl_->folder_fd.get(), impl_->folder);
+  expect_output_directory(impl_->directory_fd.get(), impl_->directory);
   const std::string name = impl_->target.filename().native();
-  const int folder = impl_->folder_fd.get();
+  const int directory = impl_->directory_fd.get();
   const std::string what = fmt::format("put {} in place", in_quotes(impl_->target.native()));
   const std::string self = fmt::format("/proc/self/fd/{}", impl_->file.fd());
 
   const auto link_as = [&](const std::string& as) {
-    return ::linkat(AT_FDCWD, self.c_str(), folder, as.c_str(), AT_SYMLINK_FOLLOW) == 0;
+    return ::linkat(AT_FDCWD, self.c_str(), directory, as.c_str(), AT_SYMLINK_FOLLOW) == 0;
   };
 
   if (impl_->overwrite == Overwrite::no) {
     const bool linked = impl_->hidden_name.empty()
                             ? link_as(name)
-                            : ::linkat(folder, impl_->hidden_name.c_str(), folder, name.c_str(), 0) == 0;
+                            : ::linkat(directory, impl_->hidden_name.c_str(), directory, name.c_str(), 0) == 0;
     if (!linked) {
       if (errno == EEXIST) {
         throw Error(ErrorKind::exists, fmt::format("{} was made by someone else meanwhile", in_quotes(impl_->target.native())),
@@ -113,7 +113,7 @@ void AtomicFile::commit() {
       }
       // Some file systems have no hard links; there a check and a rename have to do.
       if (impl_->hidden_name.empty() || (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS)) throw_errno(what);
-      if (::renameat(folder, impl_->hidden_name.c_str(), folder, name.c_str()) != 0) throw_errno(what);
+      if (::renameat(directory, impl_->hidden_name.c_str(), directory, name.c_str()) != 0) throw_errno(what);
     }
   } else {
     if (impl_->hidden_name.empty()) {
@@ -124,30 +124,30 @@ void AtomicFile::commit() {
         throw_errno(what, error_number);
       }
     }
-    if (::renameat(folder, impl_->hidden_name.c_str(), folder, name.c_str()) != 0) throw_errno(what);
+    if (::renameat(directory, impl_->hidden_name.c_str(), directory, name.c_str()) != 0) throw_errno(what);
     impl_->forget_hidden_name();
   }
   impl_->drop_hidden_name();
-  sync_folder(folder, impl_->folder);
+  sync_directory(directory, impl_->directory);
 }
 
-File open_scratch_file(const std::filesystem::path& folder) {
-  UniqueFd fd(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+File open_scratch_file(const std::filesystem::path& directory) {
+  UniqueFd fd(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   if (!fd) {
-    std::string name = (folder / ".sifkit.XXXXXX").native();
+    std::string name = (directory / ".sifkit.XXXXXX").native();
     fd = UniqueFd(::mkostemp(name.data(), O_CLOEXEC));
-    if (!fd) with_scratch_hint([&] { throw_errno(fmt::format("create a scratch file in {}", in_quotes(folder.native()))); });
+    if (!fd) with_scratch_hint([&] { throw_errno(fmt::format("create a scratch file in {}", in_quotes(directory.native()))); });
     ::unlink(name.c_str());
   }
-  return {std::move(fd), folder.native() + " (scratch)"};
+  return {std::move(fd), directory.native() + " (scratch)"};
 }
 
-std::filesystem::path scratch_folder() {
-  auto folder = first_environment_variable({"SIFKIT_TMPDIR", "APPTAINER_TMPDIR", "SINGULARITY_TMPDIR", "TMPDIR"});
-  return folder.empty() ? "/tmp" : std::move(folder);
+std::filesystem::path scratch_directory() {
+  auto directory = first_environment_variable({"SIFKIT_TMPDIR", "APPTAINER_TMPDIR", "SINGULARITY_TMPDIR", "TMPDIR"});
+  return directory.empty() ? "/tmp" : std::move(directory);
 }
 
-std::filesystem::path folder_of(const std::filesystem::path& path) { return path.has_parent_path() ? path.parent_path() : std::filesystem::path("."); }
+std::filesystem::path directory_of(const std::filesystem::path& path) { return path.has_parent_path() ? path.parent_path() : std::filesystem::path("."); }
 
 std::string hidden_name_for(const std::filesystem::path& target) {
   static constexpr std::size_t kNameStart = 100;  // encrypted file systems allow names of 143 bytes only
@@ -155,15 +155,15 @@ std::string hidden_name_for(const std::filesystem::path& target) {
   return fmt::format(".{}.{}.{}.partial", target.filename().native().substr(0, kNameStart), ::getpid(), counter++);
 }
 
-void expect_output_folder(int fd, const std::filesystem::path& path) {
+void expect_output_directory(int fd, const std::filesystem::path& path) {
   struct stat held {};
   struct stat named {};
   if (::fstat(fd, &held) != 0 || ::stat(path.c_str(), &named) != 0 || named.st_dev != held.st_dev || named.st_ino != held.st_ino) {
-    throw Error(ErrorKind::io, fmt::format("the output folder {} was moved or removed meanwhile", in_quotes(path.native())));
+    throw Error(ErrorKind::io, fmt::format("the output directory {} was moved or removed meanwhile", in_quotes(path.native())));
   }
 }
 
-void sync_folder(int fd, const std::filesystem::path& path) {
+void sync_directory(int fd, const std::filesystem::path& path) {
   if (::fsync(fd) != 0 && errno != EINVAL && errno != EROFS) throw_errno(fmt::format("sync {}", in_quotes(path.native())));
 }
 

@@ -39,9 +39,9 @@ std::optional<std::uint64_t> threads_of(std::string_view quota, std::string_view
   return *time / *each + (*time % *each != 0 ? 1 : 0);
 }
 
-/// Calls `see` with the folder of a group and of each one above it. In a container the outer ones are not to be seen.
+/// Calls `see` with the directory of a group and of each one above it. In a container the outer ones are not to be seen.
 template <class See>
-void for_each_folder(const fs::path& mount, std::string_view group, See see) {
+void for_each_directory(const fs::path& mount, std::string_view group, See see) {
   while (!group.empty() && group != "/") {
     see(fs::path(mount.native() + std::string(group)));
     group = group.substr(0, group.rfind('/'));
@@ -62,19 +62,19 @@ CgroupLimits cgroup_limits(const fs::path& groups, const fs::path& root) {
     const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
     const std::string_view group = std::string_view(line).substr(second + 1);
     if (controllers == ",,") {
-      for_each_folder(root, group, [&](const fs::path& folder) {
-        const std::string share = first_line(folder / "cpu.max");
+      for_each_directory(root, group, [&](const fs::path& directory) {
+        const std::string share = first_line(directory / "cpu.max");
         if (const auto space = share.find(' '); space != std::string::npos) lower(limits.threads, threads_of(share.substr(0, space), share.substr(space + 1)));
-        lower(limits.memory, number(first_line(folder / "memory.max")));
+        lower(limits.memory, number(first_line(directory / "memory.max")));
       });
     }
     if (controllers.find(",cpu,") != std::string::npos) {
-      for_each_folder(root / "cpu", group, [&](const fs::path& folder) {
-        lower(limits.threads, threads_of(first_line(folder / "cpu.cfs_quota_us"), first_line(folder / "cpu.cfs_period_us")));
+      for_each_directory(root / "cpu", group, [&](const fs::path& directory) {
+        lower(limits.threads, threads_of(first_line(directory / "cpu.cfs_quota_us"), first_line(directory / "cpu.cfs_period_us")));
       });
     }
     if (controllers.find(",memory,") != std::string::npos) {
-      for_each_folder(root / "memory", group, [&](const fs::path& folder) { lower(limits.memory, number(first_line(folder / "memory.limit_in_bytes"))); });
+      for_each_directory(root / "memory", group, [&](const fs::path& directory) { lower(limits.memory, number(first_line(directory / "memory.limit_in_bytes"))); });
     }
   }
   return limits;

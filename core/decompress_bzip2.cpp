@@ -46,11 +46,11 @@ class Bzip2Source final : public Source {
   }
 
   std::size_t decode(ByteView view, std::span<std::byte> into) {
-    static constexpr std::size_t kMost = 1u << 30;  // the library counts in unsigned int
+    static constexpr std::size_t kMax = 1u << 30;  // the library counts in unsigned int
     // The library only reads the input; its interface is not const.
     state_.next_in = const_cast<char*>(reinterpret_cast<const char*>(view.data()));
     state_.avail_in = static_cast<unsigned>(view.size());
-    const auto room = static_cast<unsigned>(std::min(into.size(), kMost));
+    const auto room = static_cast<unsigned>(std::min(into.size(), kMax));
     state_.next_out = reinterpret_cast<char*>(into.data());
     state_.avail_out = room;
     const int result = BZ2_bzDecompress(&state_);

@@ -5,7 +5,7 @@
 #include <string>
 
 #include <sifkit/core/decompress.h>
-#include <sifkit/core/report.h>
+#include <sifkit/core/limits.h>
 #include <sifkit/core/stream.h>
 
 // One decoder a compression; each is a Source of plain bytes and the only user of its library.

@@ -65,8 +65,8 @@ void throw_errno(std::string_view what, int error_number) {
   }
   std::string hint;
   switch (error_number) {
-    case EDQUOT: hint = "the disk quota is used up; free some of it or choose another folder"; break;
-    case ENOSPC: hint = "free some space or choose another folder for the output"; break;
+    case EDQUOT: hint = "the disk quota is used up; free some of it or choose another directory"; break;
+    case ENOSPC: hint = "free some space or choose another directory for the output"; break;
     case EFBIG: hint = "the file system, or what the job may write (ulimit -f), sets this bound"; break;
     case EMFILE: hint = "the job may not have so many files open (ulimit -n)"; break;
     default: break;

@@ -44,7 +44,7 @@ File open_named(const std::filesystem::path& path, int flags) {
   struct stat st {};
   if (::fstat(fd.get(), &st) != 0) throw_errno(fmt::format("stat {}", in_quotes(path.native())));
   if (S_ISDIR(st.st_mode)) {
-    throw Error(ErrorKind::usage, fmt::format("{} is a folder, a file was expected", in_quotes(path.native())));
+    throw Error(ErrorKind::usage, fmt::format("{} is a directory, a file was expected", in_quotes(path.native())));
   }
   const int status = ::fcntl(fd.get(), F_GETFL);
   if (status >= 0) ::fcntl(fd.get(), F_SETFL, status & ~O_NONBLOCK);

@@ -20,14 +20,14 @@ namespace {
   throw Error(ErrorKind::denied, fmt::format("{} cannot be written: {}", in_quotes(target.native()), why), "choose another name for the output");
 }
 
-/// Opening without a new access time is for owners and the privileged: those who may take a file out of a sticky folder.
-bool is_for_others_to_keep(int folder, const char* name) {
+/// Opening without a new access time is for owners and the privileged: those who may take a file out of a sticky directory.
+bool is_for_others_to_keep(int directory, const char* name) {
   struct stat around {};
-  if (::fstat(folder, &around) != 0 || (around.st_mode & S_ISVTX) == 0 || around.st_uid == ::geteuid()) return false;
-  const UniqueFd fd(::openat(folder, name, O_RDONLY | O_NOATIME | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (::fstat(directory, &around) != 0 || (around.st_mode & S_ISVTX) == 0 || around.st_uid == ::geteuid()) return false;
+  const UniqueFd fd(::openat(directory, name, O_RDONLY | O_NOATIME | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (fd || (errno != EPERM && errno != EACCES)) return false;
   struct stat st {};
-  return ::fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid != ::geteuid();
+  return ::fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_uid != ::geteuid();
 }
 
 }  // namespace
@@ -39,25 +39,25 @@ void expect_own_name(const std::filesystem::path& target, const char* what) {
   }
 }
 
-unsigned mode_in(int folder, const std::filesystem::path& target) {
+unsigned mode_in(int directory, const std::filesystem::path& target) {
   struct stat st {};
-  if (::fstatat(folder, target.filename().c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0) return st.st_mode;
+  if (::fstatat(directory, target.filename().c_str(), &st, AT_SYMLINK_NOFOLLOW) == 0) return st.st_mode;
   if (errno != ENOENT) throw_errno(fmt::format("look for {}", in_quotes(target.native())));
   return 0;
 }
 
-void expect_replaceable(int folder, const std::filesystem::path& target) {
+void expect_replaceable(int directory, const std::filesystem::path& target) {
   const std::string name = target.filename().native();
   struct statx status {};
-  if (::statx(folder, name.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, &status) == 0) {
+  if (::statx(directory, name.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE, &status) == 0) {
     if ((status.stx_attributes & STATX_ATTR_IMMUTABLE) != 0) refuse(target, "it is immutable (chattr +i)");
     if ((status.stx_attributes & STATX_ATTR_APPEND) != 0) refuse(target, "it can be appended to only (chattr +a)");
     if ((status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0) refuse(target, "it is a mount point");
   }
-  if (::statx(folder, "", AT_EMPTY_PATH, STATX_TYPE, &status) == 0 && (status.stx_attributes & STATX_ATTR_APPEND) != 0) {
-    refuse(target, "nothing can be taken out of its folder (chattr +a)");
+  if (::statx(directory, "", AT_EMPTY_PATH, STATX_TYPE, &status) == 0 && (status.stx_attributes & STATX_ATTR_APPEND) != 0) {
+    refuse(target, "nothing can be taken out of its directory (chattr +a)");
   }
-  if (is_for_others_to_keep(folder, name.c_str())) refuse(target, "it belongs to another user, and its folder is sticky");
+  if (is_for_others_to_keep(directory, name.c_str())) refuse(target, "it belongs to another user, and its directory is sticky");
 }
 
 bool can_name(int fd) { return ::access(fmt::format("/proc/self/fd/{}", fd).c_str(), F_OK) == 0; }

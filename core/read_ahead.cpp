@@ -15,8 +15,8 @@ namespace sifkit {
 
 namespace {
 
-constexpr std::size_t kLeastChunk = 64 * 1024;
-constexpr std::size_t kMostChunk = 256 * 1024;
+constexpr std::size_t kMinChunk = 64 * 1024;
+constexpr std::size_t kMaxChunk = 256 * 1024;
 constexpr std::size_t kChunks = 8;  ///< in a window, if that makes no smaller or larger ones
 
 }  // namespace
@@ -104,7 +104,7 @@ bool ReadAhead::Impl::advance() {
 
 ReadAhead::ReadAhead(std::unique_ptr<Source> source, std::size_t window) : impl_(std::make_unique<Impl>()) {
   impl_->source = std::move(source);
-  impl_->chunk_size = std::clamp(window / kChunks, kLeastChunk, kMostChunk);
+  impl_->chunk_size = std::clamp(window / kChunks, kMinChunk, kMaxChunk);
   impl_->chunks_ahead = std::max<std::size_t>(2, window / impl_->chunk_size);
   try {
     impl_->thread = start_background_thread([impl = impl_.get()] { impl->run(); });

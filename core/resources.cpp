@@ -94,7 +94,7 @@ std::string first_environment_variable(std::initializer_list<const char*> names)
   return {};
 }
 
-std::filesystem::path home_folder() {
+std::filesystem::path home_directory() {
   if (auto home = environment_variable("HOME"); !home.empty()) return home;
   passwd entry{};
   passwd* found = nullptr;

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include <sifkit/core/report.h>
+#include <sifkit/core/limits.h>
 #include <sifkit/core/tar_reader.h>
 
 // The fields of one header block (POSIX.1-1988 ustar, GNU tar, v7) and the records of a PAX extension (POSIX.1-2001),

@@ -210,7 +210,7 @@ struct TarReader::Impl {
       member.name = *extensions.gnu_name;
     }
     if (extensions.gnu_link) member.link_name = *extensions.gnu_link;
-    // Archives from before POSIX have no type for folders.
+    // Archives from before POSIX have no type for directories.
     if (member.name.ends_with('/') && type == TarType::regular) {
       if (header.type() == '\0') {
         member.type = TarType::directory;

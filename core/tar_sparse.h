@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include <sifkit/core/report.h>
+#include <sifkit/core/limits.h>
 #include <sifkit/core/tar_reader.h>
 
 #include "tar_header.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What must not outlive the process. The removal allocates nothing and holds two descriptors, however deep a folder is: it
+// What must not outlive the process. The removal allocates nothing and holds two descriptors, however deep a directory is: it
 // runs when memory or descriptors have run out, too.
 #include <sifkit/core/file.h>
 #include <sifkit/core/unfinished.h>
@@ -33,7 +33,7 @@ struct Unfinished {
   }
 };
 
-/// The folder itself, not what a link leads to, made open to its owner, which folders of images need not be.
+/// The directory itself, not what a link leads to, made open to its owner, which directories of images need not be.
 UniqueFd open_to_empty(int parent, const char* name) noexcept {
   static constexpr int kFlags = O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
   UniqueFd fd(::openat(parent, name, O_RDONLY | kFlags));
@@ -49,9 +49,9 @@ UniqueFd open_to_empty(int parent, const char* name) noexcept {
 }
 
 bool has_entries(int parent, const char* name) noexcept {
-  const UniqueFd folder = open_to_empty(parent, name);
+  const UniqueFd directory = open_to_empty(parent, name);
   alignas(dirent64) char entries[1024];
-  const ssize_t size = folder ? ::getdents64(folder.get(), entries, sizeof entries) : 0;
+  const ssize_t size = directory ? ::getdents64(directory.get(), entries, sizeof entries) : 0;
   for (ssize_t at = 0; at < size;) {
     const auto* const entry = reinterpret_cast<const dirent64*>(entries + at);
     at += entry->d_reclen;
@@ -60,20 +60,20 @@ bool has_entries(int parent, const char* name) noexcept {
   return false;
 }
 
-/// Removes the entries of a folder up to the first that is a folder and not empty, whose name it returns, or "". Sets
+/// Removes the entries of a directory up to the first that is a directory and not empty, whose name it returns, or "". Sets
 /// `removed` when anything went; another thread may be at the same tree.
-void remove_entries(int folder, bool& removed, char (&full)[NAME_MAX + 1]) noexcept {
+void remove_entries(int directory, bool& removed, char (&full)[NAME_MAX + 1]) noexcept {
   full[0] = '\0';
   alignas(dirent64) char entries[4096];
-  for (ssize_t size; (size = ::getdents64(folder, entries, sizeof entries)) > 0;) {
+  for (ssize_t size; (size = ::getdents64(directory, entries, sizeof entries)) > 0;) {
     for (ssize_t at = 0; at < size;) {
       const auto* const entry = reinterpret_cast<const dirent64*>(entries + at);
       at += entry->d_reclen;
       const char* const name = entry->d_name;
       if (::strcmp(name, ".") == 0 || ::strcmp(name, "..") == 0) continue;
-      if (::unlinkat(folder, name, 0) == 0 || (errno == EISDIR && ::unlinkat(folder, name, AT_REMOVEDIR) == 0) || errno == ENOENT) {
+      if (::unlinkat(directory, name, 0) == 0 || (errno == EISDIR && ::unlinkat(directory, name, AT_REMOVEDIR) == 0) || errno == ENOENT) {
         removed = true;
-      } else if (errno == ENOTEMPTY || errno == EEXIST || (errno == EPERM && has_entries(folder, name))) {  // SFTP has no word for it
+      } else if (errno == ENOTEMPTY || errno == EEXIST || (errno == EPERM && has_entries(directory, name))) {  // SFTP has no word for it
         ::strncpy(full, name, NAME_MAX);
         full[NAME_MAX] = '\0';
         return;
@@ -84,22 +84,22 @@ void remove_entries(int folder, bool& removed, char (&full)[NAME_MAX + 1]) noexc
 
 void remove_at(const char* path) noexcept {
   if (::unlinkat(AT_FDCWD, path, 0) == 0) return;
-  // Each round goes down from the top to the first folder without full ones in it. One that removes nothing has met what
+  // Each round goes down from the top to the first directory without full ones in it. One that removes nothing has met what
   // cannot be removed, or another thread that is faster.
   static constexpr int kIdleRounds = 100;
   for (int idle = 0; idle < kIdleRounds; ++idle) {
     if (::unlinkat(AT_FDCWD, path, AT_REMOVEDIR) == 0 || errno == ENOENT) return;
     bool removed = false;
     char full[NAME_MAX + 1];
-    UniqueFd folder = open_to_empty(AT_FDCWD, path);
+    UniqueFd directory = open_to_empty(AT_FDCWD, path);
     for (;;) {
-      if (!folder) {
+      if (!directory) {
         removed = removed || errno == ENOENT;
         break;
       }
-      remove_entries(folder.get(), removed, full);
+      remove_entries(directory.get(), removed, full);
       if (full[0] == '\0') break;
-      folder = open_to_empty(folder.get(), full);
+      directory = open_to_empty(directory.get(), full);
     }
     if (removed) idle = 0;
   }

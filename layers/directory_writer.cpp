@@ -26,40 +26,40 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kElsewhere = "choose a folder on another file system, or make a SIF or squashfs file";
+constexpr const char* kElsewhere = "choose a directory on another file system, or make a SIF or squashfs file";
 
 bool is_there(const fs::path& path) {
   struct stat status {};
   return ::lstat(path.c_str(), &status) == 0;
 }
 
-/// A path in `folder` for what is to become `target`, or was, that nobody has.
-std::string hidden_path(const fs::path& folder, const fs::path& target) {
+/// A path in `directory` for what is to become `target`, or was, that nobody has.
+std::string hidden_path(const fs::path& directory, const fs::path& target) {
   fs::path path;
   do {
-    path = folder / hidden_name_for(target);
+    path = directory / hidden_name_for(target);
   } while (is_there(path));
   return path.native();
 }
 
-UniqueFd open_folder(const fs::path& path) {
+UniqueFd open_directory(const fs::path& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd) throw_errno(fmt::format("open the output folder {}", in_quotes(path.native())));
+  if (!fd) throw_errno(fmt::format("open the output directory {}", in_quotes(path.native())));
   return fd;
 }
 
-/// The open folder, wherever it is moved.
+/// The open directory, wherever it is moved.
 fs::path path_by_descriptor(int fd, const fs::path& usual) {
   fs::path path = fmt::format("/proc/self/fd/{}", fd);
   return is_there(path) ? path : usual;
 }
 
-/// Calls `enter` for every name below the root, parents first, and `leave` for every folder once all below it is through.
+/// Calls `enter` for every name below the root, parents first, and `leave` for every directory once all below it is through.
 /// Both are given the path, which starts with `path`.
 template <class Enter, class Leave>
 void walk(const Tree& tree, std::string path, Enter&& enter, Leave&& leave) {
   struct Open {
-    InodeId folder;
+    InodeId directory;
     std::size_t path_length;
     std::vector<NameId> names;
     std::size_t next = 0;
@@ -70,7 +70,7 @@ void walk(const Tree& tree, std::string path, Enter&& enter, Leave&& leave) {
     Open& here = open.back();
     path.resize(here.path_length);
     if (here.next == here.names.size()) {
-      leave(here.folder, path);
+      leave(here.directory, path);
       open.pop_back();
       continue;
     }
@@ -87,9 +87,9 @@ void walk(const Tree& tree, std::string path, Enter&& enter, Leave&& leave) {
 struct DirectoryWriter::Impl {
   fs::path target;
   Overwrite overwrite;
-  const UniqueFd folder_fd = open_folder(folder_of(target));
-  const fs::path folder = path_by_descriptor(folder_fd.get(), folder_of(target));
-  const fs::path staging = hidden_path(folder, target);  ///< holds data/ and root/
+  const UniqueFd directory_fd = open_directory(directory_of(target));
+  const fs::path directory = path_by_descriptor(directory_fd.get(), directory_of(target));
+  const fs::path staging = hidden_path(directory, target);  ///< holds data/ and root/
   const std::string root = (staging / "root").native();
   const UnfinishedPath unfinished{staging.native()};
   std::uint32_t contents = 0;
@@ -99,7 +99,7 @@ struct DirectoryWriter::Impl {
   const bool privileged = ::geteuid() == 0;
 
   Impl(fs::path where, Overwrite may_overwrite) : target(std::move(where)), overwrite(may_overwrite) {
-    if (make_folder(staging.native()) != 0) throw_errno(fmt::format("create a folder beside {}", in_quotes(target.native())));
+    if (make_directory(staging.native()) != 0) throw_errno(fmt::format("create a directory beside {}", in_quotes(target.native())));
   }
 
   ~Impl() {
@@ -108,7 +108,7 @@ struct DirectoryWriter::Impl {
   }
 
   /// Open to its owner, whatever the umask is.
-  int make_folder(const std::string& path) const {
+  int make_directory(const std::string& path) const {
     const int result = ::mkdir(path.c_str(), S_IRWXU);
     struct stat made {};
     if (result == 0 && ::lstat(path.c_str(), &made) == 0 && (made.st_mode & S_IRWXU) != S_IRWXU) return ::chmod(path.c_str(), S_IRWXU);
@@ -122,8 +122,8 @@ struct DirectoryWriter::Impl {
 
   [[noreturn]] void fail_to_create(const std::string& path) const {
     const int error_number = errno;
-    expect_output_folder(folder_fd.get(), folder_of(target));
-    const std::string where = in_quotes(folder_of(target).native());
+    expect_output_directory(directory_fd.get(), directory_of(target));
+    const std::string where = in_quotes(directory_of(target).native());
     if (error_number == EEXIST) {
       throw Error(ErrorKind::unsupported, fmt::format("{}: in {} another name of the image is the same, in upper or lower case or another form of Unicode", shown(path), where), kElsewhere);
     }
@@ -138,7 +138,7 @@ struct DirectoryWriter::Impl {
       if (result != 0) fail_to_create(path);
     };
     switch (inode.type) {
-      case EntryType::directory: made(make_folder(path)); return;
+      case EntryType::directory: made(make_directory(path)); return;
       case EntryType::symlink: made(::symlink(std::string(tree.symlink_target(inode)).c_str(), path.c_str())); return;
       case EntryType::fifo: made(::mkfifo(path.c_str(), 0600)); return;
       case EntryType::socket: made(::mknod(path.c_str(), S_IFSOCK | 0600, 0)); return;
@@ -212,7 +212,7 @@ struct DirectoryWriter::Impl {
   }
 
   void build(const Tree& tree, WarningList& warnings, const OperationContext& operation) const {
-    if (!privileged) warnings.add("owner-dropped", "owners are not kept in a folder: only root can set them");
+    if (!privileged) warnings.add("owner-dropped", "owners are not kept in a directory: only root can set them");
     const bool links_too = sets_links();
     if (!links_too) warnings.add("owner-dropped", "owners and times of links are not kept: the file system does not set them on a link itself");
     std::unordered_map<InodeId, std::string> first_name;  // of files with several
@@ -235,7 +235,7 @@ struct DirectoryWriter::Impl {
           if (now && is_there(path)) set_metadata(path, inode, tree, warnings);
         },
         [](InodeId, const std::string&) {});
-    // A folder gets its mode and time when nothing more goes into it, nor is linked from it.
+    // A directory gets its mode and time when nothing more goes into it, nor is linked from it.
     walk(
         tree, root, [](InodeId, const std::string&) {},
         [&](InodeId id, const std::string& path) {
@@ -244,7 +244,7 @@ struct DirectoryWriter::Impl {
         });
   }
 
-  /// To the disk, before the folder has its name. One call for the whole file system: one for each file takes minutes.
+  /// To the disk, before the directory has its name. One call for the whole file system: one for each file takes minutes.
   void sync() const {
     const UniqueFd fd(::open(staging.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!fd || ::syncfs(fd.get()) != 0) throw_errno(fmt::format("sync {}", in_quotes(target.native())));
@@ -252,9 +252,9 @@ struct DirectoryWriter::Impl {
 
   void commit() const {
     sync();
-    expect_output_folder(folder_fd.get(), folder_of(target));
-    rename(folder / target.filename());
-    sync_folder(folder_fd.get(), folder_of(target));
+    expect_output_directory(directory_fd.get(), directory_of(target));
+    rename(directory / target.filename());
+    sync_directory(directory_fd.get(), directory_of(target));
   }
 
   /// In one step, where the file system can.
@@ -262,15 +262,15 @@ struct DirectoryWriter::Impl {
     const bool replaces = overwrite == Overwrite::yes && is_there(place);
     if (::renameat2(AT_FDCWD, root.c_str(), AT_FDCWD, place.c_str(), replaces ? RENAME_EXCHANGE : RENAME_NOREPLACE) == 0) return;
     const std::string what = fmt::format("put {} in place", in_quotes(target.native()));
-    if (errno == EXDEV) throw Error(ErrorKind::io, what + ": the file system cannot move what is there", "a folder of a lower layer of an overlay, such as one of a container's image, stays where it is: remove it, or choose another name");
+    if (errno == EXDEV) throw Error(ErrorKind::io, what + ": the file system cannot move what is there", "a directory of a lower layer of an overlay, such as one of a container's image, stays where it is: remove it, or choose another name");
     if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) throw_errno(what);  // NFS and FUSE know no flags
     if (!replaces) {
       if (is_there(place)) throw_errno(what, EEXIST);
       if (::rename(root.c_str(), place.c_str()) != 0) throw_errno(what);
       return;
     }
-    // Not in the staging folder, which may go at any moment.
-    const std::string old = hidden_path(folder, target);
+    // Not in the staging directory, which may go at any moment.
+    const std::string old = hidden_path(directory, target);
     if (::rename(place.c_str(), old.c_str()) != 0) throw_errno(what);
     if (::rename(root.c_str(), place.c_str()) != 0) {
       const int error_number = errno;
@@ -283,17 +283,17 @@ struct DirectoryWriter::Impl {
 
 DirectoryWriter::DirectoryWriter(fs::path target, Overwrite overwrite) {
   if (target.has_relative_path() && !target.has_filename()) target = target.parent_path();
-  expect_own_name(target, "folder");
-  const UniqueFd around = open_folder(folder_of(target));
+  expect_own_name(target, "directory");
+  const UniqueFd around = open_directory(directory_of(target));
   if (const unsigned there = mode_in(around.get(), target); there != 0) {
     if (overwrite == Overwrite::no) throw Error(ErrorKind::exists, fmt::format("{} is there already", in_quotes(target.native())), "--force replaces it");
     if (!S_ISDIR(there)) {
-      throw Error(ErrorKind::exists, fmt::format("{} is no folder and is not replaced by one", in_quotes(target.native())));
+      throw Error(ErrorKind::exists, fmt::format("{} is no directory and is not replaced by one", in_quotes(target.native())));
     }
   }
-  expect_replaceable(around.get(), target);  // a new name, too: the folder moves to it from a hidden one
+  expect_replaceable(around.get(), target);  // a new name, too: the directory moves to it from a hidden one
   impl_ = std::make_unique<Impl>(std::move(target), overwrite);
-  if (impl_->make_folder((impl_->staging / "data").native()) != 0) throw_errno(fmt::format("create a folder beside {}", in_quotes(impl_->target.native())));
+  if (impl_->make_directory((impl_->staging / "data").native()) != 0) throw_errno(fmt::format("create a directory beside {}", in_quotes(impl_->target.native())));
 }
 
 DirectoryWriter::~DirectoryWriter() = default;
@@ -304,7 +304,7 @@ void DirectoryWriter::begin(std::uint64_t size) {
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!fd) {
     const int error_number = errno;
-    expect_output_folder(state.folder_fd.get(), folder_of(state.target));
+    expect_output_directory(state.directory_fd.get(), directory_of(state.target));
     throw_errno(fmt::format("create a file for {}", in_quotes(state.target.native())), error_number);
   }
   state.open = std::make_unique<File>(std::move(fd), state.target.native());

@@ -17,7 +17,7 @@ namespace {
 constexpr std::string_view kOpaqueName = ".wh..wh..opq";
 constexpr std::string_view kMetaPrefix = ".wh..wh.";  // AUFS's own files
 
-constexpr std::uint64_t kLargestId = std::numeric_limits<std::uint32_t>::max() - 1;  // -1 is no owner to the kernel
+constexpr std::uint64_t kMaxId = std::numeric_limits<std::uint32_t>::max() - 1;  // -1 is no owner to the kernel
 
 EntryType type_of(TarType type) {
   switch (type) {
@@ -44,7 +44,7 @@ std::string inside_root(std::string_view name, const LayerOptions& options, cons
 }
 
 std::uint32_t checked_id(std::uint64_t id, std::string_view what) {
-  if (id > kLargestId) throw Error(ErrorKind::malformed, fmt::format("{} {} is over {}", what, id, kLargestId));
+  if (id > kMaxId) throw Error(ErrorKind::malformed, fmt::format("{} {} is over {}", what, id, kMaxId));
   return static_cast<std::uint32_t>(id);
 }
 
@@ -128,7 +128,7 @@ Entry entry_from_tar(TarMember& member, const LayerOptions& options, const Limit
   entry.path = inside_root(member.name, options, limits, warnings);
   entry.type = type_of(member.type);
   if (entry.path.empty() && member.type != TarType::directory) {
-    throw Error(ErrorKind::malformed, "the root of the image must be a folder");
+    throw Error(ErrorKind::malformed, "the root of the image must be a directory");
   }
   take_whiteout(entry, member, warnings);
   if (entry.whiteout != Whiteout::none) return entry;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <sifkit/core/report.h>
+#include <sifkit/core/limits.h>
+#include <sifkit/core/operation.h>
 #include <sifkit/core/tar_reader.h>
 #include <sifkit/layers/entry.h>
 #include <sifkit/layers/layer_reader.h>

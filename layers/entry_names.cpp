@@ -34,7 +34,7 @@ CleanPath clean_path(std::string_view name, const Limits& limits) {
                                                 component.size(), limits.name_bytes));
     }
     if (++depth > limits.path_depth) {
-      throw Error(ErrorKind::limit, fmt::format("path {} is more than {} folders deep", in_quotes(name), limits.path_depth));
+      throw Error(ErrorKind::limit, fmt::format("path {} is more than {} directories deep", in_quotes(name), limits.path_depth));
     }
     if (!clean.path.empty()) clean.path += '/';
     clean.path += component;

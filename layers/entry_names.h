@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include <sifkit/core/report.h>
+#include <sifkit/core/limits.h>
 
 namespace sifkit::layers {
 

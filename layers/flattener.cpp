@@ -138,7 +138,7 @@ struct Flattener::Impl {
     if (change.type == EntryType::regular && change.content == kNoContent) missing.push_back({number, i, id});
   }
 
-  /// AUFS kept its own books in the root folder; hard links into them have their data by now.
+  /// AUFS kept its own books in the root directory; hard links into them have their data by now.
   void hide_aufs_files() {
     for (const NameId name : tree.sorted_children(Tree::kRoot)) {
       if (!tree.text_of(name).starts_with(".wh..wh.")) continue;
@@ -150,14 +150,14 @@ struct Flattener::Impl {
   void remove_name(InodeId parent, NameId name) {
     std::vector<std::pair<InodeId, NameId>> work{{parent, name}};
     while (!work.empty()) {
-      const auto [folder, here] = work.back();
+      const auto [directory, here] = work.back();
       const InodeId inode = tree.inode_of(here);
-      const bool is_folder = tree.inode(inode).type == EntryType::directory;
-      if (is_folder && tree.inode(inode).first_child != kNone) {
+      const bool is_directory = tree.inode(inode).type == EntryType::directory;
+      if (is_directory && tree.inode(inode).first_child != kNone) {
         work.emplace_back(inode, tree.inode(inode).first_child);
         continue;
       }
-      tree.unlink(folder, here);
+      tree.unlink(directory, here);
       work.pop_back();
     }
   }

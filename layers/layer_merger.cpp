@@ -13,7 +13,7 @@ namespace sifkit::layers {
 
 namespace {
 
-constexpr std::size_t kLongestWalk = 1u << 16;  ///< bytes of a path with its links put in
+constexpr std::size_t kMaxWalk = 1u << 16;  ///< bytes of a path with its links put in
 constexpr std::size_t kReplacedLinks = 1024;  ///< that are remembered
 
 }  // namespace
@@ -23,7 +23,7 @@ void LayerMerger::begin_layer(std::uint32_t default_mtime) {
   default_mtime_ = default_mtime;
   root_named_ = false;
   linked_older_.clear();
-  // The root is a folder like others that no layer names.
+  // The root is a directory like others that no layer names.
   if (layer_ == 1) tree_.inode(Tree::kRoot).metadata.mtime = default_mtime;
 }
 
@@ -49,38 +49,38 @@ void LayerMerger::note_named_twice(NameId name, std::string_view text) {
   warnings_.add("duplicate-entry", fmt::format("{} stands twice in one layer; the last one counts", in_quotes(text)));
 }
 
-NameId LayerMerger::make_folder(InodeId parent, std::string_view name) {
-  Inode folder;
-  folder.type = EntryType::directory;
-  folder.metadata.mode = 0755;
-  folder.metadata.mtime = default_mtime_;
-  const NameId made = tree_.link(parent, name, tree_.add_inode(folder));
+NameId LayerMerger::make_directory(InodeId parent, std::string_view name) {
+  Inode directory;
+  directory.type = EntryType::directory;
+  directory.metadata.mode = 0755;
+  directory.metadata.mtime = default_mtime_;
+  const NameId made = tree_.link(parent, name, tree_.add_inode(directory));
   touch_new(made, false);
   return made;
 }
 
 void LayerMerger::remove(InodeId parent, NameId name) {
   const InodeId top = tree_.inode_of(name);
-  std::vector<InodeId> folders;
-  if (tree_.inode(top).type == EntryType::directory) folders.push_back(top);
+  std::vector<InodeId> directories;
+  if (tree_.inode(top).type == EntryType::directory) directories.push_back(top);
   tree_.unlink(parent, name);
-  while (!folders.empty()) {
-    const InodeId folder = folders.back();
-    folders.pop_back();
-    for (NameId child; (child = tree_.inode(folder).first_child) != kNone;) {
+  while (!directories.empty()) {
+    const InodeId directory = directories.back();
+    directories.pop_back();
+    for (NameId child; (child = tree_.inode(directory).first_child) != kNone;) {
       const InodeId inode = tree_.inode_of(child);
-      if (tree_.inode(inode).type == EntryType::directory) folders.push_back(inode);
-      tree_.unlink(folder, child);
+      if (tree_.inode(inode).type == EntryType::directory) directories.push_back(inode);
+      tree_.unlink(directory, child);
     }
   }
 }
 
-void LayerMerger::remove_untouched(InodeId folder) {
-  std::vector<InodeId> folders{folder};
-  while (!folders.empty()) {
-    const InodeId here = folders.back();
-    folders.pop_back();
-    // Once is enough: all that comes into a folder later in the layer is touched.
+void LayerMerger::remove_untouched(InodeId directory) {
+  std::vector<InodeId> directories{directory};
+  while (!directories.empty()) {
+    const InodeId here = directories.back();
+    directories.pop_back();
+    // Once is enough: all that comes into a directory later in the layer is touched.
     if (emptied_.size() <= here) emptied_.resize(tree_.inode_count());
     if (emptied_[here] == layer_) continue;
     emptied_[here] = layer_;
@@ -90,7 +90,7 @@ void LayerMerger::remove_untouched(InodeId folder) {
       if (!touched(child)) {
         remove(here, child);
       } else if (tree_.inode(tree_.inode_of(child)).type == EntryType::directory) {
-        folders.push_back(tree_.inode_of(child));
+        directories.push_back(tree_.inode_of(child));
       }
     }
   }
@@ -98,7 +98,7 @@ void LayerMerger::remove_untouched(InodeId folder) {
 
 std::optional<LayerMerger::Place> LayerMerger::place_of(std::string_view path, bool create) {
   const auto [parent, last] = split_path(path);
-  std::vector<InodeId> folders{Tree::kRoot};
+  std::vector<InodeId> directories{Tree::kRoot};
   std::vector<NameId> names;  // of all of them but the root
   std::string walk;  // what links put in front of the rest of `parent`
   std::string_view rest = parent;
@@ -110,23 +110,23 @@ std::optional<LayerMerger::Place> LayerMerger::place_of(std::string_view path, b
     rest = after;
     if (component.empty() || component == ".") continue;
     if (component == "..") {
-      if (folders.size() > 1) {
-        folders.pop_back();
+      if (directories.size() > 1) {
+        directories.pop_back();
         names.pop_back();
       } else {
         warnings_.add("link-clamped", fmt::format("{}: a link on the way leaves the root; it is followed from the root", in_quotes(path)));
       }
       continue;
     }
-    const InodeId folder = folders.back();
-    if (create && folders.size() >= limits_.path_depth) {
-      throw Error(ErrorKind::limit, fmt::format("links on the way to it lead more than {} folders deep", limits_.path_depth));
+    const InodeId directory = directories.back();
+    if (create && directories.size() >= limits_.path_depth) {
+      throw Error(ErrorKind::limit, fmt::format("links on the way to it lead more than {} directories deep", limits_.path_depth));
     }
-    const NameId name = tree_.find(folder, component);
+    const NameId name = tree_.find(directory, component);
     if (name == kNone) {
       if (!create) return std::nullopt;
-      names.push_back(make_folder(folder, component));
-      folders.push_back(tree_.inode_of(names.back()));
+      names.push_back(make_directory(directory, component));
+      directories.push_back(tree_.inode_of(names.back()));
       continue;
     }
     const InodeId inode = tree_.inode_of(name);
@@ -136,35 +136,35 @@ std::optional<LayerMerger::Place> LayerMerger::place_of(std::string_view path, b
         throw Error(ErrorKind::malformed, fmt::format("symbolic link {} on the way to it leads nowhere (loop)", in_quotes(component)));
       }
       if (hops == 1) {
-        warnings_.add("through-link", fmt::format("{}: a folder on the way is the link {}; it is followed inside the image",
+        warnings_.add("through-link", fmt::format("{}: a directory on the way is the link {}; it is followed inside the image",
                                                   in_quotes(path), in_quotes(component)));
       }
       const std::string target(tree_.symlink_target(tree_.inode(inode)));
       if (target.starts_with('/')) {
-        folders.resize(1);
+        directories.resize(1);
         names.clear();
       }
       std::string longer = after.empty() ? target : fmt::format("{}/{}", target, after);
-      if (longer.size() > kLongestWalk) throw Error(ErrorKind::limit, "links on the way to it make a path of over 64 KiB");
+      if (longer.size() > kMaxWalk) throw Error(ErrorKind::limit, "links on the way to it make a path of over 64 KiB");
       walk = std::move(longer);
       rest = walk;
       continue;
     }
     if (type != EntryType::directory) {
       if (!create) return std::nullopt;
-      remove(folder, name);
-      names.push_back(make_folder(folder, component));
-      folders.push_back(tree_.inode_of(names.back()));
+      remove(directory, name);
+      names.push_back(make_directory(directory, component));
+      directories.push_back(tree_.inode_of(names.back()));
       continue;
     }
     names.push_back(name);
-    folders.push_back(inode);
+    directories.push_back(inode);
   }
   // What a link led through and left again ("x/../y") is not the layer's.
   if (create) {
     for (const NameId name : names) touch(name, false);
   }
-  return Place{folders.back(), last};
+  return Place{directories.back(), last};
 }
 
 void LayerMerger::apply_whiteout(std::string_view path, Whiteout kind) {
@@ -173,25 +173,25 @@ void LayerMerger::apply_whiteout(std::string_view path, Whiteout kind) {
     return;
   }
   if (kind == Whiteout::opaque_dir) {
-    // The folder may itself be a link: it is one more on the way.
+    // The directory may itself be a link: it is one more on the way.
     const std::string inside = fmt::format("{}/.", path);
-    if (const auto place = place_of(inside, false)) remove_untouched(place->folder);
+    if (const auto place = place_of(inside, false)) remove_untouched(place->directory);
     return;
   }
   const auto place = place_of(path, false);
   if (!place) return;
-  const NameId name = tree_.find(place->folder, place->name);
+  const NameId name = tree_.find(place->directory, place->name);
   if (name == kNone) return;
   const InodeId inode = tree_.inode_of(name);
   if (!touched(name)) {
-    remove(place->folder, name);
+    remove(place->directory, name);
   } else if (tree_.inode(inode).type == EntryType::directory) {
     remove_untouched(inode);
   }
 }
 
 void LayerMerger::put(const Place& place, InodeId inode) {
-  NameId name = tree_.find(place.folder, place.name);
+  NameId name = tree_.find(place.directory, place.name);
   if (name != kNone) {
     note_named_twice(name, place.name);
     if (tree_.inode(tree_.inode_of(name)).type != EntryType::directory) {
@@ -199,9 +199,9 @@ void LayerMerger::put(const Place& place, InodeId inode) {
       touch(name, true);
       return;
     }
-    remove(place.folder, name);
+    remove(place.directory, name);
   }
-  touch_new(tree_.link(place.folder, place.name, inode), true);
+  touch_new(tree_.link(place.directory, place.name, inode), true);
 }
 
 void LayerMerger::note_link(std::string_view path, std::string_view target, NameId name, const Metadata& stated) {
@@ -223,13 +223,13 @@ void LayerMerger::apply_hard_link(std::string_view path, std::string_view target
     throw Error(ErrorKind::malformed, fmt::format("hard link {}: its target {} {}", in_quotes(path), in_quotes(target), why));
   };
   const auto source = place_of(target, false);
-  const NameId name = source ? tree_.find(source->folder, source->name) : kNone;
+  const NameId name = source ? tree_.find(source->directory, source->name) : kNone;
   if (name == kNone) refuse("is not there");
   const InodeId inode = tree_.inode_of(name);
-  if (tree_.inode(inode).type == EntryType::directory) refuse("is a folder");
+  if (tree_.inode(inode).type == EntryType::directory) refuse("is a directory");
   note_link(path, target, name, stated);
   const auto place = place_of(path, true);
-  const NameId there = tree_.find(place->folder, place->name);
+  const NameId there = tree_.find(place->directory, place->name);
   if (there != kNone && tree_.inode_of(there) == inode) {
     if (there == name) refuse("is the link itself");
     touch(there, true);
@@ -255,7 +255,7 @@ InodeId LayerMerger::apply(std::string_view path, const Inode& inode) {
     return Tree::kRoot;
   }
   const auto place = place_of(path, true);
-  const NameId name = tree_.find(place->folder, place->name);
+  const NameId name = tree_.find(place->directory, place->name);
   if (name != kNone && inode.type == EntryType::directory) {
     const InodeId there = tree_.inode_of(name);
     if (tree_.inode(there).type == EntryType::directory) {

@@ -8,14 +8,15 @@
 #include <utility>
 #include <vector>
 
-#include <sifkit/core/report.h>
+#include <sifkit/core/limits.h>
+#include <sifkit/core/operation.h>
 #include <sifkit/layers/entry.h>
 #include <sifkit/layers/flattener.h>
 #include <sifkit/layers/tree.h>
 
 namespace sifkit::layers {
 
-/// Applies changes to a tree, oldest layer first, exactly as extracting them one after the other into one folder
+/// Applies changes to a tree, oldest layer first, exactly as extracting them one after the other into one directory
 /// would (OCI image-spec layer.md; docs/compatibility.md where it leaves a choice). Whiteouts reach what older layers
 /// brought and spare what their own layer touches, whatever the order. Links on the way to a name are followed inside
 /// the root. Not thread safe.
@@ -29,24 +30,24 @@ class LayerMerger {
   void apply_whiteout(std::string_view path, Whiteout kind);
   /// `stated` is what the link's own header says of the file; it does not count, but a contradiction is reported.
   void apply_hard_link(std::string_view path, std::string_view target, const Metadata& stated);
-  /// Puts `inode` there, or, for a folder over a folder, its metadata. Returns the inode that the name has then.
+  /// Puts `inode` there, or, for a directory over a directory, its metadata. Returns the inode that the name has then.
   InodeId apply(std::string_view path, const Inode& inode);
 
   std::vector<Flattener::ReplacedLink> take_replaced_links() { return std::move(replaced_links_); }
 
  private:
   struct Place {
-    InodeId folder = kNone;
+    InodeId directory = kNone;
     std::string_view name;
   };
 
-  /// The folder that holds the last component. `create` makes what is missing and replaces files that are in the way;
+  /// The directory that holds the last component. `create` makes what is missing and replaces files that are in the way;
   /// without it a path that leads nowhere gives nothing.
   std::optional<Place> place_of(std::string_view path, bool create);
-  NameId make_folder(InodeId parent, std::string_view name);
+  NameId make_directory(InodeId parent, std::string_view name);
   void remove(InodeId parent, NameId name);
-  /// Takes away everything below a folder that this layer has not touched.
-  void remove_untouched(InodeId folder);
+  /// Takes away everything below a directory that this layer has not touched.
+  void remove_untouched(InodeId directory);
   void put(const Place& place, InodeId inode);
 
   bool touched(NameId name) const { return name < stamps_.size() && stamps_[name] / 2 == layer_; }

@@ -162,8 +162,8 @@ ContentId LayerReader::read_content(ContentSink& sink) {
   });
 }
 
-std::uint64_t LayerReader::stored_bytes() const noexcept { return impl_->stored.load(std::memory_order_relaxed); }
+std::uint64_t LayerReader::compressed_bytes() const noexcept { return impl_->stored.load(std::memory_order_relaxed); }
 
-std::uint64_t LayerReader::plain_bytes() const noexcept { return impl_->plain.load(std::memory_order_relaxed); }
+std::uint64_t LayerReader::uncompressed_bytes() const noexcept { return impl_->plain.load(std::memory_order_relaxed); }
 
 }  // namespace sifkit::layers

@@ -14,14 +14,14 @@ namespace sifkit::layers {
 
 namespace {
 
-constexpr std::uint64_t kMostBlocks = 1u << 25;       ///< of one file: 4 TiB at 128 KiB
-constexpr std::uint64_t kMostBlocksInAll = 1u << 27;  ///< of all files, which take 512 MiB of memory
-constexpr std::size_t kMostHoles = 1u << 24;          ///< of all sparse files, 24 bytes each
+constexpr std::uint64_t kMaxBlocks = 1u << 25;       ///< of one file: 4 TiB at 128 KiB
+constexpr std::uint64_t kMaxBlocksInAll = 1u << 27;  ///< of all files, which take 512 MiB of memory
+constexpr std::size_t kMaxHoles = 1u << 24;          ///< of all sparse files, 24 bytes each
 constexpr std::size_t kFirstIndex = 1024;
 
 }  // namespace
 
-DataBlocks::DataBlocks(Region& region, std::uint64_t start, const SquashfsOptions& options)
+DataWriter::DataWriter(Region& region, std::uint64_t start, const SquashfsOptions& options)
     : region_(region), options_(options), cursor_(start), writing_start_(start) {
   fill_random(std::as_writable_bytes(std::span(hole_mark_)));
   index_.resize(kFirstIndex);
@@ -32,7 +32,7 @@ DataBlocks::DataBlocks(Region& region, std::uint64_t start, const SquashfsOption
                     [this](Item&& item) { deliver(std::move(item)); });
 }
 
-OrderedPipeline<DataBlocks::Item, DataBlocks::Item>::Work DataBlocks::make_worker() const {
+OrderedPipeline<DataWriter::Item, DataWriter::Item>::Work DataWriter::make_worker() const {
   const std::shared_ptr<BlockCompressor> codec = make_block_compressor(options_);
   return [codec](Item&& item) {
     if (item.kind == Item::Kind::holes || item.kind == Item::Kind::end) return std::move(item);
@@ -45,12 +45,12 @@ OrderedPipeline<DataBlocks::Item, DataBlocks::Item>::Work DataBlocks::make_worke
   };
 }
 
-void DataBlocks::write(ByteView bytes) {
+void DataWriter::write(ByteView bytes) {
   region_.write_at(cursor_, bytes);
   cursor_ += bytes.size();
 }
 
-void DataBlocks::deliver(Item&& item) {
+void DataWriter::deliver(Item&& item) {
   switch (item.kind) {
     case Item::Kind::block:
     case Item::Kind::fragment: {
@@ -96,7 +96,7 @@ void DataBlocks::deliver(Item&& item) {
   }
 }
 
-DataBlocks::Buffer DataBlocks::take_buffer() {
+DataWriter::Buffer DataWriter::take_buffer() {
   if (spare_.empty()) return {std::make_unique_for_overwrite<std::byte[]>(options_.block_size), 0};
   Buffer buffer = std::move(spare_.back());
   spare_.pop_back();
@@ -104,11 +104,11 @@ DataBlocks::Buffer DataBlocks::take_buffer() {
   return buffer;
 }
 
-void DataBlocks::give_back(Buffer&& buffer) {
+void DataWriter::give_back(Buffer&& buffer) {
   if (buffer.bytes) spare_.push_back(std::move(buffer));
 }
 
-void DataBlocks::push_block(Item::Kind kind, Buffer&& plain, std::uint64_t count) {
+void DataWriter::push_block(Item::Kind kind, Buffer&& plain, std::uint64_t count) {
   Item item;
   item.kind = kind;
   item.plain = std::move(plain);
@@ -117,7 +117,7 @@ void DataBlocks::push_block(Item::Kind kind, Buffer&& plain, std::uint64_t count
   pipeline_->push(std::move(item));
 }
 
-std::uint32_t DataBlocks::new_content(std::uint64_t size, const ContentKey& key) {
+std::uint32_t DataWriter::new_content(std::uint64_t size, const ContentKey& key) {
   if (contents_.size() >= std::numeric_limits<std::uint32_t>::max()) throw Error(ErrorKind::limit, "more than 4294967295 files");
   const auto id = static_cast<std::uint32_t>(contents_.size());
   contents_.push_back({.size = size});
@@ -130,7 +130,7 @@ std::uint32_t DataBlocks::new_content(std::uint64_t size, const ContentKey& key)
   return id;
 }
 
-std::size_t DataBlocks::slot_of(const ContentKey& key) const {
+std::size_t DataWriter::slot_of(const ContentKey& key) const {
   // Keys are made with a secret, so nobody can make them meet in one place.
   const std::size_t mask = index_.size() - 1;
   auto slot = static_cast<std::size_t>(key[0]) & mask;
@@ -138,7 +138,7 @@ std::size_t DataBlocks::slot_of(const ContentKey& key) const {
   return slot;
 }
 
-StoredContent DataBlocks::content(ContentId id) const {
+StoredContent DataWriter::content(ContentId id) const {
   const Content& known = contents_.at(static_cast<std::uint32_t>(id));
   StoredContent out{.size = known.size};
   if (known.fragment != kNoFragment) {
@@ -154,14 +154,14 @@ StoredContent DataBlocks::content(ContentId id) const {
   return out;
 }
 
-void DataBlocks::begin(std::uint64_t size) {
+void DataWriter::begin(std::uint64_t size) {
   SIFKIT_CHECK(!open_);
-  if (size / options_.block_size >= kMostBlocks) {
-    throw Error(ErrorKind::limit, fmt::format("a file of {} bytes, the limit is {} blocks of {}", size, kMostBlocks, options_.block_size));
+  if (size / options_.block_size >= kMaxBlocks) {
+    throw Error(ErrorKind::limit, fmt::format("a file of {} bytes, the limit is {} blocks of {}", size, kMaxBlocks, options_.block_size));
   }
   blocks_begun_ += size / options_.block_size;
-  if (blocks_begun_ > kMostBlocksInAll) {
-    throw Error(ErrorKind::limit, fmt::format("the files have more than {} blocks of {} bytes", kMostBlocksInAll, options_.block_size),
+  if (blocks_begun_ > kMaxBlocksInAll) {
+    throw Error(ErrorKind::limit, fmt::format("the files have more than {} blocks of {} bytes", kMaxBlocksInAll, options_.block_size),
                 "use larger blocks (--block-size)");
   }
   size_ = size;
@@ -173,12 +173,12 @@ void DataBlocks::begin(std::uint64_t size) {
   block_.size = 0;
 }
 
-void DataBlocks::end_block() {
+void DataWriter::end_block() {
   push_block(Item::Kind::block, std::move(block_), 0);
   block_ = take_buffer();
 }
 
-void DataBlocks::append(ByteView bytes) {
+void DataWriter::append(ByteView bytes) {
   SIFKIT_CHECK(open_ && bytes.size() <= size_ - appended_);
   appended_ += bytes.size();
   hash_.update(bytes);
@@ -191,7 +191,7 @@ void DataBlocks::append(ByteView bytes) {
   }
 }
 
-void DataBlocks::append_zeros(std::uint64_t count) {
+void DataWriter::append_zeros(std::uint64_t count) {
   SIFKIT_CHECK(open_ && count <= size_ - appended_);
   static constexpr std::size_t kPiece = 4096;
   static const std::byte zeros[kPiece] = {};
@@ -206,7 +206,7 @@ void DataBlocks::append_zeros(std::uint64_t count) {
   count -= to_block;
   if (const auto holes = count / options_.block_size; holes != 0) {
     // The hash sees place and length of the hole instead of its bytes, behind what nobody can put into a file.
-    if (holes_.size() + open_holes_.size() >= kMostHoles) throw Error(ErrorKind::limit, fmt::format("the sparse files have more than {} holes", kMostHoles));
+    if (holes_.size() + open_holes_.size() >= kMaxHoles) throw Error(ErrorKind::limit, fmt::format("the sparse files have more than {} holes", kMaxHoles));
     open_holes_.push_back({0, appended_, appended_ + holes * options_.block_size});
     hash_hole(hash_, open_holes_.back());
     Item item;
@@ -219,30 +219,30 @@ void DataBlocks::append_zeros(std::uint64_t count) {
   append_some(count);
 }
 
-std::span<const DataBlocks::Hole> DataBlocks::holes(ContentId id) const {
+std::span<const DataWriter::Hole> DataWriter::holes(ContentId id) const {
   const auto [first, last] = std::equal_range(holes_.begin(), holes_.end(), Hole{static_cast<std::uint32_t>(id)},
                                               [](const Hole& a, const Hole& b) { return a.content < b.content; });
   return {first, last};
 }
 
-void DataBlocks::hash_hole(ContentHash& hash, const Hole& hole) const {
+void DataWriter::hash_hole(ContentHash& hash, const Hole& hole) const {
   const std::uint64_t mark[4] = {hole_mark_[0], hole_mark_[1], hole.offset, hole.end};
   hash.update(std::as_bytes(std::span(mark)));
 }
 
-void DataBlocks::hash_length(ContentHash& hash, std::uint64_t length) {
+void DataWriter::hash_length(ContentHash& hash, std::uint64_t length) {
   const std::uint64_t mark[1] = {length};
   hash.update(std::as_bytes(std::span(mark)));
 }
 
-void DataBlocks::flush_fragment() {
+void DataWriter::flush_fragment() {
   if (fragment_.size == 0) return;
   fragments_.emplace_back();
   push_block(Item::Kind::fragment, std::move(fragment_), fragments_.size() - 1);
   fragment_ = {};
 }
 
-ContentId DataBlocks::end() {
+ContentId DataWriter::end() {
   SIFKIT_CHECK(open_ && appended_ == size_);
   open_ = false;
   file_bytes_ += size_;
@@ -277,7 +277,7 @@ ContentId DataBlocks::end() {
   return ContentId{id};
 }
 
-std::uint64_t DataBlocks::finish() {
+std::uint64_t DataWriter::finish() {
   flush_fragment();
   pipeline_->finish();
   spare_.clear();

@@ -34,16 +34,16 @@ struct StoredContent {
 /// An entry of the fragment table.
 struct StoredFragment {
   std::uint64_t start = 0;
-  std::uint32_t size_word = 0;
+  std::uint32_t size_field = 0;
 };
 
 /// Packs contents into data and fragment blocks. Files of less than a block go together into fragments, larger ones
 /// into blocks of their own; a file that was there before costs nothing. Several threads compress; blocks are written by
 /// the caller's thread in the order they were made, so the layout does not depend on the threads.
-class DataBlocks : public ContentSink {
+class DataWriter : public ContentSink {
  public:
   /// Blocks are written from `start` on. The region outlives the object.
-  DataBlocks(Region& region, std::uint64_t start, const SquashfsOptions& options);
+  DataWriter(Region& region, std::uint64_t start, const SquashfsOptions& options);
 
   void begin(std::uint64_t size) override;
   void append(ByteView bytes) override;
@@ -54,7 +54,7 @@ class DataBlocks : public ContentSink {
   std::uint64_t finish();
 
   StoredContent content(ContentId id) const;
-  const std::uint32_t* block_words(const StoredContent& content) const { return block_words_.data() + content.first_block; }
+  const std::uint32_t* block_sizes(const StoredContent& content) const { return block_words_.data() + content.first_block; }
   const std::vector<StoredFragment>& fragments() const noexcept { return fragments_; }
   /// A run of hole blocks that the caller announced inside a content.
   struct Hole {

@@ -63,7 +63,7 @@ Superblock Superblock::read(Region& region) {
   super.id_table = in.le<std::uint64_t>("id table");
   super.xattr_table = in.le<std::uint64_t>("xattr table");
   super.inode_table = in.le<std::uint64_t>("inode table");
-  super.folder_table = in.le<std::uint64_t>("directory table");
+  super.directory_table = in.le<std::uint64_t>("directory table");
   super.fragment_table = in.le<std::uint64_t>("fragment table");
 
   super.codec = codec_of(codec);
@@ -81,7 +81,7 @@ Superblock Superblock::read(Region& region) {
     last = at;
   };
   expect_table(super.inode_table, "inode");
-  expect_table(super.folder_table, "directory");
+  expect_table(super.directory_table, "directory");
   if (super.fragment_table != kNoTable) expect_table(super.fragment_table, "fragment");
   expect_table(super.id_table, "id");
   if (super.xattr_table != kNoTable) expect_table(super.xattr_table, "xattr");
@@ -134,7 +134,7 @@ MetadataPlace MetadataReader::place() const {
   return {block_->start - start_, static_cast<std::uint32_t>(offset_)};
 }
 
-std::uint64_t MetadataReader::most_bytes() const noexcept { return ((end_ - start_) / (kHead + 1) + 1) * kMetadataBlock; }
+std::uint64_t MetadataReader::max_bytes() const noexcept { return ((end_ - start_) / (kHead + 1) + 1) * kMetadataBlock; }
 
 Bytes read_table(Region& region, BlockDecompressor& codec, const Superblock& super, std::uint64_t location, std::uint64_t size,
                  const Limits& limits, std::string_view what) {

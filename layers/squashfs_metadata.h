@@ -11,7 +11,7 @@
 
 #include <sifkit/core/bytes.h>
 #include <sifkit/core/file.h>
-#include <sifkit/core/report.h>
+#include <sifkit/core/limits.h>
 #include <sifkit/layers/squashfs.h>
 
 #include "block_codec.h"
@@ -35,7 +35,7 @@ struct Superblock {
   std::uint64_t id_table = 0;
   std::uint64_t xattr_table = kNoTable;
   std::uint64_t inode_table = 0;
-  std::uint64_t folder_table = 0;
+  std::uint64_t directory_table = 0;
   std::uint64_t fragment_table = kNoTable;
 
   static Superblock read(Region& region);
@@ -70,7 +70,7 @@ class MetadataReader {
   }
 
   /// What all the blocks can hold: a list that says it is longer lies.
-  std::uint64_t most_bytes() const noexcept;
+  std::uint64_t max_bytes() const noexcept;
 
  private:
   static constexpr std::size_t kCached = 13;  ///< blocks; a prime, as where they lie is what chooses among them

@@ -76,7 +76,7 @@ struct SquashfsReader::Impl {
       const StoredFragment& entry = fragments.at(file.fragment);
       fragment_index = kNoFragment;
       fragment.resize(super.block_size);
-      fragment.resize(read_block(entry.start, entry.size_word, fragment));
+      fragment.resize(read_block(entry.start, entry.size_field, fragment));
       fragment_index = file.fragment;
     }
     if (file.offset > fragment.size() || size > fragment.size() - file.offset) {
@@ -89,7 +89,7 @@ struct SquashfsReader::Impl {
     const Inode& inode = stored.tree.inode(id);
     if (inode.type != EntryType::regular) throw Error(ErrorKind::usage, "only regular files have contents");
     const FileBlocks& file = stored.files.at(static_cast<std::uint32_t>(inode.content));
-    const auto words = std::span(stored.words).subspan(static_cast<std::size_t>(file.first_word), file.count);
+    const auto words = std::span(stored.words).subspan(static_cast<std::size_t>(file.first_block), file.count);
     Bytes buffer(static_cast<std::size_t>(std::min<std::uint64_t>(inode.size, kPiece)));
     std::size_t filled = 0;
     const auto flush = [&] {

@@ -19,9 +19,9 @@ namespace sifkit::layers {
 
 namespace {
 
-constexpr std::size_t kMostIds = 65535;  ///< the superblock counts them in 16 bits
-constexpr std::uint64_t kMostTable = std::numeric_limits<std::uint32_t>::max();  ///< where a block is in a table, and how long a folder's list
-constexpr std::uint64_t kMostPerName = 20;  ///< bytes of a name's entry beside the name, were each to need a header
+constexpr std::size_t kMaxIds = 65535;  ///< the superblock counts them in 16 bits
+constexpr std::uint64_t kMaxTable = std::numeric_limits<std::uint32_t>::max();  ///< where a block is in a table, and how long a directory's list
+constexpr std::uint64_t kMaxPerName = 20;  ///< bytes of a name's entry beside the name, were each to need a header
 
 std::uint32_t type_bits(EntryType type) {
   switch (type) {
@@ -43,41 +43,41 @@ std::uint32_t device_number(std::uint32_t data) {
   return (minor & 0xff) | (major << 8) | ((minor & ~0xffu) << 12);
 }
 
-/// The folders, children before their parents, and a number for every file, in the order in which they are written.
+/// The directories, children before their parents, and a number for every file, in the order in which they are written.
 struct Numbering {
-  struct Folder {
+  struct Directory {
     InodeId inode;
     InodeId parent;
   };
-  std::vector<Folder> folders;
+  std::vector<Directory> directories;
   std::vector<std::uint32_t> number;  ///< by InodeId; 0: not in the image
   std::uint32_t count = 0;
 
   explicit Numbering(const Tree& tree) : number(tree.inode_count()) {
-    std::vector<Folder> open{{Tree::kRoot, Tree::kRoot}};
+    std::vector<Directory> open{{Tree::kRoot, Tree::kRoot}};
     while (!open.empty()) {
-      const Folder folder = open.back();
+      const Directory directory = open.back();
       open.pop_back();
-      folders.push_back(folder);
-      for (const NameId name : tree.sorted_children(folder.inode)) {
+      directories.push_back(directory);
+      for (const NameId name : tree.sorted_children(directory.inode)) {
         const InodeId child = tree.inode_of(name);
-        if (tree.inode(child).type == EntryType::directory) open.push_back({child, folder.inode});
+        if (tree.inode(child).type == EntryType::directory) open.push_back({child, directory.inode});
       }
     }
-    std::reverse(folders.begin(), folders.end());
-    for (const auto& folder : folders) {
-      for (const NameId name : tree.sorted_children(folder.inode)) {
+    std::reverse(directories.begin(), directories.end());
+    for (const auto& directory : directories) {
+      for (const NameId name : tree.sorted_children(directory.inode)) {
         const InodeId child = tree.inode_of(name);
         if (tree.inode(child).type != EntryType::directory && number[child] == 0) number[child] = ++count;
       }
-      number[folder.inode] = ++count;
+      number[directory.inode] = ++count;
     }
   }
 };
 
 class TableWriter {
  public:
-  TableWriter(Region& region, std::uint64_t data_end, const Tree& tree, const DataBlocks& data, const SquashfsOptions& options)
+  TableWriter(Region& region, std::uint64_t data_end, const Tree& tree, const DataWriter& data, const SquashfsOptions& options)
       : tree_(tree),
         data_(data),
         options_(options),
@@ -105,8 +105,8 @@ class TableWriter {
   std::uint16_t id_index(std::uint32_t id) {
     const auto known = id_index_.find(id);
     if (known != id_index_.end()) return known->second;
-    if (id_index_.size() >= kMostIds) {
-      throw Error(ErrorKind::limit, fmt::format("squashfs holds {} different owners, the image has more", kMostIds), "--all-root gives every file to root");
+    if (id_index_.size() >= kMaxIds) {
+      throw Error(ErrorKind::limit, fmt::format("squashfs holds {} different owners, the image has more", kMaxIds), "--all-root gives every file to root");
     }
     sqfs_u16 index = 0;
     file_.check(sqfs_id_table_id_to_index(ids_.get(), id, &index), "add an owner");
@@ -144,7 +144,7 @@ class TableWriter {
       out.le(content.offset);
       out.le(static_cast<std::uint32_t>(content.size));
     }
-    const std::uint32_t* words = data_.block_words(content);
+    const std::uint32_t* words = data_.block_sizes(content);
     for (std::uint32_t i = 0; i < content.blocks; ++i) out.le(words[i]);
   }
 
@@ -196,22 +196,22 @@ class TableWriter {
     file_.check(sqfs_meta_writer_append(table, out.bytes().data(), out.bytes().size()), "write an inode");
   }
 
-  void write_folder(sqfs_meta_writer_t* table, sqfs_dir_writer_t* entries, const Numbering::Folder& folder) {
-    const auto children = tree_.sorted_children(folder.inode);
-    std::uint32_t folders = 0;
+  void write_directory(sqfs_meta_writer_t* table, sqfs_dir_writer_t* entries, const Numbering::Directory& directory) {
+    const auto children = tree_.sorted_children(directory.inode);
+    std::uint32_t directories = 0;
     std::uint64_t listing = 0;
     for (const NameId name : children) {
       const InodeId child = tree_.inode_of(name);
-      listing += tree_.text_of(name).size() + kMostPerName;
+      listing += tree_.text_of(name).size() + kMaxPerName;
       if (tree_.inode(child).type == EntryType::directory) {
-        ++folders;
+        ++directories;
       } else if (!written_[child]) {
         write_inode(table, child);
         written_[child] = true;
       }
     }
-    if (listing > kMostTable) throw Error(ErrorKind::limit, fmt::format("squashfs cannot hold a folder of {} names that take {} bytes", children.size(), listing));
-    file_.check(sqfs_dir_writer_begin(entries, 0), "begin a folder");
+    if (listing > kMaxTable) throw Error(ErrorKind::limit, fmt::format("squashfs cannot hold a directory of {} names that take {} bytes", children.size(), listing));
+    file_.check(sqfs_dir_writer_begin(entries, 0), "begin a directory");
     for (const NameId name : children) {
       const InodeId child = tree_.inode_of(name);
       const Inode& inode = tree_.inode(child);
@@ -219,14 +219,14 @@ class TableWriter {
       const std::uint32_t number = numbering_.number[child];
       file_.check(sqfs_dir_writer_add_entry(entries, text.c_str(), number, refs_[number - 1],
                                             static_cast<sqfs_u16>(type_bits(inode.type) | inode.metadata.mode)),
-                  "add a name to a folder");
+                  "add a name to a directory");
     }
-    file_.check(sqfs_dir_writer_end(entries), "end a folder");
+    file_.check(sqfs_dir_writer_end(entries), "end a directory");
 
-    const Inode& inode = tree_.inode(folder.inode);
-    const bool root = folder.inode == Tree::kRoot;
-    const std::uint32_t number = numbering_.number[folder.inode];
-    const std::uint32_t parent = root ? numbering_.count + 1 : numbering_.number[folder.parent];
+    const Inode& inode = tree_.inode(directory.inode);
+    const bool root = directory.inode == Tree::kRoot;
+    const std::uint32_t number = numbering_.number[directory.inode];
+    const std::uint32_t parent = root ? numbering_.count + 1 : numbering_.number[directory.parent];
     const std::unique_ptr<sqfs_inode_generic_t, void (*)(void*)> record(
         sqfs_dir_writer_create_inode(entries, 0, xattrs_.number_of(inode.metadata.xattrs), parent), sqfs_free);
     if (!record) throw std::bad_alloc();
@@ -236,10 +236,10 @@ class TableWriter {
     record->base.gid_idx = id_index(inode.metadata.gid);
     record->base.mod_time = inode.metadata.mtime;
     record->base.inode_number = number;
-    // The library counts every entry; only folders have a link back.
-    (record->base.type == SQFS_INODE_EXT_DIR ? record->data.dir_ext.nlink : record->data.dir.nlink) = 2 + folders;
+    // The library counts every entry; only directories have a link back.
+    (record->base.type == SQFS_INODE_EXT_DIR ? record->data.dir_ext.nlink : record->data.dir.nlink) = 2 + directories;
     refs_[number - 1] = position(table);
-    file_.check(sqfs_meta_writer_write_inode(table, record.get()), "write a folder");
+    file_.check(sqfs_meta_writer_write_inode(table, record.get()), "write a directory");
   }
 
   void write_inodes() {
@@ -248,13 +248,13 @@ class TableWriter {
     const auto names = own(sqfs_meta_writer_create(file_.get(), compressor_.get(), SQFS_META_WRITER_KEEP_IN_MEMORY));
     const auto entries = own(sqfs_dir_writer_create(names.get(), 0));
     written_.resize(tree_.inode_count());
-    for (const auto& folder : numbering_.folders) write_folder(table.get(), entries.get(), folder);
+    for (const auto& directory : numbering_.directories) write_directory(table.get(), entries.get(), directory);
     file_.check(sqfs_meta_writer_flush(table.get()), "write the inode table");
     file_.check(sqfs_meta_writer_flush(names.get()), "write the directory table");
     super_.directory_table_start = file_.end();
     file_.check(sqfs_meta_write_write_to_file(names.get()), "write the directory table");
     for (const auto size : {super_.directory_table_start - super_.inode_table_start, file_.end() - super_.directory_table_start}) {
-      if (size > kMostTable) throw Error(ErrorKind::limit, fmt::format("squashfs cannot hold tables of inodes or names of {} bytes", size));
+      if (size > kMaxTable) throw Error(ErrorKind::limit, fmt::format("squashfs cannot hold tables of inodes or names of {} bytes", size));
     }
     super_.root_inode_ref = refs_[numbering_.number[Tree::kRoot] - 1];
   }
@@ -273,7 +273,7 @@ class TableWriter {
     ByteWriter table;
     for (const auto& fragment : data_.fragments()) {
       table.le(fragment.start);
-      table.le(fragment.size_word);
+      table.le(fragment.size_field);
       table.le(std::uint32_t{0});
     }
     super_.fragment_table_start = write_table(table, "write the fragment table");
@@ -308,7 +308,7 @@ class TableWriter {
   }
 
   const Tree& tree_;
-  const DataBlocks& data_;
+  const DataWriter& data_;
   const SquashfsOptions& options_;
   const Numbering numbering_;
   XattrTable xattrs_;
@@ -334,7 +334,7 @@ std::uint64_t write_codec_options(Region& region, const SquashfsOptions& options
   return file.end();
 }
 
-std::uint64_t write_tables(Region& region, std::uint64_t data_end, const Tree& tree, const DataBlocks& data,
+std::uint64_t write_tables(Region& region, std::uint64_t data_end, const Tree& tree, const DataWriter& data,
                            const SquashfsOptions& options, std::uint64_t& end) {
   TableWriter writer(region, data_end, tree, data, options);
   end = writer.write();

@@ -17,7 +17,7 @@ namespace sifkit::layers {
 namespace {
 
 constexpr std::uint32_t kNamesOfHeader = 256;  ///< at most
-constexpr std::uint32_t kListingExtra = 3;     ///< a folder's size counts `.` and `..` as three bytes
+constexpr std::uint32_t kListingExtra = 3;     ///< a directory's size counts `.` and `..` as three bytes
 constexpr std::uint32_t kHeaderSize = 12;
 constexpr std::uint32_t kEntrySize = 8;  ///< and the name
 
@@ -43,39 +43,39 @@ std::uint32_t device_of(std::uint32_t number) {
   return major << 20 | minor;
 }
 
-std::uint64_t end_of_folders(const Superblock& super) { return std::min(super.fragment_table, super.id_table); }
+std::uint64_t end_of_directories(const Superblock& super) { return std::min(super.fragment_table, super.id_table); }
 
 class TreeReader {
  public:
   TreeReader(Region& region, BlockDecompressor& codec, const Superblock& super, const Limits& limits)
       : super_(super),
         limits_(limits),
-        inodes_(region, codec, super.inode_table, super.folder_table, "the inode table"),
-        folders_(region, codec, super.folder_table, end_of_folders(super), "the directory table"),
+        inodes_(region, codec, super.inode_table, super.directory_table, "the inode table"),
+        directories_(region, codec, super.directory_table, end_of_directories(super), "the directory table"),
         xattrs_(region, codec, super, limits) {
     const Bytes ids = read_table(region, codec, super, super.id_table, std::uint64_t{super.ids} * sizeof(std::uint32_t), limits, "the id table");
     for (std::size_t at = 0; at < ids.size(); at += sizeof(std::uint32_t)) ids_.push_back(load_le<std::uint32_t>(ids.data() + at));
-    if (super.inodes > inodes_.most_bytes() / kSmallestInode) throw_malformed(fmt::format("the superblock: more inodes ({}) than their table can hold", super.inodes));
+    if (super.inodes > inodes_.max_bytes() / kMinInode) throw_malformed(fmt::format("the superblock: more inodes ({}) than their table can hold", super.inodes));
     expect_room(std::uint64_t{super.inodes} * sizeof(InodeId));
     by_number_.resize(std::size_t{super.inodes} + 1, kNone);
   }
 
   StoredTree read() {
     const Record root = in_context([] { return std::string("the root"); }, [&] { return read_inode(MetadataPlace::of(super_.root)); });
-    if (root.inode.type != EntryType::directory) throw_malformed("the root is no folder");
+    if (root.inode.type != EntryType::directory) throw_malformed("the root is no directory");
     tree().inode(Tree::kRoot).metadata = root.inode.metadata;
     by_number_[root.number] = Tree::kRoot;
     open_.push_back({.inode = Tree::kRoot, .listing = root.listing});
     while (!open_.empty()) {
-      const Folder folder = open_.back();
+      const Directory directory = open_.back();
       open_.pop_back();
-      read_folder(folder);
+      read_directory(directory);
     }
     return std::move(out_);
   }
 
  private:
-  static constexpr std::size_t kSmallestInode = 20;
+  static constexpr std::size_t kMinInode = 20;
 
   struct Listing {
     MetadataPlace place;
@@ -84,9 +84,9 @@ class TreeReader {
   struct Record {
     Inode inode;
     std::uint32_t number = 0;
-    Listing listing;  ///< of a folder
+    Listing listing;  ///< of a directory
   };
-  struct Folder {
+  struct Directory {
     InodeId inode = kNone;
     Listing listing;
     std::uint32_t depth = 0;
@@ -98,7 +98,7 @@ class TreeReader {
   /// Refuses what would take more memory, `more` bytes included, than an image may.
   void expect_room(std::uint64_t more) const {
     const std::uint64_t kept = out_.tree.bytes() + out_.files.size() * sizeof(FileBlocks) + out_.words.size() * sizeof(std::uint32_t) +
-                               by_number_.size() * sizeof(InodeId) + open_.size() * sizeof(Folder);
+                               by_number_.size() * sizeof(InodeId) + open_.size() * sizeof(Directory);
     if (kept > limits_.metadata_bytes || more > limits_.metadata_bytes - kept) {
       throw_over_limit(fmt::format("what is to be kept of the files takes more than {} bytes of memory", limits_.metadata_bytes), &Limits::metadata_bytes);
     }
@@ -182,7 +182,7 @@ class TreeReader {
     }
     const std::uint64_t tail = inode.size % super_.block_size;
     const std::uint64_t count = inode.size / super_.block_size + (tail != 0 && file.fragment == kNoFragment ? 1 : 0);
-    if (count > inodes_.most_bytes() / sizeof(std::uint32_t)) {
+    if (count > inodes_.max_bytes() / sizeof(std::uint32_t)) {
       throw_malformed(fmt::format("a file of {} bytes, whose {} blocks the inode table cannot list", inode.size, count));
     }
     if (tail == 0) file.fragment = kNoFragment;
@@ -192,10 +192,10 @@ class TreeReader {
     inode.content = kEmptyContent;
     if (inode.size == 0) return xattrs;
     expect_room(count * sizeof(std::uint32_t));
-    file.first_word = out_.words.size();
+    file.first_block = out_.words.size();
     file.count = static_cast<std::uint32_t>(count);
     out_.words.resize(out_.words.size() + static_cast<std::size_t>(count));
-    const auto words = std::span(out_.words).subspan(static_cast<std::size_t>(file.first_word));
+    const auto words = std::span(out_.words).subspan(static_cast<std::size_t>(file.first_block));
     inodes_.read(std::as_writable_bytes(words));
     for (auto& word : words) word = load_le<std::uint32_t>(reinterpret_cast<const std::byte*>(&word));
     inode.content = ContentId{static_cast<std::uint32_t>(out_.files.size())};
@@ -212,57 +212,57 @@ class TreeReader {
     inode.data = tree().add_symlink_target(target);
   }
 
-  void read_folder(const Folder& folder) {
-    std::uint32_t left = folder.listing.size;
+  void read_directory(const Directory& directory) {
+    std::uint32_t left = directory.listing.size;
     const auto take = [&](std::uint32_t bytes) {
-      if (bytes > left) throw_malformed(fmt::format("a folder's list ends inside an entry, {} bytes too early", bytes - left));
+      if (bytes > left) throw_malformed(fmt::format("a directory's list ends inside an entry, {} bytes too early", bytes - left));
       left -= bytes;
     };
-    if (left != 0) folders_.seek(folder.listing.place);
+    if (left != 0) directories_.seek(directory.listing.place);
     std::string last;
     while (left != 0) {
       take(kHeaderSize);
-      const auto count = folders_.le<std::uint32_t>();  // less one
-      if (count >= kNamesOfHeader) throw_malformed(fmt::format("a header of a folder counts {} names, there are at most {}", std::uint64_t{count} + 1, kNamesOfHeader));
-      const std::uint64_t block = folders_.le<std::uint32_t>();
-      const auto base = folders_.le<std::uint32_t>();
+      const auto count = directories_.le<std::uint32_t>();  // less one
+      if (count >= kNamesOfHeader) throw_malformed(fmt::format("a header of a directory counts {} names, there are at most {}", std::uint64_t{count} + 1, kNamesOfHeader));
+      const std::uint64_t block = directories_.le<std::uint32_t>();
+      const auto base = directories_.le<std::uint32_t>();
       for (std::uint32_t i = 0; i <= count; ++i) {
         take(kEntrySize);
-        const MetadataPlace place{block, folders_.le<std::uint16_t>()};
-        const auto number = base + static_cast<std::uint32_t>(std::int32_t{folders_.le<std::int16_t>()});
-        const auto type = folders_.le<std::uint16_t>();
-        std::string name(std::size_t{folders_.le<std::uint16_t>()} + 1, '\0');
+        const MetadataPlace place{block, directories_.le<std::uint16_t>()};
+        const auto number = base + static_cast<std::uint32_t>(std::int32_t{directories_.le<std::int16_t>()});
+        const auto type = directories_.le<std::uint16_t>();
+        std::string name(std::size_t{directories_.le<std::uint16_t>()} + 1, '\0');
         take(static_cast<std::uint32_t>(name.size()));
-        folders_.read(std::as_writable_bytes(std::span(name)));
-        in_context([&] { return in_quotes(name); }, [&] { add(folder, name, last, place, number, type); });
+        directories_.read(std::as_writable_bytes(std::span(name)));
+        in_context([&] { return in_quotes(name); }, [&] { add(directory, name, last, place, number, type); });
         last = std::move(name);
       }
     }
   }
 
-  void add(const Folder& folder, const std::string& name, const std::string& last, MetadataPlace place, std::uint32_t number, std::uint16_t type) {
+  void add(const Directory& directory, const std::string& name, const std::string& last, MetadataPlace place, std::uint32_t number, std::uint16_t type) {
     if (name == "." || name == ".." || name.find('/') != std::string::npos || name.find('\0') != std::string::npos || name.size() > limits_.name_bytes) {
       throw_malformed("this is no name of a file");
     }
-    if (name <= last) throw_malformed(fmt::format("a folder's names are not sorted or not unique, this one stands behind {}", in_quotes(last)));
+    if (name <= last) throw_malformed(fmt::format("a directory's names are not sorted or not unique, this one stands behind {}", in_quotes(last)));
     if (++names_ > limits_.entries) throw_over_limit(fmt::format("more than {} names", limits_.entries), &Limits::entries);
-    const auto path_bytes = folder.path_bytes + 1 + static_cast<std::uint32_t>(name.size());
-    if (path_bytes > limits_.path_bytes + 1 || folder.depth >= limits_.path_depth) {
-      throw Error(ErrorKind::limit, fmt::format("a path of {} bytes and {} names, the limits are {} and {}", path_bytes - 1, folder.depth + 1, limits_.path_bytes, limits_.path_depth));
+    const auto path_bytes = directory.path_bytes + 1 + static_cast<std::uint32_t>(name.size());
+    if (path_bytes > limits_.path_bytes + 1 || directory.depth >= limits_.path_depth) {
+      throw Error(ErrorKind::limit, fmt::format("a path of {} bytes and {} names, the limits are {} and {}", path_bytes - 1, directory.depth + 1, limits_.path_bytes, limits_.path_depth));
     }
     const Record record = read_inode(place);
-    if (record.number != number) throw_malformed(fmt::format("its folder says inode {}, the inode says {}", number, record.number));
-    if (entry_type(type) != record.inode.type) throw_malformed(fmt::format("its folder says type {}, the inode is of another", type));
+    if (record.number != number) throw_malformed(fmt::format("its directory says inode {}, the inode says {}", number, record.number));
+    if (entry_type(type) != record.inode.type) throw_malformed(fmt::format("its directory says type {}, the inode is of another", type));
     auto& known = by_number_[number];
-    const bool is_folder = record.inode.type == EntryType::directory;
+    const bool is_directory = record.inode.type == EntryType::directory;
     if (known != kNone) {
-      // A folder with two names is a loop or would become one.
-      if (is_folder || tree().inode(known).type != record.inode.type) throw_malformed(fmt::format("inode {} is known as another, or as a folder with another name", number));
-      tree().link(folder.inode, name, known);
+      // A directory with two names is a loop or would become one.
+      if (is_directory || tree().inode(known).type != record.inode.type) throw_malformed(fmt::format("inode {} is known as another, or as a directory with another name", number));
+      tree().link(directory.inode, name, known);
     } else {
       known = tree().add_inode(record.inode);
-      tree().link(folder.inode, name, known);
-      if (is_folder) open_.push_back({.inode = known, .listing = record.listing, .depth = folder.depth + 1, .path_bytes = path_bytes});
+      tree().link(directory.inode, name, known);
+      if (is_directory) open_.push_back({.inode = known, .listing = record.listing, .depth = directory.depth + 1, .path_bytes = path_bytes});
     }
     expect_room(0);
   }
@@ -270,11 +270,11 @@ class TreeReader {
   const Superblock& super_;
   const Limits& limits_;
   MetadataReader inodes_;
-  MetadataReader folders_;
+  MetadataReader directories_;
   XattrReader xattrs_;
   std::vector<std::uint32_t> ids_;
   std::vector<InodeId> by_number_;
-  std::vector<Folder> open_;
+  std::vector<Directory> open_;
   std::uint64_t names_ = 0;
   StoredTree out_;
 };

@@ -12,7 +12,7 @@ namespace sifkit::layers {
 /// Where an image has the bytes of a regular file.
 struct FileBlocks {
   std::uint64_t start = 0;       ///< of the first block
-  std::uint64_t first_word = 0;  ///< in StoredTree's words
+  std::uint64_t first_block = 0;  ///< in StoredTree's words
   std::uint32_t count = 0;
   std::uint32_t fragment = 0;
   std::uint32_t offset = 0;      ///< in the fragment
@@ -25,8 +25,8 @@ struct StoredTree {
   std::vector<std::uint32_t> words;  ///< sizes of blocks as they are stored
 };
 
-/// Reads every folder and every inode that has a name. What is kept of them counts against the limit of metadata.
-/// Throws malformed where names are not sorted, unique and sound, where a folder has two names, and where what a folder
+/// Reads every directory and every inode that has a name. What is kept of them counts against the limit of metadata.
+/// Throws malformed where names are not sorted, unique and sound, where a directory has two names, and where what a directory
 /// says of an inode is not what the inode says.
 StoredTree read_stored_tree(Region& region, BlockDecompressor& codec, const Superblock& super, const Limits& limits);
 

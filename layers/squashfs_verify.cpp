@@ -17,7 +17,7 @@ namespace {
 /// Names bytes as the writer did, with the runs of holes that it was told of.
 class KeySink : public Sink {
  public:
-  KeySink(const DataBlocks& data, ContentHash& hash, ContentId id, const OperationContext& operation)
+  KeySink(const DataWriter& data, ContentHash& hash, ContentId id, const OperationContext& operation)
       : data_(data), hash_(hash), holes_(data.holes(id)), operation_(operation) {
     hash_.start();
   }
@@ -49,9 +49,9 @@ class KeySink : public Sink {
   }
 
  private:
-  const DataBlocks& data_;
+  const DataWriter& data_;
   ContentHash& hash_;
-  std::span<const DataBlocks::Hole> holes_;
+  std::span<const DataWriter::Hole> holes_;
   const OperationContext& operation_;
   std::uint64_t at_ = 0;
   bool zero_ = true;
@@ -59,7 +59,7 @@ class KeySink : public Sink {
 
 class Comparison {
  public:
-  Comparison(SquashfsReader& reader, const Tree& written, const DataBlocks& data, const OperationContext& operation)
+  Comparison(SquashfsReader& reader, const Tree& written, const DataWriter& data, const OperationContext& operation)
       : reader_(reader), read_(reader.tree()), written_(written), data_(data), hash_(data.hash(), 0), operation_(operation), pairs_(written.inode_count(), kNone) {}
 
   void run() {
@@ -122,7 +122,7 @@ class Comparison {
   SquashfsReader& reader_;
   const Tree& read_;
   const Tree& written_;
-  const DataBlocks& data_;
+  const DataWriter& data_;
   ContentHash hash_;
   const OperationContext& operation_;
   std::vector<InodeId> pairs_;  ///< what was read, by what was written
@@ -130,7 +130,7 @@ class Comparison {
 
 }  // namespace
 
-void verify_squashfs(Region& region, const Tree& tree, const DataBlocks& data, const OperationContext& operation) {
+void verify_squashfs(Region& region, const Tree& tree, const DataWriter& data, const OperationContext& operation) {
   // The image is as large as the limits of what it was made from have let it be.
   Limits limits;
   limits.entries = limits.metadata_bytes = std::numeric_limits<std::uint64_t>::max();

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <sifkit/core/file.h>
-#include <sifkit/core/report.h>
+#include <sifkit/core/operation.h>
 #include <sifkit/layers/tree.h>
 
 #include "squashfs_data.h"
@@ -11,6 +11,6 @@ namespace sifkit::layers {
 
 /// Reads a finished image back and compares every name, every field and every byte with what was to
 /// be written. Throws internal for the first difference.
-void verify_squashfs(Region& region, const Tree& tree, const DataBlocks& data, const OperationContext& operation);
+void verify_squashfs(Region& region, const Tree& tree, const DataWriter& data, const OperationContext& operation);
 
 }  // namespace sifkit::layers

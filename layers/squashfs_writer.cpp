@@ -15,8 +15,8 @@ namespace sifkit::layers {
 
 namespace {
 
-constexpr std::uint32_t kSmallestBlock = 4096;
-constexpr std::uint32_t kLargestBlock = 1u << 20;
+constexpr std::uint32_t kMinBlock = 4096;
+constexpr std::uint32_t kMaxBlock = 1u << 20;
 constexpr std::uint64_t kPadding = 4096;  ///< what loop devices and the mount of a partition need
 
 const SquashfsOptions& checked(const SquashfsOptions& options) {
@@ -27,18 +27,18 @@ const SquashfsOptions& checked(const SquashfsOptions& options) {
 }  // namespace
 
 void require_block_size(std::uint32_t size) {
-  if (std::has_single_bit(size) && size >= kSmallestBlock && size <= kLargestBlock) return;
-  throw Error(ErrorKind::usage, fmt::format("block size {}: expected a power of two from {} to {}", size, kSmallestBlock, kLargestBlock));
+  if (std::has_single_bit(size) && size >= kMinBlock && size <= kMaxBlock) return;
+  throw Error(ErrorKind::usage, fmt::format("block size {}: expected a power of two from {} to {}", size, kMinBlock, kMaxBlock));
 }
 
 struct SquashfsWriter::Impl {
   Region& region;
   const SquashfsOptions options;
-  DataBlocks data;
+  DataWriter data;
 };
 
 SquashfsWriter::SquashfsWriter(Region& region, const SquashfsOptions& options)
-    : impl_(new Impl{region, checked(options), DataBlocks(region, write_codec_options(region, options), options)}) {}
+    : impl_(new Impl{region, checked(options), DataWriter(region, write_codec_options(region, options), options)}) {}
 
 SquashfsWriter::~SquashfsWriter() = default;
 

@@ -64,7 +64,7 @@ std::vector<Candidate> read_candidates(FileSet& files, Transport transport, cons
   if (!docker && !oci) {
     throw Error(ErrorKind::malformed, fmt::format("{} holds neither manifest.json nor index.json", in_quotes(files.name())));
   }
-  if (files.survey().verdict().kind == ContentsKind::skopeo_dir) return read_flat_folder(files, options.limits, warnings);
+  if (files.survey().verdict().kind == ContentsKind::skopeo_dir) return read_skopeo_dir(files, options.limits, warnings);
   const bool layout_only = transport == Transport::oci_archive || transport == Transport::oci_layout;
   if ((layout_only && oci) || !docker) {
     try {

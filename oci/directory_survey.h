@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include <sifkit/core/file.h>
-#include <sifkit/core/report.h>
+#include <sifkit/core/operation.h>
 #include <sifkit/oci/contents.h>
 
 namespace sifkit::oci {

@@ -84,7 +84,7 @@ class EntryReader {
                                                                       i + 1, list.size(), in_quotes(name))),
                               true);
       }
-      candidate.summary.stored_bytes += size.value_or(0);
+      candidate.summary.compressed_bytes += size.value_or(0);
       parts.layers.push_back({"", digest_in_name(name), size, diff_ids[i]});
       parts.layer_names.push_back(std::move(name));
     }

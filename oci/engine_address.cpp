@@ -29,9 +29,9 @@ struct Setting {
   std::filesystem::path certificates;
 };
 
-std::filesystem::path docker_folder() {
-  if (auto folder = environment_variable("DOCKER_CONFIG"); !folder.empty()) return folder;
-  return home_folder() / ".docker";
+std::filesystem::path docker_directory() {
+  if (auto directory = environment_variable("DOCKER_CONFIG"); !directory.empty()) return directory;
+  return home_directory() / ".docker";
 }
 
 bool is_there(const std::filesystem::path& path) { return ::access(path.c_str(), F_OK) == 0; }
@@ -45,7 +45,7 @@ Json read_settings(const std::filesystem::path& path, const Limits& limits) {
 /// The context that the docker program uses; empty where it uses none.
 std::string context_in_use(const Limits& limits) {
   std::string name = environment_variable("DOCKER_CONTEXT");
-  const auto config = docker_folder() / "config.json";
+  const auto config = docker_directory() / "config.json";
   if (name.empty() && is_there(config)) {
     const Json document = read_settings(config, limits);
     name = JsonView(document, config.native()).require_object()["currentContext"].text_or("");
@@ -55,7 +55,7 @@ std::string context_in_use(const Limits& limits) {
 
 Setting of_context(const std::string& name, const Limits& limits) {
   const std::string id = digest_of(as_bytes(name)).hex();
-  const auto store = docker_folder() / "contexts";
+  const auto store = docker_directory() / "contexts";
   const auto meta = store / "meta" / id / "meta.json";
   if (!is_there(meta)) {
     throw Error(ErrorKind::not_found, fmt::format("Docker context {} is not there (no {})", in_quotes(name), in_quotes(meta.native())),
@@ -79,8 +79,8 @@ Setting of_environment(std::string host, std::string origin) {
   const bool verify = !environment_variable("DOCKER_TLS_VERIFY").empty();
   setting.secure = verify || !environment_variable("DOCKER_TLS").empty();
   setting.verified = verify || !setting.secure;
-  const auto folder = environment_variable("DOCKER_CERT_PATH");
-  setting.certificates = folder.empty() ? docker_folder() : std::filesystem::path(folder);
+  const auto directory = environment_variable("DOCKER_CERT_PATH");
+  setting.certificates = directory.empty() ? docker_directory() : std::filesystem::path(directory);
   return setting;
 }
 
@@ -88,8 +88,8 @@ Setting setting_of(Transport transport, const SourceOptions& options) {
   if (!options.daemon_host.empty()) return of_environment(options.daemon_host, "");
   if (transport == Transport::podman) {
     if (auto host = environment_variable("CONTAINER_HOST"); !host.empty()) return of_environment(std::move(host), "CONTAINER_HOST");
-    if (const auto folder = environment_variable("XDG_RUNTIME_DIR"); !folder.empty()) {
-      const std::string socket = folder + "/podman/podman.sock";
+    if (const auto directory = environment_variable("XDG_RUNTIME_DIR"); !directory.empty()) {
+      const std::string socket = directory + "/podman/podman.sock";
       if (is_there(socket)) return of_environment("unix://" + socket, "");
     }
     return of_environment("unix:///run/podman/podman.sock", "");

@@ -15,7 +15,7 @@ struct EngineAddress {
   std::string socket;    ///< path of a unix socket; empty: TCP
   std::string base_url;  ///< what requests' paths are put behind
   bool verified = true;  ///< false: the user's settings say not to check who answers
-  std::filesystem::path certificates;  ///< with https: folder of ca.pem, cert.pem and key.pem, each of which may be absent
+  std::filesystem::path certificates;  ///< with https: directory of ca.pem, cert.pem and key.pem, each of which may be absent
 
   bool secure() const { return base_url.starts_with("https:"); }
 };

@@ -9,14 +9,14 @@
 #include "archive_files.h"
 #include "candidates.h"
 #include "engine_api.h"
-#include "flat_image.h"
+#include "rootfs_image.h"
 
 namespace sifkit::oci {
 
 namespace {
 
 std::filesystem::path scratch_of(const SourceOptions& options) {
-  return options.scratch.empty() ? scratch_folder() : options.scratch;
+  return options.scratch.empty() ? scratch_directory() : options.scratch;
 }
 
 /// The names of what the service has, for an error.
@@ -49,8 +49,8 @@ Json or_list(EngineApi& api, std::string_view what, const std::string& name, con
 
 /// A service that fails after it has said "200 OK" can only send its message in place of the archive.
 void refuse_message(const EngineApi& api, PeekedSource& stream) {
-  static constexpr std::size_t kLongest = 4096;
-  const auto first = as_text(stream.peek(kLongest));
+  static constexpr std::size_t kMaxLength = 4096;
+  const auto first = as_text(stream.peek(kMaxLength));
   if (first.empty()) throw Error(ErrorKind::network, fmt::format("{}: sent an empty archive", api.where()));
   if (!first.starts_with('{')) return;
   const Json document = Json::parse(first, nullptr, false);
@@ -80,7 +80,7 @@ void describe(const JsonView& image, ImageSummary& summary) {
   summary.platform = Platform{image["Os"].text_or(""), image["Architecture"].text_or(""), image["Variant"].text_or("")};
   summary.created = image["Created"].text_or("");
   summary.layers = image["RootFS"]["Layers"].text_list().size();
-  summary.stored_bytes = image["Size"].unsigned_number();
+  summary.compressed_bytes = image["Size"].unsigned_number();
 }
 
 }  // namespace
@@ -122,7 +122,7 @@ std::unique_ptr<Image> open_container(const Reference& reference, const SourceOp
     if (error.kind() != ErrorKind::not_found) throw;  // the image may be gone while its container runs
   }
   auto config = ImageConfig::parse(image.dump(), options.limits, warnings);
-  return std::make_unique<FlatImage>(std::move(config), [api, path] { return api->stream(path + "/export"); }, 0, name);
+  return std::make_unique<RootfsImage>(std::move(config), [api, path] { return api->stream(path + "/export"); }, 0, name);
 }
 
 std::vector<ImageSummary> list_daemon_images(const Reference& reference, const SourceOptions& options) {

@@ -9,13 +9,13 @@
 #include <string_view>
 #include <vector>
 
-#include <sifkit/core/report.h>
+#include <sifkit/core/limits.h>
 #include <sifkit/core/stream.h>
 #include <sifkit/oci/contents.h>
 
 namespace sifkit::oci {
 
-/// Named files that an image is put together from: the members of an archive, the files of a folder. Names are clean
+/// Named files that an image is put together from: the members of an archive, the files of a directory. Names are clean
 /// relative paths. Not thread safe; sources it opened may be read on other threads.
 class FileSet {
  public:

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <unordered_map>
 
-#include <sifkit/core/report.h>
+#include <sifkit/core/limits.h>
 #include <sifkit/core/tar_reader.h>
 #include <sifkit/oci/contents.h>
 

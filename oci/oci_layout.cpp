@@ -316,7 +316,7 @@ class LayoutReader {
       if (size && *size != descriptor.size) {
         throw Error(ErrorKind::integrity, fmt::format("layer {} of {}: expected {} bytes, found {}", i + 1, list.size(), descriptor.size, *size));
       }
-      candidate.summary.stored_bytes += descriptor.size;
+      candidate.summary.compressed_bytes += descriptor.size;
       parts.layers.push_back({descriptor.media_type, descriptor.digest, descriptor.size, diff_ids[i]});
       parts.layer_names.push_back(std::move(name));
     }
@@ -351,7 +351,7 @@ std::vector<Candidate> read_oci_layout(FileSet& files, bool strict_layout, const
   });
 }
 
-std::vector<Candidate> read_flat_folder(FileSet& files, const Limits& limits, WarningList& warnings) {
+std::vector<Candidate> read_skopeo_dir(FileSet& files, const Limits& limits, WarningList& warnings) {
   return in_context([&] { return in_quotes(files.name()); }, [&] { return LayoutReader(files, true, limits, warnings).read_alone("manifest.json"); });
 }
 

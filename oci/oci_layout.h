@@ -16,6 +16,6 @@ std::vector<Candidate> read_oci_layout(FileSet& files, bool strict_layout, const
 
 /// What `podman save --format docker-dir` and skopeo's `dir:` write: manifest.json is the image's manifest or an index,
 /// the other files are named by their digests.
-std::vector<Candidate> read_flat_folder(FileSet& files, const Limits& limits, WarningList& warnings);
+std::vector<Candidate> read_skopeo_dir(FileSet& files, const Limits& limits, WarningList& warnings);
 
 }  // namespace sifkit::oci

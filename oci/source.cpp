@@ -18,9 +18,9 @@
 #include "directory_survey.h"
 #include "docker_archive.h"
 #include "engine_images.h"
-#include "flat_image.h"
-#include "folder_files.h"
-#include "folder_tar.h"
+#include "rootfs_image.h"
+#include "directory_files.h"
+#include "directory_tar.h"
 #include "oci_layout.h"
 #include "stored_image.h"
 #include "tar_index.h"
@@ -77,7 +77,7 @@ UniqueFd again(const UniqueFd& directory) {
 
 /// A stream as a file that any part of can be read of at any time.
 std::shared_ptr<const File> spooled(Source& stream, const std::string& name, const SourceOptions& options) {
-  const File scratch = open_scratch_file(options.scratch.empty() ? scratch_folder() : options.scratch);
+  const File scratch = open_scratch_file(options.scratch.empty() ? scratch_directory() : options.scratch);
   options.operation.progress->stage("reading", 0);
   Bytes buffer(256 * 1024);
   std::uint64_t end = 0;
@@ -127,7 +127,7 @@ class Looker {
     if (reference_.transport == Transport::directory) return;  // whatever is in it
     auto survey = survey_directory(out_.directory, options_.operation);
     out_.identity.contents = survey.verdict();
-    out_.files = std::make_shared<FolderFiles>(again(out_.directory), reference_.location, std::move(survey), options_.limits);
+    out_.files = std::make_shared<DirectoryFiles>(again(out_.directory), reference_.location, std::move(survey), options_.limits);
   }
 
   void look_at_file() {
@@ -174,7 +174,7 @@ class Looker {
     const bool compressed = out_.identity.compression != Compression::none && !out_.stream;
     if (out_.stream && guess && !has_part) out_.file = spooled(*std::exchange(out_.stream, nullptr), name, options_);
     if (out_.stream) {
-      const auto scratch = options_.scratch.empty() ? scratch_folder() : options_.scratch;
+      const auto scratch = options_.scratch.empty() ? scratch_directory() : options_.scratch;
       out_.files = std::make_shared<StreamedFiles>(*out_.stream, name, scratch, limits, options_.operation, found);
     } else if (compressed) {
       out_.files = std::make_shared<CompressedFiles>(out_.file, guess, limits, options_.operation, found);
@@ -295,7 +295,7 @@ class LocalSource : public OpenedSource {
   std::unique_ptr<Image> open_root() {
     if (look_.identity.directory) {
       const auto directory = std::make_shared<const UniqueFd>(again(look_.directory));
-      return flat([directory, path = reference_.location, &warnings = warnings_] { return open_folder_tar(again(*directory), path, warnings); }, 0);
+      return flat([directory, path = reference_.location, &warnings = warnings_] { return open_directory_tar(again(*directory), path, warnings); }, 0);
     }
     if (look_.file) return flat([file = look_.file] { return std::make_unique<FileSource>(file); }, look_.file->size());
     const auto held = std::make_shared<std::unique_ptr<Source>>(std::move(look_.stream));
@@ -305,7 +305,7 @@ class LocalSource : public OpenedSource {
     }, 0);
   }
 
-  static std::unique_ptr<Image> flat(FlatImage::Open open, std::uint64_t bytes) { return std::make_unique<FlatImage>(ImageConfig{}, std::move(open), bytes); }
+  static std::unique_ptr<Image> flat(RootfsImage::Open open, std::uint64_t bytes) { return std::make_unique<RootfsImage>(ImageConfig{}, std::move(open), bytes); }
 
   Reference reference_;
   const SourceOptions& options_;

@@ -46,8 +46,8 @@ std::string option_of(const Platform& platform) {
 bool has_prefix(const std::optional<Digest>& digest, std::string_view selector) {
   if (!digest) return false;
   if (selector.find(':') != std::string_view::npos) return digest->text() == selector;
-  static constexpr std::size_t kShortest = 4;
-  return selector.size() >= kShortest && digest->hex().starts_with(selector);
+  static constexpr std::size_t kMinLength = 4;
+  return selector.size() >= kMinLength && digest->hex().starts_with(selector);
 }
 
 bool named(const Candidate& candidate, std::string_view selector) {
@@ -187,7 +187,7 @@ void judge_alone(Candidate& candidate) {
   candidate.problem.reset();
   candidate.summary.problem.clear();
   candidate.summary.state = ImageState::complete;
-  candidate.summary.stored_bytes = 0;
+  candidate.summary.compressed_bytes = 0;
   try {
     WarningList ignored;
     candidate.load(candidate, ignored);
@@ -287,7 +287,7 @@ Candidate& choose(std::vector<Candidate>& candidates, const std::string& selecto
 
 std::unique_ptr<Image> open_candidate(std::shared_ptr<FileSet> files, const Candidate& chosen, WarningList& warnings) {
   Candidate again = chosen;
-  again.summary.stored_bytes = 0;
+  again.summary.compressed_bytes = 0;
   auto parts = chosen.load(again, warnings);
   if (again.problem) throw *again.problem;
   parts.tags = chosen.summary.tags;
@@ -299,7 +299,7 @@ StoredImage::StoredImage(std::shared_ptr<FileSet> files, StoredParts parts) : fi
 
 std::unique_ptr<Source> StoredImage::open_layer(std::size_t index) { return files_->open(parts_.layer_names.at(index)); }
 
-std::uint64_t StoredImage::stored_bytes() const {
+std::uint64_t StoredImage::compressed_bytes() const {
   std::uint64_t sum = 0;
   for (const auto& layer : parts_.layers) sum += layer.size.value_or(0);
   return sum;

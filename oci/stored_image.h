@@ -36,7 +36,7 @@ class StoredImage : public Image {
   std::optional<Digest> manifest_digest() const override { return parts_.manifest_digest; }
   std::optional<Digest> config_digest() const override { return parts_.config_digest; }
   std::vector<std::string> tags() const override { return parts_.tags; }
-  std::uint64_t stored_bytes() const override;
+  std::uint64_t compressed_bytes() const override;
 
  private:
   std::shared_ptr<FileSet> files_;

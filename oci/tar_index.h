@@ -5,7 +5,8 @@
 #include <string>
 
 #include <sifkit/core/file.h>
-#include <sifkit/core/report.h>
+#include <sifkit/core/limits.h>
+#include <sifkit/core/operation.h>
 
 #include "file_set.h"
 #include "member_table.h"

@@ -16,9 +16,9 @@ namespace sifkit::sif {
 
 namespace {
 
-constexpr std::size_t kMostProblems = 100;
+constexpr std::size_t kMaxProblems = 100;
 /// Older writers began data at a page.
-constexpr std::int64_t kMostTableGap = 65536;
+constexpr std::int64_t kMaxTableGap = 65536;
 constexpr std::int64_t kLatestTime =
     253402300799;  ///< the last second of the year 9999; kNoTime is the first of year 1
 
@@ -36,7 +36,7 @@ std::optional<std::uint64_t> stated_table_end(const Header& header) {
   if (offset < static_cast<std::int64_t>(kHeaderSize) || header.data_offset < offset || header.descriptors_total < 0)
     return std::nullopt;
   const auto room = header.data_offset - offset;
-  if (header.descriptors_total > room / kSlot || room - header.descriptors_total * kSlot > kMostTableGap)
+  if (header.descriptors_total > room / kSlot || room - header.descriptors_total * kSlot > kMaxTableGap)
     return std::nullopt;
   return static_cast<std::uint64_t>(offset + header.descriptors_total * kSlot);
 }
@@ -120,7 +120,7 @@ Image::Image(std::shared_ptr<const File> file) : file_(std::move(file)) {
     for (std::size_t at = 0; at < raw.slots.size(); at += kDescriptorSize) {
       slots_.push_back(Descriptor::decode(ByteView(raw.slots).subspan(at, kDescriptorSize)));
     }
-    look_for_problems();
+    validate();
   });
 }
 
@@ -209,10 +209,10 @@ Bytes Image::read_data(const Descriptor& object, std::uint64_t limit) const {
   return read_all(*source, limit, fmt::format("object {}", object.id));
 }
 
-void Image::look_for_problems() {
+void Image::validate() {
   std::size_t unsaid = 0;
   const auto problem = [&](std::string text) {
-    if (problems_.size() < kMostProblems) {
+    if (problems_.size() < kMaxProblems) {
       problems_.push_back(std::move(text));
     } else {
       ++unsaid;
@@ -249,7 +249,7 @@ void Image::look_for_problems() {
     problem(damage_ + ", where an interrupted edit leaves it; the next edit puts it back");
   } else if (header_.data_offset < table_end) {
     damage(fmt::format("header: data offset {} is before the end of the descriptor table ({})", header_.data_offset, table_end));
-  } else if (header_.data_offset > std::max(size, table_end + kMostTableGap)) {
+  } else if (header_.data_offset > std::max(size, table_end + kMaxTableGap)) {
     damage(fmt::format("header: data offset {} is past the end of the file ({})", header_.data_offset, size));
   }
   if (header_.data_size < 0) {
@@ -308,7 +308,7 @@ void Image::look_for_problems() {
       problem(fmt::format("object {}: size with padding {} is less than its size {}", object->id,
                           object->size_with_padding, object->size));
     } else if (object->size >= 0 && object->offset >= 0 &&
-               object->size_with_padding - object->size > std::max(object->offset, kMostTableGap)) {
+               object->size_with_padding - object->size > std::max(object->offset, kMaxTableGap)) {
       problem(fmt::format("object {}: size with padding {} is more than there is room for before its end", object->id,
                           object->size_with_padding));
     }

@@ -28,7 +28,7 @@ std::int64_t seconds_now() {
 
 /// Opens the file and locks it, and makes sure that it still has its name then.
 std::shared_ptr<File> open_locked(const std::filesystem::path& path, const EditOptions& options) {
-  const auto until = std::chrono::steady_clock::now() + options.patience;
+  const auto until = std::chrono::steady_clock::now() + options.timeout;
   for (;;) {
     auto file = std::make_shared<File>(File::open_read_write(path));
     if (!file->is_regular()) throw Error(ErrorKind::unsupported, fmt::format("{}: a SIF image is a regular file; this is not one", in_quotes(path.native())));

@@ -33,8 +33,8 @@ Uuid random_uuid() {
 }
 
 Descriptor ObjectSpec::describe() const {
-  if (group > kLargestGroup || link > kLargestGroup) {
-    throw Error(ErrorKind::usage, fmt::format("group and link ids end at {}", kLargestGroup));
+  if (group > kMaxGroup || link > kMaxGroup) {
+    throw Error(ErrorKind::usage, fmt::format("group and link ids end at {}", kMaxGroup));
   }
   if (name.size() > kNameSize) throw Error(ErrorKind::usage, "name value too large");
   Descriptor out;

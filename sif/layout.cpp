@@ -13,9 +13,9 @@ namespace sifkit::sif {
 namespace {
 
 constexpr std::string_view kNoArchitecture("00\0", 3);
-constexpr std::uint64_t kMostPadding = 65536;  ///< what the largest pages of any machine need
+constexpr std::uint64_t kMaxPadding = 65536;  ///< what the largest pages of any machine need
 
-constexpr std::size_t kMostSaid = 200;
+constexpr std::size_t kMaxSaid = 200;
 constexpr std::size_t kSignatureExtra = 24;  ///< hash type and fingerprint
 constexpr std::string_view kOldName = "part-signature";  ///< that programs before 2020 gave their signatures
 
@@ -49,7 +49,7 @@ std::pair<std::vector<Extent>, std::uint64_t> gaps_of(const Image& image) {
 }
 
 bool is_zero(const Image& image, const Extent& gap) {
-  std::array<std::byte, kMostPadding> buffer;
+  std::array<std::byte, kMaxPadding> buffer;
   const std::span bytes(buffer.data(), static_cast<std::size_t>(gap.end - gap.begin));
   image.file()->read_exact_at(gap.begin, bytes, "padding");
   return all_zero(bytes);
@@ -84,7 +84,7 @@ std::vector<std::string> layout_problems(const Image& image, const OperationCont
   const auto full = std::count_if(slots.begin(), slots.end(), [](const Descriptor& slot) { return !slot.used && !all_zero(slot.encode()); });
   if (full != 0) out.push_back(fmt::format("{} free descriptors are not empty", full));
   for (const auto* object : image.objects_of(DataType::signature)) {
-    if (object->group() == 0 && holds_more_than_its_signature(*object) && out.size() < kMostSaid) {
+    if (object->group() == 0 && holds_more_than_its_signature(*object) && out.size() < kMaxSaid) {
       out.push_back(fmt::format("object {}: the descriptor of a signature holds what nothing signs", object->id));
     }
   }
@@ -92,9 +92,9 @@ std::vector<std::string> layout_problems(const Image& image, const OperationCont
   std::size_t unsaid = 0;
   for (const auto& gap : gaps) {
     operation.check();
-    const bool large = gap.end - gap.begin > kMostPadding;
+    const bool large = gap.end - gap.begin > kMaxPadding;
     if (!large && is_zero(image, gap)) continue;
-    if (out.size() < kMostSaid) {
+    if (out.size() < kMaxSaid) {
       out.push_back(fmt::format("the bytes from {} to {} belong to no object and {}", gap.begin, gap.end, large ? "are more than padding" : "are not zero"));
     } else {
       ++unsaid;

@@ -16,12 +16,12 @@ namespace sifkit::trust {
 
 namespace {
 
-constexpr std::uint64_t kMostCertificateBytes = 4u << 20;
+constexpr std::uint64_t kMaxCertificateBytes = 4u << 20;
 constexpr std::string_view kReading = "read certificates";
 constexpr int kSecurityLevel = 2;  ///< RSA of 2048 bits and more, no SHA-1; of OCSP responders, too
 
 std::string text_of(const std::filesystem::path& path) {
-  const Bytes bytes = read_all(*open_source(path), kMostCertificateBytes, path.native());
+  const Bytes bytes = read_all(*open_source(path), kMaxCertificateBytes, path.native());
   refuse_other_key_formats(bytes, path.native());
   return std::string(as_text(bytes));
 }

@@ -96,7 +96,7 @@ void read_body(Lines& lines, ClearSigned& message) {
   }
 }
 
-constexpr std::size_t kMostArmorColumns = 76;  ///< RFC 4880, section 6.3
+constexpr std::size_t kMaxArmorColumns = 76;  ///< RFC 4880, section 6.3
 
 Bytes read_armor(Lines& lines) {
   if (!lines.require("an empty line").empty()) lines.fail("expected an empty line before the signature's base64");
@@ -108,8 +108,8 @@ Bytes read_armor(Lines& lines) {
     if (crc) lines.fail("expected the end of the signature after its checksum");
     if (line.starts_with('=')) {
       crc = line.substr(1);
-    } else if (line.size() > kMostArmorColumns) {
-      lines.fail(fmt::format("a line of base64 has {} characters (expected {} or fewer)", line.size(), kMostArmorColumns));
+    } else if (line.size() > kMaxArmorColumns) {
+      lines.fail(fmt::format("a line of base64 has {} characters (expected {} or fewer)", line.size(), kMaxArmorColumns));
     } else {
       text += line;
     }

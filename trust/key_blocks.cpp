@@ -89,9 +89,9 @@ KeyBlock make_block(Bytes bytes, KeyPart part) {
 }  // namespace
 
 Bytes without_armor(ByteView keys, std::string_view name) {
-  if (keys.size() > kMostRingBytes) {
+  if (keys.size() > kMaxRingBytes) {
     throw Error(ErrorKind::limit, fmt::format("{}: {} bytes of keys are over the limit of {}", printable(name),
-                                              keys.size(), kMostRingBytes));
+                                              keys.size(), kMaxRingBytes));
   }
   refuse_other_key_formats(keys, name);
   // The first bit of every packet is set, so no binary ring begins like text.
@@ -118,8 +118,8 @@ std::vector<PlacedKey> place_keys(ByteView packets, std::string_view name) {
     const auto at = reader.offset();
     const auto packet = read_packet(reader);
     if (is_primary_tag(packet.tag)) {
-      if (keys.size() == kMostKeys)
-        throw Error(ErrorKind::limit, fmt::format("{}: more keys than the limit of {}", printable(name), kMostKeys));
+      if (keys.size() == kMaxKeys)
+        throw Error(ErrorKind::limit, fmt::format("{}: more keys than the limit of {}", printable(name), kMaxKeys));
       keys.push_back({{}, packet.tag == kSecretKeyTag ? KeyPart::secret_key : KeyPart::public_key, {}});
       start = at;
     } else if (keys.empty()) {
@@ -134,10 +134,10 @@ std::vector<PlacedKey> place_keys(ByteView packets, std::string_view name) {
         keys.back().fingerprints.push_back(std::move(fingerprint));
     }
     keys.back().bytes = packets.subspan(start, reader.offset() - start);
-    if (keys.back().bytes.size() > kMostKeyBytes) {
+    if (keys.back().bytes.size() > kMaxKeyBytes) {
       throw Error(ErrorKind::limit,
                   fmt::format("{}: the key at offset {} has more bytes than the limit of {}", printable(name), start,
-                              kMostKeyBytes),
+                              kMaxKeyBytes),
                   "gpg --export-options export-minimal leaves out what others have signed");
     }
   }
@@ -211,9 +211,9 @@ std::optional<KeyBlock> merged(const KeyBlock& old, const KeyBlock& fresh) {
   both.insert(both.end(), fresh.bytes.begin(), fresh.bytes.end());
   auto out = put_together(take_apart(both));
   if (out == put_together(take_apart(old.bytes))) return std::nullopt;
-  if (out.size() > kMostKeyBytes) {
+  if (out.size() > kMaxKeyBytes) {
     throw Error(ErrorKind::limit, fmt::format("the key {} would have {} bytes, over the limit of {}",
-                                              old.info.fingerprint, out.size(), kMostKeyBytes));
+                                              old.info.fingerprint, out.size(), kMaxKeyBytes));
   }
   return make_block(std::move(out), KeyPart::public_key);
 }

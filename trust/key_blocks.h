@@ -14,9 +14,9 @@
 
 namespace sifkit::trust {
 
-constexpr std::uint64_t kMostRingBytes = 16u << 20;  ///< a ring, or a file of keys
-constexpr std::size_t kMostKeyBytes = 1u << 20;      ///< one key with all that is signed onto it
-constexpr std::size_t kMostKeys = 10000;             ///< of a ring
+constexpr std::uint64_t kMaxRingBytes = 16u << 20;  ///< a ring, or a file of keys
+constexpr std::size_t kMaxKeyBytes = 1u << 20;      ///< one key with all that is signed onto it
+constexpr std::size_t kMaxKeys = 10000;             ///< of a ring
 
 /// One transferable key, as its ring holds it: a primary key's packet and what belongs to it.
 struct KeyBlock {

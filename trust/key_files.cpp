@@ -30,31 +30,31 @@ void check_status(const struct stat& st, const std::filesystem::path& path, mode
     throw Error(ErrorKind::denied, fmt::format("{} belongs to user {}, not to you (user {}); it is not used", in_quotes(path.native()), st.st_uid, ::geteuid()));
   }
   if ((st.st_mode & forbidden) != 0) {
-    const bool folder = S_ISDIR(st.st_mode);
+    const bool directory = S_ISDIR(st.st_mode);
     throw Error(ErrorKind::denied,
                 fmt::format("others may {} {} (mode {:04o}); it is not used", forbidden == kOthersMayWrite ? "write" : "read or write", in_quotes(path.native()), st.st_mode & 07777),
-                fmt::format("chmod {} {}", forbidden == kOthersMayWrite ? "go-w" : folder ? "700" : "600", in_quotes(path.native())));
+                fmt::format("chmod {} {}", forbidden == kOthersMayWrite ? "go-w" : directory ? "700" : "600", in_quotes(path.native())));
   }
 }
 
-void check_folder(const std::filesystem::path& folder, mode_t forbidden, bool root_may_own) {
+void check_directory(const std::filesystem::path& directory, mode_t forbidden, bool root_may_own) {
   struct stat st {};
-  if (::stat(folder.c_str(), &st) != 0) throw_errno(fmt::format("look at {}", in_quotes(folder.native())));
-  if (!S_ISDIR(st.st_mode)) throw Error(ErrorKind::usage, fmt::format("{} is not a folder", in_quotes(folder.native())));
-  check_status(st, folder, forbidden, root_may_own);
+  if (::stat(directory.c_str(), &st) != 0) throw_errno(fmt::format("look at {}", in_quotes(directory.native())));
+  if (!S_ISDIR(st.st_mode)) throw Error(ErrorKind::usage, fmt::format("{} is not a directory", in_quotes(directory.native())));
+  check_status(st, directory, forbidden, root_may_own);
 }
 
 }  // namespace
 
-void make_private_folder(const std::filesystem::path& folder) {
+void make_private_directory(const std::filesystem::path& directory) {
   struct stat st {};
-  if (::stat(folder.c_str(), &st) == 0) return;
-  if (folder.has_parent_path() && folder.parent_path() != folder) make_private_folder(folder.parent_path());
-  if (::mkdir(folder.c_str(), 0700) != 0) {
+  if (::stat(directory.c_str(), &st) == 0) return;
+  if (directory.has_parent_path() && directory.parent_path() != directory) make_private_directory(directory.parent_path());
+  if (::mkdir(directory.c_str(), 0700) != 0) {
     if (errno == EEXIST) return;
-    throw_errno(fmt::format("make the folder {}", in_quotes(folder.native())));
+    throw_errno(fmt::format("make the directory {}", in_quotes(directory.native())));
   }
-  if (::chmod(folder.c_str(), 0700) != 0) throw_errno(fmt::format("set the mode of {}", in_quotes(folder.native())));
+  if (::chmod(directory.c_str(), 0700) != 0) throw_errno(fmt::format("set the mode of {}", in_quotes(directory.native())));
 }
 
 Bytes read_guarded(const std::filesystem::path& path, KeyPart part) {
@@ -65,24 +65,24 @@ Bytes read_guarded(const std::filesystem::path& path, KeyPart part) {
   if (::fstat(file->fd(), &st) != 0) throw_errno(fmt::format("look at {}", in_quotes(path.native())));
   if (!S_ISREG(st.st_mode)) throw Error(ErrorKind::usage, fmt::format("{} is not a regular file", in_quotes(path.native())));
   check_status(st, path, forbidden, !secret);
-  check_folder(folder_of(path), kOthersMayWrite, !secret);
+  check_directory(directory_of(path), kOthersMayWrite, !secret);
   FileSource source(file);
-  return read_all(source, kMostRingBytes, path.native());
+  return read_all(source, kMaxRingBytes, path.native());
 }
 
-void check_private_folder(const std::filesystem::path& folder) { check_folder(folder, kOthersMayAnything, false); }
+void check_private_directory(const std::filesystem::path& directory) { check_directory(directory, kOthersMayAnything, false); }
 
-FolderLock::FolderLock(const std::filesystem::path& folder) {
-  make_private_folder(folder);
-  check_private_folder(folder);
-  const auto path = folder / ".lock";
+DirectoryLock::DirectoryLock(const std::filesystem::path& directory) {
+  make_private_directory(directory);
+  check_private_directory(directory);
+  const auto path = directory / ".lock";
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) throw_errno(fmt::format("open {}", in_quotes(path.native())));
   file_ = File(std::move(fd), path.native());
   const auto deadline = std::chrono::steady_clock::now() + kLockPatience;
   while (!file_.try_lock()) {
     if (std::chrono::steady_clock::now() > deadline) {
-      throw Error(ErrorKind::io, fmt::format("{} has been locked by another process for {} s", in_quotes(folder.native()), kLockPatience.count()));
+      throw Error(ErrorKind::io, fmt::format("{} has been locked by another process for {} s", in_quotes(directory.native()), kLockPatience.count()));
     }
     std::this_thread::sleep_for(kLockPause);
   }

@@ -19,7 +19,7 @@ using namespace rnp;
 
 using GenerateOp = Owned<rnp_op_generate_t, rnp_op_generate_destroy>;
 
-constexpr std::size_t kMostUserIdBytes = 128;  // librnp's own bound
+constexpr std::size_t kMaxUserIdBytes = 128;  // librnp's own bound
 
 void check_part(std::string_view text, std::string_view what, std::string_view refused) {
   for (const char c : text) {
@@ -44,7 +44,7 @@ std::string user_id(const NewPgpKey& wanted) {
   std::string out = wanted.name;
   if (!wanted.comment.empty()) out += (out.empty() ? "(" : " (") + wanted.comment + ")";
   if (!wanted.email.empty()) out += (out.empty() ? "<" : " <") + wanted.email + ">";
-  if (out.size() > kMostUserIdBytes) throw Error(ErrorKind::limit, fmt::format("name, comment and email have {} bytes together, over the limit of {}", out.size(), kMostUserIdBytes));
+  if (out.size() > kMaxUserIdBytes) throw Error(ErrorKind::limit, fmt::format("name, comment and email have {} bytes together, over the limit of {}", out.size(), kMaxUserIdBytes));
   return out;
 }
 

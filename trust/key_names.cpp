@@ -106,11 +106,11 @@ std::vector<std::size_t> keys_meant(std::span<const PgpKeyInfo> keys, std::strin
 }
 
 std::string list_of_keys(std::span<const PgpKeyInfo> keys, const std::vector<std::size_t>* places) {
-  constexpr std::size_t kMostListed = 1000;
+  constexpr std::size_t kMaxListed = 1000;
   std::string out;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     if (places != nullptr && std::find(places->begin(), places->end(), i) == places->end()) continue;
-    if (out.size() > kMostListed) return out + " …";
+    if (out.size() > kMaxListed) return out + " …";
     const auto user = keys[i].user_ids.empty() ? std::string() : " " + readable(keys[i].user_ids.front(), 80);
     out += fmt::format("{}{}: {}{}", out.empty() ? "there are " : "; ", i, keys[i].fingerprint, user);
   }

@@ -8,7 +8,7 @@
 
 #include <sifkit/core/error.h>
 
-#include "moment.h"
+#include "validation_time.h"
 #include "pgp_key_signature.h"
 #include "transferable_key.h"
 
@@ -16,7 +16,7 @@ namespace sifkit::trust {
 
 namespace {
 
-constexpr unsigned kLeastPrimeBits = 2048;                   ///< RSA and DSA
+constexpr unsigned kMinPrimeBits = 2048;                   ///< RSA and DSA
 constexpr std::int64_t kSha1CertifiesUntil = 1'705'622'400;  ///< 2024-01-19
 constexpr std::string_view kNotForSigning = "is not meant for signing";
 
@@ -44,29 +44,29 @@ Bytes hashed_user_id(const PlacedPacket& packet) {
   return out;
 }
 
-/// Empty when a signature that its maker has made counts, at `moment`, for a key of `made`.
-std::string why_void(const PgpKeySignature& signature, std::uint32_t made, std::int64_t moment) {
+/// Empty when a signature that its maker has made counts, at `validation_time`, for a key of `made`.
+std::string why_void(const PgpKeySignature& signature, std::uint32_t made, std::int64_t validation_time) {
   if (!signature.created) return "it does not say when it was made";
   if (!signature.obstacle.empty()) return signature.obstacle;
   const bool sha1 =
       signature.hash == static_cast<std::uint8_t>(PgpHash::sha1) && *signature.created < kSha1CertifiesUntil;
   if (!sha1 && !is_strong_pgp_hash(signature.hash) && signature.hash != static_cast<std::uint8_t>(PgpHash::sha224)) {
     return fmt::format("it is over {}, which is too weak for {}", pgp_hash_name(signature.hash),
-                       moment_text(*signature.created));
+                       time_text(*signature.created));
   }
   if (*signature.created < made)
-    return fmt::format("it is older than the key: made {}", moment_text(*signature.created));
-  if (*signature.created > moment)
-    return fmt::format("it is from the future: made {}", moment_text(*signature.created));
+    return fmt::format("it is older than the key: made {}", time_text(*signature.created));
+  if (*signature.created > validation_time)
+    return fmt::format("it is from the future: made {}", time_text(*signature.created));
   const auto end = *signature.created + signature.lifetime;
-  return signature.lifetime != 0 && end < moment ? "it has expired on " + moment_text(end) : std::string();
+  return signature.lifetime != 0 && end < validation_time ? "it has expired on " + time_text(end) : std::string();
 }
 
 /// Reads what is signed onto one key. The newest signature of each kind is the one that counts.
 class Judge {
  public:
-  Judge(ByteView packets, std::int64_t moment, const RevokerSource& revokers)
-      : key_(take_apart(packets)), moment_(moment), revokers_(revokers) {
+  Judge(ByteView packets, std::int64_t validation_time, const RevokerSource& revokers)
+      : key_(take_apart(packets)), validation_time_(validation_time), revokers_(revokers) {
     out_.primary.parts = parse_key_packet({key_.primary.packet.tag, key_.primary.packet.body});
     primary_ = hashed_key(out_.primary.parts.public_part);
   }
@@ -96,7 +96,7 @@ class Judge {
 
   /// Takes the newer one of two that count, or notes why this one does not.
   void offer(Newest& newest, const PgpKeySignature& signature, std::uint32_t made) {
-    auto obstacle = why_void(signature, made, moment_);
+    auto obstacle = why_void(signature, made, validation_time_);
     if (obstacle.empty()) {
       if (newest == nullptr || *newest->created <= *signature.created) newest = &signature;
     } else {
@@ -113,7 +113,7 @@ class Judge {
                                              std::initializer_list<ByteView> covered) const {
     const bool given_up = signature.revocation_code == kSuperseded || signature.revocation_code == kRetired;
     PgpRevocation out{signature.created.value_or(0), given_up, signature.revocation_reason, {}, true};
-    if (out.retired && out.time > moment_) return std::nullopt;
+    if (out.retired && out.time > validation_time_) return std::nullopt;
     if (is_own(signature, covered)) return out;
     for (const auto& revoker : designated_) {
       if (signature.issuers.empty() || !signature.may_be_by(revoker)) continue;
@@ -192,7 +192,7 @@ class Judge {
       if (leads) by_user_id = *newest;
       first = leads && newest->primary_user_id;
     }
-    // One whose certification does not count at the moment is the key's all the same.
+    // One whose certification does not count at the validation_time is the key's all the same.
     if (!certified || component.packet.tag != kUserIdTag) return;
     out_.user_ids.insert(first ? out_.user_ids.begin() : out_.user_ids.end(),
                          {std::string(as_text(component.packet.body)), revoked >= last});
@@ -235,7 +235,7 @@ class Judge {
   /// Else anybody could call another one's subkey his own.
   bool has_signed_back(const PgpKeySignature& binding, const KeyStanding& subkey, ByteView covered) const {
     const auto back = parse_key_signature(binding.back_signature);
-    return back && back->type == kPrimaryBinding && why_void(*back, subkey.parts.key.created, moment_).empty() &&
+    return back && back->type == kPrimaryBinding && why_void(*back, subkey.parts.key.created, validation_time_).empty() &&
            back->may_be_by(subkey.fingerprint()) && back->is_by(subkey.parts.key, {primary_, covered});
   }
 
@@ -247,7 +247,7 @@ class Judge {
   }
 
   TransferableKey key_;
-  std::int64_t moment_;
+  std::int64_t validation_time_;
   const RevokerSource& revokers_;
   Bytes primary_;                        ///< in its hashed form
   std::vector<std::string> designated_;  ///< who may revoke the key for its owner
@@ -258,7 +258,7 @@ class Judge {
 }  // namespace
 
 std::string revocation_text(const PgpRevocation& revocation) {
-  const auto since = revocation.time == 0 ? std::string() : " since " + moment_text(revocation.time);
+  const auto since = revocation.time == 0 ? std::string() : " since " + time_text(revocation.time);
   const auto reason = revocation.reason.empty() ? std::string() : ": " + printable(revocation.reason);
   if (!revocation.checked)
     return fmt::format("may be revoked{} by {}, who may do so and whose key is not there to check it{}", since,
@@ -267,23 +267,23 @@ std::string revocation_text(const PgpRevocation& revocation) {
                      revocation.revoker.empty() ? "" : fmt::format(" by {} for its owner", revocation.revoker), reason);
 }
 
-std::string KeyStanding::refusal(std::int64_t moment) const {
+std::string KeyStanding::refusal(std::int64_t validation_time) const {
   if (revocation) return revocation_text(*revocation);
-  if (parts.key.created > moment)
-    return fmt::format("is from the future: made {}, the time is {}", moment_text(parts.key.created),
-                       moment_text(moment));
+  if (parts.key.created > validation_time)
+    return fmt::format("is from the future: made {}, the time is {}", time_text(parts.key.created),
+                       time_text(validation_time));
   if (!fault.empty()) return fault;
-  if (expires && *expires < moment) return "has expired on " + moment_text(*expires);
+  if (expires && *expires < validation_time) return "has expired on " + time_text(*expires);
   const bool has_prime = parts.key.curve_oid.empty();
-  if (has_prime && parts.key.bits() < kLeastPrimeBits)
-    return fmt::format("is too weak: {} bits, expected {} or more", parts.key.bits(), kLeastPrimeBits);
+  if (has_prime && parts.key.bits() < kMinPrimeBits)
+    return fmt::format("is too weak: {} bits, expected {} or more", parts.key.bits(), kMinPrimeBits);
   return {};
 }
 
-std::string CertificateStanding::refusal(const KeyStanding& key, std::int64_t moment) const {
-  if (const auto why = primary.refusal(moment); !why.empty()) return "the key " + why;
+std::string CertificateStanding::refusal(const KeyStanding& key, std::int64_t validation_time) const {
+  if (const auto why = primary.refusal(validation_time); !why.empty()) return "the key " + why;
   if (&key != &primary) {
-    if (const auto why = key.refusal(moment); !why.empty())
+    if (const auto why = key.refusal(validation_time); !why.empty())
       return fmt::format("the subkey {} {}", key.fingerprint(), why);
   }
   return key.can_sign ? std::string() : fmt::format("the key {}", kNotForSigning);
@@ -296,20 +296,20 @@ const KeyStanding* CertificateStanding::find(std::string_view issuer) const noex
   return found == subkeys.end() ? nullptr : &*found;
 }
 
-std::vector<const KeyStanding*> CertificateStanding::signers(std::int64_t moment) const {
+std::vector<const KeyStanding*> CertificateStanding::signers(std::int64_t validation_time) const {
   std::vector<const KeyStanding*> out;
   for (const auto& subkey : subkeys) {
-    if (refusal(subkey, moment).empty()) out.push_back(&subkey);
+    if (refusal(subkey, validation_time).empty()) out.push_back(&subkey);
   }
   std::stable_sort(out.begin(), out.end(), [](const KeyStanding* one, const KeyStanding* other) {
     return one->parts.key.created > other->parts.key.created;
   });
-  if (refusal(primary, moment).empty()) out.insert(out.begin(), &primary);
+  if (refusal(primary, validation_time).empty()) out.insert(out.begin(), &primary);
   return out;
 }
 
-CertificateStanding judge(ByteView packets, std::int64_t moment, const RevokerSource& revokers) {
-  return Judge(packets, moment, revokers).result();
+CertificateStanding judge(ByteView packets, std::int64_t validation_time, const RevokerSource& revokers) {
+  return Judge(packets, validation_time, revokers).result();
 }
 
 bool is_revocation_of(ByteView packets, ByteView signature, const RevokerSource& revokers) {

@@ -35,8 +35,8 @@ struct KeyStanding {
   std::string fault;  ///< why nothing vouches for the key; empty: something does
 
   const std::string& fingerprint() const noexcept { return parts.fingerprint; }
-  /// Empty when what the key signs counts at `moment`; else like "has expired on …".
-  std::string refusal(std::int64_t moment) const;
+  /// Empty when what the key signs counts at `validation_time`; else like "has expired on …".
+  std::string refusal(std::int64_t validation_time) const;
 };
 
 struct PgpUserId {
@@ -44,20 +44,20 @@ struct PgpUserId {
   bool revoked = false;
 };
 
-/// A primary key with all that belongs to it, judged by its own signatures at a moment. Those that are not the key's
-/// count for nothing. What is known to be revoked is so at any moment, unless it was given up after it.
+/// A primary key with all that belongs to it, judged by its own signatures at a validation_time. Those that are not the key's
+/// count for nothing. What is known to be revoked is so at any validation_time, unless it was given up after it.
 struct CertificateStanding {
   KeyStanding primary;
   std::vector<PgpUserId> user_ids;  ///< that the key has certified; the primary one first, revoked ones last
   std::vector<KeyStanding> subkeys;
 
-  /// Empty when what `key`, the primary key or a subkey of it, signs counts at `moment`; else why not, with its
+  /// Empty when what `key`, the primary key or a subkey of it, signs counts at `validation_time`; else why not, with its
   /// subject.
-  std::string refusal(const KeyStanding& key, std::int64_t moment) const;
+  std::string refusal(const KeyStanding& key, std::int64_t validation_time) const;
   /// The primary key or a subkey; null where there is none.
   const KeyStanding* find(std::string_view issuer) const noexcept;
-  /// The keys that may sign at `moment`: the primary one first, then subkeys, the newest first.
-  std::vector<const KeyStanding*> signers(std::int64_t moment) const;
+  /// The keys that may sign at `validation_time`: the primary one first, then subkeys, the newest first.
+  std::vector<const KeyStanding*> signers(std::int64_t validation_time) const;
 };
 
 /// The public numbers of a key that may have revoked another one; nothing where it is not there.
@@ -65,7 +65,7 @@ using RevokerSource = std::function<std::optional<PgpKeyPacket>(const std::strin
 
 /// `packets`: a key, or several copies of one. Throws unsupported, with words like "is of version 6, which is not known
 /// here", for kinds of keys that are not known, malformed for packets that cannot be read.
-CertificateStanding judge(ByteView packets, std::int64_t moment, const RevokerSource& revokers);
+CertificateStanding judge(ByteView packets, std::int64_t validation_time, const RevokerSource& revokers);
 
 /// Whether the body of a signature packet revokes the key, in its owner's name too, and can be checked.
 bool is_revocation_of(ByteView packets, ByteView signature, const RevokerSource& revokers);

@@ -33,9 +33,9 @@ Blocks load(const KeyStore& store, KeyPart part) {
 void save(const KeyStore& store, KeyPart part, const Blocks& blocks) {
   Bytes bytes;
   for (const auto& block : blocks) bytes.insert(bytes.end(), block.bytes.begin(), block.bytes.end());
-  if (bytes.size() > kMostRingBytes || blocks.size() > kMostKeys) {
+  if (bytes.size() > kMaxRingBytes || blocks.size() > kMaxKeys) {
     throw Error(ErrorKind::limit, fmt::format("{} would have {} keys of {} bytes, over the limit of {} keys of {} bytes", in_quotes(store.ring(part).native()), blocks.size(),
-                                              bytes.size(), kMostKeys, kMostRingBytes));
+                                              bytes.size(), kMaxKeys, kMaxRingBytes));
   }
   write_private_file(store.ring(part), bytes);
   if (part == KeyPart::secret_key) OPENSSL_cleanse(bytes.data(), bytes.size());
@@ -126,23 +126,23 @@ std::string_view to_string(ImportedKey::Change change) noexcept {
   return "unchanged";
 }
 
-std::filesystem::path KeyStore::default_folder() {
-  if (const auto folder = environment_variable("SIFKIT_CONFIGDIR"); !folder.empty()) return std::filesystem::path(folder) / "keys";
+std::filesystem::path KeyStore::default_directory() {
+  if (const auto directory = environment_variable("SIFKIT_CONFIGDIR"); !directory.empty()) return std::filesystem::path(directory) / "keys";
   // A relative XDG path counts as not set (XDG base directory specification).
-  if (const auto folder = environment_variable("XDG_CONFIG_HOME"); folder.starts_with('/')) return std::filesystem::path(folder) / "sifkit" / "keys";
-  return home_folder() / ".config" / "sifkit" / "keys";
+  if (const auto directory = environment_variable("XDG_CONFIG_HOME"); directory.starts_with('/')) return std::filesystem::path(directory) / "sifkit" / "keys";
+  return home_directory() / ".config" / "sifkit" / "keys";
 }
 
-std::filesystem::path KeyStore::apptainer_folder() {
+std::filesystem::path KeyStore::apptainer_directory() {
   if (auto keys = first_environment_variable({"APPTAINER_KEYSDIR", "SINGULARITY_SYPGPDIR"}); !keys.empty()) return keys;
-  const std::filesystem::path folder = first_environment_variable({"APPTAINER_CONFIGDIR", "SINGULARITY_CONFIGDIR"});
-  return (folder.empty() ? home_folder() / ".apptainer" : folder) / "keys";
+  const std::filesystem::path directory = first_environment_variable({"APPTAINER_CONFIGDIR", "SINGULARITY_CONFIGDIR"});
+  return (directory.empty() ? home_directory() / ".apptainer" : directory) / "keys";
 }
 
-std::filesystem::path KeyStore::singularity_folder() {
+std::filesystem::path KeyStore::singularity_directory() {
   if (auto keys = environment_variable("SINGULARITY_SYPGPDIR"); !keys.empty()) return keys;
-  const std::filesystem::path folder = environment_variable("SINGULARITY_CONFIGDIR");
-  return (folder.empty() ? home_folder() / ".singularity" : folder) / "sypgp";
+  const std::filesystem::path directory = environment_variable("SINGULARITY_CONFIGDIR");
+  return (directory.empty() ? home_directory() / ".singularity" : directory) / "sypgp";
 }
 
 Bytes KeyStore::read(KeyPart part) const {
@@ -151,7 +151,7 @@ Bytes KeyStore::read(KeyPart part) const {
     if (failed && failed != std::errc::no_such_file_or_directory && failed != std::errc::not_a_directory) throw_errno(fmt::format("look at {}", in_quotes(ring(part).native())), failed.value());
     return {};
   }
-  check_private_folder(folder_);
+  check_private_directory(directory_);
   return read_guarded(ring(part), part);
 }
 
@@ -170,7 +170,7 @@ std::vector<ImportedKey> KeyStore::import_keys(ByteView keys, std::string_view n
   if (fresh.empty() && !certificate) throw Error(ErrorKind::malformed, fmt::format("{}: expected OpenPGP keys, found none", printable(name)));
   for (const auto& block : fresh) require_known(block, name);
 
-  const FolderLock lock(folder_);
+  const DirectoryLock lock(directory_);
   auto public_ring = load(*this, KeyPart::public_key);
   if (certificate) {
     const auto done = revoke(public_ring, packets, name);
@@ -208,7 +208,7 @@ Bytes KeyStore::export_key(std::string_view which, KeyPart part, bool as_armor) 
 }
 
 PgpKeyInfo KeyStore::remove(std::string_view which, KeyPart part) const {
-  const FolderLock lock(folder_);
+  const DirectoryLock lock(directory_);
   auto blocks = load(*this, part);
   const auto info = the_one(blocks, which, *this, part).info;
   std::erase_if(blocks, [&](const KeyBlock& block) { return block.info.fingerprint == info.fingerprint; });
@@ -218,11 +218,11 @@ PgpKeyInfo KeyStore::remove(std::string_view which, KeyPart part) const {
 
 PgpKeyInfo KeyStore::generate(const NewPgpKey& wanted) const {
   // Said before the work, which may take seconds.
-  if (std::filesystem::exists(folder_)) check_private_folder(folder_);
+  if (std::filesystem::exists(directory_)) check_private_directory(directory_);
   const auto pair = generate_key_pair(wanted);
   const auto& info = pair.secret.info;
-  const auto certificates = folder_ / "revocations";
-  make_private_folder(certificates);
+  const auto certificates = directory_ / "revocations";
+  make_private_directory(certificates);
   write_private_file(certificates / (info.fingerprint + ".asc"), as_bytes(pair.revocation));
   import_keys(pair.secret.bytes, "the new key", true);
   return info;
@@ -230,8 +230,8 @@ PgpKeyInfo KeyStore::generate(const NewPgpKey& wanted) const {
 
 std::vector<std::filesystem::path> site_key_rings() {
   std::vector<std::filesystem::path> rings;
-  for (const char* folder : {"/etc/apptainer", "/usr/local/etc/apptainer", "/etc/singularity", "/usr/local/etc/singularity"}) {
-    auto ring = std::filesystem::path(folder) / "global-pgp-public";
+  for (const char* directory : {"/etc/apptainer", "/usr/local/etc/apptainer", "/etc/singularity", "/usr/local/etc/singularity"}) {
+    auto ring = std::filesystem::path(directory) / "global-pgp-public";
     std::error_code ignored;
     if (std::filesystem::exists(ring, ignored)) rings.push_back(std::move(ring));
   }

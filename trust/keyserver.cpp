@@ -19,8 +19,8 @@ namespace {
 constexpr std::chrono::seconds kConnectTimeout{15};
 constexpr std::chrono::seconds kRequestTimeout{60};
 constexpr unsigned kMaxRedirects = 3;
-constexpr std::size_t kMostListed = 1000;
-constexpr std::size_t kMostUserIds = 100;   ///< of one listed key
+constexpr std::size_t kMaxListed = 1000;
+constexpr std::size_t kMaxUserIds = 100;   ///< of one listed key
 constexpr std::size_t kShownErrorBytes = 200;
 
 std::string escaped(std::string_view text) {
@@ -116,7 +116,7 @@ std::string Keyserver::request(const std::string& path, const std::string* form)
   }
   auto response = net::HttpClient(std::move(options), operation_).send(request);
   if (response.status() < 200 || response.status() > 299) refuse(response.status(), url_, response.error_text());
-  return response.text(kMostRingBytes);
+  return response.text(kMaxRingBytes);
 }
 
 std::vector<ListedKey> Keyserver::search(std::string_view text) const {
@@ -137,12 +137,12 @@ std::vector<ListedKey> Keyserver::search(std::string_view text) const {
     if (line.ends_with('\r')) line.remove_suffix(1);
     const auto kind = cut(line, ':');
     if (kind == "pub") {
-      if (keys.size() + odd == kMostListed) throw Error(ErrorKind::limit, fmt::format("{}: more than {} keys found", url_, kMostListed), "search for something rarer");
+      if (keys.size() + odd == kMaxListed) throw Error(ErrorKind::limit, fmt::format("{}: more than {} keys found", url_, kMaxListed), "search for something rarer");
       auto key = listed_key(line);
       is_odd = key.id.empty();
       odd += is_odd ? 1 : 0;
       if (!is_odd) keys.push_back(std::move(key));
-    } else if (kind == "uid" && !is_odd && !keys.empty() && keys.back().user_ids.size() < kMostUserIds) {
+    } else if (kind == "uid" && !is_odd && !keys.empty() && keys.back().user_ids.size() < kMaxUserIds) {
       keys.back().user_ids.push_back(unescaped(cut(line, ':')));
     } else if (kind != "uid" && kind != "info" && !kind.empty() && keys.empty() && odd == 0) {
       throw Error(ErrorKind::malformed, fmt::format("{}: expected a list of keys, found {}", url_, in_quotes(kind.substr(0, 40))));

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include <sifkit/core/digest.h>
-#include <sifkit/core/report.h>
+#include <sifkit/core/operation.h>
 #include <sifkit/sif/image.h>
 
 #include "metadata.h"

@@ -18,7 +18,7 @@ constexpr std::size_t kMaxResponseBytes = 1u << 20;
 constexpr std::chrono::seconds kConnectTimeout{10};
 constexpr std::chrono::seconds kRequestTimeout{30};
 constexpr long kClockSlack = 300;           ///< seconds that a responder's clock may differ
-constexpr int kLeastHashBytes = 32;
+constexpr int kMinHashBytes = 32;
 constexpr long kOldestWithoutEnd = 86400;   ///< seconds that an answer counts which does not say for how long
 
 using Request = std::unique_ptr<OCSP_REQUEST, FreedBy<OCSP_REQUEST_free>>;
@@ -87,7 +87,7 @@ void refuse_weak_hash(OCSP_BASICRESP* answer) {
   }
   if (hash == NID_undef) refuse("the answer is signed in a way that is not known here");
   const EVP_MD* const known = EVP_get_digestbynid(hash);
-  if (known == nullptr || EVP_MD_get_size(known) < kLeastHashBytes) refuse(fmt::format("the answer is signed over {}, which is too weak", OBJ_nid2sn(hash)));
+  if (known == nullptr || EVP_MD_get_size(known) < kMinHashBytes) refuse(fmt::format("the answer is signed over {}, which is too weak", OBJ_nid2sn(hash)));
 }
 
 }  // namespace

@@ -13,7 +13,7 @@
 
 #include "armor.h"
 #include "key_blocks.h"
-#include "moment.h"
+#include "validation_time.h"
 #include "ossl.h"
 #include "pgp_key_signature.h"
 #include "rnp.h"
@@ -45,8 +45,8 @@ KeySize size_of(const PgpKeyPacket& key) {
 /// Empty when the key was in use as the signature was made, as far as the key says.
 std::string why_not_then(const PgpKeyPacket& key, const PgpSignature& signature) {
   const bool older = signature.created && *signature.created < key.created;
-  return older ? fmt::format("the signature, made {}, is older than the key, made {}", moment_text(*signature.created),
-                             moment_text(key.created))
+  return older ? fmt::format("the signature, made {}, is older than the key, made {}", time_text(*signature.created),
+                             time_text(key.created))
                : std::string();
 }
 
@@ -204,10 +204,10 @@ struct PgpKeyring::Impl {
     out.fingerprint = fingerprint;
     Bytes bytes = copies(fingerprint);
     const Wiper wiper(bytes);
-    const auto moment = moment_or_now(at);
+    const auto validation_time = validation_time_or_now(at);
     CertificateStanding standing;
     try {
-      standing = judge(bytes, moment, revokers);
+      standing = judge(bytes, validation_time, revokers);
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::unsupported) throw;
       out.reason = "the key " + error.message();
@@ -221,7 +221,7 @@ struct PgpKeyring::Impl {
     out.sizes = {size_of(key->parts.key), size_of(primary.parts.key)};
     out.expires = primary.expires;
     if (primary.revocation && primary.revocation->time != 0) out.revoked = primary.revocation->time;
-    out.reason = standing.refusal(*key, moment);
+    out.reason = standing.refusal(*key, validation_time);
     if (out.reason.empty()) out.reason = why_not_then(key->parts.key, packet);
     if (!out.reason.empty()) return out;
     out.status = PgpOutcome::Status::invalid;
@@ -279,16 +279,16 @@ PgpSecretKey PgpKeyring::unlock(const PgpKeyChoice& choice, const PassphraseSour
 
   Bytes packets = impl_->copies(chosen.fingerprint);
   const Wiper wiper(packets);
-  const auto moment = moment_or_now(impl_->at);
-  const auto standing = judge(packets, moment, impl_->revokers);
+  const auto validation_time = validation_time_or_now(impl_->at);
+  const auto standing = judge(packets, validation_time, impl_->revokers);
   const auto digits = choice.index ? std::string() : fingerprint_digits(choice.name);
   const KeyStanding* const named = digits.empty() ? nullptr : standing.find(digits);
-  auto signers = standing.signers(moment);
+  auto signers = standing.signers(validation_time);
   if (named != nullptr && named != &standing.primary)
-    signers = standing.refusal(*named, moment).empty() ? std::vector{named} : std::vector<const KeyStanding*>();
+    signers = standing.refusal(*named, validation_time).empty() ? std::vector{named} : std::vector<const KeyStanding*>();
   if (signers.empty()) {
     const bool of_subkey = named != nullptr && named != &standing.primary;
-    const auto why = of_subkey ? standing.refusal(*named, moment) : "the key " + chosen.problem;
+    const auto why = of_subkey ? standing.refusal(*named, validation_time) : "the key " + chosen.problem;
     throw Error(ErrorKind::denied, fmt::format("{}: {}", readable(called), why));
   }
   const auto signer = std::find_if(signers.begin(), signers.end(),

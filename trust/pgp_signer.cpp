@@ -14,7 +14,7 @@ namespace sifkit::trust {
 namespace {
 
 constexpr std::string_view kSigning = "sign with an OpenPGP key";
-constexpr unsigned kLeastRsaBits = 2048;
+constexpr unsigned kMinRsaBits = 2048;
 constexpr std::size_t kEd25519Bytes = 32;
 
 [[noreturn]] void unusable(std::string_view why) { throw Error(ErrorKind::unsupported, fmt::format("OpenPGP key: {}", why)); }
@@ -74,7 +74,7 @@ std::string clear_sign(std::string_view text, const PgpKeyPacket& key, ByteView 
   const OsslKey secret = openssl_key(key);
   Bytes (*numbers)(EVP_PKEY*, ByteView) = nullptr;
   if (form.algorithm == PgpAlgorithm::rsa) {
-    if (key.bits() < kLeastRsaBits) unusable(fmt::format("RSA of {} bits is too weak (expected {} or more)", key.bits(), kLeastRsaBits));
+    if (key.bits() < kMinRsaBits) unusable(fmt::format("RSA of {} bits is too weak (expected {} or more)", key.bits(), kMinRsaBits));
     numbers = rsa_numbers;
   } else {
     form.hash = pgp_curve(key.curve_oid)->hash;  // known, for OpenSSL has taken it

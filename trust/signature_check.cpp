@@ -7,7 +7,7 @@
 
 #include "clearsign.h"
 #include "dsse.h"
-#include "moment.h"
+#include "validation_time.h"
 #include "pgp_packet.h"
 #include "trusted_keys_impl.h"
 
@@ -59,17 +59,17 @@ std::string check_envelope(const DsseEnvelope& envelope, const std::vector<Trust
   return envelope.payload;
 }
 
-void check_packet(const PgpSignature& packet, std::int64_t moment) {
+void check_packet(const PgpSignature& packet, std::int64_t validation_time) {
   if (packet.key_subpacket != 0) tampered(fmt::format("subpacket {} is for signatures over keys", packet.key_subpacket));
   if (!is_strong_pgp_hash(packet.hash)) tampered(fmt::format("signed over {}, which is too weak", pgp_hash_name(packet.hash)));
   if (packet.type != kTextSignature) {
     tampered(fmt::format("signature of type {:#04x}{} (expected text, {:#04x})", packet.type, packet.type == kBinarySignature ? ", binary" : "", kTextSignature));
   }
-  if (packet.created && *packet.created > moment) {
-    untrusted(fmt::format("the signature is from the future: made {}, the time is {}", moment_text(*packet.created), moment_text(moment)));
+  if (packet.created && *packet.created > validation_time) {
+    untrusted(fmt::format("the signature is from the future: made {}, the time is {}", time_text(*packet.created), time_text(validation_time)));
   }
-  if (packet.created && packet.lifetime != 0 && *packet.created + packet.lifetime < moment) {
-    untrusted(fmt::format("the signature has expired on {}", moment_text(*packet.created + packet.lifetime)));
+  if (packet.created && packet.lifetime != 0 && *packet.created + packet.lifetime < validation_time) {
+    untrusted(fmt::format("the signature has expired on {}", time_text(*packet.created + packet.lifetime)));
   }
 }
 
@@ -79,7 +79,7 @@ std::string check_clear_signed(const ClearSigned& message, const Descriptor& obj
   signer.key = packet.issuer_fingerprint.empty() ? packet.issuer_key_id : packet.issuer_fingerprint;
   report.hash = pgp_hash_name(packet.hash);
   report.created = packet.created;
-  check_packet(packet, moment_or_now(keys.at));
+  check_packet(packet, validation_time_or_now(keys.at));
   PgpOutcome outcome;
   outcome.reason = keys.rings.empty() ? "no PGP key to verify with" : "made by a key that is not there";
   for (const auto& ring : keys.rings) {

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include <sifkit/core/report.h>
+#include <sifkit/core/limits.h>
 #include <sifkit/sif/image.h>
 
 #include "metadata.h"

@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kMostLinks = 40;  ///< as Linux
+constexpr int kMaxLinks = 40;  ///< as Linux
 
 [[noreturn]] void untrusted(std::string why) { throw Error(ErrorKind::untrusted, std::move(why)); }
 
@@ -58,7 +58,7 @@ std::vector<std::string> symlinks_on_path(const std::string& name) {
   if (name.empty()) return places;
   std::error_code failed;
   const auto whole = fs::absolute(name, failed);
-  if (failed) untrusted(fmt::format("{} begins at a folder that has been removed, so nobody knows which rules of a policy are for it", in_quotes(name)));
+  if (failed) untrusted(fmt::format("{} begins at a directory that has been removed, so nobody knows which rules of a policy are for it", in_quotes(name)));
   int links = 0;
   fs::path at;
   for (auto steps = steps_of(whole); !steps.empty();) {
@@ -76,7 +76,7 @@ std::vector<std::string> symlinks_on_path(const std::string& name) {
       at = here;
       continue;
     }
-    if (++links > kMostLinks) untrusted(fmt::format("{} leads over more than {} symbolic links", in_quotes(name), kMostLinks));
+    if (++links > kMaxLinks) untrusted(fmt::format("{} leads over more than {} symbolic links", in_quotes(name), kMaxLinks));
     target.resize(static_cast<std::size_t>(size));
     places.push_back(here.native());
     steps = steps_of(target, std::move(steps));

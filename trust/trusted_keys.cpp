@@ -17,7 +17,7 @@ namespace sifkit::trust {
 namespace {
 
 Bytes read_key_file(const std::filesystem::path& path) {
-  Bytes bytes = read_all(*open_source(path), kMostRingBytes, path.native());
+  Bytes bytes = read_all(*open_source(path), kMaxRingBytes, path.native());
   if (bytes.empty()) throw Error(ErrorKind::malformed, in_quotes(path.native()) + " is empty; a key was expected");
   return bytes;
 }

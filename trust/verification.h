@@ -58,7 +58,7 @@ class Verification {
   void add_claim(SignedText signed_text);
   bool checks(std::uint32_t id) const { return wanted_.count(id) != 0; }
   bool is_asked_for(const SignatureReport& report) const;
-  static void bad(Claim& claim, std::string why, Verdict verdict = Verdict::tampered);
+  static void mark_tampered(Claim& claim, std::string why, Verdict verdict = Verdict::tampered);
   void bad_data(Claim& claim, std::uint32_t id);
   void count_keys();
   void fail(ErrorKind kind, std::string message, std::string hint = {});
@@ -66,7 +66,7 @@ class Verification {
   void require_keys();
   void require_policy();
   void require_rule(const PolicyRule& rule, const std::string& hint);
-  void look_around();
+  void check_layout_and_digest();
   void conclude();
 
   const sif::Image& image_;

@@ -26,12 +26,12 @@ std::string why_not(const PolicyRule& rule, const SignatureReport& signature, co
   if (!rule.formats.empty() && std::find(rule.formats.begin(), rule.formats.end(), format) == rule.formats.end()) {
     return fmt::format("its signature is of the format {}", to_string(format));
   }
-  if (rule.least_bits.empty()) return {};
+  if (rule.min_bits.empty()) return {};
   for (const auto& size : signer.sizes) {
     const std::string_view which = &size == signer.sizes.data() ? "it" : "a key that it rests on";
     if (size.family == KeyFamily::other) return fmt::format("{} is of a kind whose size says nothing", which);
-    const auto least = rule.least_bits.find(size.family);
-    if (least != rule.least_bits.end() && size.bits < least->second)
+    const auto least = rule.min_bits.find(size.family);
+    if (least != rule.min_bits.end() && size.bits < least->second)
       return fmt::format("{} has {} bits, expected {} or more", which, size.bits, least->second);
   }
   return signer.sizes.empty() ? "its size is not known" : "";
@@ -39,7 +39,7 @@ std::string why_not(const PolicyRule& rule, const SignatureReport& signature, co
 
 }  // namespace
 
-/// The file's rule, and those with a folder for the names that lead to it: who can put a link into a folder would else
+/// The file's rule, and those with a directory for the names that lead to it: who can put a link into a directory would else
 /// choose the rule for what is found there.
 void Verification::find_rules() {
   if (options_.policy == nullptr) return;

@@ -112,7 +112,7 @@ void Verification::fail(ErrorKind kind, std::string message, std::string hint) {
 }
 
 /// Keeps the worst, of equals the first.
-void Verification::bad(Claim& claim, std::string why, Verdict verdict) {
+void Verification::mark_tampered(Claim& claim, std::string why, Verdict verdict) {
   if (verdict <= claim.report.verdict) return;
   claim.report.verdict = verdict;
   claim.report.reason = std::move(why);
@@ -122,9 +122,9 @@ void Verification::bad(Claim& claim, std::string why, Verdict verdict) {
 void Verification::bad_data(Claim& claim, std::uint32_t id) {
   claim.report.damaged.push_back(id);
   if (const auto& object = *index_.find(id); image_.is_cut_short(object)) {
-    bad(claim, error_text([&] { image_.check_range(object); }), Verdict::incomplete);
+    mark_tampered(claim, error_text([&] { image_.check_range(object); }), Verdict::incomplete);
   } else {
-    bad(claim, fmt::format("data object integrity compromised: {}", id));
+    mark_tampered(claim, fmt::format("data object integrity compromised: {}", id));
     if (!claim.report.ignored) changed_.insert(id);
   }
 }
@@ -220,7 +220,7 @@ void Verification::add_claims() {
     try {
       claim.metadata = parse_metadata(claim.text);
     } catch (const Error& error) {
-      bad(claim, error.message());
+      mark_tampered(claim, error.message());
     }
   }
   for (const auto group : groups_) {
@@ -265,17 +265,17 @@ void Verification::compare_metadata(Claim& claim, std::vector<std::pair<std::uin
   const auto group = claim.report.group;
   const bool whole = whole_groups_.count(group) != 0;
   const auto check = check_statement(image_, index_, group, claim.metadata);
-  if (!check.header) bad(claim, "header integrity compromised");
+  if (!check.header) mark_tampered(claim, "header integrity compromised");
   for (const auto id : check.missing) {
-    if (whole) bad(claim, fmt::format("object {}: signed object not found", id));
+    if (whole) mark_tampered(claim, fmt::format("object {}: signed object not found", id));
   }
   for (const auto id : check.changed) {
     if (!checks(id)) continue;
-    bad(claim, fmt::format("data object descriptor integrity compromised: {}", id));
+    mark_tampered(claim, fmt::format("data object descriptor integrity compromised: {}", id));
     if (!claim.report.ignored) changed_.insert(id);
   }
   for (const auto id : check.unnamed) {
-    if (whole || checks(id)) bad(claim, fmt::format("object {}: object not signed", id));
+    if (whole || checks(id)) mark_tampered(claim, fmt::format("object {}: object not signed", id));
   }
   std::copy_if(check.intact.begin(), check.intact.end(), std::back_inserter(to_hash),
                [&](const auto& object) { return checks(object.first); });
@@ -305,7 +305,7 @@ void Verification::count_keys() {
 }
 
 /// What is not of objects and signatures.
-void Verification::look_around() {
+void Verification::check_layout_and_digest() {
   report_.unprotected = unprotected_of(image_);
   if (options_.strict_layout || std::any_of(rules_.begin(), rules_.end(), [](const ChosenRule& chosen) { return chosen.rule->strict_layout; })) {
     report_.layout = layout_problems(image_, options_.operation);
@@ -353,7 +353,7 @@ void Verification::conclude() {
   count_keys();
   require_keys();
   require_policy();
-  look_around();
+  check_layout_and_digest();
   if (!report_.not_covered.empty()) {
     fail(ErrorKind::unsigned_image, fmt::format("object {} is not covered by any valid signature", report_.not_covered.front()));
   }

@@ -105,14 +105,14 @@ void Verification::compare_legacy() {
         if (report.group == 0) {
           bad_data(claim, report.object);
         } else {
-          bad(claim, fmt::format("data of group {} does not match", report.group));
+          mark_tampered(claim, fmt::format("data of group {} does not match", report.group));
         }
         continue;
       }
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::io || error.kind() == ErrorKind::cancelled) throw;
       const bool cut_short = std::any_of(objects.begin(), objects.end(), [&](const Descriptor* object) { return image_.is_cut_short(*object); });
-      bad(claim, error.message(), cut_short ? Verdict::incomplete : Verdict::tampered);
+      mark_tampered(claim, error.message(), cut_short ? Verdict::incomplete : Verdict::tampered);
       continue;
     }
     for (const auto* object : objects) report.objects.push_back(object->id);

@@ -20,9 +20,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kSchema = "sifkit/verify-policy/v1";
-constexpr std::uint64_t kMostThreshold = 64;  ///< where no keys are named
-constexpr std::uint64_t kMostBits = 16384;
-constexpr std::size_t kMostValues = 1024;  ///< of one list, which is searched for what is in it twice
+constexpr std::uint64_t kMaxThreshold = 64;  ///< where no keys are named
+constexpr std::uint64_t kMaxBits = 16384;
+constexpr std::size_t kMaxValues = 1024;  ///< of one list, which is searched for what is in it twice
 
 struct FormatWord {
   std::string_view word;
@@ -60,7 +60,7 @@ template <class Read>
 auto values_of(const JsonView& list, Read&& read) {
   list.require_array();
   if (list.size() == 0) malformed(list, "the list is empty, which nothing can satisfy");
-  if (list.size() > kMostValues) throw Error(ErrorKind::limit, fmt::format("{}: {} values are over the limit of {}", list.place(), list.size(), kMostValues));
+  if (list.size() > kMaxValues) throw Error(ErrorKind::limit, fmt::format("{}: {} values are over the limit of {}", list.place(), list.size(), kMaxValues));
   std::vector<decltype(read(list))> out;
   for (std::size_t i = 0; i < list.size(); ++i) {
     auto value = read(list.at(i));
@@ -87,7 +87,7 @@ SignatureFormat format_of(const JsonView& view) {
   malformed(view, fmt::format("expected 'pgp', 'dsse' or 'x509', got {}", in_quotes(text)));
 }
 
-std::string folder_in(const JsonView& view) {
+std::string directory_in(const JsonView& view) {
   const auto text = view.text();
   if (text.size() >= PATH_MAX) malformed(view, fmt::format("a path of {} bytes, which no file has", text.size()));
   const fs::path path(text);
@@ -107,17 +107,17 @@ PolicyRule rule_of(const JsonView& view, std::string place, bool is_default) {
   PolicyRule rule;
   rule.place = std::move(place);
   if (is_default && has(view, "path")) malformed(view, "the default rule has no path");
-  if (!is_default) rule.path = folder_in(view["path"]);
+  if (!is_default) rule.path = directory_in(view["path"]);
   if (has(view, "keys")) rule.keys = values_of(view["keys"], key_of);
   rule.threshold = rule.keys.empty() ? 1 : rule.keys.size();
-  if (has(view, "threshold")) rule.threshold = number_in(view["threshold"], 1, rule.keys.empty() ? kMostThreshold : rule.keys.size());
+  if (has(view, "threshold")) rule.threshold = number_in(view["threshold"], 1, rule.keys.empty() ? kMaxThreshold : rule.keys.size());
   if (has(view, "formats")) rule.formats = values_of(view["formats"], format_of);
   if (has(view, "key_bits")) {
     const auto bits = view["key_bits"];
     bits.refuse_other_members({"rsa", "dsa", "ec"});
     if (bits.size() == 0) malformed(bits, "it says nothing");
     for (const auto& [word, family] : kFamilies) {
-      if (has(bits, word)) rule.least_bits[family] = static_cast<unsigned>(number_in(bits[word], 1, kMostBits));
+      if (has(bits, word)) rule.min_bits[family] = static_cast<unsigned>(number_in(bits[word], 1, kMaxBits));
     }
   }
   rule.legacy = flag(view, "legacy");
@@ -125,8 +125,8 @@ PolicyRule rule_of(const JsonView& view, std::string place, bool is_default) {
   return rule;
 }
 
-bool is_under(std::string_view path, std::string_view folder) {
-  return path.starts_with(folder) && (path.size() == folder.size() || folder == "/" || path[folder.size()] == '/');
+bool is_under(std::string_view path, std::string_view directory) {
+  return path.starts_with(directory) && (path.size() == directory.size() || directory == "/" || path[directory.size()] == '/');
 }
 
 }  // namespace

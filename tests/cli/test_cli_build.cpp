@@ -20,14 +20,14 @@ using namespace sifkit::testing;
 
 namespace {
 
-/// A folder with an image in it, and sifkit run there.
-struct Desk {
-  TempDir folder;
+/// A directory with an image in it, and sifkit run there.
+struct BuildFixture {
+  TempDir directory;
   TestImage image = small_image();
 
-  Desk() { write_file(folder / "app.tar", as_tar(docker_24(image))); }
+  BuildFixture() { write_file(directory / "app.tar", as_tar(docker_24(image))); }
 
-  std::string at(const std::string& name) const { return (folder / name).string(); }
+  std::string at(const std::string& name) const { return (directory / name).string(); }
 
   CliResult build(const std::string& output, const std::string& source, std::vector<std::string> more = {}) const {
     std::vector<std::string> args{"build", at(output), source};
@@ -51,17 +51,17 @@ struct Desk {
 }  // namespace
 
 TEST_CASE("a docker archive becomes a SIF that holds its files", "[cli][build]") {
-  Desk desk;
-  const auto result = desk.build("app.sif", desk.at("app.tar"));
+  BuildFixture fixture;
+  const auto result = fixture.build("app.sif", fixture.at("app.tar"));
   INFO(result.err);
   REQUIRE(result.code == 0);
   CHECK(result.out.empty());
   CHECK_THAT(result.err, ContainsSubstring("sha256:"));
-  CHECK(run_cli({"cat", desk.at("app.sif"), "/etc/os-release"}).out == "NAME=test\n");
-  CHECK(run_cli({"cat", desk.at("app.sif"), "/etc/new", "etc/new"}).out == "newnew");
-  CHECK(run_cli({"cat", desk.at("app.sif"), "/etc/old"}).code == exit_code(ErrorKind::not_found));
-  CHECK(run_cli({"cat", desk.at("app.sif"), "/bin/tool2"}).out == std::string(300000, 't'));
-  const auto image = sif::Image::open(desk.at("app.sif"));
+  CHECK(run_cli({"cat", fixture.at("app.sif"), "/etc/os-release"}).out == "NAME=test\n");
+  CHECK(run_cli({"cat", fixture.at("app.sif"), "/etc/new", "etc/new"}).out == "newnew");
+  CHECK(run_cli({"cat", fixture.at("app.sif"), "/etc/old"}).code == exit_code(ErrorKind::not_found));
+  CHECK(run_cli({"cat", fixture.at("app.sif"), "/bin/tool2"}).out == std::string(300000, 't'));
+  const auto image = sif::Image::open(fixture.at("app.sif"));
   CHECK(image.problems().empty());
   REQUIRE(image.objects().size() == 4);
   CHECK(image.header().architecture == "amd64");
@@ -71,97 +71,97 @@ TEST_CASE("a docker archive becomes a SIF that holds its files", "[cli][build]")
   CHECK(image.primary_partition()->id == 4);
   CHECK(as_text(image.read_data(image.object(3), 1000)) == R"({"Cmd":["/bin/tool"],"Env":["PATH=/bin","A=b c"],"Labels":{"k":"v"}})");
   namespace fs = std::filesystem;
-  CHECK((fs::status(desk.folder / "app.sif").permissions() & fs::perms::owner_exec) != fs::perms::none);
-  CHECK(desk.folder.entry_count() == 2);
+  CHECK((fs::status(fixture.directory / "app.sif").permissions() & fs::perms::owner_exec) != fs::perms::none);
+  CHECK(fixture.directory.entry_count() == 2);
 }
 
 TEST_CASE("the same image gives the same tree from every kind of archive", "[cli][build]") {
-  Desk desk;
-  write_file(desk.folder / "first.tar", as_tar(with_manifest(docker_24(desk.image, '\0', "./"), true)));
-  write_file(desk.folder / "oci.tar", as_tar(oci_layout(desk.image)));
+  BuildFixture fixture;
+  write_file(fixture.directory / "first.tar", as_tar(with_manifest(docker_24(fixture.image, '\0', "./"), true)));
+  write_file(fixture.directory / "oci.tar", as_tar(oci_layout(fixture.image)));
   const auto shell = [&](const std::string& command) {
-    return run_process({"sh", "-c", "cd '" + desk.folder.path().string() + "' && " + command}, {"PATH=/usr/bin:/bin"}).code;
+    return run_process({"sh", "-c", "cd '" + fixture.directory.path().string() + "' && " + command}, {"PATH=/usr/bin:/bin"}).code;
   };
   REQUIRE(shell("gzip -k app.tar && xz -k app.tar && zstd -q app.tar && bzip2 -k oci.tar && mkdir layout && tar -xf oci.tar -C layout") == 0);
-  REQUIRE(desk.build("app.sif", desk.at("app.tar")).code == 0);
-  const auto expected = desk.tree_of("app.sif");
-  const auto uuid = sif::Image::open(desk.at("app.sif")).header().uuid_text();
-  for (const std::string& source : {"docker-archive:" + desk.at("first.tar"), "docker-archive://" + desk.at("app.tar.gz"), desk.at("app.tar.xz"),
-                                   desk.at("app.tar.zst"), "oci-archive:" + desk.at("oci.tar"), desk.at("oci.tar.bz2"),
-                                   "oci:" + desk.at("layout"), "docker-archive:" + desk.at("app.tar") + ":app:1",
-                                   "docker-archive:" + desk.at("app.tar") + ":@0"}) {
-    const auto result = desk.build("other.sif", source, {"--force"});
+  REQUIRE(fixture.build("app.sif", fixture.at("app.tar")).code == 0);
+  const auto expected = fixture.tree_of("app.sif");
+  const auto uuid = sif::Image::open(fixture.at("app.sif")).header().uuid_text();
+  for (const std::string& source : {"docker-archive:" + fixture.at("first.tar"), "docker-archive://" + fixture.at("app.tar.gz"), fixture.at("app.tar.xz"),
+                                   fixture.at("app.tar.zst"), "oci-archive:" + fixture.at("oci.tar"), fixture.at("oci.tar.bz2"),
+                                   "oci:" + fixture.at("layout"), "docker-archive:" + fixture.at("app.tar") + ":app:1",
+                                   "docker-archive:" + fixture.at("app.tar") + ":@0"}) {
+    const auto result = fixture.build("other.sif", source, {"--force"});
     INFO(source << "\n" << result.err);
     REQUIRE(result.code == 0);
-    CHECK(desk.tree_of("other.sif") == expected);
-    CHECK(sif::Image::open(desk.at("other.sif")).header().uuid_text() == uuid);
+    CHECK(fixture.tree_of("other.sif") == expected);
+    CHECK(sif::Image::open(fixture.at("other.sif")).header().uuid_text() == uuid);
   }
 }
 
 TEST_CASE("neither threads nor options of the terminal change a byte", "[cli][build]") {
-  Desk desk;
-  REQUIRE(desk.build("one.sif", desk.at("app.tar"), {"-j", "1"}).code == 0);
-  REQUIRE(desk.build("many.sif", desk.at("app.tar"), {"-j", "9", "--verify-after", "-q"}).code == 0);
-  CHECK(read_file(desk.folder / "one.sif") == read_file(desk.folder / "many.sif"));
-  REQUIRE(desk.build("fast.sif", desk.at("app.tar"), {"--fast"}).code == 0);
-  CHECK(read_file(desk.folder / "fast.sif") != read_file(desk.folder / "one.sif"));
-  REQUIRE(desk.build("random.sif", desk.at("app.tar"), {"--no-reproducible"}).code == 0);
-  CHECK(sif::Image::open(desk.at("random.sif")).header().created > 1714558830);
+  BuildFixture fixture;
+  REQUIRE(fixture.build("one.sif", fixture.at("app.tar"), {"-j", "1"}).code == 0);
+  REQUIRE(fixture.build("many.sif", fixture.at("app.tar"), {"-j", "9", "--verify-after", "-q"}).code == 0);
+  CHECK(read_file(fixture.directory / "one.sif") == read_file(fixture.directory / "many.sif"));
+  REQUIRE(fixture.build("fast.sif", fixture.at("app.tar"), {"--fast"}).code == 0);
+  CHECK(read_file(fixture.directory / "fast.sif") != read_file(fixture.directory / "one.sif"));
+  REQUIRE(fixture.build("random.sif", fixture.at("app.tar"), {"--no-reproducible"}).code == 0);
+  CHECK(sif::Image::open(fixture.at("random.sif")).header().created > 1714558830);
 }
 
 TEST_CASE("ways to compress that exclude each other are refused", "[cli][build]") {
-  Desk desk;
+  BuildFixture fixture;
   for (const std::vector<std::string>& options : {std::vector<std::string>{"--best", "--fast"}, {"--best", "--compress", "zstd"}, {"--fast", "--compress", "xz"}, {"--compress", "gzip", "--compress", "zstd"}}) {
-    CHECK(desk.build("app.sif", desk.at("app.tar"), options).code == exit_code(ErrorKind::usage));
+    CHECK(fixture.build("app.sif", fixture.at("app.tar"), options).code == exit_code(ErrorKind::usage));
   }
 }
 
 TEST_CASE("options change what is built", "[cli][build]") {
-  Desk desk;
+  BuildFixture fixture;
   const auto built = [&](std::vector<std::string> options) {
     options.push_back("--force");
-    const auto result = desk.build("x.sif", desk.at("app.tar"), options);
+    const auto result = fixture.build("x.sif", fixture.at("app.tar"), options);
     INFO(result.err);
     REQUIRE(result.code == 0);
     return result;
   };
   built({"--exclude", "/bin"});
-  CHECK(run_cli({"ls", desk.at("x.sif"), "/bin"}).code == exit_code(ErrorKind::not_found));
+  CHECK(run_cli({"ls", fixture.at("x.sif"), "/bin"}).code == exit_code(ErrorKind::not_found));
   built({"--exclude", "tool"});
   // The other name of the file keeps its bytes.
-  CHECK(run_cli({"cat", desk.at("x.sif"), "/bin/tool2"}).out == std::string(300000, 't'));
+  CHECK(run_cli({"cat", fixture.at("x.sif"), "/bin/tool2"}).out == std::string(300000, 't'));
   built({"--label", "a=b", "--label", "k=w", "--env", "A=new"});
-  CHECK_THAT(run_cli({"inspect", desk.at("x.sif")}).out, ContainsSubstring("a: b\nk: w\n"));
-  CHECK_THAT(run_cli({"inspect", "-e", desk.at("x.sif")}).out, ContainsSubstring("export A=\"${A:-\"new\"}\"\n"));
+  CHECK_THAT(run_cli({"inspect", fixture.at("x.sif")}).out, ContainsSubstring("a: b\nk: w\n"));
+  CHECK_THAT(run_cli({"inspect", "-e", fixture.at("x.sif")}).out, ContainsSubstring("export A=\"${A:-\"new\"}\"\n"));
   const auto record = Json::parse(built({"--json"}).out);
   CHECK(record["schema"] == "sifkit/build/v1");
   CHECK(record["layers"] == 2);
-  CHECK(record["digest"] == "sha256:" + sha256(read_file(desk.folder / "x.sif")));
+  CHECK(record["digest"] == "sha256:" + sha256(read_file(fixture.directory / "x.sif")));
   built({"--dry-run"});
   built({"--format", "squashfs", "--compress", "zstd:5"});
-  CHECK(run_cli({"cat", desk.at("x.sif"), "/etc/new"}).out == "new");
-  REQUIRE(desk.build("folder", desk.at("app.tar"), {"--sandbox"}).code == 0);
-  CHECK(read_file(desk.folder / "folder/etc/new") == "new");
-  CHECK(std::filesystem::hard_link_count(desk.folder / "folder/bin/tool") == 2);
-  CHECK(desk.folder.entry_count() == 3);
+  CHECK(run_cli({"cat", fixture.at("x.sif"), "/etc/new"}).out == "new");
+  REQUIRE(fixture.build("directory", fixture.at("app.tar"), {"--sandbox"}).code == 0);
+  CHECK(read_file(fixture.directory / "directory/etc/new") == "new");
+  CHECK(std::filesystem::hard_link_count(fixture.directory / "directory/bin/tool") == 2);
+  CHECK(fixture.directory.entry_count() == 3);
 }
 
 TEST_CASE("a source is not replaced by what is made of it", "[cli][build]") {
-  Desk desk;
-  const auto whole = read_file(desk.folder / "app.tar");
-  std::filesystem::create_directory_symlink(".", desk.folder / "here");
-  std::filesystem::create_hard_link(desk.at("app.tar"), desk.at("second.tar"));
+  BuildFixture fixture;
+  const auto whole = read_file(fixture.directory / "app.tar");
+  std::filesystem::create_directory_symlink(".", fixture.directory / "here");
+  std::filesystem::create_hard_link(fixture.at("app.tar"), fixture.at("second.tar"));
   for (const std::string target : {"app.tar", "./app.tar", "here/app.tar", "second.tar"}) {
     INFO(target);
-    const auto result = desk.build(target, desk.at("app.tar"), {"--force"});
+    const auto result = fixture.build(target, fixture.at("app.tar"), {"--force"});
     CHECK(result.code == exit_code(ErrorKind::usage));
     CHECK_THAT(result.err, ContainsSubstring("is the source itself"));
-    CHECK(read_file(desk.folder / "app.tar") == whole);
+    CHECK(read_file(fixture.directory / "app.tar") == whole);
   }
 }
 
 TEST_CASE("the output comes first, and is told from a source", "[cli][build]") {
-  const Desk desk;
+  const BuildFixture fixture;
   const auto hint = [](const CliResult& result) {
     const auto at = result.err.find("  hint: ");
     return at == std::string::npos ? std::string() : result.err.substr(at + 8, result.err.size() - at - 9);
@@ -174,61 +174,61 @@ TEST_CASE("the output comes first, and is told from a source", "[cli][build]") {
     CHECK(hint(result) == "OUT comes before SRC: sifkit build app.sif " + source);
   }
   CHECK(hint(run_cli({"build", "oci:out", "docker-daemon:app"})) == "OUT is a path; './oci:out' is a file of that name");
-  write_file(desk.folder / "app.tar", "x");
-  const auto exchanged = "OUT comes before SRC: sifkit build " + desk.at("new.sif") + " " + desk.at("app.tar");
-  CHECK(hint(run_cli({"build", desk.at("app.tar"), desk.at("new.sif")})) == exchanged);
-  CHECK(hint(run_cli({"build", "-F", desk.at("app.tar"), desk.at("new.sif")})) == exchanged);
-  write_file(desk.folder / "new.sif", "x");
-  CHECK(hint(run_cli({"build", desk.at("app.tar"), desk.at("new.sif")})) == exchanged);
-  CHECK(read_file(desk.folder / "app.tar") == "x");
-  CHECK(hint(run_cli({"build", desk.at("x.sif"), desk.at("none.tar")})).find("OUT comes") == std::string::npos);
+  write_file(fixture.directory / "app.tar", "x");
+  const auto exchanged = "OUT comes before SRC: sifkit build " + fixture.at("new.sif") + " " + fixture.at("app.tar");
+  CHECK(hint(run_cli({"build", fixture.at("app.tar"), fixture.at("new.sif")})) == exchanged);
+  CHECK(hint(run_cli({"build", "-F", fixture.at("app.tar"), fixture.at("new.sif")})) == exchanged);
+  write_file(fixture.directory / "new.sif", "x");
+  CHECK(hint(run_cli({"build", fixture.at("app.tar"), fixture.at("new.sif")})) == exchanged);
+  CHECK(read_file(fixture.directory / "app.tar") == "x");
+  CHECK(hint(run_cli({"build", fixture.at("x.sif"), fixture.at("none.tar")})).find("OUT comes") == std::string::npos);
   CHECK(hint(run_cli({"build", "x.sif", "docker://alpine:3"})) == "'docker pull alpine:3' and then docker-daemon:alpine:3, or 'skopeo copy docker://alpine:3 oci-archive:FILE' and then FILE");
 }
 
 TEST_CASE("block sizes are read strictly", "[cli][build]") {
-  Desk desk;
+  BuildFixture fixture;
   for (const std::string size : {"0", "-1", "4095", "3K", "2M", "100000", "1e5", "0x1000", "128 K", "4294967296", "4194304K", "99999999999999999999"}) {
     INFO(size);
-    const auto result = desk.build("x.sif", desk.at("app.tar"), {"--block-size=" + size});
+    const auto result = fixture.build("x.sif", fixture.at("app.tar"), {"--block-size=" + size});
     CHECK(result.code == exit_code(ErrorKind::usage));
-    CHECK_FALSE(std::filesystem::exists(desk.at("x.sif")));
+    CHECK_FALSE(std::filesystem::exists(fixture.at("x.sif")));
   }
 }
 
 TEST_CASE("a layer of nothing but zeros is built, one of nothing but the same byte on request only", "[cli][build][hostile]") {
-  Desk desk;
+  BuildFixture fixture;
   static constexpr std::size_t kSize = 100'000'000;
   const auto build = [&](char byte, std::vector<std::string> options) {
     const std::string layer = TarBuilder().file("large", std::string(kSize, byte)).bytes();
-    write_file(desk.folder / "large.tar.zst", through("zstd -q -c", layer));
-    REQUIRE(kSize / std::filesystem::file_size(desk.folder / "large.tar.zst") > Limits{}.expansion_ratio);
-    return desk.build("x.sqfs", "tar:" + desk.at("large.tar.zst"), options);
+    write_file(fixture.directory / "large.tar.zst", through("zstd -q -c", layer));
+    REQUIRE(kSize / std::filesystem::file_size(fixture.directory / "large.tar.zst") > Limits{}.expansion_ratio);
+    return fixture.build("x.sqfs", "tar:" + fixture.at("large.tar.zst"), options);
   };
   const auto zeros = build('\0', {"--format", "squashfs"});
   INFO(zeros.err);
   REQUIRE(zeros.code == 0);
-  CHECK(std::filesystem::file_size(desk.folder / "x.sqfs") < 20000);
-  std::filesystem::remove(desk.folder / "x.sqfs");
+  CHECK(std::filesystem::file_size(fixture.directory / "x.sqfs") < 20000);
+  std::filesystem::remove(fixture.directory / "x.sqfs");
   const auto bomb = build('A', {"--format", "squashfs"});
   CHECK(bomb.code == exit_code(ErrorKind::limit));
   CHECK_THAT(bomb.err, ContainsSubstring("hint: if the source is trusted, --limit expansion_ratio=N allows more"));
-  CHECK_FALSE(std::filesystem::exists(desk.folder / "x.sqfs"));
+  CHECK_FALSE(std::filesystem::exists(fixture.directory / "x.sqfs"));
   CHECK(build('A', {"--format", "squashfs", "--limit", "expansion_ratio=1M"}).code == 0);
 }
 
-TEST_CASE("zeros in a folder are holes, announced or not", "[cli][build]") {
-  Desk desk;
-  write_file(desk.folder / "root.tar", TarBuilder().file("large", "start" + std::string(8'000'000, '\0') + "end").bytes());
-  REQUIRE(desk.build("folder", "tar:" + desk.at("root.tar"), {"--sandbox"}).code == 0);
-  CHECK(read_file(desk.folder / "folder/large") == "start" + std::string(8'000'000, '\0') + "end");
+TEST_CASE("zeros in a directory are holes, announced or not", "[cli][build]") {
+  BuildFixture fixture;
+  write_file(fixture.directory / "root.tar", TarBuilder().file("large", "start" + std::string(8'000'000, '\0') + "end").bytes());
+  REQUIRE(fixture.build("directory", "tar:" + fixture.at("root.tar"), {"--sandbox"}).code == 0);
+  CHECK(read_file(fixture.directory / "directory/large") == "start" + std::string(8'000'000, '\0') + "end");
   struct stat status {};
-  REQUIRE(::stat(desk.at("folder/large").c_str(), &status) == 0);
+  REQUIRE(::stat(fixture.at("directory/large").c_str(), &status) == 0);
   CHECK(status.st_blocks * 512 < 1'000'000);
 }
 
 TEST_CASE("limits are named and counted strictly", "[cli][build][hostile]") {
-  Desk desk;
-  const auto limited = [&](const std::string& limit) { return desk.build("x.sif", "docker-archive:" + desk.at("app.tar"), {"--dry-run", "--limit", limit}); };
+  BuildFixture fixture;
+  const auto limited = [&](const std::string& limit) { return fixture.build("x.sif", "docker-archive:" + fixture.at("app.tar"), {"--dry-run", "--limit", limit}); };
   for (const std::string limit : {"layers=1", "entries=3", "image_bytes=1K", "metadata_bytes=200", "json_bytes=10", "archive_members=2", "file_bytes=299999", "documents_bytes=100"}) {
     const auto result = limited(limit);
     INFO(limit << ": " << result.err);
@@ -242,31 +242,31 @@ TEST_CASE("limits are named and counted strictly", "[cli][build][hostile]") {
     CHECK(result.code == exit_code(ErrorKind::usage));
     CHECK_THAT(result.err, ContainsSubstring("--limit"));
   }
-  CHECK(run_cli({"images", "--limit", "archive_members=2", "docker-archive:" + desk.at("app.tar")}).code == exit_code(ErrorKind::limit));
+  CHECK(run_cli({"images", "--limit", "archive_members=2", "docker-archive:" + fixture.at("app.tar")}).code == exit_code(ErrorKind::limit));
 }
 
 TEST_CASE("an existing target is replaced on request only", "[cli][build]") {
-  Desk desk;
-  write_file(desk.folder / "app.sif", "mine");
-  const auto refused = desk.build("app.sif", desk.at("app.tar"));
+  BuildFixture fixture;
+  write_file(fixture.directory / "app.sif", "mine");
+  const auto refused = fixture.build("app.sif", fixture.at("app.tar"));
   CHECK(refused.code == exit_code(ErrorKind::exists));
-  CHECK(read_file(desk.folder / "app.sif") == "mine");
-  CHECK(desk.build("app.sif", desk.at("none.tar"), {"-F"}).code == exit_code(ErrorKind::not_found));
-  CHECK(read_file(desk.folder / "app.sif") == "mine");
-  CHECK(desk.build("app.sif", desk.at("app.tar"), {"-F"}).code == 0);
+  CHECK(read_file(fixture.directory / "app.sif") == "mine");
+  CHECK(fixture.build("app.sif", fixture.at("none.tar"), {"-F"}).code == exit_code(ErrorKind::not_found));
+  CHECK(read_file(fixture.directory / "app.sif") == "mine");
+  CHECK(fixture.build("app.sif", fixture.at("app.tar"), {"-F"}).code == 0);
 }
 
 TEST_CASE("an archive that is cut or changed anywhere leaves nothing behind", "[cli][build][hostile]") {
-  Desk desk;
-  const std::string whole = as_tar(docker_24(desk.image));
+  BuildFixture fixture;
+  const std::string whole = as_tar(docker_24(fixture.image));
   const auto try_one = [&](const std::string& bytes) {
-    write_file(desk.folder / "bad.tar", bytes);
-    const auto result = desk.build("bad.sif", "docker-archive:" + desk.at("bad.tar"));
+    write_file(fixture.directory / "bad.tar", bytes);
+    const auto result = fixture.build("bad.sif", "docker-archive:" + fixture.at("bad.tar"));
     if (result.code != 0) {
-      CHECK_FALSE(std::filesystem::exists(desk.folder / "bad.sif"));
+      CHECK_FALSE(std::filesystem::exists(fixture.directory / "bad.sif"));
       CHECK_THAT(result.err, ContainsSubstring("sifkit: error: "));
     }
-    std::filesystem::remove(desk.folder / "bad.sif");
+    std::filesystem::remove(fixture.directory / "bad.sif");
     return result.code;
   };
   REQUIRE(try_one(whole) == 0);
@@ -281,29 +281,29 @@ TEST_CASE("an archive that is cut or changed anywhere leaves nothing behind", "[
   changed = whole;
   changed[changed.find(std::string(1000, 't')) + 500] ^= 1;
   CHECK(try_one(changed) == exit_code(ErrorKind::integrity));
-  CHECK(desk.folder.entry_count() == 2);
+  CHECK(fixture.directory.entry_count() == 2);
 }
 
 TEST_CASE("documents that contradict each other are refused", "[cli][build][hostile]") {
-  Desk desk;
+  BuildFixture fixture;
   const auto refused = [&](const std::string& archive) {
-    write_file(desk.folder / "bad.tar", archive);
-    const auto result = desk.build("bad.sif", "docker-archive:" + desk.at("bad.tar"));
+    write_file(fixture.directory / "bad.tar", archive);
+    const auto result = fixture.build("bad.sif", "docker-archive:" + fixture.at("bad.tar"));
     INFO(result.err);
     CHECK(result.code != 0);
     CHECK(result.code != exit_code(ErrorKind::internal));
-    CHECK_FALSE(std::filesystem::exists(desk.folder / "bad.sif"));
+    CHECK_FALSE(std::filesystem::exists(fixture.directory / "bad.sif"));
     return result.code;
   };
-  const std::string document = desk.image.config_document();
+  const std::string document = fixture.image.config_document();
   const std::string name = sha256(document) + ".json";
   const auto archive = [&](const std::string& manifest, const std::string& config) {
-    return TarBuilder().file("a.tar", desk.image.layers[0]).file("b.tar", desk.image.layers[1]).file(name, config).file("manifest.json", manifest).bytes();
+    return TarBuilder().file("a.tar", fixture.image.layers[0]).file("b.tar", fixture.image.layers[1]).file(name, config).file("manifest.json", manifest).bytes();
   };
   const auto entry = [&](const std::string& layers) { return R"([{"Config":")" + name + R"(","RepoTags":["x:1"],"Layers":)" + layers + "}]"; };
   REQUIRE([&] {
-    write_file(desk.folder / "good.tar", archive(entry(R"(["a.tar","b.tar"])"), document));
-    return desk.build("good.sif", "docker-archive:" + desk.at("good.tar")).code;
+    write_file(fixture.directory / "good.tar", archive(entry(R"(["a.tar","b.tar"])"), document));
+    return fixture.build("good.sif", "docker-archive:" + fixture.at("good.tar")).code;
   }() == 0);
   CHECK(refused(archive(entry(R"(["a.tar"])"), document)) == exit_code(ErrorKind::malformed));
   CHECK(refused(archive(entry(R"(["a.tar","c.tar"])"), document)) == exit_code(ErrorKind::malformed));
@@ -318,10 +318,10 @@ TEST_CASE("documents that contradict each other are refused", "[cli][build][host
 }
 
 TEST_CASE("an architecture that SIF has no code for is taken, and the header says that it is unknown", "[cli][build]") {
-  Desk desk;
-  desk.image.architecture = "sparc64";
-  write_file(desk.folder / "x.tar", as_tar(docker_24(desk.image)));
-  const auto result = desk.build("x.sif", "docker-archive:" + desk.at("x.tar"), {"--json", "--arch", "sparc64"});
+  BuildFixture fixture;
+  fixture.image.architecture = "sparc64";
+  write_file(fixture.directory / "x.tar", as_tar(docker_24(fixture.image)));
+  const auto result = fixture.build("x.sif", "docker-archive:" + fixture.at("x.tar"), {"--json", "--arch", "sparc64"});
   CHECK(result.code == 0);
   const Json record = Json::parse(result.out);
   CHECK(record["architecture"] == "sparc64");
@@ -329,27 +329,27 @@ TEST_CASE("an architecture that SIF has no code for is taken, and the header say
   const auto warned = std::count_if(record["warnings"].begin(), record["warnings"].end(),
                                     [](const Json& warning) { return warning["kind"] == "sif-architecture"; });
   CHECK(warned == 1);
-  const auto image = sif::Image::open(desk.folder / "x.sif");
+  const auto image = sif::Image::open(fixture.directory / "x.sif");
   CHECK(image.header().architecture == "unknown");
   CHECK(as_text(image.header().architecture_code) == std::string_view("00\0", 3));
   CHECK(image.primary_partition()->partition()->architecture == "unknown");
-  CHECK_THAT(run_cli({"inspect", desk.at("x.sif")}).out, ContainsSubstring("org.label-schema.build-arch: sparc64\n"));
+  CHECK_THAT(run_cli({"inspect", fixture.at("x.sif")}).out, ContainsSubstring("org.label-schema.build-arch: sparc64\n"));
 }
 
 TEST_CASE("of several images one must be chosen", "[cli][build][images]") {
-  Desk desk;
-  TestImage other = desk.image;
+  BuildFixture fixture;
+  TestImage other = fixture.image;
   other.architecture = "arm64";
   other.config["Labels"]["k"] = "other";
-  desk.image.tag = "one";
+  fixture.image.tag = "one";
   other.tag = "two";
   LayoutBuilder layout({.platform = false});
-  const Json first = layout.entry(desk.image, layout.manifest_of(desk.image));
+  const Json first = layout.entry(fixture.image, layout.manifest_of(fixture.image));
   const Json second = layout.entry(other, layout.manifest_of(other));
-  write_file(desk.folder / "two.tar", as_tar(layout.finish({first, second})));
+  write_file(fixture.directory / "two.tar", as_tar(layout.finish({first, second})));
   const auto build = [&](const std::string& choice, std::vector<std::string> options = {}) {
     options.insert(options.end(), {"--force", "--json"});
-    return desk.build("x.sif", "oci-archive:" + desk.at("two.tar") + choice, options);
+    return fixture.build("x.sif", "oci-archive:" + fixture.at("two.tar") + choice, options);
   };
   CHECK(Json::parse(build(":two").out)["architecture"] == "arm64");
   CHECK(Json::parse(build(":@0").out)["architecture"] == "amd64");
@@ -362,30 +362,30 @@ TEST_CASE("of several images one must be chosen", "[cli][build][images]") {
   const auto platform = build("", {"--platform", "linux/s390x"});
   CHECK(platform.code == exit_code(ErrorKind::not_found));
   CHECK_THAT(platform.err, ContainsSubstring("linux/arm64"));
-  const auto listed = Json::parse(run_cli({"images", "--json", desk.at("two.tar")}).out)["images"];
+  const auto listed = Json::parse(run_cli({"images", "--json", fixture.at("two.tar")}).out)["images"];
   REQUIRE(listed.size() == 2);
   CHECK(listed[1]["platform"] == "linux/arm64");
   CHECK(listed[1]["layers"] == 2);
 
   // Two of one platform are not decided by chance.
-  TestImage third = desk.image;
+  TestImage third = fixture.image;
   third.config["Labels"]["k"] = "third";
   third.tag.clear();
   const Json entry = layout.entry(third, layout.manifest_of(third));
-  write_file(desk.folder / "two.tar", as_tar(layout.finish({first, entry})));
+  write_file(fixture.directory / "two.tar", as_tar(layout.finish({first, entry})));
   CHECK(build("").code == exit_code(ErrorKind::usage));
 }
 
 TEST_CASE("standard input may be an archive of images or a root file system", "[cli][build]") {
-  Desk desk;
-  write_file(desk.folder / "root.tar", TarBuilder().folder(".").folder("etc").file("etc/new", "flat").bytes());
+  BuildFixture fixture;
+  write_file(fixture.directory / "root.tar", TarBuilder().directory(".").directory("etc").file("etc/new", "flat").bytes());
   const auto sifkit_from = [&](const std::string& file, const std::string& output) {
     // Standard input of the process itself, a pipe: the source opens descriptor 0.
     const int saved = ::dup(0);
-    FILE* const pipe = ::popen(("cat '" + desk.at(file) + "'").c_str(), "r");
+    FILE* const pipe = ::popen(("cat '" + fixture.at(file) + "'").c_str(), "r");
     REQUIRE(pipe != nullptr);
     ::dup2(::fileno(pipe), 0);
-    const auto result = desk.build(output, "-");
+    const auto result = fixture.build(output, "-");
     ::dup2(saved, 0);
     ::close(saved);
     ::pclose(pipe);
@@ -394,38 +394,38 @@ TEST_CASE("standard input may be an archive of images or a root file system", "[
   auto result = sifkit_from("app.tar", "a.sif");
   INFO(result.err);
   REQUIRE(result.code == 0);
-  REQUIRE(desk.build("b.sif", desk.at("app.tar")).code == 0);
-  CHECK(desk.tree_of("a.sif") == desk.tree_of("b.sif"));
+  REQUIRE(fixture.build("b.sif", fixture.at("app.tar")).code == 0);
+  CHECK(fixture.tree_of("a.sif") == fixture.tree_of("b.sif"));
   result = sifkit_from("root.tar", "root.sif");
   INFO(result.err);
   REQUIRE(result.code == 0);
-  CHECK(run_cli({"cat", desk.at("root.sif"), "/etc/new"}).out == "flat");
-  REQUIRE(desk.build("tar.sif", "tar:" + desk.at("root.tar")).code == 0);
-  CHECK(desk.tree_of("tar.sif") == desk.tree_of("root.sif"));
+  CHECK(run_cli({"cat", fixture.at("root.sif"), "/etc/new"}).out == "flat");
+  REQUIRE(fixture.build("tar.sif", "tar:" + fixture.at("root.tar")).code == 0);
+  CHECK(fixture.tree_of("tar.sif") == fixture.tree_of("root.sif"));
   // What comes first need not tell what the whole is.
-  Members members = docker_24(desk.image);
+  Members members = docker_24(fixture.image);
   members.insert(members.begin(), {"README", "an image"});
-  write_file(desk.folder / "odd.tar", as_tar(members));
-  write_file(desk.folder / "odd.tar.gz", through("gzip -c", as_tar(members)));
+  write_file(fixture.directory / "odd.tar", as_tar(members));
+  write_file(fixture.directory / "odd.tar.gz", through("gzip -c", as_tar(members)));
   REQUIRE(sifkit_from("odd.tar", "odd.sif").code == 0);
-  CHECK(desk.tree_of("odd.sif") == desk.tree_of("b.sif"));
-  REQUIRE(desk.build("odd2.sif", desk.at("odd.tar.gz")).code == 0);
-  CHECK(desk.tree_of("odd2.sif") == desk.tree_of("b.sif"));
-  CHECK(desk.build("odd3.sif", "tar:" + desk.at("odd.tar.gz")).code == 0);
+  CHECK(fixture.tree_of("odd.sif") == fixture.tree_of("b.sif"));
+  REQUIRE(fixture.build("odd2.sif", fixture.at("odd.tar.gz")).code == 0);
+  CHECK(fixture.tree_of("odd2.sif") == fixture.tree_of("b.sif"));
+  CHECK(fixture.build("odd3.sif", "tar:" + fixture.at("odd.tar.gz")).code == 0);
   // Parts of an image in a root file system: neither the one nor the other.
   members.push_back({"etc/version", "1"});
   std::erase_if(members, [](const auto& member) { return member.name == "manifest.json"; });
-  write_file(desk.folder / "mixed.tar", as_tar(members));
-  for (const auto& mixed : {sifkit_from("mixed.tar", "mixed.sif"), desk.build("mixed.sif", desk.at("mixed.tar"))}) {
+  write_file(fixture.directory / "mixed.tar", as_tar(members));
+  for (const auto& mixed : {sifkit_from("mixed.tar", "mixed.sif"), fixture.build("mixed.sif", fixture.at("mixed.tar"))}) {
     CHECK(mixed.code != 0);
-    CHECK_FALSE(std::filesystem::exists(desk.folder / "mixed.sif"));
+    CHECK_FALSE(std::filesystem::exists(fixture.directory / "mixed.sif"));
   }
 }
 
-TEST_CASE("a folder on disk is taken as it is", "[cli][build]") {
-  Desk desk;
+TEST_CASE("a directory on disk is taken as it is", "[cli][build]") {
+  BuildFixture fixture;
   namespace fs = std::filesystem;
-  const auto root = desk.folder / "root";
+  const auto root = fixture.directory / "root";
   fs::create_directories(root / "a/b");
   fs::create_directories(root / "etc");
   write_file(root / "a/file", std::string(200000, 'x'));
@@ -434,11 +434,11 @@ TEST_CASE("a folder on disk is taken as it is", "[cli][build]") {
   fs::permissions(root / "a/file", static_cast<fs::perms>(04750));
   fs::create_hard_link(root / "a/file", root / "z");
   fs::create_symlink("../outside", root / "a/b/link");
-  REQUIRE(desk.build("one.sif", "dir:" + desk.at("root")).code == 0);
-  REQUIRE(desk.build("two.sif", desk.at("root"), {"-j", "3"}).code == 0);
-  CHECK(desk.tree_of("one.sif") == desk.tree_of("two.sif"));
-  CHECK(run_cli({"cat", desk.at("one.sif"), "/z"}).out == std::string(200000, 'x'));
-  CHECK(run_cli({"cat", desk.at("one.sif"), "/a/\xff name"}).out == "odd");
-  const auto listed = run_cli({"ls", "-lR", desk.at("one.sif"), "/a"}).out;
+  REQUIRE(fixture.build("one.sif", "dir:" + fixture.at("root")).code == 0);
+  REQUIRE(fixture.build("two.sif", fixture.at("root"), {"-j", "3"}).code == 0);
+  CHECK(fixture.tree_of("one.sif") == fixture.tree_of("two.sif"));
+  CHECK(run_cli({"cat", fixture.at("one.sif"), "/z"}).out == std::string(200000, 'x'));
+  CHECK(run_cli({"cat", fixture.at("one.sif"), "/a/\xff name"}).out == "odd");
+  const auto listed = run_cli({"ls", "-lR", fixture.at("one.sif"), "/a"}).out;
   CHECK_THAT(listed, ContainsSubstring("-rwsr-x---") && ContainsSubstring("\n/a/b:\n") && ContainsSubstring(" 10 ") && ContainsSubstring(" link -> ../outside\n"));
 }

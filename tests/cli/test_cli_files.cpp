@@ -17,23 +17,23 @@ using namespace sifkit::testing;
 namespace {
 
 struct Shelf {
-  TempDir folder;
-  std::string image = (folder / "app.sqfs").string();
+  TempDir directory;
+  std::string image = (directory / "app.sqfs").string();
 
   Shelf() {
-    write_file(folder / "root.tar", TarBuilder()
-                                        .folder("bin")
-                                        .folder("data")
+    write_file(directory / "root.tar", TarBuilder()
+                                        .directory("bin")
+                                        .directory("data")
                                         .add({.name = "data/big", .data = std::string(1536, 'b'), .mode = 04750, .uid = 1000, .gid = 100000, .mtime = 86400})
                                         .add({.name = "data/.hidden", .data = "h", .pax = {{"SCHILY.xattr.user.note", "x"}}})
                                         .hard_link("data/twin", "data/big")
                                         .symlink("data/link", "../bin")
                                         .symlink("data/lost", "/none/at/all")
                                         .add({.name = "data/null", .type = '3', .mode = 0666, .major = 1, .minor = 3})
-                                        .folder("data/sub")
+                                        .directory("data/sub")
                                         .file("data/sub/inner", "inner\n")
                                         .bytes());
-    const auto built = run_cli({"build", "-q", "--format", "squashfs", image, "tar:" + (folder / "root.tar").string()});
+    const auto built = run_cli({"build", "-q", "--format", "squashfs", image, "tar:" + (directory / "root.tar").string()});
     INFO(built.err);
     REQUIRE(built.code == 0);
   }
@@ -107,14 +107,14 @@ TEST_CASE("ls --json has everything, a link's length too", "[cli][ls]") {
 }
 
 TEST_CASE("sizes with -h are rounded up, as ls does", "[cli][ls]") {
-  TempDir folder;
+  TempDir directory;
   TarBuilder tar;
   const std::vector<std::pair<std::size_t, std::string>> sizes{{1023, "1023"}, {1024, "1.0K"}, {1025, "1.1K"}, {10137, "9.9K"}, {10240, "10K"}, {10241, "11K"}, {1047553, "1.0M"}, {1048577, "1.1M"}};
-  tar.folder("bin");
+  tar.directory("bin");
   for (const auto& [size, text] : sizes) tar.file("bin/" + std::to_string(size), std::string(size, 'x'));
-  write_file(folder / "root.tar", tar.bytes());
-  const auto image = (folder / "x.sqfs").string();
-  REQUIRE(run_cli({"build", "-q", "--format", "squashfs", image, "tar:" + (folder / "root.tar").string()}).code == 0);
+  write_file(directory / "root.tar", tar.bytes());
+  const auto image = (directory / "x.sqfs").string();
+  REQUIRE(run_cli({"build", "-q", "--format", "squashfs", image, "tar:" + (directory / "root.tar").string()}).code == 0);
   for (const auto& [size, text] : sizes) {
     INFO(size);
     CHECK_THAT(run_cli({"ls", "-lh", image, "/bin/" + std::to_string(size)}).out, ContainsSubstring(" " + text + " 1970"));

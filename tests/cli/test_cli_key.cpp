@@ -24,12 +24,12 @@ namespace {
 
 /// A home of its own, so that nobody's keys are touched.
 struct Home {
-  TempDir folder;
+  TempDir directory;
 
-  Environment rings{keys_below(folder.path().string())};
+  Environment rings{keys_below(directory.path().string())};
   Environment passphrase{"SIFKIT_PASSPHRASE", "secret"};
 
-  std::string at(const std::string& name) const { return (folder / name).string(); }
+  std::string at(const std::string& name) const { return (directory / name).string(); }
 
   std::string make(const std::string& name) const {
     const auto made = run_cli({"key", "newpair", "--json", "--name", name});
@@ -91,7 +91,7 @@ TEST_CASE("every verb of key prints one record with every field, and JSON errors
   const std::string of_key = "algorithm bits can_sign created curve expires fingerprint locked part problem revoked_user_ids security_bits subkeys user_ids";
   const std::string of_import = "algorithm bits can_sign change created curve expires file fingerprint locked part problem revoked_user_ids security_bits subkeys user_ids";
   auto out = record({"key", "newpair", "--json", "-N", "Ada", "--expires", "never"}, "newpair");
-  CHECK(members(out) == "folder key revocation schema");
+  CHECK(members(out) == "directory key revocation schema");
   CHECK(members(out["key"]) == of_key);
   CHECK(out["key"]["expires"].is_null());
   CHECK(out["key"]["problem"].is_null());
@@ -106,15 +106,15 @@ TEST_CASE("every verb of key prints one record with every field, and JSON errors
   CHECK(members(out) == "armored keys output schema");
   CHECK(out["output"] == home.at("ada.asc"));
   out = record({"key", "remove", "--json", fingerprint}, "remove");
-  CHECK(members(out) == "folder keys schema");
+  CHECK(members(out) == "directory keys schema");
   CHECK(out["keys"][0]["fingerprint"] == fingerprint);
   out = record({"key", "import", "--json", home.at("ada.asc")}, "import");
-  CHECK(members(out) == "folder keys schema");
+  CHECK(members(out) == "directory keys schema");
   CHECK(members(out["keys"][0]) == of_import);
   CHECK(out["keys"][0]["change"] == "added");
   CHECK(out["keys"][0]["file"] == home.at("ada.asc"));
 
-  write_file(home.folder / "junk", "junk");
+  write_file(home.directory / "junk", "junk");
   const auto fails = [](const std::vector<std::string>& arguments, const char* kind) {
     const auto result = run_cli(arguments);
     CHECK(result.out.empty());
@@ -136,7 +136,7 @@ TEST_CASE("every verb of key prints one record with every field, and JSON errors
 TEST_CASE("keys are read from standard input", "[cli][key]") {
   Home home;
   const auto fingerprint = home.make("Ada");
-  write_file(home.folder / "key", run_cli({"key", "export", fingerprint}).out);
+  write_file(home.directory / "key", run_cli({"key", "export", fingerprint}).out);
   const UniqueFd in(::open(home.at("key").c_str(), O_RDONLY | O_CLOEXEC));
   CHECK(run_cli({"key", "import", "--keydir", home.at("other"), "-"}, in.get()).code == 0);
   CHECK(Json::parse(run_cli({"key", "list", "--json", "--keydir", home.at("other")}).out)["keys"][0]["fingerprint"] == fingerprint);
@@ -166,9 +166,9 @@ TEST_CASE("a secret key goes to no terminal and to no file that others may open"
 TEST_CASE("an existing file is replaced by an export only when asked", "[cli][key]") {
   Home home;
   const auto fingerprint = home.make("Ada");
-  write_file(home.folder / "there", "mine");
+  write_file(home.directory / "there", "mine");
   CHECK(run_cli({"key", "export", "-o", home.at("there"), fingerprint}).code == 4);
-  CHECK(read_file(home.folder / "there") == "mine");
+  CHECK(read_file(home.directory / "there") == "mine");
   CHECK(run_cli({"key", "export", "-s", "-o", home.at("there"), "--force", fingerprint}).code == 0);
   struct stat st {};
   REQUIRE(::stat(home.at("there").c_str(), &st) == 0);
@@ -224,7 +224,7 @@ TEST_CASE("keys are listed, exported and removed by the same names, and signing 
 TEST_CASE("an empty variable for a passphrase is called empty, not wrong", "[cli][key]") {
   Home home;
   home.make("Ada");
-  write_file(home.folder / "tree", "");
+  write_file(home.directory / "tree", "");
   write_file(home.at("empty"), "");
   CHECK(run_cli({"sif", "new", home.at("image.sif")}).code == 0);
   const Environment none("SIFKIT_PASSPHRASE", "");
@@ -244,7 +244,7 @@ TEST_CASE("the user ids that anybody has put onto a key are not shown, however m
     const std::string id = "Flood " + std::to_string(i);
     flooded += "\xcd" + std::string(1, static_cast<char>(id.size())) + id;
   }
-  write_file(home.folder / "flooded", flooded);
+  write_file(home.directory / "flooded", flooded);
   CHECK(run_cli({"key", "import", home.at("flooded")}).code == 0);
   const auto listed = run_cli({"key", "list"}).out;
   CHECK(std::count(listed.begin(), listed.end(), '\n') == 2);
@@ -253,8 +253,8 @@ TEST_CASE("the user ids that anybody has put onto a key are not shown, however m
 
 TEST_CASE("signing takes the user's own secret key, and verifying trusts the user's own ring", "[cli][key]") {
   Home home;
-  std::filesystem::create_directories(home.folder / "tree" / "etc");
-  write_file(home.folder / "tree" / "etc" / "motd", "hello\n");
+  std::filesystem::create_directories(home.directory / "tree" / "etc");
+  write_file(home.directory / "tree" / "etc" / "motd", "hello\n");
   REQUIRE(run_cli({"build", "-q", home.at("app.sif"), "dir:" + home.at("tree")}).code == 0);
   const auto nothing = run_cli({"sign", home.at("app.sif")});
   CHECK(nothing.code == 3);
@@ -270,24 +270,24 @@ TEST_CASE("signing takes the user's own secret key, and verifying trusts the use
 
 TEST_CASE("the rings of Apptainer and SingularityCE are looked at after the user's own", "[cli][key]") {
   Home home;
-  std::filesystem::create_directories(home.folder / "tree");
-  write_file(home.folder / "tree" / "file", "hello\n");
+  std::filesystem::create_directories(home.directory / "tree");
+  write_file(home.directory / "tree" / "file", "hello\n");
   home.make("Ada");
-  for (const std::string folder : {".apptainer/keys", ".singularity/sypgp"}) {
+  for (const std::string directory : {".apptainer/keys", ".singularity/sypgp"}) {
     REQUIRE(run_cli({"build", "-q", "--force", home.at("app.sif"), "dir:" + home.at("tree")}).code == 0);
-    const auto theirs = run_cli({"key", "newpair", "--json", "-N", "Of " + folder, "--keydir", home.at(folder)});
+    const auto theirs = run_cli({"key", "newpair", "--json", "-N", "Of " + directory, "--keydir", home.at(directory)});
     REQUIRE(theirs.code == 0);
     const std::string fingerprint = Json::parse(theirs.out)["key"]["fingerprint"];
-    CHECK(run_cli({"sign", "-q", "--key-name", "Of " + folder, home.at("app.sif")}).code == 0);
+    CHECK(run_cli({"sign", "-q", "--key-name", "Of " + directory, home.at("app.sif")}).code == 0);
     const auto verified = run_cli({"verify", "--json=v1", home.at("app.sif")});
     CHECK(verified.code == 0);
-    CHECK_THAT(verified.out, ContainsSubstring(fingerprint) && ContainsSubstring(folder));
+    CHECK_THAT(verified.out, ContainsSubstring(fingerprint) && ContainsSubstring(directory));
   }
 }
 
 TEST_CASE("a ring that others may write is not trusted", "[cli][key]") {
   Home home;
-  std::filesystem::create_directories(home.folder / "tree");
+  std::filesystem::create_directories(home.directory / "tree");
   REQUIRE(run_cli({"build", "-q", home.at("app.sif"), "dir:" + home.at("tree")}).code == 0);
   home.make("Ada");
   REQUIRE(run_cli({"sign", "-q", home.at("app.sif")}).code == 0);

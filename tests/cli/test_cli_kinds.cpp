@@ -279,9 +279,9 @@ TEST_CASE("every kind of file is told, and the table in the documents says so", 
   std::map<std::string, Row> rows;
   for (auto& row : table_behind("### By first bytes")) CHECK(rows.emplace(row.cells.at(0), row).second);
   CHECK(rows.size() == file_kinds().size());
-  TempDir folder;
-  const std::string file = (folder / "x").string();
-  const std::string out = (folder / "out.sif").string();
+  TempDir directory;
+  const std::string file = (directory / "x").string();
+  const std::string out = (directory / "out.sif").string();
   for (const auto kind : file_kinds()) {
     const auto& words = words_of(kind);
     INFO(words.name);
@@ -333,9 +333,9 @@ TEST_CASE("every kind of archive and directory is told, and the table in the doc
   std::map<std::string, Row> rows;
   for (auto& row : table_behind("### By names")) CHECK(rows.emplace(row.cells.at(0), row).second);
   CHECK(rows.size() == oci::contents_kinds().size());
-  TempDir folder;
-  const std::string file = (folder / "x").string();
-  const std::string out = (folder / "out.sif").string();
+  TempDir directory;
+  const std::string file = (directory / "x").string();
+  const std::string out = (directory / "out.sif").string();
   for (const auto kind : oci::contents_kinds()) {
     const auto& words = oci::words_of(kind, false);
     const auto& of_directory = oci::words_of(kind, true);
@@ -348,7 +348,7 @@ TEST_CASE("every kind of archive and directory is told, and the table in the doc
     CHECK(row->second.cells.at(3) == (read ? "read" : "refused: " + std::string(words.hint)));
     for (const auto& example : contents().at(kind)) {
       INFO(example.members[0].name);
-      const auto check = [&](const CliResult& result, const KindWords& expected, bool directory) {
+      const auto check = [&](const CliResult& result, const KindWords& expected, bool unpacked) {
         if (read) {
           CHECK(result.code == 0);
           CHECK_THAT(run_cli({"ls", out, "/bin"}).out, ContainsSubstring("tool"));
@@ -358,7 +358,7 @@ TEST_CASE("every kind of archive and directory is told, and the table in the doc
         CHECK(result.code == exit_code(expected.error));
         CHECK_THAT(result.err, ContainsSubstring(" is " + std::string(expected.name)));
         oci::ContentsVerdict verdict{kind, "", example.inner};
-        CHECK_THAT(result.err, ContainsSubstring(hint_line(verdict.hint(directory))));
+        CHECK_THAT(result.err, ContainsSubstring(hint_line(verdict.hint(unpacked))));
         CHECK(!std::filesystem::exists(out));
       };
       // Short, and with more in front of what tells than is looked at before a stream is read.
@@ -380,27 +380,27 @@ TEST_CASE("every kind of archive and directory is told, and the table in the doc
       }
       if (std::any_of(example.members.begin(), example.members.end(), [](const Member& member) { return !member.link.empty(); })) continue;
       for (const auto& member : example.members) {
-        if (member.type == '5') std::filesystem::create_directories(folder / "d" / member.name);
+        if (member.type == '5') std::filesystem::create_directories(directory / "d" / member.name);
       }
-      as_folder(example.members, folder / "d");
-      check(run_cli({"build", "-q", out, (folder / "d").string()}), of_directory, true);
-      std::filesystem::remove_all(folder / "d");
+      as_directory(example.members, directory / "d");
+      check(run_cli({"build", "-q", out, (directory / "d").string()}), of_directory, true);
+      std::filesystem::remove_all(directory / "d");
     }
   }
 }
 
 TEST_CASE("a program alone is a root file system, a script or a text is none", "[cli][kinds]") {
-  TempDir folder;
-  const std::string out = (folder / "out.sif").string();
+  TempDir directory;
+  const std::string out = (directory / "out.sif").string();
   const auto build = [&](const Member& member, unsigned mode) {
     const std::string bytes = TarBuilder().add({.name = member.name, .data = member.bytes, .mode = mode}).bytes();
-    write_file(folder / "x.tar", bytes);
-    std::filesystem::create_directories((folder / "d" / member.name).parent_path());
-    write_file(folder / "d" / member.name, member.bytes);
-    std::filesystem::permissions(folder / "d" / member.name, static_cast<std::filesystem::perms>(mode));
-    const std::vector<int> codes{run_cli({"build", "-q", "-F", out, (folder / "x.tar").string()}).code, from_pipe(bytes, {"build", "-q", "-F", out, "-"}).code,
-                                 from_redirect(folder / "x.tar", {"build", "-q", "-F", out, "-"}).code, run_cli({"build", "-q", "-F", out, (folder / "d").string()}).code};
-    std::filesystem::remove_all(folder / "d");
+    write_file(directory / "x.tar", bytes);
+    std::filesystem::create_directories((directory / "d" / member.name).parent_path());
+    write_file(directory / "d" / member.name, member.bytes);
+    std::filesystem::permissions(directory / "d" / member.name, static_cast<std::filesystem::perms>(mode));
+    const std::vector<int> codes{run_cli({"build", "-q", "-F", out, (directory / "x.tar").string()}).code, from_pipe(bytes, {"build", "-q", "-F", out, "-"}).code,
+                                 from_redirect(directory / "x.tar", {"build", "-q", "-F", out, "-"}).code, run_cli({"build", "-q", "-F", out, (directory / "d").string()}).code};
+    std::filesystem::remove_all(directory / "d");
     return codes;
   };
   const int refused = exit_code(ErrorKind::unsupported);
@@ -412,42 +412,42 @@ TEST_CASE("a program alone is a root file system, a script or a text is none", "
 }
 
 TEST_CASE("tar: and dir: insist on a root file system, and on nothing that is none of theirs", "[cli][kinds]") {
-  TempDir folder;
-  const std::string out = (folder / "out.sif").string();
+  TempDir directory;
+  const std::string out = (directory / "out.sif").string();
   const std::string bytes = TarBuilder().file("notes", "text").bytes();
-  write_file(folder / "x.tar", bytes);
-  write_file(folder / "x.tar.gz", through("gzip -c", bytes));
-  std::filesystem::create_directories(folder / "d");
-  write_file(folder / "d/notes", "text");
-  for (const std::string& source : {"tar:" + (folder / "x.tar").string(), "tar:" + (folder / "x.tar.gz").string(), "dir:" + (folder / "d").string()}) {
+  write_file(directory / "x.tar", bytes);
+  write_file(directory / "x.tar.gz", through("gzip -c", bytes));
+  std::filesystem::create_directories(directory / "d");
+  write_file(directory / "d/notes", "text");
+  for (const std::string& source : {"tar:" + (directory / "x.tar").string(), "tar:" + (directory / "x.tar.gz").string(), "dir:" + (directory / "d").string()}) {
     INFO(source);
     CHECK(run_cli({"build", "-q", "-F", out, source}).code == 0);
     CHECK(run_cli({"cat", out, "/notes"}).out == "text");
   }
   CHECK(from_pipe(bytes, {"build", "-q", "-F", out, "tar:-"}).code == 0);
   const auto said = [&](const std::string& source) { return run_cli({"build", "-q", "-F", out, source}).err; };
-  CHECK_THAT(said("dir:" + (folder / "x.tar").string()), ContainsSubstring(" is a tar archive, a directory was expected") && ContainsSubstring("tar:" + (folder / "x.tar").string()));
-  CHECK_THAT(said("tar:" + (folder / "d").string()), ContainsSubstring(" is a directory of other files") && ContainsSubstring("dir:" + (folder / "d").string()));
-  write_file(folder / "cut.tar", TarBuilder().file("etc/x", std::string(5000, 'x')).bytes().substr(0, 3000));
-  CHECK(run_cli({"build", "-q", "-F", out, "tar:" + (folder / "cut.tar").string()}).code == exit_code(ErrorKind::malformed));
-  CHECK_THAT(said("docker-archive:" + (folder / "x.tar").string()), ContainsSubstring("holds neither manifest.json nor index.json: it is a tar archive of other files"));
+  CHECK_THAT(said("dir:" + (directory / "x.tar").string()), ContainsSubstring(" is a tar archive, a directory was expected") && ContainsSubstring("tar:" + (directory / "x.tar").string()));
+  CHECK_THAT(said("tar:" + (directory / "d").string()), ContainsSubstring(" is a directory of other files") && ContainsSubstring("dir:" + (directory / "d").string()));
+  write_file(directory / "cut.tar", TarBuilder().file("etc/x", std::string(5000, 'x')).bytes().substr(0, 3000));
+  CHECK(run_cli({"build", "-q", "-F", out, "tar:" + (directory / "cut.tar").string()}).code == exit_code(ErrorKind::malformed));
+  CHECK_THAT(said("docker-archive:" + (directory / "x.tar").string()), ContainsSubstring("holds neither manifest.json nor index.json: it is a tar archive of other files"));
 }
 
 TEST_CASE("an image that was imported in place of loaded is called what it is", "[cli][kinds]") {
-  TempDir folder;
-  const std::string out = (folder / "out.sif").string();
-  write_file(folder / "x.tar", as_tar(docker_24(small_image())));
-  const auto result = run_cli({"build", out, "tar:" + (folder / "x.tar").string()});
+  TempDir directory;
+  const std::string out = (directory / "out.sif").string();
+  write_file(directory / "x.tar", as_tar(docker_24(small_image())));
+  const auto result = run_cli({"build", out, "tar:" + (directory / "x.tar").string()});
   CHECK(result.code == 0);
   CHECK_THAT(result.err, ContainsSubstring("the root file system looks like an unpacked docker archive"));
 }
 
 TEST_CASE("a squashfs behind a launch line is read by every verb that reads squashfs", "[cli][kinds]") {
-  TempDir folder;
-  const std::string plain = (folder / "x.squashfs").string();
-  const std::string launched = (folder / "x.img").string();
-  write_file(folder / "x.tar", small_image().layers[0]);
-  REQUIRE(run_cli({"build", "-q", "--format", "squashfs", plain, "tar:" + (folder / "x.tar").string()}).code == 0);
+  TempDir directory;
+  const std::string plain = (directory / "x.squashfs").string();
+  const std::string launched = (directory / "x.img").string();
+  write_file(directory / "x.tar", small_image().layers[0]);
+  REQUIRE(run_cli({"build", "-q", "--format", "squashfs", plain, "tar:" + (directory / "x.tar").string()}).code == 0);
   write_file(launched, kLaunch + read_file(plain));
   for (const auto& verb : std::vector<std::vector<std::string>>{{"ls", "-R"}, {"inspect", "-e"}, {"inspect", "--json"}}) {
     auto one = verb;
@@ -463,11 +463,11 @@ TEST_CASE("a squashfs behind a launch line is read by every verb that reads squa
 }
 
 TEST_CASE("a root file system may come out of a backup", "[cli][kinds]") {
-  TempDir folder;
-  const std::string out = (folder / "out.sif").string();
+  TempDir directory;
+  const std::string out = (directory / "out.sif").string();
   const auto build = [&](const TarBuilder& tar) {
-    write_file(folder / "x.tar", tar.bytes());
-    const auto result = run_cli({"build", "--json", "-F", out, (folder / "x.tar").string()});
+    write_file(directory / "x.tar", tar.bytes());
+    const auto result = run_cli({"build", "--json", "-F", out, (directory / "x.tar").string()});
     CHECK(result.code == 0);
     return result;
   };

@@ -20,19 +20,19 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// An archive, its image, signed, and an empty folder for what is made.
-struct Desk {
-  TempDir folder;
-  std::string archive = (folder / "app.tar").string();
-  std::string image = (folder / "app.sif").string();
-  std::string key = (folder / "key.pub").string();
-  fs::path out = folder / "out";
+/// An archive, its image, signed, and an empty directory for what is made.
+struct MemoryFixture {
+  TempDir directory;
+  std::string archive = (directory / "app.tar").string();
+  std::string image = (directory / "app.sif").string();
+  std::string key = (directory / "key.pub").string();
+  fs::path out = directory / "out";
   std::string target = (out / "made").string();
 
-  Desk() {
+  MemoryFixture() {
     write_file(archive, as_tar(docker_24(small_image())));
     fs::create_directory(out);
-    const std::string secret = (folder / "key.pem").string();
+    const std::string secret = (directory / "key.pem").string();
     REQUIRE(run_process({"openssl", "genpkey", "-algorithm", "ed25519", "-out", secret}, {"PATH=/usr/bin:/bin"}).code == 0);
     REQUIRE(run_process({"openssl", "pkey", "-in", secret, "-pubout", "-out", key}, {"PATH=/usr/bin:/bin"}).code == 0);
     REQUIRE(run_cli({"build", "-q", image, archive}).code == 0);
@@ -42,13 +42,13 @@ struct Desk {
   ProcessResult run(std::vector<std::string> args, const std::string& setting) const {
     args.insert(args.begin(), SIFKIT_PROGRAM);
     // Without HOME glibc looks the user up, and crashes where it lacks memory for that.
-    const std::string directory = folder.path().string();
-    return run_process(args, {"PATH=/usr/bin:/bin", "LD_PRELOAD=" SIFKIT_MALLOC_SHIM, "TMPDIR=" + directory, "HOME=" + directory, setting}, true);
+    const std::string home = directory.path().string();
+    return run_process(args, {"PATH=/usr/bin:/bin", "LD_PRELOAD=" SIFKIT_MALLOC_SHIM, "TMPDIR=" + home, "HOME=" + home, setting}, true);
   }
 
   /// How many allocations a command that has all it wants makes.
   long allocations(const std::vector<std::string>& args) const {
-    const auto count = folder / "count";
+    const auto count = directory / "count";
     clear();
     REQUIRE(run(args, "SIFKIT_MALLOC_COUNT=" + count.string()).code == 0);
     return std::stol(read_file(count));
@@ -97,25 +97,25 @@ struct Desk {
 }  // namespace
 
 TEST_CASE("a command that runs out of memory says so and leaves nothing unfinished", "[cli][faults]") {
-  Desk desk;
+  MemoryFixture fixture;
   // Most allocations are those of the command line, which all verbs share.
-  const long shared = desk.allocations({"--version"});
-  const std::vector<std::string> build{"build", "-q", "-j2", desk.target, desk.archive};
-  REQUIRE(desk.run(build, "LC_ALL=C").code == 0);
-  desk.sound = read_file(desk.target);
-  desk.sweep(build, 1, shared, 12);
-  desk.sweep(build, shared, desk.allocations(build), 20);
+  const long shared = fixture.allocations({"--version"});
+  const std::vector<std::string> build{"build", "-q", "-j2", fixture.target, fixture.archive};
+  REQUIRE(fixture.run(build, "LC_ALL=C").code == 0);
+  fixture.sound = read_file(fixture.target);
+  fixture.sweep(build, 1, shared, 12);
+  fixture.sweep(build, shared, fixture.allocations(build), 20);
   for (const auto& [args, density] : std::vector<std::pair<std::vector<std::string>, long>>{
-           {{"build", "-q", "--sandbox", desk.target, desk.archive}, 10},
-           {{"verify", "--key", desk.key, desk.image}, 20},
-           {{"inspect", desk.image}, 15},
-           {{"sif", "list", desk.image}, 15}}) {
-    desk.sweep(args, shared, desk.allocations(args), density);
+           {{"build", "-q", "--sandbox", fixture.target, fixture.archive}, 10},
+           {{"verify", "--key", fixture.key, fixture.image}, 20},
+           {{"inspect", fixture.image}, 15},
+           {{"sif", "list", fixture.image}, 15}}) {
+    fixture.sweep(args, shared, fixture.allocations(args), density);
   }
 }
 
 TEST_CASE("a request that runs out of memory says so, wherever it does", "[cli][faults]") {
-  const Desk desk;
+  const MemoryFixture fixture;
   const std::string id(64, 'a');
   const std::string list = Json::array({Json{{"Id", "sha256:" + id},
                                              {"RepoTags", {"app:1"}},
@@ -130,11 +130,11 @@ TEST_CASE("a request that runs out of memory says so, wherever it does", "[cli][
     if (path.starts_with("/pks/")) return EngineServer::response(200, key);
     return EngineServer::response(200, path == "/images/json" ? list : list.substr(1, list.size() - 2));
   });
-  const long shared = desk.allocations({"--version"});
+  const long shared = fixture.allocations({"--version"});
   const std::string keyserver = "http" + server.url().substr(server.url().find(':'));
   for (const auto& args : {std::vector<std::string>{"images", "docker-daemon:", "--docker-host", server.url()},
                            {"key", "search", "--url", keyserver, "Ada"}}) {
-    const long all = desk.allocations(args);
-    desk.sweep(args, shared, all, 40);
+    const long all = fixture.allocations(args);
+    fixture.sweep(args, shared, all, 40);
   }
 }

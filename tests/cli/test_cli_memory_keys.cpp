@@ -11,7 +11,7 @@
 #include "support/catch.h"
 #include "support/cli_run.h"
 #include "support/run_process.h"
-#include "support/sign_desk.h"
+#include "support/sign_fixture.h"
 
 #include <sifkit/core/error.h>
 #include <sifkit/trust/pgp_key.h>
@@ -26,12 +26,12 @@ using Arguments = std::vector<std::string>;
 
 constexpr int kLoaderEnds = 127;  ///< glibc's _dl_fatal_printf
 
-struct KeyShop : SignDesk {
+struct KeyMemoryFixture : SignFixture {
   std::string image = at("image.sif");
   std::string bytes = read_file(image);  ///< not signed
   std::string ring = at("config/keys/pgp-public");
 
-  KeyShop() {
+  KeyMemoryFixture() {
     make_pgp("ada");
     make_chain();
   }
@@ -42,14 +42,14 @@ struct KeyShop : SignDesk {
   }
 
   long allocations(const Arguments& args) const {
-    const auto count = folder / "count";
+    const auto count = directory / "count";
     run(args, "SIFKIT_MALLOC_COUNT=" + count.string());
     return std::stol(read_file(count));
   }
 
   void clear() const {
     write_file(image, bytes);
-    fs::remove_all(folder / "config");
+    fs::remove_all(directory / "config");
   }
 
   /// A part of the allocations behind those that all verbs make. `check` is told whether the command says that it has
@@ -85,44 +85,44 @@ struct KeyShop : SignDesk {
 }  // namespace
 
 TEST_CASE("a verdict is given with all the memory that it takes, or none", "[cli][faults]") {
-  const KeyShop shop;
+  const KeyMemoryFixture fixture;
   const auto policy = [&](const char* name, const std::string& members) {
-    write_file(shop.folder / name, R"({"schema": "sifkit/verify-policy/v1", "default": {)" + members + "}}");
-    fs::permissions(shop.folder / name, fs::perms(0600));
-    return shop.at(name);
+    write_file(fixture.directory / name, R"({"schema": "sifkit/verify-policy/v1", "default": {)" + members + "}}");
+    fs::permissions(fixture.directory / name, fs::perms(0600));
+    return fixture.at(name);
   };
   const auto signed_by = [&](const std::string& key) {
-    shop.clear();
-    shop.sign(shop.key(key));
+    fixture.clear();
+    fixture.sign(fixture.key(key));
   };
   const auto nothing = [](auto...) {};
   signed_by("ada.asc");
-  shop.sweep({"verify", "--key", shop.at("ada.pub"), "--policy", policy("good.json", R"("key_bits": {"ec": 256}, "strict_layout": true)"), shop.image}, 40, nothing, nothing);
-  shop.sweep({"verify", "--key", shop.at("ada.pub"), "--policy", policy("bad.json", R"("threshold": 2)"), shop.image}, 40, nothing, [](bool succeeded) { CHECK_FALSE(succeeded); });
+  fixture.sweep({"verify", "--key", fixture.at("ada.pub"), "--policy", policy("good.json", R"("key_bits": {"ec": 256}, "strict_layout": true)"), fixture.image}, 40, nothing, nothing);
+  fixture.sweep({"verify", "--key", fixture.at("ada.pub"), "--policy", policy("bad.json", R"("threshold": 2)"), fixture.image}, 40, nothing, [](bool succeeded) { CHECK_FALSE(succeeded); });
   signed_by("ecdsa.pem");
-  shop.sweep({"verify", "--certificate", shop.at("ada.crt"), "--certificate-intermediates", shop.at("between.crt"), "--certificate-roots", shop.at("root.crt"), shop.image}, 120, nothing, nothing);
+  fixture.sweep({"verify", "--certificate", fixture.at("ada.crt"), "--certificate-intermediates", fixture.at("between.crt"), "--certificate-roots", fixture.at("root.crt"), fixture.image}, 120, nothing, nothing);
 }
 
 TEST_CASE("an image or a ring that is changed as memory runs out is as it was or as it is to be", "[cli][faults]") {
-  const KeyShop shop;
-  const auto prepare = [&] { shop.clear(); };
+  const KeyMemoryFixture fixture;
+  const auto prepare = [&] { fixture.clear(); };
   const auto changed = [&](bool succeeded) {
-    const bool same = read_file(shop.image) == shop.bytes;
+    const bool same = read_file(fixture.image) == fixture.bytes;
     CHECK((!succeeded || !same));
     return !same;
   };
   for (const auto& [secret, key] : {std::pair("ada.asc", "ada.pub"), std::pair("ed25519.pem", "ed25519.pub")}) {
-    shop.sweep({"sign", "-q", "--key", shop.at(secret), shop.image}, 40, prepare, [&, name = key](bool succeeded) {
-      if (changed(succeeded)) CHECK_FALSE(shop.verified({name}).failure);
+    fixture.sweep({"sign", "-q", "--key", fixture.at(secret), fixture.image}, 40, prepare, [&, name = key](bool succeeded) {
+      if (changed(succeeded)) CHECK_FALSE(fixture.verified({name}).failure);
     });
   }
-  write_file(shop.folder / "object", "object");
-  shop.sweep({"sif", "add", "-q", "--datatype", "7", shop.image, shop.at("object")}, 40, prepare, [&](bool succeeded) {
-    if (changed(succeeded)) CHECK(run_cli({"sif", "dump", "4", shop.image}).out == "object");
+  write_file(fixture.directory / "object", "object");
+  fixture.sweep({"sif", "add", "-q", "--datatype", "7", fixture.image, fixture.at("object")}, 40, prepare, [&](bool succeeded) {
+    if (changed(succeeded)) CHECK(run_cli({"sif", "dump", "4", fixture.image}).out == "object");
   });
-  shop.sweep({"key", "import", shop.at("ada.pub")}, 40, prepare, [&](bool succeeded) {
-    const bool there = fs::exists(shop.ring);
+  fixture.sweep({"key", "import", fixture.at("ada.pub")}, 40, prepare, [&](bool succeeded) {
+    const bool there = fs::exists(fixture.ring);
     CHECK((!succeeded || there));
-    if (there) CHECK(trust::read_pgp_keys(as_bytes(read_file(shop.ring)), "ring").size() == 1);
+    if (there) CHECK(trust::read_pgp_keys(as_bytes(read_file(fixture.ring)), "ring").size() == 1);
   });
 }

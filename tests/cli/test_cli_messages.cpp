@@ -9,7 +9,7 @@
 #include "support/catch.h"
 #include "support/cli_run.h"
 #include "support/environment.h"
-#include "support/fault_desk.h"
+#include "support/fault_fixture.h"
 #include "support/image_shapes.h"
 #include "support/temp_dir.h"
 
@@ -18,23 +18,23 @@ using namespace sifkit::testing;
 namespace fs = std::filesystem;
 
 TEST_CASE("a message names the file that it is about exactly once", "[cli][messages]") {
-  TempDir folder;
-  const Environment keys(keys_below(folder.path().string()));
-  const Environment tmp("TMPDIR", folder.path().string());
-  const auto at = [&](const std::string& name) { return (folder / name).string(); };
-  write_file(folder / "sound.tar", as_tar(docker_24(small_image())));
+  TempDir directory;
+  const Environment keys(keys_below(directory.path().string()));
+  const Environment tmp("TMPDIR", directory.path().string());
+  const auto at = [&](const std::string& name) { return (directory / name).string(); };
+  write_file(directory / "sound.tar", as_tar(docker_24(small_image())));
   REQUIRE(run_cli({"build", "-q", at("sound.sif"), at("sound.tar")}).code == 0);
   REQUIRE(run_cli({"build", "-q", "--format", "squashfs", at("sound.sqfs"), at("sound.tar")}).code == 0);
-  const auto sif = read_file(folder / "sound.sif");
-  fs::create_directory(folder / "d1rectory");
-  write_file(folder / "void", "");
-  write_file(folder / "words", "no image at all\n");
-  write_file(folder / "noise", std::string(5000, '\x5a'));
-  write_file(folder / "cut.sif", sif.substr(0, 1000));
-  write_file(folder / "cut.sqfs", read_file(folder / "sound.sqfs").substr(0, 3000));
-  write_file(folder / "cut.tar", read_file(folder / "sound.tar").substr(0, 1500));
-  fs::create_symlink("nowhere", folder / "dangling");
-  write_file(folder / "closed", sif);
+  const auto sif = read_file(directory / "sound.sif");
+  fs::create_directory(directory / "d1rectory");
+  write_file(directory / "void", "");
+  write_file(directory / "words", "no image at all\n");
+  write_file(directory / "noise", std::string(5000, '\x5a'));
+  write_file(directory / "cut.sif", sif.substr(0, 1000));
+  write_file(directory / "cut.sqfs", read_file(directory / "sound.sqfs").substr(0, 3000));
+  write_file(directory / "cut.tar", read_file(directory / "sound.tar").substr(0, 1500));
+  fs::create_symlink("nowhere", directory / "dangling");
+  write_file(directory / "closed", sif);
   ::chmod(at("closed").c_str(), 0);
   std::vector<std::string> files{"missing", "none/missing", "d1rectory", "void", "words", "noise", "cut.sif", "cut.sqfs", "cut.tar", "dangling"};
   if (::geteuid() != 0) files.emplace_back("closed");
@@ -53,7 +53,7 @@ TEST_CASE("a message names the file that it is about exactly once", "[cli][messa
       }
       INFO(command[0] << " " << command[1] << " " << command.back() << " " << file);
       const auto result = run_cli(args);
-      fs::remove(folder / "out.sif");
+      fs::remove(directory / "out.sif");
       if (result.code == 0) continue;  // some verbs can read some of them
       INFO(result.err);
       const auto message = result.err.substr(0, result.err.find("  hint: "));

@@ -23,7 +23,7 @@ namespace {
 
 /// The image in every kind of source, and a service that has it.
 struct Sources {
-  TempDir folder;
+  TempDir directory;
   TestImage image = small_image();
   std::string id = sha256(image.config_document());
   std::string archive = as_tar(docker_24(image));
@@ -35,16 +35,16 @@ struct Sources {
   }};
 
   Sources() {
-    write_file(folder / "docker.tar", archive);
-    write_file(folder / "oci.tar", as_tar(oci_layout(image)));
-    write_file(folder / "oci.tar.gz", through("gzip -c", as_tar(oci_layout(image))));
-    as_folder(oci_layout(image), folder / "layout");
-    as_folder(oci_layout(image, {.flat = true}), folder / "flat");
-    write_file(folder / "root.tar", image.layers[0]);
-    std::filesystem::create_directories(folder / "root/etc");
+    write_file(directory / "docker.tar", archive);
+    write_file(directory / "oci.tar", as_tar(oci_layout(image)));
+    write_file(directory / "oci.tar.gz", through("gzip -c", as_tar(oci_layout(image))));
+    as_directory(oci_layout(image), directory / "layout");
+    as_directory(oci_layout(image, {.flat = true}), directory / "flat");
+    write_file(directory / "root.tar", image.layers[0]);
+    std::filesystem::create_directories(directory / "root/etc");
   }
 
-  std::string at(const std::string& name) const { return (folder / name).string(); }
+  std::string at(const std::string& name) const { return (directory / name).string(); }
 
   std::vector<std::string> of_images() const {
     return {at("docker.tar"), "docker-archive:" + at("docker.tar"), at("oci.tar"), at("oci.tar.gz"), "oci:" + at("layout"), at("flat"), "docker-daemon:app", "podman:app"};
@@ -77,13 +77,13 @@ TEST_CASE("images lists what every kind of source holds", "[cli][images]") {
 }
 
 TEST_CASE("images lists each image of an archive with what is wrong with it", "[cli][images]") {
-  TempDir folder;
+  TempDir directory;
   const TestImage image = small_image();
   const std::string config = image.config_document();
   Json windows = Json::parse(config);
   windows["os"] = "windows";
   const Json layers = Json::array({"a.tar", "b.tar"});
-  write_file(folder / "x.tar",
+  write_file(directory / "x.tar",
              TarBuilder()
                  .file("a.tar", image.layers[0])
                  .file("b.tar", image.layers[1])
@@ -95,7 +95,7 @@ TEST_CASE("images lists each image of an archive with what is wrong with it", "[
                                                      docker_entry("good.json", {"good:1"}, layers)})
                                             .dump())
                  .bytes());
-  const std::string archive = (folder / "x.tar").string();
+  const std::string archive = (directory / "x.tar").string();
   const auto result = run_cli({"images", archive});
   CHECK(result.code == 0);
   CHECK(result.err.empty());
@@ -120,10 +120,10 @@ TEST_CASE("images lists each image of an archive with what is wrong with it", "[
   }
   CHECK(record["images"][1]["problem"] == "broken.json: image configuration: rootfs: expected an object, got nothing");
   for (const std::string choice : {":good:1", ":@2"})
-    CHECK(run_cli({"build", "-q", "-F", "--arch", "amd64", (folder / "x.sif").string(), archive + choice}).code == 0);
-  CHECK(run_cli({"build", "-q", "-F", (folder / "x.sif").string(), archive + ":w:1"}).code ==
+    CHECK(run_cli({"build", "-q", "-F", "--arch", "amd64", (directory / "x.sif").string(), archive + choice}).code == 0);
+  CHECK(run_cli({"build", "-q", "-F", (directory / "x.sif").string(), archive + ":w:1"}).code ==
         exit_code(ErrorKind::unsupported));
-  CHECK(run_cli({"build", "-q", "-F", (folder / "x.sif").string(), archive + ":broken:1"}).code ==
+  CHECK(run_cli({"build", "-q", "-F", (directory / "x.sif").string(), archive + ":broken:1"}).code ==
         exit_code(ErrorKind::malformed));
 }
 
@@ -213,7 +213,7 @@ TEST_CASE("build says as much as is asked for, on the side of talk only", "[cli]
 
 TEST_CASE("a dry run reads everything and writes nothing", "[cli][build]") {
   const Sources sources;
-  const auto before = sources.folder.entry_count();
+  const auto before = sources.directory.entry_count();
   for (const auto& source : sources.of_images()) {
     INFO(source);
     const auto result = sources.run({"build", "--dry-run", sources.at("none/x.sif"), source});
@@ -221,12 +221,12 @@ TEST_CASE("a dry run reads everything and writes nothing", "[cli][build]") {
     CHECK_THAT(result.err, ContainsSubstring("sound; ") && ContainsSubstring(" in 2 layers; nothing written"));
   }
   CHECK_THAT(sources.run({"build", "--dry-run", "x.sif", sources.at("root.tar")}).err, ContainsSubstring(" in 1 layer; nothing written"));
-  CHECK(sources.folder.entry_count() == before);
+  CHECK(sources.directory.entry_count() == before);
 }
 
 TEST_CASE("capabilities are where they hinder nobody, and come back", "[cli][build]") {
-  const TempDir folder;
-  const std::string root = (folder / "root.tar").string();
+  const TempDir directory;
+  const std::string root = (directory / "root.tar").string();
   const std::string raw("\1\0\0\2\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20);
   const std::string stored = "user.sifkit.cap";
   const std::vector<std::pair<std::string, std::string>> real{{"SCHILY.xattr.security.capability", raw}};
@@ -235,11 +235,11 @@ TEST_CASE("capabilities are where they hinder nobody, and come back", "[cli][bui
                          .add({.name = "bin/true", .data = "y"}).bytes());
   // The attributes of /bin/ping in what `build` made with these options.
   const auto build = [&](const std::string& source, const std::vector<std::string>& options) {
-    std::vector<std::string> args{"build", "-F", "--verify-after", (folder / "x.sif").string(), source};
+    std::vector<std::string> args{"build", "-F", "--verify-after", (directory / "x.sif").string(), source};
     args.insert(args.end(), options.begin(), options.end());
     const auto result = run_cli(args);
     REQUIRE(result.code == 0);
-    const Json listed = Json::parse(run_cli({"ls", "--json", (folder / "x.sif").string(), "/bin/ping"}).out);
+    const Json listed = Json::parse(run_cli({"ls", "--json", (directory / "x.sif").string(), "/bin/ping"}).out);
     return std::pair(result.err, listed["files"][0]["xattrs_hex"]);
   };
   const std::string hex = to_hex(as_bytes(raw));
@@ -263,50 +263,50 @@ TEST_CASE("capabilities are where they hinder nobody, and come back", "[cli][bui
 
   SECTION("from an archive that has them stored") {
     write_file(root, TarBuilder()
-                         .folder("bin")
+                         .directory("bin")
                          .add({.name = "bin/ping", .data = "x", .pax = {{"SCHILY.xattr." + stored, raw}}})
                          .bytes());
     CHECK(build("tar:" + root, {}).second == Json{{stored, hex}});
     CHECK(build("tar:" + root, {"--xattrs", "keep"}).second == Json{{"security.capability", hex}});
     CHECK(build("tar:" + root, {"--xattrs", "user"}).second == Json{{stored, hex}});
   }
-  SECTION("from a folder that has them stored") {
-    std::filesystem::create_directories(folder / "tree/bin");
-    write_file(folder / "tree/bin/ping", "x");
-    if (::setxattr((folder / "tree/bin/ping").c_str(), stored.c_str(), raw.data(), raw.size(), 0) != 0) {
+  SECTION("from a directory that has them stored") {
+    std::filesystem::create_directories(directory / "tree/bin");
+    write_file(directory / "tree/bin/ping", "x");
+    if (::setxattr((directory / "tree/bin/ping").c_str(), stored.c_str(), raw.data(), raw.size(), 0) != 0) {
       WARN("no user attributes on this file system");
       return;
     }
-    CHECK(build("dir:" + (folder / "tree").string(), {}).second == Json{{stored, hex}});
-    CHECK(build("dir:" + (folder / "tree").string(), {"--xattrs", "keep"}).second == Json{{"security.capability", hex}});
+    CHECK(build("dir:" + (directory / "tree").string(), {}).second == Json{{stored, hex}});
+    CHECK(build("dir:" + (directory / "tree").string(), {"--xattrs", "keep"}).second == Json{{"security.capability", hex}});
   }
-  SECTION("a folder of root has them") {
+  SECTION("a directory of root has them") {
     if (::geteuid() != 0) return;
-    REQUIRE(run_cli({"build", "--sandbox", (folder / "box").string(), "tar:" + root}).code == 0);
+    REQUIRE(run_cli({"build", "--sandbox", (directory / "box").string(), "tar:" + root}).code == 0);
     std::string value(64, '\0');
-    const auto length = ::getxattr((folder / "box/bin/ping").c_str(), "security.capability", value.data(), value.size());
+    const auto length = ::getxattr((directory / "box/bin/ping").c_str(), "security.capability", value.data(), value.size());
     if (length < 0) {
       WARN("no capabilities on this file system");
       return;
     }
     CHECK(value.substr(0, static_cast<std::size_t>(length)) == raw);
-    CHECK(::getxattr((folder / "box/bin/ping").c_str(), stored.c_str(), value.data(), value.size()) < 0);
+    CHECK(::getxattr((directory / "box/bin/ping").c_str(), stored.c_str(), value.data(), value.size()) < 0);
   }
 }
 
 TEST_CASE("what will not run is said, in text and in JSON, and not with -q", "[cli][build]") {
-  const TempDir folder;
-  const std::string archive = (folder / "app.tar").string();
+  const TempDir directory;
+  const std::string archive = (directory / "app.tar").string();
   const auto build = [&](const TestImage& image, std::vector<std::string> options) {
     write_file(archive, as_tar(docker_24(image)));
-    options.insert(options.begin(), {"build", "-F", (folder / "x").string(), archive});
+    options.insert(options.begin(), {"build", "-F", (directory / "x").string(), archive});
     return run_cli(options);
   };
   // /bin is a link, until a layer of a tool brings a directory.
   TestImage merged;
   merged.layers = {
-      TarBuilder().folder("usr").folder("usr/bin").file("usr/bin/sh", elf_program(), 0755).symlink("bin", "usr/bin").bytes(),
-      TarBuilder().folder("bin").file("bin/tool", "#!/bin/sh\n", 0755).bytes()};
+      TarBuilder().directory("usr").directory("usr/bin").file("usr/bin/sh", elf_program(), 0755).symlink("bin", "usr/bin").bytes(),
+      TarBuilder().directory("bin").file("bin/tool", "#!/bin/sh\n", 0755).bytes()};
   merged.config = Json{{"Env", {"PATH=/bin"}}, {"Entrypoint", {"tool"}}};
   const std::string replaced =
       "layer 2 of 2 has a directory '/bin' in place of layer 1's link to 'usr/bin': what is there, such as "
@@ -315,13 +315,13 @@ TEST_CASE("what will not run is said, in text and in JSON, and not with -q", "[c
       "the entrypoint 'tool' ('/bin/tool') needs the interpreter '/bin/sh', which is not in the image";
   for (const auto& form : std::vector<std::vector<std::string>>{{}, {"--format", "squashfs"}, {"--sandbox"}, {"--dry-run"}}) {
     INFO((form.empty() ? "sif" : form.back()));
-    std::filesystem::remove_all(folder / "x");
+    std::filesystem::remove_all(directory / "x");
     const auto text = build(merged, form);
     CHECK(text.code == 0);
     CHECK_THAT(text.err, ContainsSubstring("sifkit: warning: " + replaced + "\n") &&
                              ContainsSubstring("sifkit: warning: " + interpreter + "\n"));
   }
-  std::filesystem::remove_all(folder / "x");
+  std::filesystem::remove_all(directory / "x");
   CHECK(build(merged, {"-q"}).err.empty());
   const Json record = Json::parse(build(merged, {"--json"}).out);
   CHECK(record["warnings"] == Json::array({{{"kind", "link-replaced"}, {"text", replaced}},
@@ -332,7 +332,7 @@ TEST_CASE("what will not run is said, in text and in JSON, and not with -q", "[c
   CHECK_THAT(build(merged, {}).err, !ContainsSubstring("warning"));
 
   TestImage closed;
-  closed.layers = {TarBuilder().folder("app", 0700).file("app/run", elf_program("/lib64/none.so"), 0755).bytes()};
+  closed.layers = {TarBuilder().directory("app", 0700).file("app/run", elf_program("/lib64/none.so"), 0755).bytes()};
   closed.config = Json{{"Entrypoint", {"./run"}}, {"WorkingDir", "/app"}};
   CHECK_THAT(build(closed, {}).err,
              ContainsSubstring("the entrypoint './run' is relative to the image's working directory '/app', where "
@@ -340,7 +340,7 @@ TEST_CASE("what will not run is said, in text and in JSON, and not with -q", "[c
   closed.config = Json{{"Entrypoint", {"/app/run"}}};
   CHECK_THAT(build(closed, {}).err,
              ContainsSubstring("the entrypoint '/app/run' is in '/app', which not every user may enter (mode 0700)"));
-  closed.layers.push_back(TarBuilder().folder("app").bytes());
+  closed.layers.push_back(TarBuilder().directory("app").bytes());
   CHECK_THAT(build(closed, {}).err,
              ContainsSubstring("the entrypoint '/app/run' needs the loader '/lib64/none.so', which is not in the image"));
 }

@@ -39,9 +39,9 @@ bool steers(std::string_view text) {
   return false;
 }
 
-/// Files of a stranger's, in a folder that commands run in, and a service that answers as one.
+/// Files of a stranger's, in a directory that commands run in, and a service that answers as one.
 struct Stranger {
-  TempDir folder;
+  TempDir directory;
   std::string fingerprint;
   EngineServer service{[](const std::string& path) -> std::optional<std::string> {
     if (path.find("op=index") != std::string::npos) {
@@ -58,9 +58,9 @@ struct Stranger {
                                .file(kEvilBytes, kEvilBytes)
                                .file("text", kEvilBytes)
                                .symlink("link", kEvilBytes)
-                               .folder(".singularity.d")
+                               .directory(".singularity.d")
                                .file(".singularity.d/runscript.help", kEvilBytes)
-                               .folder("scif/apps/" + kEvil + "/scif")
+                               .directory("scif/apps/" + kEvil + "/scif")
                                .file("scif/apps/" + kEvil + "/scif/labels.json", Json{{kEvil, kEvil}}.dump())
                                .bytes());
     Members members = docker_24(image);
@@ -70,9 +70,9 @@ struct Stranger {
       manifest[0]["RepoTags"] = Json::array({"app:1", kEvil});
       member.bytes = manifest.dump();
     }
-    write_file(folder / "app.tar", as_tar(members));
-    write_file(folder / kEvilBytes, "no image");
-    write_file(folder / "data", kEvilBytes);
+    write_file(directory / "app.tar", as_tar(members));
+    write_file(directory / kEvilBytes, "no image");
+    write_file(directory / "data", kEvilBytes);
     const std::string key = program({"key", "newpair", "--json", "-N", "Ada \xc2\x9b" "31m\xe2\x80\xae", "--no-passphrase"}).out;
     fingerprint = Json::parse(key)["key"]["fingerprint"];
     REQUIRE(program({"key", "export", "--armor", "-o", "key.asc", fingerprint}).code == 0);
@@ -85,17 +85,17 @@ struct Stranger {
   }
 
   std::vector<std::string> environment() const {
-    return {"PATH=/usr/bin:/bin", "HOME=" + folder.path().string(), "TMPDIR=" + folder.path().string(), "TERM=dumb", "SIFKIT_PASSPHRASE="};
+    return {"PATH=/usr/bin:/bin", "HOME=" + directory.path().string(), "TMPDIR=" + directory.path().string(), "TERM=dumb", "SIFKIT_PASSPHRASE="};
   }
 
-  /// Off a terminal, in the folder.
+  /// Off a terminal, in the directory.
   ProcessResult program(std::vector<std::string> args) const {
-    args.insert(args.begin(), {"env", "-C", folder.path().string(), SIFKIT_PROGRAM});
+    args.insert(args.begin(), {"env", "-C", directory.path().string(), SIFKIT_PROGRAM});
     return run_process(args, environment());
   }
 
   std::unique_ptr<Terminal> on_terminal(std::vector<std::string> args) const {
-    args.insert(args.begin(), {"/usr/bin/env", "-C", folder.path().string(), SIFKIT_PROGRAM});
+    args.insert(args.begin(), {"/usr/bin/env", "-C", directory.path().string(), SIFKIT_PROGRAM});
     return Terminal::start(args, environment(), true);
   }
 };
@@ -186,7 +186,7 @@ TEST_CASE("the bar is the only thing that controls a terminal", "[cli][terminal]
   const Stranger stranger;
   std::vector<std::string> environment = stranger.environment();
   std::replace(environment.begin(), environment.end(), std::string("TERM=dumb"), std::string("TERM=xterm"));
-  const auto terminal = Terminal::start({"/usr/bin/env", "-C", stranger.folder.path().string(), SIFKIT_PROGRAM, "build", "bar.sif", "app.tar"}, environment, true);
+  const auto terminal = Terminal::start({"/usr/bin/env", "-C", stranger.directory.path().string(), SIFKIT_PROGRAM, "build", "bar.sif", "app.tar"}, environment, true);
   if (!terminal) SKIP_TEST("no pseudo-terminal can be had");
   CHECK(terminal->wait() == 0);
   CHECK_THAT(terminal->screen(), ContainsSubstring("\r\x1b[K"));
@@ -210,7 +210,7 @@ TEST_CASE("a passphrase is typed unseen, also after Ctrl-Z and fg", "[cli][termi
   const Stranger stranger;
   std::vector<std::string> environment = stranger.environment();
   environment.pop_back();  // SIFKIT_PASSPHRASE
-  const auto terminal = Terminal::start({"/usr/bin/env", "-C", stranger.folder.path().string(), "bash", "--norc", "--noprofile", "--noediting", "-i"}, environment, false);
+  const auto terminal = Terminal::start({"/usr/bin/env", "-C", stranger.directory.path().string(), "bash", "--norc", "--noprofile", "--noediting", "-i"}, environment, false);
   if (!terminal) SKIP_TEST("no pseudo-terminal can be had");
   const std::string question = "Passphrase for the new key: ";
   terminal->type(SIFKIT_PROGRAM " key newpair -N Eve\n");

@@ -5,44 +5,44 @@
 #include "support/catch.h"
 #include "support/cli_run.h"
 #include "support/environment.h"
-#include "support/sign_desk.h"
+#include "support/sign_fixture.h"
 
 using namespace sifkit;
 using namespace sifkit::testing;
 
 namespace {
 
-/// A desk with an OpenPGP key, and rings that hold nothing.
-struct Shop : SignDesk {
+/// A fixture with an OpenPGP key, and rings that hold nothing.
+struct VerifyFixture : SignFixture {
   Environment rings{keys_below(at("home"))};
   std::string image = at("image.sif");
 
-  Shop() { make_pgp("ada"); }
+  VerifyFixture() { make_pgp("ada"); }
 };
 
 }  // namespace
 
 TEST_CASE("verify says who has signed what, and its verdict last", "[cli][verify]") {
-  const Shop shop;
-  REQUIRE(run_cli({"sign", "-q", "--key", shop.at("ada.asc"), "-g", "1", shop.image}).code == 0);
-  const auto all = run_cli({"verify", "--key", shop.at("ada.pub"), shop.image});
+  const VerifyFixture fixture;
+  REQUIRE(run_cli({"sign", "-q", "--key", fixture.at("ada.asc"), "-g", "1", fixture.image}).code == 0);
+  const auto all = run_cli({"verify", "--key", fixture.at("ada.pub"), fixture.image});
   CHECK(all.code == 13);
   CHECK_THAT(all.out, ContainsSubstring("\nNOT COVERED  3   2          2  JSON.Generic\n"));
   CHECK_THAT(all.out, ContainsSubstring("    \"ada <ada@example.org>\"\n"));
   CHECK_THAT(all.out, ContainsSubstring("\nFAILED: unsigned: signature not found for object group 2; all 3 objects were checked\n"));
-  const auto part = run_cli({"verify", "--key", shop.at("ada.pub"), "-g", "1", shop.image});
+  const auto part = run_cli({"verify", "--key", fixture.at("ada.pub"), "-g", "1", fixture.image});
   CHECK(part.code == 0);
   CHECK(part.out.ends_with("VERIFIED: only 2 of 3 objects were checked, signed by 1 key\n"));
-  CHECK(run_cli({"verify", "-q", "--key", shop.at("ada.pub"), "-g", "1", shop.image}).out.empty());
-  CHECK(run_cli({"verify", shop.image, "-g", "1"}).code == 14);
+  CHECK(run_cli({"verify", "-q", "--key", fixture.at("ada.pub"), "-g", "1", fixture.image}).out.empty());
+  CHECK(run_cli({"verify", fixture.image, "-g", "1"}).code == 14);
 }
 
 TEST_CASE("verify --json prints what Apptainer prints, and --json=v1 everything", "[cli][verify]") {
-  const Shop shop;
+  const VerifyFixture fixture;
   const std::string none = "{\n  \"Signatures\": 0,\n  \"SignerKeys\": null\n}\n";
-  CHECK(run_cli({"verify", "--json", "--key", shop.at("ada.pub"), shop.image}).out == none);
-  REQUIRE(run_cli({"sign", "-q", "--key", shop.at("ada.asc"), "-g", "2", shop.image}).code == 0);
-  const auto old = run_cli({"verify", "-j", "--key", shop.at("ada.pub"), "-g", "2", shop.image});
+  CHECK(run_cli({"verify", "--json", "--key", fixture.at("ada.pub"), fixture.image}).out == none);
+  REQUIRE(run_cli({"sign", "-q", "--key", fixture.at("ada.asc"), "-g", "2", fixture.image}).code == 0);
+  const auto old = run_cli({"verify", "-j", "--key", fixture.at("ada.pub"), "-g", "2", fixture.image});
   CHECK(old.code == 0);
   const Json record = parse_json(old.out, "old");
   CHECK_THAT(old.out, ContainsSubstring("        \"Name\": \"ada \\u003cada@example.org\\u003e\",\n"));
@@ -50,7 +50,7 @@ TEST_CASE("verify --json prints what Apptainer prints, and --json=v1 everything"
   CHECK(record["SignerKeys"][0]["Signer"]["Partition"] == "JSON.Generic");
   CHECK(record["SignerKeys"][0]["Signer"]["DataCheck"] == true);
 
-  const auto failed = run_cli({"verify", "--json=v1", "--key", shop.at("ada.pub"), shop.image, shop.at("none.sif")});
+  const auto failed = run_cli({"verify", "--json=v1", "--key", fixture.at("ada.pub"), fixture.image, fixture.at("none.sif")});
   CHECK(failed.code == 13);
   const Json ours = parse_json(failed.out, "ours");
   CHECK(ours["schema"] == "sifkit/verify/v1");
@@ -60,27 +60,27 @@ TEST_CASE("verify --json prints what Apptainer prints, and --json=v1 everything"
   CHECK(ours["images"][0]["signatures"][0]["signers"][0]["valid"] == true);
   CHECK(ours["images"][1]["kind"] == "not_found");
   CHECK(ours["images"][1]["covered"].is_null());
-  CHECK(run_cli({"verify", "--json=v2", shop.image}).code == 2);
+  CHECK(run_cli({"verify", "--json=v2", fixture.image}).code == 2);
   // Printed whatever happens.
-  CHECK(run_cli({"verify", "--json", "--key", shop.at("ada.pub"), "-g", "9", shop.image}).out == none);
-  const auto missing = run_cli({"verify", "--json=v1", "--key", shop.at("ada.pub"), shop.at("none.sif")});
+  CHECK(run_cli({"verify", "--json", "--key", fixture.at("ada.pub"), "-g", "9", fixture.image}).out == none);
+  const auto missing = run_cli({"verify", "--json=v1", "--key", fixture.at("ada.pub"), fixture.at("none.sif")});
   CHECK(missing.code == 3);
   CHECK(parse_json(missing.out, "missing")["images"][0]["kind"] == "not_found");
 }
 
 TEST_CASE("sign --json says what was signed, and errors are JSON then", "[cli][sign]") {
-  const Shop shop;
-  const auto done = run_cli({"sign", "--json", "--key", shop.at("ed25519.pem"), shop.image});
+  const VerifyFixture fixture;
+  const auto done = run_cli({"sign", "--json", "--key", fixture.at("ed25519.pem"), fixture.image});
   CHECK(done.code == 0);
   CHECK(done.err.empty());
-  const Json image{{"file", shop.image},
+  const Json image{{"file", fixture.image},
                    {"added", {4, 5}},
                    {"replaced", Json::array()},
                    {"stale", Json::array()},
                    {"without_group", Json::array()}};
   CHECK(parse_json(done.out, "done") ==
-        Json{{"schema", "sifkit/sign/v1"}, {"signed", {shop.image}}, {"images", Json::array({image})}});
-  const auto before = read_file(shop.image);
+        Json{{"schema", "sifkit/sign/v1"}, {"signed", {fixture.image}}, {"images", Json::array({image})}});
+  const auto before = read_file(fixture.image);
   const auto fails = [&](std::vector<std::string> arguments, int code, const char* kind) {
     arguments.insert(arguments.begin(), {"sign", "--json"});
     const auto result = run_cli(arguments);
@@ -93,28 +93,28 @@ TEST_CASE("sign --json says what was signed, and errors are JSON then", "[cli][s
     CHECK(record["schema"] == "sifkit/error/v1");
     CHECK(record["kind"] == kind);
     CHECK(record["exit_code"] == code);
-    CHECK(read_file(shop.image) == before);
+    CHECK(read_file(fixture.image) == before);
   };
-  const std::string key = shop.at("ed25519.pem");
-  fails({"--key", key, shop.at("none.sif")}, 3, "not_found");
-  fails({"--key", shop.at("none.pem"), shop.image}, 3, "not_found");
-  fails({"--key", key, "-g", "9", shop.image}, 3, "not_found");
-  fails({"--key", key, "-i", "9", shop.image}, 3, "not_found");
-  fails({"--key", key, "-g", "0", shop.image}, 2, "usage");
-  fails({"--key", key, "-i", "0", shop.image}, 2, "usage");
-  fails({"--key", key, "-i", "4", shop.image}, 2, "usage");  // a signature
-  fails({"--key", shop.at("ed25519.pub"), shop.image}, 7, "malformed");
+  const std::string key = fixture.at("ed25519.pem");
+  fails({"--key", key, fixture.at("none.sif")}, 3, "not_found");
+  fails({"--key", fixture.at("none.pem"), fixture.image}, 3, "not_found");
+  fails({"--key", key, "-g", "9", fixture.image}, 3, "not_found");
+  fails({"--key", key, "-i", "9", fixture.image}, 3, "not_found");
+  fails({"--key", key, "-g", "0", fixture.image}, 2, "usage");
+  fails({"--key", key, "-i", "0", fixture.image}, 2, "usage");
+  fails({"--key", key, "-i", "4", fixture.image}, 2, "usage");  // a signature
+  fails({"--key", fixture.at("ed25519.pub"), fixture.image}, 7, "malformed");
   fails({"--key", key, key}, 7, "malformed");
   fails({"--key", key}, 2, "usage");
-  fails({shop.image}, 3, "not_found");  // empty rings
+  fails({fixture.image}, 3, "not_found");  // empty rings
 }
 
 TEST_CASE("verify refuses ids that are not there, and every error of --json=v1 is in its record", "[cli][verify]") {
-  const Shop shop;
-  REQUIRE(run_cli({"sign", "-q", "--key", shop.at("ed25519.pem"), shop.image}).code == 0);
+  const VerifyFixture fixture;
+  REQUIRE(run_cli({"sign", "-q", "--key", fixture.at("ed25519.pem"), fixture.image}).code == 0);
   const auto record = [&](std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), {"verify", "--json=v1", "--key", shop.at("ed25519.pub")});
-    arguments.push_back(shop.image);
+    arguments.insert(arguments.begin(), {"verify", "--json=v1", "--key", fixture.at("ed25519.pub")});
+    arguments.push_back(fixture.image);
     const auto result = run_cli(arguments);
     CHECK(result.err.empty());
     const auto image = parse_json(result.out, "record")["images"][0];
@@ -147,36 +147,36 @@ TEST_CASE("verify refuses ids that are not there, and every error of --json=v1 i
 }
 
 TEST_CASE("verify looks at an image with two primary partitions and an object that is nowhere", "[cli][verify][hostile]") {
-  const Shop shop;
+  const VerifyFixture fixture;
   {
-    sif::ImageEditor editor(shop.image);
+    sif::ImageEditor editor(fixture.image);
     MemorySource data(as_bytes("overlay"));
     editor.add({.type = sif::DataType::partition, .group = 1, .extra = encode_extra(sif::Partition{sif::FsType::ext3, sif::PartitionType::overlay, "arm64"})}, data);
     editor.set_extra(4, encode_extra(sif::Partition{sif::FsType::squashfs, sif::PartitionType::primary_system, "arm64"}));
     editor.commit();
   }
-  const auto signed_one = run_cli({"sign", "-q", "--key", shop.at("ed25519.pem"), shop.image});
+  const auto signed_one = run_cli({"sign", "-q", "--key", fixture.at("ed25519.pem"), fixture.image});
   CHECK(signed_one.code == 0);
-  const auto result = run_cli({"verify", "--key", shop.at("ed25519.pub"), shop.image});
+  const auto result = run_cli({"verify", "--key", fixture.at("ed25519.pub"), fixture.image});
   CHECK(result.code == 0);
   CHECK_THAT(result.out, ContainsSubstring("NOT the partition's"));
   CHECK_THAT(result.err, ContainsSubstring("2 primary system partitions"));
 
-  auto bytes = read_file(shop.image);
+  auto bytes = read_file(fixture.image);
   for (const std::size_t field : {17u, 25u}) store_le(reinterpret_cast<std::byte*>(bytes.data() + 4096 + 3 * 585 + field), INT64_MAX);
-  write_file(shop.image, bytes);
-  CHECK(run_cli({"verify", "--key", shop.at("ed25519.pub"), shop.image}).code == 15);
+  write_file(fixture.image, bytes);
+  CHECK(run_cli({"verify", "--key", fixture.at("ed25519.pub"), fixture.image}).code == 15);
 }
 
 TEST_CASE("verify says of each object what became of it, and of a file that ends early that it is cut short",
           "[cli][verify]") {
-  const Shop shop;
-  REQUIRE(run_cli({"sign", "-q", "--key", shop.at("ed25519.pem"), shop.image}).code == 0);
-  const auto sound = read_file(shop.image);
-  const auto verified = [&] { return run_cli({"verify", "--key", shop.at("ed25519.pub"), shop.image}); };
+  const VerifyFixture fixture;
+  REQUIRE(run_cli({"sign", "-q", "--key", fixture.at("ed25519.pem"), fixture.image}).code == 0);
+  const auto sound = read_file(fixture.image);
+  const auto verified = [&] { return run_cli({"verify", "--key", fixture.at("ed25519.pub"), fixture.image}); };
   auto bytes = sound;
-  bytes[static_cast<std::size_t>(sif::Image::open(shop.image).object(1).offset)] ^= 1;
-  write_file(shop.image, bytes);
+  bytes[static_cast<std::size_t>(sif::Image::open(fixture.image).object(1).offset)] ^= 1;
+  write_file(fixture.image, bytes);
   const auto changed = verified();
   CHECK(changed.code == 15);
   CHECK_THAT(changed.out, ContainsSubstring("\ncovered  2   1       1000  FS (Squashfs/*System/amd64)\n") &&
@@ -184,7 +184,7 @@ TEST_CASE("verify says of each object what became of it, and of a file that ends
                               ContainsSubstring("\nCHANGED  1   1         13  Def.FILE\n") &&
                               !ContainsSubstring("NOT COVERED"));
 
-  write_file(shop.image, sound.substr(0, 33000));
+  write_file(fixture.image, sound.substr(0, 33000));
   const auto cut = verified();
   CHECK(cut.code == 7);
   CHECK_THAT(cut.out, ContainsSubstring("\nCUT SHORT    2   1       1000  FS (Squashfs/*System/amd64)\n") &&
@@ -192,104 +192,104 @@ TEST_CASE("verify says of each object what became of it, and of a file that ends
                           ContainsSubstring("FAILED: malformed: object 4 is cut short: it ends at byte 34708, the file "
                                             "has 33000; all 3 objects were checked\n"));
   CHECK_THAT(cut.err, ContainsSubstring("hint: fetch or copy the image again"));
-  const auto record = parse_json(run_cli({"verify", "--json=v1", "--key", shop.at("ed25519.pub"), shop.image}).out,
+  const auto record = parse_json(run_cli({"verify", "--json=v1", "--key", fixture.at("ed25519.pub"), fixture.image}).out,
                                  "record")["images"][0];
   CHECK(record["kind"] == "malformed");
   CHECK(record["cut_short"] == Json{2, 3});
   CHECK(record["changed"] == Json::array());
   for (const std::vector<std::string>& verb : {std::vector<std::string>{"sif", "list"}, {"sif", "header"}}) {
-    const auto read = run_cli({verb[0], verb[1], shop.image});
+    const auto read = run_cli({verb[0], verb[1], fixture.image});
     CHECK(read.code == 0);
     CHECK_THAT(read.err, ContainsSubstring("object 2 is cut short: it ends at byte 33768, the file has 33000"));
   }
-  CHECK_THAT(run_cli({"ls", shop.image}).err, ContainsSubstring("object 2 is cut short"));
-  const auto refused = run_cli({"sign", "--key", shop.at("ed25519.pem"), shop.image});
+  CHECK_THAT(run_cli({"ls", fixture.image}).err, ContainsSubstring("object 2 is cut short"));
+  const auto refused = run_cli({"sign", "--key", fixture.at("ed25519.pem"), fixture.image});
   CHECK(refused.code == 7);
   CHECK_THAT(refused.err, ContainsSubstring("a damaged image is not signed: object"));
 }
 
 TEST_CASE("a table that is longer than any file is the image's fault for every verb", "[cli][sif][hostile]") {
-  const Shop shop;
-  auto bytes = read_file(shop.image);
+  const VerifyFixture fixture;
+  auto bytes = read_file(fixture.image);
   store_le(reinterpret_cast<std::byte*>(bytes.data() + 104), std::int64_t{1} << 62);
-  write_file(shop.image, bytes);
-  write_file(shop.folder / "more", "x");
+  write_file(fixture.image, bytes);
+  write_file(fixture.directory / "more", "x");
   const std::string text =
       "reading descriptors: the header says that the table takes 4611686018427387904 bytes at offset 4096, the file "
       "has ";
   for (const std::vector<std::string>& verb :
-       std::vector<std::vector<std::string>>{{"sif", "list", shop.image},
-                                             {"sif", "header", shop.image},
-                                             {"sif", "info", "1", shop.image},
-                                             {"sif", "dump", "1", shop.image},
-                                             {"sif", "add", "--datatype", "7", shop.image, shop.at("more")},
-                                             {"sif", "del", "1", shop.image},
-                                             {"sign", "--key", shop.at("ed25519.pem"), shop.image},
-                                             {"verify", "--key", shop.at("ed25519.pub"), shop.image},
-                                             {"inspect", "sif:" + shop.image},
-                                             {"ls", shop.image}}) {
+       std::vector<std::vector<std::string>>{{"sif", "list", fixture.image},
+                                             {"sif", "header", fixture.image},
+                                             {"sif", "info", "1", fixture.image},
+                                             {"sif", "dump", "1", fixture.image},
+                                             {"sif", "add", "--datatype", "7", fixture.image, fixture.at("more")},
+                                             {"sif", "del", "1", fixture.image},
+                                             {"sign", "--key", fixture.at("ed25519.pem"), fixture.image},
+                                             {"verify", "--key", fixture.at("ed25519.pub"), fixture.image},
+                                             {"inspect", "sif:" + fixture.image},
+                                             {"ls", fixture.image}}) {
     INFO(verb[0] << " " << verb[1]);
     const auto result = run_cli(verb);
     CHECK(result.code == 7);
     CHECK_THAT(result.err, ContainsSubstring(text));
-    CHECK(read_file(shop.image) == bytes);
+    CHECK(read_file(fixture.image) == bytes);
   }
 }
 
 TEST_CASE("one key is asked for, whoever else has signed", "[cli][verify]") {
-  const Shop shop;
+  const VerifyFixture fixture;
   for (const char* key : {"ada.asc", "ecdsa.pem"})
-    REQUIRE(run_cli({"sign", "-q", "--key", shop.at(key), shop.image}).code == 0);
-  CHECK(run_cli({"verify", "--key", shop.at("ada.pub"), shop.image}).code == 14);
-  const auto asked = run_cli({"verify", "--ignore-others", "--key", shop.at("ada.pub"), shop.image});
+    REQUIRE(run_cli({"sign", "-q", "--key", fixture.at(key), fixture.image}).code == 0);
+  CHECK(run_cli({"verify", "--key", fixture.at("ada.pub"), fixture.image}).code == 14);
+  const auto asked = run_cli({"verify", "--ignore-others", "--key", fixture.at("ada.pub"), fixture.image});
   CHECK(asked.code == 0);
   CHECK_THAT(asked.out,
              ContainsSubstring("\nsignature 6 of group 1: not asked for, untrusted: no PEM key to verify with\n") &&
                  ContainsSubstring("VERIFIED: all 3 objects were checked, signed by 1 key\n"));
   const auto record =
-      parse_json(run_cli({"verify", "--ignore-others", "--json=v1", "--key", shop.at("ada.pub"), shop.image}).out,
+      parse_json(run_cli({"verify", "--ignore-others", "--json=v1", "--key", fixture.at("ada.pub"), fixture.image}).out,
                  "record")["images"][0];
   CHECK(record["verified"] == true);
   CHECK(record["signatures"][0]["ignored"] == false);
   CHECK(record["signatures"][2]["ignored"] == true);
-  const auto other = run_cli({"verify", "--ignore-others", "--key", shop.at("ed25519.pub"), shop.image});
+  const auto other = run_cli({"verify", "--ignore-others", "--key", fixture.at("ed25519.pub"), fixture.image});
   CHECK(other.code == 14);
   CHECK_THAT(other.err, ContainsSubstring("no signature of group 1 is by a key that was asked for"));
 }
 
 TEST_CASE("sign names what keeps an image from being verified, and replaces it when asked", "[cli][sign]") {
-  const Shop shop;
-  write_file(shop.folder / "more", "more");
-  REQUIRE(run_cli({"sign", "-q", "--key", shop.at("ed25519.pem"), shop.image}).code == 0);
-  const auto loose = run_cli({"sif", "add", "--datatype", "7", shop.image, shop.at("more")});
+  const VerifyFixture fixture;
+  write_file(fixture.directory / "more", "more");
+  REQUIRE(run_cli({"sign", "-q", "--key", fixture.at("ed25519.pem"), fixture.image}).code == 0);
+  const auto loose = run_cli({"sif", "add", "--datatype", "7", fixture.image, fixture.at("more")});
   CHECK_THAT(
       loose.err,
       ContainsSubstring(
           "object 6 is in no group, where nothing can sign it, so the image does not verify any more (see --groupid)"));
   CHECK_THAT(
-      run_cli({"sif", "set", "2", shop.image, "--arch", "arm64"}).err,
+      run_cli({"sif", "set", "2", fixture.image, "--arch", "arm64"}).err,
       ContainsSubstring("signature 4 of group 1 does not hold any more: the descriptor of object 2 has changed"));
-  const auto again = run_cli({"sign", "--key", shop.at("ed25519.pem"), shop.image});
+  const auto again = run_cli({"sign", "--key", fixture.at("ed25519.pem"), fixture.image});
   CHECK(again.code == 0);
   CHECK_THAT(again.err,
              ContainsSubstring("signature 4 of group 1 does not hold, so the image does not verify: the descriptor of "
                                "object 2 has changed (--replace drops old signatures)") &&
                  ContainsSubstring("object 6 is in no group, where nothing can sign it, so the image does not verify"));
-  REQUIRE(run_cli({"sif", "del", "--zero", "6", shop.image}).code == 0);
-  CHECK(run_cli({"verify", "--key", shop.at("ed25519.pub"), shop.image}).code == 15);
-  const auto replaced = run_cli({"sign", "--replace", "--key", shop.at("ed25519.pem"), shop.image});
+  REQUIRE(run_cli({"sif", "del", "--zero", "6", fixture.image}).code == 0);
+  CHECK(run_cli({"verify", "--key", fixture.at("ed25519.pub"), fixture.image}).code == 15);
+  const auto replaced = run_cli({"sign", "--replace", "--key", fixture.at("ed25519.pem"), fixture.image});
   CHECK(replaced.code == 0);
   CHECK_THAT(replaced.err, ContainsSubstring("signed, 4 old signatures replaced") && !ContainsSubstring("warning"));
-  const auto verified = run_cli({"verify", "--strict-layout", "--key", shop.at("ed25519.pub"), shop.image});
+  const auto verified = run_cli({"verify", "--strict-layout", "--key", fixture.at("ed25519.pub"), fixture.image});
   CHECK(verified.code == 0);
-  CHECK(sif::Image::open(shop.image).objects_of(sif::DataType::signature).size() == 2);
+  CHECK(sif::Image::open(fixture.image).objects_of(sif::DataType::signature).size() == 2);
 }
 
 TEST_CASE("verify says what is not protected, and what more is asked for is in the record, too", "[cli][verify]") {
-  const Shop shop;
-  REQUIRE(run_cli({"sign", "-q", "--key", shop.at("ed25519.pem"), shop.image}).code == 0);
+  const VerifyFixture fixture;
+  REQUIRE(run_cli({"sign", "-q", "--key", fixture.at("ed25519.pem"), fixture.image}).code == 0);
   const auto checked = [&](std::vector<std::string> arguments, int code) {
-    arguments.insert(arguments.begin(), {"verify", "--key", shop.at("ed25519.pub"), shop.image});
+    arguments.insert(arguments.begin(), {"verify", "--key", fixture.at("ed25519.pub"), fixture.image});
     const auto text = run_cli(arguments);
     CHECK(text.code == code);
     arguments.emplace_back("--json=v1");
@@ -297,7 +297,7 @@ TEST_CASE("verify says what is not protected, and what more is asked for is in t
     CHECK(record.code == code);
     return std::pair(text.out, record.out.empty() ? Json() : parse_json(record.out, "record")["images"][0]);
   };
-  const std::string digest = digest_of(as_bytes(read_file(shop.image))).text();
+  const std::string digest = digest_of(as_bytes(read_file(fixture.image))).text();
   auto [text, record] = checked({"--print-digest", "--strict-layout"}, 0);
   CHECK_THAT(text, ContainsSubstring(" bytes, " + digest + "\n"));
   CHECK_THAT(text, ContainsSubstring("the header's architecture (amd64, as the partition's), times of change, places, "));
@@ -314,9 +314,9 @@ TEST_CASE("verify says what is not protected, and what more is asked for is in t
   CHECK(checked({"--require-digest", digest.substr(0, 20)}, 2).second.is_null());
   CHECK(checked({"--at", "2026-01-31"}, 0).second["at"] == 1769817600);
   CHECK_THAT(checked({"--at", "2026-01-31T01:00:00+01:00"}, 0).first, ContainsSubstring("judged as of 2026-01-31 00:00:00 +0000 UTC\n"));
-  for (const char* time : {"", "yesterday", "2026-13-01", "1960-01-01", "2200-01-01"}) CHECK(run_cli({"verify", "--at", time, shop.image}).code == 2);
+  for (const char* time : {"", "yesterday", "2026-13-01", "1960-01-01", "2200-01-01"}) CHECK(run_cli({"verify", "--at", time, fixture.image}).code == 2);
 
-  write_file(shop.image, read_file(shop.image) + "hidden");
+  write_file(fixture.image, read_file(fixture.image) + "hidden");
   CHECK_THAT(checked({}, 0).first, ContainsSubstring(", 6 behind the last one\n"));
   std::tie(text, record) = checked({"--strict-layout"}, 13);
   CHECK_THAT(text, ContainsSubstring("\nlayout: 6 bytes lie behind the last object\n"));
@@ -325,53 +325,53 @@ TEST_CASE("verify says what is not protected, and what more is asked for is in t
 }
 
 TEST_CASE("the environment names keys where the command line names none", "[cli][verify]") {
-  const Shop shop;
+  const VerifyFixture fixture;
   {
-    const Environment key("APPTAINER_SIGN_KEY", shop.at("ed25519.pem"));
-    REQUIRE(run_cli({"sign", "-q", shop.image}).code == 0);
+    const Environment key("APPTAINER_SIGN_KEY", fixture.at("ed25519.pem"));
+    REQUIRE(run_cli({"sign", "-q", fixture.image}).code == 0);
   }
   {
-    const Environment key("SIFKIT_VERIFY_KEY", shop.at("ed25519.pub"));
-    CHECK(run_cli({"verify", "-q", shop.image}).code == 0);
-    CHECK(run_cli({"verify", "-q", "--key", shop.at("ecdsa.pub"), shop.image}).code == 14);
+    const Environment key("SIFKIT_VERIFY_KEY", fixture.at("ed25519.pub"));
+    CHECK(run_cli({"verify", "-q", fixture.image}).code == 0);
+    CHECK(run_cli({"verify", "-q", "--key", fixture.at("ecdsa.pub"), fixture.image}).code == 14);
   }
-  CHECK(run_cli({"verify", "-q", shop.image}).code == 14);
+  CHECK(run_cli({"verify", "-q", fixture.image}).code == 14);
 }
 
 TEST_CASE("a hostile user id cannot steer the terminal", "[cli][verify]") {
-  const Shop shop;
-  shop.make_pgp("eve\x1b[2J\nVERIFIED");
-  REQUIRE(run_cli({"sign", "-q", "--key", shop.at("eve\x1b[2J\nVERIFIED.asc"), shop.image}).code == 0);
-  const auto result = run_cli({"verify", "--key", shop.at("eve\x1b[2J\nVERIFIED.pub"), shop.image});
+  const VerifyFixture fixture;
+  fixture.make_pgp("eve\x1b[2J\nVERIFIED");
+  REQUIRE(run_cli({"sign", "-q", "--key", fixture.at("eve\x1b[2J\nVERIFIED.asc"), fixture.image}).code == 0);
+  const auto result = run_cli({"verify", "--key", fixture.at("eve\x1b[2J\nVERIFIED.pub"), fixture.image});
   CHECK(result.code == 0);
   CHECK(result.out.find('\x1b') == std::string::npos);
   CHECK(result.out.find("\nVERIFIED <") == std::string::npos);
 }
 
 TEST_CASE("verify --policy says which rule was for an image, and fails where one or the policy is missing", "[cli][verify]") {
-  const Shop shop;
-  REQUIRE(run_cli({"sign", "-q", "--key", shop.at("ada.asc"), shop.image}).code == 0);
-  const std::string site = shop.at("site.json");
+  const VerifyFixture fixture;
+  REQUIRE(run_cli({"sign", "-q", "--key", fixture.at("ada.asc"), fixture.image}).code == 0);
+  const std::string site = fixture.at("site.json");
   const auto with = [&](const std::string& members) {
     write_file(site, R"({"schema": "sifkit/verify-policy/v1", )" + members + "}");
     std::filesystem::permissions(site, std::filesystem::perms(0644));
   };
   const auto verify = [&](std::vector<std::string> more = {}) {
-    more.insert(more.begin(), {"verify", "--key", shop.at("ada.pub"), "--policy", site});
-    more.push_back(shop.image);
+    more.insert(more.begin(), {"verify", "--key", fixture.at("ada.pub"), "--policy", site});
+    more.push_back(fixture.image);
     return run_cli(more);
   };
-  const std::string rule = R"("rules": [{"path": ")" + shop.folder.path().string() + "\"";
+  const std::string rule = R"("rules": [{"path": ")" + fixture.directory.path().string() + "\"";
 
   CHECK(verify().code == 3);
   with(rule + "}]");
   const auto good = verify();
   CHECK(good.code == 0);
-  CHECK_THAT(good.out, ContainsSubstring("\npolicy '" + site + "': rules[0] ('" + shop.folder.path().string() + "') is for '" + shop.image + "'\n"));
+  CHECK_THAT(good.out, ContainsSubstring("\npolicy '" + site + "': rules[0] ('" + fixture.directory.path().string() + "') is for '" + fixture.image + "'\n"));
   with(R"("default": {"threshold": 2})");
   const auto few = verify();
   CHECK(few.code == 14);
-  CHECK_THAT(few.out, ContainsSubstring("\npolicy '" + site + "': default is for '" + shop.image + "'\n"));
+  CHECK_THAT(few.out, ContainsSubstring("\npolicy '" + site + "': default is for '" + fixture.image + "'\n"));
   CHECK_THAT(few.out, ContainsSubstring("\nFAILED: untrusted: policy '" + site + "', default: 1 of 2 keys needed have signed all that is checked; "));
   with(R"("rules": [{"path": "/nowhere"}])");
   const auto none = verify();
@@ -388,53 +388,53 @@ TEST_CASE("verify --policy says which rule was for an image, and fails where one
   with(rule + R"(, "legacy": false}])");
   CHECK(verify({"--legacy-insecure"}).code == 14);
   const auto record = parse_json(verify({"--json=v1"}).out, "record")["images"][0]["policy"];
-  CHECK(record == Json{{"policy", site}, {"image", shop.image}, {"rule", "rules[0]"}, {"path", shop.folder.path().string()}, {"links", Json::array()}});
-  const auto plain = run_cli({"verify", "--json=v1", "--key", shop.at("ada.pub"), shop.image});
+  CHECK(record == Json{{"policy", site}, {"image", fixture.image}, {"rule", "rules[0]"}, {"path", fixture.directory.path().string()}, {"links", Json::array()}});
+  const auto plain = run_cli({"verify", "--json=v1", "--key", fixture.at("ada.pub"), fixture.image});
   CHECK(parse_json(plain.out, "plain")["images"][0]["policy"].is_null());
-  // A link in another folder: both rules must hold.
+  // A link in another directory: both rules must hold.
   const TempDir other;
   const auto link = (other / "link.sif").string();
-  std::filesystem::create_symlink(shop.image, link);
+  std::filesystem::create_symlink(fixture.image, link);
   with(rule + R"(}, {"path": ")" + other.path().string() + R"(", "threshold": 2}])");
-  const auto linked = run_cli({"verify", "--key", shop.at("ada.pub"), "--policy", site, link});
+  const auto linked = run_cli({"verify", "--key", fixture.at("ada.pub"), "--policy", site, link});
   CHECK(linked.code == 14);
   CHECK_THAT(linked.out, ContainsSubstring("rules[1] ('" + other.path().string() + "') is for '" + link + "'\n"));
   CHECK_THAT(linked.err, ContainsSubstring("hint: it is for '" + link + "', which the image's name leads over\n"));
-  const auto links = parse_json(run_cli({"verify", "--json=v1", "--key", shop.at("ada.pub"), "--policy", site, link}).out, "record")["images"][0]["policy"]["links"];
+  const auto links = parse_json(run_cli({"verify", "--json=v1", "--key", fixture.at("ada.pub"), "--policy", site, link}).out, "record")["images"][0]["policy"]["links"];
   CHECK(links == Json::array({{{"link", link}, {"rule", "rules[1]"}, {"path", other.path().string()}}}));
   with(rule + "}]");
-  const std::string from_nowhere = "cd '" + shop.folder.path().string() + "' && mkdir gone && cd gone && rmdir ../gone && exec '" SIFKIT_PROGRAM "' verify --key '" + shop.at("ada.pub") + "' --policy '" + site + "' ../image.sif";
+  const std::string from_nowhere = "cd '" + fixture.directory.path().string() + "' && mkdir gone && cd gone && rmdir ../gone && exec '" SIFKIT_PROGRAM "' verify --key '" + fixture.at("ada.pub") + "' --policy '" + site + "' ../image.sif";
   const auto nowhere = run_process({"sh", "-c", from_nowhere}, {"PATH=/usr/bin:/bin"}, true);
   CHECK(nowhere.code == 14);
-  CHECK_THAT(nowhere.out, ContainsSubstring("'../image.sif' begins at a folder that has been removed"));
+  CHECK_THAT(nowhere.out, ContainsSubstring("'../image.sif' begins at a directory that has been removed"));
   // Apptainer's form has no place for it.
-  CHECK(verify({"--json"}).out == run_cli({"verify", "--json", "--key", shop.at("ada.pub"), shop.image}).out);
+  CHECK(verify({"--json"}).out == run_cli({"verify", "--json", "--key", fixture.at("ada.pub"), fixture.image}).out);
 }
 
 TEST_CASE("verify takes the empty name of a file for no absence", "[cli][verify]") {
   // As of a variable that is not set: --policy "$POLICY".
-  const Shop shop;
-  REQUIRE(run_cli({"sign", "-q", "--key", shop.at("ada.asc"), shop.image}).code == 0);
+  const VerifyFixture fixture;
+  REQUIRE(run_cli({"sign", "-q", "--key", fixture.at("ada.asc"), fixture.image}).code == 0);
   for (const char* option : {"--policy", "--certificate-roots", "--certificate-intermediates"}) {
     for (const auto& arguments : {std::vector<std::string>{option, ""}, {std::string(option) + "="}}) {
       auto line = arguments;
-      line.insert(line.begin(), {"verify", "--key", shop.at("ada.pub"), shop.image});
+      line.insert(line.begin(), {"verify", "--key", fixture.at("ada.pub"), fixture.image});
       const auto result = run_cli(line);
       INFO(option << " " << arguments.size());
       CHECK(result.code == 2);
     }
   }
-  CHECK(run_cli({"verify", "--certificate", "", shop.image}).code == 2);
-  CHECK(run_cli({"verify", "--key", "", shop.image}).code == 3);
+  CHECK(run_cli({"verify", "--certificate", "", fixture.image}).code == 2);
+  CHECK(run_cli({"verify", "--key", "", fixture.image}).code == 3);
 }
 
 TEST_CASE("a variable that asks for OCSP in any of Go's words is heard, and one that says something else refused", "[cli][verify]") {
-  const Shop shop;
-  REQUIRE(run_cli({"sign", "-q", "--key", shop.at("ed25519.pem"), shop.image}).code == 0);
-  shop.shell("openssl req -x509 -key ed25519.pem -subj /CN=ada -addext keyUsage=digitalSignature -addext extendedKeyUsage=codeSigning -out ada.crt");
+  const VerifyFixture fixture;
+  REQUIRE(run_cli({"sign", "-q", "--key", fixture.at("ed25519.pem"), fixture.image}).code == 0);
+  fixture.shell("openssl req -x509 -key ed25519.pem -subj /CN=ada -addext keyUsage=digitalSignature -addext extendedKeyUsage=codeSigning -out ada.crt");
   const auto code = [&](const char* name, const char* word) {
     const Environment asked(name, word);
-    return run_cli({"verify", "-q", "--certificate", shop.at("ada.crt"), "--certificate-roots", shop.at("ada.crt"), shop.image}).code;
+    return run_cli({"verify", "-q", "--certificate", fixture.at("ada.crt"), "--certificate-roots", fixture.at("ada.crt"), fixture.image}).code;
   };
   for (const char* name : {"SIFKIT_VERIFY_OCSP", "APPTAINER_VERIFY_OCSP"}) {
     for (const char* word : {"", "0", "false", "FALSE", "no"}) CHECK(code(name, word) == 0);

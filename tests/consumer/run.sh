@@ -24,7 +24,7 @@ libraries=$(dirname "$packages")
 
 # What is installed names no place of this machine's.
 if grep -rlI -e "$source" -e "$build" -e "$work/first" "$work/usr"; then
-  echo "these files name the folder that they were built in"
+  echo "these files name the directory that they were built in"
   exit 1
 fi
 for file in bin/sifkit share/man/man1/sifkit.1 share/bash-completion/completions/sifkit include/sifkit/version.h; do

@@ -12,7 +12,7 @@
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/file.h>
-#include <sifkit/core/report.h>
+#include <sifkit/core/limits.h>
 
 // What every fuzz target is made of. A target is one function over bytes; libFuzzer or replay_main.cpp calls it.
 

@@ -18,7 +18,7 @@ void check_rule(const trust::PolicyRule& rule) {
   std::sort(keys.begin(), keys.end());
   fuzz::require(std::adjacent_find(keys.begin(), keys.end()) == keys.end(), "no key is named twice");
   for (const auto& key : keys) fuzz::require(key.size() == 40 || key.size() == 50, "a key is named in full");
-  for (const auto& [family, bits] : rule.least_bits) fuzz::require(family != trust::KeyFamily::other && bits != 0, "a size says something");
+  for (const auto& [family, bits] : rule.min_bits) fuzz::require(family != trust::KeyFamily::other && bits != 0, "a size says something");
   fuzz::require(rule.path.empty() || rule.path == "/" || (rule.path.front() == '/' && rule.path.back() != '/'), "a path is absolute and plain");
 }
 

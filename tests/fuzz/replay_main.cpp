@@ -7,7 +7,7 @@
 
 #include "fuzz.h"
 
-/// Runs a target over every file of the folders given, so that what was once found stays found without libFuzzer.
+/// Runs a target over every file of the directories given, so that what was once found stays found without libFuzzer.
 int main(int argc, char** argv) {
   std::vector<std::filesystem::path> inputs;
   for (int i = 1; i < argc; ++i) {

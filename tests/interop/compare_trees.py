@@ -19,17 +19,17 @@ PIECE = 1 << 22
 def walk(root, ignored):
     """Path → lstat."""
     found = {}
-    folders = [b""]
-    while folders:
-        folder = folders.pop()
-        for name in os.listdir(os.path.join(root, folder)):
-            path = os.path.join(folder, name)
+    directories = [b""]
+    while directories:
+        directory = directories.pop()
+        for name in os.listdir(os.path.join(root, directory)):
+            path = os.path.join(directory, name)
             if path in ignored:
                 continue
             status = os.lstat(os.path.join(root, path))
             found[path] = status
             if stat.S_ISDIR(status.st_mode):
-                folders.append(path)
+                directories.append(path)
     found[b""] = os.lstat(root)
     return found
 
@@ -95,16 +95,16 @@ def differences(one, two, options):
                 yield path, "should not be there"
             continue
         a, b = expected[path], found[path]
-        folder = stat.S_ISDIR(a.st_mode) and stat.S_ISDIR(b.st_mode)
-        if options.extractor and folder:
-            # Tools differ in what a folder gets that no layer names, and in the time of one that others are made in. What is
-            # made in a setgid folder is given its group and bit by the system, which Docker and umoci leave in part.
+        directory = stat.S_ISDIR(a.st_mode) and stat.S_ISDIR(b.st_mode)
+        if options.extractor and directory:
+            # Tools differ in what a directory gets that no layer names, and in the time of one that others are made in. What is
+            # made in a setgid directory is given its group and bit by the system, which Docker and umoci leave in part.
             if (b.st_uid, b.st_gid, b.st_mode & 0o7777) == (0, 0, 0o755):
                 continue
             if (a.st_uid, a.st_gid, a.st_mode & 0o7777, b.st_uid, b.st_mode & 0o7777) == (0, 0, 0o755, 0, 0o2755):
                 continue
         for field in ("mode", "uid", "gid", "rdev", "size", "mtime"):
-            if folder and (field == "size" or (field == "mtime" and (options.extractor or path in loose))):
+            if directory and (field == "size" or (field == "mtime" and (options.extractor or path in loose))):
                 continue
             left, right = getattr(a, "st_" + field), getattr(b, "st_" + field)
             if field == "mtime":
@@ -129,8 +129,8 @@ def differences(one, two, options):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--extractor", action="store_true", help="FOUND is by another tool: folders that no layer names may differ, times that squashfs cannot hold, and times of folders")
-    parser.add_argument("--loose-time", action="append", default=[], metavar="FOLDER", help="a folder whose time may differ")
+    parser.add_argument("--extractor", action="store_true", help="FOUND is by another tool: directories that no layer names may differ, times that squashfs cannot hold, and times of directories")
+    parser.add_argument("--loose-time", action="append", default=[], metavar="FOLDER", help="a directory whose time may differ")
     parser.add_argument("--ignore", action="append", default=[], metavar="PATH", help="leave it out, and what is below")
     parser.add_argument("--attributes", default="", metavar="PREFIX", help="compare those only whose name starts with it")
     parser.add_argument("--stored-capabilities", action="store_true", help="FOUND has the capabilities of EXPECTED's files in the form that hinders nobody")

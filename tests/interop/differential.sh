@@ -3,7 +3,7 @@
 #
 # Random stacks of layers, extracted the plain way as root and flattened by sifkit; then every name, mode, owner, time,
 # attribute, device, hard link and byte is compared, as the kernel, squashfuse and unsquashfs read the image, and in a
-# folder. umoci is a second opinion where it takes a stack.
+# directory. umoci is a second opinion where it takes a stack.
 . "$(dirname "$0")/lib.sh"
 need python3 jq unsquashfs
 need_root
@@ -73,7 +73,7 @@ for seed in $(seq "${FIRST:-1}" "${ROUNDS:-20}"); do
   "$SIFKIT" build -q -F --compress "$codec" --format squashfs "$work/x.squashfs" "oci:$stack/layout" 2>/dev/null
   cmp "$work/x.squashfs" <(tail -c +$((offset + 1)) "$work/x.sif")
 
-  # The way back: a folder that has them stored, and an image that keeps them.
+  # The way back: a directory that has them stored, and an image that keeps them.
   "$SIFKIT" build -q -F --verify-after --xattrs keep "$work/x.sif" "dir:$work/stored" 2>/dev/null
   unsquashfs -quiet -no-progress -offset "$(partition_offset "$work/x.sif")" -dest "$work/kept" "$work/x.sif" >/dev/null
   expect_tree "an image made again of what unsquashfs writes" "$work/kept"

@@ -65,10 +65,10 @@ docker save -o several.tar base first my_app registry.example.org:5000/team/my_a
 
 mkdir exported
 docker export again | tar --numeric-owner -xpC exported
-# Docker mounts these, or puts its own files over them; folders that it mounted in have the time of that.
+# Docker mounts these, or puts its own files over them; directories that it mounted in have the time of that.
 own=(--ignore .dockerenv --ignore dev --ignore proc --ignore sys --ignore made.deb --loose-time .)
 for file in hostname hosts mtab resolv.conf; do own+=(--ignore "etc/$file"); done
-for folder in etc tmp var home root; do own+=(--loose-time "$folder"); done
+for directory in etc tmp var home root; do own+=(--loose-time "$directory"); done
 for image in daemon container; do
   mounted $image.sif
   same_trees "$image" "${own[@]}" exported mnt

@@ -85,7 +85,7 @@ DOCKER_HOST=$work/engine.sock refused $unsupported "unix://$work/engine.sock" "$
 # What cannot be written is told before anything is fetched, here from a service that would not answer.
 : >"$work/there.sif"
 refused 4 "there.sif' exists" timeout 10 "$SIFKIT" build "$work/there.sif" docker-daemon:hangs
-refused $not_found "open the output folder" timeout 10 "$SIFKIT" build "$work/none/x.sif" docker-daemon:hangs
+refused $not_found "open the output directory" timeout 10 "$SIFKIT" build "$work/none/x.sif" docker-daemon:hangs
 
 # A stop while the service is silent, or sends.
 for name in hangs hangs-midway slow; do

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# What examples/ shows works: EXAMPLES names the folder of the programs.
+# What examples/ shows works: EXAMPLES names the directory of the programs.
 . "$(dirname "$0")/lib.sh"
 need openssl
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # A disk that fills up: for every size of a small file system the build succeeds whole or fails with exit code 6, names
-# the file, leaves nothing behind and an existing target as it was. Output and scratch folder each on the small one.
+# the file, leaves nothing behind and an existing target as it was. Output and scratch directory each on the small one.
 . "$(dirname "$0")/lib.sh"
 need python3
 need_root
@@ -65,7 +65,7 @@ for size in 4 32 40 44 100 500 1200 1300 1312 1316 1320 1324 1328 1332 1336 1340
   cp old mnt/app.sif
   one 'over an old output' "$SIFKIT" build -q --force mnt/app.sif image.tar
   rm -f mnt/app.sif
-  one 'scratch folder' env TMPDIR="$work/mnt" bash -c '"$SIFKIT" build -q roomy/app.sif - <image.tar'
+  one 'scratch directory' env TMPDIR="$work/mnt" bash -c '"$SIFKIT" build -q roomy/app.sif - <image.tar'
   umount mnt
   total_good=$((total_good + good))
 done

@@ -180,15 +180,15 @@ def add(tar, info, segments, rng):
 
 
 class Layout:
-    """An OCI layout in a folder."""
+    """An OCI layout in a directory."""
 
-    def __init__(self, folder):
-        self.folder = folder
-        os.makedirs(folder + "/blobs/sha256", exist_ok=True)
+    def __init__(self, directory):
+        self.directory = directory
+        os.makedirs(directory + "/blobs/sha256", exist_ok=True)
 
     def blob(self, data, media_type):
         digest = hashlib.sha256(data).hexdigest()
-        with open(f"{self.folder}/blobs/sha256/{digest}", "wb") as file:
+        with open(f"{self.directory}/blobs/sha256/{digest}", "wb") as file:
             file.write(data)
         return {"mediaType": media_type, "digest": "sha256:" + digest, "size": len(data)}
 
@@ -203,16 +203,16 @@ class Layout:
         index = {"schemaVersion": 2, "manifests": [self.blob(json.dumps(manifest).encode(), oci + "manifest.v1+json")]}
         index["manifests"][0]["annotations"] = {"org.opencontainers.image.ref.name": "x"}
         for name, document in (("oci-layout", {"imageLayoutVersion": "1.0.0"}), ("index.json", index)):
-            with open(f"{self.folder}/{name}", "w", encoding="ascii") as file:
+            with open(f"{self.directory}/{name}", "w", encoding="ascii") as file:
                 json.dump(document, file)
 
 
 def main():
-    what, folder = sys.argv[1:]
+    what, directory = sys.argv[1:]
     stack = large_files() if what == "large" else Stack(int(what))
-    os.makedirs(folder, exist_ok=True)
-    if stack.extract(folder + "/tree"):
-        with open(folder + "/refused", "w", encoding="ascii"):
+    os.makedirs(directory, exist_ok=True)
+    if stack.extract(directory + "/tree"):
+        with open(directory + "/refused", "w", encoding="ascii"):
             pass
     packers = [bytes, gzip.compress]
     if stack.rng.random() < 0.3:  # umoci knows none of these
@@ -224,7 +224,7 @@ def main():
             for info, segments in members:
                 add(tar, info, segments, stack.rng)
         layers.append((plain.getvalue(), stack.rng.choice(packers)(plain.getvalue())))
-    Layout(folder + "/layout").write(layers)
+    Layout(directory + "/layout").write(layers)
 
 
 if __name__ == "__main__":

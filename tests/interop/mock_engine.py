@@ -2,7 +2,7 @@
 """mock_engine.py PLACE ARCHIVE [FOLDER]: an Engine API that misbehaves as the image's name says.
 
 PLACE is the path of a unix socket, or PORT-FILE with a FOLDER: then it is a port of the loopback, written to the file,
-behind TLS with the folder's server.pem, server-key.pem and, for the client, ca.pem.
+behind TLS with the directory's server.pem, server-key.pem and, for the client, ca.pem.
 """
 
 import json
@@ -112,9 +112,9 @@ def listen():
         listener.bind(sys.argv[1])
         listener.listen(16)
         return listener, None
-    folder = sys.argv[3]
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=f"{folder}/ca.pem")
-    tls.load_cert_chain(f"{folder}/server.pem", f"{folder}/server-key.pem")
+    directory = sys.argv[3]
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=f"{directory}/ca.pem")
+    tls.load_cert_chain(f"{directory}/server.pem", f"{directory}/server-key.pem")
     tls.verify_mode = ssl.CERT_REQUIRED
     listener = socket.create_server(("127.0.0.1", 0))
     with open(sys.argv[1] + ".new", "w", encoding="ascii") as file:

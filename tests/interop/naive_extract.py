@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Extracts layers the plain way, as root: one after the other into one folder, with the kernel following the links.
+"""Extracts layers the plain way, as root: one after the other into one directory, with the kernel following the links.
 
 What flattening must agree with. It works inside a chroot, so that links of the image lead nowhere else."""
 
@@ -17,7 +17,7 @@ class Refused(Exception):
 
 
 class Extractor:
-    """In the current root folder. `default_time` is that of folders which no layer names."""
+    """In the current root directory. `default_time` is that of directories which no layer names."""
 
     def __init__(self, default_time):
         self.default_time = default_time
@@ -55,15 +55,15 @@ class Extractor:
             return
         if victim not in self.upper:
             self.remove(victim)
-        elif is_folder(victim):
+        elif is_directory(victim):
             self.remove_lower(victim)
 
     def hard_link(self, parent, name, target):
-        folder, _, last = target.strip(b"/").rpartition(b"/")
-        if not self.go(folder):
+        directory, _, last = target.strip(b"/").rpartition(b"/")
+        if not self.go(directory):
             raise Refused("no target")
         source = os.path.join(os.getcwdb(), last)
-        if not os.path.lexists(source) or is_folder(source):
+        if not os.path.lexists(source) or is_directory(source):
             raise Refused("no target")
         held = b"/held"
         with KeptTime(b"/"):
@@ -86,7 +86,7 @@ class Extractor:
     def create(self, parent, name, info, segments):
         self.enter(parent)
         here = os.path.join(os.getcwdb(), name)
-        if not (info.isdir() and is_folder(here)):
+        if not (info.isdir() and is_directory(here)):
             self.remove(here)
             with KeptTime(os.path.dirname(here)):
                 make_node(here, info, segments)
@@ -94,7 +94,7 @@ class Extractor:
         self.upper.add(here)
 
     def go(self, path):
-        """Goes to a folder that must be there."""
+        """Goes to a directory that must be there."""
         os.chdir("/")
         try:
             os.chdir(path or b"/")
@@ -105,7 +105,7 @@ class Extractor:
         return True
 
     def enter(self, path):
-        """Goes to a folder, making it and what stands in its way one."""
+        """Goes to a directory, making it and what stands in its way one."""
         os.chdir("/")
         self.walk(path)
         here = os.getcwdb()
@@ -131,7 +131,7 @@ class Extractor:
             self.remove(os.path.join(os.getcwdb(), part))
             with KeptTime(b"."):
                 os.mkdir(part)
-            os.chown(part, 0, 0)  # not the group of a setgid folder above
+            os.chown(part, 0, 0)  # not the group of a setgid directory above
             os.chmod(part, 0o755)
             self.upper.add(os.path.join(os.getcwdb(), part))
             os.utime(part, (self.default_time, self.default_time))
@@ -141,18 +141,18 @@ class Extractor:
         if not os.path.lexists(path):
             return
         with KeptTime(os.path.dirname(path)):
-            if is_folder(path):
+            if is_directory(path):
                 shutil.rmtree(path)
             else:
                 os.unlink(path)
         self.upper = {known for known in self.upper if known != path and not known.startswith(path + b"/")}
 
-    def remove_lower(self, folder):
-        for name in os.listdir(folder):
-            path = os.path.join(folder, name)
+    def remove_lower(self, directory):
+        for name in os.listdir(directory):
+            path = os.path.join(directory, name)
             if path not in self.upper:
                 self.remove(path)
-            elif is_folder(path):
+            elif is_directory(path):
                 self.remove_lower(path)
 
     def set_metadata(self, path, info):
@@ -169,19 +169,19 @@ class Extractor:
 
 
 class KeptTime:
-    """Puts things into a folder, or takes them out, without a trace in its time."""
+    """Puts things into a directory, or takes them out, without a trace in its time."""
 
-    def __init__(self, folder):
-        self.folder = folder or b"/"
+    def __init__(self, directory):
+        self.directory = directory or b"/"
 
     def __enter__(self):
-        self.time = os.stat(self.folder).st_mtime_ns
+        self.time = os.stat(self.directory).st_mtime_ns
 
     def __exit__(self, *_):
-        os.utime(self.folder, ns=(self.time, self.time))
+        os.utime(self.directory, ns=(self.time, self.time))
 
 
-def is_folder(path):
+def is_directory(path):
     return os.path.isdir(path) and not os.path.islink(path)
 
 
@@ -203,7 +203,7 @@ def make_node(path, info, segments):
 
 
 def extract(root, layers, default_time):
-    """Extracts `layers` (lists of (info, segments)) into `root`, a new folder. Returns the (layer, member) that is
+    """Extracts `layers` (lists of (info, segments)) into `root`, a new directory. Returns the (layer, member) that is
     refused, or None."""
     shutil.rmtree(root, ignore_errors=True)
     os.mkdir(root)

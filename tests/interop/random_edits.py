@@ -11,15 +11,15 @@ import sys
 STEPS = 24
 
 
-def edit(chance, folder):
+def edit(chance, directory):
     """One edit: its arguments, with None for the image. File system 6 is one that only Apptainer names."""
     kind = chance.choices(["add", "del", "setprim"], [6, 3, 2])[0]
     if kind != "add":
         return [kind, str(chance.randint(1, 9)), None]
-    with open(f"{folder}/object", "wb") as file:
+    with open(f"{directory}/object", "wb") as file:
         file.write(chance.randbytes(chance.choice([0, 1, 4, 100, 4095, 4096, 4097, chance.randint(0, 70000)])))
     datatype = chance.randint(1, 11) if chance.random() < 0.98 else chance.choice([0, 12, -1])
-    arguments = ["add", None, f"{folder}/object", "--datatype", str(datatype)]
+    arguments = ["add", None, f"{directory}/object", "--datatype", str(datatype)]
     if datatype == 4 and chance.random() < 0.98:
         arguments += ["--parttype", str(chance.randint(1, 5)), "--partfs", str(chance.choice([1, 2, 3, 4, 5, 7])), "--partarch", str(chance.randint(1, 14))]
     if datatype == 5:
@@ -47,15 +47,15 @@ def contents(path):
 
 
 def main():
-    sifkit, folder, seeds = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    ours, theirs = f"{folder}/ours.sif", f"{folder}/theirs.sif"
+    sifkit, directory, seeds = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    ours, theirs = f"{directory}/ours.sif", f"{directory}/theirs.sif"
     made = refused = 0
     for seed in range(seeds):
         chance = random.Random(seed)
         subprocess.run([sifkit, "sif", "new", "--force", "--deterministic", ours], check=True)
         shutil.copy(ours, theirs)
         for step in range(STEPS):
-            arguments = edit(chance, folder)
+            arguments = edit(chance, directory)
             before = contents(ours)
             mine = run([sifkit, "sif"], arguments + ["--quiet"], ours)
             other = run(["siftool"], arguments, theirs)
@@ -77,7 +77,7 @@ def main():
             other = run(["siftool"], arguments + [None], theirs)
             if mine.stdout != other.stdout or (mine.returncode == 0) != (other.returncode == 0):
                 sys.exit(f"seed {seed}: {' '.join(arguments)} prints something else")
-    names = sorted(os.listdir(folder))
+    names = sorted(os.listdir(directory))
     if names != ["object", "ours.sif", "theirs.sif"]:
         sys.exit(f"files are left behind: {names}")
     print(f"{made} edits compared, {refused} refused by both")

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The same image gives the same bytes: for root and for a user who may do nothing special, for any number of threads,
-# time zone, locale, umask and folder.
+# time zone, locale, umask and directory.
 . "$(dirname "$0")/lib.sh"
 need python3 jq
 need_root

@@ -8,12 +8,12 @@ need python3 jq skopeo umoci
 need_root
 
 cd "$work"
-mkdir -p rootfs/{bin,etc,opt/folder}
+mkdir -p rootfs/{bin,etc,opt/directory}
 cp /bin/true rootfs/bin/program
 echo 'NAME=test' >rootfs/etc/os-release
-seq 100000 >rootfs/opt/folder/numbers
-chmod 4711 rootfs/opt/folder/numbers
-ln rootfs/opt/folder/numbers rootfs/opt/again
+seq 100000 >rootfs/opt/directory/numbers
+chmod 4711 rootfs/opt/directory/numbers
+ln rootfs/opt/directory/numbers rootfs/opt/again
 umoci init --layout source
 umoci new --image source:x
 umoci insert --image source:x rootfs/bin /bin

@@ -41,7 +41,7 @@ class Environment {
   std::vector<Setting> before_;
 };
 
-/// Under which the folders of keys, whosever, are those below `home`.
+/// Under which the directories of keys, whosever, are those below `home`.
 inline std::vector<Environment::Setting> keys_below(const std::string& home) {
   std::vector<Environment::Setting> out{{"HOME", home}};
   for (const char* name : {"SIFKIT_CONFIGDIR", "XDG_CONFIG_HOME", "APPTAINER_CONFIGDIR", "SINGULARITY_CONFIGDIR", "APPTAINER_KEYSDIR", "SINGULARITY_SYPGPDIR"}) out.emplace_back(name, std::nullopt);

@@ -3,7 +3,7 @@
  * Preloaded into the program by tests: makes one call to the C library fail. SIFKIT_FAULT is CALL:N:WHAT, where N counts
  * from 1 over all threads and WHAT is an error number, "short" (a part of the bytes only) or "sigN" (a signal, then the
  * call as usual). SIFKIT_NO_TMPFILE makes files without a name impossible, as on some file systems. SIFKIT_UNLINKAT is
- * "vague" (of a folder that is not empty nothing is said but EPERM, as over SFTP) or "stuck" (no call comes back). With
+ * "vague" (of a directory that is not empty nothing is said but EPERM, as over SFTP) or "stuck" (no call comes back). With
  * SIFKIT_LINKS_FOLLOWED what is set on a link is set on what it leads to, as over SFTP.
  */
 #define _GNU_SOURCE
@@ -107,7 +107,7 @@ int mkdir(const char* path, mode_t mode) {
   return REAL(mkdir)(path, mode);
 }
 
-int openat(int folder, const char* path, int flags, ...) {
+int openat(int directory, const char* path, int flags, ...) {
   va_list arguments;
   va_start(arguments, flags);
   const mode_t mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(arguments, mode_t) : 0;
@@ -117,19 +117,19 @@ int openat(int folder, const char* path, int flags, ...) {
     return -1;
   }
   FAIL(openat)
-  return REAL(openat)(folder, path, flags, mode);
+  return REAL(openat)(directory, path, flags, mode);
 }
 
-int unlinkat(int folder, const char* path, int flags) {
+int unlinkat(int directory, const char* path, int flags) {
   const char* mode = getenv("SIFKIT_UNLINKAT");
   while (mode != NULL && strcmp(mode, "stuck") == 0) pause();
-  const int result = REAL(unlinkat)(folder, path, flags);
+  const int result = REAL(unlinkat)(directory, path, flags);
   if (result != 0 && errno == ENOTEMPTY && mode != NULL) errno = EPERM;
   return result;
 }
 
-int utimensat(int folder, const char* path, const struct timespec times[2], int flags) {
-  return REAL(utimensat)(folder, path, times, getenv("SIFKIT_LINKS_FOLLOWED") != NULL ? flags & ~AT_SYMLINK_NOFOLLOW : flags);
+int utimensat(int directory, const char* path, const struct timespec times[2], int flags) {
+  return REAL(utimensat)(directory, path, times, getenv("SIFKIT_LINKS_FOLLOWED") != NULL ? flags & ~AT_SYMLINK_NOFOLLOW : flags);
 }
 
 int lchown(const char* path, uid_t user, gid_t group) {

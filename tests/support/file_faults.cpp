@@ -18,7 +18,7 @@ struct State {
   std::size_t calls = 0;
   std::size_t fault = 0;
   bool dies = false;
-  FileFaults::Moment moment = FileFaults::Moment::before;
+  FileFaults::Moment validation_time = FileFaults::Moment::before;
   int error_number = 0;
   bool lasting = false;
   std::vector<FileFaults::Operation> operations;
@@ -56,8 +56,8 @@ auto through(Whole&& whole, Half&& half) -> decltype(whole()) {
     errno = now.error_number;
     return -1;
   }
-  if (now.moment == FileFaults::Moment::halfway) half();
-  if (now.moment == FileFaults::Moment::after) whole();
+  if (now.validation_time == FileFaults::Moment::halfway) half();
+  if (now.validation_time == FileFaults::Moment::after) whole();
   die();
   return -1;
 }
@@ -82,10 +82,10 @@ void FileFaults::fail_at(std::size_t call, int error_number, bool lasting) {
   state().lasting = lasting;
 }
 
-void FileFaults::die_at(std::size_t call, Moment moment) {
+void FileFaults::die_at(std::size_t call, Moment validation_time) {
   state().fault = call;
   state().dies = true;
-  state().moment = moment;
+  state().validation_time = validation_time;
 }
 
 bool FileFaults::reached() const { return state().calls >= state().fault; }
@@ -129,13 +129,13 @@ ssize_t copy_file_range(int from, off64_t* in, int to, off64_t* out, size_t size
   return through([&] { return real(from, in, to, out, size, flags); }, [&] { real(from, in, to, out, size / 2, flags); });
 }
 
-int linkat(int from_folder, const char* from, int to_folder, const char* to, int flags) noexcept {
+int linkat(int from_directory, const char* from, int to_directory, const char* to, int flags) noexcept {
   static const auto real = next<decltype(linkat)>("linkat");
-  return through([&] { return real(from_folder, from, to_folder, to, flags); }, [] {});
+  return through([&] { return real(from_directory, from, to_directory, to, flags); }, [] {});
 }
 
-int renameat(int from_folder, const char* from, int to_folder, const char* to) noexcept {
+int renameat(int from_directory, const char* from, int to_directory, const char* to) noexcept {
   static const auto real = next<decltype(renameat)>("renameat");
-  return through([&] { return real(from_folder, from, to_folder, to); }, [] {});
+  return through([&] { return real(from_directory, from, to_directory, to); }, [] {});
 }
 }

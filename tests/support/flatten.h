@@ -43,7 +43,7 @@ struct Flat {
   std::size_t missing = 0;
 
   /// The whole tree in one line, only what is not to be expected said: "a:text; d/ 700 @7; d/l -> ../a; d/n c1:3; h = a".
-  /// In brackets the root, where it is not 0755 of 0:0. Folders that no layer names have the time 7.
+  /// In brackets the root, where it is not 0755 of 0:0. Directories that no layer names have the time 7.
   std::string summary() const;
 
   /// Every path with type, mode, owner and content, link or device; hard links by the path that stands first.
@@ -53,9 +53,9 @@ struct Flat {
     std::vector<std::pair<std::string, layers::InodeId>> open{{"", layers::Tree::kRoot}};
     std::map<std::string, layers::InodeId> all;
     while (!open.empty()) {
-      const auto [path, folder] = open.back();
+      const auto [path, directory] = open.back();
       open.pop_back();
-      for (const auto name : tree.sorted_children(folder)) {
+      for (const auto name : tree.sorted_children(directory)) {
         const std::string here = path.empty() ? std::string(tree.text_of(name)) : path + "/" + std::string(tree.text_of(name));
         all[here] = tree.inode_of(name);
         if (tree.inode(tree.inode_of(name)).type == layers::EntryType::directory) open.emplace_back(here, tree.inode_of(name));
@@ -106,9 +106,9 @@ inline std::string Flat::summary() const {
   std::map<std::string, layers::InodeId> all;
   std::vector<std::pair<std::string, layers::InodeId>> open{{"", layers::Tree::kRoot}};
   while (!open.empty()) {
-    const auto [prefix, folder] = open.back();
+    const auto [prefix, directory] = open.back();
     open.pop_back();
-    for (const auto name : tree.sorted_children(folder)) {
+    for (const auto name : tree.sorted_children(directory)) {
       const std::string here = prefix + std::string(tree.text_of(name));
       all[here] = tree.inode_of(name);
       if (tree.inode(tree.inode_of(name)).type == layers::EntryType::directory) open.emplace_back(here + "/", tree.inode_of(name));

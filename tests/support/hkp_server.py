@@ -13,12 +13,12 @@ import ssl
 import sys
 import urllib.parse
 
-folder = pathlib.Path(sys.argv[1])
+directory = pathlib.Path(sys.argv[1])
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, text, *args):
-        with open(folder / "log", "a") as log:
+        with open(directory / "log", "a") as log:
             log.write(self.requestline + "\n")
 
     def answer(self, status, body, **headers):
@@ -32,7 +32,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         url = urllib.parse.urlparse(self.path)
         query = {name: values[0] for name, values in urllib.parse.parse_qs(url.query).items()}
-        mode = (folder / "mode").read_text().strip() if (folder / "mode").exists() else ""
+        mode = (directory / "mode").read_text().strip() if (directory / "mode").exists() else ""
         if mode.startswith("status "):
             return self.answer(int(mode.split()[1]), b"no \x1b[31mthanks\nmore\n")
         if mode == "loop":
@@ -69,17 +69,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(400, b"bad request")
         wanted = query["search"]
         if query.get("op") == "index":
-            if not (folder / "index").exists() or wanted not in (folder / "index").read_text():
+            if not (directory / "index").exists() or wanted not in (directory / "index").read_text():
                 return self.answer(404, b"not found")
-            return self.answer(200, (folder / "index").read_bytes())
-        key = folder / (wanted.removeprefix("0x") + ".asc")
+            return self.answer(200, (directory / "index").read_bytes())
+        key = directory / (wanted.removeprefix("0x") + ".asc")
         return self.answer(200, key.read_bytes()) if key.exists() else self.answer(404, b"not found")
 
     def do_POST(self):
-        if (folder / "mode").exists():
+        if (directory / "mode").exists():
             return self.answer(307, b"", Location="/elsewhere")
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        (folder / "added.asc").write_text(urllib.parse.parse_qs(body)["keytext"][0])
+        (directory / "added.asc").write_text(urllib.parse.parse_qs(body)["keytext"][0])
         self.answer(200, b"")
 
 
@@ -88,6 +88,6 @@ if len(sys.argv) > 2:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(sys.argv[2], sys.argv[3])
     server.socket = context.wrap_socket(server.socket, server_side=True)
-(folder / "port.new").write_text(str(server.server_port))
-(folder / "port.new").rename(folder / "port")
+(directory / "port.new").write_text(str(server.server_port))
+(directory / "port.new").rename(directory / "port")
 server.serve_forever()

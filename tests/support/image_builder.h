@@ -33,7 +33,7 @@ struct TestImage {
 /// A few files in two layers.
 inline TestImage small_image() {
   TestImage image;
-  image.layers = {TarBuilder().folder("etc").file("etc/os-release", "NAME=test\n").file("etc/old", "old").folder("bin").file("bin/tool", std::string(300000, 't'), 0755).bytes(),
+  image.layers = {TarBuilder().directory("etc").file("etc/os-release", "NAME=test\n").file("etc/old", "old").directory("bin").file("bin/tool", std::string(300000, 't'), 0755).bytes(),
                   TarBuilder().file("etc/.wh.old", "").file("etc/new", "new").hard_link("bin/tool2", "bin/tool").bytes()};
   image.config = Json{{"Env", {"PATH=/bin", "A=b c"}}, {"Cmd", {"/bin/tool"}}, {"Labels", {{"k", "v"}}}};
   return image;

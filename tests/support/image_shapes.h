@@ -13,7 +13,7 @@
 
 namespace sifkit::testing {
 
-/// A file of an archive or of a folder; with a link it is one (type '1' or '2'), a type of '5' makes it a folder.
+/// A file of an archive or of a directory; with a link it is one (type '1' or '2'), a type of '5' makes it a directory.
 struct Member {
   std::string name;
   std::string bytes;
@@ -33,11 +33,11 @@ inline std::string as_tar(const Members& members) {
   return out.bytes();
 }
 
-inline void as_folder(const Members& members, const std::filesystem::path& folder) {
+inline void as_directory(const Members& members, const std::filesystem::path& directory) {
   for (const auto& member : members) {
     if (member.type == '5') continue;
-    std::filesystem::create_directories((folder / member.name).parent_path());
-    write_file(folder / member.name, member.bytes);
+    std::filesystem::create_directories((directory / member.name).parent_path());
+    write_file(directory / member.name, member.bytes);
   }
 }
 
@@ -52,7 +52,7 @@ inline Json docker_entry(const std::string& config, const std::vector<std::strin
   return Json{{"Config", config}, {"RepoTags", tags}, {"Layers", layers}};
 }
 
-/// Docker 1.10 to 24: a folder a layer; an equal layer that was there before is a link of `link_type` to it, or a copy.
+/// Docker 1.10 to 24: a directory a layer; an equal layer that was there before is a link of `link_type` to it, or a copy.
 inline Members docker_24(const TestImage& image, char link_type = '\0', const std::string& prefix = "") {
   Members out;
   Json names = Json::array();
@@ -126,7 +126,7 @@ struct LayoutStyle {
   bool platform = true;      ///< stated by the index
   unsigned nested = 0;       ///< indexes around the manifest
   bool attestation = false;  ///< beside it
-  bool flat = false;         ///< a folder of `skopeo copy … dir:` instead
+  bool flat = false;         ///< a directory of `skopeo copy … dir:` instead
 };
 
 /// Puts blobs of a layout together.

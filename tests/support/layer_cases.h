@@ -21,7 +21,7 @@ struct LayerCase {
   std::set<std::string> warnings = {};
 };
 
-/// A layer; `L(.file("a", "1").folder("d"))`.
+/// A layer; `L(.file("a", "1").directory("d"))`.
 #define L(calls) (TarBuilder() calls).bytes()
 
 inline void check(const std::vector<LayerCase>& cases, const layers::LayerOptions& options = {}) {

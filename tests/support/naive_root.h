@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include <sifkit/core/report.h>
+#include <sifkit/core/limits.h>
 #include <sifkit/layers/entry.h>
 
 #include "tar_builder.h"
@@ -33,7 +33,7 @@ class NaiveRoot {
     std::map<std::string, std::shared_ptr<Node>> children;
     std::set<std::string> upper;  ///< names here that the current layer has brought or gone through
 
-    bool is_folder() const { return entry.type == '5'; }
+    bool is_directory() const { return entry.type == '5'; }
   };
   struct Refused {};
 
@@ -46,31 +46,31 @@ class NaiveRoot {
       return;
     }
     if (change.whiteout == layers::Whiteout::opaque_dir) {
-      if (Node* folder = walk(change.path, false)) remove_lower(*folder);
+      if (Node* directory = walk(change.path, false)) remove_lower(*directory);
       return;
     }
     const auto [parent, name] = split(change.path);
     if (change.whiteout == layers::Whiteout::explicit_file) {
-      Node* folder = walk(parent, false);
-      const auto child = folder == nullptr ? nullptr : folder->children.contains(name) ? folder->children[name] : nullptr;
+      Node* directory = walk(parent, false);
+      const auto child = directory == nullptr ? nullptr : directory->children.contains(name) ? directory->children[name] : nullptr;
       if (!child) return;
-      if (!folder->upper.contains(name)) {
-        folder->children.erase(name);
-      } else if (child->is_folder()) {
+      if (!directory->upper.contains(name)) {
+        directory->children.erase(name);
+      } else if (child->is_directory()) {
         remove_lower(*child);
       }
       return;
     }
     if (change.entry.type == '1') return link(change.target, parent, name);
-    Node& folder = *walk(parent, true);
-    auto& child = folder.children[name];
-    if (child && child->is_folder() && change.entry.type == '5') {
+    Node& directory = *walk(parent, true);
+    auto& child = directory.children[name];
+    if (child && child->is_directory() && change.entry.type == '5') {
       child->entry = change.entry;
     } else {
       child = std::make_shared<Node>();
       child->entry = change.entry;
     }
-    folder.upper.insert(name);
+    directory.upper.insert(name);
   }
 
   std::map<std::string, std::shared_ptr<Node>> all() const {
@@ -97,17 +97,17 @@ class NaiveRoot {
     return out;
   }
 
-  static std::shared_ptr<Node> new_folder() {
+  static std::shared_ptr<Node> new_directory() {
     auto node = std::make_shared<Node>();
     node->entry = {.name = "", .type = '5', .mode = 0755, .mtime = 7};
     return node;
   }
 
-  /// The folder that a path leads to, links followed inside the root. With `create` it and those before it are made,
+  /// The directory that a path leads to, links followed inside the root. With `create` it and those before it are made,
   /// whatever is in their way, and count as the layer's own.
   Node* walk(const std::string& path, bool create) {
     std::list<std::string> left = components(path);
-    std::vector<std::pair<Node*, std::string>> way;  // a folder, and the name in it that was gone to
+    std::vector<std::pair<Node*, std::string>> way;  // a directory, and the name in it that was gone to
     Node* here = root_.get();
     const auto back_to = [&](std::size_t depth) {
       if (depth < way.size()) here = way[depth].first;
@@ -130,16 +130,16 @@ class NaiveRoot {
         left.splice(left.begin(), components(target));
         continue;
       }
-      if (!there || !found->second->is_folder()) {
+      if (!there || !found->second->is_directory()) {
         if (!create) return nullptr;
-        here->children[name] = new_folder();
+        here->children[name] = new_directory();
         here->upper.insert(name);
       }
       way.emplace_back(here, name);
       here = here->children[name].get();
     }
     if (create) {
-      for (const auto& [folder, name] : way) folder->upper.insert(name);
+      for (const auto& [directory, name] : way) directory->upper.insert(name);
     }
     return here;
   }
@@ -149,36 +149,36 @@ class NaiveRoot {
     Node* from = walk(target_parent, false);
     if (from == nullptr || !from->children.contains(target_name)) throw Refused();
     const auto node = from->children[target_name];
-    if (node->is_folder()) throw Refused();
-    Node& folder = *walk(parent, true);
-    if (&folder == from && name == target_name) throw Refused();
-    folder.children[name] = node;
-    folder.upper.insert(name);
+    if (node->is_directory()) throw Refused();
+    Node& directory = *walk(parent, true);
+    if (&directory == from && name == target_name) throw Refused();
+    directory.children[name] = node;
+    directory.upper.insert(name);
     std::size_t names = 0;
     for (const auto& [path, other] : all()) names += other == node ? 1u : 0u;
     if (names < 2) throw Refused();
   }
 
-  static void remove_lower(Node& folder) {
-    std::erase_if(folder.children, [&](const auto& child) { return !folder.upper.contains(child.first); });
-    for (const auto& [name, child] : folder.children) {
-      if (child->is_folder()) remove_lower(*child);
+  static void remove_lower(Node& directory) {
+    std::erase_if(directory.children, [&](const auto& child) { return !directory.upper.contains(child.first); });
+    for (const auto& [name, child] : directory.children) {
+      if (child->is_directory()) remove_lower(*child);
     }
   }
 
-  static void forget_upper(Node& folder) {
-    folder.upper.clear();
-    for (const auto& [name, child] : folder.children) forget_upper(*child);
+  static void forget_upper(Node& directory) {
+    directory.upper.clear();
+    for (const auto& [name, child] : directory.children) forget_upper(*child);
   }
 
-  static void list(const Node& folder, const std::string& prefix, std::map<std::string, std::shared_ptr<Node>>& out) {
-    for (const auto& [name, child] : folder.children) {
+  static void list(const Node& directory, const std::string& prefix, std::map<std::string, std::shared_ptr<Node>>& out) {
+    for (const auto& [name, child] : directory.children) {
       out[prefix + name] = child;
       list(*child, prefix + name + "/", out);
     }
   }
 
-  std::shared_ptr<Node> root_ = new_folder();
+  std::shared_ptr<Node> root_ = new_directory();
 };
 
 }  // namespace sifkit::testing

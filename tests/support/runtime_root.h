@@ -33,9 +33,9 @@ struct RuntimeRoot {
   RuntimeCheckInput input{.env = {"PATH=/usr/bin:/bin"}, .architecture = "amd64", .configured = true, .layers = 2};
 
   RuntimeRoot() {
-    for (const char* folder :
+    for (const char* name :
          {"bin", "usr", "usr/bin", "tmp", "dev", "proc", "sys", "home", "var", "var/tmp", "app", "lib64"})
-      directory(folder);
+      directory(name);
     file("bin/busybox", elf_program());
     link("bin/sh", "busybox");
   }

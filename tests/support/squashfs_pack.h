@@ -48,7 +48,7 @@ struct Pack {
     return id;
   }
 
-  InodeId folder(InodeId parent, const std::string& name, std::uint32_t mode = 0755) {
+  InodeId directory(InodeId parent, const std::string& name, std::uint32_t mode = 0755) {
     return add(parent, name, {.metadata = {.mode = mode, .mtime = 5}, .type = EntryType::directory});
   }
 
@@ -63,7 +63,7 @@ struct Pack {
 /// Everything that a squashfs can hold, once.
 inline void fill(Pack& pack) {
   auto& tree = pack.tree;
-  const auto dir = pack.folder(Tree::kRoot, "dir", 0700);
+  const auto dir = pack.directory(Tree::kRoot, "dir", 0700);
   pack.file(dir, "empty", "");
   pack.file(dir, "small", "some text");
   pack.file(dir, "exact", text_of(128 * 1024, 1));
@@ -88,10 +88,10 @@ inline void fill(Pack& pack) {
   pack.add(dir, "socket", {.metadata = {.mode = 0600}, .type = EntryType::socket});
   pack.file(dir, "new\nline\xfe", "odd");
   pack.file(dir, std::string(255, 'n'), "long");
-  const auto many = pack.folder(Tree::kRoot, "many");
+  const auto many = pack.directory(Tree::kRoot, "many");
   for (int i = 0; i < 3000; ++i) pack.add(many, fmt::format("{}", i), {.content = pack.store(fmt::format("{}", i)), .size = fmt::format("{}", i).size()});
   InodeId deep = Tree::kRoot;
-  for (int i = 0; i < 200; ++i) deep = pack.folder(deep, "deep");
+  for (int i = 0; i < 200; ++i) deep = pack.directory(deep, "deep");
 }
 
 inline std::string listing(const Tree& tree) {
@@ -99,9 +99,9 @@ inline std::string listing(const Tree& tree) {
   std::map<InodeId, std::string> first;
   std::vector<std::pair<std::string, InodeId>> open{{"", Tree::kRoot}};
   while (!open.empty()) {
-    const auto [path, folder] = open.back();
+    const auto [path, directory] = open.back();
     open.pop_back();
-    for (const NameId name : tree.sorted_children(folder)) {
+    for (const NameId name : tree.sorted_children(directory)) {
       const InodeId id = tree.inode_of(name);
       const Inode& inode = tree.inode(id);
       const std::string here = path + "/" + std::string(tree.text_of(name));

@@ -13,9 +13,9 @@ namespace sifkit::testing {
 
 /// What a program makes of standard input: `through("gzip -9", text)`.
 inline std::string through(const std::string& command, const std::string& text) {
-  TempDir folder;
-  write_file(folder / "in", text);
-  const auto result = run_process({"sh", "-c", "{ " + command + "; } < '" + (folder / "in").string() + "'"}, {"PATH=/usr/bin:/bin"});
+  TempDir directory;
+  write_file(directory / "in", text);
+  const auto result = run_process({"sh", "-c", "{ " + command + "; } < '" + (directory / "in").string() + "'"}, {"PATH=/usr/bin:/bin"});
   if (result.code != 0) throw std::runtime_error(command + " failed");
   return result.out;
 }

@@ -60,7 +60,7 @@ class TarBuilder {
   TarBuilder& file(const std::string& name, const std::string& data, unsigned mode = 0644) {
     return add({.name = name, .data = data, .mode = mode});
   }
-  TarBuilder& folder(const std::string& name, unsigned mode = 0755) { return add({.name = name + "/", .type = '5', .mode = mode}); }
+  TarBuilder& directory(const std::string& name, unsigned mode = 0755) { return add({.name = name + "/", .type = '5', .mode = mode}); }
   TarBuilder& symlink(const std::string& name, const std::string& target) { return add({.name = name, .type = '2', .link = target, .mode = 0777}); }
   TarBuilder& hard_link(const std::string& name, const std::string& target) { return add({.name = name, .type = '1', .link = target}); }
 

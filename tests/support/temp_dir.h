@@ -11,7 +11,7 @@
 
 namespace sifkit::testing {
 
-/// A folder of its own that goes with the object.
+/// A directory of its own that goes with the object.
 class TempDir {
  public:
   TempDir() {
@@ -29,7 +29,7 @@ class TempDir {
   const std::filesystem::path& path() const noexcept { return path_; }
   std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
 
-  /// Names of everything in the folder itself, hidden names too.
+  /// Names of everything in the directory itself, hidden names too.
   std::size_t entry_count() const {
     return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path_), {}));
   }

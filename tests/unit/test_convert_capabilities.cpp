@@ -41,13 +41,13 @@ TEST_CASE("capabilities are stored beside a file's other attributes, in order", 
       root.add(Tree::kRoot, "several", {{kReal, "c"}, {"trusted.a", "1"}, {"user.a", "2"}, {"user.z", "3"}});
   const InodeId both = root.add(Tree::kRoot, "both", {{kReal, "c"}, {kStored, "old"}});
   const InodeId stored = root.add(Tree::kRoot, "stored", {{kStored, "s"}});
-  const InodeId folder = root.add(Tree::kRoot, "folder", {{kReal, "c"}}, EntryType::directory);
-  const InodeId none = root.add(folder, "none", {{"user.a", "2"}});
+  const InodeId directory = root.add(Tree::kRoot, "directory", {{kReal, "c"}}, EntryType::directory);
+  const InodeId none = root.add(directory, "none", {{"user.a", "2"}});
   root.settle(CapabilityForm::stored);
   CHECK(root.of(several) == Xattrs{{"trusted.a", "1"}, {"user.a", "2"}, {kStored, "c"}, {"user.z", "3"}});
   CHECK(root.of(both) == Xattrs{{kStored, "c"}});
   CHECK(root.of(stored) == Xattrs{{kStored, "s"}});
-  CHECK(root.of(folder) == Xattrs{{kReal, "c"}});
+  CHECK(root.of(directory) == Xattrs{{kReal, "c"}});
   CHECK(root.of(none) == Xattrs{{"user.a", "2"}});
 }
 
@@ -64,7 +64,7 @@ TEST_CASE("stored capabilities come back, and real ones beside them count", "[co
           "program that has some");
     CHECK(root.of(others) == Xattrs{{kReal, "s"}});
   }
-  SECTION("in root's folder, where anybody's word gives none") {
+  SECTION("in root's directory, where anybody's word gives none") {
     CHECK(root.settle(CapabilityForm::real_of_root).empty());
     CHECK(root.of(others) == Xattrs{{kStored, "s"}});
   }
@@ -75,10 +75,10 @@ TEST_CASE("stored capabilities come back, and real ones beside them count", "[co
 
 TEST_CASE("one warning names the first programs with capabilities", "[convert][capabilities]") {
   Root root;
-  const InodeId folder = root.add(Tree::kRoot, "usr", {}, EntryType::directory);
-  const InodeId linked = root.add(folder, "a", {{kReal, "c"}});
-  root.tree.link(folder, "b", linked);
-  root.add(folder, "c", {{kReal, "d"}});
+  const InodeId directory = root.add(Tree::kRoot, "usr", {}, EntryType::directory);
+  const InodeId linked = root.add(directory, "a", {{kReal, "c"}});
+  root.tree.link(directory, "b", linked);
+  root.add(directory, "c", {{kReal, "d"}});
   root.tree.unlink(
       Tree::kRoot,
       root.tree.link(Tree::kRoot, "gone",

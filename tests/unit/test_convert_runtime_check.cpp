@@ -123,7 +123,7 @@ TEST_CASE("a program that is not there is said", "[convert][runtime]") {
   check_all({
       {"a path", [](RuntimeRoot& r) { r.input.entrypoint = {"/app/none"}; },
        "program-missing: the entrypoint '/app/none' is not in the image"},
-      {"a folder on the way", [](RuntimeRoot& r) { r.input.cmd = {"/none/run"}; },
+      {"a directory on the way", [](RuntimeRoot& r) { r.input.cmd = {"/none/run"}; },
        "program-missing: the command '/none/run' is not in the image: there is no '/none'"},
       {"a name",
        [](RuntimeRoot& r) {
@@ -183,28 +183,28 @@ TEST_CASE("what is relative to the working directory is said", "[convert][runtim
        "relative-path: the argument 'main.py' is" + there},
       {"in the text of a shell", in_app({}, {"/bin/sh", "-c", "./run --port 80"}),
        "relative-path: the argument './run' is" + there},
-      {"in the text of a shell that changes its folder", in_app({}, {"/bin/sh", "-c", "cd /app && ./run"}), ""},
+      {"in the text of a shell that changes its directory", in_app({}, {"/bin/sh", "-c", "cd /app && ./run"}), ""},
       {"up and down", in_app({}, {"sh", "../app/main.py"}), "relative-path: the argument '../app/main.py' is" + there},
   });
 }
 
 TEST_CASE("a program that not every user may start is said", "[convert][runtime]") {
-  const auto with = [](std::uint32_t folder, std::uint32_t mode, const std::string& text) {
+  const auto with = [](std::uint32_t directory, std::uint32_t mode, const std::string& text) {
     return [=](RuntimeRoot& r) {
-      r.directory("app", folder);
+      r.directory("app", directory);
       r.file("app/run", text, mode);
       r.input.entrypoint = {"/app/run"};
     };
   };
   check_all({
-      {"its folder", with(0700, 0755, elf_program()),
+      {"its directory", with(0700, 0755, elf_program()),
        "program-not-for-all: " + kRun + "is in '/app', which not every user may enter (mode 0700)"},
       {"itself", with(0755, 0750, elf_program()),
        "program-not-for-all: " + kRun + "may not be executed by every user (mode 0750)"},
       {"a script that may not be read", with(0755, 0711, "#!/bin/sh\n"),
        "program-not-for-all: " + kRun + "may not be read by every user (mode 0711)"},
       {"a program that may not be read", with(0755, 0711, elf_program()), ""},
-      {"a folder that may not be listed", with(0711, 0755, elf_program()), ""},
+      {"a directory that may not be listed", with(0711, 0755, elf_program()), ""},
       {"the root",
        [](RuntimeRoot& r) {
          r.tree.inode(Tree::kRoot).metadata.mode = 0700;

@@ -78,10 +78,10 @@ struct Container {
 TEST_CASE("an empty root becomes a container", "[convert][runtime-files]") {
   Container container;
   const auto attributes = container.build();
-  for (const char* folder : {"dev", "proc", "root", "var/tmp", "tmp", "etc", "sys", "home", ".singularity.d/libs"}) {
-    INFO(folder);
-    REQUIRE(container.at(folder) != nullptr);
-    CHECK(container.at(folder)->type == EntryType::directory);
+  for (const char* directory : {"dev", "proc", "root", "var/tmp", "tmp", "etc", "sys", "home", ".singularity.d/libs"}) {
+    INFO(directory);
+    REQUIRE(container.at(directory) != nullptr);
+    CHECK(container.at(directory)->type == EntryType::directory);
   }
   CHECK(container.at("tmp")->metadata.mode == 01777);
   CHECK(container.at("var/tmp")->metadata.mode == 01777);
@@ -146,8 +146,8 @@ TEST_CASE("links on the way are followed inside the root", "[convert][runtime-fi
 
 TEST_CASE("an older definition moves into the history", "[convert][runtime-files]") {
   Container container;
-  const InodeId folder = container.add(Tree::kRoot, ".singularity.d", EntryType::directory, 0755);
-  container.add(folder, "Singularity", EntryType::regular, 0644, "first");
+  const InodeId directory = container.add(Tree::kRoot, ".singularity.d", EntryType::directory, 0755);
+  container.add(directory, "Singularity", EntryType::regular, 0644, "first");
   container.build();
   CHECK(container.text_at(".singularity.d/bootstrap_history/Apptainer0") == "first");
   CHECK(container.text_at(".singularity.d/Singularity") == "bootstrap: x\n");
@@ -174,13 +174,13 @@ TEST_CASE("what is in the way of the runtime's files is named, all of it at once
   CHECK(refused([](Container& c) { c.add(Tree::kRoot, ".singularity.d", EntryType::symlink, 0777, ".singularity.d"); }) ==
         intro + "'/.singularity.d' is a link to '.singularity.d'; leave them out with --exclude /.singularity.d");
   CHECK(refused([](Container& c) {
-          const InodeId folder = c.add(Tree::kRoot, ".singularity.d", EntryType::directory, 0755);
-          const InodeId env = c.add(folder, "env", EntryType::directory, 0755);
-          c.add(folder, "runscript", EntryType::symlink, 0777, "/etc/passwd");
-          c.add(folder, "labels.json", EntryType::directory, 0755);
-          c.add(folder, "startscript", EntryType::fifo, 0644);
-          c.add(folder, "libs", EntryType::char_device, 0644);
-          c.add(folder, "actions", EntryType::symlink, 0777, "a\nb");
+          const InodeId directory = c.add(Tree::kRoot, ".singularity.d", EntryType::directory, 0755);
+          const InodeId env = c.add(directory, "env", EntryType::directory, 0755);
+          c.add(directory, "runscript", EntryType::symlink, 0777, "/etc/passwd");
+          c.add(directory, "labels.json", EntryType::directory, 0755);
+          c.add(directory, "startscript", EntryType::fifo, 0644);
+          c.add(directory, "libs", EntryType::char_device, 0644);
+          c.add(directory, "actions", EntryType::symlink, 0777, "a\nb");
           c.add(env, "90-environment.sh", EntryType::symlink, 0777, "/etc/group");
           c.add(env, "99-mine.sh", EntryType::symlink, 0777, "/etc/group");
         }) == intro + "'/.singularity.d/actions' is a link to 'a\\nb', '/.singularity.d/env/90-environment.sh' is a link to "
@@ -195,9 +195,9 @@ TEST_CASE("what is in the way of the runtime's files is named, all of it at once
           c.add(Tree::kRoot, ".singularity.d", EntryType::symlink, 0777, "real");
         }) == intro + "'/.singularity.d/runscript' is a directory; leave them out with --exclude /.singularity.d");
   CHECK(refused([](Container& c) {
-          const InodeId folder = c.add(Tree::kRoot, ".singularity.d", EntryType::directory, 0755);
-          c.add(folder, "Singularity", EntryType::regular, 0644, "older");
-          c.add(folder, "bootstrap_history", EntryType::regular, 0644, "x");
+          const InodeId directory = c.add(Tree::kRoot, ".singularity.d", EntryType::directory, 0755);
+          c.add(directory, "Singularity", EntryType::regular, 0644, "older");
+          c.add(directory, "bootstrap_history", EntryType::regular, 0644, "x");
         }) == intro + "'/.singularity.d/bootstrap_history' is a file; leave them out with --exclude /.singularity.d/bootstrap_history");
 }
 
@@ -225,13 +225,13 @@ TEST_CASE("odd files in place of mount points and name tables stay", "[convert][
   CHECK(container.at("dev")->type == EntryType::symlink);
   CHECK(container.text_at(".singularity.d/runscript") == "RUN");
 
-  Container folders;
-  const InodeId etc = folders.add(Tree::kRoot, "etc", EntryType::directory, 0755);
-  folders.add(etc, "hosts", EntryType::directory, 0755);
-  folders.build();
-  CHECK(folders.at("etc/hosts")->type == EntryType::directory);
-  REQUIRE(folders.warnings.total() == 1);
-  CHECK(folders.warnings.listed()[0].kind == "mount-point");
-  CHECK(folders.warnings.listed()[0].text == "'/etc/hosts' is a directory; the runtime mounts the host's file there");
-  CHECK(folders.text_at("etc/resolv.conf").empty());
+  Container directories;
+  const InodeId etc = directories.add(Tree::kRoot, "etc", EntryType::directory, 0755);
+  directories.add(etc, "hosts", EntryType::directory, 0755);
+  directories.build();
+  CHECK(directories.at("etc/hosts")->type == EntryType::directory);
+  REQUIRE(directories.warnings.total() == 1);
+  CHECK(directories.warnings.listed()[0].kind == "mount-point");
+  CHECK(directories.warnings.listed()[0].text == "'/etc/hosts' is a directory; the runtime mounts the host's file there");
+  CHECK(directories.text_at("etc/resolv.conf").empty());
 }

@@ -162,7 +162,7 @@ TEST_CASE("a directory in place of an older layer's link is said where something
        },
        "link-replaced: layer 2 of 2 has a directory '/var/run' in place of layer 1's link to '../run': what is there, "
        "such as '/run/lock', is no longer found as '/var/run/lock'"},
-      {"a folder of the image's own",
+      {"a directory of the image's own",
        [&](RuntimeRoot& r) {
          r.directory("current");
          replaced("current", "app")(r);

@@ -37,16 +37,16 @@ std::string joined(const Words& words) {
 class RunScript {
  public:
   RunScript() {
-    write_file(folder_ / "print", "#!/bin/sh\nfor word in \"$@\"; do printf '%s\\001' \"$word\"; done\n");
-    std::filesystem::permissions(folder_ / "print", std::filesystem::perms::owner_all);
+    write_file(directory_ / "print", "#!/bin/sh\nfor word in \"$@\"; do printf '%s\\001' \"$word\"; done\n");
+    std::filesystem::permissions(directory_ / "print", std::filesystem::perms::owner_all);
   }
 
-  std::string printer() const { return (folder_ / "print").string(); }
+  std::string printer() const { return (directory_ / "print").string(); }
 
   std::string run(const std::string& shell, const Words& entrypoint, const Words& cmd, const Words& args,
                   const Words& environment = {}) {
-    write_file(folder_ / "runscript", run_script(entrypoint, cmd));
-    Words argv{shell, (folder_ / "runscript").string()};
+    write_file(directory_ / "runscript", run_script(entrypoint, cmd));
+    Words argv{shell, (directory_ / "runscript").string()};
     argv.insert(argv.end(), args.begin(), args.end());
     Words variables{"PATH=/usr/bin:/bin"};
     variables.insert(variables.end(), environment.begin(), environment.end());
@@ -56,7 +56,7 @@ class RunScript {
   }
 
  private:
-  TempDir folder_;
+  TempDir directory_;
 };
 
 Words operator+(Words left, const Words& right) {
@@ -104,7 +104,7 @@ TEST_CASE("the line that the runtime looks for stands alone", "[convert][runscri
 
 TEST_CASE("variables of the image reach the environment", "[convert][environment]") {
   WarningList warnings;
-  TempDir folder;
+  TempDir directory;
   const std::string shell = GENERATE("dash", "bash");
   std::mt19937 random(11);
   for (int round = 0; round < 60; ++round) {
@@ -113,11 +113,11 @@ TEST_CASE("variables of the image reach the environment", "[convert][environment
     if (round % 5 == 0) value += "<(touch canary)}$(touch canary)";
     const bool path = round % 4 == 0;
     const std::string name = path ? "PATH" : "VALUE_1";
-    write_file(folder / "env.sh", environment_script({name + "=" + value}, warnings) + "printf '%s' \"$" + name + "\"\n");
-    INFO(read_file(folder / "env.sh"));
+    write_file(directory / "env.sh", environment_script({name + "=" + value}, warnings) + "printf '%s' \"$" + name + "\"\n");
+    INFO(read_file(directory / "env.sh"));
     const std::string program = shell == "dash" ? "/bin/dash" : "/bin/bash";
-    CHECK(run_process({program, (folder / "env.sh").string()}, {"OTHER=1"}).out == value);
-    if (!path) CHECK(run_process({program, (folder / "env.sh").string()}, {"VALUE_1=mine"}).out == "mine");
+    CHECK(run_process({program, (directory / "env.sh").string()}, {"OTHER=1"}).out == value);
+    if (!path) CHECK(run_process({program, (directory / "env.sh").string()}, {"VALUE_1=mine"}).out == "mine");
   }
   CHECK(warnings.total() == 0);
 }
@@ -170,9 +170,9 @@ TEST_CASE("a warning about variables names twenty of them", "[convert][environme
 
 TEST_CASE("variables that bash keeps for itself stop no shell", "[convert][environment]") {
   WarningList warnings;
-  TempDir folder;
-  write_file(folder / "env.sh", environment_script({"SHELLOPTS=errexit", "BASHOPTS=x", "BASH_VERSINFO=1", "LAST=yes"}, warnings) + "printf '%s' \"$SHELLOPTS $LAST\"\n");
-  const auto run = [&](Words shell) { return run_process(shell + Words{(folder / "env.sh").string()}, {"PATH=/usr/bin:/bin"}, true).out; };
+  TempDir directory;
+  write_file(directory / "env.sh", environment_script({"SHELLOPTS=errexit", "BASHOPTS=x", "BASH_VERSINFO=1", "LAST=yes"}, warnings) + "printf '%s' \"$SHELLOPTS $LAST\"\n");
+  const auto run = [&](Words shell) { return run_process(shell + Words{(directory / "env.sh").string()}, {"PATH=/usr/bin:/bin"}, true).out; };
   CHECK(run({"dash"}) == "errexit yes");
   const auto bash = run({"bash", "--posix"});
   CHECK_THAT(bash, EndsWith(" yes"));
@@ -190,7 +190,7 @@ TEST_CASE("of two values of a variable the last one counts", "[convert][environm
 
 namespace {
 
-/// A container's scripts in a folder that stands for its root, which is as far as a test can go without one.
+/// A container's scripts in a directory that stands for its root, which is as far as a test can go without one.
 class Scripts {
  public:
   Scripts(const Words& env, const Words& entrypoint, const Words& cmd) {
@@ -198,32 +198,32 @@ class Scripts {
     for (const auto& script : fixed_scripts()) put(script.path, script.text);
     put(kEnvironmentScriptPath, environment_script(env, warnings));
     put(kRunScriptPath, run_script(entrypoint, cmd));
-    std::filesystem::create_directories(folder_ / "here");
-    std::filesystem::current_path(folder_ / "here");
+    std::filesystem::create_directories(directory_ / "here");
+    std::filesystem::current_path(directory_ / "here");
   }
   ~Scripts() { std::filesystem::current_path(before_); }
 
-  std::string path(std::string_view name) const { return (folder_ / name).string(); }
+  std::string path(std::string_view name) const { return (directory_ / name).string(); }
 
   /// Runs an action; its program is told to print its words and then its variables.
   std::string act(const Words& shell, const std::string& action, const Words& args, const Words& variables = {}) const {
     const auto result = run_process(shell + Words{path(".singularity.d/actions/" + action)} + args, Words{"PATH=/usr/bin:/bin"} + variables);
     CHECK(result.code == 0);
     // Nothing that a value holds was carried out.
-    CHECK(std::filesystem::is_empty(folder_ / "here"));
-    CHECK_FALSE(std::filesystem::exists(folder_ / "canary"));
+    CHECK(std::filesystem::is_empty(directory_ / "here"));
+    CHECK_FALSE(std::filesystem::exists(directory_ / "canary"));
     return result.out;
   }
 
  private:
   void put(std::string_view name, std::string text) {
-    for (std::size_t at = 0; (at = text.find("/.singularity.d", at)) != std::string::npos; at += folder_.path().native().size() + 1) text.insert(at, folder_.path().native());
-    std::filesystem::create_directories((folder_ / name).parent_path());
-    write_file(folder_ / name, text);
-    std::filesystem::permissions(folder_ / name, std::filesystem::perms::owner_all);
+    for (std::size_t at = 0; (at = text.find("/.singularity.d", at)) != std::string::npos; at += directory_.path().native().size() + 1) text.insert(at, directory_.path().native());
+    std::filesystem::create_directories((directory_ / name).parent_path());
+    write_file(directory_ / name, text);
+    std::filesystem::permissions(directory_ / name, std::filesystem::perms::owner_all);
   }
 
-  TempDir folder_;
+  TempDir directory_;
   std::filesystem::path before_ = std::filesystem::current_path();
 };
 
@@ -352,12 +352,12 @@ TEST_CASE("long words are broken into lines that the runtime reads", "[convert][
 }
 
 TEST_CASE("every fixed script is one that a POSIX shell can read", "[convert][scripts]") {
-  TempDir folder;
+  TempDir directory;
   for (const auto& script : fixed_scripts()) {
     INFO(script.path);
-    write_file(folder / "script", script.text);
+    write_file(directory / "script", script.text);
     for (const char* shell : {"dash", "bash"}) {
-      CHECK(run_process({shell, "-n", (folder / "script").string()}, {"PATH=/usr/bin:/bin"}).code == 0);
+      CHECK(run_process({shell, "-n", (directory / "script").string()}, {"PATH=/usr/bin:/bin"}).code == 0);
     }
   }
 }

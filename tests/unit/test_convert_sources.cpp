@@ -26,7 +26,7 @@ TestImage the_image(const std::string& tag) {
   std::string noise;
   for (std::uint32_t i = 0, x = 1; i < 1'500'000; ++i) noise += static_cast<char>((x = x * 1664525 + 1013904223) >> 24);
   const std::string stamp = TarBuilder().file("etc/stamp", "x").bytes();
-  image.layers = {image.layers[0], stamp, TarBuilder().file("data", noise).folder("var/gone").file("var/gone/x", "1").bytes(), image.layers[1], stamp,
+  image.layers = {image.layers[0], stamp, TarBuilder().file("data", noise).directory("var/gone").file("var/gone/x", "1").bytes(), image.layers[1], stamp,
                   TarBuilder().file("var/.wh.gone", "").symlink("lib", "usr/lib").bytes()};
   image.tag = tag;
   return image;
@@ -77,22 +77,22 @@ std::string without_source(std::string file, const oci::Reference& reference) {
   return file;
 }
 
-std::string converted(const oci::Reference& reference, const std::filesystem::path& folder, layers::SquashfsCodec codec, const std::string& service = {}) {
+std::string converted(const oci::Reference& reference, const std::filesystem::path& directory, layers::SquashfsCodec codec, const std::string& service = {}) {
   ConvertOptions options;
   options.squashfs.codec = codec;
   options.daemon_host = service;
   options.overwrite = Overwrite::yes;
   WarningList warnings;
-  convert(reference, folder / "out.sif", options, warnings);
+  convert(reference, directory / "out.sif", options, warnings);
   CHECK(warnings.count("media-type") == 0);
-  return read_file(folder / "out.sif");
+  return read_file(directory / "out.sif");
 }
 
 struct Shape {
   std::string name;
   Members members;
   bool oci = false;
-  bool folder_only = false;
+  bool directory_only = false;
 };
 
 std::vector<Shape> every_shape(const TestImage& image) {
@@ -126,9 +126,9 @@ std::vector<Shape> every_shape(const TestImage& image) {
 }  // namespace
 
 TEST_CASE("the same image gives the same file, whatever tool saved it and however it comes", "[convert][sources]") {
-  TempDir folder;
+  TempDir directory;
   // Word and name of a source together: as many bytes for every one.
-  const std::size_t length = (folder / "").native().size() + 60;
+  const std::size_t length = (directory / "").native().size() + 60;
   const std::string tag = std::string(length - std::string("stdin-:").size() - 2, 'a') + ":1";
   TestImage image = the_image(tag);
   image.architecture = oci::Platform::host().architecture;
@@ -138,29 +138,29 @@ TEST_CASE("the same image gives the same file, whatever tool saved it and howeve
   const auto look = [&](const std::string& source, const std::string& service = {}) {
     const auto reference = oci::Reference::parse(source);
     CHECK(reference.bootstrap().size() + reference.from().size() == length);
-    const std::string plain = without_source(converted(reference, folder.path(), layers::SquashfsCodec::none, service), reference);
+    const std::string plain = without_source(converted(reference, directory.path(), layers::SquashfsCodec::none, service), reference);
     CHECK(plain.find(reference.from()) == std::string::npos);
     if (masked.empty()) masked = plain;
     CHECK(plain.size() == masked.size());
     CHECK((plain == masked));
-    const std::string file = converted(reference, folder.path(), layers::SquashfsCodec::gzip, service);
+    const std::string file = converted(reference, directory.path(), layers::SquashfsCodec::gzip, service);
     CHECK((compressed.emplace(source, file).first->second == file));
   };
   /// Writes a source whose name has the right length and gives its expression.
   const auto place = [&](const std::string& word) {
-    const auto rest = length - word.size() - (folder / "").native().size();
-    return folder / std::string(rest, 'f');
+    const auto rest = length - word.size() - (directory / "").native().size();
+    return directory / std::string(rest, 'f');
   };
   for (const auto& shape : every_shape(image)) {
     if (!next_of_sweep()) continue;
     INFO(shape.name);
     if (shape.oci) {
       const auto path = place("oci");
-      as_folder(shape.members, path);
+      as_directory(shape.members, path);
       look("oci:" + path.string());
       std::filesystem::remove_all(path);
     }
-    if (shape.folder_only) continue;
+    if (shape.directory_only) continue;
     const std::string word = shape.oci ? "oci-archive" : "docker-archive";
     const std::string bytes = as_tar(shape.members);
     write_file(place(word), bytes);
@@ -171,7 +171,7 @@ TEST_CASE("the same image gives the same file, whatever tool saved it and howeve
       const std::string stream = as_tar(with_manifest(shape.members, first));
       const auto once = [&](layers::SquashfsCodec codec) {
         const StandardInput in(stream);
-        return converted(oci::Reference::parse("-:" + tag), folder.path(), codec);
+        return converted(oci::Reference::parse("-:" + tag), directory.path(), codec);
       };
       const auto reference = oci::Reference::parse("-:" + tag);
       CHECK((without_source(once(layers::SquashfsCodec::none), reference) == masked));
@@ -182,13 +182,13 @@ TEST_CASE("the same image gives the same file, whatever tool saved it and howeve
       return path.ends_with("/json") ? EngineServer::response(200, "{}") : EngineServer::chunked(bytes, 65536);
     };
     const EngineServer tcp(answer);
-    const EngineServer local(answer, folder / "s");
+    const EngineServer local(answer, directory / "s");
     for (const char* service : {"docker-daemon", "podman"}) {
       const std::string name(length - std::string(service).size(), 'n');
       look(fmt::format("{}:{}", service, name), tcp.url());
       look(fmt::format("{}:{}", service, name), local.url());
     }
-    std::filesystem::remove(folder / "s");
+    std::filesystem::remove(directory / "s");
   }
   // The archive itself may be packed.
   for (const char* packer : {"gzip", "xz -0", "zstd -q", "bzip2"}) {
@@ -202,58 +202,58 @@ TEST_CASE("the same image gives the same file, whatever tool saved it and howeve
   CHECK((compressed.size() == 6 || sweep_is_thinned()));  // two kinds of archive, layout, standard input, two services
 }
 
-TEST_CASE("a folder or file without a word before it is told by what is in it", "[convert][sources]") {
-  TempDir folder;
+TEST_CASE("a directory or file without a word before it is told by what is in it", "[convert][sources]") {
+  TempDir directory;
   TestImage image = small_image();
   image.architecture = oci::Platform::host().architecture;
   for (const auto& shape : every_shape(image)) {
     INFO(shape.name);
-    if (!shape.folder_only) {
-      write_file(folder / "x", as_tar(shape.members));
-      CHECK(oci::identify(folder / "x").transport() == (shape.oci ? oci::Transport::oci_archive : oci::Transport::docker_archive));
+    if (!shape.directory_only) {
+      write_file(directory / "x", as_tar(shape.members));
+      CHECK(oci::identify(directory / "x").transport() == (shape.oci ? oci::Transport::oci_archive : oci::Transport::docker_archive));
     }
     if (std::any_of(shape.members.begin(), shape.members.end(), [](const Member& member) { return !member.link.empty(); })) continue;
-    as_folder(shape.members, folder / "d");
-    CHECK(oci::identify(folder / "d").transport() == oci::Transport::oci_layout);
+    as_directory(shape.members, directory / "d");
+    CHECK(oci::identify(directory / "d").transport() == oci::Transport::oci_layout);
     oci::SourceOptions options;
     WarningList warnings;
-    CHECK(oci::open_image(oci::Reference::parse((folder / "d").string()), options, warnings)->layers().size() == 2);
+    CHECK(oci::open_image(oci::Reference::parse((directory / "d").string()), options, warnings)->layers().size() == 2);
     CHECK(warnings.count("oci-half-broken") == (shape.name == "Docker 25.0.0" ? 1 : 0));
-    std::filesystem::remove_all(folder / "d");
+    std::filesystem::remove_all(directory / "d");
   }
   // A root file system may have files of such names.
-  as_folder({{"manifest.json", "{}"}, {"etc/version", "1"}}, folder / "r");
-  CHECK(oci::identify(folder / "r").transport() == oci::Transport::directory);
-  std::filesystem::create_directory_symlink("etc", folder / "r/index.json");
-  CHECK(oci::identify(folder / "r").transport() == oci::Transport::directory);
+  as_directory({{"manifest.json", "{}"}, {"etc/version", "1"}}, directory / "r");
+  CHECK(oci::identify(directory / "r").transport() == oci::Transport::directory);
+  std::filesystem::create_directory_symlink("etc", directory / "r/index.json");
+  CHECK(oci::identify(directory / "r").transport() == oci::Transport::directory);
 }
 
 TEST_CASE("a root file system may have as many members as it likes, but no limit makes a root file system", "[convert][sources]") {
-  TempDir folder;
+  TempDir directory;
   std::vector<Member> members;
   for (int i = 0; i < 20; ++i) members.push_back({fmt::format("etc/{}", i), "text"});
-  write_file(folder / "x", as_tar(members));
+  write_file(directory / "x", as_tar(members));
   Limits limits;
   limits.archive_members = 10;
-  CHECK(oci::identify(folder / "x", limits).transport() == oci::Transport::tar);
+  CHECK(oci::identify(directory / "x", limits).transport() == oci::Transport::tar);
   const auto tar = TarBuilder().add({.name = "etc/big", .pax = {{"comment", std::string(5000, 'c')}}}).bytes();
-  write_file(folder / "x", tar);
-  CHECK(oci::identify(folder / "x", limits).transport() == oci::Transport::tar);
+  write_file(directory / "x", tar);
+  CHECK(oci::identify(directory / "x", limits).transport() == oci::Transport::tar);
   limits.tar_extension_bytes = 4096;
-  const auto error = error_of([&] { oci::identify(folder / "x", limits).transport(); });
+  const auto error = error_of([&] { oci::identify(directory / "x", limits).transport(); });
   REQUIRE(error);
   CHECK(error->kind() == ErrorKind::limit);
 }
 
 TEST_CASE("one set of limits bounds documents, layers, entries and streams of a conversion", "[convert][hostile]") {
-  TempDir folder;
-  write_file(folder / "x.tar", as_tar(docker_24(small_image())));
+  TempDir directory;
+  write_file(directory / "x.tar", as_tar(docker_24(small_image())));
   const auto refused = [&](std::uint64_t Limits::* limit, std::uint64_t value) {
     ConvertOptions options;
     options.dry_run = true;
     options.limits.*limit = value;
     WarningList warnings;
-    const auto error = error_of([&] { convert(oci::Reference::parse("docker-archive:" + (folder / "x.tar").string()), "none", options, warnings); });
+    const auto error = error_of([&] { convert(oci::Reference::parse("docker-archive:" + (directory / "x.tar").string()), "none", options, warnings); });
     return error ? error->hint() : "";
   };
   CHECK_THAT(refused(&Limits::json_bytes, 100), ContainsSubstring("--limit json_bytes=N"));

@@ -13,14 +13,14 @@ using namespace sifkit::testing;
 namespace {
 
 CgroupLimits limits_of(const std::string& groups, const std::map<std::string, std::string>& files) {
-  const TempDir folder;
-  write_file(folder / "groups", groups);
+  const TempDir directory;
+  write_file(directory / "groups", groups);
   for (const auto& [name, text] : files) {
-    const auto path = folder / "root" / name;
+    const auto path = directory / "root" / name;
     std::filesystem::create_directories(path.parent_path());
     write_file(path, text + "\n");
   }
-  return cgroup_limits(folder / "groups", folder / "root");
+  return cgroup_limits(directory / "groups", directory / "root");
 }
 
 }  // namespace

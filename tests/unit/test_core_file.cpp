@@ -18,24 +18,24 @@ using namespace sifkit::testing;
 namespace fs = std::filesystem;
 
 TEST_CASE("a tree goes whatever its depth and modes, and links in it are not followed", "[file]") {
-  const TempDir folder;
-  const auto tree = folder / "tree";
-  write_file(folder / "kept", "kept");
-  fs::create_directory(folder / "kept folder");
-  write_file(folder / "kept folder/file", "kept");
+  const TempDir directory;
+  const auto tree = directory / "tree";
+  write_file(directory / "kept", "kept");
+  fs::create_directory(directory / "kept directory");
+  write_file(directory / "kept directory/file", "kept");
   for (const std::string name : {"a", "b", "closed", "c"}) {
     fs::path deep = tree / name;
     for (int i = 0; i < 100; ++i) deep /= "d";
     fs::create_directories(deep);
     write_file(deep / "file", "x");
-    fs::create_symlink(folder / "kept folder", deep / "link");
+    fs::create_symlink(directory / "kept directory", deep / "link");
     fs::create_directory(tree / name / "empty");
   }
   for (int i = 0; i < 1000; ++i) write_file(tree / "a" / std::to_string(i), "");
   for (const std::string name : {"closed/d/d/d", "closed/d", "closed"}) fs::permissions(tree / name, fs::perms::none);
-  fs::create_symlink(tree / "a", folder / "link");
+  fs::create_symlink(tree / "a", directory / "link");
 
-  remove_tree(folder / "link");
+  remove_tree(directory / "link");
   CHECK(fs::exists(tree / "a/999"));
 
   rlimit usual{};
@@ -45,30 +45,30 @@ TEST_CASE("a tree goes whatever its depth and modes, and links in it are not fol
   remove_tree(tree);
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &usual) == 0);
   CHECK_FALSE(fs::exists(tree));
-  CHECK(read_file(folder / "kept folder/file") == "kept");
-  remove_tree(folder / "kept");
-  CHECK_FALSE(fs::exists(folder / "kept"));
-  remove_tree(folder / "nothing");
-  CHECK(folder.entry_count() == 1);
+  CHECK(read_file(directory / "kept directory/file") == "kept");
+  remove_tree(directory / "kept");
+  CHECK_FALSE(fs::exists(directory / "kept"));
+  remove_tree(directory / "nothing");
+  CHECK(directory.entry_count() == 1);
 }
 
 TEST_CASE("a tree goes when two remove it at once", "[file]") {
-  const TempDir folder;
+  const TempDir directory;
   for (int i = 0; i < 2000; ++i) {
-    const auto deep = folder / fmt::format("tree/{}/{}", i % 20, i % 7);
+    const auto deep = directory / fmt::format("tree/{}/{}", i % 20, i % 7);
     fs::create_directories(deep);
     write_file(deep / std::to_string(i), "");
   }
   {
-    const std::jthread other([&] { remove_tree(folder / "tree"); });
-    remove_tree(folder / "tree");
-    CHECK_FALSE(fs::exists(folder / "tree"));
+    const std::jthread other([&] { remove_tree(directory / "tree"); });
+    remove_tree(directory / "tree");
+    CHECK_FALSE(fs::exists(directory / "tree"));
   }
 }
 
 TEST_CASE("errors of scratch files say how to put them elsewhere", "[file]") {
-  const TempDir folder;
-  const auto error = error_of([&] { open_scratch_file(folder / "nowhere"); });
+  const TempDir directory;
+  const auto error = error_of([&] { open_scratch_file(directory / "nowhere"); });
   REQUIRE(error);
   CHECK(error->kind() == ErrorKind::not_found);
   CHECK_THAT(error->hint(), ContainsSubstring("SIFKIT_TMPDIR"));

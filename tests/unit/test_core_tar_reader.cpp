@@ -50,7 +50,7 @@ std::string gnu_member(char type, const std::string& text, const std::string& na
 TEST_CASE("members come with every field of their header", "[core][tar]") {
   TarBuilder tar;
   tar.add({.name = "dir/file", .data = "hello", .mode = 04755, .uid = 1000, .gid = 100, .mtime = 1234});
-  tar.folder("empty").symlink("link", "../x").hard_link("hard", "dir/file");
+  tar.directory("empty").symlink("link", "../x").hard_link("hard", "dir/file");
   tar.add({.name = "null", .type = '3', .major = 1, .minor = 3}).add({.name = "pipe", .type = '6'});
   const auto read = read_tar(tar.bytes());
   REQUIRE(read.members.size() == 6);
@@ -164,7 +164,7 @@ TEST_CASE("what no sound archive holds is refused", "[core][tar][hostile]") {
       {"extension without a member", TarBuilder().add({.name = "p", .type = 'x', .data = TarBuilder::record("path", "x")}).bytes(), ErrorKind::malformed},
       {"single zero block", TarBuilder().file("f", "").raw(std::string(512, '\0')).file("g", "").bytes(), ErrorKind::malformed},
       {"unknown type", TarBuilder().add({.name = "f", .type = 'Z'}).bytes(), ErrorKind::unsupported},
-      {"GNU dump folder", TarBuilder().add({.name = "f", .type = 'D'}).bytes(), ErrorKind::unsupported},
+      {"GNU dump directory", TarBuilder().add({.name = "f", .type = 'D'}).bytes(), ErrorKind::unsupported},
       {"record length zero", pax("0 path=x\n"), ErrorKind::malformed},
       {"record with leading zeros", pax("010 path=x\n"), ErrorKind::malformed},
       {"record too long", pax("99 path=x\n"), ErrorKind::malformed},
@@ -233,7 +233,7 @@ TEST_CASE("what real archives get wrong is read with a warning", "[core][tar]") 
 
 TEST_CASE("cutting an archive anywhere ends in an error or a shorter list, never in a crash", "[core][tar][hostile]") {
   TarBuilder tar;
-  tar.add({.name = "a", .data = "hello", .pax = {{"SCHILY.xattr.user.x", "y"}}}).folder("d").file(std::string(200, 'n'), std::string(700, 'x'));
+  tar.add({.name = "a", .data = "hello", .pax = {{"SCHILY.xattr.user.x", "y"}}}).directory("d").file(std::string(200, 'n'), std::string(700, 'x'));
   const std::string whole = tar.bytes();
   for (std::size_t length = 0; length < whole.size(); ++length) {
     std::size_t members = 0;

@@ -112,7 +112,7 @@ TEST_CASE("types of entries: every case", "[layers][cases][tar]") {
       {"ty01", "unknown", {of_type('Z')}, "!unsupported 'f': expected an entry of type 0 to 7 or S, found type 'Z'"},
       {"ty02", "unknown with data", {of_type('Z', "data")}, "!unsupported found type 'Z'"},
       {"ty03", "multi-volume", {of_type('M')}, "!unsupported found type 'M'"},
-      {"ty04", "GNU's list of a folder", {of_type('D', "Yf")}, "!unsupported found type 'D'"},
+      {"ty04", "GNU's list of a directory", {of_type('D', "Yf")}, "!unsupported found type 'D'"},
       {"ty05", "contiguous", {of_type('7', "c")}, "a:1; f:c"},
       {"ty06", "regular of old", {of_type('\0', "o")}, "a:1; f:o"},
       {"ty07", "volume label", {of_type('V')}, "!unsupported found type 'V'"},
@@ -120,7 +120,7 @@ TEST_CASE("types of entries: every case", "[layers][cases][tar]") {
       {"ty09", "a type that is no letter", {of_type('\x1b')}, "!unsupported found type '\\x1b'"},
       {"ty09b", "Solaris's extended header", {of_type('X', TarBuilder::record("path", "b"))}, "!unsupported found type 'X'"},
       {"ty10", "FIFO with data", {of_type('6', std::string(600, 'x'))}, "!malformed after an entry that cannot have data"},
-      {"ty10b", "folder with data", {of_type('5', std::string(600, 'x'))}, "!malformed after an entry that cannot have data"},
+      {"ty10b", "directory with data", {of_type('5', std::string(600, 'x'))}, "!malformed after an entry that cannot have data"},
       {"ty10c", "device with data", {of_type('3', std::string(600, 'x'))}, "!malformed after an entry that cannot have data"},
       {"ty11", "FIFO whose header states a size and that has no data", {TarBuilder().add({.name = "f", .type = '6', .fields = {{124, octal(600)}}}).file("a", "1").bytes()}, "a:1; f |"},
   });

@@ -44,24 +44,24 @@ ErrorKind refused(const std::vector<std::string>& layers) {
 }  // namespace
 
 TEST_CASE("a whiteout hides what older layers brought, whatever its place", "[layers][whiteout]") {
-  const auto base = LAYER(.folder("d").file("d/a", "1").file("d/b", "2"));
+  const auto base = LAYER(.directory("d").file("d/a", "1").file("d/b", "2"));
   CHECK(names_and_texts({base, LAYER(.file("d/.wh.a", ""))}) == Listing{{"d", "d"}, {"d/b", "f 2"}});
   // wh04, wh05: the layer's own file stays, before or after the whiteout.
   CHECK(names_and_texts({base, LAYER(.file("d/.wh.a", "").file("d/a", "new"))}).at("d/a") == "f new");
   CHECK(names_and_texts({base, LAYER(.file("d/a", "new").file("d/.wh.a", ""))}).at("d/a") == "f new");
-  // wh06, wh07: a folder that is removed and made again.
+  // wh06, wh07: a directory that is removed and made again.
   const Listing again{{"d", "d"}, {"d/c", "f 3"}};
-  CHECK(names_and_texts({base, LAYER(.file(".wh.d", "").folder("d").file("d/c", "3"))}) == again);
-  CHECK(names_and_texts({base, LAYER(.folder("d").file("d/c", "3").file(".wh.d", ""))}) == again);
+  CHECK(names_and_texts({base, LAYER(.file(".wh.d", "").directory("d").file("d/c", "3"))}) == again);
+  CHECK(names_and_texts({base, LAYER(.directory("d").file("d/c", "3").file(".wh.d", ""))}) == again);
   // wh03, wh08, wh20, wh21: whiteouts of nothing.
   CHECK(names_and_texts({LAYER(.file(".wh.x", "").file("a", "1"))}) == Listing{{"a", "f 1"}});
   CHECK(names_and_texts({base, LAYER(.file("none/.wh.x", ""))}) == Listing{{"d", "d"}, {"d/a", "f 1"}, {"d/b", "f 2"}});
   CHECK(names_and_texts({base, LAYER(.file("d/a/.wh.x", ""))}).at("d/a") == "f 1");
   // wh18: through a link of an older layer.
-  CHECK(names_and_texts({LAYER(.folder("real").file("real/x", "1").symlink("link", "real")), LAYER(.file("link/.wh.x", ""))}) ==
+  CHECK(names_and_texts({LAYER(.directory("real").file("real/x", "1").symlink("link", "real")), LAYER(.file("link/.wh.x", ""))}) ==
         Listing{{"link", "l real"}, {"real", "d"}});
   // wh09-wh11: type and body do not count.
-  CHECK(names_and_texts({base, LAYER(.folder("d/.wh.a").file("d/.wh.b", "body"))}) == Listing{{"d", "d"}});
+  CHECK(names_and_texts({base, LAYER(.directory("d/.wh.a").file("d/.wh.b", "body"))}) == Listing{{"d", "d"}});
   // wh12-wh14.
   for (const char* name : {".wh.", ".wh..", ".wh...", "d/.wh."}) {
     INFO(name);
@@ -69,8 +69,8 @@ TEST_CASE("a whiteout hides what older layers brought, whatever its place", "[la
   }
 }
 
-TEST_CASE("an opaque mark hides older entries of its folder only", "[layers][whiteout]") {
-  const auto base = LAYER(.folder("d").file("d/old", "1").folder("d/sub").file("d/sub/x", "2").file("e", "3"));
+TEST_CASE("an opaque mark hides older entries of its directory only", "[layers][whiteout]") {
+  const auto base = LAYER(.directory("d").file("d/old", "1").directory("d/sub").file("d/sub/x", "2").file("e", "3"));
   const Listing expected{{"d", "d"}, {"d/new", "f 4"}, {"e", "f 3"}};
   CHECK(names_and_texts({base, LAYER(.file("d/.wh..wh..opq", "").file("d/new", "4"))}) == expected);
   CHECK(names_and_texts({base, LAYER(.file("d/new", "4").file("d/.wh..wh..opq", ""))}) == expected);
@@ -78,7 +78,7 @@ TEST_CASE("an opaque mark hides older entries of its folder only", "[layers][whi
   CHECK(names_and_texts({base, LAYER(.file("d/sub/new", "5").file("d/.wh..wh..opq", ""))}) == Listing{{"d", "d"}, {"d/sub", "d"}, {"d/sub/new", "f 5"}, {"e", "f 3"}});
   // op04: at the root.
   CHECK(names_and_texts({base, LAYER(.file(".wh..wh..opq", "").file("f", "6"))}) == Listing{{"f", "f 6"}});
-  // A folder that a link led through and left again is not this layer's.
+  // A directory that a link led through and left again is not this layer's.
   CHECK(names_and_texts({LAYER(.file("c/old", "1").symlink("l", "c/../d")), LAYER(.file("l/x", "2").file(".wh..wh..opq", ""))}) ==
         Listing{{"d", "d"}, {"d/x", "f 2"}});
   // Through links, and through such as lead nowhere.
@@ -91,11 +91,11 @@ TEST_CASE("an opaque mark hides older entries of its folder only", "[layers][whi
 }
 
 TEST_CASE("types replace each other as extracting would", "[layers][replace]") {
-  const auto base = LAYER(.folder("d").file("d/x", "1").file("f", "2").symlink("l", "d"));
+  const auto base = LAYER(.directory("d").file("d/x", "1").file("f", "2").symlink("l", "d"));
   CHECK(names_and_texts({base, LAYER(.file("d", "now"))}) == Listing{{"d", "f now"}, {"f", "f 2"}, {"l", "l d"}});
-  CHECK(names_and_texts({base, LAYER(.folder("f").file("f/y", "3"))}).at("f/y") == "f 3");
-  // rp04: a folder entry over a link replaces it; rp05: an entry below the link goes through it.
-  CHECK(names_and_texts({base, LAYER(.folder("l").file("l/y", "3"))}) == Listing{{"d", "d"}, {"d/x", "f 1"}, {"f", "f 2"}, {"l", "d"}, {"l/y", "f 3"}});
+  CHECK(names_and_texts({base, LAYER(.directory("f").file("f/y", "3"))}).at("f/y") == "f 3");
+  // rp04: a directory entry over a link replaces it; rp05: an entry below the link goes through it.
+  CHECK(names_and_texts({base, LAYER(.directory("l").file("l/y", "3"))}) == Listing{{"d", "d"}, {"d/x", "f 1"}, {"f", "f 2"}, {"l", "d"}, {"l/y", "f 3"}});
   CHECK(names_and_texts({base, LAYER(.file("l/y", "3"))}) == Listing{{"d", "d"}, {"d/x", "f 1"}, {"d/y", "f 3"}, {"f", "f 2"}, {"l", "l d"}});
   // rp07, rp09: a dangling link, and one that leaves the root.
   CHECK(names_and_texts({LAYER(.symlink("l", "a/b")), LAYER(.file("l/x", "1"))}) == Listing{{"a", "d"}, {"a/b", "d"}, {"a/b/x", "f 1"}, {"l", "l a/b"}});
@@ -107,13 +107,13 @@ TEST_CASE("types replace each other as extracting would", "[layers][replace]") {
   const auto twice = flatten({LAYER(.file("a", "1").file("a", "2"))});
   CHECK(twice->listing().at("a") == "f 644 0:0 2");
   CHECK(twice->warnings.count("duplicate-entry") == 1);
-  // rp12: a folder over a folder changes its attributes and keeps its children.
-  CHECK(flatten({base, LAYER(.folder("d", 0700))})->listing().at("d") == "d 700 0:0");
-  CHECK(flatten({base, LAYER(.folder("d", 0700))})->listing().count("d/x") == 1);
+  // rp12: a directory over a directory changes its attributes and keeps its children.
+  CHECK(flatten({base, LAYER(.directory("d", 0700))})->listing().at("d") == "d 700 0:0");
+  CHECK(flatten({base, LAYER(.directory("d", 0700))})->listing().count("d/x") == 1);
   // rp26b: an implied parent keeps what it had.
-  CHECK(flatten({LAYER(.folder("d", 0711)), LAYER(.file("d/x", ""))})->listing().at("d") == "d 711 0:0");
+  CHECK(flatten({LAYER(.directory("d", 0711)), LAYER(.file("d/x", ""))})->listing().at("d") == "d 711 0:0");
   CHECK(flatten({LAYER(.file("n/x", ""))})->listing().at("n") == "d 755 0:0");
-  // Times of folders are those of their entries, whatever happens inside; implied ones have the layer's.
+  // Times of directories are those of their entries, whatever happens inside; implied ones have the layer's.
   const auto times = flatten({LAYER(.add({.name = "d/", .type = '5', .mtime = 99}).file("d/sub/x", "")), LAYER(.file("d/y", "").file("d/sub/.wh.x", ""))});
   CHECK(times->tree.inode(*times->tree.resolve("d", false)).metadata.mtime == 99);
   CHECK(times->tree.inode(*times->tree.resolve("d/sub", false)).metadata.mtime == 7);
@@ -136,7 +136,7 @@ TEST_CASE("hard links name the file that is there at that moment", "[layers][har
   // hl02, hl05, hl08, hl09, hl13, hl23, hl25.
   CHECK(refused({LAYER(.hard_link("b", "a").file("a", "1"))}) == ErrorKind::malformed);
   CHECK(refused({base, LAYER(.file(".wh.a", "").hard_link("b", "a"))}) == ErrorKind::malformed);
-  CHECK(refused({LAYER(.folder("d").hard_link("b", "d"))}) == ErrorKind::malformed);
+  CHECK(refused({LAYER(.directory("d").hard_link("b", "d"))}) == ErrorKind::malformed);
   CHECK(refused({LAYER(.file("a", "1").hard_link("a", "a"))}) == ErrorKind::malformed);
   CHECK(refused({LAYER(.hard_link("a", ""))}) == ErrorKind::malformed);
   CHECK(refused({LAYER(.hard_link("a", "/"))}) == ErrorKind::malformed);
@@ -145,7 +145,7 @@ TEST_CASE("hard links name the file that is there at that moment", "[layers][har
 TEST_CASE("names are cleaned, and those that no image may hold are refused", "[layers][names]") {
   CHECK(names_and_texts({LAYER(.file("./a//b/./c", "1"))}) == Listing{{"a", "d"}, {"a/b", "d"}, {"a/b/c", "f 1"}});
   CHECK(names_and_texts({LAYER(.file("/abs", "1").file("x/../y", "2"))}) == Listing{{"abs", "f 1"}, {"y", "f 2"}});
-  CHECK(flatten({LAYER(.folder(".", 0700))})->tree.inode(Tree::kRoot).metadata.mode == 0700);
+  CHECK(flatten({LAYER(.directory(".", 0700))})->tree.inode(Tree::kRoot).metadata.mode == 0700);
   CHECK(refused({LAYER(.file("../a", "1"))}) == ErrorKind::malformed);
   CHECK(refused({LAYER(.file("..", "1"))}) == ErrorKind::malformed);
   CHECK(refused({LAYER(.symlink(".", "x"))}) == ErrorKind::malformed);
@@ -174,7 +174,7 @@ TEST_CASE("attributes that do not belong into an image are dropped and reported"
   CHECK(flatten({builder.bytes()}, user)->listing().at("f") == "f 644 0:0  user.keep=1");
 }
 
-TEST_CASE("one folder of many names is settled in linear time", "[layers]") {
+TEST_CASE("one directory of many names is settled in linear time", "[layers]") {
   TarBuilder lower;
   TarBuilder upper;
   for (int i = 0; i < 60000; ++i) lower.file(fmt::format("d/{}", i), "");
@@ -201,7 +201,7 @@ TEST_CASE("the memory for names, targets and attributes is bounded, whatever ask
       {"targets of links", [](TarBuilder& t, int i) { t.symlink(std::to_string(i), std::string(4000, 't')); }},
       {"targets of hard links", [](TarBuilder& t, int i) { t.hard_link(std::to_string(i), fmt::format("{}/{}", i, std::string(200, 't'))); }},
       {"attributes", [](TarBuilder& t, int i) { t.add({.name = std::to_string(i), .pax = {{"SCHILY.xattr.user.a", fmt::format("{}{}", i, std::string(60000, 'v'))}}}); }},
-      {"folders that paths imply", [&](TarBuilder& t, int i) { t.file(std::to_string(i) + deep, ""); }},
+      {"directories that paths imply", [&](TarBuilder& t, int i) { t.file(std::to_string(i) + deep, ""); }},
       {"names taken away again", [](TarBuilder& t, int i) { t.file(fmt::format("x/{}{}", i, std::string(200, 'n')), "").file("x", ""); }},
       {"records alone", [](TarBuilder& t, int i) { t.file(std::to_string(i), ""); }}};
   for (const auto& [what, add] : shapes) {
@@ -218,7 +218,7 @@ TEST_CASE("the memory for names, targets and attributes is bounded, whatever ask
     CHECK_THAT(error->hint(), ContainsSubstring("--limit metadata_bytes=N"));
   }
   TarBuilder few;
-  for (int i = 0; i < 2000; ++i) few.file(fmt::format("folder/{}", i), "");
+  for (int i = 0; i < 2000; ++i) few.file(fmt::format("directory/{}", i), "");
   CHECK(flatten({few.bytes()}, {}, limits)->listing().size() == 2001);
 }
 

@@ -116,13 +116,13 @@ TEST_CASE("attributes of every length come back, whether the table repeats their
   }
 }
 
-TEST_CASE("folders and files at the edges of the format come back", "[layers][squashfs]") {
+TEST_CASE("directories and files at the edges of the format come back", "[layers][squashfs]") {
   CHECK(Pack().finish().inodes == 1);  // nothing but the root
   Pack pack;
-  // A header of a folder counts 256 names, and a listing above 64 KiB takes another kind of inode.
+  // A header of a directory counts 256 names, and a listing above 64 KiB takes another kind of inode.
   for (const int count : {1, 255, 256, 257, 513, 20000}) {
-    const auto folder = pack.folder(Tree::kRoot, fmt::format("{}", count));
-    for (int i = 0; i < count; ++i) pack.add(folder, fmt::format("name {:05}", i), {.metadata = {.mode = 0644}, .content = kEmptyContent});
+    const auto directory = pack.directory(Tree::kRoot, fmt::format("{}", count));
+    for (int i = 0; i < count; ++i) pack.add(directory, fmt::format("name {:05}", i), {.metadata = {.mode = 0644}, .content = kEmptyContent});
   }
   for (const std::size_t size : {1u, 131071u, 131072u, 131073u, 262144u}) pack.file(Tree::kRoot, fmt::format("bytes {}", size), text_of(size, 9));
   const auto linked = pack.file(Tree::kRoot, "linked", "x");
@@ -198,9 +198,9 @@ TEST_CASE("other readers see the same files", "[layers][squashfs][interop]") {
   Pack pack;
   fill(pack);
   pack.finish();
-  TempDir folder;
-  testing::write_file(folder / "image", as_text(pack.region.bytes));
-  const auto path = folder / "image";
+  TempDir directory;
+  testing::write_file(directory / "image", as_text(pack.region.bytes));
+  const auto path = directory / "image";
   const auto tool = run_process({"unsquashfs", "-s", path.string()}, {"PATH=/usr/bin:/bin"});
   REQUIRE(tool.code == 0);
   for (const auto& [name, text] : pack.files) {
@@ -216,18 +216,18 @@ TEST_CASE("images that mksquashfs makes are read", "[layers][squashfs][interop]"
   namespace fs = std::filesystem;
   const std::string codec = GENERATE("gzip", "xz", "zstd", "lz4");
   const std::string extra = GENERATE("-no-xattrs", "-no-fragments", "-always-use-fragments", "-noI");
-  TempDir folder;
-  const auto root = folder / "root";
+  TempDir directory;
+  const auto root = directory / "root";
   std::map<std::string, std::string> files{{"empty", ""}, {"block", text_of(4096, 1)}, {"blocks", text_of(100000, 2)}, {"holes", std::string(50000, '\0') + "end"}};
   for (unsigned i = 0; i < 300; ++i) files[fmt::format("many/{}", i)] = text_of(i, i);
   fs::create_directories(root / "many");
   for (const auto& [name, text] : files) testing::write_file(root / name, text);
   fs::create_hard_link(root / "blocks", root / "many/link");
   fs::create_symlink("../block", root / "many/symlink");
-  const auto tool = run_process({"mksquashfs", root.string(), (folder / "image").string(), "-b", "4096", "-comp", codec, extra, "-quiet", "-no-progress"}, {"PATH=/usr/bin:/bin"});
+  const auto tool = run_process({"mksquashfs", root.string(), (directory / "image").string(), "-b", "4096", "-comp", codec, extra, "-quiet", "-no-progress"}, {"PATH=/usr/bin:/bin"});
   INFO(codec << " " << extra << " " << tool.out);
   REQUIRE(tool.code == 0);
-  const File file = File::open_read(folder / "image");
+  const File file = File::open_read(directory / "image");
   FileRegion region(file, 0);
   SquashfsReader reader(region);
   CHECK(reader.tree().name_count() == files.size() + 3);

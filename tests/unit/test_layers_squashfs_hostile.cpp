@@ -33,11 +33,11 @@ struct Victim {
     // A block of this file may be called compressed: then it unpacks to more than a block.
     pack.file(Tree::kRoot, "bomb", packed_zeros(kBlock));
     pack.file(Tree::kRoot, "blocks", text_of(10000, 1));
-    const auto dir = pack.folder(Tree::kRoot, "first");
+    const auto dir = pack.directory(Tree::kRoot, "first");
     pack.file(dir, "in 1", "");
     pack.file(dir, "in 2", "");
-    pack.folder(dir, "nested");
-    pack.folder(Tree::kRoot, "other");
+    pack.directory(dir, "nested");
+    pack.directory(Tree::kRoot, "other");
     pack.add(Tree::kRoot, "link", {.type = EntryType::symlink, .data = tree.add_symlink_target("target")});
     pack.file(Tree::kRoot, "small", "some text");
     const std::string value(100, 'v');
@@ -53,14 +53,14 @@ struct Victim {
 
   std::size_t le64(std::size_t at) const { return static_cast<std::size_t>(load_le<std::uint64_t>(region.bytes.data() + at)); }
   std::size_t inodes() const { return le64(64); }
-  std::size_t folders() const { return le64(72); }
+  std::size_t directories() const { return le64(72); }
   std::size_t fragments() const { return le64(le64(80)) + 2; }
   std::size_t xattr_pairs() const { return le64(le64(56)) + 2; }
   std::size_t xattr_sets() const { return le64(le64(56) + 16) + 2; }
 
-  /// A folder's entry: where its inode is in the block, the inode's number less the header's, type, length, name.
+  /// A directory's entry: where its inode is in the block, the inode's number less the header's, type, length, name.
   std::size_t entry(const std::string& name) const {
-    const auto at = as_text(region.bytes).find(std::string({static_cast<char>(name.size() - 1), 0}) + name, folders());
+    const auto at = as_text(region.bytes).find(std::string({static_cast<char>(name.size() - 1), 0}) + name, directories());
     REQUIRE(at != std::string::npos);
     return at - 6;
   }
@@ -111,7 +111,7 @@ TEST_CASE("every field of an image that cannot be is refused for what is wrong w
   const auto first = image.inode("first");
   const auto link = image.inode("link");
   const auto bomb = image.inode("bomb");
-  // Where a folder's entry says that the inode is, and which number it has.
+  // Where a directory's entry says that the inode is, and which number it has.
   const auto redirect = [&](const std::string& from, std::uint64_t offset, std::uint64_t number) {
     const auto at = image.entry(from);
     const auto base = image.field(image.inode(from) + 12, 4) - image.field(at + 2, 2);
@@ -124,11 +124,11 @@ TEST_CASE("every field of an image that cannot be is refused for what is wrong w
       {"stored metadata called compressed", {{image.inodes(), image.field(image.inodes(), 2) & 0x7fff, 2}}, "damaged"},
       {"root outside the table", {{32, std::uint64_t{1} << 40, 8}}, "the inode table: no block at"},
       {"root outside its block", {{32, 8191, 8}}, "the inode table: offset 8191"},
-      {"root that is a file", {{32, small - image.inodes() - 2, 8}}, "the root is no folder"},
+      {"root that is a file", {{32, small - image.inodes() - 2, 8}}, "the root is no directory"},
       {"a type that is not known", {{small, 15, 2}}, "inode type 15 is not known"},
       {"inode number 0", {{small + 12, 0, 4}}, "inode number 0"},
       {"inode number out of range", {{small + 12, 5000, 4}}, "inode number 5000"},
-      {"inode number of another file", {{small + 12, image.field(blocks + 12, 4), 4}}, "its folder says inode"},
+      {"inode number of another file", {{small + 12, image.field(blocks + 12, 4), 4}}, "its directory says inode"},
       {"more inodes than there can be", {{4, 0xffffffff, 4}}, "more inodes (4294967295) than their table can hold"},
       {"owner out of range", {{small + 4, 9, 2}}, "owner 9, the id table has"},
       {"group out of range", {{small + 6, 65535, 2}}, "owner 65535, the id table has"},
@@ -164,20 +164,20 @@ TEST_CASE("every field of an image that cannot be is refused for what is wrong w
       {"name with NUL", {{image.entry("small") + 10, 0, 1}}, "'sm\\x00ll': this is no name"},
       {"name .", {{image.entry("x") + 8, '.', 1}}, "'.': this is no name"},
       {"name ..", {{image.entry("yy") + 8, '.' | '.' << 8, 2}}, "'..': this is no name"},
-      {"name twice", {{image.entry("in 2") + 11, '1', 1}}, "'in 1': a folder's names are not sorted or not unique"},
-      {"names not sorted", {{image.entry("in 2") + 11, '0', 1}}, "'in 0': a folder's names are not sorted"},
-      {"name of 65536 bytes", {{image.entry("x") + 6, 65535, 2}}, "a folder's list ends inside an entry"},
-      {"type that is not the inode's", {{image.entry("small") + 4, 1, 2}}, "its folder says type 1"},
-      {"names without number in a header", {{image.folders() + 2, 256, 4}}, "counts 257 names"},
-      {"inodes outside the table", {{image.folders() + 2 + 4, 100000, 4}}, "no block at 100000"},
-      {"folder's list that ends early", {{first + 24, image.field(first + 24, 2) - 1, 2}}, "ends inside an entry"},
-      {"folder's list that goes on", {{first + 24, 60000, 2}}, "malformed: "},
-      {"folder's list outside the table", {{first + 16, 1u << 30, 4}}, "the directory table: no block at"},
+      {"name twice", {{image.entry("in 2") + 11, '1', 1}}, "'in 1': a directory's names are not sorted or not unique"},
+      {"names not sorted", {{image.entry("in 2") + 11, '0', 1}}, "'in 0': a directory's names are not sorted"},
+      {"name of 65536 bytes", {{image.entry("x") + 6, 65535, 2}}, "a directory's list ends inside an entry"},
+      {"type that is not the inode's", {{image.entry("small") + 4, 1, 2}}, "its directory says type 1"},
+      {"names without number in a header", {{image.directories() + 2, 256, 4}}, "counts 257 names"},
+      {"inodes outside the table", {{image.directories() + 2 + 4, 100000, 4}}, "no block at 100000"},
+      {"directory's list that ends early", {{first + 24, image.field(first + 24, 2) - 1, 2}}, "ends inside an entry"},
+      {"directory's list that goes on", {{first + 24, 60000, 2}}, "malformed: "},
+      {"directory's list outside the table", {{first + 16, 1u << 30, 4}}, "the directory table: no block at"},
 
-      {"folder in itself", redirect("nested", first - image.inodes() - 2, image.field(first + 12, 4)), "'nested': inode"},
-      {"root in a folder", redirect("nested", image.root() - image.inodes() - 2, image.field(image.root() + 12, 4)), "'nested': inode"},
-      {"folder with two names", redirect("other", first - image.inodes() - 2, image.field(first + 12, 4)), "'other': inode"},
-      {"two folders with one list", {{image.inode("other") + 16, image.field(first + 16, 4), 4}, {image.inode("other") + 24, image.field(first + 24, 4), 4}}, "'nested': inode"},
+      {"directory in itself", redirect("nested", first - image.inodes() - 2, image.field(first + 12, 4)), "'nested': inode"},
+      {"root in a directory", redirect("nested", image.root() - image.inodes() - 2, image.field(image.root() + 12, 4)), "'nested': inode"},
+      {"directory with two names", redirect("other", first - image.inodes() - 2, image.field(first + 12, 4)), "'other': inode"},
+      {"two directories with one list", {{image.inode("other") + 16, image.field(first + 16, 4), 4}, {image.inode("other") + 24, image.field(first + 24, 4), 4}}, "'nested': inode"},
 
       {"set of attributes out of range", {{with + 52, 2, 4}}, "set 2 of extended attributes, there are 2"},
       {"names and values behind their table", {{image.le64(56), 1ull << 60, 8}}, "the xattr table: names and values at"},

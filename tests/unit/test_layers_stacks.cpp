@@ -16,7 +16,7 @@ namespace {
 
 using Listing = std::map<std::string, std::string>;
 
-/// Makes stacks of layers that hide, replace, link and name things twice, below links and in folders of every depth.
+/// Makes stacks of layers that hide, replace, link and name things twice, below links and in directories of every depth.
 class Stack {
  public:
   explicit Stack(unsigned seed) : random_(seed), names_(seed % 3 == 0 ? kOddNames : kNames) {

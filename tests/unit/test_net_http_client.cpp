@@ -89,12 +89,12 @@ TEST_CASE("a body is read as it comes, in parts of any size", "[net]") {
 }
 
 TEST_CASE("a unix socket stands in for a host", "[net]") {
-  TempDir folder;
+  TempDir directory;
   const Environment proxies(no_proxies({{"http_proxy", "http://127.0.0.1:1"}}));
-  EngineServer server([](const std::string&) -> Answer { return EngineServer::response(200, "local"); }, folder / "s");
-  CHECK(HttpClient({.unix_socket = folder / "s"}).send({.url = "http://localhost/x"}).text(100) == "local");
+  EngineServer server([](const std::string&) -> Answer { return EngineServer::response(200, "local"); }, directory / "s");
+  CHECK(HttpClient({.unix_socket = directory / "s"}).send({.url = "http://localhost/x"}).text(100) == "local");
   const auto error =
-      failure_of({.name = "the service", .unix_socket = folder / "none", .hints = {.connect = "start it"}},
+      failure_of({.name = "the service", .unix_socket = directory / "none", .hints = {.connect = "start it"}},
                  {.url = "http://localhost/x"});
   CHECK(error.kind() == ErrorKind::network);
   CHECK(error.message() == "cannot connect to the service: No such file or directory");

@@ -76,7 +76,7 @@ TEST_CASE("archives of docker save: every case", "[oci][cases][docker]") {
     return archive([&](Parts& p) {
       p.config = twin.config_document();
       p.config_name = sha256(p.config) + ".json";
-      p.members = TarBuilder().folder("one").file("one/layer.tar", image.layers[0]).folder("two").raw(second.without_end());
+      p.members = TarBuilder().directory("one").file("one/layer.tar", image.layers[0]).directory("two").raw(second.without_end());
       p.manifest = p.entry(R"(["one/layer.tar","two/layer.tar"])");
     });
   };
@@ -104,7 +104,7 @@ TEST_CASE("archives of docker save: every case", "[oci][cases][docker]") {
       {"da13", "the configuration is not there", with_manifest(R"([{"Config":"none.json","Layers":[]}])"), "malformed configuration 'none.json' is not in the archive"},
       {"da14", "the configuration's name leaves the archive", with_manifest(R"([{"Config":"../../etc/hostname","Layers":[]}])"), "malformed '../../etc/hostname' names no member"},
       {"da15", "the configuration's name is absolute", with_manifest(R"([{"Config":"/etc/hostname","Layers":[]}])"), "malformed '/etc/hostname' names no member"},
-      {"da16", "the configuration is a folder", with_config_member("c", TarBuilder().folder("c")), "malformed member 'c' is a directory"},
+      {"da16", "the configuration is a directory", with_config_member("c", TarBuilder().directory("c")), "malformed member 'c' is a directory"},
       {"da17", "the configuration is a link inside", with_config_member("c", TarBuilder().file("real", image.config_document()).symlink("c", "real")), ""},
       {"da18", "the configuration is a link to outside", with_config_member("c", TarBuilder().symlink("c", "/etc/hostname")), "malformed member 'c' is a link that leaves the archive"},
       {"da18b", "the configuration is a link above the archive", with_config_member("c", TarBuilder().symlink("c", "../x")), "malformed member 'c' is a link that leaves the archive"},
@@ -118,14 +118,14 @@ TEST_CASE("archives of docker save: every case", "[oci][cases][docker]") {
       {"da25", "a layer is a hard link to an equal one", twins(TarBuilder().hard_link("two/layer.tar", "one/layer.tar")), ""},
       {"da26", "a layer is a link to outside", twins(TarBuilder().symlink("two/layer.tar", "/etc/hostname")), "malformed is a link that leaves the archive"},
       {"da27", "a layer is a link to nothing", twins(TarBuilder().symlink("two/layer.tar", "../three/layer.tar")), "malformed is a link to 'three/layer.tar', which is not in the archive"},
-      {"da28", "a layer is a folder", with_layers(R"(["a.tar","d"])", TarBuilder().folder("d")), "malformed member 'd' is a directory"},
+      {"da28", "a layer is a directory", with_layers(R"(["a.tar","d"])", TarBuilder().directory("d")), "malformed member 'd' is a directory"},
       {"da29", "a layer is a FIFO", with_layers(R"(["a.tar","p"])", TarBuilder().add({.name = "p", .type = '6'})), "malformed member 'p' is a FIFO"},
       {"da29b", "a layer is a sparse file", with_layers(R"(["a.tar","s"])", TarBuilder().add({.name = "s", .data = "abc", .pax = {{"GNU.sparse.size", "3"}, {"GNU.sparse.map", "0,3"}}})), "malformed member 's' is a sparse file"},
       {"da30", "a layer is another one", with_layers(R"(["b.tar","a.tar"])"), "integrity diff_id: expected sha256:" + sha256(image.layers[1]) + ", found sha256:" + sha256(image.layers[0])},
       {"da32", "the configuration's name states another digest", archive([](Parts& p) { p.config += " "; }), "integrity expected sha256:"},
       {"da32b", "the same, as go-containerregistry names it", archive([](Parts& p) { p.config_name = "sha256:" + sha256(p.config); p.manifest = p.entry(R"(["a.tar","b.tar"])"); p.config += " "; }), "integrity expected sha256:"},
       {"da33", "the configuration's name states nothing", archive([](Parts& p) { p.config_name = "config.json"; p.manifest = p.entry(R"(["a.tar","b.tar"])"); }), ""},
-      {"da34", "names begin with ./", archive([](Parts& p) { p.members = TarBuilder().folder(".").file("./a.tar", p.image.layers[0]).file("./b.tar", p.image.layers[1]); p.prefix = "./"; }), ""},
+      {"da34", "names begin with ./", archive([](Parts& p) { p.members = TarBuilder().directory(".").file("./a.tar", p.image.layers[0]).file("./b.tar", p.image.layers[1]); p.prefix = "./"; }), ""},
       {"da35", "the manifest's names begin with ./", with_layers(R"(["./a.tar",".//b.tar"])"), ""},
       {"da36", "a layer is there twice", with_layers(R"(["a.tar","b.tar"])", TarBuilder().file("b.tar", "garbage")), "malformed member 'b.tar' is there twice"},
       {"da37", "the manifest is there twice", archive([](Parts& p) { p.members.file("manifest.json", "[]"); }), "malformed member 'manifest.json' is there twice"},
@@ -166,11 +166,11 @@ TEST_CASE("archives of docker save: every case", "[oci][cases][docker]") {
          return p.bytes();
        }(), "usage holds several images; one must be chosen"},
   };
-  TempDir folder;
+  TempDir directory;
   for (const auto& test : cases) {
     INFO(test.id << ": " << test.what);
-    write_file(folder / "x.tar", test.archive);
-    check_outcome(read_source("docker-archive:" + (folder / "x.tar").string()), test.expected, test.warnings);
+    write_file(directory / "x.tar", test.archive);
+    check_outcome(read_source("docker-archive:" + (directory / "x.tar").string()), test.expected, test.warnings);
   }
 }
 
@@ -184,24 +184,24 @@ TEST_CASE("three hundred layers are no problem", "[oci][docker]") {
     names.push_back(fmt::format("{}.tar", i));
   }
   members.file("c", image.config_document()).file("manifest.json", Json::array({Json{{"Config", "c"}, {"Layers", names}}}).dump());
-  TempDir folder;
-  write_file(folder / "x.tar", members.bytes());
-  const auto outcome = read_source("docker-archive:" + (folder / "x.tar").string());
+  TempDir directory;
+  write_file(directory / "x.tar", members.bytes());
+  const auto outcome = read_source("docker-archive:" + (directory / "x.tar").string());
   CHECK(outcome.error == "");
   CHECK(outcome.report.layers == 300);
   ConvertOptions options;
   options.limits.layers = 299;
-  check_outcome(read_source("docker-archive:" + (folder / "x.tar").string(), options), "limit 300 layers, the limit is 299");
+  check_outcome(read_source("docker-archive:" + (directory / "x.tar").string(), options), "limit 300 layers, the limit is 299");
   options = {};
   options.limits.archive_members = 100;
-  check_outcome(read_source("docker-archive:" + (folder / "x.tar").string(), options), "limit the archive has more than 100 members");
+  check_outcome(read_source("docker-archive:" + (directory / "x.tar").string(), options), "limit the archive has more than 100 members");
 }
 
 TEST_CASE("a broken archive is called broken, not unknown", "[oci][docker]") {
-  TempDir folder;
+  TempDir directory;
   const std::string whole = archive([](Parts&) {});
-  write_file(folder / "x.tar", whole.substr(0, whole.size() - 2000));
-  check_outcome(read_source((folder / "x.tar").string()), "malformed the archive ends");
-  write_file(folder / "x.tar", std::string(5000, 'x'));
-  check_outcome(read_source((folder / "x.tar").string()), "unsupported x.tar' is text (it begins with 'xxxx");
+  write_file(directory / "x.tar", whole.substr(0, whole.size() - 2000));
+  check_outcome(read_source((directory / "x.tar").string()), "malformed the archive ends");
+  write_file(directory / "x.tar", std::string(5000, 'x'));
+  check_outcome(read_source((directory / "x.tar").string()), "unsupported x.tar' is text (it begins with 'xxxx");
 }

@@ -63,10 +63,10 @@ Choice choose(const std::string& source, const std::string& platform = {}) {
 }  // namespace
 
 TEST_CASE("one of several images of an archive is chosen by name, number, ID or digest", "[oci][choice]") {
-  TempDir folder;
+  TempDir directory;
   const Three images;
-  write_file(folder / "x.tar", images.docker());
-  const std::string source = "docker-archive:" + (folder / "x.tar").string();
+  write_file(directory / "x.tar", images.docker());
+  const std::string source = "docker-archive:" + (directory / "x.tar").string();
   const auto chosen = [&](const std::string& selector) { return choose(source + ":" + selector).id; };
   const std::string one = id_of(images.one);
   for (const auto& selector : {std::string("app:1"), std::string("app"), std::string("app:latest"), std::string("docker.io/library/app:1"), std::string("latest"), std::string("@0"), one,
@@ -90,14 +90,14 @@ TEST_CASE("one of several images of an archive is chosen by name, number, ID or 
 }
 
 TEST_CASE("two manifests for one platform need a choice", "[oci][choice]") {
-  TempDir folder;
+  TempDir directory;
   LayoutBuilder layout;
   const TestImage one = image_of("1", "one");
   const TestImage two = image_of("2", "two");
   const Json first = layout.entry(one, layout.manifest_of(one));
   const Json second = layout.entry(two, layout.manifest_of(two));
-  as_folder(layout.finish(Json::array({first, second})), folder / "l");
-  const std::string source = "oci:" + (folder / "l").string();
+  as_directory(layout.finish(Json::array({first, second})), directory / "l");
+  const std::string source = "oci:" + (directory / "l").string();
   const auto choice = choose(source);
   REQUIRE(choice.error);
   CHECK(choice.error->kind() == ErrorKind::usage);
@@ -108,12 +108,12 @@ TEST_CASE("two manifests for one platform need a choice", "[oci][choice]") {
   // The same image twice is no choice.
   Json again = first;
   again["annotations"] = {{"org.opencontainers.image.ref.name", "again"}};
-  as_folder(layout.finish(Json::array({first, again})), folder / "l");
+  as_directory(layout.finish(Json::array({first, again})), directory / "l");
   CHECK(choose(source).id == id_of(one));
 }
 
 TEST_CASE("of several platforms this machine's or the one asked for is taken, whatever is absent besides", "[oci][choice]") {
-  TempDir folder;
+  TempDir directory;
   LayoutBuilder layout;
   const std::string other = kHost == "arm64" ? "amd64" : "arm64";
   const TestImage host = image_of("host", "");
@@ -122,8 +122,8 @@ TEST_CASE("of several platforms this machine's or the one asked for is taken, wh
   const Json absent = LayoutBuilder().entry(third, LayoutBuilder().manifest_of(third));
   const Json inner = layout.blob(LayoutBuilder::kIndex, LayoutBuilder::index_of(Json::array(
       {layout.entry(host, layout.manifest_of(host)), layout.entry(foreign, layout.manifest_of(foreign)), absent, layout.attestation()})));
-  as_folder(layout.finish(Json::array({inner})), folder / "l");
-  const std::string source = "oci:" + (folder / "l").string();
+  as_directory(layout.finish(Json::array({inner})), directory / "l");
+  const std::string source = "oci:" + (directory / "l").string();
   CHECK(choose(source).id == id_of(host));
   CHECK(choose(source, other).id == id_of(foreign));
   CHECK(choose(source, "linux/" + other).id == id_of(foreign));
@@ -140,14 +140,14 @@ TEST_CASE("of several platforms this machine's or the one asked for is taken, wh
 }
 
 TEST_CASE("an index of another machine's image names the option that builds it", "[oci][choice]") {
-  TempDir folder;
+  TempDir directory;
   const auto hint_of = [&](const Json& platform) {
     LayoutBuilder layout;
     const TestImage image = image_of("1", "", platform["architecture"]);
     Json entry = layout.entry(image, layout.manifest_of(image));
     entry["platform"] = platform;
-    as_folder(layout.finish(Json::array({entry})), folder / "l");
-    const auto choice = choose("oci:" + (folder / "l").string());
+    as_directory(layout.finish(Json::array({entry})), directory / "l");
+    const auto choice = choose("oci:" + (directory / "l").string());
     REQUIRE(choice.error);
     CHECK(choice.error->kind() == ErrorKind::not_found);
     return choice.error->hint();
@@ -157,22 +157,22 @@ TEST_CASE("an index of another machine's image names the option that builds it",
 }
 
 TEST_CASE("a platform that Docker 25.0.0's manifest.json has not is not there, whatever its broken half says", "[oci][choice]") {
-  TempDir folder;
-  write_file(folder / "x.tar", as_tar(docker_25(image_of("1", "app:1"), true)));
-  const auto choice = choose("docker-archive:" + (folder / "x.tar").string(), "s390x");
+  TempDir directory;
+  write_file(directory / "x.tar", as_tar(docker_25(image_of("1", "app:1"), true)));
+  const auto choice = choose("docker-archive:" + (directory / "x.tar").string(), "s390x");
   REQUIRE(choice.error);
   CHECK(choice.error->kind() == ErrorKind::not_found);
   CHECK_THAT(choice.error->what(), ContainsSubstring("no image for linux/s390x"));
 }
 
 TEST_CASE("layers that are not to be distributed must be there", "[oci][choice]") {
-  TempDir folder;
+  TempDir directory;
   const TestImage image = image_of("1", "");
   auto members = oci_layout(image, {.layer_type = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"});
-  as_folder(members, folder / "l");
-  CHECK(choose("oci:" + (folder / "l").string()).id == id_of(image));
-  std::filesystem::remove(folder / "l/blobs/sha256" / sha256(image.layers[0]));
-  const auto choice = choose("oci:" + (folder / "l").string());
+  as_directory(members, directory / "l");
+  CHECK(choose("oci:" + (directory / "l").string()).id == id_of(image));
+  std::filesystem::remove(directory / "l/blobs/sha256" / sha256(image.layers[0]));
+  const auto choice = choose("oci:" + (directory / "l").string());
   REQUIRE(choice.error);
   CHECK_THAT(choice.error->what(), ContainsSubstring("layer 1 of 1") && ContainsSubstring("is not there"));
 }

@@ -51,7 +51,7 @@ TEST_CASE("configurations of images: every case", "[oci][cases][config]") {
       {"cf210b", "group 4294967295", R"({"config":{"User":"1:4294967295"}})", "malformed '1:4294967295' is not an id"},
       {"cf211", "user -1", R"({"config":{"User":"-1"}})", "malformed '-1' is not an id from 0 to 4294967294"},
       {"cf212", "user by name", R"({"config":{"User":"www-data:www"}})", ""},
-      {"cf213", "a relative folder to work in", R"({"config":{"WorkingDir":"a/b"}})", "", {"working-dir-relative"}},
+      {"cf213", "a relative directory to work in", R"({"config":{"WorkingDir":"a/b"}})", "", {"working-dir-relative"}},
       {"cf214", "labels of every kind", R"({"config":{"Labels":{"":"x","a\nb":"<&>\u2028"}}})", ""},
       {"cf215", "a label that is no text", R"({"config":{"Labels":{"a":1}}})", "malformed config.Labels.a: expected a string, got a number"},
       {"cf216", "labels that are a list", R"({"config":{"Labels":["a"]}})", "malformed config.Labels: expected an object, got a list"},

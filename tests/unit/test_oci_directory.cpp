@@ -85,9 +85,9 @@ bool set(int fd, const std::string& name, const std::string& value) {
 }  // namespace
 
 TEST_CASE("attributes and times are kept however long a path is", "[oci][directory]") {
-  TempDir folder;
+  TempDir directory;
   const std::string component(200, 'd');
-  std::filesystem::path root = folder.path();
+  std::filesystem::path root = directory.path();
   for (int i = 0; i < 5; ++i) root /= component;
   std::filesystem::create_directories(root);
   DeepPlace place(root);
@@ -135,32 +135,32 @@ TEST_CASE("attributes and times are kept however long a path is", "[oci][directo
 }
 
 TEST_CASE("a socket is left out with a word, and what may not be read is an error", "[oci][directory]") {
-  TempDir folder;
-  std::filesystem::create_directory(folder / "root");
+  TempDir directory;
+  std::filesystem::create_directory(directory / "root");
   const UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  const std::string path = folder / "root/socket";
+  const std::string path = directory / "root/socket";
   REQUIRE(path.size() < sizeof address.sun_path);
   path.copy(address.sun_path, path.size());
   REQUIRE(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-  const auto read = read_directory(folder / "root");
+  const auto read = read_directory(directory / "root");
   CHECK(read.members.size() == 1);
   REQUIRE(read.warnings.size() == 1);
   CHECK(read.warnings[0].kind == "socket-dropped");
 
   if (::geteuid() == 0) return;
   for (const char* name : {"file", "directory"}) {
-    std::filesystem::remove_all(folder / "root");
-    std::filesystem::create_directories(folder / "root");
-    const auto hidden = folder / "root" / name;
+    std::filesystem::remove_all(directory / "root");
+    std::filesystem::create_directories(directory / "root");
+    const auto hidden = directory / "root" / name;
     if (std::string(name) == "file") {
       write_file(hidden, "x");
     } else {
       std::filesystem::create_directory(hidden);
     }
     std::filesystem::permissions(hidden, std::filesystem::perms::none);
-    const auto error = error_of([&] { read_directory(folder / "root"); });
+    const auto error = error_of([&] { read_directory(directory / "root"); });
     std::filesystem::permissions(hidden, std::filesystem::perms::owner_all);
     REQUIRE(error);
     CHECK(error->kind() == ErrorKind::denied);
@@ -179,16 +179,16 @@ TEST_CASE("what goes or changes while a directory is read is an error that says 
            {"a directory goes", [](const fs::path& root) { fs::remove_all(root / "c"); }},
        }) {
     INFO(test.what);
-    TempDir folder;
-    fs::create_directories(folder / "root/c/d");
-    write_file(folder / "root/a", std::string(1u << 20, 'a'));
-    write_file(folder / "root/b", "b");
+    TempDir directory;
+    fs::create_directories(directory / "root/c/d");
+    write_file(directory / "root/a", std::string(1u << 20, 'a'));
+    write_file(directory / "root/b", "b");
     WarningList warnings;
-    const auto image = oci::open_image(oci::Reference::parse("dir:" + (folder / "root").string()), {}, warnings);
+    const auto image = oci::open_image(oci::Reference::parse("dir:" + (directory / "root").string()), {}, warnings);
     const auto stream = image->open_layer(0);
     Bytes first(4096);
     REQUIRE(stream->read(first) != 0);  // the root is listed now
-    test.change(folder / "root");
+    test.change(directory / "root");
     const auto error = error_of([&] { read_all(*stream, 16u << 20, "stream"); });
     REQUIRE(error);
     CHECK(error->kind() == ErrorKind::io);

@@ -51,10 +51,10 @@ Answer serve(const std::string& path) {
   return EngineServer::response(200, details(image));
 }
 
-std::optional<Error> failure(const std::string& reference, const std::string& host, std::chrono::seconds patience = std::chrono::seconds(20)) {
+std::optional<Error> failure(const std::string& reference, const std::string& host, std::chrono::seconds timeout = std::chrono::seconds(20)) {
   SourceOptions options;
   options.daemon_host = host;
-  options.service_timeout = patience;
+  options.service_timeout = timeout;
   WarningList warnings;
   return error_of([&] { open_image(Reference::parse(reference), options, warnings); });
 }
@@ -71,10 +71,10 @@ std::string opened(const std::string& reference, const std::string& host = {}) {
 }  // namespace
 
 TEST_CASE("a service is found where the caller or the environment says", "[oci][engine]") {
-  TempDir folder;
-  std::filesystem::create_directories(folder / "podman");
+  TempDir directory;
+  std::filesystem::create_directories(directory / "podman");
   EngineServer tcp(serve);
-  EngineServer local(serve, folder / "podman/podman.sock");
+  EngineServer local(serve, directory / "podman/podman.sock");
   {
     const OnlyThese plain;
     for (const auto& host : {tcp.url(), tcp.url() + "/", "http://" + tcp.place(), local.url()}) {
@@ -90,9 +90,9 @@ TEST_CASE("a service is found where the caller or the environment says", "[oci][
   CHECK(found("docker-daemon", {{"DOCKER_HOST", tcp.url()}}) == "");
   CHECK(found("docker-daemon", {{"DOCKER_HOST", local.url()}}) == "");
   CHECK(found("podman", {{"CONTAINER_HOST", local.url()}}) == "");
-  CHECK(found("podman", {{"XDG_RUNTIME_DIR", folder.path().string()}}) == "");
+  CHECK(found("podman", {{"XDG_RUNTIME_DIR", directory.path().string()}}) == "");
   // Each has its own variable, and no proxy stands between.
-  CHECK_THAT(found("podman", {{"DOCKER_HOST", tcp.url()}, {"CONTAINER_HOST", "unix://" + (folder / "none").string()}}), ContainsSubstring("No such file"));
+  CHECK_THAT(found("podman", {{"DOCKER_HOST", tcp.url()}, {"CONTAINER_HOST", "unix://" + (directory / "none").string()}}), ContainsSubstring("No such file"));
   CHECK(found("docker-daemon", {{"DOCKER_HOST", tcp.url()}, {"http_proxy", "http://127.0.0.1:1"}, {"ALL_PROXY", "http://127.0.0.1:1"}}) == "");
   // Under a path, as behind a proxy of one's own.
   EngineServer below([](const std::string& path) { return path.starts_with("/docker/") ? serve(path.substr(7)) : EngineServer::response(404, "{}"); });
@@ -103,9 +103,9 @@ TEST_CASE("the context that the docker program uses says where its service is", 
   TempDir home;
   EngineServer local(serve, home / "s");
   EngineServer other(serve);
-  const auto folder = home / ".docker";
+  const auto directory = home / ".docker";
   const auto add = [&](const std::string& name, const Json& endpoint) {
-    const auto place = folder / "contexts/meta" / sha256(name);
+    const auto place = directory / "contexts/meta" / sha256(name);
     std::filesystem::create_directories(place);
     write_file(place / "meta.json", Json{{"Name", name}, {"Metadata", Json::object()}, {"Endpoints", {{"docker", endpoint}}}}.dump());
   };
@@ -113,7 +113,7 @@ TEST_CASE("the context that the docker program uses says where its service is", 
   add("far", {{"Host", "ssh://far.example"}});
   add("odd", {{"Host", 5}});
   const auto found = [&](const std::string& current, std::vector<Environment::Setting> variables = {}) {
-    write_file(folder / "config.json", current.empty() ? R"({"auths":{}})" : Json{{"currentContext", current}}.dump());
+    write_file(directory / "config.json", current.empty() ? R"({"auths":{}})" : Json{{"currentContext", current}}.dump());
     variables.emplace_back("HOME", home.path().string());
     const OnlyThese environment(variables);
     return opened("docker-daemon:app");
@@ -121,7 +121,7 @@ TEST_CASE("the context that the docker program uses says where its service is", 
   CHECK(found("rootless") == "");
   CHECK(found("", {{"DOCKER_CONTEXT", "rootless"}}) == "");
   CHECK(found("far", {{"DOCKER_CONTEXT", "rootless"}}) == "");
-  CHECK(found("", {{"DOCKER_CONTEXT", "rootless"}, {"DOCKER_CONFIG", folder.string()}, {"HOME", "/nonexistent"}}) == "");
+  CHECK(found("", {{"DOCKER_CONTEXT", "rootless"}, {"DOCKER_CONFIG", directory.string()}, {"HOME", "/nonexistent"}}) == "");
   // An address goes before a context, and one context is that of no address.
   CHECK(found("far", {{"DOCKER_HOST", other.url()}}) == "");
   CHECK(found("far", {{"DOCKER_HOST", other.url()}, {"DOCKER_CONTEXT", "rootless"}}) == "");
@@ -133,7 +133,7 @@ TEST_CASE("the context that the docker program uses says where its service is", 
   CHECK_THAT(found("../x"), ContainsSubstring("Docker context '../x' is not there"));
   CHECK_THAT(found("far"), ContainsSubstring("service address 'ssh://far.example' (Docker context 'far'): expected unix://"));
   CHECK_THAT(found("odd"), ContainsSubstring("Endpoints.docker.Host: expected a string, got a number"));
-  write_file(folder / "config.json", "{");
+  write_file(directory / "config.json", "{");
   const OnlyThese environment({{"HOME", home.path().string()}});
   CHECK_THAT(opened("docker-daemon:app"), ContainsSubstring("config.json: not valid JSON"));
   CHECK(opened("docker-daemon:app", local.url()) == "");
@@ -293,7 +293,7 @@ TEST_CASE("the images of a service are listed, one or all", "[oci][engine]") {
     CHECK(images[0].config_digest->hex() == id);
     CHECK(images[0].tags == std::vector<std::string>{"app:1"});
     CHECK(images[0].platform->text() == "linux/amd64");
-    CHECK(images[0].stored_bytes == 7);
+    CHECK(images[0].compressed_bytes == 7);
   }
   const auto error = error_of([&] { list_images(Reference::parse("docker-daemon:absent"), options, warnings); });
   REQUIRE(error);

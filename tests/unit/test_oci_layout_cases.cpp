@@ -30,16 +30,16 @@ struct Layout {
   /// The two layers, the configuration, the manifest.
   const Member& blob(std::size_t index) const { return blobs.members().at(index); }
 
-  void write(const std::filesystem::path& folder) {
+  void write(const std::filesystem::path& directory) {
     std::string text = manifest.dump();
     in_manifest(text);
     Json entry = blobs.blob(manifest_type, text);
     entry.update(entry_more);
     Json index{{"schemaVersion", 2}, {"manifests", Json::array({entry})}};
     in_index(index);
-    as_folder(blobs.members(), folder);
-    write_file(folder / "index.json", index.dump());
-    if (!oci_layout.empty()) write_file(folder / "oci-layout", oci_layout);
+    as_directory(blobs.members(), directory);
+    write_file(directory / "index.json", index.dump());
+    if (!oci_layout.empty()) write_file(directory / "oci-layout", oci_layout);
   }
 };
 
@@ -68,7 +68,7 @@ Case type_case(const std::string& id, const std::string& type, const std::string
 
 TEST_CASE("OCI layouts: every case", "[oci][cases][layout]") {
   const auto none = [](Layout&) {};
-  const auto first_blob = [](const std::filesystem::path& folder, Layout& l) { return folder / l.blob(0).name; };
+  const auto first_blob = [](const std::filesystem::path& directory, Layout& l) { return directory / l.blob(0).name; };
   const auto nested = [](unsigned depth) {
     return [depth](Layout& l) {
       l.in_index = [&l, depth](Json& index) {
@@ -82,20 +82,20 @@ TEST_CASE("OCI layouts: every case", "[oci][cases][layout]") {
       {"oc02", "another version of layout", [](Layout& l) { l.oci_layout = R"({"imageLayoutVersion":"2.0.0"})"; }, "unsupported expected version 1.0.0, found '2.0.0'"},
       {"oc03", "oci-layout is no JSON", [](Layout& l) { l.oci_layout = "x"; }, "malformed oci-layout: not valid JSON"},
       {"oc04", "oci-layout without a version", [](Layout& l) { l.oci_layout = "{}"; }, "malformed imageLayoutVersion: expected a string, got nothing"},
-      {"oc05", "no index.json", none, "malformed holds neither manifest.json nor index.json", {}, [](const auto& folder, Layout&) { std::filesystem::remove(folder / "index.json"); }},
-      {"oc06", "index.json of no bytes", none, "malformed index.json: not valid JSON", {}, [](const auto& folder, Layout&) { write_file(folder / "index.json", ""); }},
+      {"oc05", "no index.json", none, "malformed holds neither manifest.json nor index.json", {}, [](const auto& directory, Layout&) { std::filesystem::remove(directory / "index.json"); }},
+      {"oc06", "index.json of no bytes", none, "malformed index.json: not valid JSON", {}, [](const auto& directory, Layout&) { write_file(directory / "index.json", ""); }},
       {"oc07", "index.json without manifests", [](Layout& l) { l.in_index = [](Json& index) { index.erase("manifests"); }; }, "malformed manifests: expected a list, got nothing"},
       {"oc08", "index of schema 1", [](Layout& l) { l.in_index = [](Json& index) { index["schemaVersion"] = 1; }; }, "unsupported schema 1"},
       {"oc09", "index of no manifests", [](Layout& l) { l.in_index = [](Json& index) { index["manifests"] = Json::array(); }; }, "not_found holds no image"},
       {"oc10", "two images and no choice", [](Layout& l) { l.in_index = [&l](Json& index) { TestImage other = l.image; other.config["Cmd"] = {"x"}; index["manifests"].push_back(l.blobs.entry(other, l.blobs.manifest_of(other))); }; }, "usage "},
       {"oc10b", "two manifests of one image", [](Layout& l) { l.in_index = [&l](Json& index) { Json other = l.manifest; other["annotations"] = {{"a", "b"}}; index["manifests"].push_back(l.blobs.blob(kManifest, other.dump())); }; }, ""},
       {"oc11", "the same image twice", [](Layout& l) { l.in_index = [](Json& index) { index["manifests"].push_back(index["manifests"][0]); }; }, ""},
-      {"oc12", "the manifest is not there", none, "malformed is not there", {}, [](const auto& folder, Layout& l) { std::filesystem::remove(folder / l.blob(3).name); }},
-      {"oc13", "the configuration is not there", none, "malformed is not there", {}, [](const auto& folder, Layout& l) { std::filesystem::remove(folder / l.blob(2).name); }},
-      {"oc14", "a layer is not there", none, "malformed layer 1 of 2: blobs/sha256/", {}, [&](const auto& folder, Layout& l) { std::filesystem::remove(first_blob(folder, l)); }},
-      {"oc15", "a layer is changed", none, "integrity stored bytes: expected sha256:", {}, [&](const auto& folder, Layout& l) { auto text = l.blob(0).bytes; text[1026] ^= 1; write_file(first_blob(folder, l), text); }},
-      {"oc16", "the configuration is changed", none, "integrity config: expected sha256:", {}, [](const auto& folder, Layout& l) { auto text = l.blob(2).bytes; text[text.find("amd64")] = 'b'; write_file(folder / l.blob(2).name, text); }},
-      {"oc17", "the manifest is changed", none, "integrity expected sha256:", {}, [](const auto& folder, Layout& l) { auto text = l.blob(3).bytes; text[text.find("config")] = 'C'; write_file(folder / l.blob(3).name, text); }},
+      {"oc12", "the manifest is not there", none, "malformed is not there", {}, [](const auto& directory, Layout& l) { std::filesystem::remove(directory / l.blob(3).name); }},
+      {"oc13", "the configuration is not there", none, "malformed is not there", {}, [](const auto& directory, Layout& l) { std::filesystem::remove(directory / l.blob(2).name); }},
+      {"oc14", "a layer is not there", none, "malformed layer 1 of 2: blobs/sha256/", {}, [&](const auto& directory, Layout& l) { std::filesystem::remove(first_blob(directory, l)); }},
+      {"oc15", "a layer is changed", none, "integrity stored bytes: expected sha256:", {}, [&](const auto& directory, Layout& l) { auto text = l.blob(0).bytes; text[1026] ^= 1; write_file(first_blob(directory, l), text); }},
+      {"oc16", "the configuration is changed", none, "integrity config: expected sha256:", {}, [](const auto& directory, Layout& l) { auto text = l.blob(2).bytes; text[text.find("amd64")] = 'b'; write_file(directory / l.blob(2).name, text); }},
+      {"oc17", "the manifest is changed", none, "integrity expected sha256:", {}, [](const auto& directory, Layout& l) { auto text = l.blob(3).bytes; text[text.find("config")] = 'C'; write_file(directory / l.blob(3).name, text); }},
       size_case("oc18", 1024, "integrity layer 1 of 2: expected 1024 bytes, found"),
       size_case("oc19", 99999999, "integrity layer 1 of 2: expected 99999999 bytes, found"),
       size_case("oc20", -1, "malformed size: expected a number of 0 or more"),
@@ -125,7 +125,7 @@ TEST_CASE("OCI layouts: every case", "[oci][cases][layout]") {
       type_case("oc49", "application/vnd.oci.image.layer.v1.tar+zstd", "", {"media-type"}),
       type_case("oc50", "application/vnd.docker.image.rootfs.diff.tar.gzip", "", {"media-type"}),
       type_case("oc52", "application/vnd.oci.image.layer.nondistributable.v1.tar", ""),
-      {"oc53", "a layer that is to be had elsewhere", [](Layout& l) { l.manifest["layers"][0]["mediaType"] = "application/vnd.oci.image.layer.nondistributable.v1.tar"; }, "malformed is not there", {}, [&](const auto& folder, Layout& l) { std::filesystem::remove(first_blob(folder, l)); }},
+      {"oc53", "a layer that is to be had elsewhere", [](Layout& l) { l.manifest["layers"][0]["mediaType"] = "application/vnd.oci.image.layer.nondistributable.v1.tar"; }, "malformed is not there", {}, [&](const auto& directory, Layout& l) { std::filesystem::remove(first_blob(directory, l)); }},
       type_case("oc54", "application/vnd.oci.image.layer.v1.tar+encrypted", "unsupported the layer is encrypted"),
       {"oc56", "an artifact", [](Layout& l) { l.manifest["config"]["mediaType"] = "application/vnd.oci.empty.v1+json"; }, "unsupported an artifact of type 'application/vnd.oci.empty.v1+json', not an image"},
       {"oc57", "a manifest of a type that is none", [](Layout& l) { l.manifest_type = "application/vnd.oci.artifact.manifest.v1+json"; l.manifest.erase("mediaType"); }, "unsupported is no type of an image"},
@@ -137,11 +137,11 @@ TEST_CASE("OCI layouts: every case", "[oci][cases][layout]") {
       {"oc63", "indexes nested nine deep", nested(9), "limit indexes are nested more than 8 deep"},
       {"oc64", "of another machine alone", [](Layout& l) { l.entry_more["platform"] = {{"os", "linux"}, {"architecture", "arm64"}}; }, "not_found no image for linux/amd64"},
       {"oc65", "an entry without a platform", [](Layout& l) { l.entry_more["platform"] = nullptr; }, ""},
-      {"oc66", "a blob that is a link", none, "", {}, [&](const auto& folder, Layout& l) { std::filesystem::rename(first_blob(folder, l), folder / "real"); std::filesystem::create_symlink("../../real", first_blob(folder, l)); }},
-      {"oc67", "a blob that is a FIFO", none, "malformed is not a regular file", {}, [&](const auto& folder, Layout& l) { std::filesystem::remove(first_blob(folder, l)); ::mkfifo(first_blob(folder, l).c_str(), 0600); }},
-      {"oc68", "a blob that is a folder", none, "malformed is not a regular file", {}, [&](const auto& folder, Layout& l) { std::filesystem::remove(first_blob(folder, l)); std::filesystem::create_directory(first_blob(folder, l)); }},
-      {"oc70", "a blob with more bytes", none, "integrity layer 1 of 2: expected", {}, [&](const auto& folder, Layout& l) { write_file(first_blob(folder, l), l.blob(0).bytes + std::string(100, 'x')); }},
-      {"oc71", "a blob of no bytes", none, "integrity layer 1 of 2: expected", {}, [&](const auto& folder, Layout& l) { write_file(first_blob(folder, l), ""); }},
+      {"oc66", "a blob that is a link", none, "", {}, [&](const auto& directory, Layout& l) { std::filesystem::rename(first_blob(directory, l), directory / "real"); std::filesystem::create_symlink("../../real", first_blob(directory, l)); }},
+      {"oc67", "a blob that is a FIFO", none, "malformed is not a regular file", {}, [&](const auto& directory, Layout& l) { std::filesystem::remove(first_blob(directory, l)); ::mkfifo(first_blob(directory, l).c_str(), 0600); }},
+      {"oc68", "a blob that is a directory", none, "malformed is not a regular file", {}, [&](const auto& directory, Layout& l) { std::filesystem::remove(first_blob(directory, l)); std::filesystem::create_directory(first_blob(directory, l)); }},
+      {"oc70", "a blob with more bytes", none, "integrity layer 1 of 2: expected", {}, [&](const auto& directory, Layout& l) { write_file(first_blob(directory, l), l.blob(0).bytes + std::string(100, 'x')); }},
+      {"oc71", "a blob of no bytes", none, "integrity layer 1 of 2: expected", {}, [&](const auto& directory, Layout& l) { write_file(first_blob(directory, l), ""); }},
       {"oc72", "a manifest of schema 1", [](Layout& l) { l.manifest = Json{{"schemaVersion", 1}, {"fsLayers", Json::array()}}; l.manifest_type = "application/vnd.docker.distribution.manifest.v1+prettyjws"; }, "unsupported schema 1"},
       {"oc73", "a manifest with another's subject", [](Layout& l) { l.manifest["subject"] = l.manifest["config"]; }, ""},
       {"oc74", "annotations that are no texts", [](Layout& l) { l.entry_more["annotations"] = {{"a", 1}}; }, "malformed annotations.a: expected a string, got a number"},
@@ -149,23 +149,23 @@ TEST_CASE("OCI layouts: every case", "[oci][cases][layout]") {
   };
   for (const auto& test : cases) {
     INFO(test.id << ": " << test.what);
-    TempDir folder;
+    TempDir directory;
     Layout layout;
     test.change(layout);
-    layout.write(folder / "l");
-    if (test.after) test.after(folder / "l", layout);
-    check_outcome(read_source("oci:" + (folder / "l").string()), test.expected, test.warnings);
+    layout.write(directory / "l");
+    if (test.after) test.after(directory / "l", layout);
+    check_outcome(read_source("oci:" + (directory / "l").string()), test.expected, test.warnings);
   }
 }
 
 TEST_CASE("a layout may be addressed by sha512", "[oci][cases][layout]") {
-  TempDir folder;
-  as_folder(oci_layout(small_image(), {.algorithm = DigestAlgorithm::sha512}), folder / "l");  // oc40
-  check_outcome(read_source("oci:" + (folder / "l").string()), "");
+  TempDir directory;
+  as_directory(oci_layout(small_image(), {.algorithm = DigestAlgorithm::sha512}), directory / "l");  // oc40
+  check_outcome(read_source("oci:" + (directory / "l").string()), "");
 }
 
 TEST_CASE("what cannot be converted does not hide what can", "[oci][layout]") {
-  TempDir folder;
+  TempDir directory;
   Layout layout;
   layout.entry_more["platform"] = {{"os", "linux"}, {"architecture", "amd64"}};
   layout.in_index = [&](Json& index) {
@@ -178,22 +178,22 @@ TEST_CASE("what cannot be converted does not hide what can", "[oci][layout]") {
     entry["platform"] = {{"os", "windows"}, {"architecture", "amd64"}};
     index["manifests"].insert(index["manifests"].begin(), entry);
   };
-  layout.write(folder / "l");
-  check_outcome(read_source("oci:" + (folder / "l").string()), "");
-  check_outcome(read_source("oci:" + (folder / "l").string() + ":@0"), "not_found no image for linux/amd64");
+  layout.write(directory / "l");
+  check_outcome(read_source("oci:" + (directory / "l").string()), "");
+  check_outcome(read_source("oci:" + (directory / "l").string() + ":@0"), "not_found no image for linux/amd64");
 }
 
 TEST_CASE("an index without this machine's platform asks for a choice", "[oci][layout]") {
-  TempDir folder;
+  TempDir directory;
   Layout layout;
   layout.entry_more["platform"] = {{"os", "linux"}, {"architecture", "s390x"}};
   layout.entry_more["annotations"] = {{"org.opencontainers.image.ref.name", "one"}};
-  layout.write(folder / "l");
+  layout.write(directory / "l");
   const auto open = [&](const std::string& choice, const std::string& platform) {
     oci::SourceOptions options;
     if (!platform.empty()) options.platform = oci::Platform::parse(platform);
     WarningList warnings;
-    return error_of([&] { oci::open_image(oci::Reference::parse("oci:" + (folder / "l").string() + choice), options, warnings); });
+    return error_of([&] { oci::open_image(oci::Reference::parse("oci:" + (directory / "l").string() + choice), options, warnings); });
   };
   for (const char* choice : {"", ":one"}) {
     const auto error = open(choice, "");

@@ -130,18 +130,18 @@ TEST_CASE("an image of a layout does not depend on those beside it", "[oci][neig
       {"an entry with an annotation of a wrong type", entry_with([](Json& e) { e["annotations"]["\x1b[2J"] = 7; }),
        ImageState::broken, "annotations.\\x1b[2J: expected a string, got a number", true},
   };
-  TempDir folder;
+  TempDir directory;
   for (const auto& test : cases) {
     INFO(test.what);
     LayoutBuilder layout({.platform = true});
     const Json other = test.add(layout, pair.other);
     Members members = layout.finish(Json::array({other, layout.entry(pair.good, layout.manifest_of(pair.good))}));
     if (test.after) test.after(members);
-    std::filesystem::remove_all(folder / "l");
-    as_folder(members, folder / "l");
-    write_file(folder / "l.tar", as_tar(members));
-    for (const auto& source : {"oci:" + (folder / "l").string(), "oci-archive:" + (folder / "l.tar").string(),
-                               (folder / "l.tar").string()}) {
+    std::filesystem::remove_all(directory / "l");
+    as_directory(members, directory / "l");
+    write_file(directory / "l.tar", as_tar(members));
+    for (const auto& source : {"oci:" + (directory / "l").string(), "oci-archive:" + (directory / "l.tar").string(),
+                               (directory / "l.tar").string()}) {
       INFO(source);
       for (const std::string& platform : {kHost, std::string()}) {
         for (const auto& selector :
@@ -175,7 +175,7 @@ TEST_CASE("an image of a layout does not depend on those beside it", "[oci][neig
 
 TEST_CASE("within an index what is broken for another platform does not count", "[oci][neighbours]") {
   const Pair pair;
-  TempDir folder;
+  TempDir directory;
   LayoutBuilder layout;
   Json broken = layout.blob(LayoutBuilder::kManifest, "x");
   const Json unknown = broken;
@@ -184,8 +184,8 @@ TEST_CASE("within an index what is broken for another platform does not count", 
   good.erase("annotations");
   Json index = layout.blob(LayoutBuilder::kIndex, LayoutBuilder::index_of(Json::array({broken, unknown, good})));
   index["annotations"] = {{"org.opencontainers.image.ref.name", "app:1"}};
-  as_folder(layout.finish(Json::array({index})), folder / "l");
-  const std::string source = "oci:" + (folder / "l").string();
+  as_directory(layout.finish(Json::array({index})), directory / "l");
+  const std::string source = "oci:" + (directory / "l").string();
   for (const std::string selector : {"", ":app:1"}) check_good(open_source(source + selector), pair);
   const auto other = open_source(source, "s390x");
   REQUIRE(other.error);
@@ -195,7 +195,7 @@ TEST_CASE("within an index what is broken for another platform does not count", 
 }
 
 TEST_CASE("of two manifests for one platform in an index the first counts", "[oci][neighbours]") {
-  TempDir folder;
+  TempDir directory;
   const TestImage first = image_of("first", "");
   const TestImage second = image_of("second", "");
   const auto check_first = [&](const std::string& source, const std::string& number) {
@@ -217,10 +217,10 @@ TEST_CASE("of two manifests for one platform in an index the first counts", "[oc
         Json::array({layout.entry(first, layout.manifest_of(first)), layout.entry(second, layout.manifest_of(second))});
     const Json inner = layout.blob(LayoutBuilder::kIndex, LayoutBuilder::index_of(entries));
     const std::string name = stated ? "stated" : "not";
-    as_folder(layout.finish(Json::array({inner})), folder / name);
-    check_first("oci:" + (folder / name).string(), "@0");
-    as_folder(layout.finish(entries), folder / (name + "-top"));
-    const std::string top = "oci:" + (folder / (name + "-top")).string();
+    as_directory(layout.finish(Json::array({inner})), directory / name);
+    check_first("oci:" + (directory / name).string(), "@0");
+    as_directory(layout.finish(entries), directory / (name + "-top"));
+    const std::string top = "oci:" + (directory / (name + "-top")).string();
     if (stated) {
       check_first(top, "@0");
     } else {  // two images, not one for two machines
@@ -233,7 +233,7 @@ TEST_CASE("of two manifests for one platform in an index the first counts", "[oc
 TEST_CASE("what one image of a layout from Docker 25.0.0 lacks is taken from manifest.json, the others are as they are",
           "[oci][neighbours]") {
   const Pair pair;
-  TempDir folder;
+  TempDir directory;
   LayoutBuilder layout;
   Json broken = Json::parse(layout.manifest_of(pair.good));
   broken["layers"] = nullptr;
@@ -244,8 +244,8 @@ TEST_CASE("what one image of a layout from Docker 25.0.0 lacks is taken from man
   members.push_back(
       {"manifest.json",
        Json::array({docker_entry(blob(pair.good.config_document()), {"good:1"}, {blob(pair.good.layers[0])})}).dump()});
-  write_file(folder / "x.tar", as_tar(members));
-  const std::string source = "oci-archive:" + (folder / "x.tar").string();
+  write_file(directory / "x.tar", as_tar(members));
+  const std::string source = "oci-archive:" + (directory / "x.tar").string();
   const auto other = open_source(source + ":other:1");
   CHECK(other.id == id_of(pair.other));
   CHECK(other.warnings.empty());

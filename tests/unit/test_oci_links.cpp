@@ -69,23 +69,23 @@ TEST_CASE("blobs that are links are followed inside the layout", "[oci][links]")
   };
   for (const auto& test : cases) {
     INFO(test.what);
-    TempDir folder;
+    TempDir directory;
     Members members = oci_layout(image);
     std::erase_if(members, [&](const Member& member) { return member.name == layer; });
     members.push_back({test.kept, image.layers[0]});
     members.insert(members.end(), test.links.begin(), test.links.end());
     Members files = members;
     std::erase_if(files, [](const Member& member) { return member.type == '2'; });
-    as_folder(files, folder / "l");
+    as_directory(files, directory / "l");
     for (const auto& link : test.links) {
       if (link.type != '2') continue;
-      std::filesystem::create_directories((folder / "l" / link.name).parent_path());
-      std::filesystem::create_symlink(link.link, folder / "l" / link.name);
+      std::filesystem::create_directories((directory / "l" / link.name).parent_path());
+      std::filesystem::create_symlink(link.link, directory / "l" / link.name);
     }
-    write_file(folder / "l.tar", as_tar(members));
-    write_file(folder / "l.tar.gz", through("gzip -c", as_tar(members)));
-    for (const auto& source : {"oci:" + (folder / "l").string(), "oci-archive:" + (folder / "l.tar").string(),
-                               "oci-archive:" + (folder / "l.tar.gz").string()}) {
+    write_file(directory / "l.tar", as_tar(members));
+    write_file(directory / "l.tar.gz", through("gzip -c", as_tar(members)));
+    for (const auto& source : {"oci:" + (directory / "l").string(), "oci-archive:" + (directory / "l.tar").string(),
+                               "oci-archive:" + (directory / "l.tar.gz").string()}) {
       INFO(source);
       const auto opened = open_source(source);
       if (test.error.empty()) {
@@ -104,17 +104,17 @@ TEST_CASE("blobs that are links are followed inside the layout", "[oci][links]")
 
 TEST_CASE("documents of a layout may be links, too", "[oci][links]") {
   const TestImage image = image_of("1");
-  TempDir folder;
-  as_folder(oci_layout(image), folder / "l");
-  std::filesystem::create_directory(folder / "l/store");
+  TempDir directory;
+  as_directory(oci_layout(image), directory / "l");
+  std::filesystem::create_directory(directory / "l/store");
   for (const char* name : {"index.json", "oci-layout"}) {
-    std::filesystem::rename(folder / "l" / name, folder / "l/store" / name);
-    std::filesystem::create_symlink(std::string("store/") + name, folder / "l" / name);
+    std::filesystem::rename(directory / "l" / name, directory / "l/store" / name);
+    std::filesystem::create_symlink(std::string("store/") + name, directory / "l" / name);
   }
-  std::filesystem::rename(folder / "l/blobs", folder / "l/store/blobs");
-  std::filesystem::create_symlink("store/blobs", folder / "l/blobs");
+  std::filesystem::rename(directory / "l/blobs", directory / "l/store/blobs");
+  std::filesystem::create_symlink("store/blobs", directory / "l/blobs");
   for (const std::string prefix : {"oci:", ""}) {
-    const auto opened = open_source(prefix + (folder / "l").string());
+    const auto opened = open_source(prefix + (directory / "l").string());
     CHECK_FALSE(opened.error);
     CHECK(opened.bytes == image.layers[0]);
   }

@@ -85,7 +85,7 @@ TEST_CASE("an image of an archive does not depend on those beside it", "[oci][ne
        "nested deeper than 64 levels"},
       {"no configuration", usual, TarBuilder().file("b.tar", "x"), ImageState::broken,
        "configuration 'b.json' is not in the archive"},
-      {"configuration that is a directory", usual, TarBuilder().folder("b.json"), ImageState::broken,
+      {"configuration that is a directory", usual, TarBuilder().directory("b.json"), ImageState::broken,
        "member 'b.json' is a directory"},
       {"configuration that leaves the archive", usual, TarBuilder().symlink("b.json", "/etc/hostname"),
        ImageState::broken, "member 'b.json' is a link that leaves the archive"},
@@ -121,8 +121,8 @@ TEST_CASE("an image of an archive does not depend on those beside it", "[oci][ne
       {"a name that leaves the archive", entry("../b.json", tags, layers), TarBuilder(), ImageState::broken,
        "'../b.json' names no member"},
   };
-  TempDir folder;
-  const std::string file = (folder / "x.tar").string();
+  TempDir directory;
+  const std::string file = (directory / "x.tar").string();
   for (const auto& test : cases) {
     for (const bool first : {true, false}) {
       INFO(test.what << (first ? " in front" : " behind"));
@@ -171,8 +171,8 @@ TEST_CASE("what is odd in another image is not said of the chosen one", "[oci][n
   const Pair pair;
   Json document = Json::parse(pair.other.config_document());
   document["created"] = "yesterday";
-  TempDir folder;
-  const std::string file = (folder / "x.tar").string();
+  TempDir directory;
+  const std::string file = (directory / "x.tar").string();
   write_file(file, archive_of(pair,
                               {"odd", docker_entry("b.json", {"other:1"}, {"b.tar"}).dump(),
                                TarBuilder().file("b.json", document.dump()).file("b.tar", pair.other.layers[0]),
@@ -192,8 +192,8 @@ TEST_CASE("the documents of other images do not use up the bound of the chosen o
   std::string entries;
   for (int i = 0; i < 10; ++i)
     entries += docker_entry("b.json", {"other:" + std::to_string(i)}, {"b.tar"}).dump() + (i == 9 ? "" : ",");
-  TempDir folder;
-  const std::string file = (folder / "x.tar").string();
+  TempDir directory;
+  const std::string file = (directory / "x.tar").string();
   write_file(file, archive_of(pair,
                               {"many", entries,
                                TarBuilder().file("b.json", document.dump()).file("b.tar", pair.other.layers[0]),

@@ -26,14 +26,14 @@ std::string parsed(const std::string& text) {
   return error ? "!" + std::string(to_string(error->kind())) : out;
 }
 
-/// In a folder of its own, so that names exist or do not as a test says.
+/// In a directory of its own, so that names exist or do not as a test says.
 class Elsewhere {
  public:
-  Elsewhere() : before_(std::filesystem::current_path()) { std::filesystem::current_path(folder_.path()); }
+  Elsewhere() : before_(std::filesystem::current_path()) { std::filesystem::current_path(directory_.path()); }
   ~Elsewhere() { std::filesystem::current_path(before_); }
 
  private:
-  TempDir folder_;
+  TempDir directory_;
   std::filesystem::path before_;
 };
 

@@ -15,12 +15,12 @@ using namespace sifkit::testing;
 
 namespace {
 
-/// A folder with an empty image, and short words for edits of it.
-struct Bench {
-  TempDir folder;
-  std::filesystem::path path = folder / "image.sif";
+/// A directory with an empty image, and short words for edits of it.
+struct EditorFixture {
+  TempDir directory;
+  std::filesystem::path path = directory / "image.sif";
 
-  explicit Bench(const NewImage& image = {}) { create_image(path, image, Overwrite::no); }
+  explicit EditorFixture(const NewImage& image = {}) { create_image(path, image, Overwrite::no); }
 
   std::uint32_t add(const ObjectSpec& spec, const std::string& data, const Placement& placement = {}) const {
     ImageEditor editor(path);
@@ -50,7 +50,7 @@ struct Bench {
     const auto error = error_of([&] { edit(what); });
     REQUIRE(error);
     CHECK(read_file(path) == before);
-    CHECK(folder.entry_count() == 1);
+    CHECK(directory.entry_count() == 1);
     return error->kind();
   }
 };
@@ -62,41 +62,41 @@ ObjectSpec partition(PartitionType type, const std::string& architecture = "amd6
 }  // namespace
 
 TEST_CASE("objects take the first free slot and the place behind the last object", "[sif][editor]") {
-  Bench bench;
-  CHECK(bench.add({.type = DataType::deffile}, "first") == 1);
-  CHECK(bench.add(partition(PartitionType::primary_system), "second") == 2);
-  CHECK(bench.add({.group = 7, .link = 2, .name = "third"}, "third!") == 3);
-  CHECK(bench.image().object(2).offset == 32768);
-  CHECK(bench.image().object(2).size_with_padding == 32768 - 32181 + 6);
-  CHECK(bench.image().object(3).offset == 32774);
-  CHECK(bench.image().header().architecture == "amd64");
-  CHECK(bench.image().header().descriptors_free == 45);
-  CHECK(bench.image().header().data_size == 32780 - 32176);
+  EditorFixture fixture;
+  CHECK(fixture.add({.type = DataType::deffile}, "first") == 1);
+  CHECK(fixture.add(partition(PartitionType::primary_system), "second") == 2);
+  CHECK(fixture.add({.group = 7, .link = 2, .name = "third"}, "third!") == 3);
+  CHECK(fixture.image().object(2).offset == 32768);
+  CHECK(fixture.image().object(2).size_with_padding == 32768 - 32181 + 6);
+  CHECK(fixture.image().object(3).offset == 32774);
+  CHECK(fixture.image().header().architecture == "amd64");
+  CHECK(fixture.image().header().descriptors_free == 45);
+  CHECK(fixture.image().header().data_size == 32780 - 32176);
 
-  bench.edit([](ImageEditor& editor) { editor.remove(1); });
-  CHECK(bench.image().header().architecture == "amd64");
-  CHECK(bench.image().header().data_size == 32780 - 32176);
-  CHECK(bench.add({.group = 0}, "again") == 1);
-  CHECK(bench.image().object(1).offset == 32780);
-  CHECK(bench.image().object(1).raw_group == kGroupMask);
-  CHECK(bench.data(1) == "again");
-  CHECK(bench.data(2) == "second");
-  CHECK(bench.data(3) == "third!");
+  fixture.edit([](ImageEditor& editor) { editor.remove(1); });
+  CHECK(fixture.image().header().architecture == "amd64");
+  CHECK(fixture.image().header().data_size == 32780 - 32176);
+  CHECK(fixture.add({.group = 0}, "again") == 1);
+  CHECK(fixture.image().object(1).offset == 32780);
+  CHECK(fixture.image().object(1).raw_group == kGroupMask);
+  CHECK(fixture.data(1) == "again");
+  CHECK(fixture.data(2) == "second");
+  CHECK(fixture.data(3) == "third!");
 
-  bench.edit([](ImageEditor& editor) { editor.remove(2); });
-  CHECK(bench.image().header().architecture == "unknown");
-  CHECK(bench.image().header().descriptors_offset == 4096);
-  CHECK(bench.image().problems() == std::vector<std::string>{"object 3: links to object 2, which is not there"});
-  CHECK(bench.folder.entry_count() == 1);
+  fixture.edit([](ImageEditor& editor) { editor.remove(2); });
+  CHECK(fixture.image().header().architecture == "unknown");
+  CHECK(fixture.image().header().descriptors_offset == 4096);
+  CHECK(fixture.image().problems() == std::vector<std::string>{"object 3: links to object 2, which is not there"});
+  CHECK(fixture.directory.entry_count() == 1);
 }
 
 TEST_CASE("an edit has the time of the clock, none in a deterministic image, or the one that is given", "[sif][editor]") {
-  Bench plain;
+  EditorFixture plain;
   plain.add({}, "x");
   CHECK(plain.image().header().is_deterministic());
   CHECK(plain.image().object(1).created == kNoTime);
 
-  Bench timed({.uuid = random_uuid(), .time = 1000});
+  EditorFixture timed({.uuid = random_uuid(), .time = 1000});
   timed.add({}, "x", {.time = 77});
   CHECK(timed.image().header().created == 1000);
   CHECK(timed.image().header().modified > 1'700'000'000);
@@ -110,176 +110,176 @@ TEST_CASE("an edit has the time of the clock, none in a deterministic image, or 
 }
 
 TEST_CASE("alignment may be any number", "[sif][editor]") {
-  Bench bench;
-  bench.add({}, "abc", {.alignment = 100});
-  CHECK(bench.image().object(1).offset == 32200);
-  bench.add(partition(PartitionType::data), "abc", {.alignment = 0});
-  CHECK(bench.image().object(2).offset == 32203);
-  bench.add({}, "", {.alignment = 1u << 20});
-  CHECK(bench.image().object(3).offset == 1 << 20);
-  CHECK(bench.image().problems().empty());
-  CHECK(bench.data(3).empty());
-  bench.add({}, "behind");
-  CHECK(bench.data(4) == "behind");
-  CHECK(bench.refusal([](ImageEditor& editor) {
+  EditorFixture fixture;
+  fixture.add({}, "abc", {.alignment = 100});
+  CHECK(fixture.image().object(1).offset == 32200);
+  fixture.add(partition(PartitionType::data), "abc", {.alignment = 0});
+  CHECK(fixture.image().object(2).offset == 32203);
+  fixture.add({}, "", {.alignment = 1u << 20});
+  CHECK(fixture.image().object(3).offset == 1 << 20);
+  CHECK(fixture.image().problems().empty());
+  CHECK(fixture.data(3).empty());
+  fixture.add({}, "behind");
+  CHECK(fixture.data(4) == "behind");
+  CHECK(fixture.refusal([](ImageEditor& editor) {
     MemorySource source(as_bytes("x"));
     editor.add({}, source, {.alignment = std::uint64_t{1} << 63});
   }) == ErrorKind::usage);
 }
 
 TEST_CASE("the digest of an OCI object is computed while it is read", "[sif][editor]") {
-  Bench bench;
+  EditorFixture fixture;
   const std::string data(3'000'000, 'o');
-  bench.add({.type = DataType::oci_blob}, data);
-  CHECK(bench.image().object(1).oci_digest() == digest_of(as_bytes(data)).text());
+  fixture.add({.type = DataType::oci_blob}, data);
+  CHECK(fixture.image().object(1).oci_digest() == digest_of(as_bytes(data)).text());
   const auto other = digest_of(as_bytes("other"));
-  bench.edit([&](ImageEditor& editor) { editor.set_oci_digest(1, other); });
-  CHECK(bench.image().object(1).oci_digest() == other.text());
-  bench.add({}, "plain");
-  CHECK(bench.refusal([&](ImageEditor& editor) { editor.set_oci_digest(2, other); }) == ErrorKind::usage);
-  CHECK(bench.refusal([&](ImageEditor& editor) { editor.set_oci_digest(1, digest_of({}, DigestAlgorithm::sha512)); }) == ErrorKind::unsupported);
+  fixture.edit([&](ImageEditor& editor) { editor.set_oci_digest(1, other); });
+  CHECK(fixture.image().object(1).oci_digest() == other.text());
+  fixture.add({}, "plain");
+  CHECK(fixture.refusal([&](ImageEditor& editor) { editor.set_oci_digest(2, other); }) == ErrorKind::usage);
+  CHECK(fixture.refusal([&](ImageEditor& editor) { editor.set_oci_digest(1, digest_of({}, DigestAlgorithm::sha512)); }) == ErrorKind::unsupported);
 }
 
 TEST_CASE("the primary partition changes", "[sif][editor]") {
-  Bench bench;
-  bench.add(partition(PartitionType::system, "arm64"), "a");
-  bench.add(partition(PartitionType::primary_system, "amd64"), "b");
-  bench.add(partition(PartitionType::data), "c");
-  bench.add({}, "d");
-  const auto before = read_file(bench.path);
-  bench.edit([](ImageEditor& editor) { editor.set_primary(2); });
-  CHECK(read_file(bench.path) == before);
-  bench.edit([](ImageEditor& editor) { editor.set_primary(1); });
-  CHECK(bench.image().primary_partition()->id == 1);
-  CHECK(bench.image().header().architecture == "arm64");
-  CHECK(bench.image().object(2).partition()->type == PartitionType::system);
-  bench.edit([](ImageEditor& editor) { editor.set_architecture(1, "riscv64"); });
-  CHECK(bench.image().header().architecture == "riscv64");
-  CHECK(bench.image().problems().empty());
-  CHECK(bench.refusal([](ImageEditor& editor) { editor.set_primary(3); }) == ErrorKind::usage);
-  CHECK(bench.refusal([](ImageEditor& editor) { editor.set_primary(4); }) == ErrorKind::usage);
-  CHECK(bench.refusal([](ImageEditor& editor) { editor.set_primary(5); }) == ErrorKind::not_found);
-  CHECK(bench.refusal([](ImageEditor& editor) { editor.set_architecture(4, "amd64"); }) == ErrorKind::usage);
-  CHECK(bench.refusal([](ImageEditor& editor) { editor.set_architecture(1, "z80"); }) == ErrorKind::unsupported);
-  CHECK(bench.refusal([](ImageEditor& editor) {
+  EditorFixture fixture;
+  fixture.add(partition(PartitionType::system, "arm64"), "a");
+  fixture.add(partition(PartitionType::primary_system, "amd64"), "b");
+  fixture.add(partition(PartitionType::data), "c");
+  fixture.add({}, "d");
+  const auto before = read_file(fixture.path);
+  fixture.edit([](ImageEditor& editor) { editor.set_primary(2); });
+  CHECK(read_file(fixture.path) == before);
+  fixture.edit([](ImageEditor& editor) { editor.set_primary(1); });
+  CHECK(fixture.image().primary_partition()->id == 1);
+  CHECK(fixture.image().header().architecture == "arm64");
+  CHECK(fixture.image().object(2).partition()->type == PartitionType::system);
+  fixture.edit([](ImageEditor& editor) { editor.set_architecture(1, "riscv64"); });
+  CHECK(fixture.image().header().architecture == "riscv64");
+  CHECK(fixture.image().problems().empty());
+  CHECK(fixture.refusal([](ImageEditor& editor) { editor.set_primary(3); }) == ErrorKind::usage);
+  CHECK(fixture.refusal([](ImageEditor& editor) { editor.set_primary(4); }) == ErrorKind::usage);
+  CHECK(fixture.refusal([](ImageEditor& editor) { editor.set_primary(5); }) == ErrorKind::not_found);
+  CHECK(fixture.refusal([](ImageEditor& editor) { editor.set_architecture(4, "amd64"); }) == ErrorKind::usage);
+  CHECK(fixture.refusal([](ImageEditor& editor) { editor.set_architecture(1, "z80"); }) == ErrorKind::unsupported);
+  CHECK(fixture.refusal([](ImageEditor& editor) {
     MemorySource source(as_bytes("x"));
     editor.add(partition(PartitionType::primary_system), source);
   }) == ErrorKind::exists);
 }
 
 TEST_CASE("what does not fit a descriptor is refused", "[sif][editor]") {
-  Bench bench({.capacity = 1});
+  EditorFixture fixture({.capacity = 1});
   const auto add = [](const ObjectSpec& spec) {
     return [spec](ImageEditor& editor) {
       MemorySource source(as_bytes("x"));
       editor.add(spec, source);
     };
   };
-  CHECK(bench.refusal(add({.group = kLargestGroup + 1})) == ErrorKind::usage);
-  CHECK(bench.refusal(add({.link = kGroupMask | 3})) == ErrorKind::usage);
-  CHECK(bench.refusal(add({.name = std::string(129, 'x')})) == ErrorKind::usage);
-  bench.edit(add({.group = kLargestGroup, .name = std::string(128, 'x')}));
-  CHECK(bench.image().object(1).name() == std::string(128, 'x'));
-  CHECK(bench.refusal(add({})) == ErrorKind::limit);
-  CHECK(bench.refusal([](ImageEditor& editor) { editor.remove(0); }) == ErrorKind::usage);
-  CHECK(bench.refusal([](ImageEditor& editor) { editor.remove(2); }) == ErrorKind::not_found);
-  CHECK(bench.refusal([](ImageEditor& editor) { editor.set_name(1, std::string(129, 'x')); }) == ErrorKind::usage);
-  CHECK(error_of([&] { ImageEditor editor(bench.folder / "none.sif"); })->kind() == ErrorKind::not_found);
-  CHECK(error_of([&] { create_image(bench.path, {}, Overwrite::no); })->kind() == ErrorKind::exists);
-  write_file(bench.path, "no image");
-  CHECK(bench.refusal(add({})) == ErrorKind::malformed);
+  CHECK(fixture.refusal(add({.group = kMaxGroup + 1})) == ErrorKind::usage);
+  CHECK(fixture.refusal(add({.link = kGroupMask | 3})) == ErrorKind::usage);
+  CHECK(fixture.refusal(add({.name = std::string(129, 'x')})) == ErrorKind::usage);
+  fixture.edit(add({.group = kMaxGroup, .name = std::string(128, 'x')}));
+  CHECK(fixture.image().object(1).name() == std::string(128, 'x'));
+  CHECK(fixture.refusal(add({})) == ErrorKind::limit);
+  CHECK(fixture.refusal([](ImageEditor& editor) { editor.remove(0); }) == ErrorKind::usage);
+  CHECK(fixture.refusal([](ImageEditor& editor) { editor.remove(2); }) == ErrorKind::not_found);
+  CHECK(fixture.refusal([](ImageEditor& editor) { editor.set_name(1, std::string(129, 'x')); }) == ErrorKind::usage);
+  CHECK(error_of([&] { ImageEditor editor(fixture.directory / "none.sif"); })->kind() == ErrorKind::not_found);
+  CHECK(error_of([&] { create_image(fixture.path, {}, Overwrite::no); })->kind() == ErrorKind::exists);
+  write_file(fixture.path, "no image");
+  CHECK(fixture.refusal(add({})) == ErrorKind::malformed);
 }
 
 TEST_CASE("objects are removed by what they are", "[sif][editor]") {
-  Bench bench;
-  for (const std::uint32_t group : {1u, 2u, 2u}) bench.add({.group = group}, "data");
-  bench.add({.type = DataType::sbom, .group = 2, .extra = encode_extra(SbomFormat::spdx_json)}, "{}");
-  bench.edit([](ImageEditor& editor) {
+  EditorFixture fixture;
+  for (const std::uint32_t group : {1u, 2u, 2u}) fixture.add({.group = group}, "data");
+  fixture.add({.type = DataType::sbom, .group = 2, .extra = encode_extra(SbomFormat::spdx_json)}, "{}");
+  fixture.edit([](ImageEditor& editor) {
     editor.remove_if([](const Descriptor& object) { return object.group() == 2 && object.type == DataType::generic; });
   });
-  CHECK(bench.image().objects().size() == 2);
-  CHECK(bench.image().header().descriptors_free == 46);
-  CHECK(bench.refusal([](ImageEditor& editor) {
+  CHECK(fixture.image().objects().size() == 2);
+  CHECK(fixture.image().header().descriptors_free == 46);
+  CHECK(fixture.refusal([](ImageEditor& editor) {
     editor.remove_if([](const Descriptor& object) { return object.group() == 3; });
   }) == ErrorKind::not_found);
 }
 
 TEST_CASE("erased bytes are zeros, and the tail is cut on request", "[sif][editor]") {
-  Bench bench;
-  bench.add({}, "first");
-  bench.add({}, "secret");
-  bench.add({}, "third");
-  bench.edit([](ImageEditor& editor) { editor.remove(2, Erase::yes); });
-  CHECK(read_file(bench.path).substr(32176) == "first" + std::string(6, '\0') + "third");
-  bench.edit([](ImageEditor& editor) {
+  EditorFixture fixture;
+  fixture.add({}, "first");
+  fixture.add({}, "secret");
+  fixture.add({}, "third");
+  fixture.edit([](ImageEditor& editor) { editor.remove(2, Erase::yes); });
+  CHECK(read_file(fixture.path).substr(32176) == "first" + std::string(6, '\0') + "third");
+  fixture.edit([](ImageEditor& editor) {
     editor.remove(3);
     editor.compact(Compaction::tail);
   });
-  CHECK(read_file(bench.path).substr(32176) == "first");
-  CHECK(bench.image().header().data_size == 5);
+  CHECK(read_file(fixture.path).substr(32176) == "first");
+  CHECK(fixture.image().header().data_size == 5);
 }
 
 TEST_CASE("compaction closes every hole and keeps what a file is", "[sif][editor]") {
-  Bench bench;
-  bench.add({}, std::string(5000, 'a'));
-  bench.add(partition(PartitionType::primary_system), std::string(5000, 'p'));
-  bench.add({}, "behind");
-  bench.add(partition(PartitionType::data), "unaligned", {.alignment = 0});
-  bench.edit([](ImageEditor& editor) { editor.remove(1, Erase::yes); });
-  std::filesystem::resize_file(bench.path, std::filesystem::file_size(bench.path) + 777);
-  REQUIRE(::chmod(bench.path.c_str(), 0750) == 0);
-  std::filesystem::create_symlink("image.sif", bench.folder / "link");
-  const auto other_name = bench.folder / "hard";
-  std::filesystem::create_hard_link(bench.path, other_name);
-  const auto before = read_file(bench.path);
+  EditorFixture fixture;
+  fixture.add({}, std::string(5000, 'a'));
+  fixture.add(partition(PartitionType::primary_system), std::string(5000, 'p'));
+  fixture.add({}, "behind");
+  fixture.add(partition(PartitionType::data), "unaligned", {.alignment = 0});
+  fixture.edit([](ImageEditor& editor) { editor.remove(1, Erase::yes); });
+  std::filesystem::resize_file(fixture.path, std::filesystem::file_size(fixture.path) + 777);
+  REQUIRE(::chmod(fixture.path.c_str(), 0750) == 0);
+  std::filesystem::create_symlink("image.sif", fixture.directory / "link");
+  const auto other_name = fixture.directory / "hard";
+  std::filesystem::create_hard_link(fixture.path, other_name);
+  const auto before = read_file(fixture.path);
 
-  ImageEditor editor(bench.folder / "link");
+  ImageEditor editor(fixture.directory / "link");
   editor.compact(Compaction::all);
   editor.commit();
-  CHECK(bench.image().object(2).offset == 32768);
-  CHECK(bench.image().object(3).offset == 37768);
-  CHECK(bench.image().object(4).offset == 37774);
-  CHECK(bench.data(2) == std::string(5000, 'p'));
-  CHECK(bench.data(3) == "behind");
-  CHECK(bench.data(4) == "unaligned");
-  CHECK(bench.image().problems().empty());
-  CHECK(bench.image().file_size() == 37783);
-  CHECK(std::filesystem::is_symlink(bench.folder / "link"));
-  CHECK((std::filesystem::status(bench.path).permissions() == std::filesystem::perms{0750}));
+  CHECK(fixture.image().object(2).offset == 32768);
+  CHECK(fixture.image().object(3).offset == 37768);
+  CHECK(fixture.image().object(4).offset == 37774);
+  CHECK(fixture.data(2) == std::string(5000, 'p'));
+  CHECK(fixture.data(3) == "behind");
+  CHECK(fixture.data(4) == "unaligned");
+  CHECK(fixture.image().problems().empty());
+  CHECK(fixture.image().file_size() == 37783);
+  CHECK(std::filesystem::is_symlink(fixture.directory / "link"));
+  CHECK((std::filesystem::status(fixture.path).permissions() == std::filesystem::perms{0750}));
   CHECK(read_file(other_name) == before);
-  CHECK(bench.folder.entry_count() == 3);
+  CHECK(fixture.directory.entry_count() == 3);
 
   // A second time there is nothing to do.
-  const auto compact = read_file(bench.path);
-  bench.edit([](ImageEditor& again) { again.compact(Compaction::all); }, {.time = 5});
-  CHECK(read_file(bench.path) == compact);
+  const auto compact = read_file(fixture.path);
+  fixture.edit([](ImageEditor& again) { again.compact(Compaction::all); }, {.time = 5});
+  CHECK(read_file(fixture.path) == compact);
 }
 
 TEST_CASE("objects and removals of one edit do not share bytes", "[sif][editor]") {
-  Bench bench;
-  bench.add({}, "keep");
-  bench.add({}, "remove");
-  bench.edit([](ImageEditor& editor) {
+  EditorFixture fixture;
+  fixture.add({}, "keep");
+  fixture.add({}, "remove");
+  fixture.edit([](ImageEditor& editor) {
     editor.remove(2, Erase::yes);
     MemorySource source(as_bytes("new"));
     CHECK(editor.add({}, source).id == 2);
   });
-  CHECK(read_file(bench.path).substr(32176) == "keep" + std::string(6, '\0') + "new");
+  CHECK(read_file(fixture.path).substr(32176) == "keep" + std::string(6, '\0') + "new");
 }
 
 TEST_CASE("without commit, and after an error, everything is as before", "[sif][editor]") {
-  Bench bench;
-  bench.add({}, "keep");
-  bench.add({}, "freed at the end");
-  bench.edit([](ImageEditor& editor) { editor.remove(2); });
-  const auto before = read_file(bench.path);
+  EditorFixture fixture;
+  fixture.add({}, "keep");
+  fixture.add({}, "freed at the end");
+  fixture.edit([](ImageEditor& editor) { editor.remove(2); });
+  const auto before = read_file(fixture.path);
   {
-    ImageEditor editor(bench.path);
+    ImageEditor editor(fixture.path);
     const std::string text(100, 'x');
     MemorySource source(as_bytes(text));
     editor.add({}, source);
   }
-  CHECK(read_file(bench.path) == before);
+  CHECK(read_file(fixture.path) == before);
 
   struct Failing : Source {
     int reads = 0;
@@ -289,7 +289,7 @@ TEST_CASE("without commit, and after an error, everything is as before", "[sif][
       return into.size();
     }
   };
-  CHECK(bench.refusal([](ImageEditor& editor) {
+  CHECK(fixture.refusal([](ImageEditor& editor) {
     Failing source;
     editor.add({}, source);
   }) == ErrorKind::integrity);
@@ -297,27 +297,27 @@ TEST_CASE("without commit, and after an error, everything is as before", "[sif][
   std::stop_source stop;
   stop.request_stop();
   const auto error = error_of([&] {
-    ImageEditor editor(bench.path, {.operation = {.stop = stop.get_token()}});
+    ImageEditor editor(fixture.path, {.operation = {.stop = stop.get_token()}});
     MemorySource source(as_bytes("x"));
     editor.add({}, source);
   });
   CHECK(error->kind() == ErrorKind::cancelled);
-  CHECK(read_file(bench.path) == before);
+  CHECK(read_file(fixture.path) == before);
 }
 
 TEST_CASE("nothing is added to a damaged image, but a damaged object can be removed", "[sif][editor][hostile]") {
-  Bench bench;
-  bench.add({}, "first");
-  bench.add({}, "second");
-  bench.add({}, "third");
+  EditorFixture fixture;
+  fixture.add({}, "first");
+  fixture.add({}, "second");
+  fixture.add({}, "third");
   const auto add = [](ImageEditor& editor) {
     MemorySource source(as_bytes("x"));
     editor.add({}, source);
   };
   const auto with = [&](std::size_t at, auto value) {
-    auto bytes = read_file(bench.path);
+    auto bytes = read_file(fixture.path);
     store_le(reinterpret_cast<std::byte*>(bytes.data() + at), value);
-    Bench other;
+    EditorFixture other;
     write_file(other.path, bytes);
     CHECK(other.refusal(add) == ErrorKind::malformed);
     CHECK(other.refusal([](ImageEditor& editor) { editor.remove(1, Erase::yes); }) == ErrorKind::malformed);
@@ -329,31 +329,31 @@ TEST_CASE("nothing is added to a damaged image, but a damaged object can be remo
   with(kSecond + 5, std::uint32_t{1});
   for (const std::int64_t offset : {std::int64_t{-1}, std::int64_t{100}, std::int64_t{5000}, std::int64_t{32178}, std::int64_t{1} << 40, INT64_MAX}) with(kSecond + 17, offset);
   for (const std::int64_t size : {std::int64_t{-1}, std::int64_t{1000}, INT64_MAX}) {
-    write_file(bench.folder / "copy", with(kSecond + 25, size));
-    ImageEditor editor(bench.folder / "copy");
+    write_file(fixture.directory / "copy", with(kSecond + 25, size));
+    ImageEditor editor(fixture.directory / "copy");
     editor.remove(2);
     editor.commit();
-    CHECK(Image::open(bench.folder / "copy").damage().empty());
+    CHECK(Image::open(fixture.directory / "copy").damage().empty());
   }
   // A counter that says the table is full, and an id that the free slot would get.
-  auto bytes = read_file(bench.path);
+  auto bytes = read_file(fixture.path);
   store_le(reinterpret_cast<std::byte*>(bytes.data() + 80), std::int64_t{0});
-  write_file(bench.folder / "copy", bytes);
-  CHECK(error_of([&] { add(*std::make_unique<ImageEditor>(bench.folder / "copy")); })->kind() == ErrorKind::malformed);
-  bytes = read_file(bench.path);
+  write_file(fixture.directory / "copy", bytes);
+  CHECK(error_of([&] { add(*std::make_unique<ImageEditor>(fixture.directory / "copy")); })->kind() == ErrorKind::malformed);
+  bytes = read_file(fixture.path);
   store_le(reinterpret_cast<std::byte*>(bytes.data() + 4096 + 5), std::uint32_t{4});
-  write_file(bench.folder / "copy", bytes);
-  CHECK(error_of([&] { add(*std::make_unique<ImageEditor>(bench.folder / "copy")); })->kind() == ErrorKind::malformed);
+  write_file(fixture.directory / "copy", bytes);
+  CHECK(error_of([&] { add(*std::make_unique<ImageEditor>(fixture.directory / "copy")); })->kind() == ErrorKind::malformed);
 }
 
 TEST_CASE("of two editors one waits, and nothing is lost", "[sif][editor]") {
-  Bench bench;
-  auto first = std::make_unique<ImageEditor>(bench.path);
-  CHECK(error_of([&] { ImageEditor second(bench.path, {.patience = std::chrono::milliseconds(0)}); })->kind() == ErrorKind::io);
+  EditorFixture fixture;
+  auto first = std::make_unique<ImageEditor>(fixture.path);
+  CHECK(error_of([&] { ImageEditor second(fixture.path, {.timeout = std::chrono::milliseconds(0)}); })->kind() == ErrorKind::io);
   std::vector<std::jthread> others;
   for (int i = 0; i < 4; ++i) {
     others.emplace_back([&] {
-      for (int n = 0; n < 5; ++n) bench.add({}, "of a thread");
+      for (int n = 0; n < 5; ++n) fixture.add({}, "of a thread");
     });
   }
   const std::string text(1000, 'f');
@@ -367,8 +367,8 @@ TEST_CASE("of two editors one waits, and nothing is lost", "[sif][editor]") {
   first->commit();
   first.reset();
   others.clear();
-  CHECK(bench.image().objects().size() == 21);
-  CHECK(bench.image().problems().empty());
-  CHECK(bench.data(1) == "first");
-  for (std::uint32_t id = 2; id <= 21; ++id) CHECK(bench.data(id) == "of a thread");
+  CHECK(fixture.image().objects().size() == 21);
+  CHECK(fixture.image().problems().empty());
+  CHECK(fixture.data(1) == "first");
+  for (std::uint32_t id = 2; id <= 21; ++id) CHECK(fixture.data(id) == "of a thread");
 }

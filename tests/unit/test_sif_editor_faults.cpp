@@ -42,16 +42,16 @@ const Case kCases[] = {
 };
 
 /// An image with used and freed room, the last of it at the end of the file, and one edit of it.
-struct Scene {
-  TempDir folder;
-  std::filesystem::path path = folder / "image.sif";
+struct EditorFaultFixture {
+  TempDir directory;
+  std::filesystem::path path = directory / "image.sif";
   const Case& chosen;
   std::string before;
   std::string before_view;
   std::string after;
   std::string after_view;
 
-  explicit Scene(const Case& edit) : chosen(edit) {
+  explicit EditorFaultFixture(const Case& edit) : chosen(edit) {
     const FileFaults none;
     create_image(path, {}, Overwrite::no);
     ImageEditor editor(path);
@@ -127,31 +127,31 @@ TEST_CASE("an edit that fails at any call leaves the old image or the new one", 
   const auto& chosen = GENERATE(from_range(std::begin(kCases), std::end(kCases)));
   const bool lasting = GENERATE(false, true);
   const int error_number = GENERATE(EIO, ENOSPC);
-  const Scene scene(chosen);
+  const EditorFaultFixture fixture(chosen);
   CAPTURE(chosen.name, lasting, error_number);
   std::size_t failed = 0;
   for (std::size_t call = 1;; ++call) {
-    scene.put(scene.before);
+    fixture.put(fixture.before);
     CAPTURE(call);
     std::optional<Error> error;
     bool reached = false;
     {
       FileFaults faults;
       faults.fail_at(call, error_number, lasting);
-      error = error_of([&] { scene.run(); });
+      error = error_of([&] { fixture.run(); });
       reached = faults.reached();
     }
     if (!reached) break;
     if (!error) {
       // Where one way fails there may be another.
-      CHECK(read_file(scene.path) == scene.after);
+      CHECK(read_file(fixture.path) == fixture.after);
       continue;
     }
     ++failed;
     CHECK(error->kind() == (error_number == ENOSPC ? ErrorKind::no_space : ErrorKind::io));
-    if (!lasting && view_of(scene.path) == scene.before_view) CHECK(read_file(scene.path) == scene.before);
-    scene.check_remains();
-    CHECK(scene.folder.entry_count() == 1);
+    if (!lasting && view_of(fixture.path) == fixture.before_view) CHECK(read_file(fixture.path) == fixture.before);
+    fixture.check_remains();
+    CHECK(fixture.directory.entry_count() == 1);
   }
   CHECK(failed >= 3);
 }
@@ -159,38 +159,38 @@ TEST_CASE("an edit that fails at any call leaves the old image or the new one", 
 TEST_CASE("an edit that is killed at any call leaves the old image or the new one", "[sif][editor][faults]") {
   const auto& chosen = GENERATE(from_range(std::begin(kCases), std::end(kCases)));
   const auto moment = GENERATE(FileFaults::Moment::before, FileFaults::Moment::halfway, FileFaults::Moment::after);
-  const Scene scene(chosen);
+  const EditorFaultFixture fixture(chosen);
   CAPTURE(chosen.name, static_cast<int>(moment));
   std::size_t call = 1;
   for (;; ++call) {
-    scene.put(scene.before);
+    fixture.put(fixture.before);
     CAPTURE(call);
     const bool killed = dies([&] {
       FileFaults faults;
       faults.die_at(call, moment);
-      scene.run();
+      fixture.run();
     });
     if (!killed) break;
-    scene.check_remains();
+    fixture.check_remains();
   }
   CHECK(call > 5);
-  CHECK(read_file(scene.path) == scene.after);
+  CHECK(read_file(fixture.path) == fixture.after);
 }
 
 TEST_CASE("an edit that loses power at any moment leaves the old image or the new one", "[sif][editor][faults]") {
   using Kind = FileFaults::Operation::Kind;
   // Compaction writes another file; what it renames has been synced.
   const auto& chosen = GENERATE(from_range(std::begin(kCases), std::end(kCases) - 1));
-  const Scene scene(chosen);
+  const EditorFaultFixture fixture(chosen);
   CAPTURE(chosen.name);
   std::vector<FileFaults::Operation> operations;
-  scene.put(scene.before);
+  fixture.put(fixture.before);
   {
     FileFaults faults;
-    scene.run();
+    fixture.run();
     operations = faults.operations();
   }
-  REQUIRE(read_file(scene.path) == scene.after);
+  REQUIRE(read_file(fixture.path) == fixture.after);
 
   constexpr std::size_t kSector = 512;
   std::mt19937 random(7);
@@ -210,15 +210,15 @@ TEST_CASE("an edit that loses power at any moment leaves the old image or the ne
       at = end;
     }
   };
-  std::string synced = scene.before;
+  std::string synced = fixture.before;
   std::size_t first = 0;
   for (std::size_t count = 0; count <= operations.size(); ++count) {
     for (const unsigned percent : {0u, 10u, 50u, 90u, 100u}) {
       std::string disk = synced;
       for (std::size_t i = first; i < count; ++i) apply(disk, operations[i], percent);
-      scene.put(disk);
+      fixture.put(disk);
       CAPTURE(count, percent);
-      scene.check_remains();
+      fixture.check_remains();
     }
     if (count < operations.size() && operations[count].kind == Kind::sync) {
       for (std::size_t i = first; i < count; ++i) apply(synced, operations[i], 100);
@@ -228,46 +228,46 @@ TEST_CASE("an edit that loses power at any moment leaves the old image or the ne
 }
 
 TEST_CASE("the record of an interrupted edit is followed only where the image says the same", "[sif][editor][faults][hostile]") {
-  const Scene scene(kCases[2]);
+  const EditorFaultFixture fixture(kCases[2]);
   // Between the second and the third step.
-  scene.put(scene.before);
+  fixture.put(fixture.before);
   REQUIRE(dies([&] {
     FileFaults faults;
     faults.die_at(5, FileFaults::Moment::after);
-    scene.run();
+    fixture.run();
   }));
-  const auto left = read_file(scene.path);
-  const auto table = static_cast<std::size_t>(Image::open(scene.path).header().descriptors_offset);
-  REQUIRE(table == scene.before.size());
+  const auto left = read_file(fixture.path);
+  const auto table = static_cast<std::size_t>(Image::open(fixture.path).header().descriptors_offset);
+  REQUIRE(table == fixture.before.size());
   REQUIRE(left.size() > table);
 
   std::size_t ignored = 0;
   for (std::size_t at = table; at < left.size(); at += at < table + 3000 ? 1 : 97) {
     auto bytes = left;
     bytes[at] = static_cast<char>(bytes[at] ^ 0x41);
-    scene.put(bytes);
-    const auto view = error_of([&] { view_of(scene.path); }) ? std::string() : view_of(scene.path);
-    const auto error = error_of([&] { ImageEditor repairs(scene.path); });
+    fixture.put(bytes);
+    const auto view = error_of([&] { view_of(fixture.path); }) ? std::string() : view_of(fixture.path);
+    const auto error = error_of([&] { ImageEditor repairs(fixture.path); });
     if (error || view.empty()) continue;
-    CHECK(view_of(scene.path) == view);
-    if (read_file(scene.path) == bytes) ++ignored;
+    CHECK(view_of(fixture.path) == view);
+    if (read_file(fixture.path) == bytes) ++ignored;
   }
   CHECK(ignored > 2000);
   // Somebody else has edited meanwhile: their edit counts.
-  scene.put(left);
-  auto header = Image::open(scene.path).header();
+  fixture.put(left);
+  auto header = Image::open(fixture.path).header();
   header.modified = 5;
   auto bytes = left;
   bytes.replace(0, kHeaderSize, as_text(header.encode()));
-  scene.put(bytes);
-  { ImageEditor repairs(scene.path); }
-  CHECK(read_file(scene.path) == bytes);
+  fixture.put(bytes);
+  { ImageEditor repairs(fixture.path); }
+  CHECK(read_file(fixture.path) == bytes);
   CHECK(error_of([&] {
-    ImageEditor editor(scene.path);
+    ImageEditor editor(fixture.path);
     add(editor, {}, "on the table");
   })->kind() == ErrorKind::malformed);
   // Undisturbed it is undone.
-  scene.put(left);
-  { ImageEditor repairs(scene.path); }
-  CHECK(read_file(scene.path) == scene.before);
+  fixture.put(left);
+  { ImageEditor repairs(fixture.path); }
+  CHECK(read_file(fixture.path) == fixture.before);
 }

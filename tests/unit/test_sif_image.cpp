@@ -17,11 +17,11 @@ namespace {
 
 /// A small image with three objects, and places in it to change.
 struct Sample {
-  TempDir folder;
+  TempDir directory;
   std::string bytes;
 
   Sample() {
-    const auto path = folder / "new.sif";
+    const auto path = directory / "new.sif";
     write_file(path, "");
     File file = File::open_read_write(path);
     ImageWriter writer(file, {.launch_script = std::string(kLaunchScript), .time = 1000});
@@ -36,8 +36,8 @@ struct Sample {
   }
 
   Image open(const std::string& changed) {
-    write_file(folder / "changed.sif", changed);
-    return Image::open(folder / "changed.sif");
+    write_file(directory / "changed.sif", changed);
+    return Image::open(directory / "changed.sif");
   }
 
   /// The image with an integer replaced.
@@ -80,16 +80,16 @@ TEST_CASE("what is written is read back", "[sif][image]") {
 }
 
 TEST_CASE("objects that do not fit before the partition go behind it", "[sif][image]") {
-  TempDir folder;
-  write_file(folder / "x.sif", "");
-  File file = File::open_read_write(folder / "x.sif");
+  TempDir directory;
+  write_file(directory / "x.sif", "");
+  File file = File::open_read_write(directory / "x.sif");
   ImageWriter writer(file, {}, 100);
   writer.begin({.type = DataType::partition}).truncate(4096);
   writer.end(4096, encode_extra(Partition{FsType::squashfs, PartitionType::primary_system, "amd64"}));
   writer.add_before({.type = DataType::deffile}, as_bytes("small"));
   writer.add_before({.type = DataType::generic_json}, as_bytes(std::string(6000, 'x')));
   writer.finish();
-  const Image image = Image::open(folder / "x.sif");
+  const Image image = Image::open(directory / "x.sif");
   CHECK(image.problems().empty());
   CHECK(image.object(1).offset == 32176);
   CHECK(image.object(2).offset == 36864);
@@ -173,15 +173,15 @@ TEST_CASE("what is wrong with a descriptor is listed, and its data is not read",
 TEST_CASE("no single changed byte of header or table crashes the reader", "[sif][image][hostile]") {
   Sample sample;
   std::string changed = sample.bytes;
-  write_file(sample.folder / "changed.sif", changed);
-  const File file = File::open_read_write(sample.folder / "changed.sif");
+  write_file(sample.directory / "changed.sif", changed);
+  const File file = File::open_read_write(sample.directory / "changed.sif");
   for (std::size_t at = 0; at < kSlot + 3 * kDescriptorSize; ++at) {
     if (at == kHeaderSize) at = kSlot;
     for (const std::byte value : {std::byte{0xff}, std::byte{0x80}, std::byte{1}}) {
       const std::byte before = as_bytes(sample.bytes)[at];
       file.write_at(at, {&value, 1});
       error_of([&] {
-        const Image image = Image::open(sample.folder / "changed.sif");
+        const Image image = Image::open(sample.directory / "changed.sif");
         for (const auto* object : image.objects()) error_of([&] { image.read_data(*object, 1u << 20); });
       });
       file.write_at(at, {&before, 1});

@@ -20,7 +20,7 @@ struct Chain {
   Party leaf;
   std::map<std::string, OcspAnswer> answers;
   std::vector<std::string> asked;
-  TempDir folder;
+  TempDir directory;
 
   explicit Chain(Validity upper_validity = {}, Validity leaf_validity = {}) {
     root = certified("root", kAuthority, nullptr);
@@ -35,7 +35,7 @@ struct Chain {
   TrustedKey checked(const OcspTransport& ask, bool ocsp = true, std::optional<std::int64_t> at = std::nullopt) const {
     write_pem("leaf.pem", {&leaf, &lower, &upper});
     write_pem("root.pem", {&root});
-    return checked_certificate({folder / "leaf.pem", {}, folder / "root.pem", ocsp}, at, ask);
+    return checked_certificate({directory / "leaf.pem", {}, directory / "root.pem", ocsp}, at, ask);
   }
 
   std::optional<Error> refusal(const OcspTransport& ask) const {
@@ -54,7 +54,7 @@ struct Chain {
 
  private:
   void write_pem(const char* name, const std::vector<const Party*>& parties) const {
-    const OsslBio bio(BIO_new_file((folder / name).c_str(), "w"));
+    const OsslBio bio(BIO_new_file((directory / name).c_str(), "w"));
     for (const auto* party : parties) REQUIRE(PEM_write_bio_X509(bio.get(), party->certificate.get()) == 1);
   }
 };

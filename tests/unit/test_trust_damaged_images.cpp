@@ -6,7 +6,7 @@
 #include <sifkit/sif/image_editor.h>
 
 #include "support/errors.h"
-#include "support/sign_desk.h"
+#include "support/sign_fixture.h"
 
 using namespace sifkit;
 using namespace sifkit::sif;
@@ -18,13 +18,13 @@ namespace {
 constexpr ErrorKind kHolds = ErrorKind::cancelled;  ///< verification has nothing against it
 constexpr std::int64_t kHuge = std::int64_t{1} << 62;
 
-/// SignDesk's image, signed: 1 definition file, 2 partition and 4 signature of group 1, 3 JSON and 5 signature of group 2.
-struct SignedImage : SignDesk {
+/// SignFixture's image, signed: 1 definition file, 2 partition and 4 signature of group 1, 3 JSON and 5 signature of group 2.
+struct SignedImage : SignFixture {
   std::string bytes;
 
   SignedImage() {
     sign(key("ed25519.pem"));
-    bytes = read_file(folder / "image.sif");
+    bytes = read_file(directory / "image.sif");
   }
 
   static std::size_t slot(unsigned id) { return kDescriptorsOffset + (id - 1) * kDescriptorSize; }
@@ -46,8 +46,8 @@ struct SignedImage : SignDesk {
   }
 
   Image open() const {
-    write_file(folder / "image.sif", bytes);
-    return Image::open(folder / "image.sif");
+    write_file(directory / "image.sif", bytes);
+    return Image::open(directory / "image.sif");
   }
 };
 
@@ -152,13 +152,13 @@ TEST_CASE("what is wrong with an image is said, found by verify, and in the way 
     CHECK(to_string(error ? error->kind() : found) == to_string(damage.verdict));
 
     const auto refusal = error_of([&] {
-      ImageEditor editor(image.folder / "image.sif");
+      ImageEditor editor(image.directory / "image.sif");
       MemorySource data(as_bytes("more"));
       editor.add({.type = DataType::generic}, data);
       editor.commit();
     });
     CHECK(refusal.has_value() == !damage.may_add);
-    if (refusal) CHECK(read_file(image.folder / "image.sif") == image.bytes);
+    if (refusal) CHECK(read_file(image.directory / "image.sif") == image.bytes);
   }
 }
 
@@ -185,19 +185,19 @@ TEST_CASE("of thousands of flaws some are said, and of thousands of signatures n
 }
 
 TEST_CASE("a full table takes no signature, stays as it was, and the error says what helps", "[sif][integrity]") {
-  SignDesk desk;
+  SignFixture fixture;
   {
-    ImageEditor editor(desk.folder / "image.sif");
+    ImageEditor editor(fixture.directory / "image.sif");
     for (int i = 0; i < 45; ++i) {
       MemorySource data(as_bytes("x"));
       editor.add({.type = DataType::generic, .group = 2}, data);
     }
     editor.commit();
   }
-  const std::string before = read_file(desk.folder / "image.sif");
-  const auto error = error_of([&] { desk.sign(desk.key("ed25519.pem")); });
+  const std::string before = read_file(fixture.directory / "image.sif");
+  const auto error = error_of([&] { fixture.sign(fixture.key("ed25519.pem")); });
   REQUIRE(error);
   CHECK(error->kind() == ErrorKind::limit);
   CHECK_THAT(error->hint(), ContainsSubstring("all 48 descriptors are in use"));
-  CHECK(read_file(desk.folder / "image.sif") == before);
+  CHECK(read_file(fixture.directory / "image.sif") == before);
 }

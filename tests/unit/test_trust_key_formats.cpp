@@ -9,8 +9,8 @@
 #include "pem.h"
 
 #include "support/errors.h"
-#include "support/key_desk.h"
-#include "support/sign_desk.h"
+#include "support/key_fixture.h"
+#include "support/sign_fixture.h"
 
 using namespace sifkit;
 using namespace sifkit::trust;
@@ -19,9 +19,9 @@ using namespace sifkit::testing;
 namespace {
 
 /// What is said of a file, which every reader of keys says alike.
-Error refusal_of(const std::string& bytes, const SignDesk& desk) {
-  write_file(desk.folder / "file", bytes);
-  const auto path = desk.at("file");
+Error refusal_of(const std::string& bytes, const SignFixture& fixture) {
+  write_file(fixture.directory / "file", bytes);
+  const auto path = fixture.at("file");
   const auto said = error_of([&] { refuse_other_key_formats(as_bytes(bytes), path); });
   REQUIRE(said);
   CHECK(said->kind() == ErrorKind::unsupported);
@@ -32,8 +32,8 @@ Error refusal_of(const std::string& bytes, const SignDesk& desk) {
   };
   is_said(error_of([&] { TrustedKeys().add_file(path); }));
   is_said(error_of([&] { TrustedKeys().add_certificate({path, {}, {}, false}); }));
-  is_said(error_of([&] { KeyStore(desk.folder / "store").import_keys(as_bytes(bytes), path, true); }));
-  is_said(error_of([&] { desk.sign({bytes, path, "", {}, nullptr}); }));
+  is_said(error_of([&] { KeyStore(fixture.directory / "store").import_keys(as_bytes(bytes), path, true); }));
+  is_said(error_of([&] { fixture.sign({bytes, path, "", {}, nullptr}); }));
   return *said;
 }
 
@@ -46,28 +46,28 @@ std::string as_utf16(const std::string& text, bool big) {
 }  // namespace
 
 TEST_CASE("keys in other formats are named, with the command that converts them", "[trust][keys][formats]") {
-  const SignDesk desk;
-  const auto of = [&](const std::string& bytes) { return refusal_of(bytes, desk); };
-  const auto file = [&](const std::string& name) { return of(read_file(desk.folder / name)); };
+  const SignFixture fixture;
+  const auto of = [&](const std::string& bytes) { return refusal_of(bytes, fixture); };
+  const auto file = [&](const std::string& name) { return of(read_file(fixture.directory / name)); };
   const auto is = [&](const Error& error, const std::string& what, const std::string& hint) {
-    CHECK(error.message() == in_quotes(desk.at("file")) + " is " + what + ", which is not read");
+    CHECK(error.message() == in_quotes(fixture.at("file")) + " is " + what + ", which is not read");
     CHECK_THAT(error.hint(), ContainsSubstring(hint));
   };
-  desk.shell(
+  fixture.shell(
       "openssl pkey -in ed25519.pem -outform DER -out private.der && openssl pkey -in ed25519.pem -pubout -outform DER "
       "-out public.der");
-  desk.shell(
+  fixture.shell(
       "openssl req -x509 -key ed25519.pem -subj /CN=ada -out ada.crt && openssl x509 -in ada.crt -outform DER -out "
       "ada.der");
-  desk.shell("openssl pkcs12 -export -in ada.crt -inkey ed25519.pem -passout pass:secret -out ada.p12");
-  desk.shell("openssl pkcs8 -topk8 -in ed25519.pem -passout pass:secret -outform DER -out locked.der");
-  is(file("private.der"), "a private key as DER", "openssl pkey -inform DER -in '" + desk.at("file") + "'");
+  fixture.shell("openssl pkcs12 -export -in ada.crt -inkey ed25519.pem -passout pass:secret -out ada.p12");
+  fixture.shell("openssl pkcs8 -topk8 -in ed25519.pem -passout pass:secret -outform DER -out locked.der");
+  is(file("private.der"), "a private key as DER", "openssl pkey -inform DER -in '" + fixture.at("file") + "'");
   is(file("public.der"), "a public key as DER", "openssl pkey -pubin -inform DER");
   is(file("ada.der"), "a certificate as DER", "openssl x509 -inform DER");
   is(file("ada.p12"), "a PKCS#12 store of a key and certificates", "openssl pkcs12");
   is(file("locked.der"), "a locked private key as DER", "openssl pkey -inform DER");
 
-  const auto pem = read_file(desk.folder / "ed25519.pub");
+  const auto pem = read_file(fixture.directory / "ed25519.pub");
   is(of("\xef\xbb\xbf" + pem), "text with a byte order mark", "tail -c +4");
   is(of("\xff\xfe" + as_utf16(pem, false)), "UTF-16 text", "iconv -f UTF-16 -t UTF-8");
   is(of("\xfe\xff" + as_utf16(pem, true)), "UTF-16 text", "iconv -f UTF-16 -t UTF-8");
@@ -93,25 +93,25 @@ TEST_CASE("keys in other formats are named, with the command that converts them"
 }
 
 TEST_CASE("what the hints about keys name converts them", "[trust][keys][formats]") {
-  const SignDesk desk;
-  desk.shell("openssl pkey -in ed25519.pem -outform DER -out a.der && openssl pkey -inform DER -in a.der -out a.pem");
-  CHECK(read_file(desk.folder / "a.pem") == read_file(desk.folder / "ed25519.pem"));
-  desk.shell(
+  const SignFixture fixture;
+  fixture.shell("openssl pkey -in ed25519.pem -outform DER -out a.der && openssl pkey -inform DER -in a.der -out a.pem");
+  CHECK(read_file(fixture.directory / "a.pem") == read_file(fixture.directory / "ed25519.pem"));
+  fixture.shell(
       "openssl pkey -in ed25519.pem -pubout -outform DER -out b.der && openssl pkey -pubin -inform DER -in b.der -out "
       "b.pem");
-  CHECK(read_file(desk.folder / "b.pem") == read_file(desk.folder / "ed25519.pub"));
-  write_file(desk.folder / "c.txt", "\xff\xfe" + as_utf16(read_file(desk.folder / "ed25519.pub"), false));
-  desk.shell("iconv -f UTF-16 -t UTF-8 c.txt > c.pem");
-  CHECK(read_file(desk.folder / "c.pem") == read_file(desk.folder / "ed25519.pub"));
-  write_file(desk.folder / "d.txt", "\xef\xbb\xbf" + read_file(desk.folder / "ed25519.pub"));
-  desk.shell("tail -c +4 d.txt > d.pem");
-  CHECK(read_file(desk.folder / "d.pem") == read_file(desk.folder / "ed25519.pub"));
+  CHECK(read_file(fixture.directory / "b.pem") == read_file(fixture.directory / "ed25519.pub"));
+  write_file(fixture.directory / "c.txt", "\xff\xfe" + as_utf16(read_file(fixture.directory / "ed25519.pub"), false));
+  fixture.shell("iconv -f UTF-16 -t UTF-8 c.txt > c.pem");
+  CHECK(read_file(fixture.directory / "c.pem") == read_file(fixture.directory / "ed25519.pub"));
+  write_file(fixture.directory / "d.txt", "\xef\xbb\xbf" + read_file(fixture.directory / "ed25519.pub"));
+  fixture.shell("tail -c +4 d.txt > d.pem");
+  CHECK(read_file(fixture.directory / "d.pem") == read_file(fixture.directory / "ed25519.pub"));
 }
 
 TEST_CASE("a PEM key is not imported, and the error says where it is of use", "[trust][keys][formats]") {
-  const SignDesk desk;
+  const SignFixture fixture;
   const auto said = error_of([&] {
-    KeyStore(desk.folder / "store").import_keys(as_bytes(read_file(desk.folder / "ed25519.pub")), "ada.pub", true);
+    KeyStore(fixture.directory / "store").import_keys(as_bytes(read_file(fixture.directory / "ed25519.pub")), "ada.pub", true);
   });
   REQUIRE(said);
   CHECK(said->message() == "'ada.pub' is PEM where OpenPGP keys were expected");

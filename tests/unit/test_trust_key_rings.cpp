@@ -9,7 +9,7 @@
 #include <sifkit/trust/verify.h>
 
 #include "support/environment.h"
-#include "support/key_desk.h"
+#include "support/key_fixture.h"
 
 using namespace sifkit;
 using namespace sifkit::sif;
@@ -17,102 +17,102 @@ using namespace sifkit::trust;
 using namespace sifkit::testing;
 
 TEST_CASE("keys that others may read or write are not used, and the error says the remedy", "[sif][keys]") {
-  KeyDesk desk;
-  desk.make("ada");
+  KeyFixture fixture;
+  fixture.make("ada");
   const auto refused = [&](const std::filesystem::path& path, unsigned mode, KeyPart part) {
     const auto before = mode_of(path);
     REQUIRE(::chmod(path.c_str(), mode) == 0);
-    const auto error = error_of([&] { desk.maker.list(part); });
-    const auto write_error = error_of([&] { desk.make("bob"); });
+    const auto error = error_of([&] { fixture.maker.list(part); });
+    const auto write_error = error_of([&] { fixture.make("bob"); });
     REQUIRE(::chmod(path.c_str(), before) == 0);
     CHECK(kind_of(write_error) == ErrorKind::denied);
     CHECK(kind_of(error) == ErrorKind::denied);
     CHECK(error->hint().starts_with("chmod "));
     return error->hint();
   };
-  CHECK(refused(desk.maker.folder(), 0755, kPublic).starts_with("chmod 700"));
-  CHECK(refused(desk.maker.folder(), 0710, kSecret).starts_with("chmod 700"));
-  CHECK(refused(desk.maker.ring(kSecret), 0640, kSecret).starts_with("chmod 600"));
-  CHECK(refused(desk.maker.ring(kSecret), 0604, kSecret).starts_with("chmod 600"));
-  CHECK(refused(desk.maker.ring(kPublic), 0620, kPublic).starts_with("chmod go-w"));
-  CHECK(desk.maker.list(kPublic).size() == 1);
+  CHECK(refused(fixture.maker.directory(), 0755, kPublic).starts_with("chmod 700"));
+  CHECK(refused(fixture.maker.directory(), 0710, kSecret).starts_with("chmod 700"));
+  CHECK(refused(fixture.maker.ring(kSecret), 0640, kSecret).starts_with("chmod 600"));
+  CHECK(refused(fixture.maker.ring(kSecret), 0604, kSecret).starts_with("chmod 600"));
+  CHECK(refused(fixture.maker.ring(kPublic), 0620, kPublic).starts_with("chmod go-w"));
+  CHECK(fixture.maker.list(kPublic).size() == 1);
 }
 
 TEST_CASE("a ring of another user is not used", "[sif][keys]") {
   if (::geteuid() != 0) SKIP_TEST("needs root");
-  KeyDesk desk;
-  desk.make("ada");
-  REQUIRE(::chown(desk.maker.ring(kSecret).c_str(), 65534, 65534) == 0);
-  CHECK(kind_of(error_of([&] { desk.maker.list(kSecret); })) == ErrorKind::denied);
-  REQUIRE(::chown(desk.maker.folder().c_str(), 65534, 65534) == 0);
-  CHECK(kind_of(error_of([&] { desk.maker.list(kPublic); })) == ErrorKind::denied);
+  KeyFixture fixture;
+  fixture.make("ada");
+  REQUIRE(::chown(fixture.maker.ring(kSecret).c_str(), 65534, 65534) == 0);
+  CHECK(kind_of(error_of([&] { fixture.maker.list(kSecret); })) == ErrorKind::denied);
+  REQUIRE(::chown(fixture.maker.directory().c_str(), 65534, 65534) == 0);
+  CHECK(kind_of(error_of([&] { fixture.maker.list(kPublic); })) == ErrorKind::denied);
 }
 
 TEST_CASE("a ring that cannot be looked at is not passed over, for it may say that a key is revoked", "[sif][keys]") {
-  const TempDir folder;
+  const TempDir directory;
   TrustedKeys keys;
-  CHECK_NOTHROW(keys.add_ring(folder / "absent" / "ring", "LOCAL"));
-  std::filesystem::create_symlink("loop", folder / "loop");
-  CHECK(error_of([&] { keys.add_ring(folder / "loop", "LOCAL"); }));
-  CHECK(error_of([&] { keys.add_ring(folder / "loop" / "ring", "LOCAL"); }));
-  CHECK(error_of([&] { keys.add_ring(folder / std::string(300, 'x'), "LOCAL"); }));
+  CHECK_NOTHROW(keys.add_ring(directory / "absent" / "ring", "LOCAL"));
+  std::filesystem::create_symlink("loop", directory / "loop");
+  CHECK(error_of([&] { keys.add_ring(directory / "loop", "LOCAL"); }));
+  CHECK(error_of([&] { keys.add_ring(directory / "loop" / "ring", "LOCAL"); }));
+  CHECK(error_of([&] { keys.add_ring(directory / std::string(300, 'x'), "LOCAL"); }));
 }
 
-TEST_CASE("a ring may be a link, which stays, but no pipe or folder", "[sif][keys]") {
-  KeyDesk desk;
-  const auto ada = desk.make("ada");
-  const auto elsewhere = desk.folder / "elsewhere";
-  std::filesystem::rename(desk.maker.ring(kPublic), elsewhere);
-  std::filesystem::create_symlink(elsewhere, desk.maker.ring(kPublic));
-  const auto bob = desk.make("bob");
-  CHECK(std::filesystem::is_symlink(desk.maker.ring(kPublic)));
-  CHECK(fingerprints(desk.maker.list(kPublic)) == std::vector{ada, bob});
-  std::filesystem::remove(desk.maker.ring(kPublic));
-  REQUIRE(::mkfifo(desk.maker.ring(kPublic).c_str(), 0600) == 0);
-  CHECK(kind_of(error_of([&] { desk.maker.list(kPublic); })) == ErrorKind::usage);
-  std::filesystem::remove(desk.maker.ring(kPublic));
-  std::filesystem::create_directory(desk.maker.ring(kPublic));
-  CHECK(kind_of(error_of([&] { desk.maker.list(kPublic); })) == ErrorKind::usage);
+TEST_CASE("a ring may be a link, which stays, but no pipe or directory", "[sif][keys]") {
+  KeyFixture fixture;
+  const auto ada = fixture.make("ada");
+  const auto elsewhere = fixture.directory / "elsewhere";
+  std::filesystem::rename(fixture.maker.ring(kPublic), elsewhere);
+  std::filesystem::create_symlink(elsewhere, fixture.maker.ring(kPublic));
+  const auto bob = fixture.make("bob");
+  CHECK(std::filesystem::is_symlink(fixture.maker.ring(kPublic)));
+  CHECK(fingerprints(fixture.maker.list(kPublic)) == std::vector{ada, bob});
+  std::filesystem::remove(fixture.maker.ring(kPublic));
+  REQUIRE(::mkfifo(fixture.maker.ring(kPublic).c_str(), 0600) == 0);
+  CHECK(kind_of(error_of([&] { fixture.maker.list(kPublic); })) == ErrorKind::usage);
+  std::filesystem::remove(fixture.maker.ring(kPublic));
+  std::filesystem::create_directory(fixture.maker.ring(kPublic));
+  CHECK(kind_of(error_of([&] { fixture.maker.list(kPublic); })) == ErrorKind::usage);
 }
 
 TEST_CASE("nothing is lost when many write at once", "[sif][keys]") {
-  KeyDesk desk;
+  KeyFixture fixture;
   std::vector<Bytes> keys;
   std::vector<std::string> wanted;
   for (int i = 0; i < 20; ++i) {
-    wanted.push_back(desk.make("user" + std::to_string(i)));
-    keys.push_back(desk.exported(wanted.back(), kSecret));
+    wanted.push_back(fixture.make("user" + std::to_string(i)));
+    keys.push_back(fixture.exported(wanted.back(), kSecret));
   }
   {
     std::vector<std::jthread> writers;
-    for (const auto& key : keys) writers.emplace_back([&desk, &key] { KeyStore(desk.store.folder()).import_keys(key, "input", true); });
+    for (const auto& key : keys) writers.emplace_back([&fixture, &key] { KeyStore(fixture.store.directory()).import_keys(key, "input", true); });
   }
   std::sort(wanted.begin(), wanted.end());
   for (const auto part : {kPublic, kSecret}) {
-    auto there = fingerprints(desk.store.list(part));
+    auto there = fingerprints(fixture.store.list(part));
     std::sort(there.begin(), there.end());
     CHECK(there == wanted);
   }
 }
 
-TEST_CASE("the folder is the one the environment names", "[sif][keys]") {
+TEST_CASE("the directory is the one the environment names", "[sif][keys]") {
   const Environment plain(keys_below("/home/ada"));
-  CHECK(KeyStore::default_folder() == "/home/ada/.config/sifkit/keys");
+  CHECK(KeyStore::default_directory() == "/home/ada/.config/sifkit/keys");
   const Environment relative("XDG_CONFIG_HOME", "relative");
-  CHECK(KeyStore::default_folder() == "/home/ada/.config/sifkit/keys");
+  CHECK(KeyStore::default_directory() == "/home/ada/.config/sifkit/keys");
   const Environment absolute("XDG_CONFIG_HOME", "/xdg");
-  CHECK(KeyStore::default_folder() == "/xdg/sifkit/keys");
+  CHECK(KeyStore::default_directory() == "/xdg/sifkit/keys");
   const Environment own("SIFKIT_CONFIGDIR", "/own");
-  CHECK(KeyStore::default_folder() == "/own/keys");
-  const auto others = [] { return std::pair(KeyStore::apptainer_folder(), KeyStore::singularity_folder()); };
-  using Folders = std::pair<std::filesystem::path, std::filesystem::path>;
-  CHECK(others() == Folders("/home/ada/.apptainer/keys", "/home/ada/.singularity/sypgp"));
+  CHECK(KeyStore::default_directory() == "/own/keys");
+  const auto others = [] { return std::pair(KeyStore::apptainer_directory(), KeyStore::singularity_directory()); };
+  using Directories = std::pair<std::filesystem::path, std::filesystem::path>;
+  CHECK(others() == Directories("/home/ada/.apptainer/keys", "/home/ada/.singularity/sypgp"));
   const Environment both("SINGULARITY_CONFIGDIR", "/both");
-  CHECK(others() == Folders("/both/keys", "/both/sypgp"));
+  CHECK(others() == Directories("/both/keys", "/both/sypgp"));
   const Environment apptainer("APPTAINER_CONFIGDIR", "/one");
-  CHECK(others() == Folders("/one/keys", "/both/sypgp"));
+  CHECK(others() == Directories("/one/keys", "/both/sypgp"));
   const Environment old("SINGULARITY_SYPGPDIR", "/old");
-  CHECK(others() == Folders("/old", "/old"));
+  CHECK(others() == Directories("/old", "/old"));
   const Environment keys("APPTAINER_KEYSDIR", "/new");
-  CHECK(others() == Folders("/new", "/old"));
+  CHECK(others() == Directories("/new", "/old"));
 }

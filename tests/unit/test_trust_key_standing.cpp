@@ -12,7 +12,7 @@
 #include "pgp.h"
 
 #include "support/errors.h"
-#include "support/key_desk.h"
+#include "support/key_fixture.h"
 #include "support/pgp_maker.h"
 
 using namespace sifkit;
@@ -258,24 +258,24 @@ TEST_CASE("a key is revoked by itself and by whom it has named for that", "[trus
 
 TEST_CASE("a revocation certificate is taken from whom the key has named, too", "[trust][keys][standing]") {
   const Keys keys;
-  KeyDesk desk;
+  KeyFixture fixture;
   const auto named = keys.direct(with(keys.form(), [&](auto& f) { f.revoker = keys.bob.fingerprint(); }));
-  desk.store.import_keys(joined({keys.ada.public_packet(), named, keys.certified(keys.form())}), "ada", true);
+  fixture.store.import_keys(joined({keys.ada.public_packet(), named, keys.certified(keys.form())}), "ada", true);
   const auto certificate =
       keys.bob.signature(kKeyRevocation, keys.ada.hashed(), with(keys.form(), [](auto& f) { f.reason = 2; }));
-  CHECK(kind_of(error_of([&] { desk.store.import_keys(certificate, "letter", true); })) == ErrorKind::not_found);
-  desk.store.import_keys(
+  CHECK(kind_of(error_of([&] { fixture.store.import_keys(certificate, "letter", true); })) == ErrorKind::not_found);
+  fixture.store.import_keys(
       joined({keys.bob.public_packet(), PgpMaker::user_id("Bob"), keys.bob.certification("Bob", keys.form())}), "bob",
       true);
-  CHECK(desk.store.import_keys(certificate, "letter", true).at(0).change == ImportedKey::Change::updated);
-  CHECK_THAT(desk.store.find("ada", kPublic).problem, StartsWith("is revoked since "));
-  CHECK(desk.store.import_keys(certificate, "letter", true).at(0).change == ImportedKey::Change::unchanged);
+  CHECK(fixture.store.import_keys(certificate, "letter", true).at(0).change == ImportedKey::Change::updated);
+  CHECK_THAT(fixture.store.find("ada", kPublic).problem, StartsWith("is revoked since "));
+  CHECK(fixture.store.import_keys(certificate, "letter", true).at(0).change == ImportedKey::Change::unchanged);
   // What an import says of a key knows who is in the ring.
-  const auto again = desk.store.import_keys(
+  const auto again = fixture.store.import_keys(
       joined({keys.ada.public_packet(), certificate, named, keys.certified(keys.form())}), "ada", true);
   CHECK_THAT(again.at(0).key.problem, StartsWith("is revoked since "));
   const auto other = keys.bob.signature(kCertificationRevocation, keys.ada.hashed(), keys.form());
-  CHECK(kind_of(error_of([&] { desk.store.import_keys(other, "letter", true); })) == ErrorKind::unsupported);
+  CHECK(kind_of(error_of([&] { fixture.store.import_keys(other, "letter", true); })) == ErrorKind::unsupported);
 }
 
 TEST_CASE("user ids that the key has not certified are not its own, and revoked ones are marked",
@@ -325,8 +325,8 @@ TEST_CASE("packets that are neither known nor critical are passed over in a key"
     const auto said = "holds an OpenPGP packet with tag " + std::to_string(tag) + ", which has no place in a key";
     CHECK(keys.why(ring) == "the key " + said);
     CHECK(Keys::info(ring).problem == said);
-    KeyDesk desk;
-    CHECK(kind_of(error_of([&] { desk.store.import_keys(ring, "ring", true); })) == ErrorKind::unsupported);
+    KeyFixture fixture;
+    CHECK(kind_of(error_of([&] { fixture.store.import_keys(ring, "ring", true); })) == ErrorKind::unsupported);
   }
   const auto two = joined(
       {keys.good(), keys.bob.public_packet(), PgpMaker::user_id("Bob"), keys.bob.certification("Bob", keys.form())});
@@ -364,9 +364,9 @@ TEST_CASE("a key that holds the beginning of armor is not taken for text", "[tru
   CHECK(block.info.user_ids == std::vector{user});
   CHECK(public_half(block).info.fingerprint == keys.ada.fingerprint());
   CHECK(without_armor(as_bytes(armored(block)), "armored") == block.bytes);
-  KeyDesk desk;
-  desk.store.import_keys(block.bytes, "ring", true);
-  CHECK(desk.store.list(kPublic).at(0).user_ids == std::vector{user});
+  KeyFixture fixture;
+  fixture.store.import_keys(block.bytes, "ring", true);
+  CHECK(fixture.store.list(kPublic).at(0).user_ids == std::vector{user});
   CHECK(to_upper_hex(PgpKeyring(block.bytes, "ring").unlock({}, nullptr).fingerprint) == keys.ada.fingerprint());
 }
 

@@ -7,7 +7,7 @@
 #include <sifkit/trust/verify.h>
 #include <sifkit/trust/keyserver.h>
 
-#include "support/key_desk.h"
+#include "support/key_fixture.h"
 
 using namespace sifkit;
 using namespace sifkit::trust;
@@ -16,18 +16,18 @@ using namespace sifkit::testing;
 
 TEST_CASE("a new key pair is in both rings, locked, and for its owner alone whatever the umask", "[sif][keys]") {
   const mode_t umask = GENERATE(mode_t{0}, mode_t{0777});
-  KeyDesk desk;
+  KeyFixture fixture;
   const mode_t before = ::umask(umask);
-  const auto fingerprint = desk.make("ada");
+  const auto fingerprint = fixture.make("ada");
   ::umask(before);
-  CHECK(mode_of(desk.maker.folder()) == 0700);
-  CHECK(mode_of(desk.maker.ring(kPublic)) == 0600);
-  CHECK(mode_of(desk.maker.ring(kSecret)) == 0600);
-  CHECK(mode_of(desk.maker.folder() / "revocations") == 0700);
-  CHECK(mode_of(desk.maker.folder() / "revocations" / (fingerprint + ".asc")) == 0600);
+  CHECK(mode_of(fixture.maker.directory()) == 0700);
+  CHECK(mode_of(fixture.maker.ring(kPublic)) == 0600);
+  CHECK(mode_of(fixture.maker.ring(kSecret)) == 0600);
+  CHECK(mode_of(fixture.maker.directory() / "revocations") == 0700);
+  CHECK(mode_of(fixture.maker.directory() / "revocations" / (fingerprint + ".asc")) == 0600);
 
   for (const auto part : {kPublic, kSecret}) {
-    const auto keys = desk.maker.list(part);
+    const auto keys = fixture.maker.list(part);
     REQUIRE(keys.size() == 1);
     CHECK(keys[0].fingerprint == fingerprint);
     CHECK(keys[0].fingerprint.size() == 40);
@@ -43,24 +43,24 @@ TEST_CASE("a new key pair is in both rings, locked, and for its owner alone what
 }
 
 TEST_CASE("the secret numbers of a locked key are not in the ring", "[sif][keys]") {
-  KeyDesk desk;
-  desk.make("open", "");
-  const auto open = desk.maker.list(kSecret);
+  KeyFixture fixture;
+  fixture.make("open", "");
+  const auto open = fixture.maker.list(kSecret);
   CHECK_FALSE(open.at(0).locked);
   // Of a version 4 key the octet after the public numbers says how the secret ones are kept: 0 is in the clear, 254 locked.
   const auto usage = [&](const std::string& which) {
-    const auto bytes = desk.exported(which, kSecret);
+    const auto bytes = fixture.exported(which, kSecret);
     constexpr std::size_t kPublicNumbers = 1 + 4 + 1 + 1 + 9 + 2 + 33;
     return std::to_integer<int>(bytes.at(2 + kPublicNumbers));
   };
   CHECK(usage("open") == 0);
-  desk.make("shut");
+  fixture.make("shut");
   CHECK(usage("shut") == 254);
 }
 
 TEST_CASE("RSA keys have 4096 bits, and a key may be made for ever", "[sif][keys]") {
-  KeyDesk desk;
-  const auto key = desk.store.generate({.name = "Ada", .comment = "work", .email = "", .passphrase = "x", .algorithm = KeyAlgorithm::rsa4096, .lifetime = std::nullopt});
+  KeyFixture fixture;
+  const auto key = fixture.store.generate({.name = "Ada", .comment = "work", .email = "", .passphrase = "x", .algorithm = KeyAlgorithm::rsa4096, .lifetime = std::nullopt});
   CHECK(key.algorithm == "RSA");
   CHECK(key.bits == 4096);
   CHECK(key.security_bits == 152);
@@ -69,9 +69,9 @@ TEST_CASE("RSA keys have 4096 bits, and a key may be made for ever", "[sif][keys
 }
 
 TEST_CASE("names and emails that would read as something else are refused", "[sif][keys]") {
-  KeyDesk desk;
+  KeyFixture fixture;
   const auto refused = [&](const std::string& name, const std::string& comment, const std::string& email) {
-    return kind_of(error_of([&] { desk.store.generate({.name = name, .comment = comment, .email = email, .passphrase = "x", .algorithm = {}, .lifetime = {}}); }));
+    return kind_of(error_of([&] { fixture.store.generate({.name = name, .comment = comment, .email = email, .passphrase = "x", .algorithm = {}, .lifetime = {}}); }));
   };
   CHECK(refused("", "", "") == ErrorKind::usage);
   CHECK(refused("Ada <root@example.org>", "", "") == ErrorKind::usage);
@@ -82,68 +82,68 @@ TEST_CASE("names and emails that would read as something else are refused", "[si
   CHECK(refused("Ada", "", "ada@") == ErrorKind::usage);
   CHECK(refused("Ada", "", "a b@example.org") == ErrorKind::usage);
   CHECK(refused(std::string(200, 'a'), "", "") == ErrorKind::limit);
-  CHECK_FALSE(std::filesystem::exists(desk.store.folder()));
+  CHECK_FALSE(std::filesystem::exists(fixture.store.directory()));
 }
 
 TEST_CASE("keys come in binary, armored, several at once and with text around them", "[sif][keys]") {
-  KeyDesk desk;
-  const auto ada = desk.make("ada");
-  const auto bob = desk.make("bob");
-  const auto text = [&](const std::string& which) { return std::string(as_text(desk.exported(which, kPublic, true))); };
+  KeyFixture fixture;
+  const auto ada = fixture.make("ada");
+  const auto bob = fixture.make("bob");
+  const auto text = [&](const std::string& which) { return std::string(as_text(fixture.exported(which, kPublic, true))); };
   std::string input;
-  SECTION("binary") { input = std::string(as_text(desk.exported(ada))) + std::string(as_text(desk.exported(bob))); }
+  SECTION("binary") { input = std::string(as_text(fixture.exported(ada))) + std::string(as_text(fixture.exported(bob))); }
   SECTION("armored") { input = text(ada) + text(bob); }
   SECTION("with text around, and line ends of another system") {
     input = "Here are our keys.\n\n" + text(ada) + "and\n" + text(bob) + "Bye.\n";
     for (std::size_t at = 0; (at = input.find('\n', at)) != std::string::npos; at += 2) input.replace(at, 1, "\r\n");
   }
-  const auto done = desk.store.import_keys(as_bytes(input), "input", true);
+  const auto done = fixture.store.import_keys(as_bytes(input), "input", true);
   REQUIRE(done.size() == 2);
   CHECK(done[0].change == ImportedKey::Change::added);
-  CHECK(fingerprints(desk.store.list(kPublic)) == std::vector{ada, bob});
-  CHECK(desk.store.export_key(bob, kPublic, false) == desk.exported(bob));
-  CHECK_FALSE(std::filesystem::exists(desk.store.ring(kSecret)));
+  CHECK(fingerprints(fixture.store.list(kPublic)) == std::vector{ada, bob});
+  CHECK(fixture.store.export_key(bob, kPublic, false) == fixture.exported(bob));
+  CHECK_FALSE(std::filesystem::exists(fixture.store.ring(kSecret)));
 
-  const auto again = desk.store.import_keys(as_bytes(input), "input", true);
+  const auto again = fixture.store.import_keys(as_bytes(input), "input", true);
   CHECK(again[0].change == ImportedKey::Change::unchanged);
   CHECK(again[1].change == ImportedKey::Change::unchanged);
-  CHECK(desk.store.list(kPublic).size() == 2);
+  CHECK(fixture.store.list(kPublic).size() == 2);
 }
 
 TEST_CASE("a secret key goes to both rings, or to the public one when only that is wanted", "[sif][keys]") {
-  KeyDesk desk;
-  const auto ada = desk.make("ada");
-  desk.store.import_keys(desk.exported(ada, kSecret, true), "input", false);
-  CHECK(desk.store.list(kSecret).empty());
-  CHECK(desk.store.export_key(ada, kPublic, false) == desk.exported(ada));
-  desk.store.import_keys(desk.exported(ada, kSecret, true), "input", true);
-  CHECK(desk.store.export_key(ada, kSecret, false) == desk.exported(ada, kSecret));
-  CHECK(desk.store.list(kPublic).size() == 1);
+  KeyFixture fixture;
+  const auto ada = fixture.make("ada");
+  fixture.store.import_keys(fixture.exported(ada, kSecret, true), "input", false);
+  CHECK(fixture.store.list(kSecret).empty());
+  CHECK(fixture.store.export_key(ada, kPublic, false) == fixture.exported(ada));
+  fixture.store.import_keys(fixture.exported(ada, kSecret, true), "input", true);
+  CHECK(fixture.store.export_key(ada, kSecret, false) == fixture.exported(ada, kSecret));
+  CHECK(fixture.store.list(kPublic).size() == 1);
 }
 
 TEST_CASE("a revocation certificate revokes its key and no other", "[sif][keys]") {
-  KeyDesk desk;
-  const auto ada = desk.make("ada");
-  const auto bob = desk.make("bob");
-  const auto certificate = desk.revocation(ada);
-  CHECK(kind_of(error_of([&] { desk.store.import_keys(as_bytes(certificate), "input", true); })) == ErrorKind::not_found);
-  desk.store.import_keys(desk.exported(ada), "ada", true);
-  desk.store.import_keys(desk.exported(bob), "bob", true);
-  CHECK(desk.store.import_keys(as_bytes(certificate), "input", true).at(0).change == ImportedKey::Change::updated);
-  CHECK(desk.store.find(ada, kPublic).problem.starts_with("is revoked"));
-  CHECK(desk.store.find(bob, kPublic).problem.empty());
-  CHECK(desk.store.export_key(bob, kPublic, false) == desk.exported(bob));
+  KeyFixture fixture;
+  const auto ada = fixture.make("ada");
+  const auto bob = fixture.make("bob");
+  const auto certificate = fixture.revocation(ada);
+  CHECK(kind_of(error_of([&] { fixture.store.import_keys(as_bytes(certificate), "input", true); })) == ErrorKind::not_found);
+  fixture.store.import_keys(fixture.exported(ada), "ada", true);
+  fixture.store.import_keys(fixture.exported(bob), "bob", true);
+  CHECK(fixture.store.import_keys(as_bytes(certificate), "input", true).at(0).change == ImportedKey::Change::updated);
+  CHECK(fixture.store.find(ada, kPublic).problem.starts_with("is revoked"));
+  CHECK(fixture.store.find(bob, kPublic).problem.empty());
+  CHECK(fixture.store.export_key(bob, kPublic, false) == fixture.exported(bob));
 
   // An older copy of the key does not take the revocation back.
-  CHECK(desk.store.import_keys(desk.exported(ada), "ada", true).at(0).change == ImportedKey::Change::unchanged);
-  CHECK(desk.store.find(ada, kPublic).problem.starts_with("is revoked"));
+  CHECK(fixture.store.import_keys(fixture.exported(ada), "ada", true).at(0).change == ImportedKey::Change::unchanged);
+  CHECK(fixture.store.find(ada, kPublic).problem.starts_with("is revoked"));
 }
 
 TEST_CASE("what is no key is refused and changes nothing", "[sif][keys]") {
-  KeyDesk desk;
-  const auto ada = desk.make("ada");
-  const std::string armored(as_text(desk.exported(ada, kPublic, true)));
-  const auto refusal = [&](std::string_view input) { return kind_of(error_of([&] { desk.store.import_keys(as_bytes(input), "input", true); })); };
+  KeyFixture fixture;
+  const auto ada = fixture.make("ada");
+  const std::string armored(as_text(fixture.exported(ada, kPublic, true)));
+  const auto refusal = [&](std::string_view input) { return kind_of(error_of([&] { fixture.store.import_keys(as_bytes(input), "input", true); })); };
   CHECK(refusal("") == ErrorKind::malformed);
   CHECK(refusal("hello") == ErrorKind::malformed);
   CHECK(refusal("\x89PNG") == ErrorKind::malformed);
@@ -153,7 +153,7 @@ TEST_CASE("what is no key is refused and changes nothing", "[sif][keys]") {
   auto& digit = wrong_checksum[wrong_checksum.rfind("\n=") + 2];
   digit = digit == 'A' ? 'B' : 'A';
   CHECK(refusal(wrong_checksum) == ErrorKind::malformed);
-  const std::string binary(as_text(desk.exported(ada)));
+  const std::string binary(as_text(fixture.exported(ada)));
   CHECK(refusal(binary.substr(0, binary.size() - 1)) == ErrorKind::malformed);
   CHECK(refusal(binary.substr(53)) == ErrorKind::malformed);
   CHECK(refusal(std::string((16u << 20) + 1, '\x99')) == ErrorKind::limit);
@@ -163,13 +163,13 @@ TEST_CASE("what is no key is refused and changes nothing", "[sif][keys]") {
   std::string other = binary;
   other[2] = 6;
   CHECK(refusal(other) == ErrorKind::unsupported);
-  CHECK(desk.store.list(kPublic).empty());
+  CHECK(fixture.store.list(kPublic).empty());
 }
 
 TEST_CASE("no cut and no flipped byte of a ring does worse than an error", "[sif][keys]") {
-  KeyDesk desk;
-  desk.make("ada");
-  const auto ring = desk.maker.read(kSecret);
+  KeyFixture fixture;
+  fixture.make("ada");
+  const auto ring = fixture.maker.read(kSecret);
   for (std::size_t i = 0; i < ring.size(); ++i) {
     const auto cut = error_of([&] { (void)read_pgp_keys(ByteView(ring).first(i), "cut"); });
     CHECK((!cut || cut->kind() == ErrorKind::malformed || cut->kind() == ErrorKind::unsupported));
@@ -181,27 +181,27 @@ TEST_CASE("no cut and no flipped byte of a ring does worse than an error", "[sif
 }
 
 TEST_CASE("a key that is not known here stays as it is beside others", "[sif][keys]") {
-  KeyDesk desk;
-  const auto ada = desk.make("ada");
-  const auto bob = desk.make("bob");
-  Bytes foreign = desk.exported(ada);
+  KeyFixture fixture;
+  const auto ada = fixture.make("ada");
+  const auto bob = fixture.make("bob");
+  Bytes foreign = fixture.exported(ada);
   foreign[2] = std::byte{6};
-  std::filesystem::create_directory(desk.store.folder());
-  std::filesystem::permissions(desk.store.folder(), std::filesystem::perms::owner_all);
-  write_file(desk.store.ring(kPublic), as_text(foreign));
-  std::filesystem::permissions(desk.store.ring(kPublic), std::filesystem::perms(0600));
-  desk.store.import_keys(desk.exported(bob), "bob", true);
-  const auto keys = desk.store.list(kPublic);
+  std::filesystem::create_directory(fixture.store.directory());
+  std::filesystem::permissions(fixture.store.directory(), std::filesystem::perms::owner_all);
+  write_file(fixture.store.ring(kPublic), as_text(foreign));
+  std::filesystem::permissions(fixture.store.ring(kPublic), std::filesystem::perms(0600));
+  fixture.store.import_keys(fixture.exported(bob), "bob", true);
+  const auto keys = fixture.store.list(kPublic);
   REQUIRE(keys.size() == 2);
   CHECK(keys[0].fingerprint.empty());
   CHECK(keys[0].problem == "is of version 6, which is not known here");
   CHECK(keys[1].fingerprint == bob);
-  desk.store.remove(bob, kPublic);
-  CHECK(desk.store.read(kPublic) == foreign);
+  fixture.store.remove(bob, kPublic);
+  CHECK(fixture.store.read(kPublic) == foreign);
 }
 
 TEST_CASE("keys of other versions than 4 are refused by their version", "[sif][keys]") {
-  KeyDesk desk;
+  KeyFixture fixture;
   // Old packet formats, with what the versions have behind their time: days of validity (3), a length (5, 6).
   const auto number = std::string("\x08\x00", 2) + "\xc1" + std::string(255, '\x55');  // an MPI of 2048 bits
   const auto packet = [](const std::string& tag, const std::string& body) { return tag + static_cast<char>(body.size() >> 8) + static_cast<char>(body.size()) + body; };
@@ -214,13 +214,13 @@ TEST_CASE("keys of other versions than 4 are refused by their version", "[sif][k
     const auto ring = packet("\x99", body) + user;
     const auto said = fmt::format("is of version {}, which is not known here", version);
     CHECK(read_pgp_keys(as_bytes(ring), "ring").at(0).problem == said);
-    const auto refused = error_of([&] { desk.store.import_keys(as_bytes(ring), "ring", true); });
+    const auto refused = error_of([&] { fixture.store.import_keys(as_bytes(ring), "ring", true); });
     REQUIRE(refused);
     CHECK(refused->kind() == ErrorKind::unsupported);
     CHECK_THAT(refused->message(), ContainsSubstring(said));
-    write_file(desk.folder / "ring", ring);
+    write_file(fixture.directory / "ring", ring);
     TrustedKeys keys;
-    const auto unused = error_of([&] { keys.add_file(desk.folder / "ring"); });
+    const auto unused = error_of([&] { keys.add_file(fixture.directory / "ring"); });
     REQUIRE(unused);
     CHECK(unused->kind() == ErrorKind::unsupported);
     CHECK_THAT(unused->message(), ContainsSubstring(said));
@@ -239,10 +239,10 @@ TEST_CASE("of two keys with the same long key ID the whole fingerprint tells whi
 }
 
 TEST_CASE("a key is meant by its fingerprint, its long key ID or a part of a user id, if it is the only one", "[sif][keys]") {
-  KeyDesk desk;
-  const auto ada = desk.make("ada");
-  const auto bob = desk.make("bob");
-  const auto found = [&](const std::string& which) { return desk.maker.find(which, kPublic).fingerprint; };
+  KeyFixture fixture;
+  const auto ada = fixture.make("ada");
+  const auto bob = fixture.make("bob");
+  const auto found = [&](const std::string& which) { return fixture.maker.find(which, kPublic).fingerprint; };
   CHECK(found(ada) == ada);
   CHECK(found("0x" + ada) == ada);
   CHECK(found(ada.substr(24)) == ada);
@@ -259,16 +259,16 @@ TEST_CASE("a key is meant by its fingerprint, its long key ID or a part of a use
 }
 
 TEST_CASE("a key is removed from the ring that is named, by whatever means one key", "[sif][keys]") {
-  KeyDesk desk;
-  const auto ada = desk.make("ada");
-  const auto bob = desk.make("bob");
-  CHECK(kind_of(error_of([&] { desk.maker.remove("example.org", kSecret); })) == ErrorKind::usage);
-  CHECK(kind_of(error_of([&] { desk.maker.remove("carol", kSecret); })) == ErrorKind::not_found);
-  CHECK(kind_of(error_of([&] { desk.maker.remove(ada.substr(32), kSecret); })) == ErrorKind::not_found);
-  CHECK(desk.maker.remove("ADA@example.org", kSecret).fingerprint == ada);
-  CHECK(fingerprints(desk.maker.list(kSecret)) == std::vector{bob});
-  CHECK(desk.maker.list(kPublic).size() == 2);
-  CHECK(kind_of(error_of([&] { desk.maker.remove(ada, kSecret); })) == ErrorKind::not_found);
+  KeyFixture fixture;
+  const auto ada = fixture.make("ada");
+  const auto bob = fixture.make("bob");
+  CHECK(kind_of(error_of([&] { fixture.maker.remove("example.org", kSecret); })) == ErrorKind::usage);
+  CHECK(kind_of(error_of([&] { fixture.maker.remove("carol", kSecret); })) == ErrorKind::not_found);
+  CHECK(kind_of(error_of([&] { fixture.maker.remove(ada.substr(32), kSecret); })) == ErrorKind::not_found);
+  CHECK(fixture.maker.remove("ADA@example.org", kSecret).fingerprint == ada);
+  CHECK(fingerprints(fixture.maker.list(kSecret)) == std::vector{bob});
+  CHECK(fixture.maker.list(kPublic).size() == 2);
+  CHECK(kind_of(error_of([&] { fixture.maker.remove(ada, kSecret); })) == ErrorKind::not_found);
 }
 
 TEST_CASE("the address of a keyserver is a scheme, a host and perhaps a port", "[sif][keys]") {

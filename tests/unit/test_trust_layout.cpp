@@ -2,7 +2,7 @@
 //
 // What no signature covers: said of every image, and refused on request.
 #include "support/errors.h"
-#include "support/sign_desk.h"
+#include "support/sign_fixture.h"
 
 using namespace sifkit;
 using namespace sifkit::sif;
@@ -11,16 +11,16 @@ using namespace sifkit::testing;
 
 namespace {
 
-struct StrictDesk : SignDesk {
+struct LayoutFixture : SignFixture {
   std::string bytes;
 
-  StrictDesk() {
+  LayoutFixture() {
     sign(key("ed25519.pem"));
-    bytes = read_file(folder / "image.sif");
+    bytes = read_file(directory / "image.sif");
   }
 
   VerifyReport judged(const std::string& image, bool strict = true) const {
-    write_file(folder / "image.sif", image);
+    write_file(directory / "image.sif", image);
     return verified({"ed25519.pub"}, {.strict_layout = strict});
   }
   /// What strict layout has against an image that is well signed.
@@ -38,31 +38,31 @@ struct StrictDesk : SignDesk {
 }  // namespace
 
 TEST_CASE("a strict layout has no byte that says something and is not signed", "[sif][integrity]") {
-  const StrictDesk desk;
-  REQUIRE(desk.refusal(desk.bytes).empty());
-  CHECK(desk.judged(desk.bytes).unprotected.bytes_behind == 0);
+  const LayoutFixture fixture;
+  REQUIRE(fixture.refusal(fixture.bytes).empty());
+  CHECK(fixture.judged(fixture.bytes).unprotected.bytes_behind == 0);
   const auto changed = [&](std::size_t at, char to) {
-    std::string image = desk.bytes;
+    std::string image = fixture.bytes;
     image.at(at) = to;
     return image;
   };
-  CHECK(desk.refusal(desk.bytes + "x") == "1 bytes lie behind the last object");
-  CHECK(desk.judged(desk.bytes + std::string(200, '\0')).unprotected.bytes_behind == 200);
-  CHECK(desk.refusal(changed(128, 'x')) == "the bytes from 128 to 4096 belong to no object and are not zero");
-  CHECK(desk.refusal(changed(32767, 'x')) == "the bytes from 32189 to 32768 belong to no object and are not zero");
-  CHECK(desk.refusal(changed(kDescriptorsOffset + 47 * kDescriptorSize + 100, 'x')) == "1 free descriptors are not empty");
-  CHECK_THAT(desk.refusal(changed(46, '4')), ContainsSubstring("the primary partition is for amd64, the header says arm64"));
-  CHECK_FALSE(desk.judged(changed(46, '4'), false).unprotected.agrees.value());
+  CHECK(fixture.refusal(fixture.bytes + "x") == "1 bytes lie behind the last object");
+  CHECK(fixture.judged(fixture.bytes + std::string(200, '\0')).unprotected.bytes_behind == 200);
+  CHECK(fixture.refusal(changed(128, 'x')) == "the bytes from 128 to 4096 belong to no object and are not zero");
+  CHECK(fixture.refusal(changed(32767, 'x')) == "the bytes from 32189 to 32768 belong to no object and are not zero");
+  CHECK(fixture.refusal(changed(kDescriptorsOffset + 47 * kDescriptorSize + 100, 'x')) == "1 free descriptors are not empty");
+  CHECK_THAT(fixture.refusal(changed(46, '4')), ContainsSubstring("the primary partition is for amd64, the header says arm64"));
+  CHECK_FALSE(fixture.judged(changed(46, '4'), false).unprotected.agrees.value());
   // Signed, but what is tampered with is worse.
-  CHECK(desk.judged(changed(32768, 'x') + "x").failure->kind() == ErrorKind::tampered);
+  CHECK(fixture.judged(changed(32768, 'x') + "x").failure->kind() == ErrorKind::tampered);
 }
 
 TEST_CASE("a strict layout has no signature object that nothing looks at", "[sif][integrity]") {
-  const StrictDesk desk;
+  const LayoutFixture fixture;
   const auto with = [&](const ObjectSpec& object, const std::string& data) {
-    write_file(desk.folder / "image.sif", desk.bytes);
-    desk.add(data, object);
-    return desk.refusal(read_file(desk.folder / "image.sif"));
+    write_file(fixture.directory / "image.sif", fixture.bytes);
+    fixture.add(data, object);
+    return fixture.refusal(read_file(fixture.directory / "image.sif"));
   };
   const ObjectSpec object{.type = DataType::signature, .group = 0, .link = 1, .links_group = true, .extra = encode_extra(SignatureInfo{HashType::sha256, {}})};
   auto single = object;
@@ -77,50 +77,50 @@ TEST_CASE("a strict layout has no signature object that nothing looks at", "[sif
 }
 
 TEST_CASE("a strict layout has nothing in the descriptor of a signature that nothing signs", "[sif][integrity]") {
-  const StrictDesk desk;
+  const LayoutFixture fixture;
   const auto slot = kDescriptorsOffset + 3 * kDescriptorSize;
-  REQUIRE(Descriptor::decode(as_bytes(desk.bytes).subspan(slot, kDescriptorSize)).type == DataType::signature);
+  REQUIRE(Descriptor::decode(as_bytes(fixture.bytes).subspan(slot, kDescriptorSize)).type == DataType::signature);
   for (const std::size_t at : {73u, 200u, 205u, 225u, 584u}) {
     INFO(at);
-    auto image = desk.bytes;
+    auto image = fixture.bytes;
     image.at(slot + at) = 'x';
-    CHECK(desk.refusal(image) == "object 4: the descriptor of a signature holds what nothing signs");
+    CHECK(fixture.refusal(image) == "object 4: the descriptor of a signature holds what nothing signs");
   }
-  auto image = desk.bytes;
+  auto image = fixture.bytes;
   image.replace(slot + 73, 14, "part-signature");
-  CHECK(desk.refusal(image).empty());
+  CHECK(fixture.refusal(image).empty());
   image.at(slot + 200) = 'x';
-  CHECK_FALSE(desk.refusal(image).empty());
+  CHECK_FALSE(fixture.refusal(image).empty());
 }
 
 TEST_CASE("a hole that an edit has left is refused by a strict layout until the image is compact", "[sif][integrity]") {
-  SignDesk desk;
+  SignFixture fixture;
   const ObjectSpec object{.type = DataType::generic, .group = 1};
-  desk.add(std::string(100'000, 'x'), object);
-  desk.add("more", object);
-  desk.edit([](ImageEditor& editor) { editor.remove(4); });
-  desk.sign(desk.key("ed25519.pem"));
-  const auto report = desk.verified({"ed25519.pub"}, {.strict_layout = true});
+  fixture.add(std::string(100'000, 'x'), object);
+  fixture.add("more", object);
+  fixture.edit([](ImageEditor& editor) { editor.remove(4); });
+  fixture.sign(fixture.key("ed25519.pem"));
+  const auto report = fixture.verified({"ed25519.pub"}, {.strict_layout = true});
   REQUIRE(report.failure);
   CHECK_THAT(report.layout.at(0), ContainsSubstring("belong to no object and are more than padding"));
   CHECK_THAT(report.failure->hint(), ContainsSubstring("sifkit sif compact"));
   CHECK(report.unprotected.bytes_between > 100'000);
-  desk.edit([](ImageEditor& editor) { editor.compact(Compaction::all); });
-  CHECK_FALSE(desk.verified({"ed25519.pub"}, {.strict_layout = true}).failure);
+  fixture.edit([](ImageEditor& editor) { editor.compact(Compaction::all); });
+  CHECK_FALSE(fixture.verified({"ed25519.pub"}, {.strict_layout = true}).failure);
 }
 
 TEST_CASE("the digest of the whole file is that of the open file, and may be required", "[sif][integrity]") {
-  SignDesk desk;
-  desk.sign(desk.key("ed25519.pem"));
-  const auto bytes = read_file(desk.folder / "image.sif");
+  SignFixture fixture;
+  fixture.sign(fixture.key("ed25519.pem"));
+  const auto bytes = read_file(fixture.directory / "image.sif");
   const auto right = digest_of(as_bytes(bytes));
-  CHECK_FALSE(desk.verified({"ed25519.pub"}).digest);
-  CHECK(desk.verified({"ed25519.pub"}, {.digest = true}).digest == right);
-  CHECK_FALSE(desk.verified({"ed25519.pub"}, {.required_digest = right}).failure);
+  CHECK_FALSE(fixture.verified({"ed25519.pub"}).digest);
+  CHECK(fixture.verified({"ed25519.pub"}, {.digest = true}).digest == right);
+  CHECK_FALSE(fixture.verified({"ed25519.pub"}, {.required_digest = right}).failure);
   const auto longer = digest_of(as_bytes(bytes), DigestAlgorithm::sha512);
-  CHECK(desk.verified({"ed25519.pub"}, {.required_digest = longer}).digest == longer);
+  CHECK(fixture.verified({"ed25519.pub"}, {.required_digest = longer}).digest == longer);
   // An older image, well signed.
-  const auto report = desk.verified({"ed25519.pub"}, {.required_digest = digest_of({})});
+  const auto report = fixture.verified({"ed25519.pub"}, {.required_digest = digest_of({})});
   REQUIRE(report.failure);
   CHECK(report.failure->kind() == ErrorKind::tampered);
   CHECK(report.covered.size() == 3);
@@ -128,18 +128,18 @@ TEST_CASE("the digest of the whole file is that of the open file, and may be req
 
 TEST_CASE("keys are counted, not signatures", "[sif][integrity]") {
   using Ids = std::vector<std::uint32_t>;
-  SignDesk desk;
-  desk.sign(desk.key("ed25519.pem"));
-  desk.sign(desk.key("ed25519.pem"));
-  auto report = desk.verified({"ed25519.pub"});
+  SignFixture fixture;
+  fixture.sign(fixture.key("ed25519.pem"));
+  fixture.sign(fixture.key("ed25519.pem"));
+  auto report = fixture.verified({"ed25519.pub"});
   CHECK(report.signatures.size() == 4);
   REQUIRE(report.keys.size() == 1);
   CHECK(report.keys[0].objects == Ids{1, 2, 3});
-  desk.sign(desk.key("ecdsa.pem"), {.groups = {2}});
-  report = desk.verified({"ed25519.pub", "ecdsa.pub"});
+  fixture.sign(fixture.key("ecdsa.pem"), {.groups = {2}});
+  report = fixture.verified({"ed25519.pub", "ecdsa.pub"});
   REQUIRE(report.keys.size() == 2);
   CHECK((report.keys[0].objects == Ids{3} || report.keys[1].objects == Ids{3}));
   // Nothing that fails counts.
-  CHECK(desk.verified({"ecdsa.pub"}).keys.size() == 1);
-  CHECK(desk.verified({}).keys.empty());
+  CHECK(fixture.verified({"ecdsa.pub"}).keys.size() == 1);
+  CHECK(fixture.verified({}).keys.empty());
 }

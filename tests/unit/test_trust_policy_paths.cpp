@@ -9,7 +9,7 @@
 
 #include "support/catch.h"
 #include "support/errors.h"
-#include "support/sign_desk.h"
+#include "support/sign_fixture.h"
 
 using namespace sifkit;
 using namespace sifkit::sif;
@@ -19,16 +19,16 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// A folder whose images need two keys, one whose images need one, and an image in the latter that has one.
-struct TwoFolders : SignDesk {
-  fs::path strict = folder / "strict";
-  fs::path lax = folder / "lax";
+/// A directory whose images need two keys, one whose images need one, and an image in the latter that has one.
+struct TwoDirectories : SignFixture {
+  fs::path strict = directory / "strict";
+  fs::path lax = directory / "lax";
   VerifyPolicy policy = make();
   TrustedKeys keys = trusted({"ed25519.pub"});
 
-  TwoFolders() {
+  TwoDirectories() {
     sign(key("ed25519.pem"));
-    fs::rename(folder / "image.sif", lax / "a.sif");
+    fs::rename(directory / "image.sif", lax / "a.sif");
   }
 
   VerifyReport check(const Image& image) const { return verify(image, keys, {.policy = &policy}); }
@@ -54,63 +54,63 @@ void refused(const VerifyReport& report, const fs::path& place) {
 
 }  // namespace
 
-TEST_CASE("a symbolic link in a folder does not carry an image past the folder's rule", "[sif][policy]") {
-  const TwoFolders desk;
-  CHECK_FALSE(desk.check(desk.lax / "a.sif").failure);
-  fs::create_symlink(desk.lax / "a.sif", desk.strict / "absolute.sif");
-  fs::create_symlink("../lax/a.sif", desk.strict / "relative.sif");
-  fs::create_symlink("relative.sif", desk.strict / "chain.sif");
-  fs::create_directory_symlink("../lax", desk.strict / "folder");
-  for (const char* name : {"absolute.sif", "relative.sif", "chain.sif"}) refused(desk.check(desk.strict / name), desk.strict / name);
-  refused(desk.check(desk.strict / "folder" / "a.sif"), desk.strict / "folder");
-  refused(desk.check(desk.folder / "lax/../strict/./folder//a.sif"), desk.strict / "folder");
+TEST_CASE("a symbolic link in a directory does not carry an image past the directory's rule", "[sif][policy]") {
+  const TwoDirectories fixture;
+  CHECK_FALSE(fixture.check(fixture.lax / "a.sif").failure);
+  fs::create_symlink(fixture.lax / "a.sif", fixture.strict / "absolute.sif");
+  fs::create_symlink("../lax/a.sif", fixture.strict / "relative.sif");
+  fs::create_symlink("relative.sif", fixture.strict / "chain.sif");
+  fs::create_directory_symlink("../lax", fixture.strict / "directory");
+  for (const char* name : {"absolute.sif", "relative.sif", "chain.sif"}) refused(fixture.check(fixture.strict / name), fixture.strict / name);
+  refused(fixture.check(fixture.strict / "directory" / "a.sif"), fixture.strict / "directory");
+  refused(fixture.check(fixture.directory / "lax/../strict/./directory//a.sif"), fixture.strict / "directory");
 
-  // From outside into the folder and out again.
-  fs::create_symlink(desk.strict / "chain.sif", desk.lax / "over.sif");
-  refused(desk.check(desk.lax / "over.sif"), desk.strict / "chain.sif");
-  fs::create_symlink(desk.strict / "chain.sif", desk.folder / "over.sif");
-  refused(desk.check(desk.folder / "over.sif"), desk.strict / "chain.sif");
+  // From outside into the directory and out again.
+  fs::create_symlink(fixture.strict / "chain.sif", fixture.lax / "over.sif");
+  refused(fixture.check(fixture.lax / "over.sif"), fixture.strict / "chain.sif");
+  fs::create_symlink(fixture.strict / "chain.sif", fixture.directory / "over.sif");
+  refused(fixture.check(fixture.directory / "over.sif"), fixture.strict / "chain.sif");
 
   // Nothing is demanded of a link where no rule is but the one for everything.
-  fs::create_symlink(desk.lax / "a.sif", desk.folder / "link.sif");
-  const auto report = desk.check(desk.folder / "link.sif");
+  fs::create_symlink(fixture.lax / "a.sif", fixture.directory / "link.sif");
+  const auto report = fixture.check(fixture.directory / "link.sif");
   CHECK_FALSE(report.failure);
   CHECK(report.policy_links.empty());
 }
 
 TEST_CASE("the place of a name counts also when the name has become another file's", "[sif][policy]") {
-  const TwoFolders desk;
-  fs::create_symlink(desk.lax / "a.sif", desk.strict / "a.sif");
-  const auto open = Image::open(desk.strict / "a.sif");
-  fs::remove(desk.strict / "a.sif");
-  refused(desk.check(open), desk.strict / "a.sif");
-  write_file(desk.strict / "a.sif", "another");
-  refused(desk.check(open), desk.strict / "a.sif");
+  const TwoDirectories fixture;
+  fs::create_symlink(fixture.lax / "a.sif", fixture.strict / "a.sif");
+  const auto open = Image::open(fixture.strict / "a.sif");
+  fs::remove(fixture.strict / "a.sif");
+  refused(fixture.check(open), fixture.strict / "a.sif");
+  write_file(fixture.strict / "a.sif", "another");
+  refused(fixture.check(open), fixture.strict / "a.sif");
 }
 
 TEST_CASE("a rule for everything demands nothing of links, as the default does not", "[sif][policy]") {
-  const TwoFolders desk;
-  const auto policy = VerifyPolicy::parse(fmt::format(R"({{"schema": "sifkit/verify-policy/v1", "rules": [{{"path": "/", "threshold": 2}}, {{"path": "{}"}}]}})", desk.lax.string()), "site.json");
-  fs::create_symlink(desk.lax / "a.sif", desk.folder / "link.sif");
-  CHECK_FALSE(verify(Image::open(desk.folder / "link.sif"), desk.keys, {.policy = &policy}).failure);
-  fs::rename(desk.lax / "a.sif", desk.folder / "a.sif");
-  CHECK(verify(Image::open(desk.folder / "a.sif"), desk.keys, {.policy = &policy}).failure);
+  const TwoDirectories fixture;
+  const auto policy = VerifyPolicy::parse(fmt::format(R"({{"schema": "sifkit/verify-policy/v1", "rules": [{{"path": "/", "threshold": 2}}, {{"path": "{}"}}]}})", fixture.lax.string()), "site.json");
+  fs::create_symlink(fixture.lax / "a.sif", fixture.directory / "link.sif");
+  CHECK_FALSE(verify(Image::open(fixture.directory / "link.sif"), fixture.keys, {.policy = &policy}).failure);
+  fs::rename(fixture.lax / "a.sif", fixture.directory / "a.sif");
+  CHECK(verify(Image::open(fixture.directory / "a.sif"), fixture.keys, {.policy = &policy}).failure);
 }
 
 TEST_CASE("a file whose name is gone or another's has no place, whatever links it has left", "[sif][policy]") {
-  const TwoFolders desk;
+  const TwoDirectories fixture;
   const auto refusal = [&](const Image& image) {
-    const auto error = error_of([&] { desk.check(image); });
+    const auto error = error_of([&] { fixture.check(image); });
     REQUIRE(error);
     CHECK(error->kind() == ErrorKind::untrusted);
     return error->message();
   };
   // A rule of its own would not be found: the system says "a.sif (deleted)".
-  fs::create_hard_link(desk.lax / "a.sif", desk.lax / "b.sif");
-  const auto open = Image::open(desk.lax / "a.sif");
-  fs::remove(desk.lax / "a.sif");
+  fs::create_hard_link(fixture.lax / "a.sif", fixture.lax / "b.sif");
+  const auto open = Image::open(fixture.lax / "a.sif");
+  fs::remove(fixture.lax / "a.sif");
   CHECK_THAT(refusal(open), ContainsSubstring("a.sif (deleted)', where no such file is any more"));
-  write_file(desk.lax / "a.sif (deleted)", "another");
+  write_file(fixture.lax / "a.sif (deleted)", "another");
   CHECK_THAT(refusal(open), ContainsSubstring("a.sif (deleted)', where another file is"));
-  CHECK_FALSE(desk.check(desk.lax / "b.sif").failure);
+  CHECK_FALSE(fixture.check(fixture.lax / "b.sif").failure);
 }

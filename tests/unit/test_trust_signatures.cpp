@@ -6,7 +6,7 @@
 #include "base64.h"
 
 #include "support/errors.h"
-#include "support/forge.h"
+#include "support/forged_signature_fixture.h"
 
 using namespace sifkit;
 using namespace sifkit::sif;
@@ -28,30 +28,30 @@ constexpr Verdict tampered = Verdict::tampered;
 }  // namespace
 
 TEST_CASE("envelopes are read strictly", "[sif][dsse]") {
-  const Forge forge;
-  const std::string good = forge.envelope(forge.payload);
-  const std::string id = forge.asymmetric("ed25519").key_id();
-  const std::string other_id = forge.asymmetric("ecdsa").key_id();
-  const auto message = pre_authentication_encoding(kDssePayloadType, forge.payload);
-  const std::string signature = base64_encode(forge.asymmetric("ed25519").sign(message));
-  const std::string wrong = base64_encode(forge.asymmetric("ed25519").sign(as_bytes("something else")));
+  const ForgedSignatureFixture fixture;
+  const std::string good = fixture.envelope(fixture.payload);
+  const std::string id = fixture.asymmetric("ed25519").key_id();
+  const std::string other_id = fixture.asymmetric("ecdsa").key_id();
+  const auto message = pre_authentication_encoding(kDssePayloadType, fixture.payload);
+  const std::string signature = base64_encode(fixture.asymmetric("ed25519").sign(message));
+  const std::string wrong = base64_encode(fixture.asymmetric("ed25519").sign(as_bytes("something else")));
   const auto with_entries = [&](const std::string& entries) {
     return good.substr(0, good.find("\"signatures\"")) + "\"signatures\":" + entries + "}";
   };
   const auto entry = [](const std::string& key, const std::string& value) { return R"({"keyid":")" + key + R"(","sig":")" + value + R"("})"; };
 
-  CHECK(forge.envelope_verdict(good) == valid);
-  CHECK(forge.envelope_verdict(good + "\n") == valid);
-  CHECK(forge.envelope_verdict(" \r\n\t" + good) == valid);
-  CHECK(forge.envelope_verdict(with_entries("[" + entry("", signature) + "]")) == valid);
-  CHECK(forge.envelope_verdict(with_entries("[" + entry(other_id, wrong) + "," + entry(id, signature) + "]")) == valid);
-  CHECK(forge.envelope_verdict(with_entries("[" + entry(id, signature) + "," + entry(id, signature) + "]")) == valid);
+  CHECK(fixture.envelope_verdict(good) == valid);
+  CHECK(fixture.envelope_verdict(good + "\n") == valid);
+  CHECK(fixture.envelope_verdict(" \r\n\t" + good) == valid);
+  CHECK(fixture.envelope_verdict(with_entries("[" + entry("", signature) + "]")) == valid);
+  CHECK(fixture.envelope_verdict(with_entries("[" + entry(other_id, wrong) + "," + entry(id, signature) + "]")) == valid);
+  CHECK(fixture.envelope_verdict(with_entries("[" + entry(id, signature) + "," + entry(id, signature) + "]")) == valid);
   // One who does not hold the key may have made these.
-  CHECK(forge.envelope_verdict(with_entries("[" + entry(other_id, signature) + "]")) == untrusted);
-  CHECK(forge.envelope_verdict(with_entries("[" + entry("", wrong) + "]")) == untrusted);
-  CHECK(forge.envelope_verdict(with_entries("[" + entry(id, wrong) + "]")) == tampered);
-  CHECK(forge.envelope_verdict(with_entries("[" + entry(id, wrong) + "," + entry(id, signature) + "]")) == tampered);
-  CHECK(forge.envelope_verdict(with_entries("[" + entry(id, "") + "]")) == tampered);
+  CHECK(fixture.envelope_verdict(with_entries("[" + entry(other_id, signature) + "]")) == untrusted);
+  CHECK(fixture.envelope_verdict(with_entries("[" + entry("", wrong) + "]")) == untrusted);
+  CHECK(fixture.envelope_verdict(with_entries("[" + entry(id, wrong) + "]")) == tampered);
+  CHECK(fixture.envelope_verdict(with_entries("[" + entry(id, wrong) + "," + entry(id, signature) + "]")) == tampered);
+  CHECK(fixture.envelope_verdict(with_entries("[" + entry(id, "") + "]")) == tampered);
 
   std::string many = entry(id, signature);
   for (int i = 0; i < 64; ++i) many += "," + entry(id, signature);
@@ -62,45 +62,45 @@ TEST_CASE("envelopes are read strictly", "[sif][dsse]") {
         replaced(good, signature, signature.substr(0, 8) + "\\n" + signature.substr(8)), replaced(good, "\"payload\":\"", "\"payload\":\"_-"),
         std::string(100'000, '['), "{" + std::string(100'000, ' '), std::string("{\"payload\":") + std::string(70, '['), std::string("{}")}) {
     INFO(bad.substr(0, 200));
-    CHECK(forge.envelope_verdict(bad) == tampered);
+    CHECK(fixture.envelope_verdict(bad) == tampered);
   }
 }
 
 TEST_CASE("a signature object is bounded and of a known kind", "[sif][dsse]") {
-  const Forge forge;
-  const std::string good = forge.envelope(forge.payload);
-  CHECK(forge.envelope_verdict(good + std::string((1u << 20) - good.size(), ' ')) == valid);
-  CHECK(forge.envelope_verdict(good + std::string((1u << 20) - good.size() + 1, ' ')) == tampered);
-  CHECK(forge.envelope_verdict("") == tampered);
-  CHECK(forge.envelope_verdict("SIFHASH:\nabcd") == tampered);
-  CHECK(forge.verdict_of(good, {"ed25519.pub"}, {HashType::blake2b_256, {}}).verdict == valid);
-  for (const int hash : {0, 6, -1}) CHECK(forge.verdict_of(good, {"ed25519.pub"}, {static_cast<HashType>(hash), {}}).verdict == tampered);
-  const Image image = Image::open(forge.folder / "image.sif");
-  CHECK(error_of([&] { verify(image, forge.trusted({"ed25519.pub"}), {.limits = {.signatures = 0}}); })->kind() == ErrorKind::limit);
+  const ForgedSignatureFixture fixture;
+  const std::string good = fixture.envelope(fixture.payload);
+  CHECK(fixture.envelope_verdict(good + std::string((1u << 20) - good.size(), ' ')) == valid);
+  CHECK(fixture.envelope_verdict(good + std::string((1u << 20) - good.size() + 1, ' ')) == tampered);
+  CHECK(fixture.envelope_verdict("") == tampered);
+  CHECK(fixture.envelope_verdict("SIFHASH:\nabcd") == tampered);
+  CHECK(fixture.verdict_of(good, {"ed25519.pub"}, {HashType::blake2b_256, {}}).verdict == valid);
+  for (const int hash : {0, 6, -1}) CHECK(fixture.verdict_of(good, {"ed25519.pub"}, {static_cast<HashType>(hash), {}}).verdict == tampered);
+  const Image image = Image::open(fixture.directory / "image.sif");
+  CHECK(error_of([&] { verify(image, fixture.trusted({"ed25519.pub"}), {.limits = {.signatures = 0}}); })->kind() == ErrorKind::limit);
 }
 
 TEST_CASE("RSA signatures are PKCS #1 v1.5 over SHA-256", "[sif][dsse]") {
-  const Forge forge;
-  forge.shell("openssl genrsa -out rsa.pem 2048 && openssl pkey -in rsa.pem -pubout -out rsa.pub && openssl rsa -in rsa.pem -RSAPublicKey_out -out rsa1.pub");
-  const AsymmetricKey key = forge.asymmetric("rsa");
-  const std::string good = write_envelope(forge.payload, {&key, 1});
-  CHECK(forge.verdict_of(good, {"rsa.pub"}).verdict == valid);
-  CHECK(forge.verdict_of(good, {"rsa1.pub"}).verdict == valid);
-  write_file(forge.folder / "message", as_text(pre_authentication_encoding(kDssePayloadType, forge.payload)));
-  const std::string old = base64_encode(key.sign(pre_authentication_encoding(kDssePayloadType, forge.payload)));
+  const ForgedSignatureFixture fixture;
+  fixture.shell("openssl genrsa -out rsa.pem 2048 && openssl pkey -in rsa.pem -pubout -out rsa.pub && openssl rsa -in rsa.pem -RSAPublicKey_out -out rsa1.pub");
+  const AsymmetricKey key = fixture.asymmetric("rsa");
+  const std::string good = write_envelope(fixture.payload, {&key, 1});
+  CHECK(fixture.verdict_of(good, {"rsa.pub"}).verdict == valid);
+  CHECK(fixture.verdict_of(good, {"rsa1.pub"}).verdict == valid);
+  write_file(fixture.directory / "message", as_text(pre_authentication_encoding(kDssePayloadType, fixture.payload)));
+  const std::string old = base64_encode(key.sign(pre_authentication_encoding(kDssePayloadType, fixture.payload)));
   for (const std::string options : {"-sha256 -sigopt rsa_padding_mode:pss", "-sha512", "-sha384"}) {
-    forge.shell("openssl dgst -sign rsa.pem " + options + " -out signature message");
-    const std::string made = base64_encode(as_bytes(read_file(forge.folder / "signature")));
-    CHECK(forge.verdict_of(replaced(good, old, made), {"rsa.pub"}).verdict == tampered);
+    fixture.shell("openssl dgst -sign rsa.pem " + options + " -out signature message");
+    const std::string made = base64_encode(as_bytes(read_file(fixture.directory / "signature")));
+    CHECK(fixture.verdict_of(replaced(good, old, made), {"rsa.pub"}).verdict == tampered);
   }
-  forge.shell("openssl genrsa -out weak.pem 1024 && openssl pkey -in weak.pem -pubout -out weak.pub");
-  CHECK(error_of([&] { forge.asymmetric("weak"); })->kind() == ErrorKind::unsupported);
-  CHECK(error_of([&] { forge.trusted({"weak.pub"}); })->kind() == ErrorKind::unsupported);
+  fixture.shell("openssl genrsa -out weak.pem 1024 && openssl pkey -in weak.pem -pubout -out weak.pub");
+  CHECK(error_of([&] { fixture.asymmetric("weak"); })->kind() == ErrorKind::unsupported);
+  CHECK(error_of([&] { fixture.trusted({"weak.pub"}); })->kind() == ErrorKind::unsupported);
 }
 
 TEST_CASE("signed metadata is read strictly", "[sif][metadata]") {
-  const Forge forge;
-  const std::string& good = forge.payload;
+  const ForgedSignatureFixture fixture;
+  const std::string& good = fixture.payload;
   const auto first_digest = good.find("sha256:") + 7;
   std::string upper_case = good;
   std::transform(upper_case.begin() + static_cast<std::ptrdiff_t>(first_digest), upper_case.begin() + static_cast<std::ptrdiff_t>(first_digest) + 64,
@@ -110,9 +110,9 @@ TEST_CASE("signed metadata is read strictly", "[sif][metadata]") {
   const std::string first = good.substr(objects, comma - objects);
   const std::string second = good.substr(comma + 1, good.size() - comma - 3);
   const std::string head = good.substr(0, objects);
-  CHECK(forge.payload_verdict(head + second + "," + first + "]}") == valid);
-  CHECK(forge.payload_verdict(upper_case) == valid);
-  CHECK(forge.payload_verdict(replaced(good, ",", " ,\n ")) == valid);
+  CHECK(fixture.payload_verdict(head + second + "," + first + "]}") == valid);
+  CHECK(fixture.payload_verdict(upper_case) == valid);
+  CHECK(fixture.payload_verdict(replaced(good, ",", " ,\n ")) == valid);
   for (const std::string& bad :
        {replaced(good, R"("version":1)", R"("version":2)"), replaced(good, R"("version":1,)", ""), replaced(good, "{", R"({"extra":0,)"),
         replaced(good, "{", R"({"version":1,)"), replaced(good, "version", "Version"), replaced(good, "\"header\"", "\"heading\""),
@@ -127,28 +127,28 @@ TEST_CASE("signed metadata is read strictly", "[sif][metadata]") {
         head + first + "]}", head + second + "]}", head + "]}", head + first + "," + second + "," + first + "]}",
         head + first + "," + second + "," + replaced(second, "\"relativeId\":1", "\"relativeId\":7") + "]}", good + "}", good + " {}", "\xef\xbb\xbf" + good, std::string("null"), std::string()}) {
     INFO(bad.substr(0, 200));
-    CHECK(forge.payload_verdict(bad) == tampered);
+    CHECK(fixture.payload_verdict(bad) == tampered);
   }
 }
 
 TEST_CASE("clear-signed messages are read strictly", "[sif][pgp]") {
-  const PgpForge forge;
-  const std::string& good = forge.message;
+  const ForgedPgpFixture fixture;
+  const std::string& good = fixture.message;
   std::string crlf;
   for (const char c : good) crlf += c == '\n' ? "\r\n" : std::string(1, c);
-  CHECK(forge.message_verdict(good) == valid);
-  CHECK(forge.message_verdict(good + "\n") == valid);
-  CHECK(forge.message_verdict(crlf) == valid);
-  CHECK(forge.message_verdict(replaced(good, "Hash: SHA256\n", "")) == valid);
-  CHECK(forge.message_verdict(replaced(good, "Hash: SHA256", "Hash: SHA512")) == valid);  // the packet says which
-  CHECK(forge.message_verdict(forge.signed_at(replaced(forge.payload, ",\"objects\"", ",\n\"objects\""), static_cast<std::uint32_t>(std::time(nullptr)))) == valid);
+  CHECK(fixture.message_verdict(good) == valid);
+  CHECK(fixture.message_verdict(good + "\n") == valid);
+  CHECK(fixture.message_verdict(crlf) == valid);
+  CHECK(fixture.message_verdict(replaced(good, "Hash: SHA256\n", "")) == valid);
+  CHECK(fixture.message_verdict(replaced(good, "Hash: SHA256", "Hash: SHA512")) == valid);  // the packet says which
+  CHECK(fixture.message_verdict(fixture.signed_at(replaced(fixture.payload, ",\"objects\"", ",\n\"objects\""), static_cast<std::uint32_t>(std::time(nullptr)))) == valid);
   for (const std::string& bad :
        {replaced(good, "SHA256", "sha256"), replaced(good, "SHA256", "SHA1"), replaced(good, "Hash:", "Comment: x\nHash:"), "text\n" + good, good + "\ntext",
         good + "\n" + good, replaced(good, "}]}\n", "}]} \n"), replaced(good, "{\"version", " {\"version"), replaced(good, "-----BEGIN PGP SIGNED", "-----BEGIN  PGP SIGNED"),
         good.substr(good.find("-----BEGIN PGP SIGNATURE")), replaced(good, "\n-----END PGP SIG", "\n=AAAA\n-----END PGP SIG"), good.substr(0, good.size() - 30),
         replaced(good, "SIGNATURE-----\n\n", "SIGNATURE-----\nVersion: 1\n\n"), replaced(good, "\"version\":1", "\"version\":2")}) {
     INFO(bad.substr(0, 200));
-    CHECK(forge.message_verdict(bad) == tampered);
+    CHECK(fixture.message_verdict(bad) == tampered);
   }
   // The end of the base64 is told by padding or by a checksum.
   for (const std::size_t size : {30u, 31u, 32u}) {
@@ -162,18 +162,18 @@ TEST_CASE("clear-signed messages are read strictly", "[sif][pgp]") {
   for (const auto& [columns, verdict] : {std::pair(76u, valid), std::pair(77u, tampered)}) {
     std::string lines = base64_encode(parse_clear_signed(good).packets);
     for (std::size_t at = columns; at < lines.size(); at += columns + 1) lines.insert(at, "\n");
-    CHECK(forge.message_verdict(until_base64 + lines + "\n-----END PGP SIGNATURE-----") == verdict);
+    CHECK(fixture.message_verdict(until_base64 + lines + "\n-----END PGP SIGNATURE-----") == verdict);
   }
   // Behind the packet's header of two or three bytes: version, type, key algorithm, hash.
   const std::size_t version = parse_clear_signed(good).packets[1] < std::byte{192} ? 2 : 3;
-  CHECK(forge.message_verdict(forge.with_packet_byte(version, 3)) == tampered);
-  for (const unsigned type : {0x00u, 0x02u, 0x10u, 0x40u}) CHECK(forge.message_verdict(forge.with_packet_byte(version + 1, type)) == tampered);
-  for (const unsigned hash : {1u, 2u, 3u, 11u, 99u}) CHECK(forge.message_verdict(forge.with_packet_byte(version + 3, hash)) == tampered);
+  CHECK(fixture.message_verdict(fixture.with_packet_byte(version, 3)) == tampered);
+  for (const unsigned type : {0x00u, 0x02u, 0x10u, 0x40u}) CHECK(fixture.message_verdict(fixture.with_packet_byte(version + 1, type)) == tampered);
+  for (const unsigned hash : {1u, 2u, 3u, 11u, 99u}) CHECK(fixture.message_verdict(fixture.with_packet_byte(version + 3, hash)) == tampered);
 }
 
 TEST_CASE("a signature packet names one issuer and says nothing that belongs to keys", "[sif][pgp]") {
-  const PgpForge forge;
-  const ClearSigned parts = parse_clear_signed(forge.message);
+  const ForgedPgpFixture fixture;
+  const ClearSigned parts = parse_clear_signed(fixture.message);
   const std::string packet(as_text(parts.packets));
   const std::string body = packet.substr(static_cast<unsigned char>(packet[1]) < 192 ? 2 : 3);
   const auto octet = [](std::size_t value) { return std::string(1, static_cast<char>(value)); };
@@ -184,9 +184,9 @@ TEST_CASE("a signature packet names one issuer and says nothing that belongs to 
     const auto changed = covered ? body.substr(0, 5) + octet(hashed + added.size()) + added + body.substr(6)
                                  : body.substr(0, 6 + hashed) + octet(0) + octet(added.size()) + added + body.substr(8 + hashed);
     const auto whole = "\xc2\xff" + octet(0) + octet(0) + octet(changed.size() >> 8) + octet(changed.size()) + changed;
-    return forge.verdict_of(write_clear_signed(parts.text, "SHA256", as_bytes(whole)), {"ada.pub"}, forge.info);
+    return fixture.verdict_of(write_clear_signed(parts.text, "SHA256", as_bytes(whole)), {"ada.pub"}, fixture.info);
   };
-  const std::string fingerprint(as_text(forge.secret.fingerprint));
+  const std::string fingerprint(as_text(fixture.secret.fingerprint));
   const std::string other(20, 'x');
   CHECK(with(false, "\x10" + fingerprint.substr(12)).verdict == valid);
   CHECK(with(false, "\x21\x04" + fingerprint).verdict == valid);
@@ -203,44 +203,44 @@ TEST_CASE("a signature packet names one issuer and says nothing that belongs to 
 
 TEST_CASE("the fingerprint in the descriptor must be that of the key which has signed", "[sif][pgp]") {
   // Whoever reads descriptors only must not be told another name (CVE-2020-13845).
-  const PgpForge forge;
-  CHECK(forge.verdict_of(forge.message, {"ada.pub"}).verdict == tampered);
-  SignatureInfo other = forge.info;
+  const ForgedPgpFixture fixture;
+  CHECK(fixture.verdict_of(fixture.message, {"ada.pub"}).verdict == tampered);
+  SignatureInfo other = fixture.info;
   other.fingerprint[19] ^= std::byte{1};
-  CHECK(forge.verdict_of(forge.message, {"ada.pub"}, other).verdict == tampered);
-  const auto report = forge.verdict_of(forge.message, {"ada.pub"}, forge.info);
+  CHECK(fixture.verdict_of(fixture.message, {"ada.pub"}, other).verdict == tampered);
+  const auto report = fixture.verdict_of(fixture.message, {"ada.pub"}, fixture.info);
   REQUIRE(report.signers.size() == 1);
-  CHECK(report.signers[0].key == to_upper_hex(forge.info.fingerprint));
+  CHECK(report.signers[0].key == to_upper_hex(fixture.info.fingerprint));
   CHECK(report.signers[0].name == "ada <ada@example.org>");
   CHECK(report.signers[0].algorithm == "Ed25519");
   CHECK(report.created);
 }
 
 TEST_CASE("keys that may not be used sign nothing and vouch for nothing", "[sif][pgp]") {
-  const PgpForge forge;
+  const ForgedPgpFixture fixture;
   const auto now = static_cast<std::uint32_t>(std::time(nullptr));
-  CHECK(forge.verdict_of(forge.message, {"ada.revoked"}, forge.info).verdict == untrusted);
-  CHECK(forge.verdict_of(forge.message, {"ada.pub", "ada.revoked"}, forge.info).verdict == untrusted);
-  CHECK(forge.verdict_of(forge.message, {}, forge.info).verdict == untrusted);
-  CHECK(forge.message_verdict(forge.signed_at(forge.payload, now + 3600)) == untrusted);
+  CHECK(fixture.verdict_of(fixture.message, {"ada.revoked"}, fixture.info).verdict == untrusted);
+  CHECK(fixture.verdict_of(fixture.message, {"ada.pub", "ada.revoked"}, fixture.info).verdict == untrusted);
+  CHECK(fixture.verdict_of(fixture.message, {}, fixture.info).verdict == untrusted);
+  CHECK(fixture.message_verdict(fixture.signed_at(fixture.payload, now + 3600)) == untrusted);
 
-  forge.make_pgp("weak", "RSA", 1024);
+  fixture.make_pgp("weak", "RSA", 1024);
   SignatureInfo weak{HashType::sha256, {}};
-  const auto report = forge.verdict_of(forge.foreign_clear_sign("weak", "SHA256", weak), {"weak.pub"}, weak);
+  const auto report = fixture.verdict_of(fixture.foreign_clear_sign("weak", "SHA256", weak), {"weak.pub"}, weak);
   CHECK(report.verdict == untrusted);
   CHECK_THAT(report.reason, ContainsSubstring("1024 bits"));
-  CHECK(error_of([&] { forge.sign(forge.key("weak.asc")); })->kind() == ErrorKind::denied);
+  CHECK(error_of([&] { fixture.sign(fixture.key("weak.asc")); })->kind() == ErrorKind::denied);
 }
 
 TEST_CASE("hashes of OpenPGP signatures are SHA-256 or stronger", "[sif][pgp]") {
-  const PgpForge forge;
+  const ForgedPgpFixture fixture;
   SignatureInfo info{HashType::sha256, {}};
-  for (const char* hash : {"SHA256", "SHA384", "SHA512"}) CHECK(forge.verdict_of(forge.foreign_clear_sign("ada", hash, info), {"ada.pub"}, info).verdict == valid);
-  for (const char* hash : {"SHA224", "SHA1"}) CHECK(forge.verdict_of(forge.foreign_clear_sign("ada", hash, info), {"ada.pub"}, info).verdict == tampered);
+  for (const char* hash : {"SHA256", "SHA384", "SHA512"}) CHECK(fixture.verdict_of(fixture.foreign_clear_sign("ada", hash, info), {"ada.pub"}, info).verdict == valid);
+  for (const char* hash : {"SHA224", "SHA1"}) CHECK(fixture.verdict_of(fixture.foreign_clear_sign("ada", hash, info), {"ada.pub"}, info).verdict == tampered);
 }
 
 TEST_CASE("each kind of OpenPGP key signs with the hash that fits it", "[sif][pgp]") {
-  SignDesk desk;
+  SignFixture fixture;
   const auto [algorithm, bits, curve, hash] = GENERATE(table<std::string, unsigned, const char*, std::string>({{"EDDSA", 0, nullptr, "SHA256"},
                                                                                                                 {"RSA", 2048, nullptr, "SHA256"},
                                                                                                                 {"ECDSA", 0, "NIST P-256", "SHA256"},
@@ -250,9 +250,9 @@ TEST_CASE("each kind of OpenPGP key signs with the hash that fits it", "[sif][pg
                                                                                                                 {"ECDSA", 0, "brainpoolP256r1", "SHA256"},
                                                                                                                 {"ECDSA", 0, "brainpoolP384r1", "SHA384"},
                                                                                                                 {"ECDSA", 0, "brainpoolP512r1", "SHA512"}}));
-  desk.make_pgp("bob", algorithm, bits, curve);
-  desk.sign(desk.key("bob.asc"));
-  const auto report = desk.verified({"bob.pub"});
+  fixture.make_pgp("bob", algorithm, bits, curve);
+  fixture.sign(fixture.key("bob.asc"));
+  const auto report = fixture.verified({"bob.pub"});
   CHECK_FALSE(report.failure);
   REQUIRE(report.signatures.size() == 2);
   CHECK(report.signatures[0].hash == hash);

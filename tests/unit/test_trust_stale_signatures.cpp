@@ -9,7 +9,7 @@
 #include <sifkit/trust/verify.h>
 
 #include "support/errors.h"
-#include "support/sign_desk.h"
+#include "support/sign_fixture.h"
 
 using namespace sifkit;
 using namespace sifkit::sif;
@@ -20,9 +20,9 @@ namespace {
 
 using Ids = std::vector<std::uint32_t>;
 
-/// SignDesk's image: 1 definition file and 2 partition in group 1, 3 JSON in group 2.
-struct Desk : SignDesk {
-  std::filesystem::path image = folder / "image.sif";
+/// SignFixture's image: 1 definition file and 2 partition in group 1, 3 JSON in group 2.
+struct StaleSignatureFixture : SignFixture {
+  std::filesystem::path image = directory / "image.sif";
 
   Image open() const { return Image::open(image); }
 
@@ -56,112 +56,112 @@ struct Desk : SignDesk {
 }  // namespace
 
 TEST_CASE("signing names old signatures that do not hold, and why", "[trust][sign]") {
-  const Desk desk;
-  CHECK(desk.signed_by({"ed25519.pem"}).added == Ids{4, 5});
-  CHECK(desk.signed_by({"ecdsa.pem"}).stale.empty());
-  desk.flip_data_of(2);
+  const StaleSignatureFixture fixture;
+  CHECK(fixture.signed_by({"ed25519.pem"}).added == Ids{4, 5});
+  CHECK(fixture.signed_by({"ecdsa.pem"}).stale.empty());
+  fixture.flip_data_of(2);
   // Bytes of groups that are not signed now are not read.
-  CHECK(desk.signed_by({"ed25519.pem"}, {.groups = {2}}).stale.empty());
-  CHECK(Desk::text_of(desk.signed_by({"ed25519.pem"}).stale) ==
+  CHECK(fixture.signed_by({"ed25519.pem"}, {.groups = {2}}).stale.empty());
+  CHECK(StaleSignatureFixture::text_of(fixture.signed_by({"ed25519.pem"}).stale) ==
         "4 of 1: object 2 has changed\n6 of 1: object 2 has changed\n");
 }
 
 TEST_CASE("every way in which a signature can stop to hold is found", "[trust][sign]") {
-  const Desk desk;
-  desk.signed_by({"ed25519.pem"});
+  const StaleSignatureFixture fixture;
+  fixture.signed_by({"ed25519.pem"});
   SECTION("descriptor") {
-    desk.rename(1);
-    CHECK(Desk::text_of(desk.signed_by({"ed25519.pem"}).stale) == "4 of 1: the descriptor of object 1 has changed\n");
+    fixture.rename(1);
+    CHECK(StaleSignatureFixture::text_of(fixture.signed_by({"ed25519.pem"}).stale) == "4 of 1: the descriptor of object 1 has changed\n");
   }
   SECTION("an object less") {
-    desk.edit([](ImageEditor& editor) { editor.remove(2); });
-    CHECK(Desk::text_of(desk.signed_by({"ed25519.pem"}).stale) ==
+    fixture.edit([](ImageEditor& editor) { editor.remove(2); });
+    CHECK(StaleSignatureFixture::text_of(fixture.signed_by({"ed25519.pem"}).stale) ==
           "4 of 1: it names object 2, which is not in group 1\n");
   }
   SECTION("an object more") {
-    desk.add("more", {.type = DataType::generic, .group = 1});
-    CHECK(Desk::text_of(desk.signed_by({"ed25519.pem"}).stale) == "4 of 1: it does not name object 6\n");
+    fixture.add("more", {.type = DataType::generic, .group = 1});
+    CHECK(StaleSignatureFixture::text_of(fixture.signed_by({"ed25519.pem"}).stale) == "4 of 1: it does not name object 6\n");
   }
   SECTION("the header") {
-    File::open_read_write(desk.image).write_at(50, as_bytes("uuid"));
-    CHECK(Desk::text_of(desk.signed_by({"ed25519.pem"}).stale) ==
+    File::open_read_write(fixture.image).write_at(50, as_bytes("uuid"));
+    CHECK(StaleSignatureFixture::text_of(fixture.signed_by({"ed25519.pem"}).stale) ==
           "4 of 1: the header has changed\n5 of 2: the header has changed\n");
   }
   SECTION("the signature itself") {
-    desk.flip_data_of(4);
-    CHECK(Desk::text_of(desk.signed_by({"ed25519.pem"}).stale) == "4 of 1: signature format not recognized\n");
+    fixture.flip_data_of(4);
+    CHECK(StaleSignatureFixture::text_of(fixture.signed_by({"ed25519.pem"}).stale) == "4 of 1: signature format not recognized\n");
   }
   SECTION("an object in no group is another matter") {
-    desk.add("loose", {.type = DataType::generic, .group = 0});
-    const auto report = desk.signed_by({"ed25519.pem"});
+    fixture.add("loose", {.type = DataType::generic, .group = 0});
+    const auto report = fixture.signed_by({"ed25519.pem"});
     CHECK(report.stale.empty());
     CHECK(report.without_group == Ids{6});
   }
 }
 
 TEST_CASE("what is replaced is void or by the same keys, and of nothing more than is signed now", "[trust][sign]") {
-  const Desk desk;
-  desk.make_pgp("ada");
-  desk.signed_by({"ed25519.pem"});               // 4, 5
-  desk.signed_by({"ecdsa.pem", "ed25519.pem"});  // 6, 7: of both
-  desk.signed_by({"ada.asc"});                   // 8, 9
+  const StaleSignatureFixture fixture;
+  fixture.make_pgp("ada");
+  fixture.signed_by({"ed25519.pem"});               // 4, 5
+  fixture.signed_by({"ecdsa.pem", "ed25519.pem"});  // 6, 7: of both
+  fixture.signed_by({"ada.asc"});                   // 8, 9
   const SignOptions replace{.replace = true};
-  const auto verified = [&] { return desk.verified({"ed25519.pub", "ecdsa.pub", "ada.pub"}); };
+  const auto verified = [&] { return fixture.verified({"ed25519.pub", "ecdsa.pub", "ada.pub"}); };
   SECTION("the same key") {
-    CHECK(desk.signed_by({"ed25519.pem"}, replace).replaced == Ids{4, 5});
+    CHECK(fixture.signed_by({"ed25519.pem"}, replace).replaced == Ids{4, 5});
     CHECK_FALSE(verified().failure);
-    CHECK(desk.signed_by({"ada.asc"}, replace).replaced.size() == 2);
+    CHECK(fixture.signed_by({"ada.asc"}, replace).replaced.size() == 2);
     CHECK_FALSE(verified().failure);
-    CHECK(desk.open().objects_of(DataType::signature).size() == 6);
+    CHECK(fixture.open().objects_of(DataType::signature).size() == 6);
   }
   SECTION("more keys than before") {
-    CHECK(desk.signed_by({"ecdsa.pem", "ed25519.pem"}, replace).replaced == Ids{4, 5, 6, 7});
+    CHECK(fixture.signed_by({"ecdsa.pem", "ed25519.pem"}, replace).replaced == Ids{4, 5, 6, 7});
     CHECK_FALSE(verified().failure);
   }
-  SECTION("one group") { CHECK(desk.signed_by({"ada.asc"}, {.groups = {2}, .replace = true}).replaced == Ids{9}); }
+  SECTION("one group") { CHECK(fixture.signed_by({"ada.asc"}, {.groups = {2}, .replace = true}).replaced == Ids{9}); }
   SECTION("less than before stands for no more") {
-    const auto report = desk.signed_by({"ed25519.pem"}, {.objects = {1}, .replace = true});
+    const auto report = fixture.signed_by({"ed25519.pem"}, {.objects = {1}, .replace = true});
     CHECK(report.replaced.empty());
     CHECK(report.added == Ids{10});
-    CHECK(desk.signed_by({"ed25519.pem"}, {.objects = {1}, .replace = true}).replaced == Ids{10});
+    CHECK(fixture.signed_by({"ed25519.pem"}, {.objects = {1}, .replace = true}).replaced == Ids{10});
   }
   SECTION("what is void, by whom it may be") {
-    desk.rename(3);
-    const auto report = desk.signed_by({"ada.asc"}, replace);
+    fixture.rename(3);
+    const auto report = fixture.signed_by({"ada.asc"}, replace);
     CHECK(report.replaced == Ids{5, 7, 8, 9});
     CHECK(report.stale.empty());
     CHECK_FALSE(verified().failure);
   }
   SECTION("without being asked nothing") {
-    desk.rename(3);
-    CHECK(desk.signed_by({"ada.asc"}).replaced.empty());
+    fixture.rename(3);
+    CHECK(fixture.signed_by({"ada.asc"}).replaced.empty());
     REQUIRE(verified().failure);
     CHECK(verified().failure->kind() == ErrorKind::tampered);
   }
 }
 
 TEST_CASE("a full table is signed again, and what is dropped leaves zeros", "[trust][sign]") {
-  const Desk desk;
-  desk.edit([](ImageEditor& editor) {
+  const StaleSignatureFixture fixture;
+  fixture.edit([](ImageEditor& editor) {
     for (int i = 0; i < 43; ++i) {
       MemorySource data(as_bytes("x"));
       editor.add({.type = DataType::generic, .group = 2}, data);
     }
   });
-  desk.signed_by({"ed25519.pem"});
-  CHECK(error_of([&] { desk.signed_by({"ed25519.pem"}); })->kind() == ErrorKind::limit);
-  CHECK(desk.signed_by({"ed25519.pem"}, {.replace = true}).replaced == Ids{47, 48});
-  CHECK_FALSE(desk.verified({"ed25519.pub"}, {.strict_layout = true}).failure);
+  fixture.signed_by({"ed25519.pem"});
+  CHECK(error_of([&] { fixture.signed_by({"ed25519.pem"}); })->kind() == ErrorKind::limit);
+  CHECK(fixture.signed_by({"ed25519.pem"}, {.replace = true}).replaced == Ids{47, 48});
+  CHECK_FALSE(fixture.verified({"ed25519.pub"}, {.strict_layout = true}).failure);
 }
 
 TEST_CASE("an edit breaks the signatures whose words it changes, and no others", "[trust][edit]") {
-  const Desk desk;
-  desk.signed_by({"ed25519.pem"});                    // 4, 5
-  desk.signed_by({"ed25519.pem"}, {.objects = {1}});  // 6: of a part
+  const StaleSignatureFixture fixture;
+  fixture.signed_by({"ed25519.pem"});                    // 4, 5
+  fixture.signed_by({"ed25519.pem"}, {.objects = {1}});  // 6: of a part
   const auto broken = [&](const std::function<void(ImageEditor&)>& edit) {
-    const Image before = desk.open();
-    desk.edit(edit);
-    return Desk::text_of(signatures_broken_by_edit(before, desk.open()));
+    const Image before = fixture.open();
+    fixture.edit(edit);
+    return StaleSignatureFixture::text_of(signatures_broken_by_edit(before, fixture.open()));
   };
   MemorySource data(as_bytes("more"));
   SECTION("nothing that is signed") {
@@ -191,17 +191,17 @@ TEST_CASE("an edit breaks the signatures whose words it changes, and no others",
 }
 
 TEST_CASE("a question for one key is not disturbed by others, nor answered by them", "[trust][verify]") {
-  const Desk desk;
-  desk.make_pgp("ada");
-  desk.make_pgp("eve");
-  desk.signed_by({"ada.asc"});
+  const StaleSignatureFixture fixture;
+  fixture.make_pgp("ada");
+  fixture.make_pgp("eve");
+  fixture.signed_by({"ada.asc"});
   const auto asked = [&](const std::vector<std::string>& names, std::vector<std::string> required = {}) {
-    const auto report = desk.verified(names, {.required_keys = std::move(required), .ignore_others = true});
+    const auto report = fixture.verified(names, {.required_keys = std::move(required), .ignore_others = true});
     return report.failure ? std::string(to_string(report.failure->kind())) : "";
   };
-  const std::string ada = desk.verified({"ada.pub"}).keys.at(0).key;
-  desk.signed_by({"eve.asc"});
-  desk.signed_by({"ed25519.pem"});
+  const std::string ada = fixture.verified({"ada.pub"}).keys.at(0).key;
+  fixture.signed_by({"eve.asc"});
+  fixture.signed_by({"ed25519.pem"});
   CHECK(asked({"ada.pub"}).empty());
   CHECK(asked({"ed25519.pub"}).empty());
   CHECK(asked({"ecdsa.pub"}) == "untrusted");
@@ -210,14 +210,14 @@ TEST_CASE("a question for one key is not disturbed by others, nor answered by th
   CHECK(asked({"ada.pub", "eve.revoked"}, {ada}).empty());
   CHECK(asked({"eve.revoked"}) == "untrusted");
   // What others have signed stands for nothing.
-  desk.add("more", {.type = DataType::generic, .group = 3});
-  desk.signed_by({"eve.asc"}, {.groups = {3}});
-  CHECK_FALSE(desk.verified({"ada.pub", "eve.pub", "ed25519.pub"}).failure);
+  fixture.add("more", {.type = DataType::generic, .group = 3});
+  fixture.signed_by({"eve.asc"}, {.groups = {3}});
+  CHECK_FALSE(fixture.verified({"ada.pub", "eve.pub", "ed25519.pub"}).failure);
   CHECK(asked({"ada.pub"}) == "untrusted");
   CHECK(asked({"ada.pub", "eve.pub"}, {ada}) == "untrusted");
   // Signatures of the key itself count, good or bad.
-  desk.signed_by({"ada.asc"}, {.groups = {3}});
+  fixture.signed_by({"ada.asc"}, {.groups = {3}});
   CHECK(asked({"ada.pub"}).empty());
-  desk.rename(2);
+  fixture.rename(2);
   CHECK(asked({"ada.pub"}) == "tampered");
 }

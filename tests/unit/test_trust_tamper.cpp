@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "support/catch.h"
-#include "support/sign_desk.h"
+#include "support/sign_fixture.h"
 #include "support/sweep.h"
 
 using namespace sifkit;
@@ -82,9 +82,9 @@ std::pair<std::string, std::size_t> part_of(const Image& image, std::size_t at, 
 }  // namespace
 
 TEST_CASE("every changed byte is noticed or documented as not protected", "[sif][integrity][tamper]") {
-  SignDesk desk;
+  SignFixture fixture;
   const std::string format = GENERATE("PGP", "DSSE");
-  const auto path = desk.folder / "image.sif";
+  const auto path = fixture.directory / "image.sif";
   write_file(path, "");
   {
     File file = File::open_read_write(path);
@@ -92,9 +92,9 @@ TEST_CASE("every changed byte is noticed or documented as not protected", "[sif]
     for (const std::uint32_t group : {1u, 1u, 2u, 2u}) writer.add({.type = DataType::generic, .group = group, .name = "n"}, as_bytes(fmt::format("bytes in group {}", group)));
     writer.finish();
   }
-  if (format == "PGP") desk.make_pgp("ada");
-  desk.sign(desk.key(format == "PGP" ? "ada.asc" : "ed25519.pem"));
-  const auto keys = desk.trusted({format == "PGP" ? "ada.pub" : "ed25519.pub"});
+  if (format == "PGP") fixture.make_pgp("ada");
+  fixture.sign(fixture.key(format == "PGP" ? "ada.asc" : "ed25519.pem"));
+  const auto keys = fixture.trusted({format == "PGP" ? "ada.pub" : "ed25519.pub"});
   const std::string whole = read_file(path);
   const Image image = Image::open(path);
   REQUIRE(image.objects().size() == 6);

@@ -2,7 +2,7 @@
 //
 // Keys and signatures as of a time: now, or another for an audit.
 #include "support/errors.h"
-#include "support/forge.h"
+#include "support/forged_signature_fixture.h"
 
 using namespace sifkit;
 using namespace sifkit::sif;
@@ -15,17 +15,17 @@ constexpr std::int64_t kDay = 86400;
 constexpr std::int64_t kYear2020 = 1577836800;  ///< 2020-01-01 00:00:00 UTC
 
 /// A key of 2020 that is used on its hundredth day.
-struct OldForge : Forge {
+struct ValidationTimeFixture : ForgedSignatureFixture {
   static constexpr std::int64_t kUsed = kYear2020 + 100 * kDay;
   SignatureInfo info{HashType::sha256, {}};
 
-  explicit OldForge(PgpDates dates) {
+  explicit ValidationTimeFixture(PgpDates dates) {
     dates.made = kYear2020;
     make_pgp("ada", "EDDSA", 0, nullptr, dates);
   }
 
   SignatureReport judged(std::int64_t made, std::optional<std::int64_t> at, const std::string& keys = "ada.pub") {
-    const PgpSecretKey secret = PgpKeyring(as_bytes(read_file(folder / "ada.asc")), "ada", kUsed).unlock({}, nullptr);
+    const PgpSecretKey secret = PgpKeyring(as_bytes(read_file(directory / "ada.asc")), "ada", kUsed).unlock({}, nullptr);
     std::copy(secret.fingerprint.begin(), secret.fingerprint.end(), info.fingerprint.begin());
     return verdict_of(clear_sign(payload, secret.packet, secret.fingerprint, static_cast<std::uint32_t>(made)), {keys}, info, at);
   }
@@ -34,20 +34,20 @@ struct OldForge : Forge {
 }  // namespace
 
 TEST_CASE("an expired key counts for an audit of before, and the reason says when it expired", "[sif][pgp]") {
-  OldForge forge({.lifetime = 365 * kDay});
-  const auto now = forge.judged(forge.kUsed, std::nullopt);
+  ValidationTimeFixture fixture({.lifetime = 365 * kDay});
+  const auto now = fixture.judged(fixture.kUsed, std::nullopt);
   CHECK(now.verdict == Verdict::untrusted);
   CHECK(now.reason == "the key has expired on 2020-12-31 00:00:00 UTC");
-  CHECK(now.created == forge.kUsed);
+  CHECK(now.created == fixture.kUsed);
   CHECK(now.signers.at(0).expires == kYear2020 + 365 * kDay);
 
-  CHECK(forge.judged(forge.kUsed, forge.kUsed + kDay).verdict == Verdict::valid);
-  CHECK(forge.judged(forge.kUsed, forge.kUsed).verdict == Verdict::valid);
-  CHECK(forge.judged(forge.kUsed, kYear2020 + 366 * kDay).reason == "the key has expired on 2020-12-31 00:00:00 UTC");
-  const auto early = forge.judged(forge.kUsed, forge.kUsed - kDay);
+  CHECK(fixture.judged(fixture.kUsed, fixture.kUsed + kDay).verdict == Verdict::valid);
+  CHECK(fixture.judged(fixture.kUsed, fixture.kUsed).verdict == Verdict::valid);
+  CHECK(fixture.judged(fixture.kUsed, kYear2020 + 366 * kDay).reason == "the key has expired on 2020-12-31 00:00:00 UTC");
+  const auto early = fixture.judged(fixture.kUsed, fixture.kUsed - kDay);
   CHECK(early.verdict == Verdict::untrusted);
   CHECK(early.reason == "the signature is from the future: made 2020-04-10 00:00:00 UTC, the time is 2020-04-09 00:00:00 UTC");
-  const auto older = forge.judged(kYear2020 - 1, forge.kUsed);
+  const auto older = fixture.judged(kYear2020 - 1, fixture.kUsed);
   CHECK(older.verdict == Verdict::untrusted);
   CHECK(older.reason == "the signature, made 2019-12-31 23:59:59 UTC, is older than the key, made 2020-01-01 00:00:00 UTC");
 }
@@ -56,8 +56,8 @@ TEST_CASE("a key that was given up counts for an audit of before, one that was s
   const auto [reason, counts] = GENERATE(table<const char*, bool>({{"retired", true}, {"superseded", true}, {"compromised", false}, {"no", false}}));
   INFO(reason);
   const std::int64_t end = kYear2020 + 200 * kDay;
-  OldForge forge({.revoked = static_cast<std::uint64_t>(end), .reason = reason});
-  const auto judged = [&](std::optional<std::int64_t> at) { return forge.judged(forge.kUsed, at, "ada.revoked"); };
+  ValidationTimeFixture fixture({.revoked = static_cast<std::uint64_t>(end), .reason = reason});
+  const auto judged = [&](std::optional<std::int64_t> at) { return fixture.judged(fixture.kUsed, at, "ada.revoked"); };
   for (const auto at : {std::optional<std::int64_t>(), std::optional(end + kDay), std::optional(end)}) {
     const auto late = judged(at);
     CHECK(late.verdict == Verdict::untrusted);
@@ -71,9 +71,9 @@ TEST_CASE("a key that was given up counts for an audit of before, one that was s
 }
 
 TEST_CASE("a key of a clock that is wrong signs nothing", "[sif][pgp]") {
-  SignDesk desk;
-  desk.make_pgp("ada", "EDDSA", 0, nullptr, {.made = static_cast<std::uint64_t>(std::time(nullptr) + kDay)});
-  const auto error = error_of([&] { desk.sign(desk.key("ada.asc")); });
+  SignFixture fixture;
+  fixture.make_pgp("ada", "EDDSA", 0, nullptr, {.made = static_cast<std::uint64_t>(std::time(nullptr) + kDay)});
+  const auto error = error_of([&] { fixture.sign(fixture.key("ada.asc")); });
   REQUIRE(error);
   CHECK(error->kind() == ErrorKind::denied);
   CHECK_THAT(error->message(), ContainsSubstring("the key is from the future: made "));

@@ -5,8 +5,8 @@
 
 #include "support/catch.h"
 #include "support/errors.h"
-#include "support/key_desk.h"
-#include "support/sign_desk.h"
+#include "support/key_fixture.h"
+#include "support/sign_fixture.h"
 
 using namespace sifkit;
 using namespace sifkit::sif;
@@ -28,12 +28,12 @@ std::string place_for(const VerifyPolicy& policy, std::string_view path) {
 }
 
 /// Two PEM keys and two of OpenPGP.
-struct PolicyDesk : SignDesk {
+struct PolicyFixture : SignFixture {
   TrustedKeys keys = trusted({"ed25519.pub", "ecdsa.pub"});
   std::string ed25519_id;
   std::string ecdsa_id;
 
-  PolicyDesk() {
+  PolicyFixture() {
     sign(key("ed25519.pem"));
     ed25519_id = verified({"ed25519.pub"}).keys.at(0).key;
   }
@@ -47,7 +47,7 @@ struct PolicyDesk : SignDesk {
 
   VerifyReport check(const std::optional<VerifyPolicy>& policy, VerifyOptions options = {}) const {
     options.policy = policy ? &*policy : nullptr;
-    return verify(Image::open(folder / "image.sif"), keys, options);
+    return verify(Image::open(directory / "image.sif"), keys, options);
   }
 };
 
@@ -149,18 +149,18 @@ TEST_CASE("the rule with the most components of a path is for it, whatever the o
 }
 
 TEST_CASE("a rule is for the place of the open file, not for a name of it", "[sif][policy]") {
-  PolicyDesk desk;
-  const auto strict = desk.folder / "strict";
-  const auto lax = desk.folder / "lax";
+  PolicyFixture fixture;
+  const auto strict = fixture.directory / "strict";
+  const auto lax = fixture.directory / "lax";
   fs::create_directory(strict);
   fs::create_directory(lax);
   const auto policy = policy_of(fmt::format(R"("rules": [{{"path": "{}", "threshold": 2}}, {{"path": "{}"}}])", strict.string(), lax.string()));
-  const auto check = [&](const Image& image) { return verify(image, desk.keys, {.policy = &policy}); };
+  const auto check = [&](const Image& image) { return verify(image, fixture.keys, {.policy = &policy}); };
 
-  fs::rename(desk.folder / "image.sif", strict / "a.sif");
+  fs::rename(fixture.directory / "image.sif", strict / "a.sif");
   fs::create_symlink(strict / "a.sif", lax / "a.sif");
-  fs::create_directory_symlink(strict, lax / "folder");
-  for (const auto& name : {strict / "a.sif", lax / "a.sif", lax / "folder" / "a.sif", lax / ".." / "strict" / "a.sif"}) {
+  fs::create_directory_symlink(strict, lax / "directory");
+  for (const auto& name : {strict / "a.sif", lax / "a.sif", lax / "directory" / "a.sif", lax / ".." / "strict" / "a.sif"}) {
     const auto report = check(Image::open(name));
     fails(report, "policy 'site.json', rules[0]: 1 of 2 keys needed have signed all that is checked");
     REQUIRE(report.policy);
@@ -182,133 +182,133 @@ TEST_CASE("a rule is for the place of the open file, not for a name of it", "[si
   CHECK_THAT(error->message(), ContainsSubstring("the open file has no path any more"));
 
   // What no rule is for is looked at, and fails.
-  fs::rename(strict / "a.sif", desk.folder / "image.sif");
-  const auto report = check(Image::open(desk.folder / "image.sif"));
+  fs::rename(strict / "a.sif", fixture.directory / "image.sif");
+  const auto report = check(Image::open(fixture.directory / "image.sif"));
   fails(report, "no rule is for");
   CHECK(report.policy->place.empty());
   CHECK(report.covered.size() == 3);
 }
 
 TEST_CASE("a rule for a path over a symbolic link would be for nothing, and is refused", "[sif][policy]") {
-  const TempDir folder;
-  fs::create_directory(folder / "real");
-  fs::create_directory_symlink(folder / "real", folder / "link");
+  const TempDir directory;
+  fs::create_directory(directory / "real");
+  fs::create_directory_symlink(directory / "real", directory / "link");
   for (const char* name : {"link", "link/not-there"}) {
-    const auto error = error_of([&] { policy_of(fmt::format(R"("rules": [{{"path": "{}"}}])", (folder / name).string())); });
+    const auto error = error_of([&] { policy_of(fmt::format(R"("rules": [{{"path": "{}"}}])", (directory / name).string())); });
     CHECK(kind_of(error) == ErrorKind::malformed);
     CHECK_THAT(error->message(), ContainsSubstring("rules[0].path: ") && ContainsSubstring("leads over a symbolic link"));
   }
-  CHECK_NOTHROW(policy_of(fmt::format(R"("rules": [{{"path": "{}"}}])", (folder / "not-there").string())));
+  CHECK_NOTHROW(policy_of(fmt::format(R"("rules": [{{"path": "{}"}}])", (directory / "not-there").string())));
 }
 
 TEST_CASE("different keys are counted, that have signed all", "[sif][policy]") {
-  PolicyDesk desk;
+  PolicyFixture fixture;
   const auto two = default_of(R"("threshold": 2)");
-  passes(desk.check(default_of("")));
-  fails(desk.check(two), "1 of 2 keys");
-  desk.sign(desk.key("ed25519.pem"));  // the same key again
-  CHECK(desk.check(std::nullopt).signatures.size() == 4);
-  fails(desk.check(two), "1 of 2 keys");
-  desk.sign(desk.key("ecdsa.pem"), {.groups = {1}});  // another, for a part
-  fails(desk.check(two), "1 of 2 keys");
-  passes(desk.check(two, {.groups = {1}}));
-  desk.sign(desk.key("ecdsa.pem"), {.groups = {2}});
-  passes(desk.check(two));
-  fails(desk.check(default_of(R"("threshold": 3)")), "2 of 3 keys");
+  passes(fixture.check(default_of("")));
+  fails(fixture.check(two), "1 of 2 keys");
+  fixture.sign(fixture.key("ed25519.pem"));  // the same key again
+  CHECK(fixture.check(std::nullopt).signatures.size() == 4);
+  fails(fixture.check(two), "1 of 2 keys");
+  fixture.sign(fixture.key("ecdsa.pem"), {.groups = {1}});  // another, for a part
+  fails(fixture.check(two), "1 of 2 keys");
+  passes(fixture.check(two, {.groups = {1}}));
+  fixture.sign(fixture.key("ecdsa.pem"), {.groups = {2}});
+  passes(fixture.check(two));
+  fails(fixture.check(default_of(R"("threshold": 3)")), "2 of 3 keys");
 }
 
 TEST_CASE("keys that are named are all needed, unless a threshold says how many", "[sif][policy]") {
-  PolicyDesk desk;
+  PolicyFixture fixture;
   const std::string stranger(40, 'A');
-  passes(desk.check(default_of(fmt::format(R"("keys": ["{}"])", desk.ed25519_id))));
-  fails(desk.check(default_of(fmt::format(R"("keys": ["{}"])", stranger))), "0 of 1 keys needed have signed all that is checked; key " + desk.ed25519_id + " does not count: it is not among the rule's keys");
-  fails(desk.check(default_of(fmt::format(R"("keys": ["{}", "{}"])", desk.ed25519_id, stranger))), "1 of 2 keys");
-  passes(desk.check(default_of(fmt::format(R"("keys": ["{}", "{}"], "threshold": 1)", desk.ed25519_id, stranger))));
-  desk.sign_with_ecdsa();
-  passes(desk.check(default_of(fmt::format(R"("keys": ["{}", "{}"])", desk.ed25519_id, desk.ecdsa_id))));
+  passes(fixture.check(default_of(fmt::format(R"("keys": ["{}"])", fixture.ed25519_id))));
+  fails(fixture.check(default_of(fmt::format(R"("keys": ["{}"])", stranger))), "0 of 1 keys needed have signed all that is checked; key " + fixture.ed25519_id + " does not count: it is not among the rule's keys");
+  fails(fixture.check(default_of(fmt::format(R"("keys": ["{}", "{}"])", fixture.ed25519_id, stranger))), "1 of 2 keys");
+  passes(fixture.check(default_of(fmt::format(R"("keys": ["{}", "{}"], "threshold": 1)", fixture.ed25519_id, stranger))));
+  fixture.sign_with_ecdsa();
+  passes(fixture.check(default_of(fmt::format(R"("keys": ["{}", "{}"])", fixture.ed25519_id, fixture.ecdsa_id))));
   // A key that others have named counts only for those.
-  fails(desk.check(default_of(fmt::format(R"("keys": ["{}"], "threshold": 1)", stranger))), "0 of 1 keys");
+  fails(fixture.check(default_of(fmt::format(R"("keys": ["{}"], "threshold": 1)", stranger))), "0 of 1 keys");
 }
 
 TEST_CASE("a key that a descriptor or an envelope merely names does not count", "[sif][policy]") {
-  PolicyDesk desk;
-  desk.sign_with_ecdsa();
-  const auto policy = default_of(fmt::format(R"("keys": ["{}"])", desk.ecdsa_id));
-  passes(desk.check(policy));
+  PolicyFixture fixture;
+  fixture.sign_with_ecdsa();
+  const auto policy = default_of(fmt::format(R"("keys": ["{}"])", fixture.ecdsa_id));
+  passes(fixture.check(policy));
   // The key is not trusted here: its signature holds for nobody, and the policy trusts no key.
-  desk.keys = desk.trusted({"ed25519.pub"});
-  REQUIRE(desk.check(policy).failure);
+  fixture.keys = fixture.trusted({"ed25519.pub"});
+  REQUIRE(fixture.check(policy).failure);
 }
 
 TEST_CASE("keys of several kinds and formats are told apart", "[sif][policy]") {
-  PolicyDesk desk;
-  desk.make_pgp("ada", "RSA", 2048);
-  desk.keys.add_file(desk.folder / "ada.pub");
-  fails(desk.check(default_of(R"("formats": ["pgp"])")), "its signature is of the format dsse");
-  fails(desk.check(default_of(R"("formats": ["x509"])")), "its signature is of the format dsse");
-  passes(desk.check(default_of(R"("formats": ["dsse", "x509"])")));
-  desk.sign(desk.key("ada.asc"));
-  passes(desk.check(default_of(R"("formats": ["pgp"])")));
-  passes(desk.check(default_of(R"("formats": ["pgp", "dsse"], "threshold": 2)")));
-  fails(desk.check(default_of(R"("formats": ["dsse"], "threshold": 2)")), "1 of 2 keys");
+  PolicyFixture fixture;
+  fixture.make_pgp("ada", "RSA", 2048);
+  fixture.keys.add_file(fixture.directory / "ada.pub");
+  fails(fixture.check(default_of(R"("formats": ["pgp"])")), "its signature is of the format dsse");
+  fails(fixture.check(default_of(R"("formats": ["x509"])")), "its signature is of the format dsse");
+  passes(fixture.check(default_of(R"("formats": ["dsse", "x509"])")));
+  fixture.sign(fixture.key("ada.asc"));
+  passes(fixture.check(default_of(R"("formats": ["pgp"])")));
+  passes(fixture.check(default_of(R"("formats": ["pgp", "dsse"], "threshold": 2)")));
+  fails(fixture.check(default_of(R"("formats": ["dsse"], "threshold": 2)")), "1 of 2 keys");
 
-  passes(desk.check(default_of(R"("key_bits": {"rsa": 2048, "ec": 256}, "threshold": 2)")));
-  fails(desk.check(default_of(R"("key_bits": {"rsa": 2049}, "threshold": 2)")), "it has 2048 bits, expected 2049 or more");
-  passes(desk.check(default_of(R"("key_bits": {"rsa": 2049})")));  // the other key counts
-  fails(desk.check(default_of(R"("key_bits": {"ec": 257}, "threshold": 2)")), "it has 256 bits, expected 257 or more");
+  passes(fixture.check(default_of(R"("key_bits": {"rsa": 2048, "ec": 256}, "threshold": 2)")));
+  fails(fixture.check(default_of(R"("key_bits": {"rsa": 2049}, "threshold": 2)")), "it has 2048 bits, expected 2049 or more");
+  passes(fixture.check(default_of(R"("key_bits": {"rsa": 2049})")));  // the other key counts
+  fails(fixture.check(default_of(R"("key_bits": {"ec": 257}, "threshold": 2)")), "it has 256 bits, expected 257 or more");
 }
 
 TEST_CASE("the key of a certificate is of its own format", "[sif][policy]") {
-  PolicyDesk desk;
-  desk.sign_with_ecdsa();
-  desk.shell("openssl req -x509 -key ecdsa.pem -subj /CN=ada -addext keyUsage=digitalSignature -addext extendedKeyUsage=codeSigning -out ada.crt");
-  desk.keys = desk.trusted({"ed25519.pub"});
-  desk.keys.add_certificate({desk.folder / "ada.crt", {}, desk.folder / "ada.crt"});
-  passes(desk.check(default_of(R"("formats": ["x509"])")));
-  passes(desk.check(default_of(R"("formats": ["x509", "dsse"], "threshold": 2)")));
-  fails(desk.check(default_of(R"("formats": ["dsse"], "threshold": 2)")), "key " + desk.ecdsa_id + " does not count: its signature is of the format x509");
+  PolicyFixture fixture;
+  fixture.sign_with_ecdsa();
+  fixture.shell("openssl req -x509 -key ecdsa.pem -subj /CN=ada -addext keyUsage=digitalSignature -addext extendedKeyUsage=codeSigning -out ada.crt");
+  fixture.keys = fixture.trusted({"ed25519.pub"});
+  fixture.keys.add_certificate({fixture.directory / "ada.crt", {}, fixture.directory / "ada.crt"});
+  passes(fixture.check(default_of(R"("formats": ["x509"])")));
+  passes(fixture.check(default_of(R"("formats": ["x509", "dsse"], "threshold": 2)")));
+  fails(fixture.check(default_of(R"("formats": ["dsse"], "threshold": 2)")), "key " + fixture.ecdsa_id + " does not count: its signature is of the format x509");
 }
 
 TEST_CASE("a chain of certificates is as weak as the smallest of its keys", "[sif][policy]") {
-  PolicyDesk desk;
-  desk.sign_with_ecdsa();
-  desk.make_chain();
-  desk.keys = desk.trusted({"ed25519.pub"});
-  desk.keys.add_certificate({desk.folder / "ada.crt", desk.folder / "between.crt", desk.folder / "root.crt"});
-  passes(desk.check(default_of(R"("threshold": 2, "key_bits": {"rsa": 2048, "ec": 256})")));
-  fails(desk.check(default_of(R"("threshold": 2, "key_bits": {"rsa": 2049})")), "key " + desk.ecdsa_id + " does not count: a key that it rests on has 2048 bits, expected 2049 or more");
+  PolicyFixture fixture;
+  fixture.sign_with_ecdsa();
+  fixture.make_chain();
+  fixture.keys = fixture.trusted({"ed25519.pub"});
+  fixture.keys.add_certificate({fixture.directory / "ada.crt", fixture.directory / "between.crt", fixture.directory / "root.crt"});
+  passes(fixture.check(default_of(R"("threshold": 2, "key_bits": {"rsa": 2048, "ec": 256})")));
+  fails(fixture.check(default_of(R"("threshold": 2, "key_bits": {"rsa": 2049})")), "key " + fixture.ecdsa_id + " does not count: a key that it rests on has 2048 bits, expected 2049 or more");
 }
 
 TEST_CASE("a policy tightens what the options say, and loosens nothing", "[sif][policy]") {
-  PolicyDesk desk;
+  PolicyFixture fixture;
   const auto lax = default_of(R"("legacy": true)");
   const auto strict = default_of("");
   // Legacy signatures are looked at where the options ask for them, not where a policy allows them.
-  passes(desk.check(lax));
-  fails(desk.check(lax, {.legacy = true}), "legacy signature not found", ErrorKind::unsigned_image);
-  fails(desk.check(strict, {.legacy = true}), "default: legacy signatures are not allowed");
-  fails(desk.check(lax, {.required_keys = {std::string(40, 'A')}}), "is not signed by the required key");
+  passes(fixture.check(lax));
+  fails(fixture.check(lax, {.legacy = true}), "legacy signature not found", ErrorKind::unsigned_image);
+  fails(fixture.check(strict, {.legacy = true}), "default: legacy signatures are not allowed");
+  fails(fixture.check(lax, {.required_keys = {std::string(40, 'A')}}), "is not signed by the required key");
 
-  File::open_read_write(desk.folder / "image.sif").write_at(fs::file_size(desk.folder / "image.sif"), as_bytes("behind the end"));
-  passes(desk.check(strict));
-  fails(desk.check(default_of(R"("strict_layout": true)")), "layout: ", ErrorKind::unsigned_image);
-  fails(desk.check(default_of(R"("strict_layout": false)"), {.strict_layout = true}), "layout: ", ErrorKind::unsigned_image);
+  File::open_read_write(fixture.directory / "image.sif").write_at(fs::file_size(fixture.directory / "image.sif"), as_bytes("behind the end"));
+  passes(fixture.check(strict));
+  fails(fixture.check(default_of(R"("strict_layout": true)")), "layout: ", ErrorKind::unsigned_image);
+  fails(fixture.check(default_of(R"("strict_layout": false)"), {.strict_layout = true}), "layout: ", ErrorKind::unsigned_image);
 }
 
 TEST_CASE("what fails without a policy fails with it, for the same reason", "[sif][policy]") {
-  SignDesk desk;
+  SignFixture fixture;
   const auto policy = default_of(R"("threshold": 2)");
-  fails(desk.verified({"ed25519.pub"}, {.policy = &policy}), "signature not found for object group 1", ErrorKind::unsigned_image);
-  desk.sign(desk.key("ed25519.pem"));
-  fails(desk.verified({"ecdsa.pub"}, {.policy = &policy}), "signature object", ErrorKind::untrusted);
-  const auto image = Image::open(desk.folder / "image.sif");
-  File::open_read_write(desk.folder / "image.sif").write_at(static_cast<std::uint64_t>(image.object(1).offset), as_bytes("!"));
-  fails(desk.verified({"ed25519.pub"}, {.policy = &policy}), "data object integrity compromised: 1", ErrorKind::tampered);
+  fails(fixture.verified({"ed25519.pub"}, {.policy = &policy}), "signature not found for object group 1", ErrorKind::unsigned_image);
+  fixture.sign(fixture.key("ed25519.pem"));
+  fails(fixture.verified({"ecdsa.pub"}, {.policy = &policy}), "signature object", ErrorKind::untrusted);
+  const auto image = Image::open(fixture.directory / "image.sif");
+  File::open_read_write(fixture.directory / "image.sif").write_at(static_cast<std::uint64_t>(image.object(1).offset), as_bytes("!"));
+  fails(fixture.verified({"ed25519.pub"}, {.policy = &policy}), "data object integrity compromised: 1", ErrorKind::tampered);
 }
 
 TEST_CASE("a policy that others may write is not used", "[sif][policy]") {
-  const TempDir folder;
-  const auto file = folder / "site.json";
+  const TempDir directory;
+  const auto file = directory / "site.json";
   CHECK(kind_of(error_of([&] { VerifyPolicy::read(file); })) == ErrorKind::not_found);
   write_file(file, R"({"schema": "sifkit/verify-policy/v1", "default": {}})");
   fs::permissions(file, fs::perms(0644));
@@ -316,6 +316,6 @@ TEST_CASE("a policy that others may write is not used", "[sif][policy]") {
   fs::permissions(file, fs::perms(0664));
   CHECK(kind_of(error_of([&] { VerifyPolicy::read(file); })) == ErrorKind::denied);
   fs::permissions(file, fs::perms(0644));
-  fs::permissions(folder.path(), fs::perms(0777));
+  fs::permissions(directory.path(), fs::perms(0777));
   CHECK(kind_of(error_of([&] { VerifyPolicy::read(file); })) == ErrorKind::denied);
 }

@@ -12,7 +12,7 @@
 #include <sifkit/core/digest.h>
 #include <sifkit/core/export.h>
 #include <sifkit/core/file.h>
-#include <sifkit/core/report.h>
+#include <sifkit/core/operation.h>
 #include <sifkit/layers/layer_reader.h>
 #include <sifkit/layers/squashfs.h>
 #include <sifkit/oci/image.h>
@@ -22,7 +22,7 @@ namespace sifkit {
 enum class OutputFormat : std::uint8_t {
   sif,
   squashfs,  ///< the root file system alone
-  sandbox,   ///< a folder
+  sandbox,   ///< a directory
 };
 
 /// How an image becomes a container file: where it comes from, within which limits, and how it is written. The defaults
@@ -34,7 +34,7 @@ struct ConvertOptions : oci::SourceOptions {
   layers::SquashfsOptions squashfs;
   unsigned threads = 0;  ///< 0: what the process may use
 
-  /// An image, and a folder that is not root's, has the capabilities of programs as the attribute
+  /// An image, and a directory that is not root's, has the capabilities of programs as the attribute
   /// "user.sifkit.cap", from which they come back; this keeps them as "security.capability".
   bool keep_capabilities = false;
   bool all_root = false;              ///< every file belongs to 0:0
@@ -63,8 +63,8 @@ struct ConvertReport {
   std::string uuid;                     ///< of a SIF
   std::size_t layers = 0;
   std::uint64_t entries = 0;            ///< changes read from all layers
-  std::uint64_t stored_bytes = 0;       ///< read from the source
-  std::uint64_t plain_bytes = 0;        ///< the same, uncompressed
+  std::uint64_t compressed_bytes = 0;       ///< read from the source
+  std::uint64_t uncompressed_bytes = 0;        ///< the same, uncompressed
   std::uint64_t file_bytes = 0;         ///< of files handed to the image
   std::uint64_t duplicate_bytes = 0;    ///< of them, stored once already
   std::uint64_t inodes = 0;

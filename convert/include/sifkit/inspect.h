@@ -8,7 +8,7 @@
 #include <vector>
 
 #include <sifkit/core/export.h>
-#include <sifkit/core/report.h>
+#include <sifkit/core/operation.h>
 #include <sifkit/oci/image.h>
 
 namespace sifkit {

@@ -6,7 +6,7 @@
 
 #include <sifkit/core/export.h>
 #include <sifkit/core/file.h>
-#include <sifkit/core/report.h>
+#include <sifkit/core/limits.h>
 #include <sifkit/layers/squashfs.h>
 
 namespace sifkit {

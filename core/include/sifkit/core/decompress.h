@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include <sifkit/core/export.h>
-#include <sifkit/core/report.h>
+#include <sifkit/core/limits.h>
 #include <sifkit/core/stream.h>
 
 namespace sifkit {

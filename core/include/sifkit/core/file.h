@@ -10,7 +10,7 @@
 #include <sifkit/core/bytes.h>
 #include <sifkit/core/error.h>
 #include <sifkit/core/export.h>
-#include <sifkit/core/report.h>
+#include <sifkit/core/operation.h>
 #include <sifkit/core/stream.h>
 
 namespace sifkit {
@@ -156,32 +156,32 @@ class SIFKIT_API AtomicFile {
   std::unique_ptr<Impl> impl_;
 };
 
-/// An unnamed, already unlinked scratch file in `folder`, mode 0600.
-SIFKIT_API File open_scratch_file(const std::filesystem::path& folder);
+/// An unnamed, already unlinked scratch file in `directory`, mode 0600.
+SIFKIT_API File open_scratch_file(const std::filesystem::path& directory);
 
 /// Where scratch files go: SIFKIT_TMPDIR, APPTAINER_TMPDIR, SINGULARITY_TMPDIR, TMPDIR, else /tmp.
-SIFKIT_API std::filesystem::path scratch_folder();
+SIFKIT_API std::filesystem::path scratch_directory();
 
 /// Runs `body`; an Error that leaves it says how to put scratch files elsewhere, unless it knows better what to do.
 void with_scratch_hint(auto&& body) {
   try {
     body();
   } catch (Error& error) {
-    if (error.hint().empty() || error.kind() == ErrorKind::no_space) error.set_hint("scratch files go to the folder that SIFKIT_TMPDIR or TMPDIR names; choose one with room for the image");
+    if (error.hint().empty() || error.kind() == ErrorKind::no_space) error.set_hint("scratch files go to the directory that SIFKIT_TMPDIR or TMPDIR names; choose one with room for the image");
     throw;
   }
 }
 
-/// The folder that the last name of a path is in.
-SIFKIT_API std::filesystem::path folder_of(const std::filesystem::path& path);
+/// The directory that the last name of a path is in.
+SIFKIT_API std::filesystem::path directory_of(const std::filesystem::path& path);
 
 /// A hidden name for what is to become `target`, another one at each call, short enough for every file system.
 SIFKIT_API std::string hidden_name_for(const std::filesystem::path& target);
 
-/// Throws io when an open folder has another path than `path` by now: what is made in it must not appear elsewhere.
-SIFKIT_API void expect_output_folder(int fd, const std::filesystem::path& path);
+/// Throws io when an open directory has another path than `path` by now: what is made in it must not appear elsewhere.
+SIFKIT_API void expect_output_directory(int fd, const std::filesystem::path& path);
 
-/// Brings the names in an open folder to the disk, where the file system knows how to. `path` is for the error.
-SIFKIT_API void sync_folder(int fd, const std::filesystem::path& path);
+/// Brings the names in an open directory to the disk, where the file system knows how to. `path` is for the error.
+SIFKIT_API void sync_directory(int fd, const std::filesystem::path& path);
 
 }  // namespace sifkit

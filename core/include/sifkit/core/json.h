@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include <sifkit/core/export.h>
-#include <sifkit/core/report.h>
+#include <sifkit/core/limits.h>
 
 namespace sifkit {
 

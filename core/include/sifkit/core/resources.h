@@ -25,7 +25,7 @@ SIFKIT_API std::string environment_variable(const char* name);
 SIFKIT_API std::string first_environment_variable(std::initializer_list<const char*> names);
 
 /// HOME, else what the system's list of users says.
-SIFKIT_API std::filesystem::path home_folder();
+SIFKIT_API std::filesystem::path home_directory();
 
 /// Random bytes from the system. Waits until it has gathered enough of them; throws io where it gives none.
 SIFKIT_API void fill_random(std::span<std::byte> into);

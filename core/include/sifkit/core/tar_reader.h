@@ -9,7 +9,8 @@
 #include <vector>
 
 #include <sifkit/core/export.h>
-#include <sifkit/core/report.h>
+#include <sifkit/core/limits.h>
+#include <sifkit/core/operation.h>
 #include <sifkit/core/stream.h>
 
 namespace sifkit {

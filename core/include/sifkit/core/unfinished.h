@@ -8,10 +8,10 @@
 
 namespace sifkit {
 
-/// Removes a file, or a folder and everything in it, as far as the account may. Links are never followed.
+/// Removes a file, or a directory and everything in it, as far as the account may. Links are never followed.
 SIFKIT_API void remove_tree(const std::filesystem::path& path) noexcept;
 
-/// A hidden file or folder that must not outlive the process, known to `remove_unfinished` while the object lives. Made
+/// A hidden file or directory that must not outlive the process, known to `remove_unfinished` while the object lives. Made
 /// before the thing itself.
 class SIFKIT_API UnfinishedPath {
  public:

@@ -6,13 +6,13 @@
 
 #include <sifkit/core/export.h>
 #include <sifkit/core/file.h>
-#include <sifkit/core/report.h>
+#include <sifkit/core/operation.h>
 #include <sifkit/layers/content.h>
 #include <sifkit/layers/tree.h>
 
 namespace sifkit::layers {
 
-/// Writes a tree as a folder on disk. Everything is made in a hidden folder beside the target, readable by nobody else,
+/// Writes a tree as a directory on disk. Everything is made in a hidden directory beside the target, readable by nobody else,
 /// and gets its name in one step; without `finish` nothing is left behind. Owners, devices and privileged attributes are
 /// kept as far as the account may; what is not becomes a warning. Not thread safe.
 class SIFKIT_API DirectoryWriter : public ContentSink {
@@ -28,7 +28,7 @@ class SIFKIT_API DirectoryWriter : public ContentSink {
   void append_zeros(std::uint64_t count) override;
   ContentId end() override;
 
-  /// Puts every file of the tree in place and the folder under its name.
+  /// Puts every file of the tree in place and the directory under its name.
   void finish(const Tree& tree, WarningList& warnings, const OperationContext& operation = {});
 
  private:

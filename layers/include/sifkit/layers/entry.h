@@ -28,7 +28,7 @@ struct Metadata {
 
 /// One change of a layer: a file to create or replace, a hard link, or a whiteout.
 /// `path` is relative, clean (no empty, `.` or `..` components) and bytes; empty means the root itself.
-/// For a whiteout it is the path that is hidden (explicit) or the folder that is emptied (opaque).
+/// For a whiteout it is the path that is hidden (explicit) or the directory that is emptied (opaque).
 struct Entry {
   std::string path;
   Whiteout whiteout = Whiteout::none;

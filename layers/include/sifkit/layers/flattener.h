@@ -8,7 +8,8 @@
 #include <vector>
 
 #include <sifkit/core/export.h>
-#include <sifkit/core/report.h>
+#include <sifkit/core/limits.h>
+#include <sifkit/core/operation.h>
 #include <sifkit/layers/content.h>
 #include <sifkit/layers/entry.h>
 #include <sifkit/layers/tree.h>
@@ -33,7 +34,7 @@ class SIFKIT_API Flattener {
     no_data  ///< nothing to pack: not a regular file, empty, or surely hidden
   };
 
-  /// Starts the next older layer. `default_mtime` is the time of folders that the layer implies but does not name.
+  /// Starts the next older layer. `default_mtime` is the time of directories that the layer implies but does not name.
   void begin_layer(std::uint32_t default_mtime);
   /// Takes the next change of the layer, in archive order.
   Decision accept(const Entry& entry);

@@ -8,7 +8,8 @@
 
 #include <sifkit/core/digest.h>
 #include <sifkit/core/export.h>
-#include <sifkit/core/report.h>
+#include <sifkit/core/limits.h>
+#include <sifkit/core/operation.h>
 #include <sifkit/core/stream.h>
 #include <sifkit/layers/content.h>
 #include <sifkit/layers/entry.h>
@@ -50,9 +51,9 @@ class SIFKIT_API LayerReader {
   ContentId read_content(ContentSink& sink);
 
   /// Stored bytes consumed so far, for progress.
-  std::uint64_t stored_bytes() const noexcept;
+  std::uint64_t compressed_bytes() const noexcept;
   /// Uncompressed bytes consumed so far.
-  std::uint64_t plain_bytes() const noexcept;
+  std::uint64_t uncompressed_bytes() const noexcept;
 
  private:
   struct Impl;

@@ -10,7 +10,8 @@
 
 #include <sifkit/core/export.h>
 #include <sifkit/core/file.h>
-#include <sifkit/core/report.h>
+#include <sifkit/core/limits.h>
+#include <sifkit/core/operation.h>
 #include <sifkit/layers/content.h>
 #include <sifkit/layers/tree.h>
 
@@ -58,7 +59,7 @@ class SIFKIT_API SquashfsWriter : public ContentSink {
   void append_zeros(std::uint64_t count) override;
   ContentId end() override;
 
-  /// Writes inodes, folders and tables and ends the image. Every regular file that has a name has content.
+  /// Writes inodes, directories and tables and ends the image. Every regular file that has a name has content.
   SquashfsSummary finish(const Tree& tree);
 
   /// After `finish`: reads the image back by SquashfsReader and compares every name, field and byte with what

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include <sifkit/core/export.h>
-#include <sifkit/core/report.h>
+#include <sifkit/core/operation.h>
 #include <sifkit/core/stream.h>
 
 namespace sifkit::net {

@@ -11,7 +11,8 @@
 #include <vector>
 
 #include <sifkit/core/export.h>
-#include <sifkit/core/report.h>
+#include <sifkit/core/limits.h>
+#include <sifkit/core/operation.h>
 #include <sifkit/core/stream.h>
 #include <sifkit/oci/descriptor.h>
 #include <sifkit/oci/image_config.h>
@@ -35,7 +36,7 @@ class SIFKIT_API Image {
   /// Names the source gives it ("app:latest").
   virtual std::vector<std::string> tags() const = 0;
   /// The sum of the layers' stored sizes, where known.
-  virtual std::uint64_t stored_bytes() const = 0;
+  virtual std::uint64_t compressed_bytes() const = 0;
 };
 
 /// Whether an image of a source can be converted.
@@ -57,7 +58,7 @@ struct ImageSummary {
   std::optional<Digest> config_digest;  ///< Docker's image ID
   std::string created;
   std::size_t layers = 0;
-  std::uint64_t stored_bytes = 0;
+  std::uint64_t compressed_bytes = 0;
   ImageState state = ImageState::complete;
   std::string problem;  ///< why it cannot be converted; empty where it can
 };
@@ -65,7 +66,7 @@ struct ImageSummary {
 struct SourceOptions {
   Limits limits;
   std::optional<Platform> platform;  ///< asked for; absent: the host's where there is a choice
-  std::filesystem::path scratch;     ///< folder for what cannot be decided while streaming; empty: scratch_folder()
+  std::filesystem::path scratch;     ///< directory for what cannot be decided while streaming; empty: scratch_directory()
   std::string daemon_host;           ///< "unix:///run/docker.sock", "tcp://127.0.0.1:2375"; empty: what Docker's program uses
   std::chrono::seconds service_timeout{300};  ///< how long a service may be silent, from 1
   OperationContext operation;

@@ -10,7 +10,8 @@
 
 #include <sifkit/core/digest.h>
 #include <sifkit/core/export.h>
-#include <sifkit/core/report.h>
+#include <sifkit/core/limits.h>
+#include <sifkit/core/operation.h>
 #include <sifkit/oci/descriptor.h>
 
 namespace sifkit::oci {

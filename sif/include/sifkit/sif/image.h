@@ -60,7 +60,7 @@ class SIFKIT_API Image {
   const std::string& damage() const noexcept { return damage_; }
 
  private:
-  void look_for_problems();
+  void validate();
 
   std::shared_ptr<const File> file_;
   std::uint64_t file_size_ = 0;

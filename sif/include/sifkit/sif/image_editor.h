@@ -14,7 +14,7 @@
 #include <sifkit/core/digest.h>
 #include <sifkit/core/export.h>
 #include <sifkit/core/file.h>
-#include <sifkit/core/report.h>
+#include <sifkit/core/operation.h>
 #include <sifkit/core/stream.h>
 #include <sifkit/sif/image.h>
 #include <sifkit/sif/image_writer.h>
@@ -25,7 +25,7 @@ struct EditOptions {
   /// When the edit is made, seconds since 1970. Absent: the clock; for a deterministic image (no UUID, no times) none.
   std::optional<std::int64_t> time;
   /// How long another editor of the same file is waited for; then ErrorKind::io.
-  std::chrono::milliseconds patience{10'000};
+  std::chrono::milliseconds timeout{10'000};
   OperationContext operation;
 };
 

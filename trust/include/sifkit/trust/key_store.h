@@ -35,29 +35,29 @@ struct ImportedKey {
 
 SIFKIT_API std::string_view to_string(ImportedKey::Change change) noexcept;
 
-/// A folder with two rings of OpenPGP keys, `pgp-public` and `pgp-secret`: binary, as Apptainer and SingularityCE write
-/// them in their `keys` folder, so one folder serves all of them.
+/// A directory with two rings of OpenPGP keys, `pgp-public` and `pgp-secret`: binary, as Apptainer and SingularityCE write
+/// them in their `keys` directory, so one directory serves all of them.
 ///
-/// Everything in it is for its owner's eyes only: a folder or secret ring that others may read, or a ring that others
+/// Everything in it is for its owner's eyes only: a directory or secret ring that others may read, or a ring that others
 /// may write or own, is refused with ErrorKind::denied at each use. Writers take turns by a lock, and a ring changes in
 /// one step. Keys that are not touched keep their bytes, known here or not.
 ///
 /// Objects hold a path only; any thread may use them.
 class SIFKIT_API KeyStore {
  public:
-  /// The folder need not exist: it is made (mode 0700) by the first write.
-  explicit KeyStore(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  /// The directory need not exist: it is made (mode 0700) by the first write.
+  explicit KeyStore(std::filesystem::path directory) : directory_(std::move(directory)) {}
 
   /// `$SIFKIT_CONFIGDIR/keys`, else `$XDG_CONFIG_HOME/sifkit/keys`, else `~/.config/sifkit/keys`.
-  static std::filesystem::path default_folder();
+  static std::filesystem::path default_directory();
   /// Apptainer's: `$APPTAINER_KEYSDIR`, else `$SINGULARITY_SYPGPDIR`, else `keys` in `$APPTAINER_CONFIGDIR`,
   /// `$SINGULARITY_CONFIGDIR` or `~/.apptainer`.
-  static std::filesystem::path apptainer_folder();
+  static std::filesystem::path apptainer_directory();
   /// SingularityCE's: `$SINGULARITY_SYPGPDIR`, else `sypgp` in `$SINGULARITY_CONFIGDIR` or `~/.singularity`.
-  static std::filesystem::path singularity_folder();
+  static std::filesystem::path singularity_directory();
 
-  const std::filesystem::path& folder() const noexcept { return folder_; }
-  std::filesystem::path ring(KeyPart part) const { return folder_ / (part == KeyPart::public_key ? "pgp-public" : "pgp-secret"); }
+  const std::filesystem::path& directory() const noexcept { return directory_; }
+  std::filesystem::path ring(KeyPart part) const { return directory_ / (part == KeyPart::public_key ? "pgp-public" : "pgp-secret"); }
 
   /// The ring's bytes; none where there is no ring.
   Bytes read(KeyPart part) const;
@@ -84,7 +84,7 @@ class SIFKIT_API KeyStore {
   PgpKeyInfo generate(const NewPgpKey& wanted) const;
 
  private:
-  std::filesystem::path folder_;
+  std::filesystem::path directory_;
 };
 
 /// The site's rings of trusted keys that exist, wherever Apptainer or SingularityCE were installed.

@@ -10,7 +10,7 @@
 
 #include <sifkit/core/bytes.h>
 #include <sifkit/core/export.h>
-#include <sifkit/core/report.h>
+#include <sifkit/core/operation.h>
 
 namespace sifkit::trust {
 

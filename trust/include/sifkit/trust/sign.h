@@ -11,7 +11,8 @@
 
 #include <sifkit/core/export.h>
 #include <sifkit/core/file.h>
-#include <sifkit/core/report.h>
+#include <sifkit/core/limits.h>
+#include <sifkit/core/operation.h>
 #include <sifkit/trust/passphrase.h>
 #include <sifkit/trust/stale_signature.h>
 

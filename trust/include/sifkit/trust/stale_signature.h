@@ -6,7 +6,7 @@
 #include <vector>
 
 #include <sifkit/core/export.h>
-#include <sifkit/core/report.h>
+#include <sifkit/core/limits.h>
 #include <sifkit/sif/image.h>
 
 namespace sifkit::trust {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include <sifkit/core/export.h>
-#include <sifkit/core/report.h>
+#include <sifkit/core/limits.h>
 
 namespace sifkit::trust {
 
@@ -31,15 +31,15 @@ enum class SignatureFormat : std::uint8_t {
   x509,  ///< an envelope, by the key of a certificate
 };
 
-/// What is demanded of the images under one folder. Keys are counted that have signed all that is checked, by signatures
-/// that hold, are of a format of `formats` and, for each family of `least_bits`, no smaller than that.
+/// What is demanded of the images under one directory. Keys are counted that have signed all that is checked, by signatures
+/// that hold, are of a format of `formats` and, for each family of `min_bits`, no smaller than that.
 struct PolicyRule {
   std::string place;                          ///< in the document: "rules[0]", "default"
-  std::string path;                           ///< of the folder, or of one image; empty: of every image that no other rule is for
+  std::string path;                           ///< of the directory, or of one image; empty: of every image that no other rule is for
   std::vector<std::string> keys;              ///< that count: upper-case fingerprints, DSSE key ids; empty: all trusted ones
   std::size_t threshold = 1;                  ///< how many different keys must count; 1 or more
   std::vector<SignatureFormat> formats;       ///< empty: all
-  std::map<KeyFamily, unsigned> least_bits;   ///< not empty: keys of an unknown family do not count
+  std::map<KeyFamily, unsigned> min_bits;   ///< not empty: keys of an unknown family do not count
   bool legacy = false;                        ///< legacy signatures may be asked for
   bool strict_layout = false;                 ///< as VerifyOptions::strict_layout
 };
@@ -57,7 +57,7 @@ struct PolicyMatch {
 class SIFKIT_API VerifyPolicy {
  public:
   /// Reads a file that, as a ring of keys, only its owner may write: the user or root. Throws not_found, denied and io as
-  /// the system says, denied for a file or folder that others may write, and as `parse`.
+  /// the system says, denied for a file or directory that others may write, and as `parse`.
   static VerifyPolicy read(const std::filesystem::path& file, const Limits& limits = {});
 
   /// `name` stands in errors, which name the place in the document. Throws malformed for what is no policy, unsupported for

@@ -5,20 +5,20 @@
 #include <string>
 
 #include <sifkit/core/file.h>
-#include <sifkit/core/report.h>
+#include <sifkit/core/limits.h>
 
 #include "file_set.h"
 
 namespace sifkit::oci {
 
-/// The files of a folder. Only regular files count. Symbolic links are followed inside of it; one that leaves it is
+/// The files of a directory. Only regular files count. Symbolic links are followed inside of it; one that leaves it is
 /// refused, because a layout from a stranger must not make us read what lies outside.
-class FolderFiles : public FileSet {
+class DirectoryFiles : public FileSet {
  public:
   /// `directory` is open at `path`.
-  FolderFiles(UniqueFd directory, std::filesystem::path path, ContentsSurvey survey, const Limits& limits);
+  DirectoryFiles(UniqueFd directory, std::filesystem::path path, ContentsSurvey survey, const Limits& limits);
 
-  const std::string& name() const override { return folder_.native(); }
+  const std::string& name() const override { return directory_.native(); }
   std::optional<std::uint64_t> find(std::string_view name) override;
   std::unique_ptr<Source> open(std::string_view name) override;
   const ContentsSurvey& survey() override { return survey_; }
@@ -27,7 +27,7 @@ class FolderFiles : public FileSet {
   std::optional<std::string> link_at(const std::string& name) const;
   std::optional<File> open_file(std::string_view name) const;
 
-  std::filesystem::path folder_;
+  std::filesystem::path directory_;
   Limits limits_;
   UniqueFd fd_;
   ContentsSurvey survey_;

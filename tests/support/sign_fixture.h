@@ -29,23 +29,23 @@ struct PgpDates {
   const char* reason = "compromised";  ///< librnp's word
 };
 
-/// A folder with keys and a small unsigned image, image.sif: a partition and a definition file in group 1, JSON in group 2.
-struct SignDesk {
-  TempDir folder;
+/// A directory with keys and a small unsigned image, image.sif: a partition and a definition file in group 1, JSON in group 2.
+struct SignFixture {
+  TempDir directory;
 
-  std::string at(const std::string& name) const { return (folder / name).string(); }
+  std::string at(const std::string& name) const { return (directory / name).string(); }
 
   void shell(const std::string& command) const {
-    const auto result = run_process({"sh", "-c", "cd '" + folder.path().string() + "' && { " + command + "; } 2>/dev/null"}, {"PATH=/usr/bin:/bin", "HOME=" + folder.path().string()});
+    const auto result = run_process({"sh", "-c", "cd '" + directory.path().string() + "' && { " + command + "; } 2>/dev/null"}, {"PATH=/usr/bin:/bin", "HOME=" + directory.path().string()});
     INFO(command);
     REQUIRE(result.code == 0);
   }
 
-  SignDesk() {
+  SignFixture() {
     shell("openssl genpkey -algorithm ed25519 -out ed25519.pem && openssl pkey -in ed25519.pem -pubout -out ed25519.pub");
     shell("openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ecdsa.pem && openssl pkey -in ecdsa.pem -pubout -out ecdsa.pub");
-    write_file(folder / "image.sif", "");
-    File file = File::open_read_write(folder / "image.sif");
+    write_file(directory / "image.sif", "");
+    File file = File::open_read_write(directory / "image.sif");
     sif::ImageWriter writer(file, {.launch_script = std::string(sif::kLaunchScript)});
     Region& region = writer.begin({.type = sif::DataType::partition});
     region.write_at(0, as_bytes(std::string(1000, 'p')));
@@ -81,14 +81,14 @@ struct SignDesk {
   }
 
   trust::SigningKey key(const std::string& name, const std::string& passphrase = "") const {
-    return {read_file(folder / name), name, "", {}, [passphrase](std::string_view) { return passphrase; }};
+    return {read_file(directory / name), name, "", {}, [passphrase](std::string_view) { return passphrase; }};
   }
 
-  void sign(const trust::SigningKey& key, const trust::SignOptions& options = {}) const { trust::sign(folder / "image.sif", {&key, 1}, options); }
+  void sign(const trust::SigningKey& key, const trust::SignOptions& options = {}) const { trust::sign(directory / "image.sif", {&key, 1}, options); }
 
   /// Changes the image by `what`, which is given a sif::ImageEditor.
   void edit(const std::function<void(sif::ImageEditor&)>& what) const {
-    sif::ImageEditor editor(folder / "image.sif");
+    sif::ImageEditor editor(directory / "image.sif");
     what(editor);
     editor.commit();
   }
@@ -100,7 +100,7 @@ struct SignDesk {
 
   /// ada.crt for ecdsa.pem, certified by between.crt (ECDSA P-384), which root.crt (RSA 2048) has certified.
   void make_chain() const {
-    write_file(folder / "extensions", "[ca]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n[leaf]\nkeyUsage=digitalSignature\nextendedKeyUsage=codeSigning\n");
+    write_file(directory / "extensions", "[ca]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n[leaf]\nkeyUsage=digitalSignature\nextendedKeyUsage=codeSigning\n");
     shell("openssl req -x509 -newkey rsa:2048 -nodes -keyout root.key -subj /CN=root -addext keyUsage=critical,keyCertSign -out root.crt");
     shell("openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-384 -nodes -keyout between.key -subj /CN=between -out between.csr");
     shell("openssl x509 -req -in between.csr -CA root.crt -CAkey root.key -set_serial 1 -extfile extensions -extensions ca -out between.crt");
@@ -110,12 +110,12 @@ struct SignDesk {
 
   trust::TrustedKeys trusted(const std::vector<std::string>& names, std::optional<std::int64_t> at = std::nullopt) const {
     trust::TrustedKeys keys(at);
-    for (const auto& name : names) keys.add_file(folder / name);
+    for (const auto& name : names) keys.add_file(directory / name);
     return keys;
   }
 
   trust::VerifyReport verified(const std::vector<std::string>& names, const trust::VerifyOptions& options = {}, std::optional<std::int64_t> at = std::nullopt) const {
-    return verify(sif::Image::open(folder / "image.sif"), trusted(names, at), options);
+    return verify(sif::Image::open(directory / "image.sif"), trusted(names, at), options);
   }
 
  private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "folder_tar.h"
+#include "directory_tar.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -37,7 +37,7 @@ class AttributePlace {
  public:
   explicit AttributePlace(int fd) : fd_(fd) {}
 
-  AttributePlace(int folder, const std::string& name) : path_(fmt::format("/proc/self/fd/{}/{}", folder, name)) {}
+  AttributePlace(int directory, const std::string& name) : path_(fmt::format("/proc/self/fd/{}/{}", directory, name)) {}
 
   ssize_t list(char* into, std::size_t size) const {
     return fd_ >= 0 ? ::flistxattr(fd_, into, size) : ::llistxattr(path_.c_str(), into, size);
@@ -60,15 +60,15 @@ struct FreeEntry {
 };
 using Entry = std::unique_ptr<archive_entry, FreeEntry>;
 
-class FolderTar final : public Source {
+class DirectoryTar final : public Source {
  public:
-  FolderTar(UniqueFd fd, const std::filesystem::path& folder, WarningList& warnings) : root_(folder.native()), warnings_(warnings), writer_(archive_write_new()) {
+  DirectoryTar(UniqueFd fd, const std::filesystem::path& directory, WarningList& warnings) : root_(directory.native()), warnings_(warnings), writer_(archive_write_new()) {
     if (!writer_) throw std::bad_alloc();
     check(archive_write_set_format_pax_restricted(writer_.get()));
     // Names are bytes.
     check(archive_write_set_options(writer_.get(), "hdrcharset=BINARY"));
     check(archive_write_set_bytes_per_block(writer_.get(), 0));
-    check(archive_write_open(writer_.get(), this, nullptr, &FolderTar::take, nullptr));
+    check(archive_write_open(writer_.get(), this, nullptr, &DirectoryTar::take, nullptr));
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0) throw_errno(fmt::format("look at {}", in_quotes(root_)));
     write_header("./", status, AttributePlace(fd.get()));
@@ -90,13 +90,13 @@ class FolderTar final : public Source {
  private:
   struct Level {
     UniqueFd fd;
-    std::string path;  ///< inside the folder, with a slash at its end
+    std::string path;  ///< inside the directory, with a slash at its end
     std::vector<std::string> names;
     std::size_t next = 0;
   };
 
   static la_ssize_t take(archive*, void* self, const void* bytes, std::size_t size) noexcept {
-    auto& tar = *static_cast<FolderTar*>(self);
+    auto& tar = *static_cast<DirectoryTar*>(self);
     try {
       tar.out_.append(static_cast<const char*>(bytes), size);
       return static_cast<la_ssize_t>(size);
@@ -116,7 +116,7 @@ class FolderTar final : public Source {
   std::string full(const std::string& path) const { return root_ + "/" + path; }
 
   void enter(UniqueFd fd, std::string path) {
-    if (levels_.size() == kDeepest) throw Error(ErrorKind::limit, fmt::format("{}: more than {} folders deep", in_quotes(path), kDeepest));
+    if (levels_.size() == kDeepest) throw Error(ErrorKind::limit, fmt::format("{}: more than {} directories deep", in_quotes(path), kDeepest));
     Level level{.fd = std::move(fd), .path = std::move(path), .names = {}};
     const int copy = ::dup(level.fd.get());
     DIR* listing = copy < 0 ? nullptr : ::fdopendir(copy);
@@ -166,25 +166,25 @@ class FolderTar final : public Source {
   }
 
   /// Opens a file that was just looked at and looks at it once more, now that no other can take its place.
-  UniqueFd open(int folder, const std::string& name, const std::string& path, struct stat& status) const {
+  UniqueFd open(int directory, const std::string& name, const std::string& path, struct stat& status) const {
     const mode_t type = status.st_mode & S_IFMT;
-    UniqueFd fd(::openat(folder, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+    UniqueFd fd(::openat(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
     if (!fd) fail("open", path);
     if (::fstat(fd.get(), &status) != 0) fail("look at", path);
     if ((status.st_mode & S_IFMT) != type) throw_changed(path);
     return fd;
   }
 
-  void add(int folder, const std::string& name, const std::string& path) {
+  void add(int directory, const std::string& name, const std::string& path) {
     struct stat status {};
 
-    if (::fstatat(folder, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) fail("look at", path);
+    if (::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) fail("look at", path);
     if (S_ISSOCK(status.st_mode)) {
       warnings_.add("socket-dropped", fmt::format("{}: a socket is left out", in_quotes("/" + path)));
       return;
     }
     if (S_ISDIR(status.st_mode)) {
-      UniqueFd fd = open(folder, name, path, status);
+      UniqueFd fd = open(directory, name, path, status);
       write_header(path + "/", status, AttributePlace(fd.get()));
       enter(std::move(fd), path + "/");
       return;
@@ -197,11 +197,11 @@ class FolderTar final : public Source {
       }
     }
     if (!S_ISREG(status.st_mode)) {
-      write_header(path, status, AttributePlace(folder, name),
-                   S_ISLNK(status.st_mode) ? target_of(folder, name, path) : std::string());
+      write_header(path, status, AttributePlace(directory, name),
+                   S_ISLNK(status.st_mode) ? target_of(directory, name, path) : std::string());
       return;
     }
-    UniqueFd fd = open(folder, name, path, status);
+    UniqueFd fd = open(directory, name, path, status);
     write_header(path, status, AttributePlace(fd.get()));
     if (status.st_size == 0) return;
     left_ = static_cast<std::uint64_t>(status.st_size);
@@ -209,9 +209,9 @@ class FolderTar final : public Source {
     at_ = 0;
   }
 
-  std::string target_of(int folder, const std::string& name, const std::string& path) const {
+  std::string target_of(int directory, const std::string& name, const std::string& path) const {
     std::string target(PATH_MAX, '\0');
-    const auto length = ::readlinkat(folder, name.c_str(), target.data(), target.size());
+    const auto length = ::readlinkat(directory, name.c_str(), target.data(), target.size());
     if (length < 0) fail("read the link", path);
     target.resize(static_cast<std::size_t>(length));
     return target;
@@ -293,8 +293,8 @@ class FolderTar final : public Source {
 
 }  // namespace
 
-std::unique_ptr<Source> open_folder_tar(UniqueFd directory, const std::filesystem::path& folder, WarningList& warnings) {
-  return std::make_unique<FolderTar>(std::move(directory), folder, warnings);
+std::unique_ptr<Source> open_directory_tar(UniqueFd directory, const std::filesystem::path& path, WarningList& warnings) {
+  return std::make_unique<DirectoryTar>(std::move(directory), path, warnings);
 }
 
 }  // namespace sifkit::oci

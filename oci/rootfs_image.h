@@ -9,11 +9,11 @@
 namespace sifkit::oci {
 
 /// A root file system in one tar stream, with or without a configuration beside it.
-class FlatImage : public Image {
+class RootfsImage : public Image {
  public:
   using Open = std::function<std::unique_ptr<Source>()>;
 
-  FlatImage(ImageConfig config, Open open, std::uint64_t stored_bytes, std::string tag = {});
+  RootfsImage(ImageConfig config, Open open, std::uint64_t compressed_bytes, std::string tag = {});
 
   const ImageConfig& config() const override { return config_; }
   const std::vector<Layer>& layers() const override { return layers_; }
@@ -21,7 +21,7 @@ class FlatImage : public Image {
   std::optional<Digest> manifest_digest() const override { return std::nullopt; }
   std::optional<Digest> config_digest() const override { return std::nullopt; }
   std::vector<std::string> tags() const override;
-  std::uint64_t stored_bytes() const override { return stored_bytes_; }
+  std::uint64_t compressed_bytes() const override { return stored_bytes_; }
 
  private:
   ImageConfig config_;

@@ -17,11 +17,11 @@ namespace sifkit::testing {
 inline constexpr auto kPublic = trust::KeyPart::public_key;
 inline constexpr auto kSecret = trust::KeyPart::secret_key;
 
-/// Two folders of keys: one that keys are made in, and one that they come to.
-struct KeyDesk {
-  TempDir folder;
-  trust::KeyStore maker{folder / "maker"};
-  trust::KeyStore store{folder / "store"};
+/// Two directories of keys: one that keys are made in, and one that they come to.
+struct KeyFixture {
+  TempDir directory;
+  trust::KeyStore maker{directory / "maker"};
+  trust::KeyStore store{directory / "store"};
 
   std::string make(const std::string& name, const std::string& passphrase = "secret") const {
     return maker.generate({.name = name, .comment = {}, .email = name + "@example.org", .passphrase = passphrase, .algorithm = trust::KeyAlgorithm::ed25519, .lifetime = 86400}).fingerprint;
@@ -29,7 +29,7 @@ struct KeyDesk {
 
   Bytes exported(const std::string& which, trust::KeyPart part = kPublic, bool armored = false) const { return maker.export_key(which, part, armored); }
 
-  std::string revocation(const std::string& fingerprint) const { return read_file(maker.folder() / "revocations" / (fingerprint + ".asc")); }
+  std::string revocation(const std::string& fingerprint) const { return read_file(maker.directory() / "revocations" / (fingerprint + ".asc")); }
 };
 
 inline unsigned mode_of(const std::filesystem::path& path) {

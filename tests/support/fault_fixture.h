@@ -18,19 +18,19 @@ struct Outcome {
   std::string err;
 };
 
-/// An archive to convert, and an empty folder for what is made of it.
-struct FaultDesk {
-  TempDir folder;
-  std::filesystem::path out = folder / "out";
+/// An archive to convert, and an empty directory for what is made of it.
+struct FaultFixture {
+  TempDir directory;
+  std::filesystem::path out = directory / "out";
 
-  FaultDesk() {
-    write_file(folder / "app.tar", as_tar(docker_24(small_image())));
+  FaultFixture() {
+    write_file(directory / "app.tar", as_tar(docker_24(small_image())));
     std::filesystem::create_directory(out);
   }
 
-  /// Runs a shell command in the folder of outputs; $SIFKIT is the program, standard error is returned.
+  /// Runs a shell command in the directory of outputs; $SIFKIT is the program, standard error is returned.
   Outcome shell(const std::string& command, std::vector<std::string> environment = {}) const {
-    environment.insert(environment.end(), {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SIFKIT=" SIFKIT_PROGRAM, "TMPDIR=" + folder.path().string()});
+    environment.insert(environment.end(), {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SIFKIT=" SIFKIT_PROGRAM, "TMPDIR=" + directory.path().string()});
     const auto result = run_process({"bash", "-c", "cd '" + out.string() + "' && { " + command + "\n} 2>&1"}, environment);
     return {result.code, result.out};
   }

@@ -12,23 +12,23 @@
 #include "pgp_packet.h"
 #include "pgp_signer.h"
 
-#include "support/sign_desk.h"
+#include "support/sign_fixture.h"
 
 namespace sifkit::testing {
 
 /// An image with one group, whose signature object a test writes by itself.
-struct Forge : SignDesk {
+struct ForgedSignatureFixture : SignFixture {
   std::string unsigned_image;
   std::string payload;
 
-  Forge() {
-    unsigned_image = read_file(folder / "image.sif");
+  ForgedSignatureFixture() {
+    unsigned_image = read_file(directory / "image.sif");
     sign(key("ed25519.pem"), {.groups = {1}});
-    const sif::Image image = sif::Image::open(folder / "image.sif");
+    const sif::Image image = sif::Image::open(directory / "image.sif");
     payload = trust::parse_envelope(as_text(image.read_data(image.object(4), 1u << 20)), 1).payload;
   }
 
-  trust::AsymmetricKey asymmetric(const std::string& name) const { return trust::read_private_pem(read_file(folder / (name + ".pem")), name, nullptr); }
+  trust::AsymmetricKey asymmetric(const std::string& name) const { return trust::read_private_pem(read_file(directory / (name + ".pem")), name, nullptr); }
 
   std::string envelope(const std::string& signed_payload) const {
     const trust::AsymmetricKey signer = asymmetric("ed25519");
@@ -38,8 +38,8 @@ struct Forge : SignDesk {
   /// The verdict of the only signature, whose bytes are `text`; `at` as in TrustedKeys.
   trust::SignatureReport verdict_of(const std::string& text, const std::vector<std::string>& keys, const sif::SignatureInfo& info = {sif::HashType::sha256, {}},
                              std::optional<std::int64_t> at = std::nullopt) const {
-    write_file(folder / "image.sif", unsigned_image + text);
-    const File file = File::open_read_write(folder / "image.sif");
+    write_file(directory / "image.sif", unsigned_image + text);
+    const File file = File::open_read_write(directory / "image.sif");
     sif::Descriptor object;
     object.type = sif::DataType::signature;
     object.used = true;
@@ -100,15 +100,15 @@ struct Forge : SignDesk {
   }
 };
 
-/// A forge with a clear-signed message by an OpenPGP key.
-struct PgpForge : Forge {
+/// A fixture with a clear-signed message by an OpenPGP key.
+struct ForgedPgpFixture : ForgedSignatureFixture {
   sif::SignatureInfo info{sif::HashType::sha256, {}};
   std::string message;
   trust::PgpSecretKey secret;
 
-  PgpForge() {
+  ForgedPgpFixture() {
     make_pgp("ada");
-    secret = trust::PgpKeyring(as_bytes(read_file(folder / "ada.asc")), "ada").unlock({}, nullptr);
+    secret = trust::PgpKeyring(as_bytes(read_file(directory / "ada.asc")), "ada").unlock({}, nullptr);
     std::copy(secret.fingerprint.begin(), secret.fingerprint.end(), info.fingerprint.begin());
     message = signed_at(payload, static_cast<std::uint32_t>(std::time(nullptr)));
   }

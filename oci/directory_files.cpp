@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "folder_files.h"
+#include "directory_files.h"
 
 #include <cerrno>
 #include <climits>
@@ -13,10 +13,10 @@
 
 namespace sifkit::oci {
 
-FolderFiles::FolderFiles(UniqueFd directory, std::filesystem::path path, ContentsSurvey survey, const Limits& limits)
-    : folder_(std::move(path)), limits_(limits), fd_(std::move(directory)), survey_(std::move(survey)) {}
+DirectoryFiles::DirectoryFiles(UniqueFd directory, std::filesystem::path path, ContentsSurvey survey, const Limits& limits)
+    : directory_(std::move(path)), limits_(limits), fd_(std::move(directory)), survey_(std::move(survey)) {}
 
-std::optional<std::string> FolderFiles::link_at(const std::string& name) const {
+std::optional<std::string> DirectoryFiles::link_at(const std::string& name) const {
   std::string target(PATH_MAX, '\0');
   const auto length = ::readlinkat(fd_.get(), name.c_str(), target.data(), target.size());
   if (length < 0) return std::nullopt;  // no link, or nothing: opening it says which
@@ -24,8 +24,8 @@ std::optional<std::string> FolderFiles::link_at(const std::string& name) const {
   return target;
 }
 
-std::optional<File> FolderFiles::open_file(std::string_view given) const {
-  const std::string full = (folder_ / given).native();
+std::optional<File> DirectoryFiles::open_file(std::string_view given) const {
+  const std::string full = (directory_ / given).native();
   const auto refuse = [&](std::string_view why) {
     throw Error(ErrorKind::malformed, fmt::format("{} {}", in_quotes(full), why));
   };
@@ -35,14 +35,14 @@ std::optional<File> FolderFiles::open_file(std::string_view given) const {
   if (followed.end == Followed::End::circle) refuse("is a link that leads in a circle");
   const std::string_view name = followed.name;
   UniqueFd at;
-  int folder = fd_.get();
+  int directory = fd_.get();
   // Step by step, so that no component of the way can have become a link by now.
   for (std::size_t start = 0;;) {
     const auto slash = name.find('/', start);
     const bool last = slash == std::string_view::npos;
     const std::string word(name.substr(start, last ? slash : slash - start));
     const int flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | (last ? 0 : O_DIRECTORY);
-    UniqueFd next(::openat(folder, word.empty() ? "." : word.c_str(), flags));
+    UniqueFd next(::openat(directory, word.empty() ? "." : word.c_str(), flags));
     if (!next) {
       if (errno == ENOENT && followed.links == 0) return std::nullopt;
       if (errno == ENOENT) refuse(fmt::format("is a link to {}, which is not there", in_quotes(name)));
@@ -50,7 +50,7 @@ std::optional<File> FolderFiles::open_file(std::string_view given) const {
       throw_errno(fmt::format("open {}", in_quotes(full)));
     }
     at = std::move(next);
-    folder = at.get();
+    directory = at.get();
     if (last) break;
     start = slash + 1;
   }
@@ -59,15 +59,15 @@ std::optional<File> FolderFiles::open_file(std::string_view given) const {
   return file;
 }
 
-std::optional<std::uint64_t> FolderFiles::find(std::string_view name) {
+std::optional<std::uint64_t> DirectoryFiles::find(std::string_view name) {
   const auto file = open_file(name);
   if (!file) return std::nullopt;
   return file->size();
 }
 
-std::unique_ptr<Source> FolderFiles::open(std::string_view name) {
+std::unique_ptr<Source> DirectoryFiles::open(std::string_view name) {
   auto file = open_file(name);
-  if (!file) throw Error(ErrorKind::not_found, fmt::format("{} is not there", in_quotes((folder_ / name).native())));
+  if (!file) throw Error(ErrorKind::not_found, fmt::format("{} is not there", in_quotes((directory_ / name).native())));
   return std::make_unique<FileSource>(std::make_shared<const File>(std::move(*file)));
 }
 
