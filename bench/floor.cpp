@@ -18,7 +18,7 @@
 #include <sifkit/core/resources.h>
 #include <sifkit/rootfs.h>
 
-#include "block_codec.h"
+#include "squashfs/codec.h"
 
 namespace sifkit {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "squashfs_verify.h"
+#include "squashfs/verify.h"
 
 #include <algorithm>
 #include <limits>

@@ -24,7 +24,7 @@
 #include <sifkit/core/error.h>
 #include <sifkit/core/file.h>
 
-#include "block_codec.h"
+#include "squashfs/codec.h"
 
 namespace sifkit::layers {
 

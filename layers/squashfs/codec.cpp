@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "block_codec.h"
+#include "squashfs/codec.h"
 
 #include <algorithm>
 #include <charconv>
@@ -12,7 +12,7 @@
 
 #include <sifkit/core/error.h>
 
-#include "sqfs_handle.h"
+#include "squashfs/handle.h"
 
 namespace sifkit::layers {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "squashfs_metadata.h"
+#include "squashfs/metadata_reader.h"
 
 #include <algorithm>
 #include <bit>
@@ -9,7 +9,7 @@
 
 #include <sifkit/core/error.h>
 
-#include "sqfs_handle.h"
+#include "squashfs/handle.h"
 
 namespace sifkit::layers {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sqfs_handle.h"
+#include "squashfs/handle.h"
 
 #include <fmt/format.h>
 

@@ -7,9 +7,9 @@
 
 #include <sifkit/core/error.h>
 
-#include "block_codec.h"
-#include "squashfs_data.h"
-#include "squashfs_tree_reader.h"
+#include "squashfs/codec.h"
+#include "squashfs/data_writer.h"
+#include "squashfs/tree_reader.h"
 
 namespace sifkit::layers {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "squashfs_data.h"
+#include "squashfs/data_writer.h"
 
 #include <algorithm>
 #include <cstring>

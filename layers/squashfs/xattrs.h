@@ -6,7 +6,7 @@
 
 #include <sifkit/layers/tree.h>
 
-#include "sqfs_handle.h"
+#include "squashfs/handle.h"
 
 namespace sifkit::layers {
 

@@ -7,9 +7,9 @@
 
 #include <sifkit/core/error.h>
 
-#include "squashfs_data.h"
-#include "squashfs_tables.h"
-#include "squashfs_verify.h"
+#include "squashfs/data_writer.h"
+#include "squashfs/metadata_writer.h"
+#include "squashfs/verify.h"
 
 namespace sifkit::layers {
 

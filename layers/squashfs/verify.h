@@ -5,7 +5,7 @@
 #include <sifkit/core/operation.h>
 #include <sifkit/layers/tree.h>
 
-#include "squashfs_data.h"
+#include "squashfs/data_writer.h"
 
 namespace sifkit::layers {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "content_hash.h"
+#include "squashfs/content_hash.h"
 
 #include <algorithm>
 #include <cstring>

@@ -5,7 +5,7 @@
 
 #include <sifkit/layers/tree.h>
 
-#include "squashfs_metadata.h"
+#include "squashfs/metadata_reader.h"
 
 namespace sifkit::layers {
 

@@ -14,7 +14,7 @@
 #include <sifkit/core/limits.h>
 #include <sifkit/layers/squashfs.h>
 
-#include "block_codec.h"
+#include "squashfs/codec.h"
 
 namespace sifkit::layers {
 

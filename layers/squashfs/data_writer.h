@@ -12,8 +12,8 @@
 #include <sifkit/layers/content.h>
 #include <sifkit/layers/squashfs.h>
 
-#include "block_codec.h"
-#include "content_hash.h"
+#include "squashfs/codec.h"
+#include "squashfs/content_hash.h"
 
 namespace sifkit::layers {
 

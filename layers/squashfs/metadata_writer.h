@@ -7,7 +7,7 @@
 #include <sifkit/layers/squashfs.h>
 #include <sifkit/layers/tree.h>
 
-#include "squashfs_data.h"
+#include "squashfs/data_writer.h"
 
 namespace sifkit::layers {
 

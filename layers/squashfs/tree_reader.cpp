@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "squashfs_tree_reader.h"
+#include "squashfs/tree_reader.h"
 
 #include <algorithm>
 
@@ -7,10 +7,10 @@
 
 #include <sifkit/core/error.h>
 
-#include "sqfs_handle.h"
-#include "squashfs_data.h"
-#include "squashfs_xattr_reader.h"
-#include "squashfs_xattrs.h"
+#include "squashfs/handle.h"
+#include "squashfs/data_writer.h"
+#include "squashfs/xattr_reader.h"
+#include "squashfs/xattrs.h"
 
 namespace sifkit::layers {
 

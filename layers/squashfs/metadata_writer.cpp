@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "squashfs_tables.h"
+#include "squashfs/metadata_writer.h"
 
 #include <algorithm>
 #include <limits>
@@ -12,8 +12,8 @@
 
 #include <sifkit/core/error.h>
 
-#include "sqfs_handle.h"
-#include "squashfs_xattrs.h"
+#include "squashfs/handle.h"
+#include "squashfs/xattrs.h"
 
 namespace sifkit::layers {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "squashfs_xattrs.h"
+#include "squashfs/xattrs.h"
 
 #include <algorithm>
 #include <string>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "squashfs_xattr_reader.h"
+#include "squashfs/xattr_reader.h"
 
 #include <algorithm>
 #include <utility>
