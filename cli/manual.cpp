@@ -47,6 +47,7 @@ constexpr Item kExamples[] = {
     {"sifkit build --fast --sign app.sif my_app.tar", "converts a saved archive with faster compression, and signs with your key"},
     {"sifkit images my_app.tar && sifkit build app.sif docker-archive:my_app.tar:@1", "chooses the second image of an archive"},
     {"sifkit build --arch arm64 app.sif oci:layout", "chooses from an index; nothing is run, so any machine will do"},
+    {"sifkit build --compress zstd small.sif sif:app.sif", "packs an image again; the container stays what it is"},
     {"sifkit sif add --datatype 9 --sbomformat spdx-json app.sif sbom.json", "adds an SBOM"},
     {"sifkit verify --key alice.asc app.sif", "succeeds where all of it is signed by that key, and by no other"},
     {"sifkit verify --key alice.asc --ignore-others app.sif", "succeeds where all of it is signed by that key, whoever else has signed"},

@@ -21,23 +21,30 @@ namespace {
 
 using namespace layers;
 
-class ImageFiles : public ContainerFiles {
+class TreeFiles : public ContainerFiles {
  public:
-  explicit ImageFiles(RootFs rootfs) : rootfs_(std::move(rootfs)) {}
+  TreeFiles(const Tree& tree, TextOf text_of) : tree_(tree), text_of_(std::move(text_of)) {}
 
-  std::optional<std::string> text(const std::string& path, std::uint64_t limit) override { return rootfs_.reader().read_text(path, limit); }
+  std::optional<std::string> text(const std::string& path, std::uint64_t limit) override {
+    const auto inode = tree_.resolve(path, true);
+    if (!inode || tree_.inode(*inode).type != EntryType::regular) return std::nullopt;
+    if (const auto size = tree_.inode(*inode).size; size > limit) {
+      throw Error(ErrorKind::limit, fmt::format("{}: {} bytes, the limit is {}", in_quotes(path), size, limit));
+    }
+    return text_of_(*inode);
+  }
 
   std::optional<std::vector<std::string>> names(const std::string& path) override {
     std::vector<std::string> out;
-    const auto& tree = rootfs_.tree();
-    const auto directory = tree.resolve(path, true);
-    if (!directory || tree.inode(*directory).type != EntryType::directory) return std::nullopt;
-    for (const NameId name : tree.sorted_children(*directory)) out.emplace_back(tree.text_of(name));
+    const auto directory = tree_.resolve(path, true);
+    if (!directory || tree_.inode(*directory).type != EntryType::directory) return std::nullopt;
+    for (const NameId name : tree_.sorted_children(*directory)) out.emplace_back(tree_.text_of(name));
     return out;
   }
 
  private:
-  RootFs rootfs_;
+  const Tree& tree_;
+  const TextOf text_of_;
 };
 
 constexpr unsigned kMaxLinks = 40;        ///< followed on one way, as the kernel does
@@ -129,8 +136,26 @@ class DirectoryFiles : public ContainerFiles {
 
 }  // namespace
 
-std::unique_ptr<ContainerFiles> files_of_image(RootFs rootfs) { return std::make_unique<ImageFiles>(std::move(rootfs)); }
+std::unique_ptr<ContainerFiles> files_of_tree(const Tree& tree, TextOf text_of) {
+  return std::make_unique<TreeFiles>(tree, std::move(text_of));
+}
+
+std::unique_ptr<ContainerFiles> files_of_image(RootFs rootfs) {
+  const auto kept = std::make_shared<RootFs>(std::move(rootfs));
+  return files_of_tree(kept->tree(), [kept](InodeId inode) {
+    MemorySink sink;
+    kept->reader().read(inode, sink);
+    return std::string(as_text(sink.bytes()));
+  });
+}
 
 std::unique_ptr<ContainerFiles> files_of_directory(const std::filesystem::path& path) { return std::make_unique<DirectoryFiles>(path); }
+
+bool is_container(const Tree& tree) {
+  const auto directory = tree.resolve(".singularity.d/env", true);
+  const auto action = tree.resolve(".singularity.d/actions/exec", true);
+  return directory && tree.inode(*directory).type == EntryType::directory && action &&
+         tree.inode(*action).type == EntryType::regular;
+}
 
 }  // namespace sifkit

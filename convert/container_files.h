@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,10 +24,19 @@ class ContainerFiles {
   virtual std::optional<std::vector<std::string>> names(const std::string& path) = 0;
 };
 
+/// Gives the bytes of a regular file.
+using TextOf = std::function<std::string(layers::InodeId)>;
+
+/// Those of a tree, which outlives them.
+std::unique_ptr<ContainerFiles> files_of_tree(const layers::Tree& tree, TextOf text_of);
+
 /// Those of a SIF or squashfs image.
 std::unique_ptr<ContainerFiles> files_of_image(RootFs rootfs);
 
 /// Those of a directory on disk (a sandbox), which may be anything: no link leads out of it.
 std::unique_ptr<ContainerFiles> files_of_directory(const std::filesystem::path& path);
+
+/// Whether the root file system is one that a runtime starts as it is: it has the runtime's actions and environment.
+bool is_container(const layers::Tree& tree);
 
 }  // namespace sifkit

@@ -11,10 +11,12 @@
 
 #include <sifkit/core/error.h>
 
-#include "root_check.h"
+#include "container_attributes.h"
 #include "runtime_check.h"
 #include "runtime_files.h"
 #include "runtime_scripts.h"
+#include "shell.h"
+#include "tree_edit.h"
 
 namespace sifkit {
 
@@ -54,97 +56,23 @@ std::uint32_t squashfs_time(std::int64_t seconds) {
 
 }  // namespace
 
-Conversion::Conversion(oci::Image& image, const oci::Reference& reference, const ConvertOptions& options, WarningList& warnings,
-                       ConvertReport& report)
-    : image_(image),
+Conversion::Conversion(RootSource& root, const oci::Reference& reference, const ConvertOptions& options,
+                       WarningList& warnings, ConvertReport& report)
+    : root_(root),
       reference_(reference),
       options_(options),
       warnings_(warnings),
       report_(report),
-      excludes_(options.excludes),
-      time_(conversion_time(image.config(), options)) {
-  report_.layers = image.layers().size();
-  report_.manifest_digest = image.manifest_digest();
-  report_.config_digest = image.config_digest();
-  report_.architecture = image.config().platform.architecture;
+      time_(conversion_time(root.config(), options)) {
+  report_.architecture = root.config().platform.architecture;
   if (report_.architecture.empty()) report_.architecture = "unknown";
 }
 
-LayerBlob Conversion::blob(std::size_t index) {
-  const auto& layer = image_.layers()[index];
-  LayerBlob blob;
-  blob.name = fmt::format("layer {} of {}", index + 1, image_.layers().size());
-  if (const auto& digest = layer.digest ? layer.digest : layer.diff_id) blob.name += " " + digest->text();
-  blob.source = image_.open_layer(index);
-  blob.media_type = layer.media_type;
-  blob.digest = layer.digest;
-  blob.size = layer.size;
-  blob.diff_id = layer.diff_id;
-  blob.is_root = !layer.diff_id;
-  return blob;
-}
-
-void Conversion::read_layer(std::size_t index, Flattener& flattener, ContentSink& sink) {
-  LayerBlob layer = blob(index);
-  const std::string name = layer.name;
-  LayerReader reader(std::move(layer), options_.layers, options_.limits, warnings_);
-  flattener.begin_layer(squashfs_time(time_));
-  const auto before = report_.entries;
-  std::uint64_t shown = 0;
-  const auto show = [&] {
-    const auto stored = reader.compressed_bytes();
-    options_.operation.progress->advance(stored - shown);
-    shown = stored;
-  };
-  while (auto entry = reader.next()) {
-    options_.operation.check();
-    ++report_.entries;
-    // A name that is left out needs no bytes; another name of the same file gets them later.
-    const bool excluded = !excludes_.empty() && entry->whiteout == Whiteout::none && excludes_.matches(entry->path);
-    const auto decision = in_context([&] { return fmt::format("{}: entry {} {}", name, report_.entries - before, in_quotes(entry->path)); },
-                                     [&] { return flattener.accept(*entry); });
-    if (decision == Flattener::Decision::pack) {
-      if (!excluded) flattener.set_content(reader.read_content(sink));
-    } else if (entry->type == EntryType::regular && entry->size != 0 && !entry->hard_link && entry->whiteout == Whiteout::none) {
-      ++report_.hidden_files;
-    }
-    show();
-  }
-  show();
-  options_.operation.logger->write(LogLevel::debug, fmt::format("layer {} of {}: {} bytes stored, {} uncompressed", index + 1, image_.layers().size(), reader.compressed_bytes(), reader.uncompressed_bytes()));
-  report_.compressed_bytes += reader.compressed_bytes();
-  report_.uncompressed_bytes += reader.uncompressed_bytes();
-}
-
-void Conversion::read_missing(const std::vector<Flattener::Missing>& missing, Tree& tree, ContentSink& sink) {
-  for (auto at = missing.begin(); at != missing.end();) {
-    const auto number = at->layer;
-    LayerReader reader(blob(image_.layers().size() - 1 - number), options_.layers, options_.limits, warnings_);
-    options_.operation.logger->write(LogLevel::debug, fmt::format("layer {}: read again for files that it holds after all", image_.layers().size() - number));
-    ++report_.layers_read_again;
-    for (std::uint64_t index = 0; at != missing.end() && at->layer == number; ++index) {
-      options_.operation.check();
-      const auto entry = reader.next();
-      if (!entry) throw Error(ErrorKind::integrity, "a layer has changed while it was read");
-      if (index != at->entry) continue;
-      tree.inode(at->inode).content = reader.read_content(sink);
-      ++at;
-    }
-  }
-}
-
-Tree Conversion::run(ContentSink& given, bool container) {
+Tree Conversion::run(ContentSink& given) {
   ProgramProbe probe(given);
   StoppableSink sink(probe, options_.operation);
-  Flattener flattener(options_.limits, warnings_);
-  options_.operation.progress->stage("packing", image_.compressed_bytes());
-  for (std::size_t index = image_.layers().size(); index-- > 0;) read_layer(index, flattener, sink);
-  std::vector<Flattener::Missing> missing;
-  Tree tree = flattener.finish(missing, options_.operation);
-  check_root(tree);
-  if (!excludes_.empty()) remove_matching(tree, excludes_);
-  std::erase_if(missing, [&](const auto& file) { return tree.inode(file.inode).links == 0; });
-  read_missing(missing, tree, sink);
+  options_.operation.progress->stage("packing", root_.compressed_bytes());
+  Tree tree = root_.read(sink, squashfs_time(time_));
   if (options_.all_root) {
     for (InodeId id = 0; id < tree.inode_count(); ++id) {
       tree.inode(id).metadata.uid = 0;
@@ -153,30 +81,13 @@ Tree Conversion::run(ContentSink& given, bool container) {
   }
   if (options_.layers.xattrs == XattrPolicy::keep) settle_capabilities(tree, capability_form(), warnings_);
   decide_architecture(probe, tree);
-  if (container) {
+  if (root_.config().raw.empty() && is_container(tree)) {
+    keep_container(tree, sink);
+  } else {
     add_container(tree, sink);
-    warn_of_runtime(probe, tree, flattener);
+    warn_of_runtime(probe, tree);
   }
   return tree;
-}
-
-void Conversion::check_root(const Tree& tree) const {
-  const auto contents = contents_of(tree);
-  switch (contents.kind) {
-    case oci::ContentsKind::rootfs:
-    case oci::ContentsKind::other:
-    case oci::ContentsKind::nothing:
-    case oci::ContentsKind::one_file: break;
-    case oci::ContentsKind::wrapped: warnings_.add("root-in-directory", fmt::format("at the root is one directory and nothing else: {}", contents.detail)); break;
-    default:
-      if (root_in_doubt_) {
-        Error error = unexpected_kind(reference_.location == "-" ? "standard input" : in_quotes(reference_.location), oci::words_of(contents.kind, false), contents.detail, "a root file system");
-        error.set_hint(contents.hint(false));
-        throw error;
-      }
-      warnings_.add("root-is-archive", fmt::format("the root file system looks like {}; was 'docker import' used where 'docker load' was meant?",
-                                                   oci::words_of(contents.kind, true).name));
-  }
 }
 
 CapabilityForm Conversion::capability_form() const {
@@ -195,8 +106,8 @@ void Conversion::decide_architecture(const ProgramProbe& probe, const Tree& tree
   }
 }
 
-void Conversion::warn_of_runtime(const ProgramProbe& probe, const Tree& tree, const Flattener& flattener) {
-  const auto& config = image_.config();
+void Conversion::warn_of_runtime(const ProgramProbe& probe, const Tree& tree) {
+  const auto& config = root_.config();
   RuntimeCheckInput input;
   input.entrypoint = config.config.entrypoint;
   input.cmd = config.config.cmd;
@@ -206,25 +117,25 @@ void Conversion::warn_of_runtime(const ProgramProbe& probe, const Tree& tree, co
   const bool doubtful = report_.architecture == "unknown" || warnings_.count("architecture") != 0;
   if (!doubtful) input.architecture = report_.architecture;
   input.configured = !config.raw.empty();
-  input.layers = image_.layers().size();
-  input.replaced_links = flattener.replaced_links();
+  input.layers = report_.layers;
+  input.replaced_links = root_.replaced_links();
   check_runtime(tree, probe, input, warnings_);
 }
 
 std::vector<std::string> Conversion::environment() const {
-  auto env = image_.config().config.env;
+  auto env = root_.config().config.env;
   for (const auto& [name, value] : options_.env) env.push_back(name + "=" + value);
   return env;
 }
 
 TextMap Conversion::labels() const {
-  auto labels = container_labels(image_.config(), report_.architecture, time_, reference_.bootstrap(), reference_.from());
+  auto labels = container_labels(root_.config(), report_.architecture, time_, reference_.bootstrap(), reference_.from());
   for (const auto& [name, value] : options_.labels) labels[name] = value;
   return labels;
 }
 
 void Conversion::add_container(Tree& tree, ContentSink& sink) {
-  const auto& config = image_.config();
+  const auto& config = root_.config();
   const TextMap all_labels = labels();
   RuntimeFilesInput input;
   input.environment_script = environment_script(environment(), warnings_);
@@ -234,11 +145,57 @@ void Conversion::add_container(Tree& tree, ContentSink& sink) {
   input.mtime = squashfs_time(time_);
   ContainerAttributes attributes = add_runtime_files(tree, sink, input, warnings_);
   attributes.labels = all_labels;
-  texts_ = {input.definition, config.go_config_json(), inspect_metadata_json(attributes)};
+  describe(attributes);
+  objects_.push_back({{.type = sif::DataType::generic_json, .name = kOciConfigName}, config.go_config_json()});
+  for (auto& kept : root_.objects()) {
+    const bool made = std::any_of(objects_.begin(), objects_.end(), [&](const SmallObject& object) {
+      return object.spec.type == kept.spec.type && object.spec.name == kept.spec.name;
+    });
+    if (!made) objects_.push_back(std::move(kept));
+  }
+}
+
+void Conversion::describe(const ContainerAttributes& attributes) {
+  objects_.push_back({{.type = sif::DataType::deffile}, attributes.deffile});
+  objects_.push_back({{.type = sif::DataType::generic_json, .name = kInspectMetadataName}, inspect_metadata_json(attributes)});
+}
+
+void Conversion::keep_container(Tree& tree, ContentSink& sink) {
+  objects_ = root_.objects();
+  const bool changed = !options_.env.empty() || !options_.labels.empty();
+  if (!objects_.empty() && !changed) return;
+  const auto texts = root_.texts(tree);
+  ContainerAttributes attributes = read_attributes(*texts, options_.limits, warnings_);
+  if (changed) change_container(tree, sink, *texts, attributes);
+  const auto is_description = [](const SmallObject& object) {
+    return object.spec.type == sif::DataType::generic_json && object.spec.name == kInspectMetadataName;
+  };
+  if (objects_.empty()) return describe(attributes);
+  const auto old = std::find_if(objects_.begin(), objects_.end(), is_description);
+  if (old != objects_.end()) old->bytes = inspect_metadata_json(attributes);
+}
+
+void Conversion::change_container(Tree& tree, ContentSink& sink, ContainerFiles& texts, ContainerAttributes& attributes) {
+  TreeEdit edit(tree, sink, squashfs_time(time_));
+  const auto put = [&](std::string_view path, std::uint32_t mode, const std::string& text) {
+    if (const auto obstacle = edit.obstacle(path)) {
+      throw Error(ErrorKind::unsupported, fmt::format("the container's {} cannot be written: {} {}", in_quotes("/" + std::string(path)), in_quotes("/" + obstacle->path), obstacle->description));
+    }
+    edit.put_file(path, mode, text);
+  };
+  for (const auto& [name, value] : options_.labels) attributes.labels[name] = value;
+  if (!options_.labels.empty()) put(kLabelsPath, 0644, labels_json(attributes.labels));
+  if (options_.env.empty()) return;
+  // The last script that is for the builder to write: what it sets is what counts.
+  std::string script = texts.text(std::string(kCustomEnvironmentPath), options_.limits.json_bytes).value_or("#!/bin/sh\n");
+  if (!script.ends_with('\n')) script += '\n';
+  for (const auto& [name, value] : options_.env) script += fmt::format("export {}=\"{}\"\n", name, escape_in_double_quotes(value));
+  put(kCustomEnvironmentPath, 0755, script);
+  attributes.environment["/" + std::string(kCustomEnvironmentPath)] = script;
 }
 
 std::uint64_t Conversion::expected_text_bytes() const {
-  const auto& config = image_.config();
+  const auto& config = root_.config();
   WarningList ignored;
   ContainerAttributes attributes;
   attributes.environment["/" + std::string(kEnvironmentScriptPath)] = environment_script(environment(), ignored);

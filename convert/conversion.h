@@ -1,71 +1,64 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <memory>
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include <sifkit/convert.h>
-#include <sifkit/layers/flattener.h>
 #include <sifkit/layers/tree.h>
 
 #include "capabilities.h"
 #include "container_metadata.h"
 #include "program_probe.h"
-#include "glob.h"
+#include "root_source.h"
 
 namespace sifkit {
 
-/// The texts that go into the container and, for a SIF, beside its file system.
-struct ContainerTexts {
-  std::string definition;
-  std::string oci_config;
-  std::string inspect_metadata;
-};
+/// Names of the objects that describe a container in a SIF.
+inline constexpr const char* kInspectMetadataName = "inspect-metadata.json";
+inline constexpr const char* kOciConfigName = "oci-config.json";
 
-/// The part of a conversion that does not depend on the output: from the layers of an image to a finished tree whose
-/// file contents are in a sink.
+/// The part of a conversion that does not depend on the output: from what it starts with to a finished tree whose file
+/// contents are in a sink. A root file system that is a container already stays as it is.
 class Conversion {
  public:
-  Conversion(oci::Image& image, const oci::Reference& reference, const ConvertOptions& options, WarningList& warnings,
+  /// `reference` names the source of `root`, with its transport.
+  Conversion(RootSource& root, const oci::Reference& reference, const ConvertOptions& options, WarningList& warnings,
              ConvertReport& report);
 
   /// Seconds since 1970 of everything that is added or has no time of its own.
   std::int64_t time() const noexcept { return time_; }
-  /// An upper bound for `ContainerTexts` together, known before any layer is read and the same for every source.
+  /// An upper bound for the objects of a container that is made from an image, known before anything is read and the same
+  /// for every source.
   std::uint64_t expected_text_bytes() const;
 
-  /// Nobody said that the source is a root file system; its first bytes made it look like one. `run` throws unsupported
-  /// when the rest shows an archive of images.
-  void doubt_root() noexcept { root_in_doubt_ = true; }
+  /// Reads everything into `sink`; settles the tree; adds the runtime's files where it is no container yet.
+  layers::Tree run(layers::ContentSink& sink);
 
-  /// Reads all layers, newest first, into `sink`; settles the tree; adds the runtime's files when `container` is set.
-  layers::Tree run(layers::ContentSink& sink, bool container);
-
-  /// After `run`.
-  const ContainerTexts& texts() const noexcept { return texts_; }
+  /// After `run`: what a SIF holds beside the file system.
+  const std::vector<SmallObject>& objects() const noexcept { return objects_; }
   const std::string& architecture() const noexcept { return report_.architecture; }
 
  private:
-  layers::LayerBlob blob(std::size_t index);
-  void read_layer(std::size_t index, layers::Flattener& flattener, layers::ContentSink& sink);
-  void read_missing(const std::vector<layers::Flattener::Missing>& missing, layers::Tree& tree, layers::ContentSink& sink);
-  void check_root(const layers::Tree& tree) const;
   CapabilityForm capability_form() const;
   void decide_architecture(const ProgramProbe& probe, const layers::Tree& tree);
-  void warn_of_runtime(const ProgramProbe& probe, const layers::Tree& tree, const layers::Flattener& flattener);
+  void warn_of_runtime(const ProgramProbe& probe, const layers::Tree& tree);
   void add_container(layers::Tree& tree, layers::ContentSink& sink);
+  void keep_container(layers::Tree& tree, layers::ContentSink& sink);
+  void change_container(layers::Tree& tree, layers::ContentSink& sink, ContainerFiles& texts,
+                        ContainerAttributes& attributes);
+  void describe(const ContainerAttributes& attributes);
   TextMap labels() const;
   std::vector<std::string> environment() const;
 
-  oci::Image& image_;
+  RootSource& root_;
   const oci::Reference& reference_;
   const ConvertOptions& options_;
   WarningList& warnings_;
   ConvertReport& report_;
-  PathPatterns excludes_;
   std::int64_t time_ = 0;
-  bool root_in_doubt_ = false;
-  ContainerTexts texts_;
+  std::vector<SmallObject> objects_;
 };
 
 }  // namespace sifkit

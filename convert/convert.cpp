@@ -20,7 +20,9 @@
 #include <sifkit/sif/image_writer.h>
 
 #include "conversion.h"
+#include "layered_root.h"
 #include "naming.h"
+#include "packed_root.h"
 
 namespace sifkit {
 
@@ -59,16 +61,11 @@ std::string options_text(const ConvertOptions& options, std::int64_t time) {
 
 /// From what the image is made of, not from where it came: layers, configuration and options. A source without
 /// diff_ids is told by the tables at the end of the file system, which hold names, owners, times and block sizes.
-sif::Uuid content_uuid(const oci::Image& image, Region& partition, const SquashfsSummary& summary, const std::string& options) {
+sif::Uuid content_uuid(const RootIdentity& identity, Region& partition, const SquashfsSummary& summary, const std::string& options) {
   static constexpr std::uint64_t kTail = 1u << 20;
   Hasher hasher;
-  hasher.update(as_bytes("sifkit image\n" + options + image.config().raw));
-  bool identified = true;
-  for (const auto& layer : image.layers()) {
-    if (layer.diff_id) hasher.update(as_bytes(layer.diff_id->text() + "\n"));
-    identified = identified && layer.diff_id;
-  }
-  if (!identified) {
+  hasher.update(as_bytes("sifkit image\n" + options + identity.text));
+  if (!identity.complete) {
     Bytes buffer(static_cast<std::size_t>(std::min(kTail, summary.bytes)));
     const auto got = partition.read_at(summary.bytes - buffer.size(), buffer);
     hasher.update(ByteView(buffer).first(got));
@@ -146,7 +143,7 @@ void finish_file(AtomicFile& target, std::uint64_t size, const ConvertOptions& o
   target.commit();
 }
 
-void write_sif(oci::Image& image, Conversion& conversion, AtomicFile& target, const ConvertOptions& options,
+void write_sif(const RootSource& root, Conversion& conversion, AtomicFile& target, const ConvertOptions& options,
                WarningList& warnings, ConvertReport& report) {
   const auto squashfs = squashfs_options(options, conversion);
   report.threads = squashfs.threads;
@@ -156,7 +153,7 @@ void write_sif(oci::Image& image, Conversion& conversion, AtomicFile& target, co
   SquashfsSummary summary;
   {
     SquashfsWriter squash(partition, squashfs);
-    const Tree tree = conversion.run(squash, true);
+    const Tree tree = conversion.run(squash);
     options.operation.progress->stage("writing tables", 0);
     summary = squash.finish(tree);
     verify_if_asked(squash, tree, summary, options);
@@ -171,11 +168,8 @@ void write_sif(oci::Image& image, Conversion& conversion, AtomicFile& target, co
   }
   writer.end(summary.bytes, sif::encode_extra(sif::Partition{sif::FsType::squashfs, sif::PartitionType::primary_system,
                                                              std::move(architecture)}));
-  const auto& texts = conversion.texts();
-  writer.add_before({.type = sif::DataType::deffile}, as_bytes(texts.definition));
-  writer.add_before({.type = sif::DataType::generic_json, .name = "inspect-metadata.json"}, as_bytes(texts.inspect_metadata));
-  writer.add_before({.type = sif::DataType::generic_json, .name = "oci-config.json"}, as_bytes(texts.oci_config));
-  const sif::Uuid uuid = options.reproducible ? content_uuid(image, partition, summary, options_text(options, conversion.time())) : sif::random_uuid();
+  for (const auto& object : conversion.objects()) writer.add_before(object.spec, as_bytes(object.bytes));
+  const sif::Uuid uuid = options.reproducible ? content_uuid(root.identity(), partition, summary, options_text(options, conversion.time())) : sif::random_uuid();
   report.uuid = uuid_text(uuid);
   writer.set_uuid(uuid);
   writer.finish();
@@ -188,7 +182,7 @@ void write_squashfs(Conversion& conversion, AtomicFile& target, const ConvertOpt
   report.threads = squashfs.threads;
   FileRegion region(target.file(), 0);
   SquashfsWriter squash(region, squashfs);
-  const Tree tree = conversion.run(squash, true);
+  const Tree tree = conversion.run(squash);
   options.operation.progress->stage("writing tables", 0);
   const auto summary = squash.finish(tree);
   verify_if_asked(squash, tree, summary, options);
@@ -197,7 +191,7 @@ void write_squashfs(Conversion& conversion, AtomicFile& target, const ConvertOpt
 }
 
 void write_sandbox(Conversion& conversion, DirectoryWriter& writer, const ConvertOptions& options, WarningList& warnings, ConvertReport& report) {
-  const Tree tree = conversion.run(writer, true);
+  const Tree tree = conversion.run(writer);
   options.operation.check();
   options.operation.progress->stage("setting owners and times", 0);
   writer.finish(tree, warnings, options.operation);
@@ -210,7 +204,7 @@ void write_sandbox(Conversion& conversion, DirectoryWriter& writer, const Conver
 
 void only_read(Conversion& conversion, ConvertReport& report) {
   DiscardingSink sink;
-  const Tree tree = conversion.run(sink, true);
+  const Tree tree = conversion.run(sink);
   for (InodeId id = 0; id < tree.inode_count(); ++id) report.inodes += tree.inode(id).links != 0 ? 1u : 0u;
   report.file_bytes = sink.bytes();
 }
@@ -246,14 +240,20 @@ ConvertReport convert(const oci::Reference& given, const std::filesystem::path& 
   options.operation.progress->stage("reading the source", 0);
   const auto source = oci::open_source(given, options, warnings);
   const oci::Reference& reference = source->reference();
-  const auto image = source->open_image();
+  const auto packed = source->image_file();
+  const auto image = packed ? nullptr : source->open_image();
+  std::unique_ptr<RootSource> root;
+  if (packed) {
+    root = std::make_unique<PackedRoot>(packed, options, warnings, report);
+  } else {
+    root = std::make_unique<LayeredRoot>(*image, *source, options, warnings, report);
+  }
   naming({reference.location, given.text}, [&] { return fmt::format("converting {}", in_quotes(given.text)); }, [&] {
-    Conversion conversion(*image, reference, options, warnings, report);
-    if (source->is_root_in_doubt()) conversion.doubt_root();
+    Conversion conversion(*root, reference, options, warnings, report);
     if (options.dry_run) {
       only_read(conversion, report);
     } else if (options.format == OutputFormat::sif) {
-      write_sif(*image, conversion, *file, options, warnings, report);
+      write_sif(*root, conversion, *file, options, warnings, report);
     } else if (options.format == OutputFormat::squashfs) {
       write_squashfs(conversion, *file, options, report);
     } else {

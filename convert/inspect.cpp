@@ -12,6 +12,7 @@
 #include <sifkit/rootfs.h>
 #include <sifkit/sif/image.h>
 
+#include "container_attributes.h"
 #include "container_files.h"
 #include "container_metadata.h"
 #include "container_summary.h"
@@ -71,72 +72,6 @@ std::string indented(std::string_view compact) {
   return out;
 }
 
-bool shown_environment(std::string_view name) {
-  return (name.starts_with("10-docker") && name.ends_with(".sh")) || (name.starts_with("9") && name.ends_with("-environment.sh"));
-}
-
-/// What keeps a part of the metadata from being read is a warning, and costs that part only.
-template <class Read>
-void read_part(std::string_view what, WarningList& warnings, const Read& read) {
-  try {
-    read();
-  } catch (const Error& error) {
-    if (error.kind() == ErrorKind::cancelled || error.kind() == ErrorKind::internal) throw;
-    warnings.add("metadata-left-out", fmt::format("{} is left out: {}", what, error.what()));
-  }
-}
-
-/// The files of a container in place of the metadata that newer builds store beside them.
-class FromFiles {
- public:
-  FromFiles(ContainerFiles& files, const Limits& limits, WarningList& warnings) : files_(files), limits_(limits), warnings_(warnings) {}
-
-  ContainerAttributes read() {
-    ContainerAttributes out;
-    read_directory(".singularity.d", out);
-    out.deffile = text(".singularity.d/Singularity");
-    out.startscript = text(".singularity.d/startscript");
-    for (const auto& app : names("scif/apps").value_or(Names())) {
-      const std::string directory = "scif/apps/" + app + "/scif";
-      if (names(directory)) read_directory(directory, out.apps[app]);
-    }
-    return out;
-  }
-
- private:
-  using Names = std::vector<std::string>;
-
-  std::string text(const std::string& path) {
-    std::string out;
-    read_part(in_quotes("/" + path), warnings_, [&] { out = without_final_line_feeds(files_.text(path, limits_.json_bytes).value_or("")); });
-    return out;
-  }
-
-  std::optional<Names> names(const std::string& path) {
-    std::optional<Names> out;
-    read_part(in_quotes("/" + path), warnings_, [&] { out = files_.names(path); });
-    return out;
-  }
-
-  void read_directory(const std::string& directory, AppAttributes& out) {
-    out.runscript = text(directory + "/runscript");
-    out.test = text(directory + "/test");
-    out.helpfile = text(directory + "/runscript.help");
-    if (const auto labels = text(directory + "/labels.json"); !labels.empty()) {
-      read_part(in_quotes("/" + directory + "/labels.json"), warnings_, [&] { out.labels = parse_labels(labels, limits_, warnings_); });
-    }
-    for (const auto& name : names(directory + "/env").value_or(Names())) {
-      if (!shown_environment(name)) continue;
-      const std::string path = directory + "/env/" + name;
-      out.environment["/" + path] = text(path);
-    }
-  }
-
-  ContainerFiles& files_;
-  const Limits& limits_;
-  WarningList& warnings_;
-};
-
 /// JSON holds no bytes that are no UTF-8: where it has U+FFFD in their place, and the file itself reads the same but for that,
 /// the file's bytes are the text.
 void restore_bytes(std::string& text, const std::string& exact) {
@@ -176,9 +111,9 @@ InspectReport inspect_sif(const std::shared_ptr<const File>& file, const Limits&
   if (!described) {
     const auto files = [&] { return files_of_image(RootFs::open(file, limits)); };
     if (!definition) {
-      report.attributes = FromFiles(*files(), limits, warnings).read();
+      report.attributes = read_attributes(*files(), limits, warnings);
     } else {
-      read_part("what the root file system says", warnings, [&] { report.attributes = FromFiles(*files(), limits, warnings).read(); });
+      read_part("what the root file system says", warnings, [&] { report.attributes = read_attributes(*files(), limits, warnings); });
       report.attributes.deffile = *definition;
     }
     return report;
@@ -190,7 +125,7 @@ InspectReport inspect_sif(const std::shared_ptr<const File>& file, const Limits&
   if (scripts) {
     WarningList unheard;  // the record has been read, and is what counts
     read_part("the root file system", unheard, [&] {
-      const auto exact = FromFiles(*files_of_image(RootFs::open(file, limits)), limits, unheard).read();
+      const auto exact = read_attributes(*files_of_image(RootFs::open(file, limits)), limits, unheard);
       restore_bytes(attributes, exact);
       restore_bytes(attributes.startscript, exact.startscript);
     });
@@ -203,7 +138,7 @@ InspectReport inspect_squashfs(const std::shared_ptr<const File>& file, const Li
   report.summary.kind = "squashfs";
   report.summary.bytes = file->size();
   add_superblock(*file, sniff_file(*file).offset, report.summary);
-  report.attributes = FromFiles(*files_of_image(RootFs::open(file, limits)), limits, warnings).read();
+  report.attributes = read_attributes(*files_of_image(RootFs::open(file, limits)), limits, warnings);
   return report;
 }
 
@@ -214,7 +149,7 @@ InspectReport inspect_sandbox(const std::string& path, const Limits& limits, War
   if (!files->names(".singularity.d")) {
     throw Error(ErrorKind::unsupported, "there is no directory '/.singularity.d' in it, which holds the metadata", "build an image of it first");
   }
-  report.attributes = FromFiles(*files, limits, warnings).read();
+  report.attributes = read_attributes(*files, limits, warnings);
   return report;
 }
 

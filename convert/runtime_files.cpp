@@ -18,7 +18,7 @@ using namespace layers;
 
 namespace {
 
-constexpr std::string_view kDirectorys[] = {
+constexpr std::string_view kDirectories[] = {
     ".singularity.d/libs", ".singularity.d/actions", ".singularity.d/env", "dev", "proc", "root", "var/tmp", "tmp",
     "etc",                 "sys",                    "home",
 };
@@ -96,7 +96,7 @@ ContainerAttributes add_runtime_files(Tree& tree, ContentSink& sink, const Runti
                                       WarningList& warnings) {
   TreeEdit edit(tree, sink, input.mtime);
   refuse_obstacles(edit);
-  for (const auto path : kDirectorys) {
+  for (const auto path : kDirectories) {
     // A link or a file that the image has in this place, or on the way to it, stays.
     if (edit.obstacle(std::string(path) + "/*")) continue;
     const bool made = edit.look_up(path) == kNone;

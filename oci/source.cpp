@@ -211,7 +211,11 @@ class LocalSource : public OpenedSource {
   std::shared_ptr<const File> image_file() const override { return is_image_file() && !look_.piped ? look_.file : nullptr; }
 
   std::unique_ptr<Image> open_image() override {
-    if (is_image_file()) throw look_.identity.unexpected(shown(reference_), "an image of layers");
+    if (is_image_file()) {
+      Error error = look_.identity.unexpected(shown(reference_), "an image of layers");
+      if (look_.piped) error.set_hint("its parts are read in no order: save it to a file first");
+      throw error;
+    }
     if (is_root()) return open_root();
     WarningList of_all;  // the chosen one's are said when it is opened
     auto candidates = read(of_all);

@@ -46,7 +46,7 @@ Superblock Superblock::read(Region& region) {
   if (in.le<std::uint32_t>("magic") != SQFS_MAGIC) throw_malformed("the superblock: this is no squashfs, or a big-endian one");
   Superblock super;
   super.inodes = in.le<std::uint32_t>("inodes");
-  in.skip(4, "time");
+  super.time = in.le<std::uint32_t>("time");
   super.block_size = in.le<std::uint32_t>("block size");
   super.fragments = in.le<std::uint32_t>("fragments");
   const auto codec = in.le<std::uint16_t>("compression");

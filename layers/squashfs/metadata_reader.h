@@ -26,6 +26,7 @@ inline constexpr std::uint64_t kNoTable = ~std::uint64_t{0};  ///< in the superb
 /// The superblock of an image that may be read: its tables stand in order and end inside the image.
 struct Superblock {
   std::uint32_t inodes = 0;
+  std::uint32_t time = 0;  ///< seconds since 1970
   std::uint32_t block_size = 0;
   std::uint32_t fragments = 0;
   std::uint16_t ids = 0;

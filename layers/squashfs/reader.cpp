@@ -85,7 +85,9 @@ struct SquashfsReader::Impl {
     return ByteView(fragment).subspan(file.offset, size);
   }
 
-  void read(InodeId id, Sink& sink) {
+  /// Gives the bytes of a file to `take` and the lengths of its holes to `take_zeros`.
+  template <class Take, class TakeZeros>
+  void read(InodeId id, const Take& take, const TakeZeros& take_zeros) {
     const Inode& inode = stored.tree.inode(id);
     if (inode.type != EntryType::regular) throw Error(ErrorKind::usage, "only regular files have contents");
     const FileBlocks& file = stored.files.at(static_cast<std::uint32_t>(inode.content));
@@ -93,7 +95,7 @@ struct SquashfsReader::Impl {
     Bytes buffer(static_cast<std::size_t>(std::min<std::uint64_t>(inode.size, kPiece)));
     std::size_t filled = 0;
     const auto flush = [&] {
-      if (filled != 0) sink.write(ByteView(buffer).first(filled));
+      if (filled != 0) take(ByteView(buffer).first(filled));
       filled = 0;
     };
     std::uint64_t place = file.start;
@@ -104,7 +106,7 @@ struct SquashfsReader::Impl {
         for (; i < words.size() && words[i] == 0; ++i) run += super.block_size;
         run = std::min(run, left);
         flush();
-        write_zeros(sink, run);
+        take_zeros(run);
         left -= run;
         continue;
       }
@@ -117,7 +119,7 @@ struct SquashfsReader::Impl {
       left -= want;
     }
     flush();
-    if (left != 0) sink.write(tail(file, static_cast<std::size_t>(left)));
+    if (left != 0) take(tail(file, static_cast<std::size_t>(left)));
   }
 
   void write_zeros(Sink& sink, std::uint64_t count) {
@@ -141,7 +143,32 @@ std::uint32_t SquashfsReader::block_size() const noexcept { return impl_->super.
 
 const Tree& SquashfsReader::tree() const noexcept { return impl_->stored.tree; }
 
-void SquashfsReader::read(InodeId inode, Sink& sink) { impl_->read(inode, sink); }
+std::uint32_t SquashfsReader::time() const noexcept { return impl_->super.time; }
+
+void SquashfsReader::read(InodeId inode, Sink& sink) {
+  impl_->read(inode, [&](ByteView bytes) { sink.write(bytes); }, [&](std::uint64_t count) { impl_->write_zeros(sink, count); });
+}
+
+ContentId SquashfsReader::read(InodeId inode, ContentSink& sink) {
+  sink.begin(tree().inode(inode).size);
+  impl_->read(inode, [&](ByteView bytes) { sink.append(bytes); }, [&](std::uint64_t count) { sink.append_zeros(count); });
+  return sink.end();
+}
+
+std::vector<InodeId> SquashfsReader::files_by_place() const {
+  std::vector<InodeId> out;
+  for (InodeId id = 0; id < tree().inode_count(); ++id) {
+    const Inode& inode = tree().inode(id);
+    if (inode.type == EntryType::regular && inode.links != 0 && inode.size != 0) out.push_back(id);
+  }
+  const auto place = [&](InodeId id) {
+    const FileBlocks& file = impl_->stored.files.at(static_cast<std::uint32_t>(tree().inode(id).content));
+    if (file.count != 0) return std::pair(file.start, std::uint32_t{0});
+    return std::pair(impl_->fragments.at(file.fragment).start, file.offset);
+  };
+  std::stable_sort(out.begin(), out.end(), [&](InodeId a, InodeId b) { return place(a) < place(b); });
+  return out;
+}
 
 std::optional<std::string> SquashfsReader::read_text(std::string_view path, std::uint64_t limit) {
   const Tree& tree = this->tree();
@@ -151,7 +178,7 @@ std::optional<std::string> SquashfsReader::read_text(std::string_view path, std:
     throw Error(ErrorKind::limit, fmt::format("{}: {} bytes, the limit is {}", in_quotes(path), tree.inode(*inode).size, limit));
   }
   MemorySink sink;
-  impl_->read(*inode, sink);
+  this->read(*inode, static_cast<Sink&>(sink));
   return std::string(as_text(sink.bytes()));
 }
 

@@ -101,7 +101,7 @@ TEST_CASE("no line of any help is wider than a terminal of 80 columns, and no wo
       text += line.substr(std::min(line.find_first_not_of(' '), line.size())) + " ";
     }
     if (verb.size() == 2 && verb[0] == "build") {
-      CHECK_THAT(text, ContainsSubstring("dir:DIR, a path, or - for standard input ") && ContainsSubstring("layers, metadata_bytes, sparse_segments, stream_bytes, tar_extension_bytes, trailing_bytes "));
+      CHECK_THAT(text, ContainsSubstring("squashfs:FILE, a path, or - for standard input ") && ContainsSubstring("layers, metadata_bytes, sparse_segments, stream_bytes, tar_extension_bytes, trailing_bytes "));
     }
   }
 }

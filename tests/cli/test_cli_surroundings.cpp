@@ -292,7 +292,8 @@ TEST_CASE("standard input that is a file is read in place, from where it stands"
   REQUIRE(fixture.shell("mkdir ../members && tar xf ../app.tar -C ../members && : >../members/README && tar cf ../odd.tar -C ../members README $(ls ../members | grep -v README)").code == 0);
   CHECK((built("$SIFKIT build -q app.sif - <../odd.tar") == streamed));
   CHECK_THAT(fixture.shell("$SIFKIT build -q app.sif - <../empty").err, ContainsSubstring("is empty"));
-  CHECK_THAT(fixture.shell("$SIFKIT sif new ../x.sif; $SIFKIT build -q app.sif - <../x.sif").err, ContainsSubstring("is a SIF image, an image of layers was expected"));
+  CHECK_THAT(fixture.shell("$SIFKIT sif new ../x.sif; $SIFKIT build -q app.sif - <../x.sif").err, ContainsSubstring("the SIF has no primary system partition"));
+  CHECK_THAT(fixture.shell("cat ../x.sif | $SIFKIT build -q app.sif -").err, ContainsSubstring("is a SIF image, an image of layers was expected") && ContainsSubstring("save it to a file first"));
   CHECK_THAT(fixture.shell("$SIFKIT images - <../app.tar").err, ContainsSubstring("@0"));
   CHECK(fixture.count() == 0);
 }

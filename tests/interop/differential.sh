@@ -73,6 +73,15 @@ for seed in $(seq "${FIRST:-1}" "${ROUNDS:-20}"); do
   "$SIFKIT" build -q -F --compress "$codec" --format squashfs "$work/x.squashfs" "oci:$stack/layout" 2>/dev/null
   cmp "$work/x.squashfs" <(tail -c +$((offset + 1)) "$work/x.sif")
 
+  # An image of other people's, packed again.
+  theirs=${codec%%:*}
+  mksquashfs "$work/stack/tree" "$work/theirs.squashfs" -quiet -no-progress -noappend -b 64K -comp "${theirs/none/gzip}" >/dev/null
+  "$SIFKIT" build -q -F --verify-after --xattrs keep --compress "$codec" --format squashfs "$work/x.squashfs" "squashfs:$work/theirs.squashfs" 2>/dev/null
+  rm -rf "$work/kept"
+  unsquashfs -quiet -no-progress -dest "$work/kept" "$work/x.squashfs" >/dev/null
+  expect_tree "a squashfs of mksquashfs's, packed again" "$work/kept"
+  rm -rf "$work/kept"
+
   # The way back: a directory that has them stored, and an image that keeps them.
   "$SIFKIT" build -q -F --verify-after --xattrs keep "$work/x.sif" "dir:$work/stored" 2>/dev/null
   unsquashfs -quiet -no-progress -offset "$(partition_offset "$work/x.sif")" -dest "$work/kept" "$work/x.sif" >/dev/null

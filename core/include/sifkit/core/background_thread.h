@@ -5,8 +5,6 @@
 #include <thread>
 #include <utility>
 
-#include <pthread.h>
-
 namespace sifkit {
 
 /// A thread that takes no signals: those of the process are for the threads of the program that uses the library, whose

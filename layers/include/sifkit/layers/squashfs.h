@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <sifkit/core/export.h>
 #include <sifkit/core/file.h>
@@ -84,12 +85,17 @@ class SIFKIT_API SquashfsReader {
 
   SquashfsCodec codec() const noexcept;
   std::uint32_t block_size() const noexcept;
+  std::uint32_t time() const noexcept;  ///< of the image, seconds since 1970
 
   /// The whole tree. Contents of regular files are named by the inode's `content`, for `read`.
   const Tree& tree() const noexcept;
 
   /// Gives the bytes of a regular file of `tree()` to `sink`, in order.
   void read(InodeId inode, Sink& sink);
+  /// The same to a sink of contents, holes as such.
+  ContentId read(InodeId inode, ContentSink& sink);
+  /// The regular files that are not empty, in the order in which their bytes lie in the image: so none is unpacked twice.
+  std::vector<InodeId> files_by_place() const;
 
   /// A file's text, links resolved inside the image; nothing where it is not there. Over `limit` bytes: limit.
   std::optional<std::string> read_text(std::string_view path, std::uint64_t limit = 16u << 20);

@@ -43,7 +43,8 @@ class SIFKIT_API OpenedSource {
 
   /// With the transport that was found in place of `automatic`.
   virtual const Reference& reference() const = 0;
-  /// The one image that the reference and the options choose; once. Throws unsupported for a SIF or a squashfs.
+  /// The one image that the reference and the options choose; once. Throws unsupported for a SIF or a squashfs, which
+  /// `image_file` gives.
   virtual std::unique_ptr<Image> open_image() = 0;
   /// Everything it holds, without reading any layer.
   virtual std::vector<ImageSummary> list_images() = 0;

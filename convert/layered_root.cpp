@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "layered_root.h"
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+
+#include "root_check.h"
+
+namespace sifkit {
+
+using namespace layers;
+
+LayeredRoot::LayeredRoot(oci::Image& image, const oci::OpenedSource& source, const ConvertOptions& options,
+                         WarningList& warnings, ConvertReport& report)
+    : image_(image),
+      source_(source),
+      options_(options),
+      warnings_(warnings),
+      report_(report),
+      excludes_(options.excludes),
+      // No image describes a plain root, so it may be a container already.
+      texts_(image.config().raw.empty() ? options.limits.json_bytes : 0) {
+  report_.layers = image.layers().size();
+  report_.manifest_digest = image.manifest_digest();
+  report_.config_digest = image.config_digest();
+}
+
+RootIdentity LayeredRoot::identity() const {
+  RootIdentity out{config().raw, true};
+  for (const auto& layer : image_.layers()) {
+    if (layer.diff_id) out.text += layer.diff_id->text() + "\n";
+    out.complete = out.complete && layer.diff_id;
+  }
+  return out;
+}
+
+LayerBlob LayeredRoot::blob(std::size_t index) {
+  const auto& layer = image_.layers()[index];
+  LayerBlob blob;
+  blob.name = fmt::format("layer {} of {}", index + 1, image_.layers().size());
+  if (const auto& digest = layer.digest ? layer.digest : layer.diff_id) blob.name += " " + digest->text();
+  blob.source = image_.open_layer(index);
+  blob.media_type = layer.media_type;
+  blob.digest = layer.digest;
+  blob.size = layer.size;
+  blob.diff_id = layer.diff_id;
+  blob.is_root = !layer.diff_id;
+  return blob;
+}
+
+void LayeredRoot::read_layer(std::size_t index, std::uint32_t time, Flattener& flattener, ContentSink& sink) {
+  LayerBlob layer = blob(index);
+  const std::string name = layer.name;
+  LayerReader reader(std::move(layer), options_.layers, options_.limits, warnings_);
+  flattener.begin_layer(time);
+  const auto before = report_.entries;
+  ContainerTexts::Keeper keeper(texts_, sink);
+  std::uint64_t shown = 0;
+  const auto show = [&] {
+    const auto stored = reader.compressed_bytes();
+    options_.operation.progress->advance(stored - shown);
+    shown = stored;
+  };
+  while (auto entry = reader.next()) {
+    options_.operation.check();
+    ++report_.entries;
+    // A name that is left out needs no bytes; another name of the same file gets them later.
+    const bool excluded = !excludes_.empty() && entry->whiteout == Whiteout::none && excludes_.matches(entry->path);
+    const auto decision = in_context([&] { return fmt::format("{}: entry {} {}", name, report_.entries - before, in_quotes(entry->path)); },
+                                     [&] { return flattener.accept(*entry); });
+    if (decision == Flattener::Decision::pack) {
+      if (!excluded) flattener.set_content(reader.read_content(keeper.for_path(entry->path)));
+    } else if (entry->type == EntryType::regular && entry->size != 0 && !entry->hard_link && entry->whiteout == Whiteout::none) {
+      ++report_.hidden_files;
+    }
+    show();
+  }
+  show();
+  options_.operation.logger->write(LogLevel::debug, fmt::format("layer {} of {}: {} bytes stored, {} uncompressed", index + 1, image_.layers().size(), reader.compressed_bytes(), reader.uncompressed_bytes()));
+  report_.compressed_bytes += reader.compressed_bytes();
+  report_.uncompressed_bytes += reader.uncompressed_bytes();
+}
+
+void LayeredRoot::read_missing(const std::vector<Flattener::Missing>& missing, Tree& tree, ContentSink& sink) {
+  ContainerTexts::Keeper keeper(texts_, sink);
+  for (auto at = missing.begin(); at != missing.end();) {
+    const auto number = at->layer;
+    LayerReader reader(blob(image_.layers().size() - 1 - number), options_.layers, options_.limits, warnings_);
+    options_.operation.logger->write(LogLevel::debug, fmt::format("layer {}: read again for files that it holds after all", image_.layers().size() - number));
+    ++report_.layers_read_again;
+    for (std::uint64_t index = 0; at != missing.end() && at->layer == number; ++index) {
+      options_.operation.check();
+      const auto entry = reader.next();
+      if (!entry) throw Error(ErrorKind::integrity, "a layer has changed while it was read");
+      if (index != at->entry) continue;
+      tree.inode(at->inode).content = reader.read_content(keeper.for_path(entry->path));
+      ++at;
+    }
+  }
+}
+
+Tree LayeredRoot::read(ContentSink& sink, std::uint32_t time) {
+  Flattener flattener(options_.limits, warnings_);
+  for (std::size_t index = image_.layers().size(); index-- > 0;) read_layer(index, time, flattener, sink);
+  std::vector<Flattener::Missing> missing;
+  Tree tree = flattener.finish(missing, options_.operation);
+  replaced_links_ = flattener.replaced_links();
+  check_root(tree);
+  if (!excludes_.empty()) remove_matching(tree, excludes_);
+  std::erase_if(missing, [&](const auto& file) { return tree.inode(file.inode).links == 0; });
+  read_missing(missing, tree, sink);
+  return tree;
+}
+
+std::unique_ptr<ContainerFiles> LayeredRoot::texts(const Tree& tree) {
+  return files_of_tree(tree, [this, &tree](InodeId inode) { return texts_.text(tree.inode(inode).content); });
+}
+
+void LayeredRoot::check_root(const Tree& tree) const {
+  const auto contents = contents_of(tree);
+  const auto& location = source_.reference().location;
+  switch (contents.kind) {
+    case oci::ContentsKind::rootfs:
+    case oci::ContentsKind::other:
+    case oci::ContentsKind::nothing:
+    case oci::ContentsKind::one_file: break;
+    case oci::ContentsKind::wrapped: warnings_.add("root-in-directory", fmt::format("at the root is one directory and nothing else: {}", contents.detail)); break;
+    default:
+      if (source_.is_root_in_doubt()) {
+        Error error = unexpected_kind(location == "-" ? "standard input" : in_quotes(location), oci::words_of(contents.kind, false), contents.detail, "a root file system");
+        error.set_hint(contents.hint(false));
+        throw error;
+      }
+      warnings_.add("root-is-archive", fmt::format("the root file system looks like {}; was 'docker import' used where 'docker load' was meant?",
+                                                   oci::words_of(contents.kind, true).name));
+  }
+}
+
+}  // namespace sifkit

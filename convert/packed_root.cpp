@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "packed_root.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+#include <sifkit/core/file_kind.h>
+
+namespace sifkit {
+
+using namespace layers;
+
+namespace {
+
+constexpr std::size_t kMaxObjects = 1024;
+constexpr std::uint64_t kMaxObjectBytes = 64u << 20;  ///< of all together
+
+/// Tells how far the reading is.
+class ReportingSink : public ContentSink {
+ public:
+  ReportingSink(ContentSink& sink, Progress& progress) : sink_(sink), progress_(progress) {}
+  void begin(std::uint64_t size) override { sink_.begin(size); }
+  void append(ByteView bytes) override {
+    sink_.append(bytes);
+    progress_.advance(bytes.size());
+  }
+  void append_zeros(std::uint64_t count) override {
+    sink_.append_zeros(count);
+    progress_.advance(count);
+  }
+  ContentId end() override { return sink_.end(); }
+
+ private:
+  ContentSink& sink_;
+  Progress& progress_;
+};
+
+}  // namespace
+
+PackedRoot::PackedRoot(const std::shared_ptr<const File>& file, const ConvertOptions& options, WarningList& warnings,
+                       ConvertReport& report)
+    : options_(options),
+      warnings_(warnings),
+      report_(report),
+      excludes_(options.excludes),
+      rootfs_(RootFs::open(file, options.limits)),
+      copies_(rootfs_.tree().inode_count(), kNone) {
+  for (const auto& problem : rootfs_.problems()) warnings_.add("sif-flaw", printable(problem));
+  for (InodeId id = 0; id < rootfs_.tree().inode_count(); ++id) file_bytes_ += rootfs_.tree().inode(id).size;
+  config_.created_seconds = rootfs_.reader().time();
+  report_.compressed_bytes = file->size();
+  if (sniff_file(*file).kind != FileKind::sif) return;
+  const sif::Image image(file);
+  config_.platform.architecture = image.header().architecture == "unknown" ? "" : image.header().architecture;
+  if (image.header().created != sif::kNoTime) config_.created_seconds = image.header().created;
+  read_objects(image);
+}
+
+void PackedRoot::read_objects(const sif::Image& image) {
+  const auto* primary = image.primary_partition();
+  std::size_t signatures = 0;
+  std::uint64_t left = kMaxObjectBytes;
+  for (const auto* object : image.objects()) {
+    if (object == primary) continue;
+    if (object->type == sif::DataType::signature) {
+      ++signatures;
+      continue;
+    }
+    const bool fits = object->size >= 0 && static_cast<std::uint64_t>(object->size) <= left && objects_.size() < kMaxObjects;
+    if (object->type == sif::DataType::partition || !fits) {
+      warnings_.add("object-left-out", fmt::format("object {}, {}, stays behind in the old image", object->id,
+                                                   object->partition() ? fmt::format("a partition with {}", sif::to_string(object->partition()->fs))
+                                                                       : fmt::format("{} of {} bytes", sif::to_string(object->type), object->size)));
+      continue;
+    }
+    const Bytes data = image.read_data(*object, left);
+    left -= data.size();
+    objects_.push_back({{.type = object->type, .group = object->group(), .name = object->name(), .extra = object->extra}, std::string(as_text(data))});
+  }
+  if (signatures != 0) {
+    warnings_.add("signature-left-out", fmt::format("{} of the old image {} not hold for the new one: sign that", signatures == 1 ? "the signature" : fmt::format("the {} signatures", signatures),
+                                                    signatures == 1 ? "does" : "do"));
+  }
+}
+
+RootIdentity PackedRoot::identity() const {
+  RootIdentity out;
+  for (const auto& object : objects_) out.text += object.spec.name + "\n" + object.bytes + "\n";
+  return out;
+}
+
+std::uint32_t PackedRoot::xattrs_of(Tree& tree, std::uint32_t set) {
+  if (options_.layers.xattrs == XattrPolicy::none) return 0;
+  Xattrs attributes = rootfs_.tree().xattrs(set);
+  if (options_.layers.xattrs == XattrPolicy::user_only) {
+    std::erase_if(attributes, [](const auto& attribute) { return !attribute.first.starts_with("user."); });
+  }
+  return tree.intern_xattrs(attributes);
+}
+
+void PackedRoot::copy_tree(Tree& tree) {
+  const Tree& from = rootfs_.tree();
+  std::map<std::uint32_t, std::uint32_t> sets{{0, 0}};
+  const auto metadata_of = [&](const Inode& inode) {
+    Metadata out = inode.metadata;
+    const auto [at, fresh] = sets.try_emplace(out.xattrs, 0);
+    if (fresh) at->second = xattrs_of(tree, out.xattrs);
+    out.xattrs = at->second;
+    return out;
+  };
+  struct Directory {
+    InodeId from;
+    InodeId to;
+    std::string path;
+  };
+  tree.inode(Tree::kRoot).metadata = metadata_of(from.inode(Tree::kRoot));
+  std::vector<Directory> open{{Tree::kRoot, Tree::kRoot, ""}};
+  while (!open.empty()) {
+    options_.operation.check();
+    const Directory directory = std::move(open.back());
+    open.pop_back();
+    for (const NameId name : from.sorted_children(directory.from)) {
+      const auto text = from.text_of(name);
+      std::string path = directory.path.empty() ? std::string(text) : fmt::format("{}/{}", directory.path, text);
+      if (!excludes_.empty() && excludes_.matches(path)) continue;
+      ++report_.entries;
+      const InodeId id = from.inode_of(name);
+      if (copies_[id] == kNone) {
+        Inode inode = from.inode(id);
+        inode.metadata = metadata_of(inode);
+        inode.links = 0;
+        inode.first_child = kNone;
+        inode.content = inode.size == 0 ? kEmptyContent : kNoContent;
+        if (inode.type == EntryType::symlink) inode.data = tree.add_symlink_target(from.symlink_target(from.inode(id)));
+        copies_[id] = tree.add_inode(inode);
+      }
+      tree.link(directory.to, text, copies_[id]);
+      if (from.inode(id).type == EntryType::directory) open.push_back({id, copies_[id], std::move(path)});
+    }
+  }
+}
+
+Tree PackedRoot::read(ContentSink& given, std::uint32_t) {
+  Tree tree;
+  copy_tree(tree);
+  ReportingSink sink(given, *options_.operation.progress);
+  for (const InodeId id : rootfs_.reader().files_by_place()) {
+    if (copies_[id] == kNone) continue;
+    options_.operation.check();
+    tree.inode(copies_[id]).content = rootfs_.reader().read(id, sink);
+    report_.uncompressed_bytes += rootfs_.tree().inode(id).size;
+  }
+  return tree;
+}
+
+std::unique_ptr<ContainerFiles> PackedRoot::texts(const Tree& tree) {
+  return files_of_tree(tree, [this](InodeId inode) {
+    const auto original = std::find(copies_.begin(), copies_.end(), inode);
+    SIFKIT_CHECK(original != copies_.end());
+    MemorySink sink;
+    rootfs_.reader().read(static_cast<InodeId>(original - copies_.begin()), sink);
+    return std::string(as_text(sink.bytes()));
+  });
+}
+
+}  // namespace sifkit

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include <sifkit/convert.h>
+#include <sifkit/rootfs.h>
+#include <sifkit/sif/image.h>
+
+#include "glob.h"
+#include "root_source.h"
+
+namespace sifkit {
+
+/// The file system of a SIF or of a squashfs image, read block by block in the order in which it lies there.
+class PackedRoot : public RootSource {
+ public:
+  /// Throws as RootFs does. Options, warnings and report outlive the object.
+  PackedRoot(const std::shared_ptr<const File>& file, const ConvertOptions& options, WarningList& warnings,
+             ConvertReport& report);
+
+  const oci::ImageConfig& config() const override { return config_; }
+  RootIdentity identity() const override;
+  std::uint64_t compressed_bytes() const override { return file_bytes_; }
+  layers::Tree read(layers::ContentSink& sink, std::uint32_t time) override;
+  std::unique_ptr<ContainerFiles> texts(const layers::Tree& tree) override;
+  std::vector<SmallObject> objects() const override { return objects_; }
+
+ private:
+  void read_objects(const sif::Image& image);
+  void copy_tree(layers::Tree& tree);
+  std::uint32_t xattrs_of(layers::Tree& tree, std::uint32_t set);
+
+  const ConvertOptions& options_;
+  WarningList& warnings_;
+  ConvertReport& report_;
+  PathPatterns excludes_;
+  RootFs rootfs_;
+  oci::ImageConfig config_;
+  std::vector<SmallObject> objects_;
+  std::uint64_t file_bytes_ = 0;
+  std::vector<layers::InodeId> copies_;  ///< of the inodes there; kNone for those that are left out
+};
+
+}  // namespace sifkit
