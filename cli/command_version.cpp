@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <archive.h>
 #include <isa-l.h>
 #include <libdeflate.h>
 #include <openssl/crypto.h>
@@ -10,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/tar_writer.h>
 #include <sifkit/net/http_client.h>
 #include <sifkit/trust/pgp_key.h>
 #include <sifkit/version.h>
@@ -38,7 +38,7 @@ void add_version_command(CLI::App& root, Session& session) {
   verb->callback([&session] {
     session.action = [&session] {
       const std::vector<std::pair<std::string, std::optional<std::string>>> libraries{
-          {"libarchive", archive_version_string() + std::string_view("libarchive ").size()},
+          {"libarchive", where_installed([] { return tar_library_version(); })},
           {"OpenSSL", OpenSSL_version(OPENSSL_VERSION_STRING)},
           {"zstd", ZSTD_versionString()},
           {"libdeflate", LIBDEFLATE_VERSION_STRING},

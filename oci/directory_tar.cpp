@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
-#include <exception>
 #include <map>
 #include <system_error>
 #include <vector>
@@ -16,12 +15,11 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/file.h>
+#include <sifkit/core/tar_writer.h>
 
 namespace sifkit::oci {
 
@@ -52,23 +50,10 @@ class AttributePlace {
   std::string path_;
 };
 
-struct FreeWriter {
-  void operator()(archive* writer) const noexcept { archive_write_free(writer); }
-};
-struct FreeEntry {
-  void operator()(archive_entry* entry) const noexcept { archive_entry_free(entry); }
-};
-using Entry = std::unique_ptr<archive_entry, FreeEntry>;
-
-class DirectoryTar final : public Source {
+class DirectoryTar final : public Source, private Sink {
  public:
-  DirectoryTar(UniqueFd fd, const std::filesystem::path& directory, WarningList& warnings) : root_(directory.native()), warnings_(warnings), writer_(archive_write_new()) {
-    if (!writer_) throw std::bad_alloc();
-    check(archive_write_set_format_pax_restricted(writer_.get()));
-    // Names are bytes.
-    check(archive_write_set_options(writer_.get(), "hdrcharset=BINARY"));
-    check(archive_write_set_bytes_per_block(writer_.get(), 0));
-    check(archive_write_open(writer_.get(), this, nullptr, &DirectoryTar::take, nullptr));
+  DirectoryTar(UniqueFd fd, const std::filesystem::path& directory, WarningList& warnings)
+      : root_(directory.native()), warnings_(warnings), writer_(*this) {
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0) throw_errno(fmt::format("look at {}", in_quotes(root_)));
     write_header("./", status, AttributePlace(fd.get()));
@@ -88,30 +73,14 @@ class DirectoryTar final : public Source {
   }
 
  private:
+  void write(ByteView bytes) override { out_.append(as_text(bytes)); }
+
   struct Level {
     UniqueFd fd;
     std::string path;  ///< inside the directory, with a slash at its end
     std::vector<std::string> names;
     std::size_t next = 0;
   };
-
-  static la_ssize_t take(archive*, void* self, const void* bytes, std::size_t size) noexcept {
-    auto& tar = *static_cast<DirectoryTar*>(self);
-    try {
-      tar.out_.append(static_cast<const char*>(bytes), size);
-      return static_cast<la_ssize_t>(size);
-    } catch (...) {
-      tar.failure_ = std::current_exception();
-      return -1;
-    }
-  }
-
-  void check(la_ssize_t result) const {
-    if (failure_) std::rethrow_exception(failure_);
-    if (result >= ARCHIVE_WARN) return;
-    if (archive_errno(writer_.get()) == ENOMEM) throw std::bad_alloc();
-    throw Error(ErrorKind::internal, fmt::format("libarchive: {}", archive_error_string(writer_.get())));
-  }
 
   std::string full(const std::string& path) const { return root_ + "/" + path; }
 
@@ -140,7 +109,7 @@ class DirectoryTar final : public Source {
       return;
     }
     if (levels_.empty()) {
-      check(archive_write_close(writer_.get()));
+      writer_.finish();
       ended_ = true;
       return;
     }
@@ -217,49 +186,34 @@ class DirectoryTar final : public Source {
     return target;
   }
 
-  static Entry entry_of(const std::string& path, const struct stat& status) {
-    Entry entry(archive_entry_new());
-    if (!entry) throw std::bad_alloc();
-    archive_entry_copy_stat(entry.get(), &status);
-    archive_entry_copy_pathname(entry.get(), path.c_str());
-    archive_entry_unset_atime(entry.get());
-    archive_entry_unset_ctime(entry.get());
-    return entry;
-  }
-
   void write_hard_link(const std::string& path, const struct stat& status, const std::string& first) {
-    const Entry entry = entry_of(path, status);
-    archive_entry_copy_hardlink(entry.get(), first.c_str());
-    archive_entry_unset_size(entry.get());
-    check(archive_write_header(writer_.get(), entry.get()));
+    writer_.begin(status, {.path = path, .link_target = {}, .hard_link = first, .xattrs = {}});
   }
 
   void write_header(const std::string& path, const struct stat& status, const AttributePlace& place,
                     const std::string& target = {}) {
-    const Entry entry = entry_of(path, status);
-    if (!target.empty()) archive_entry_copy_symlink(entry.get(), target.c_str());
-    if (!S_ISREG(status.st_mode)) archive_entry_unset_size(entry.get());
-    add_xattrs(entry.get(), place, path);
-    check(archive_write_header(writer_.get(), entry.get()));
+    writer_.begin(status, {.path = path, .link_target = target, .hard_link = {}, .xattrs = xattrs_of(place, path)});
   }
 
   /// Nothing is lost without a word: a file system without attributes has none to lose.
-  void add_xattrs(archive_entry* entry, const AttributePlace& place, const std::string& path) {
+  std::vector<std::pair<std::string, std::string>> xattrs_of(const AttributePlace& place, const std::string& path) {
+    std::vector<std::pair<std::string, std::string>> out;
     std::string names(kMaxAttributes, '\0');
     const auto size = place.list(names.data(), names.size());
     if (size < 0) {
       if (errno != ENOTSUP && errno != ENOSYS) warn_unread(path, "its attributes");
-      return;
+      return out;
     }
     std::string value(kMaxAttributes, '\0');
     for (const char* name = names.c_str(); name < names.c_str() + size; name += std::strlen(name) + 1) {
       const auto length = place.get(name, value.data(), value.size());
       if (length >= 0) {
-        archive_entry_xattr_add_entry(entry, name, value.data(), static_cast<std::size_t>(length));
+        out.emplace_back(name, value.substr(0, static_cast<std::size_t>(length)));
       } else if (errno != ENODATA) {
         warn_unread(path, fmt::format("its attribute {}", in_quotes(name)));
       }
     }
+    return out;
   }
 
   void warn_unread(const std::string& path, const std::string& what) {
@@ -271,7 +225,7 @@ class DirectoryTar final : public Source {
   void copy_piece() {
     Bytes buffer(static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, left_)));
     file_->read_exact_at(at_, buffer, "a file that has become shorter");
-    check(archive_write_data(writer_.get(), buffer.data(), buffer.size()));
+    writer_.write(buffer);
     at_ += buffer.size();
     left_ -= buffer.size();
     if (left_ == 0) file_.reset();
@@ -287,8 +241,7 @@ class DirectoryTar final : public Source {
   std::string out_;
   std::size_t used_ = 0;
   bool ended_ = false;
-  std::exception_ptr failure_;                   ///< of `take`, which libarchive calls
-  std::unique_ptr<archive, FreeWriter> writer_;  // last: it may write once more when it goes
+  TarWriter writer_;  // last: it may write once more when it goes
 };
 
 }  // namespace
