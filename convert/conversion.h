@@ -36,6 +36,8 @@ class Conversion {
   /// Reads everything into `sink`; settles the tree; adds the runtime's files where it is no container yet.
   layers::Tree run(layers::ContentSink& sink);
 
+  RootIdentity identity() const { return root_.identity(); }
+
   /// After `run`: what a SIF holds beside the file system.
   const std::vector<SmallObject>& objects() const noexcept { return objects_; }
   const std::string& architecture() const noexcept { return report_.architecture; }

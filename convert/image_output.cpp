@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "output.h"
+
+#include <algorithm>
+#include <optional>
+#include <thread>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/background_thread.h>
+#include <sifkit/core/error.h>
+#include <sifkit/core/read_ahead.h>
+#include <sifkit/core/resources.h>
+#include <sifkit/sif/image_writer.h>
+
+namespace sifkit {
+
+using namespace layers;
+
+namespace {
+
+constexpr unsigned kFileMode = 0666;
+constexpr unsigned kSifMode = 0777;  ///< less the umask: its first line makes it a program
+
+/// Everything a caller may choose that changes the image.
+std::string options_text(const ConvertOptions& options, std::int64_t time) {
+  const auto& squashfs = options.squashfs;
+  std::string out = fmt::format("{} {} {} {} {} {} {}\n", static_cast<int>(squashfs.codec), squashfs.level, squashfs.fast,
+                                squashfs.block_size, options.all_root, static_cast<int>(options.layers.xattrs), time);
+  if (options.keep_capabilities) out += "capabilities\n";
+  for (const auto& pattern : options.excludes) out += "exclude " + pattern + "\n";
+  for (const auto& [name, value] : options.labels) out += "label " + name + "=" + value + "\n";
+  for (const auto& [name, value] : options.env) out += "env " + name + "=" + value + "\n";
+  return out;
+}
+
+/// From what the image is made of, not from where it came: layers, configuration and options. A source without
+/// diff_ids is told by the tables at the end of the file system, which hold names, owners, times and block sizes.
+sif::Uuid content_uuid(const RootIdentity& identity, Region& partition, const SquashfsSummary& summary,
+                       const std::string& options) {
+  static constexpr std::uint64_t kTail = 1u << 20;
+  Hasher hasher;
+  hasher.update(as_bytes("sifkit image\n" + options + identity.text));
+  if (!identity.complete) {
+    Bytes buffer(static_cast<std::size_t>(std::min(kTail, summary.bytes)));
+    const auto got = partition.read_at(summary.bytes - buffer.size(), buffer);
+    hasher.update(ByteView(buffer).first(got));
+  }
+  return sif::as_uuid(hasher.finish_raw(), 8);
+}
+
+std::string uuid_text(const sif::Uuid& uuid) {
+  sif::Header header;
+  header.uuid = uuid;
+  return header.uuid_text();
+}
+
+/// The digest of a file, while another thread brings it to the disk.
+Digest digest_and_sync(const File& file, std::uint64_t size, const OperationContext& operation) {
+  std::exception_ptr failure;
+  Hasher hasher;
+  {
+    const auto sync = [&] {
+      try {
+        file.sync();
+      } catch (...) {
+        failure = std::current_exception();
+      }
+    };
+    std::jthread syncing;
+    try {
+      syncing = start_background_thread(sync);
+    } catch (const std::system_error&) {
+      sync();
+    }
+    // The file outlives the source.
+    ReadAhead ahead(std::make_unique<FileSource>(std::shared_ptr<const File>(std::shared_ptr<const File>(), &file), 0, size), ReadAhead::kForHashing);
+    std::uint64_t hashed = 0;
+    for (auto piece = ahead.next(); !piece.empty(); piece = ahead.next()) {
+      operation.check();
+      hasher.update(piece);
+      operation.progress->advance(piece.size());
+      hashed += piece.size();
+    }
+    if (hashed != size) throw Error(ErrorKind::io, fmt::format("the finished file has {} bytes, expected {}", hashed, size));
+  }
+  if (failure) std::rethrow_exception(failure);
+  return hasher.finish();
+}
+
+SquashfsOptions squashfs_options(const ConvertOptions& options, const Conversion& conversion) {
+  SquashfsOptions out = options.squashfs;
+  out.threads = options.threads != 0 ? options.threads : available_threads();
+  out.time = static_cast<std::uint32_t>(std::clamp<std::int64_t>(conversion.time(), 0, 0xffffffff));
+  // A worker holds a few blocks; a job with little memory gets fewer of them.
+  static constexpr std::uint64_t kBlocksAThread = 64;
+  const auto room = available_memory() / 2 / (kBlocksAThread * out.block_size);
+  out.threads = static_cast<unsigned>(std::clamp<std::uint64_t>(out.threads, 1, std::max<std::uint64_t>(1, room)));
+  return out;
+}
+
+/// The squashfs image in a file that is to become the target.
+class Packing {
+ public:
+  Packing(const ConvertOptions& options, ConvertReport& report) : options_(options), report_(report) {}
+
+  /// The region outlives the object.
+  ContentSink& start(Region& region, const Conversion& conversion) {
+    const auto squashfs = squashfs_options(options_, conversion);
+    report_.threads = squashfs.threads;
+    return squash_.emplace(region, squashfs);
+  }
+
+  SquashfsSummary finish(const Tree& tree) {
+    options_.operation.progress->stage("writing tables", 0);
+    const auto summary = squash_->finish(tree);
+    if (options_.verify_after) {
+      options_.operation.progress->stage("verifying", summary.file_bytes);
+      squash_->verify(tree, options_.operation);
+    }
+    report_.inodes = summary.inodes;
+    report_.file_bytes = summary.file_bytes;
+    report_.duplicate_bytes = summary.duplicate_bytes;
+    squash_.reset();
+    return summary;
+  }
+
+ private:
+  const ConvertOptions& options_;
+  ConvertReport& report_;
+  std::optional<SquashfsWriter> squash_;
+};
+
+void finish_file(AtomicFile& target, std::uint64_t size, const ConvertOptions& options, ConvertReport& report) {
+  report.bytes = size;
+  options.operation.progress->stage("writing to disk", size);
+  report.digest = digest_and_sync(target.file(), size, options.operation);
+  options.operation.check();
+  target.commit();
+}
+
+class SifOutput : public Output {
+ public:
+  SifOutput(const std::filesystem::path& target, const ConvertOptions& options, WarningList& warnings, ConvertReport& report)
+      : options_(options), warnings_(warnings), report_(report), target_(target, options.overwrite, kSifMode), packing_(options, report) {}
+
+  ContentSink& contents(const Conversion& conversion) override {
+    const sif::NewImage image{.launch_script = std::string(sif::kLaunchScript), .time = conversion.time()};
+    writer_.emplace(target_.file(), image, conversion.expected_text_bytes());
+    partition_ = &writer_->begin({.type = sif::DataType::partition});
+    return packing_.start(*partition_, conversion);
+  }
+
+  void finish(const Tree& tree, const Conversion& conversion) override {
+    const auto summary = packing_.finish(tree);
+    const sif::Partition partition{sif::FsType::squashfs, sif::PartitionType::primary_system, architecture()};
+    writer_->end(summary.bytes, sif::encode_extra(partition));
+    for (const auto& object : conversion.objects()) writer_->add_before(object.spec, as_bytes(object.bytes));
+    const auto text = options_text(options_, conversion.time());
+    const sif::Uuid uuid = options_.reproducible ? content_uuid(conversion.identity(), *partition_, summary, text) : sif::random_uuid();
+    report_.uuid = uuid_text(uuid);
+    writer_->set_uuid(uuid);
+    writer_->finish();
+    if (options_.before_commit) options_.before_commit(target_.file());
+    finish_file(target_, target_.file().size(), options_, report_);
+  }
+
+ private:
+  std::string architecture() {
+    if (sif::architecture_code(report_.architecture)) return report_.architecture;
+    warnings_.add("sif-architecture", fmt::format("SIF has no code for the architecture {}: the image's header says that it is unknown",
+                                                  in_quotes(report_.architecture)));
+    return "unknown";
+  }
+
+  const ConvertOptions& options_;
+  WarningList& warnings_;
+  ConvertReport& report_;
+  AtomicFile target_;
+  std::optional<sif::ImageWriter> writer_;
+  Region* partition_ = nullptr;
+  Packing packing_;  // last: it writes into the partition
+};
+
+class SquashfsOutput : public Output {
+ public:
+  SquashfsOutput(const std::filesystem::path& target, const ConvertOptions& options, ConvertReport& report)
+      : options_(options), report_(report), target_(target, options.overwrite, kFileMode), region_(target_.file(), 0), packing_(options, report) {}
+
+  ContentSink& contents(const Conversion& conversion) override { return packing_.start(region_, conversion); }
+  void finish(const Tree& tree, const Conversion&) override { finish_file(target_, packing_.finish(tree).bytes, options_, report_); }
+
+ private:
+  const ConvertOptions& options_;
+  ConvertReport& report_;
+  AtomicFile target_;
+  FileRegion region_;
+  Packing packing_;  // last: it writes into the region
+};
+
+}  // namespace
+
+std::unique_ptr<Output> open_sif_output(const std::filesystem::path& target, const ConvertOptions& options,
+                                        WarningList& warnings, ConvertReport& report) {
+  return std::make_unique<SifOutput>(target, options, warnings, report);
+}
+
+std::unique_ptr<Output> open_squashfs_output(const std::filesystem::path& target, const ConvertOptions& options,
+                                             ConvertReport& report) {
+  return std::make_unique<SquashfsOutput>(target, options, report);
+}
+
+}  // namespace sifkit
