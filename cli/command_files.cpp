@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <array>
-#include <ctime>
 #include <memory>
 
 #include <fmt/format.h>
 
+#include <sifkit/core/civil_time.h>
 #include <sifkit/rootfs.h>
 
 #include "commands.h"
@@ -61,11 +61,9 @@ std::string mode_text(const Inode& inode) {
   }
 }
 
-std::string time_text(std::uint32_t seconds) {
-  const std::time_t time = seconds;
-  std::tm utc{};
-  ::gmtime_r(&time, &utc);
-  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min);
+std::string minute_text(std::uint32_t seconds) {
+  const auto time = civil_time(seconds);
+  return fmt::format("{} {:02}:{:02}", utc_date(seconds), time.hour, time.minute);
 }
 
 /// What is listed together: the files of the command line, or the content of one directory.
@@ -185,7 +183,7 @@ std::string long_text(const Tree& tree, const Listing& listing, const FilesArgum
     const Inode& inode = tree.inode(file.inode);
     out += mode_text(inode);
     if (marks) out += attribute_mark(tree, inode);
-    out += fmt::format(" {:>{}} {:<{}} {:<{}} {:>{}} {} {}", rows[i][0], widths[0], rows[i][1], widths[1], rows[i][2], widths[2], rows[i][3], widths[3], time_text(inode.metadata.mtime),
+    out += fmt::format(" {:>{}} {:<{}} {:<{}} {:>{}} {} {}", rows[i][0], widths[0], rows[i][1], widths[1], rows[i][2], widths[2], rows[i][3], widths[3], minute_text(inode.metadata.mtime),
                        shown(file.name, terminal));
     if (inode.type == EntryType::symlink) out += " -> " + shown(tree.symlink_target(inode), terminal);
     out += '\n';

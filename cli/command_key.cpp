@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <openssl/crypto.h>
 
+#include <sifkit/core/civil_time.h>
 #include <sifkit/core/file.h>
 #include <sifkit/trust/key_store.h>
 
@@ -72,7 +73,7 @@ int new_pair(const KeyCommand& arguments, Session& session) {
     return 0;
   }
   if (!session.quiet) session.io.out << one_line(key) << '\n';
-  talk(session, key.expires ? fmt::format("expires {}; what it has signed is trusted until then", date_text(*key.expires)) : "never expires");
+  talk(session, key.expires ? fmt::format("expires {}; what it has signed is trusted until then", utc_date(*key.expires)) : "never expires");
   talk(session, fmt::format("if it is ever lost or stolen, import {} and publish the key again", in_quotes(certificate)));
   return 0;
 }

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <sifkit/core/civil_time.h>
 #include <sifkit/core/readable.h>
 #include <sifkit/trust/key_store.h>
 #include <sifkit/trust/keyserver.h>
@@ -35,7 +36,7 @@ trust::Keyserver keyserver(const ServerCommand& arguments, const Session& sessio
 int search(const ServerCommand& arguments, Session& session) {
   const auto server = keyserver(arguments, session);
   const auto keys = server.search(arguments.text);
-  const auto date_or = [](const std::optional<std::int64_t>& seconds, const char* none) { return seconds ? date_text(*seconds) : none; };
+  const auto date_or = [](const std::optional<std::int64_t>& seconds, const char* none) { return seconds ? utc_date(*seconds) : none; };
   if (session.json) {
     Json records = Json::array();
     for (const auto& key : keys) {

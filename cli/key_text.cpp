@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <sifkit/core/civil_time.h>
 #include <sifkit/core/error.h>
 #include <sifkit/core/readable.h>
 
@@ -43,11 +44,6 @@ std::optional<std::int64_t> start_of_day(std::string_view text) {
 }
 
 }  // namespace
-
-std::string date_text(std::int64_t seconds) {
-  const std::chrono::year_month_day date{std::chrono::floor<std::chrono::days>(std::chrono::sys_seconds(std::chrono::seconds(seconds)))};
-  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()), static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
-}
 
 std::optional<std::uint32_t> lifetime_from(std::string_view text, std::int64_t now) {
   if (text == "never") return std::nullopt;
@@ -108,7 +104,7 @@ std::string table_of(std::span<const trust::PgpKeyInfo> keys) {
     const bool known = !key.fingerprint.empty();
     auto ids = key.user_ids;
     for (const auto& id : key.revoked_user_ids) ids.push_back("[revoked] " + id);
-    table.add({fmt::format("{}", i), known ? key.fingerprint : "-", algorithm_text(key), known ? date_text(key.created) : "-", key.expires ? date_text(*key.expires) : known ? "never" : "-", state_text(key),
+    table.add({fmt::format("{}", i), known ? key.fingerprint : "-", algorithm_text(key), known ? utc_date(key.created) : "-", key.expires ? utc_date(*key.expires) : known ? "never" : "-", state_text(key),
                ids.empty() ? "-" : readable(ids.front())});
     add_more_ids(table, 6, ids);
   }

@@ -14,9 +14,6 @@
 
 namespace sifkit::cli {
 
-/// "2026-11-25" (UTC).
-std::string date_text(std::int64_t seconds);
-
 /// Seconds from `now` on: "never" (nothing), "2y", "6m", "3w", "90d", or the start of a day, "2028-01-31". Throws usage.
 std::optional<std::uint32_t> lifetime_from(std::string_view text, std::int64_t now);
 

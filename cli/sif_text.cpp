@@ -2,12 +2,12 @@
 #include "sif_text.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include <sifkit/core/civil_time.h>
 #include <sifkit/core/error.h>
 
 #include "commands.h"
@@ -57,23 +57,7 @@ Json time_or_null(std::int64_t seconds) { return seconds == sif::kNoTime ? Json(
 
 }  // namespace
 
-std::string time_text(std::int64_t seconds) {
-  using namespace std::chrono;
-  const std::int64_t days = seconds >= 0 ? seconds / 86400 : -((-(seconds + 1)) / 86400) - 1;
-  const std::int64_t of_day = (seconds % 86400 + 86400) % 86400;
-  // Civil date from days since 1970, by eras of 400 years, in 64 bits: std::chrono's years end at 32767.
-  const std::int64_t shifted = days + 719468;
-  const std::int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
-  const std::int64_t day_of_era = shifted - era * 146097;
-  const std::int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-  const std::int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-  const std::int64_t month_index = (5 * day_of_year + 2) / 153;
-  const std::int64_t day = day_of_year - (153 * month_index + 2) / 5 + 1;
-  const std::int64_t month = month_index < 10 ? month_index + 3 : month_index - 9;
-  const std::int64_t year = year_of_era + era * 400 + (month <= 2 ? 1 : 0);
-  const std::string year_text = year < 0 ? fmt::format("-{:04}", -year) : fmt::format("{:04}", year);
-  return fmt::format("{}-{:02}-{:02} {:02}:{:02}:{:02} +0000 UTC", year_text, month, day, of_day / 3600, of_day / 60 % 60, of_day % 60);
-}
+std::string time_text(std::int64_t seconds) { return utc_time(seconds) + " +0000 UTC"; }
 
 std::string type_text(const sif::Descriptor& object) {
   std::string out(to_string(object.type));

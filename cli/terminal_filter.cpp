@@ -7,20 +7,13 @@
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/json.h>
+#include <sifkit/core/readable.h>
 
 namespace sifkit::cli {
 
 namespace {
 
 constexpr std::size_t kMaxSequence = 4;
-
-char32_t code_point(std::string_view sequence) {
-  const auto first = static_cast<unsigned char>(sequence[0]);
-  if (sequence.size() == 1) return first;
-  char32_t value = first & (0xffu >> (sequence.size() + 1));
-  for (const char c : sequence.substr(1)) value = value << 6 | (static_cast<unsigned char>(c) & 0x3fu);
-  return value;
-}
 
 bool steers(char32_t c) {
   const auto within = [c](char32_t first, char32_t last) { return c >= first && c <= last; };

@@ -2,12 +2,12 @@
 #include "verify_text.h"
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 
 #include <fmt/format.h>
 
 #include <sifkit/core/readable.h>
+#include <sifkit/core/text.h>
 
 #include "sif_text.h"
 #include "table.h"
@@ -112,11 +112,6 @@ Json signature_record(const trust::SignatureReport& signature) {
           {"objects", signature.objects}};
 }
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
 std::string apptainer_document(std::size_t signatures, const std::string& entries) {
   return fmt::format("{{\n  \"Signatures\": {},\n  \"SignerKeys\": {}\n}}\n", signatures, entries.empty() ? "null" : "[\n" + entries + "\n  ]");
 }
@@ -128,7 +123,7 @@ std::string apptainer_entry(const sif::Descriptor& object, const trust::Signatur
       "    {{\n      \"Signer\": {{\n        \"Partition\": {},\n        \"Name\": {},\n        \"Fingerprint\": {},\n"
       "        \"KeyLocal\": {},\n        \"KeyCheck\": {},\n        \"DataCheck\": {}\n      }}\n    }}",
       go_json_string(to_string(object.type)), go_json_string(pgp ? signature.signers[0].name : "unknown"),
-      go_json_string(pgp ? lower(signature.signers[0].key) : ""), flag(pgp), flag(pgp), flag(intact));
+      go_json_string(pgp ? lower_case(signature.signers[0].key) : ""), flag(pgp), flag(pgp), flag(intact));
 }
 
 }  // namespace

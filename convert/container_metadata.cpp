@@ -2,10 +2,10 @@
 #include "container_metadata.h"
 
 #include <algorithm>
-#include <ctime>
 
 #include <fmt/format.h>
 
+#include <sifkit/core/civil_time.h>
 #include <sifkit/core/error.h>
 #include <sifkit/core/json.h>
 #include <sifkit/version.h>
@@ -44,11 +44,9 @@ std::string valid_utf8(std::string_view text) {
 }
 
 std::string build_date(std::int64_t seconds) {
-  const std::time_t time = seconds;
-  std::tm utc{};
-  ::gmtime_r(&time, &utc);
-  return fmt::format("{}_{}_{}_{}_{}:{}:{}_UTC", kDays[utc.tm_wday], utc.tm_mday, kMonths[utc.tm_mon],
-                     utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec);
+  const auto time = civil_time(seconds);
+  return fmt::format("{}_{}_{}_{}_{}:{}:{}_UTC", kDays[time.weekday], time.day, kMonths[time.month - 1], time.year, time.hour,
+                     time.minute, time.second);
 }
 
 TextMap container_labels(const oci::ImageConfig& config, std::string_view architecture, std::int64_t seconds,

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/text.h>
 
 #include "image_path.h"
 
@@ -48,12 +49,6 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   }
 }
 
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  return first == std::string_view::npos ? std::string_view()
-                                         : text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 /// Whether a machine of the image's architecture runs the program.
 bool runs_on(std::string_view image, std::string_view program) {
   return image == program || (image == "amd64" && program == "386") || (image == "arm64" && program == "arm") ||
@@ -84,7 +79,6 @@ class RuntimeCheck {
     }
     path_ += kDefaultPath;
     command_ = input.entrypoint;
-    if (command_ == std::vector<std::string>{""}) command_.clear();
     noun_ = command_.empty() ? "command" : "entrypoint";
     command_.insert(command_.end(), input.cmd.begin(), input.cmd.end());
   }

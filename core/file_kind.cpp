@@ -11,6 +11,7 @@
 
 #include <sifkit/core/decompress.h>
 #include <sifkit/core/file.h>
+#include <sifkit/core/text.h>
 
 #include "tar_header.h"
 
@@ -228,12 +229,6 @@ bool is_text(std::string_view text) {
   return true;
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return out;
-}
-
 std::string_view without_blanks(std::string_view text) {
   const auto at = text.find_first_not_of(" \t\r\n\f");
   return at == std::string_view::npos ? std::string_view() : text.substr(at);
@@ -261,12 +256,12 @@ FileKind text_kind(std::string_view text) {
   if (text.starts_with("/annex/objects/")) return FileKind::git_annex;
   const bool script = text.starts_with("#!");
   text = without_blanks(text);
-  const auto start = lower(text.substr(0, 64));
+  const auto start = lower_case(text.substr(0, 64));
   if (start.starts_with("<!doctype html") || start.starts_with("<html")) return FileKind::html;
-  if (start.starts_with("<?xml")) return lower(text.substr(0, 1024)).find("<html") != std::string::npos ? FileKind::html : FileKind::xml;
+  if (start.starts_with("<?xml")) return lower_case(text.substr(0, 1024)).find("<html") != std::string::npos ? FileKind::html : FileKind::xml;
   if (start.starts_with('{') || start.starts_with('[')) return json_kind(text);
   if (script) return FileKind::script;
-  const auto statement = lower(first_statement(text));
+  const auto statement = lower_case(first_statement(text));
   if (statement.starts_with("bootstrap:") || statement.starts_with("bootstrap :")) return FileKind::definition;
   if (statement.starts_with("from ") || statement.starts_with("arg ")) return FileKind::dockerfile;
   return FileKind::text;

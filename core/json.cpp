@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/text.h>
 
 namespace sifkit {
 
@@ -102,11 +103,6 @@ const Json& null_json() {
   return null;
 }
 
-bool equal_without_case(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
-}
-
 }  // namespace
 
 Json parse_json(std::string_view text, std::string_view what, const Limits& limits) {
@@ -196,7 +192,7 @@ const JsonView& JsonView::refuse_case_variants(std::initializer_list<std::string
   if (!value_->is_object()) return *this;
   for (const auto& [name, value] : value_->items()) {
     for (const auto key : keys) {
-      if (name != key && equal_without_case(name, key)) {
+      if (name != key && equal_ignoring_case(name, key)) {
         throw Error(ErrorKind::malformed,
                     fmt::format("{}: member {} differs from '{}' in case only", place_, in_quotes(name), key));
       }

@@ -23,13 +23,20 @@ constexpr CodePoints kNotPrintable[] = {{0x80, 0x9f},     {0xad, 0xad},     {0x6
 std::size_t printable_sequence(std::string_view text) noexcept {
   const auto length = utf8_sequence(text);
   if (length < 2) return 0;
-  char32_t point = static_cast<unsigned char>(text[0]) & (0x7fU >> length);
-  for (std::size_t i = 1; i < length; ++i) point = point << 6 | (static_cast<unsigned char>(text[i]) & 0x3fU);
+  const auto point = code_point(text.substr(0, length));
   const bool is_character = (point & 0xfffe) != 0xfffe;
   return is_character && std::none_of(std::begin(kNotPrintable), std::end(kNotPrintable), [point](const CodePoints& some) { return point >= some.first && point <= some.last; }) ? length : 0;
 }
 
 }  // namespace
+
+char32_t code_point(std::string_view sequence) noexcept {
+  const auto first = static_cast<unsigned char>(sequence[0]);
+  if (sequence.size() == 1) return first;
+  char32_t point = first & (0x7fU >> sequence.size());
+  for (const char c : sequence.substr(1)) point = point << 6 | (static_cast<unsigned char>(c) & 0x3fU);
+  return point;
+}
 
 std::string readable(std::string_view text, std::size_t limit) {
   std::string out;

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/text.h>
 
 namespace sifkit {
 
@@ -18,12 +19,8 @@ constexpr std::size_t kChecksumWidth = 8;
 
 [[noreturn]] void malformed(std::string message) { throw Error(ErrorKind::malformed, std::move(message)); }
 
-std::string_view trimmed(std::string_view text) {
-  static constexpr std::string_view kPadding(" \0", 2);
-  const auto first = text.find_first_not_of(kPadding);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kPadding) - first + 1);
-}
+/// Blanks and NULs are around the digits of a field.
+std::string_view digits_of(std::string_view field) { return trimmed(field, std::string_view(" \0", 2)); }
 
 std::int64_t parse_base256(std::string_view field, std::string_view what) {
   const bool negative = (static_cast<unsigned char>(field[0]) & 0x40u) != 0;
@@ -76,7 +73,7 @@ bool TarHeader::checksum_matches() const noexcept {
     signed_sum += static_cast<signed char>(c);
   }
   std::int64_t stored = 0;
-  const auto digits = trimmed(field(kChecksumAt, kChecksumWidth));
+  const auto digits = digits_of(field(kChecksumAt, kChecksumWidth));
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), stored, 8);
   if (error != std::errc{} || (end != digits.data() + digits.size() && *end != '\0')) return false;
   return stored == unsigned_sum || stored == signed_sum;
@@ -123,7 +120,7 @@ bool TarHeader::is_time(std::size_t at) const {
 std::int64_t TarHeader::number(std::size_t at, std::size_t width, std::string_view what) const {
   const auto bytes = field(at, width);
   if ((static_cast<unsigned char>(bytes[0]) & 0x80u) != 0) return parse_base256(bytes, what);
-  auto digits = trimmed(bytes);
+  auto digits = digits_of(bytes);
   digits = digits.substr(0, digits.find('\0'));
   std::int64_t value = 0;
   if (digits.empty()) return value;

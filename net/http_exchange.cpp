@@ -2,7 +2,6 @@
 #include "http_exchange.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <new>
@@ -10,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/text.h>
 
 namespace sifkit::net {
 
@@ -18,19 +18,7 @@ namespace {
 constexpr std::chrono::milliseconds kMaxWait{1000};
 constexpr std::size_t kMaxDropped = std::size_t{64} << 10;  ///< bytes of a redirect's body
 constexpr int kFirstFinalStatus = 200;                      ///< what is less is an interim answer
-
-std::string lower_case(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && std::strchr(" \t\r\n", text.front()) != nullptr) text.remove_prefix(1);
-  while (!text.empty() && std::strchr(" \t\r\n", text.back()) != nullptr) text.remove_suffix(1);
-  return text;
-}
+constexpr std::string_view kBlank = " \t\r\n";
 
 }  // namespace
 
@@ -126,12 +114,12 @@ std::size_t HttpExchange::take_header(char* bytes, std::size_t, std::size_t coun
 
 void HttpExchange::keep_header(std::string_view line) {
   if (line.starts_with("HTTP/")) return headers_.clear();
-  if (trimmed(line).empty()) {
+  if (trimmed(line, kBlank).empty()) {
     head_complete_ = status() >= kFirstFinalStatus;
     return;
   }
   const auto colon = std::min(line.find(':'), line.size());
-  headers_.emplace_back(lower_case(line.substr(0, colon)), trimmed(line.substr(std::min(colon + 1, line.size()))));
+  headers_.emplace_back(lower_case(line.substr(0, colon)), trimmed(line.substr(std::min(colon + 1, line.size())), kBlank));
 }
 
 std::size_t HttpExchange::take_body(char* bytes, std::size_t, std::size_t count, void* self) noexcept {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/net/percent.h>
 
 namespace sifkit::oci {
 
@@ -49,18 +50,7 @@ EngineApi::EngineApi(Transport transport, const SourceOptions& options)
   if (!address_.verified) operation_.logger->write(LogLevel::warning, fmt::format("{}: who answers there is not verified", address_.where));
 }
 
-std::string EngineApi::escaped(std::string_view text) {
-  static constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/:@";
-  std::string out;
-  for (const char c : text) {
-    if (kPlain.find(c) != std::string_view::npos) {
-      out += c;
-    } else {
-      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return out;
-}
+std::string EngineApi::escaped(std::string_view text) { return net::percent_encoded(text, "/:@"); }
 
 std::unique_ptr<Source> EngineApi::stream(const std::string& path) {
   operation_.logger->write(LogLevel::debug, fmt::format("{}: GET {}", address_.where, path));

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/text.h>
 
 #include "base64.h"
 #include "ossl.h"
@@ -45,12 +46,6 @@ std::optional<Block> next_block(std::string_view text, std::size_t from, std::st
   return Block{at, label, text.substr(line_end, end - line_end), end + last_line.size()};
 }
 
-std::string_view without_blanks(std::string_view line) {
-  const auto first = line.find_first_not_of(kBlank);
-  return first == std::string_view::npos ? std::string_view()
-                                         : line.substr(first, line.find_last_not_of(kBlank) + 1 - first);
-}
-
 Bytes packets_of(const Block& block, std::string_view name) {
   std::string base64;
   const Wiper wiper(base64);
@@ -58,7 +53,7 @@ Bytes packets_of(const Block& block, std::string_view name) {
   std::string_view checksum;
   for (auto left = block.body; !left.empty();) {
     const auto end = std::min(left.find('\n'), left.size());
-    const auto line = without_blanks(left.substr(0, end));
+    const auto line = trimmed(left.substr(0, end), kBlank);
     left.remove_prefix(std::min(end + 1, left.size()));
     const bool header = base64.empty() && line.find(':') != std::string_view::npos;
     if (line.empty() || header) continue;

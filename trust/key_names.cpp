@@ -7,6 +7,7 @@
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/readable.h>
+#include <sifkit/core/text.h>
 #include <sifkit/trust/pgp_key.h>
 
 #include "pgp_packet.h"
@@ -20,19 +21,6 @@ constexpr std::size_t kKeyIdDigits = 16;  ///< shorter ones are too easily forge
 /// How well a text names a key. Only those that it names best are meant.
 enum Fit : unsigned { kNot, kPart, kEmail, kWhole };
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
-  return out;
-}
-
-std::string_view without_blanks(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  return first == std::string_view::npos ? std::string_view()
-                                         : text.substr(first, text.find_last_not_of(" \t") + 1 - first);
-}
-
 /// What is between the angle brackets at the end of a user id, or all of one that is nothing else.
 std::string_view email_of(std::string_view id) {
   const auto open = id.rfind('<');
@@ -41,7 +29,7 @@ std::string_view email_of(std::string_view id) {
 }
 
 Fit fit_of(std::string_view wanted, std::string_view user_id) {
-  const std::string id = lower(user_id);
+  const std::string id = lower_case(user_id);
   if (id == wanted) return kWhole;
   const auto email = email_of(id);
   if (!email.empty() && (email == wanted || wanted == fmt::format("<{}>", email))) return kEmail;
@@ -63,7 +51,7 @@ Fit fit_of(const PgpKeyInfo& key, std::string_view digits, std::string_view want
 }  // namespace
 
 std::string fingerprint_digits(std::string_view text) {
-  text = without_blanks(text);
+  text = trimmed(text);
   if (text.starts_with("0x") || text.starts_with("0X")) text.remove_prefix(2);
   std::string out;
   for (const char c : text) {
@@ -91,7 +79,7 @@ std::string require_fingerprint(std::string_view text) {
 
 std::vector<std::size_t> keys_meant(std::span<const PgpKeyInfo> keys, std::string_view which) {
   const auto digits = fingerprint_digits(which);
-  const auto wanted = lower(without_blanks(which));
+  const auto wanted = lower_case(trimmed(which));
   if (wanted.empty()) throw Error(ErrorKind::usage, "an empty name means no key");
   std::vector<std::size_t> meant;
   Fit best = kPart;
@@ -125,7 +113,7 @@ std::size_t key_meant(std::span<const PgpKeyInfo> keys, std::string_view which, 
     throw Error(ErrorKind::usage,
                 fmt::format("{} means several {} keys in {}", in_quotes(which), kind, in_quotes(place)),
                 list_of_keys(keys, &meant));
-  std::string digits(without_blanks(which));
+  std::string digits(trimmed(which));
   if (digits.starts_with("0x")) digits.erase(0, 2);
   const bool is_short =
       digits.size() == kKeyIdDigits / 2 && digits.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;

@@ -8,6 +8,7 @@
 
 #include <sifkit/core/error.h>
 #include <sifkit/net/http_client.h>
+#include <sifkit/net/percent.h>
 #include <sifkit/trust/pgp_key.h>
 
 #include "key_blocks.h"
@@ -22,15 +23,6 @@ constexpr unsigned kMaxRedirects = 3;
 constexpr std::size_t kMaxListed = 1000;
 constexpr std::size_t kMaxUserIds = 100;   ///< of one listed key
 constexpr std::size_t kShownErrorBytes = 200;
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == '_' || c == '~';
-    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return out;
-}
 
 std::string unescaped(std::string_view text) {
   std::string out;
@@ -123,7 +115,7 @@ std::vector<ListedKey> Keyserver::search(std::string_view text) const {
   const auto digits = fingerprint_digits(text);
   std::string body;
   try {
-    body = request("/pks/lookup?op=index&options=mr&search=" + escaped(digits.empty() ? std::string(text) : "0x" + digits), nullptr);
+    body = request("/pks/lookup?op=index&options=mr&search=" + net::percent_encoded(digits.empty() ? std::string(text) : "0x" + digits), nullptr);
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::not_found) return {};
     throw;
@@ -170,7 +162,7 @@ void Keyserver::submit(std::string_view armored_key) const {
   for (const auto& key : read_pgp_keys(as_bytes(armored_key), "the key to publish")) {
     if (key.part != KeyPart::public_key) throw Error(ErrorKind::usage, "a secret key is not published");
   }
-  const std::string form = "keytext=" + escaped(armored_key);
+  const std::string form = "keytext=" + net::percent_encoded(armored_key);
   request("/pks/add", &form);
 }
 

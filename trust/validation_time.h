@@ -6,15 +6,14 @@
 #include <optional>
 #include <string>
 
-#include <fmt/chrono.h>
-#include <fmt/format.h>
+#include <sifkit/core/civil_time.h>
 
 namespace sifkit::trust {
 
-/// The validation_time as of which something is judged, in seconds since 1970.
+/// The time as of which something is judged, in seconds since 1970.
 inline std::int64_t validation_time_or_now(const std::optional<std::int64_t>& at) { return at.value_or(std::time(nullptr)); }
 
-/// "2026-01-31 12:00:00 UTC", for the 32-bit times of OpenPGP.
-inline std::string time_text(std::int64_t seconds) { return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(static_cast<std::time_t>(seconds))); }
+/// "2026-01-31 12:00:00 UTC"
+inline std::string time_text(std::int64_t seconds) { return utc_time(seconds) + " UTC"; }
 
 }  // namespace sifkit::trust

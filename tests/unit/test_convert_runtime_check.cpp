@@ -82,12 +82,6 @@ TEST_CASE("what runs is not warned of", "[convert][runtime]") {
          r.input.entrypoint = {"/tmpfiles/run"};
        },
        ""},
-      {"an empty entrypoint",
-       [](RuntimeRoot& r) {
-         r.input.entrypoint = {""};
-         r.input.cmd = {"sh"};
-       },
-       ""},
       {"a root without a configuration", [](RuntimeRoot& r) { r.input.configured = false; }, ""},
       {"a program that its group may not write",
        [](RuntimeRoot& r) {

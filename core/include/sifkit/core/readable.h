@@ -12,4 +12,7 @@ namespace sifkit {
 /// `limit` bytes, and never inside a character.
 SIFKIT_API std::string readable(std::string_view text, std::size_t limit = 256);
 
+/// The character that a whole sequence of UTF-8 stands for (`utf8_sequence` of core/json.h).
+SIFKIT_API char32_t code_point(std::string_view sequence) noexcept;
+
 }  // namespace sifkit
