@@ -70,12 +70,7 @@ class EntryReader {
   void read_layers(const JsonView& list, StoredParts& parts, Candidate& candidate) {
     const auto& diff_ids = parts.config.diff_ids;
     if (list.is_null() && diff_ids.empty()) return;  // Docker writes null where there are none
-    list.require_array();
-    candidate.summary.layers = list.size();
-    if (list.size() != diff_ids.size()) {
-      throw Error(ErrorKind::malformed, fmt::format("{}: {} layers, the configuration has {} diff_ids", list.place(),
-                                                    list.size(), diff_ids.size()));
-    }
+    expect_layers(list, parts.config, candidate.summary);
     for (std::size_t i = 0; i < list.size(); ++i) {
       std::string name = member_name(list.at(i));
       const auto size = files_.find(name);

@@ -292,12 +292,7 @@ class LayoutReader {
 
   void read_layers(const JsonView& list, StoredParts& parts, Candidate& candidate) {
     const auto& diff_ids = parts.config.diff_ids;
-    list.require_array();
-    candidate.summary.layers = list.size();
-    if (list.size() != diff_ids.size()) {
-      throw Error(ErrorKind::malformed, fmt::format("{}: {} layers, the configuration has {} diff_ids", list.place(),
-                                                    list.size(), diff_ids.size()));
-    }
+    expect_layers(list, parts.config, candidate.summary);
     for (std::size_t i = 0; i < list.size(); ++i) {
       const auto descriptor = parse_descriptor(list.at(i));
       if (descriptor.media_type.ends_with("+encrypted")) {
@@ -331,8 +326,11 @@ class LayoutReader {
   unsigned indexes_ = 0;
 };
 
+constexpr std::string_view kLayoutFileHint =
+    R"(if nothing else is missing, make that file beside index.json: printf '{"imageLayoutVersion":"1.0.0"}' > oci-layout)";
+
 void check_layout_file(FileSet& files, const Limits& limits) {
-  if (!files.find(kLayoutFile)) throw Error(ErrorKind::malformed, "no oci-layout file: this is no OCI layout");
+  if (!files.find(kLayoutFile)) throw Error(ErrorKind::malformed, "no oci-layout file: this is no OCI layout", std::string(kLayoutFileHint));
   const auto text = files.read_document(kLayoutFile, limits, kLayoutFile);
   const Json document = parse_json(text, kLayoutFile, limits);
   const JsonView view(document, std::string(kLayoutFile) + ": ");

@@ -215,6 +215,14 @@ ImageConfig read_config(std::string_view json, ImageSummary& summary, const Limi
   }
 }
 
+void expect_layers(const JsonView& list, const ImageConfig& config, ImageSummary& summary) {
+  list.require_array();
+  summary.layers = list.size();
+  if (list.size() == config.diff_ids.size()) return;
+  throw Error(ErrorKind::malformed, fmt::format("{}: {} layers, the configuration has {} diff_ids", list.place(),
+                                                list.size(), config.diff_ids.size()));
+}
+
 std::vector<std::string> texts_of(const JsonView& list) {
   std::vector<std::string> out;
   if (!list.value().is_array()) return out;
@@ -290,8 +298,8 @@ std::unique_ptr<Image> open_candidate(std::shared_ptr<FileSet> files, const Cand
   again.summary.compressed_bytes = 0;
   auto parts = chosen.load(again, warnings);
   if (again.problem) throw *again.problem;
-  parts.tags = chosen.summary.tags;
   parts.manifest_digest = chosen.summary.manifest_digest;
+  parts.tags = chosen.summary.tags;
   return std::make_unique<StoredImage>(std::move(files), std::move(parts));
 }
 

@@ -73,6 +73,10 @@ std::unique_ptr<Image> open_candidate(std::shared_ptr<FileSet> files, const Cand
 /// throws.
 ImageConfig read_config(std::string_view json, ImageSummary& summary, const Limits& limits, WarningList& warnings);
 
+/// Notes in the summary how many layers a manifest lists, and throws malformed where the configuration has another number
+/// of diff_ids.
+void expect_layers(const JsonView& list, const ImageConfig& config, ImageSummary& summary);
+
 /// The strings of a list, whatever else is in it: what is broken is listed under its names, too.
 std::vector<std::string> texts_of(const JsonView& list);
 
