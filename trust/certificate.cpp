@@ -28,8 +28,8 @@ std::string text_of(const std::filesystem::path& path) {
 
 /// Every PEM block of the file, which are certificates and nothing else.
 std::vector<Certificate> read_certificates(const std::filesystem::path& path) {
+  const std::string text = text_of(path);
   return in_context([&] { return in_quotes(path.native()); }, [&] {
-    const std::string text = text_of(path);
     std::string_view left = text;
     std::vector<Certificate> out;
     static constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----";

@@ -9,45 +9,19 @@
 #include <sifkit/core/error.h>
 
 #include "pgp_crypto.h"
+#include "pgp_subpacket.h"
 
 namespace sifkit::trust {
 
 namespace {
 
-/// RFC 9580, section 5.2.3.7. Only those that something is read from, or that change nothing here.
-enum Subpacket : std::uint8_t {
-  kCreationTime = 2,
-  kSignatureLifetime = 3,
-  kExportable = 4,
-  kTrust = 5,
-  kRevocable = 7,
-  kKeyLifetime = 9,
-  kPreferredCiphers = 11,
-  kRevocationKey = 12,
-  kIssuer = 16,
-  kPreferredHashes = 21,
-  kPreferredCompression = 22,
-  kKeyserverPreferences = 23,
-  kPreferredKeyserver = 24,
-  kPrimaryUserId = 25,
-  kPolicyUri = 26,
-  kKeyFlags = 27,
-  kSignersUserId = 28,
-  kRevocationReason = 29,
-  kFeatures = 30,
-  kEmbeddedSignature = 32,
-  kIssuerFingerprint = 33,
-  kPreferredAead = 34,
-  kPreferredAeadSuites = 39,
-};
-
 constexpr unsigned kRevokerClass = 0x80;
 
-void read_subpacket(std::uint8_t kind, ByteView value, bool hashed, PgpKeySignature& signature) {
-  const auto require = [&](bool right) {
-    if (!right) throw Error(ErrorKind::malformed, fmt::format("subpacket {} has {} bytes", kind & 0x7f, value.size()));
+void read_subpacket(const PgpSubpacket& subpacket, bool hashed, PgpKeySignature& signature) {
+  const auto [type, critical, value] = subpacket;
+  const auto require = [type = type, value = value](bool right) {
+    if (!right) throw Error(ErrorKind::malformed, fmt::format("subpacket {} has {} bytes", type, value.size()));
   };
-  const auto type = static_cast<std::uint8_t>(kind & 0x7f);
   // Anybody could have put the rest there.
   if (!hashed && type != kIssuer && type != kIssuerFingerprint && type != kEmbeddedSignature) return;
   switch (type) {
@@ -106,18 +80,14 @@ void read_subpacket(std::uint8_t kind, ByteView value, bool hashed, PgpKeySignat
     case kPreferredAeadSuites:
       break;
     default:
-      if ((kind & 0x80) != 0)
+      if (critical)
         signature.obstacle = fmt::format("the subpacket {} in it is critical and not known here", type);
   }
 }
 
 void read_subpackets(ByteView area, bool hashed, PgpKeySignature& signature) {
   ByteReader reader(area, "signature subpackets");
-  while (reader.left() != 0) {
-    const auto body = reader.take(read_new_length(reader, true), "subpacket");
-    if (body.empty()) throw Error(ErrorKind::malformed, "an empty subpacket");
-    read_subpacket(std::to_integer<std::uint8_t>(body[0]), body.subspan(1), hashed, signature);
-  }
+  while (const auto subpacket = next_subpacket(reader)) read_subpacket(*subpacket, hashed, signature);
 }
 
 }  // namespace

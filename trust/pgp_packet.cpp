@@ -8,25 +8,14 @@
 #include <sifkit/core/digest.h>
 #include <sifkit/core/error.h>
 
+#include "pgp_subpacket.h"
+
 namespace sifkit::trust {
 
 namespace {
 
 constexpr std::string_view kSaltNotation = "salt@notations.openpgpjs.org";
 constexpr std::size_t kMaxMpiBits = 16384;
-
-enum Subpacket : std::uint8_t {
-  kCreationTime = 2,
-  kLifetime = 3,
-  kIssuer = 16,
-  kNotation = 20,
-  kPreferredKeyserver = 24,
-  kPolicyUri = 26,
-  kSignersUserId = 28,
-  kIssuerFingerprint = 33,
-  kKeyBlock = 38,  // of GnuPG
-  kLastAssigned = 39,
-};
 
 void put_be(Bytes& out, std::uint32_t value, std::size_t width) {
   for (std::size_t i = width; i-- > 0;) out.push_back(static_cast<std::byte>(value >> (8 * i) & 0xff));
@@ -50,20 +39,16 @@ void set_once(const ByteReader& reader, std::string& value, std::string found) {
 
 void read_subpackets(ByteView area, bool hashed, PgpSignature& signature) {
   ByteReader reader(area, "signature subpackets");
-  while (reader.left() != 0) {
-    const std::uint32_t length = read_new_length(reader, true);
-    if (length == 0) fail(reader, "an empty subpacket");
-    const auto body = reader.take(length, "subpacket");
-    const auto type = std::to_integer<std::uint8_t>(body[0]);
-    const auto value = body.subspan(1);
-    switch (type & 0x7f) {
+  while (const auto subpacket = next_subpacket(reader)) {
+    const auto [type, critical, value] = *subpacket;
+    switch (type) {
       case kCreationTime:
         if (!hashed) break;  // says nothing, for anybody could have put it there
         if (value.size() != 4) fail(reader, "a creation time that is not 4 bytes");
         if (signature.created) fail(reader, "two creation times");
         signature.created = pgp_number(value);
         break;
-      case kLifetime:
+      case kSignatureLifetime:
         if (!hashed) break;
         if (value.size() != 4) fail(reader, "an expiration time that is not 4 bytes");
         signature.lifetime = pgp_number(value);
@@ -79,15 +64,15 @@ void read_subpackets(ByteView area, bool hashed, PgpSignature& signature) {
         set_once(reader, signature.issuer_fingerprint, to_upper_hex(value.subspan(1)));
         break;
       case kNotation:
-        if (hashed && (type & 0x80) != 0) fail(reader, "a critical notation that is not known");
+        if (hashed && critical) fail(reader, "a critical notation that is not known");
         break;
       case kPreferredKeyserver:
       case kPolicyUri:
       case kSignersUserId:
       case kKeyBlock: break;
       default:
-        if (hashed && (type & 0x80) != 0) fail(reader, fmt::format("critical subpacket {} is not known", type & 0x7f));
-        if (hashed && type <= kLastAssigned) signature.key_subpacket = type;
+        if (hashed && critical) fail(reader, fmt::format("critical subpacket {} is not known", type));
+        if (hashed && type <= kPreferredAeadSuites) signature.key_subpacket = type;
     }
   }
 }
@@ -106,6 +91,15 @@ std::uint32_t read_new_length(ByteReader& reader, bool subpacket) {
   if (first == 255) return pgp_number(reader.take(4, "packet length"));
   if (!subpacket && first >= 224) fail(reader, "packets of partial length are not accepted here");
   return ((first - 192) << 8) + octet(reader, "packet length") + 192;
+}
+
+std::optional<PgpSubpacket> next_subpacket(ByteReader& area) {
+  if (area.left() == 0) return std::nullopt;
+  const std::uint32_t length = read_new_length(area, true);
+  if (length == 0) fail(area, "an empty subpacket");
+  const auto body = area.take(length, "subpacket");
+  const auto kind = std::to_integer<std::uint8_t>(body[0]);
+  return PgpSubpacket{static_cast<std::uint8_t>(kind & 0x7f), (kind & 0x80) != 0, body.subspan(1)};
 }
 
 Bytes read_mpi(ByteReader& reader, std::string_view what) {
