@@ -124,15 +124,4 @@ std::string normalized_docker_name(std::string_view name) {
   return out;
 }
 
-std::string familiar_docker_name(std::string_view name) {
-  std::string out = normalized_docker_name(name);
-  for (const std::string_view prefix : {"docker.io/library/", "docker.io/"}) {
-    if (!out.starts_with(prefix)) continue;
-    // 64 hex digits alone would be an ID.
-    const auto rest = out.substr(prefix.size());
-    if (normalized_docker_name(rest) == out) return rest;
-  }
-  return out;
-}
-
 }  // namespace sifkit::oci

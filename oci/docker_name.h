@@ -13,7 +13,4 @@ bool is_docker_name(std::string_view name);
 /// "docker.io/user/app:1". A name with a digest gets no tag. Text that is no such name comes back as it is.
 std::string normalized_docker_name(std::string_view name);
 
-/// The short form Docker shows: "app:latest" for "docker.io/library/app:latest".
-std::string familiar_docker_name(std::string_view name);
-
 }  // namespace sifkit::oci
