@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/civil_time.h>
+#include <sifkit/core/file.h>
 #include <sifkit/core/readable.h>
 #include <sifkit/trust/key_store.h>
 #include <sifkit/trust/keyserver.h>
@@ -28,6 +29,7 @@ struct ServerCommand {
 /// The server that the options name. The user hears which one is asked.
 trust::Keyserver keyserver(const ServerCommand& arguments, const Session& session) {
   const auto url = arguments.server.empty() ? environment("KEYSERVER").value_or(std::string(trust::Keyserver::kDefaultUrl)) : arguments.server;
+  if (!arguments.authorities.empty()) open_source(arguments.authorities);  // libcurl would not name it
   trust::Keyserver server(url, arguments.authorities, session.operation());
   session.logger->write(LogLevel::info, fmt::format("asking {}", server.url()));
   return server;

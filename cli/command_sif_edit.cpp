@@ -197,7 +197,7 @@ int run_setprim(const DelArguments& a, Session& session) {
 std::array<std::byte, sif::kExtraSize> read_metadata(const std::string& path, const Session& session) {
   std::array<std::byte, sif::kExtraSize> extra{};
   const auto input = open_input(path, session);
-  const auto bytes = read_all(*input, extra.size(), "metadata");
+  const auto bytes = read_all(*input, extra.size(), "the metadata in " + (path == "-" ? "standard input" : in_quotes(path)));
   std::copy(bytes.begin(), bytes.end(), extra.begin());
   return extra;
 }

@@ -30,8 +30,8 @@ constexpr int kPollMilliseconds = 100;
 
 constexpr std::string_view kHint = "use --passphrase-file, --passphrase-fd or SIFKIT_PASSPHRASE";
 
-std::string first_line(Source& source) {
-  const Bytes bytes = read_all(source, kMaxLineBytes, "passphrase");
+std::string first_line(Source& source, const std::string& place) {
+  const Bytes bytes = read_all(source, kMaxLineBytes, "the passphrase in " + place);
   const auto text = as_text(bytes);
   return std::string(text.substr(0, text.find_first_of("\r\n")));
 }
@@ -157,12 +157,13 @@ std::string not_empty(std::string word, std::string_view origin, std::string_vie
 
 /// From the options or the environment.
 std::optional<std::string> given(const PassphraseArguments& arguments, std::string_view hint) {
-  if (!arguments.file.empty()) return not_empty(first_line(*open_source(arguments.file)), in_quotes(arguments.file), hint);
+  if (!arguments.file.empty()) return not_empty(first_line(*open_source(arguments.file), in_quotes(arguments.file)), in_quotes(arguments.file), hint);
   if (arguments.fd >= 0) {
     const int fd = ::dup(arguments.fd);
     if (fd < 0) throw_errno(fmt::format("--passphrase-fd {}", arguments.fd));
     StreamSource source(File(UniqueFd(fd), "passphrase descriptor"));
-    return not_empty(first_line(source), fmt::format("--passphrase-fd {}", arguments.fd), hint);
+    const std::string place = fmt::format("--passphrase-fd {}", arguments.fd);
+    return not_empty(first_line(source, place), place, hint);
   }
   if (const char* word = std::getenv("SIFKIT_PASSPHRASE")) return not_empty(word, "the variable SIFKIT_PASSPHRASE", hint);
   return std::nullopt;
