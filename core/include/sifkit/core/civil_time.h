@@ -8,7 +8,7 @@
 
 namespace sifkit {
 
-/// A moment in UTC.
+/// A time in UTC.
 struct CivilTime {
   std::int64_t year = 0;
   unsigned month = 0;  ///< 1 to 12
