@@ -38,6 +38,7 @@ class StoppableSink : public ContentSink {
   }
   void append_zeros(std::uint64_t count) override { sink_.append_zeros(count); }
   ContentId end() override { return sink_.end(); }
+  void end_layer() override { sink_.end_layer(); }
 
  private:
   ContentSink& sink_;

@@ -76,6 +76,7 @@ void LayeredRoot::read_layer(std::size_t index, std::uint32_t time, Flattener& f
     }
     show();
   }
+  sink.end_layer();
   show();
   options_.operation.logger->write(LogLevel::debug, fmt::format("layer {} of {}: {} bytes stored, {} uncompressed", index + 1, image_.layers().size(), reader.compressed_bytes(), reader.uncompressed_bytes()));
   report_.compressed_bytes += reader.compressed_bytes();
@@ -97,6 +98,7 @@ void LayeredRoot::read_missing(const std::vector<Flattener::Missing>& missing, T
       tree.inode(at->inode).content = reader.read_content(keeper.for_path(entry->path));
       ++at;
     }
+    sink.end_layer();
   }
 }
 

@@ -154,6 +154,7 @@ Tree PackedRoot::read(ContentSink& given, std::uint32_t) {
     tree.inode(copies_[id]).content = rootfs_.reader().read(id, sink);
     report_.uncompressed_bytes += rootfs_.tree().inode(id).size;
   }
+  given.end_layer();
   return tree;
 }
 

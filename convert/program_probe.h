@@ -40,6 +40,7 @@ class ProgramProbe : public layers::ContentSink {
   void append(ByteView bytes) override;
   void append_zeros(std::uint64_t count) override;
   layers::ContentId end() override;
+  void end_layer() override { sink_.end_layer(); }
 
   /// What /bin/sh is made for, else the first program in the order of paths; "" where there is none.
   std::string_view architecture(const layers::Tree& tree) const;

@@ -10,5 +10,6 @@ sifkit_test(
           unit/test_convert_runtime_needs.cpp
           unit/test_convert_scripts.cpp
           unit/test_convert_sources.cpp
+          unit/test_convert_stretches.cpp
           unit/test_convert_warning_codes.cpp
   LINK sifkit::sifkit sifkit_convert THREADS sources)

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include <fmt/format.h>
+#include <libdeflate.h>
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/resources.h>
@@ -18,6 +19,14 @@ constexpr std::uint64_t kMaxBlocks = 1u << 25;       ///< of one file: 4 TiB at 
 constexpr std::uint64_t kMaxBlocksInAll = 1u << 27;  ///< of all files, which take 512 MiB of memory
 constexpr std::size_t kMaxHoles = 1u << 24;          ///< of all sparse files, 24 bytes each
 constexpr std::size_t kFirstIndex = 1024;
+
+/// Chosen by the file's bytes alone, with a hash that needs no secret: another build finds the same ends. The chance is
+/// the share that the file has in a stretch of mean length, so that tiny files end no more stretches than their bytes
+/// are worth; a chance per file would make images of many tiny files larger.
+bool ends_stretch(ByteView small, std::uint32_t block_size) {
+  const std::uint64_t crc = libdeflate_crc32(0, small.data(), small.size());
+  return (crc * kStretchBlocks * block_size) >> 32 < small.size();
+}
 
 }  // namespace
 
@@ -63,7 +72,7 @@ void DataWriter::deliver(Item&& item) {
       }
       if (item.kind == Item::Kind::fragment) {
         fragments_[static_cast<std::size_t>(item.count)] = {at, item.word};
-        // Only the end of a small file closes a fragment, so the blocks of a large one stay together.
+        // A fragment is closed between two files, so the blocks of a large one stay together.
         SIFKIT_CHECK(block_words_.size() == writing_first_block_);
         writing_start_ = cursor_;
       } else {
@@ -274,7 +283,13 @@ ContentId DataWriter::end() {
   contents_[id].fragment = static_cast<std::uint32_t>(fragments_.size());
   contents_[id].place = fragment_.size;
   fragment_.size += block_.size;
+  if (ends_stretch({block_.bytes.get(), block_.size}, options_.block_size)) flush_fragment();
   return ContentId{id};
+}
+
+void DataWriter::end_layer() {
+  SIFKIT_CHECK(!open_);
+  flush_fragment();
 }
 
 std::uint64_t DataWriter::finish() {

@@ -19,6 +19,7 @@ namespace sifkit::layers {
 
 inline constexpr std::uint32_t kStoredBlock = 1u << 24;  ///< in a block's size word: not compressed
 inline constexpr std::uint32_t kNoFragment = 0xffffffffu;
+inline constexpr std::uint64_t kStretchBlocks = 8;  ///< of small files in a stretch, on average
 
 /// Where the bytes of one file lie.
 struct StoredContent {
@@ -40,6 +41,10 @@ struct StoredFragment {
 /// Packs contents into data and fragment blocks. Files of less than a block go together into fragments, larger ones
 /// into blocks of their own; a file that was there before costs nothing. Several threads compress; blocks are written by
 /// the caller's thread in the order they were made, so the layout does not depend on the threads.
+///
+/// The data is a row of stretches that share no block (docs/formats.md). One ends where a layer does, and behind small
+/// files that their bytes choose. The blocks of a stretch follow from the files that it stores and from nothing before
+/// it, so a change of one file leaves those of other stretches as they were, in another place at most.
 class DataWriter : public ContentSink {
  public:
   /// Blocks are written from `start` on. The region outlives the object.
@@ -49,6 +54,7 @@ class DataWriter : public ContentSink {
   void append(ByteView bytes) override;
   void append_zeros(std::uint64_t count) override;
   ContentId end() override;
+  void end_layer() override;
 
   /// Writes what is still open; no more contents afterwards. Returns where the data ends.
   std::uint64_t finish();

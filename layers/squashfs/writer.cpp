@@ -46,6 +46,7 @@ void SquashfsWriter::begin(std::uint64_t size) { impl_->data.begin(size); }
 void SquashfsWriter::append(ByteView bytes) { impl_->data.append(bytes); }
 void SquashfsWriter::append_zeros(std::uint64_t count) { impl_->data.append_zeros(count); }
 ContentId SquashfsWriter::end() { return impl_->data.end(); }
+void SquashfsWriter::end_layer() { impl_->data.end_layer(); }
 
 SquashfsSummary SquashfsWriter::finish(const Tree& tree) {
   SquashfsSummary summary;

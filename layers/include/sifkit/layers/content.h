@@ -27,6 +27,9 @@ class SIFKIT_API ContentSink {
   virtual void append_zeros(std::uint64_t count) = 0;
   /// Ends the file; fewer or more bytes than announced is ErrorKind::internal.
   virtual ContentId end() = 0;
+  /// All files of a layer are in; called between two files. A sink may store layers apart, so that a change of one leaves
+  /// the stored bytes of the others as they are.
+  virtual void end_layer() {}
 };
 
 }  // namespace sifkit::layers

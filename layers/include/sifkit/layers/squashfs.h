@@ -59,6 +59,7 @@ class SIFKIT_API SquashfsWriter : public ContentSink {
   void append(ByteView bytes) override;
   void append_zeros(std::uint64_t count) override;
   ContentId end() override;
+  void end_layer() override;
 
   /// Writes inodes, directories and tables and ends the image. Every regular file that has a name has content.
   SquashfsSummary finish(const Tree& tree);
