@@ -17,6 +17,7 @@
 #include "stream_sink.h"
 #include "terminal_filter.h"
 #include "usage_error.h"
+#include "hint_text.h"
 
 namespace sifkit::cli {
 
@@ -47,7 +48,7 @@ void report_error(Session& session, const Error& error) {
                       {"exit_code", exit_code(error.kind())},
                       {"message", error.message()},
                       {"context", frames},
-                      {"hint", error.hint().empty() ? Json(nullptr) : Json(error.hint())}};
+                      {"hint", error.hint().empty() ? Json(nullptr) : Json(hint_text(error.hint()))}};
     session.io.err << record.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
     return;
   }
@@ -56,7 +57,7 @@ void report_error(Session& session, const Error& error) {
     return;
   }
   session.io.err << "sifkit: error: " << error.what() << '\n';
-  if (!error.hint().empty()) session.io.err << "  hint: " << error.hint() << '\n';
+  if (!error.hint().empty()) session.io.err << "  hint: " << hint_text(error.hint()) << '\n';
 }
 
 namespace {

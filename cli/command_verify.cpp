@@ -14,6 +14,7 @@
 #include "one_of.h"
 #include "sif_text.h"
 #include "verify_text.h"
+#include "hint_text.h"
 
 namespace sifkit::cli {
 
@@ -100,7 +101,7 @@ int show(const std::string& file, const sif::Image& image, const trust::VerifyRe
   if (!report.failure) return 0;
   if (arguments.json != "v1") {
     session.logger->write(LogLevel::error, fmt::format("{}: {}", in_quotes(file), printable(report.failure->message())));
-    if (!report.failure->hint().empty()) session.logger->write_line("  hint: " + report.failure->hint());
+    if (!report.failure->hint().empty()) session.logger->write_line("  hint: " + hint_text(report.failure->hint()));
   }
   return exit_code(report.failure->kind());
 }

@@ -23,7 +23,7 @@ RootFs RootFs::open(const std::filesystem::path& path, const Limits& limits) {
   const auto refuse = [&] {
     const auto identity = oci::identify(path, limits);
     Error error = identity.unexpected(in_quotes(path.native()), "a SIF or squashfs image");
-    if (identity.transport() != oci::Transport::automatic) error.set_hint("'sifkit build' makes one of it");
+    if (identity.transport() != oci::Transport::automatic) error.set_hint(Advice::convert);
     throw error;
   };
   const auto mode = expect_readable(path);
@@ -44,7 +44,7 @@ RootFs RootFs::open(std::shared_ptr<const File> file, const Limits& limits) {
     const auto* primary = image.primary_partition();
     if (primary == nullptr) {
       const bool holds_layers = !image.objects_of(sif::DataType::oci_root_index).empty();
-      throw Error(ErrorKind::not_found, "the SIF has no primary system partition", holds_layers ? "it holds an OCI image, each layer a file system of its own: 'sifkit sif list' and 'sifkit sif dump' show its blobs" : "");
+      throw Error(ErrorKind::not_found, "the SIF has no primary system partition", holds_layers ? Hint(Advice::list_objects, {}, "it holds an OCI image, each layer a file system of its own") : Hint());
     }
     if (const auto fs = primary->partition()->fs; fs != sif::FsType::squashfs) {
       throw Error(ErrorKind::unsupported, fmt::format("the primary partition is {}; only squashfs is looked into", sif::to_string(fs)));

@@ -76,9 +76,9 @@ void refuse_obstacles(const TreeEdit& edit) {
     list += fmt::format("{}'/{}' {}", list.empty() ? "" : ", ", path, description);
   }
   std::string excludes;
-  for (const auto& path : removable) excludes += " --exclude /" + path;
+  for (const auto& path : removable) excludes += (excludes.empty() ? "/" : " /") + path;
   throw Error(ErrorKind::unsupported, "files of the image are in the way of the runtime's: " + list,
-              "leave them out with" + excludes);
+              {Advice::exclude, excludes});
 }
 
 /// The runtime binds the host's own over these. A link of the image stays: where it points may be anywhere.

@@ -62,7 +62,7 @@ AtomicFile::AtomicFile(std::filesystem::path target, Overwrite overwrite, unsign
     }
     if (overwrite == Overwrite::no) {
       throw Error(ErrorKind::exists, fmt::format("{} exists", in_quotes(impl_->target.native())),
-                  "use --force to replace it");
+                  Advice::overwrite);
     }
     expect_replaceable(impl_->directory_fd.get(), impl_->target);
   }
@@ -109,7 +109,7 @@ void AtomicFile::commit() {
     if (!linked) {
       if (errno == EEXIST) {
         throw Error(ErrorKind::exists, fmt::format("{} was made by someone else meanwhile", in_quotes(impl_->target.native())),
-                    "use --force to replace it");
+                    Advice::overwrite);
       }
       // Some file systems have no hard links; there a check and a rename have to do.
       if (impl_->hidden_name.empty() || (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS)) throw_errno(what);

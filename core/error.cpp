@@ -28,7 +28,7 @@ std::string_view to_string(ErrorKind kind) noexcept { return facts(kind).name; }
 
 int exit_code(ErrorKind kind) noexcept { return facts(kind).exit_code; }
 
-Error::Error(ErrorKind kind, std::string message, std::string hint)
+Error::Error(ErrorKind kind, std::string message, Hint hint)
     : kind_(kind), message_(std::move(message)), hint_(std::move(hint)) {
   render();
 }
@@ -63,7 +63,7 @@ void throw_errno(std::string_view what, int error_number) {
   if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z' && text.size() > 1 && text[1] >= 'a') {
     text[0] = static_cast<char>(text[0] - 'A' + 'a');
   }
-  std::string hint;
+  Hint hint;
   switch (error_number) {
     case EDQUOT: hint = "the disk quota is used up; free some of it or choose another directory"; break;
     case ENOSPC: hint = "free some space or choose another directory for the output"; break;

@@ -207,7 +207,7 @@ unsigned expect_readable(const std::filesystem::path& path) {
   if (::stat(path.c_str(), &status) != 0) throw_errno(fmt::format("open {}", in_quotes(path.native())));
   if (S_ISSOCK(status.st_mode)) {
     throw Error(ErrorKind::usage, fmt::format("{} is a socket, a file or a pipe was expected", in_quotes(path.native())),
-                fmt::format("if it is that of a service: docker-daemon:NAME --docker-host unix://{}", printable(path.native())));
+                Hint(Advice::service_address, "unix://" + printable(path.native()), "if it is that of a service: docker-daemon:NAME"));
   }
   if ((S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode)) && !is_terminal(status.st_rdev)) {
     throw Error(ErrorKind::usage, fmt::format("{} is a device, a file or a pipe was expected", in_quotes(path.native())), "let a program read it, and give '-' or <(PROGRAM) in place of it");

@@ -36,7 +36,7 @@ std::span<const AdjustableLimit> adjustable_limits() noexcept { return kAdjustab
 void throw_over_limit(std::string message, std::uint64_t Limits::* limit) {
   const auto known = std::find_if(kAdjustable.begin(), kAdjustable.end(), [&](const auto& entry) { return entry.value == limit; });
   SIFKIT_CHECK(known != kAdjustable.end());
-  throw Error(ErrorKind::limit, std::move(message), fmt::format("if the source is trusted, --limit {}=N allows more", known->name));
+  throw Error(ErrorKind::limit, std::move(message), Hint(Advice::raise_limit, std::string(known->name)));
 }
 
 }  // namespace sifkit

@@ -286,7 +286,7 @@ DirectoryWriter::DirectoryWriter(fs::path target, Overwrite overwrite) {
   expect_own_name(target, "directory");
   const UniqueFd around = open_directory(directory_of(target));
   if (const unsigned there = mode_in(around.get(), target); there != 0) {
-    if (overwrite == Overwrite::no) throw Error(ErrorKind::exists, fmt::format("{} is there already", in_quotes(target.native())), "--force replaces it");
+    if (overwrite == Overwrite::no) throw Error(ErrorKind::exists, fmt::format("{} is there already", in_quotes(target.native())), Advice::overwrite);
     if (!S_ISDIR(there)) {
       throw Error(ErrorKind::exists, fmt::format("{} is no directory and is not replaced by one", in_quotes(target.native())));
     }

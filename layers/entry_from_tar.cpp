@@ -37,7 +37,7 @@ std::string inside_root(std::string_view name, const LayerOptions& options, cons
   if (!clean.climbs) return std::move(clean.path);
   if (!options.clamp_climbing_names || clean.path.empty()) {
     throw Error(ErrorKind::malformed, "the name leaves the root of the image",
-                clean.path.empty() ? "" : "no image builder writes such names; --clamp-names puts them into the root");
+                clean.path.empty() ? Hint() : Hint(Advice::clamp_names, {}, "no image builder writes such names"));
   }
   warnings.add("name-clamped", fmt::format("entry {} leaves the root; it is put at {}", in_quotes(name), in_quotes("/" + clean.path)));
   return std::move(clean.path);

@@ -59,7 +59,7 @@ Setting of_context(const std::string& name, const Limits& limits) {
   const auto meta = store / "meta" / id / "meta.json";
   if (!is_there(meta)) {
     throw Error(ErrorKind::not_found, fmt::format("Docker context {} is not there (no {})", in_quotes(name), in_quotes(meta.native())),
-                "'docker context ls' lists them; DOCKER_HOST or --docker-host names an address");
+                Hint(Advice::service_address, {}, "'docker context ls' lists them"));
   }
   const Json document = read_settings(meta, limits);
   const auto endpoint = JsonView(document, meta.native()).require_object()["Endpoints"]["docker"].require_object();
@@ -109,10 +109,10 @@ std::string with_port(std::string address, bool secure) {
   return address;
 }
 
-std::string advice_on(const std::string& host) {
+Hint advice_on(const std::string& host) {
   if (host.starts_with('/')) return "a socket is unix://" + host;
   if (!host.starts_with("ssh://")) return {};
-  return "forward the socket: ssh -N -L /tmp/docker.sock:/var/run/docker.sock HOST, then --docker-host unix:///tmp/docker.sock";
+  return {Advice::service_address, "unix:///tmp/docker.sock", "forward the socket: ssh -N -L /tmp/docker.sock:/var/run/docker.sock HOST"};
 }
 
 }  // namespace

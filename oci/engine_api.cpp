@@ -18,10 +18,9 @@ net::HttpOptions http_options(const EngineAddress& address, std::chrono::seconds
   options.unix_socket = address.socket;
   options.proxy = net::Proxy::none;
   options.silence_timeout = silence_timeout;
-  options.hints.connect =
-      "is the service running? DOCKER_HOST (CONTAINER_HOST for podman) or --docker-host names another address";
+  options.hints.connect = {Advice::service_address, {}, "is the service running?"};
   options.hints.denied = "your account may not use this socket; 'docker save' by someone who may, then docker-archive:";
-  options.hints.silent = "it may be busy: --service-timeout waits longer";
+  options.hints.silent = {Advice::service_timeout, {}, "it may be busy"};
   if (!address.secure()) return options;
   const auto file = [&](const char* name) {
     auto path = address.certificates / name;

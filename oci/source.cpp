@@ -42,7 +42,7 @@ std::string shown(const Reference& reference) { return reference.location == "-"
 
 File open_file(const std::string& location) {
   if (location != "-") return File::open_read(location);
-  if (::isatty(STDIN_FILENO) == 1) throw Error(ErrorKind::usage, "standard input is a terminal, an archive was expected", "docker save NAME | sifkit build OUT -");
+  if (::isatty(STDIN_FILENO) == 1) throw Error(ErrorKind::usage, "standard input is a terminal, an archive was expected", Advice::pipe_archive);
   UniqueFd fd(::dup(STDIN_FILENO));
   struct stat status {};
   if (!fd || ::fstat(fd.get(), &status) != 0) throw_errno("standard input");
@@ -231,7 +231,7 @@ class LocalSource : public OpenedSource {
     if (is_image_file()) throw look_.identity.unexpected(shown(reference_), "an image of layers");
     if (is_root()) {
       Error error = look_.identity.unexpected(shown(reference_), "an image of layers");
-      error.set_hint("'sifkit build' takes it as it is");
+      error.set_hint(Advice::convert);
       throw error;
     }
     std::vector<ImageSummary> out;
@@ -244,7 +244,7 @@ class LocalSource : public OpenedSource {
   /// Throws what says what is there, if that is not what was asked for.
   void expect_what_is_named() const {
     const auto& identity = look_.identity;
-    const auto refuse = [&](std::string_view expected, std::string hint = {}) {
+    const auto refuse = [&](std::string_view expected, Hint hint = {}) {
       Error error = identity.unexpected(shown(reference_), expected);
       if (!hint.empty()) error.set_hint(std::move(hint));
       throw error;
@@ -332,7 +332,7 @@ class Service : public OpenedSource {
   }
   std::vector<ImageSummary> list_images() override {
     if (reference_.transport != Transport::docker_container) return list_daemon_images(reference_, options_);
-    throw Error(ErrorKind::unsupported, fmt::format("{} is a container, an image of layers was expected", in_quotes(reference_.text)), "'sifkit build' takes it as it is");
+    throw Error(ErrorKind::unsupported, fmt::format("{} is a container, an image of layers was expected", in_quotes(reference_.text)), Advice::convert);
   }
 
  private:
@@ -364,7 +364,11 @@ Error SourceIdentity::unexpected(std::string_view name, std::string_view expecte
     return error;
   }
   if (directory) return unexpected_kind(name, {"a directory", ""}, "", expected);
-  if (compression == Compression::none) return unexpected_kind(name, words(), detail, expected);
+  if (compression == Compression::none) {
+    Error error = unexpected_kind(name, words(), detail, expected);
+    if (file == FileKind::sif || file == FileKind::squashfs) error.set_hint(Advice::look_inside);
+    return error;
+  }
   if (file == FileKind::empty) return unexpected_kind(name, {fmt::format("{} data with nothing in it", to_string(compression)), words().hint, words().error}, "", expected);
   return unexpected_kind(name, {fmt::format("{} compressed with {}", words().name, to_string(compression)), "decompress it first", words().error}, detail, expected);
 }

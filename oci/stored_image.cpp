@@ -37,12 +37,6 @@ std::string list_of(const std::vector<Candidate*>& candidates) {
   return out;
 }
 
-/// The option that asks for a platform.
-std::string option_of(const Platform& platform) {
-  if (platform.os != "linux") return "--platform " + printable(platform.text());
-  return "--arch " + printable(platform.architecture) + (platform.variant.empty() ? "" : "/" + printable(platform.variant));
-}
-
 bool has_prefix(const std::optional<Digest>& digest, std::string_view selector) {
   if (!digest) return false;
   if (selector.find(':') != std::string_view::npos) return digest->text() == selector;
@@ -277,7 +271,7 @@ Candidate& choose(std::vector<Candidate>& candidates, const std::string& selecto
     left = std::move(matching);
   } else if (by_name && std::all_of(left.begin(), left.end(), [](const Candidate* c) { return c->platform_stated; })) {
     throw Error(ErrorKind::not_found, fmt::format("{}: no image for this machine ({})", in_quotes(where), Platform::host().text()),
-                fmt::format("{}; {} builds {}", list_of(left), option_of(*left.front()->summary.platform), left.size() == 1 ? "it" : "the first of them"));
+                {Advice::choose_platform, printable(left.front()->summary.platform->text()), list_of(left)});
   }
   // What is absent or not for us is passed over where there is more. What is broken is not: it may be what is meant.
   if (std::any_of(left.begin(), left.end(), [](const Candidate* c) { return !c->problem; })) {

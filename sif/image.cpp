@@ -139,7 +139,7 @@ const Descriptor& Image::object(std::uint32_t id) const {
     if (found != nullptr) throw Error(ErrorKind::malformed, fmt::format("several objects have the id {}", id));
     found = &slot;
   }
-  if (found == nullptr) throw Error(ErrorKind::not_found, fmt::format("no object with id {}", id), "'sifkit sif list' shows what is there");
+  if (found == nullptr) throw Error(ErrorKind::not_found, fmt::format("no object with id {}", id), Advice::list_objects);
   return *found;
 }
 

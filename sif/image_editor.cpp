@@ -122,14 +122,14 @@ struct ImageEditor::Impl {
       if (found != nullptr) throw Error(ErrorKind::malformed, fmt::format("several objects have the id {}", id));
       found = &each;
     }
-    if (found == nullptr) throw Error(ErrorKind::not_found, fmt::format("no object with id {}", id), "'sifkit sif list' shows what is there");
+    if (found == nullptr) throw Error(ErrorKind::not_found, fmt::format("no object with id {}", id), Advice::list_objects);
     return *found;
   }
 
   std::vector<Descriptor>::iterator free_slot() {
     const auto free = std::find_if(slots.begin(), slots.end(), [](const Descriptor& each) { return !each.used; });
     if (free == slots.end()) {
-      throw Error(ErrorKind::limit, "insufficient descriptor capacity to add data object(s) to image", fmt::format("all {} descriptors are in use; 'sifkit sif del' frees one", slots.size()));
+      throw Error(ErrorKind::limit, "insufficient descriptor capacity to add data object(s) to image", Hint(Advice::remove_object, {}, fmt::format("all {} descriptors are in use", slots.size())));
     }
     if (header.descriptors_free <= 0) throw Error(ErrorKind::malformed, "the header says that no descriptor is free, but one is");
     const auto id = static_cast<std::uint32_t>(free - slots.begin()) + 1;

@@ -100,7 +100,7 @@ Bytes without_armor(ByteView keys, std::string_view name) {
   if (!packets.empty()) return packets;
   if (as_text(keys).find("-----BEGIN ") != std::string_view::npos) {
     throw Error(ErrorKind::unsupported, fmt::format("{} is PEM where OpenPGP keys were expected", in_quotes(name)),
-                "'sign --key' and 'verify --key' take PEM keys from their files");
+                Advice::pem_key);
   }
   throw Error(ErrorKind::malformed, fmt::format("{}: expected OpenPGP keys, armored or binary", printable(name)));
 }

@@ -39,7 +39,7 @@ constexpr Format kOpenSsh{"a public key in OpenSSH's format", "ssh-keygen -e -m 
 constexpr Format kOpenSshSecret{"a private key in OpenSSH's format",
                                 "ssh-keygen -p -m PKCS8 -f {} rewrites it as PEM: work on a copy"};
 constexpr Format kNoTool{
-    "", "what signs images is a PEM key (openssl genpkey -algorithm ed25519) or an OpenPGP key (sifkit key newpair)"};
+    "", "what signs images is a PEM key (openssl genpkey -algorithm ed25519) or an OpenPGP key"};
 
 /// At the very start.
 constexpr Mark kStarts[] = {

@@ -72,7 +72,7 @@ std::string require_fingerprint(std::string_view text) {
   if (digits.size() != kFingerprintDigits) {
     throw Error(ErrorKind::usage,
                 fmt::format("{} is not a full fingerprint ({} hex digits)", in_quotes(text), kFingerprintDigits),
-                "'sifkit key search' shows fingerprints");
+                Advice::find_key);
   }
   return digits;
 }

@@ -26,7 +26,7 @@ constexpr int kMinRsaBits = 2048;
 constexpr int kMaxRsaBits = 8192;
 constexpr std::size_t kMaxPassphrase = 1024;
 
-[[noreturn]] void fail(std::string_view what, std::string_view why, std::string hint = {}) {
+[[noreturn]] void fail(std::string_view what, std::string_view why, Hint hint = {}) {
   throw Error(ErrorKind::malformed, fmt::format("{}: {}", what, why), std::move(hint));
 }
 
@@ -269,7 +269,7 @@ AsymmetricKey read_public_pem(std::string_view text, std::string_view what) {
     fail(what, "this is a private key where a public key was expected",
          "'openssl pkey -in KEY -pubout' writes the public part");
   } else if (label == "CERTIFICATE") {
-    fail(what, "this is a certificate where a public key was expected", "use --certificate");
+    fail(what, "this is a certificate where a public key was expected", Advice::certificate);
   } else {
     fail(what, fmt::format("PEM block {} is not a public key", in_quotes(label)));
   }

@@ -39,7 +39,7 @@ class Verification {
 
   struct ChosenRule {
     const PolicyRule* rule;
-    std::string hint;
+    Hint hint;
   };
 
   void refuse_loose_objects();
@@ -61,11 +61,11 @@ class Verification {
   static void mark_tampered(Claim& claim, std::string why, Verdict verdict = Verdict::tampered);
   void bad_data(Claim& claim, std::uint32_t id);
   void count_keys();
-  void fail(ErrorKind kind, std::string message, std::string hint = {});
+  void fail(ErrorKind kind, std::string message, Hint hint = {});
   void find_rules();
   void require_keys();
   void require_policy();
-  void require_rule(const PolicyRule& rule, const std::string& hint);
+  void require_rule(const PolicyRule& rule, const Hint& hint);
   void check_layout_and_digest();
   void conclude();
 

@@ -72,7 +72,7 @@ void Verification::require_policy() {
   for (const auto& [rule, hint] : rules_) require_rule(*rule, hint);
 }
 
-void Verification::require_rule(const PolicyRule& rule, const std::string& hint) {
+void Verification::require_rule(const PolicyRule& rule, const Hint& hint) {
   const std::string place = fmt::format("policy {}, {}", in_quotes(report_.policy->policy), rule.place);
   if (options_.legacy && !rule.legacy)
     return fail(ErrorKind::untrusted, place + ": legacy signatures are not allowed", hint);

@@ -39,12 +39,12 @@ std::string error_text(Check&& check) {
 }
 
 /// Where the key is not known here.
-std::string how_to_trust(const SignatureReport& report) {
+Hint how_to_trust(const SignatureReport& report) {
   const bool unknown = std::all_of(report.signers.begin(), report.signers.end(), [](const Signer& signer) { return signer.ring.empty(); });
   if (report.verdict != Verdict::untrusted || report.signers.empty() || !unknown) return {};
   const std::string& key = report.signers.front().key;
-  if (report.format != "PGP") return key.empty() ? "--key names a public key" : fmt::format("--key names a public key; this one's id is {}", key);
-  return fmt::format("'sifkit key import FILE' or 'sifkit key pull {}' makes its key known; make sure whose it is first", key);
+  if (report.format != "PGP") return {Advice::name_public_key, key};
+  return {Advice::import_key, key};
 }
 
 int badness(ErrorKind kind) {
@@ -107,7 +107,7 @@ VerifyReport Verification::run() {
 }
 
 /// Keeps the worst, of equals the first.
-void Verification::fail(ErrorKind kind, std::string message, std::string hint) {
+void Verification::fail(ErrorKind kind, std::string message, Hint hint) {
   if (!report_.failure || badness(kind) > badness(report_.failure->kind())) report_.failure.emplace(kind, std::move(message), std::move(hint));
 }
 
@@ -140,13 +140,13 @@ bool Verification::is_asked_for(const SignatureReport& report) const {
 
 void Verification::require_group(std::uint32_t group) {
   if (group == 0) throw Error(ErrorKind::usage, "invalid group ID");
-  if (index_.members(group).empty()) throw Error(ErrorKind::not_found, fmt::format("group {} not found", group), "'sifkit sif list' shows what is there");
+  if (index_.members(group).empty()) throw Error(ErrorKind::not_found, fmt::format("group {} not found", group), Advice::list_objects);
 }
 
 const Descriptor& Verification::require_object(std::uint32_t id) {
   if (id == 0) throw Error(ErrorKind::usage, "invalid object ID");
   const auto* object = index_.find(id);
-  if (object == nullptr) throw Error(ErrorKind::not_found, fmt::format("object {} not found", id), "'sifkit sif list' shows what is there");
+  if (object == nullptr) throw Error(ErrorKind::not_found, fmt::format("object {} not found", id), Advice::list_objects);
   if (object->group() == 0) throw Error(ErrorKind::usage, fmt::format("object {} is in no group, so nothing can sign it", id));
   return *object;
 }
@@ -234,7 +234,7 @@ void Verification::add_claims() {
       fail(ErrorKind::untrusted, fmt::format("no signature of group {} is by a key that was asked for", group));
     if (!any) {
       fail(ErrorKind::unsigned_image, fmt::format("signature not found for object group {}", group),
-           other_kind_seen_ ? "there are legacy signatures, which cover no metadata; --legacy-insecure looks at them" : "'sifkit sign' signs an image");
+           other_kind_seen_ ? Hint(Advice::legacy, {}, "there are legacy signatures, which cover no metadata") : Advice::sign);
     }
   }
 }
@@ -315,7 +315,7 @@ void Verification::check_layout_and_digest() {
     }
     for (const auto id : unread_) report_.layout.push_back(fmt::format("object {}: a signature that is not looked at, so nothing stands behind its bytes", id));
     if (!report_.layout.empty()) {
-      fail(ErrorKind::unsigned_image, "layout: " + report_.layout.front(), report_.unprotected.bytes_between + report_.unprotected.bytes_behind == 0 ? "" : "'sifkit sif compact' removes what belongs to no object");
+      fail(ErrorKind::unsigned_image, "layout: " + report_.layout.front(), report_.unprotected.bytes_between + report_.unprotected.bytes_behind == 0 ? Hint() : Advice::compact);
     }
   }
   const auto& required = options_.required_digest;

@@ -36,7 +36,7 @@ struct FamilyWord {
 };
 constexpr FamilyWord kFamilies[] = {{"rsa", KeyFamily::rsa}, {"dsa", KeyFamily::dsa}, {"ec", KeyFamily::elliptic}};
 
-[[noreturn]] void malformed(const JsonView& where, std::string_view why, std::string hint = {}) {
+[[noreturn]] void malformed(const JsonView& where, std::string_view why, Hint hint = {}) {
   throw Error(ErrorKind::malformed, fmt::format("{}: {}", where.place(), why), std::move(hint));
 }
 

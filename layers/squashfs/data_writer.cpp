@@ -171,7 +171,7 @@ void DataWriter::begin(std::uint64_t size) {
   blocks_begun_ += size / options_.block_size;
   if (blocks_begun_ > kMaxBlocksInAll) {
     throw Error(ErrorKind::limit, fmt::format("the files have more than {} blocks of {} bytes", kMaxBlocksInAll, options_.block_size),
-                "use larger blocks (--block-size)");
+                Advice::larger_blocks);
   }
   size_ = size;
   appended_ = 0;

@@ -106,7 +106,7 @@ class TableWriter {
     const auto known = id_index_.find(id);
     if (known != id_index_.end()) return known->second;
     if (id_index_.size() >= kMaxIds) {
-      throw Error(ErrorKind::limit, fmt::format("squashfs holds {} different owners, the image has more", kMaxIds), "--all-root gives every file to root");
+      throw Error(ErrorKind::limit, fmt::format("squashfs holds {} different owners, the image has more", kMaxIds), Advice::root_owners);
     }
     sqfs_u16 index = 0;
     file_.check(sqfs_id_table_id_to_index(ids_.get(), id, &index), "add an owner");

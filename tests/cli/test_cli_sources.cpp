@@ -69,7 +69,7 @@ TEST_CASE("images lists what every kind of source holds", "[cli][images]") {
     CHECK(record["schema"] == "sifkit/images/v1");
     CHECK(record["images"][0]["config_digest"] == "sha256:" + sources.id);
   }
-  for (const auto& [name, hint] : {std::pair{"root.tar", "'sifkit build' takes it as it is"}, {"root", "'sifkit build' takes it as it is"}}) {
+  for (const auto& [name, hint] : {std::pair{"root.tar", "'sifkit build' makes an image of it"}, {"root", "'sifkit build' makes an image of it"}}) {
     const auto result = sources.run({"images", sources.at(name)});
     CHECK(result.code == exit_code(ErrorKind::unsupported));
     CHECK_THAT(result.err, ContainsSubstring("a root file system, an image of layers was expected") && ContainsSubstring(hint));

@@ -28,7 +28,7 @@ inline Outcome read_source(const std::string& reference, ConvertOptions options 
   if (!options.platform) options.platform = oci::Platform{"linux", "amd64", ""};
   if (const auto error = error_of([&] { out.report = convert(oci::Reference::parse(reference), "none", options, warnings); })) {
     out.error = std::string(to_string(error->kind())) + " " + error->what();
-    out.hint = error->hint();
+    out.hint = error->hint().text();
   }
   for (const auto& warning : warnings.listed()) {
     // small_image() has a hard link to its older layer and a program for which there is no shell; some have nothing at all.

@@ -138,7 +138,7 @@ TEST_CASE("a bracket that begins no set is refused", "[convert][glob]") {
     REQUIRE(error);
     CHECK(error->kind() == ErrorKind::usage);
     CHECK_THAT(error->what(), ContainsSubstring("'[' begins no set"));
-    CHECK_THAT(error->hint(), ContainsSubstring("[a-z]"));
+    CHECK_THAT(error->hint().text(), ContainsSubstring("[a-z]"));
   }
   for (const std::string pattern : {"", "/", "//"}) CHECK(error_of([&] { PathPatterns({pattern}); }));
 }

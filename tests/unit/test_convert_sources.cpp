@@ -254,11 +254,11 @@ TEST_CASE("one set of limits bounds documents, layers, entries and streams of a 
     options.limits.*limit = value;
     WarningList warnings;
     const auto error = error_of([&] { convert(oci::Reference::parse("docker-archive:" + (directory / "x.tar").string()), "none", options, warnings); });
-    return error ? error->hint() : "";
+    return error ? error->hint().text() : "";
   };
-  CHECK_THAT(refused(&Limits::json_bytes, 100), ContainsSubstring("--limit json_bytes=N"));
-  CHECK_THAT(refused(&Limits::layers, 1), ContainsSubstring("--limit layers=N"));
-  CHECK_THAT(refused(&Limits::entries, 3), ContainsSubstring("--limit entries=N"));
-  CHECK_THAT(refused(&Limits::image_bytes, 1000), ContainsSubstring("--limit image_bytes=N"));
+  CHECK_THAT(refused(&Limits::json_bytes, 100), ContainsSubstring("raise the limit json_bytes"));
+  CHECK_THAT(refused(&Limits::layers, 1), ContainsSubstring("raise the limit layers"));
+  CHECK_THAT(refused(&Limits::entries, 3), ContainsSubstring("raise the limit entries"));
+  CHECK_THAT(refused(&Limits::image_bytes, 1000), ContainsSubstring("raise the limit image_bytes"));
   CHECK(refused(&Limits::entries, 100) == "");
 }

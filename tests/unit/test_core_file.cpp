@@ -71,5 +71,5 @@ TEST_CASE("errors of scratch files say how to put them elsewhere", "[file]") {
   const auto error = error_of([&] { open_scratch_file(directory / "nowhere"); });
   REQUIRE(error);
   CHECK(error->kind() == ErrorKind::not_found);
-  CHECK_THAT(error->hint(), ContainsSubstring("SIFKIT_TMPDIR"));
+  CHECK_THAT(error->hint().text(), ContainsSubstring("SIFKIT_TMPDIR"));
 }

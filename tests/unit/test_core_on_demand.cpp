@@ -40,7 +40,7 @@ TEST_CASE("a library that is missing or too old is named, with its package", "[c
   REQUIRE(absent);
   CHECK(absent->kind() == ErrorKind::not_found);
   CHECK_THAT(absent->message(), ContainsSubstring("cannot load libsifkit-no-such-library.so.0"));
-  CHECK_THAT(absent->hint(), ContainsSubstring("libsifkit-missing0"));
+  CHECK_THAT(absent->hint().text(), ContainsSubstring("libsifkit-missing0"));
 
   const auto old = error_of([] { present::sifkit_no_such_function(1); });
   REQUIRE(old);

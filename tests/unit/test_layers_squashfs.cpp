@@ -144,7 +144,7 @@ TEST_CASE("as many owners as squashfs counts are kept, one more is refused", "[l
   CHECK(error.has_value() == (more != 0));
   if (error) {
     CHECK(error->kind() == ErrorKind::limit);
-    CHECK_THAT(error->hint(), ContainsSubstring("--all-root"));
+    CHECK_THAT(error->hint().text(), ContainsSubstring("give every file to root"));
   } else {
     SquashfsReader reader(pack.region);
     CHECK(reader.tree().inode(*reader.tree().resolve("65534", false)).metadata.uid == 65534);

@@ -98,7 +98,7 @@ TEST_CASE("a unix socket stands in for a host", "[net]") {
                  {.url = "http://localhost/x"});
   CHECK(error.kind() == ErrorKind::network);
   CHECK(error.message() == "cannot connect to the service: No such file or directory");
-  CHECK(error.hint() == "start it");
+  CHECK(error.hint().text() == "start it");
 }
 
 TEST_CASE("a proxy is what the environment names, where one is wanted", "[net]") {
@@ -184,7 +184,7 @@ TEST_CASE("silence, slowness and a stop end a request in time", "[net]") {
       failure_of({.name = "it", .hints = {.silent = "wait"}, .silence_timeout = Seconds(1)}, {.url = url_of(deaf)});
   CHECK(silent.kind() == ErrorKind::network);
   CHECK(silent.message() == "it: the server has been silent for 1 s");
-  CHECK(silent.hint() == "wait");
+  CHECK(silent.hint().text() == "wait");
   const auto slow =
       failure_of({.name = "it", .silence_timeout = Seconds(20), .total_timeout = Seconds(1)}, {.url = url_of(deaf)});
   CHECK(slow.message() == "it: the answer was not complete after 1 s");

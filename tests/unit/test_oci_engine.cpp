@@ -158,7 +158,7 @@ TEST_CASE("addresses of services that are none are refused", "[oci][engine]") {
     REQUIRE(error);
     CHECK(error->kind() == ErrorKind::unsupported);
     CHECK_THAT(error->what(), ContainsSubstring("expected unix://, tcp://, http:// or https://") && !ContainsSubstring("\x1b"));
-    CHECK_THAT(error->hint(), ContainsSubstring(part));
+    CHECK_THAT(error->hint().text(), ContainsSubstring(part));
   }
   const auto longest = failure("docker-daemon:app", "unix:///" + std::string(200, 'x'));
   REQUIRE(longest);

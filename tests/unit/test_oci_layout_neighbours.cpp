@@ -165,7 +165,7 @@ TEST_CASE("an image of a layout does not depend on those beside it", "[oci][neig
       if (test.state == ImageState::broken) {
         REQUIRE(any.error);
         CHECK(any.error->kind() == ErrorKind::usage);
-        CHECK_THAT(any.error->hint(), ContainsSubstring("(broken)"));
+        CHECK_THAT(any.error->hint().text(), ContainsSubstring("(broken)"));
       } else {
         check_good(any, pair);
       }

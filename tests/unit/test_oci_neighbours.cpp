@@ -159,9 +159,9 @@ TEST_CASE("an image of an archive does not depend on those beside it", "[oci][ne
       } else {
         REQUIRE(any.error);
         CHECK(any.error->kind() == ErrorKind::usage);
-        CHECK_THAT(any.error->hint(),
+        CHECK_THAT(any.error->hint().text(),
                    ContainsSubstring("@0 ") && ContainsSubstring("@1 ") && ContainsSubstring("good:1 linux/" + kHost));
-        CHECK((any.error->hint().find("(broken)") != std::string::npos) == (test.state == ImageState::broken));
+        CHECK((any.error->hint().text().find("(broken)") != std::string::npos) == (test.state == ImageState::broken));
       }
     }
   }

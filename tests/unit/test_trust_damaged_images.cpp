@@ -198,6 +198,6 @@ TEST_CASE("a full table takes no signature, stays as it was, and the error says 
   const auto error = error_of([&] { fixture.sign(fixture.key("ed25519.pem")); });
   REQUIRE(error);
   CHECK(error->kind() == ErrorKind::limit);
-  CHECK_THAT(error->hint(), ContainsSubstring("all 48 descriptors are in use"));
+  CHECK_THAT(error->hint().text(), ContainsSubstring("all 48 descriptors are in use"));
   CHECK(read_file(fixture.directory / "image.sif") == before);
 }

@@ -27,8 +27,8 @@ TEST_CASE("keys that others may read or write are not used, and the error says t
     REQUIRE(::chmod(path.c_str(), before) == 0);
     CHECK(kind_of(write_error) == ErrorKind::denied);
     CHECK(kind_of(error) == ErrorKind::denied);
-    CHECK(error->hint().starts_with("chmod "));
-    return error->hint();
+    CHECK(error->hint().text().starts_with("chmod "));
+    return error->hint().text();
   };
   CHECK(refused(fixture.maker.directory(), 0755, kPublic).starts_with("chmod 700"));
   CHECK(refused(fixture.maker.directory(), 0710, kSecret).starts_with("chmod 700"));

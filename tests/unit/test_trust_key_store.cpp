@@ -255,7 +255,7 @@ TEST_CASE("a key is meant by its fingerprint, its long key ID or a part of a use
   CHECK(kind_of(error_of([&] { found(ada.substr(32)); })) == ErrorKind::not_found);
   const auto missing = error_of([&] { found("carol"); });
   CHECK(kind_of(missing) == ErrorKind::not_found);
-  CHECK_THAT(missing->hint(), ContainsSubstring(ada) && ContainsSubstring("bob@example.org"));
+  CHECK_THAT(missing->hint().text(), ContainsSubstring(ada) && ContainsSubstring("bob@example.org"));
 }
 
 TEST_CASE("a key is removed from the ring that is named, by whatever means one key", "[sif][keys]") {

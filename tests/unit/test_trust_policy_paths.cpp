@@ -46,7 +46,7 @@ void refused(const VerifyReport& report, const fs::path& place) {
   REQUIRE(report.failure);
   CHECK(report.failure->kind() == ErrorKind::untrusted);
   CHECK(report.failure->message() == "policy 'site.json', rules[0]: 1 of 2 keys needed have signed all that is checked");
-  CHECK(report.failure->hint() == fmt::format("it is for '{}', which the image's name leads over", place.string()));
+  CHECK(report.failure->hint().text() == fmt::format("it is for '{}', which the image's name leads over", place.string()));
   REQUIRE(report.policy_links.size() == 1);
   CHECK(report.policy_links[0].image == place.string());
   CHECK(report.policy_links[0].place == "rules[0]");

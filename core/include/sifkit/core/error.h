@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <sifkit/core/export.h>
+#include <sifkit/core/hint.h>
 
 namespace sifkit {
 
@@ -45,11 +46,11 @@ SIFKIT_API int exit_code(ErrorKind kind) noexcept;
 /// Values are immutable but for `add_context`; an object belongs to one thread at a time.
 class SIFKIT_API Error : public std::exception {
  public:
-  Error(ErrorKind kind, std::string message, std::string hint = {});
+  Error(ErrorKind kind, std::string message, Hint hint = {});
 
   ErrorKind kind() const noexcept { return kind_; }
   const std::string& message() const noexcept { return message_; }
-  const std::string& hint() const noexcept { return hint_; }
+  const Hint& hint() const noexcept { return hint_; }
 
   /// The frames, outermost first.
   const std::vector<std::string>& context() const noexcept { return context_; }
@@ -57,7 +58,7 @@ class SIFKIT_API Error : public std::exception {
   /// Puts `frame` in front of everything known so far.
   void add_context(std::string frame);
 
-  void set_hint(std::string hint) { hint_ = std::move(hint); }
+  void set_hint(Hint hint) { hint_ = std::move(hint); }
 
   /// "outer: inner: message", without the hint.
   const char* what() const noexcept override { return text_.c_str(); }
@@ -67,7 +68,7 @@ class SIFKIT_API Error : public std::exception {
 
   ErrorKind kind_;
   std::string message_;
-  std::string hint_;
+  Hint hint_;
   std::vector<std::string> context_;
   std::string text_;
 };

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <sifkit/core/export.h>
+#include <sifkit/core/hint.h>
 #include <sifkit/core/operation.h>
 #include <sifkit/core/stream.h>
 
@@ -31,10 +32,10 @@ struct TlsOptions {
 
 /// What a user can do about a failure, which only the caller knows; each may be empty.
 struct HttpHints {
-  std::string connect;  ///< nobody answers
-  std::string denied;   ///< the system does not allow the connection
-  std::string silent;   ///< nothing has come for too long
-  std::string other;    ///< anything else between the two, TLS among it
+  Hint connect;  ///< nobody answers
+  Hint denied;   ///< the system does not allow the connection
+  Hint silent;   ///< nothing has come for too long
+  Hint other;    ///< anything else between the two, TLS among it
 };
 
 struct HttpOptions {
