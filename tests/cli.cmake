@@ -1,6 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-sifkit_test(cli SOURCES cli/test_cli_app.cpp cli/test_cli_build.cpp cli/test_cli_faults.cpp cli/test_cli_files.cpp cli/test_cli_help.cpp cli/test_cli_inspect.cpp cli/test_cli_key.cpp cli/test_cli_kinds.cpp cli/test_cli_messages.cpp cli/test_cli_sif.cpp
-                        cli/test_cli_sources.cpp cli/test_cli_surroundings.cpp cli/test_cli_terminal.cpp cli/test_cli_verify.cpp
+sifkit_test(cli SOURCES cli/test_cli_app.cpp
+                        cli/test_cli_build.cpp
+                        cli/test_cli_build_sources.cpp
+                        cli/test_cli_damaged.cpp
+                        cli/test_cli_faults.cpp
+                        cli/test_cli_files.cpp
+                        cli/test_cli_help.cpp
+                        cli/test_cli_inspect.cpp
+                        cli/test_cli_key.cpp
+                        cli/test_cli_kinds.cpp
+                        cli/test_cli_kinds_borders.cpp
+                        cli/test_cli_messages.cpp
+                        cli/test_cli_sif.cpp
+                        cli/test_cli_sign.cpp
+                        cli/test_cli_sources.cpp
+                        cli/test_cli_surroundings.cpp
+                        cli/test_cli_terminal.cpp
+                        cli/test_cli_verify.cpp
             LINK sifkit_commands ${RNP_LIBRARY} THREADS build faults verify)
 add_library(fault_shim MODULE support/fault_shim.c)
 target_link_libraries(fault_shim PRIVATE ${CMAKE_DL_LIBS})

@@ -5,20 +5,18 @@
 #include <functional>
 #include <map>
 #include <set>
-#include <thread>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 #include "support/catch.h"
 #include "support/cli_run.h"
 #include "support/image_shapes.h"
+#include "support/standard_input.h"
 #include "support/tar_builder.h"
 
 #include <sifkit/core/file.h>
 #include <sifkit/core/file_kind.h>
 #include <sifkit/oci/contents.h>
 #include <sifkit/oci/descriptor.h>
+#include <sifkit/sif/image_writer.h>
 
 using namespace sifkit;
 using namespace sifkit::testing;
@@ -26,36 +24,6 @@ using namespace std::string_literals;
 using oci::ContentsKind;
 
 namespace {
-
-/// Standard input is another descriptor as long as it lives.
-class Redirected {
- public:
-  explicit Redirected(UniqueFd fd) : saved_(::dup(STDIN_FILENO)) { REQUIRE(::dup2(fd.get(), STDIN_FILENO) == STDIN_FILENO); }
-  ~Redirected() { ::dup2(saved_.get(), STDIN_FILENO); }
-
- private:
-  UniqueFd saved_;
-};
-
-CliResult from_redirect(const std::filesystem::path& file, const std::vector<std::string>& args) {
-  const Redirected in(UniqueFd(::open(file.c_str(), O_RDONLY | O_CLOEXEC)));
-  return run_cli(args);
-}
-
-CliResult from_pipe(const std::string& bytes, const std::vector<std::string>& args) {
-  int ends[2];
-  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
-  std::jthread writer([&bytes, end = ends[1]] {
-    const UniqueFd owner(end);
-    for (std::size_t at = 0; at < bytes.size();) {
-      const auto wrote = ::write(end, bytes.data() + at, bytes.size() - at);
-      if (wrote <= 0) return;
-      at += static_cast<std::size_t>(wrote);
-    }
-  });
-  const Redirected in{UniqueFd(ends[0])};
-  return run_cli(args);
-}
 
 struct Row {
   std::vector<std::string> cells;
@@ -134,8 +102,6 @@ std::string windows_program() {
   return out;
 }
 
-const std::string kLaunch = "#!/usr/bin/env run-singularity\n";
-
 /// An example of every kind that is not read.
 const std::map<FileKind, std::string>& examples() {
   static const std::map<FileKind, std::string> all{
@@ -159,7 +125,7 @@ const std::map<FileKind, std::string>& examples() {
       {FileKind::squashfs_old, squashfs(3, 1)},
       {FileKind::squashfs_big_endian, squashfs(4, 1, "sqsh")},
       {FileKind::squashfs_codec, squashfs(4, 3)},
-      {FileKind::singularity2, kLaunch + ext(4, 2, 1)},
+      {FileKind::singularity2, std::string(sif::kLaunchScript) + ext(4, 2, 1)},
       {FileKind::ext2, ext(0, 2, 1)},
       {FileKind::ext3, ext(4, 2, 1)},
       {FileKind::ext4, ext(4, 2 | 0x40, 1)},
@@ -221,8 +187,6 @@ const std::set<FileKind> kRead{FileKind::tar, FileKind::gzip, FileKind::zstd, Fi
 std::string hint_line(std::string_view hint) { return "\n  hint: " + std::string(hint) + "\n"; }
 
 std::string hex(char c) { return std::string(64, c); }
-
-Member program(const std::string& name) { return {name, "\x7f" "ELF\2\1\1" + std::string(100, '\1')}; }
 
 /// Of a kind by what is in it.
 struct Contents {
@@ -387,99 +351,4 @@ TEST_CASE("every kind of archive and directory is told, and the table in the doc
       std::filesystem::remove_all(directory / "d");
     }
   }
-}
-
-TEST_CASE("a program alone is a root file system, a script or a text is none", "[cli][kinds]") {
-  TempDir directory;
-  const std::string out = (directory / "out.sif").string();
-  const auto build = [&](const Member& member, unsigned mode) {
-    const std::string bytes = TarBuilder().add({.name = member.name, .data = member.bytes, .mode = mode}).bytes();
-    write_file(directory / "x.tar", bytes);
-    std::filesystem::create_directories((directory / "d" / member.name).parent_path());
-    write_file(directory / "d" / member.name, member.bytes);
-    std::filesystem::permissions(directory / "d" / member.name, static_cast<std::filesystem::perms>(mode));
-    const std::vector<int> codes{run_cli({"build", "-q", "-F", out, (directory / "x.tar").string()}).code, from_pipe(bytes, {"build", "-q", "-F", out, "-"}).code,
-                                 from_redirect(directory / "x.tar", {"build", "-q", "-F", out, "-"}).code, run_cli({"build", "-q", "-F", out, (directory / "d").string()}).code};
-    std::filesystem::remove_all(directory / "d");
-    return codes;
-  };
-  const int refused = exit_code(ErrorKind::unsupported);
-  CHECK(build(program("app"), 0755) == std::vector<int>(4, 0));
-  CHECK(build(program("opt/app/server"), 0755) == std::vector<int>(4, 0));
-  CHECK(build(program("app"), 0644) == std::vector<int>(4, refused));
-  CHECK(build({"app", "#!/bin/sh\n"}, 0755) == std::vector<int>(4, refused));
-  CHECK(build({"notes", "text"}, 0644) == std::vector<int>(4, refused));
-}
-
-TEST_CASE("tar: and dir: insist on a root file system, and on nothing that is none of theirs", "[cli][kinds]") {
-  TempDir directory;
-  const std::string out = (directory / "out.sif").string();
-  const std::string bytes = TarBuilder().file("notes", "text").bytes();
-  write_file(directory / "x.tar", bytes);
-  write_file(directory / "x.tar.gz", through("gzip -c", bytes));
-  std::filesystem::create_directories(directory / "d");
-  write_file(directory / "d/notes", "text");
-  for (const std::string& source : {"tar:" + (directory / "x.tar").string(), "tar:" + (directory / "x.tar.gz").string(), "dir:" + (directory / "d").string()}) {
-    INFO(source);
-    CHECK(run_cli({"build", "-q", "-F", out, source}).code == 0);
-    CHECK(run_cli({"cat", out, "/notes"}).out == "text");
-  }
-  CHECK(from_pipe(bytes, {"build", "-q", "-F", out, "tar:-"}).code == 0);
-  const auto said = [&](const std::string& source) { return run_cli({"build", "-q", "-F", out, source}).err; };
-  CHECK_THAT(said("dir:" + (directory / "x.tar").string()), ContainsSubstring(" is a tar archive, a directory was expected") && ContainsSubstring("tar:" + (directory / "x.tar").string()));
-  CHECK_THAT(said("tar:" + (directory / "d").string()), ContainsSubstring(" is a directory of other files") && ContainsSubstring("dir:" + (directory / "d").string()));
-  write_file(directory / "cut.tar", TarBuilder().file("etc/x", std::string(5000, 'x')).bytes().substr(0, 3000));
-  CHECK(run_cli({"build", "-q", "-F", out, "tar:" + (directory / "cut.tar").string()}).code == exit_code(ErrorKind::malformed));
-  CHECK_THAT(said("docker-archive:" + (directory / "x.tar").string()), ContainsSubstring("holds neither manifest.json nor index.json: it is a tar archive of other files"));
-}
-
-TEST_CASE("an image that was imported in place of loaded is called what it is", "[cli][kinds]") {
-  TempDir directory;
-  const std::string out = (directory / "out.sif").string();
-  write_file(directory / "x.tar", as_tar(docker_24(small_image())));
-  const auto result = run_cli({"build", out, "tar:" + (directory / "x.tar").string()});
-  CHECK(result.code == 0);
-  CHECK_THAT(result.err, ContainsSubstring("the root file system looks like an unpacked docker archive"));
-}
-
-TEST_CASE("a squashfs behind a launch line is read by every verb that reads squashfs", "[cli][kinds]") {
-  TempDir directory;
-  const std::string plain = (directory / "x.squashfs").string();
-  const std::string launched = (directory / "x.img").string();
-  write_file(directory / "x.tar", small_image().layers[0]);
-  REQUIRE(run_cli({"build", "-q", "--format", "squashfs", plain, "tar:" + (directory / "x.tar").string()}).code == 0);
-  write_file(launched, kLaunch + read_file(plain));
-  for (const auto& verb : std::vector<std::vector<std::string>>{{"ls", "-R"}, {"inspect", "-e"}, {"inspect", "--json"}}) {
-    auto one = verb;
-    auto other = verb;
-    one.push_back(plain);
-    other.push_back(launched);
-    const auto expected = run_cli(one);
-    CHECK(expected.code == 0);
-    CHECK(run_cli(other).code == 0);
-    CHECK(run_cli(other).out == expected.out);
-  }
-  CHECK(run_cli({"cat", launched, "/bin/tool"}).out == run_cli({"cat", plain, "/bin/tool"}).out);
-}
-
-TEST_CASE("a root file system may come out of a backup", "[cli][kinds]") {
-  TempDir directory;
-  const std::string out = (directory / "out.sif").string();
-  const auto build = [&](const TarBuilder& tar) {
-    write_file(directory / "x.tar", tar.bytes());
-    const auto result = run_cli({"build", "--json", "-F", out, (directory / "x.tar").string()});
-    CHECK(result.code == 0);
-    return result;
-  };
-  const auto dump = build(TarBuilder()
-                              .add({.name = "etc/", .type = 'D', .data = "Ymotd\0Nold\0Nolder\0\0"s, .mode = 0700})
-                              .file("etc/motd", "hello"));
-  CHECK_THAT(dump.out, ContainsSubstring("\"tar-incremental\"") && ContainsSubstring("'etc/': 2 of its files are in an earlier dump"));
-  CHECK_THAT(run_cli({"ls", out, "/"}).out, ContainsSubstring("etc"));
-  CHECK(run_cli({"cat", out, "/etc/motd"}).out == "hello");
-  CHECK(Json::parse(run_cli({"ls", "--json", out, "/"}).out)["files"].dump().find(R"("mode":"0700")") != std::string::npos);
-  build(TarBuilder().add({.name = "backup of today", .type = 'V'}).file("etc/motd", "label"));
-  CHECK(run_cli({"cat", out, "/etc/motd"}).out == "label");
-  build(TarBuilder().add({.name = "x", .type = 'X', .data = TarBuilder::record("path", "etc/motd")}).file("short", "solaris"));
-  CHECK(run_cli({"cat", out, "/etc/motd"}).out == "solaris");
 }

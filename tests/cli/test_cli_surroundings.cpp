@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `build` in odd surroundings: streams, sources, targets, directories, names, other builds and settings.
+// Commands, `build` above all, in odd surroundings: streams, sources, targets, directories, names, locks, other builds and settings.
 #include <cerrno>
 #include <csignal>
 
@@ -180,6 +180,32 @@ TEST_CASE("neither a umask that closes directories nor a missing /proc is in the
 #endif
     CHECK(fixture.target() == sound);
     CHECK(fixture.count() == 1);
+  }
+}
+
+TEST_CASE("where the file system has no locks, keys are kept and used and images are edited all the same", "[cli][faults][key]") {
+  const FaultFixture fixture;
+  REQUIRE(fixture.shell("$SIFKIT build -q app.sif ../app.tar && $SIFKIT key newpair -q -N Other --no-passphrase && $SIFKIT key export -q --secret -o other.asc Other",
+                        {"SIFKIT_CONFIGDIR=" + (fixture.out / "other").string()})
+              .code == 0);
+  const auto run = [&](int number, const std::string& command) {
+    return fixture.shell(command, {"LD_PRELOAD=" SIFKIT_FAULT_SHIM, "ASAN_OPTIONS=verify_asan_link_order=0", "SIFKIT_FLOCK=" + std::to_string(number),
+                                   "SIFKIT_CONFIGDIR=" + (fixture.out / "config").string(), "SIFKIT_PASSPHRASE=secret"});
+  };
+  for (const int number : {ENOSYS, ENOLCK, EOPNOTSUPP}) {
+    for (const std::string command : {"$SIFKIT key newpair -q -N Ada", "$SIFKIT key import -q other.asc", "$SIFKIT sign -q --key-name Ada app.sif", "$SIFKIT verify -q app.sif", "$SIFKIT key remove -q Other",
+                                      "$SIFKIT key remove -q --secret --force Other", "$SIFKIT sif del 3 app.sif", "test $($SIFKIT key list | wc -l) = 1", "rm -r config"}) {
+      const auto result = run(number, command);
+      INFO(strerror(number) << ": " << command << ": " << result.err);
+      CHECK(result.code == 0);
+    }
+  }
+  // A lock that is there and cannot be had is no such case.
+  for (const std::string command : {"$SIFKIT key newpair -q -N Ada", "$SIFKIT key import -q other.asc", "$SIFKIT sif del 2 app.sif"}) {
+    const auto result = run(EIO, command);
+    INFO(command << ": " << result.err);
+    CHECK(result.code == exit_code(ErrorKind::io));
+    CHECK_THAT(result.err, ContainsSubstring("lock '") && ContainsSubstring("input/output error"));
   }
 }
 

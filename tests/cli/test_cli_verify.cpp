@@ -2,25 +2,11 @@
 #include <sifkit/core/json.h>
 #include <sifkit/sif/image_editor.h>
 
-#include "support/catch.h"
 #include "support/cli_run.h"
-#include "support/environment.h"
-#include "support/sign_fixture.h"
+#include "support/verify_fixture.h"
 
 using namespace sifkit;
 using namespace sifkit::testing;
-
-namespace {
-
-/// A fixture with an OpenPGP key, and rings that hold nothing.
-struct VerifyFixture : SignFixture {
-  Environment rings{keys_below(at("home"))};
-  std::string image = at("image.sif");
-
-  VerifyFixture() { make_pgp("ada"); }
-};
-
-}  // namespace
 
 TEST_CASE("verify says who has signed what, and its verdict last", "[cli][verify]") {
   const VerifyFixture fixture;
@@ -68,47 +54,6 @@ TEST_CASE("verify --json prints what Apptainer prints, and --json=v1 everything"
   CHECK(parse_json(missing.out, "missing")["images"][0]["kind"] == "not_found");
 }
 
-TEST_CASE("sign --json says what was signed, and errors are JSON then", "[cli][sign]") {
-  const VerifyFixture fixture;
-  const auto done = run_cli({"sign", "--json", "--key", fixture.at("ed25519.pem"), fixture.image});
-  CHECK(done.code == 0);
-  CHECK(done.err.empty());
-  const Json image{{"file", fixture.image},
-                   {"added", {4, 5}},
-                   {"replaced", Json::array()},
-                   {"stale", Json::array()},
-                   {"without_group", Json::array()}};
-  CHECK(parse_json(done.out, "done") ==
-        Json{{"schema", "sifkit/sign/v1"}, {"signed", {fixture.image}}, {"images", Json::array({image})}});
-  const auto before = read_file(fixture.image);
-  const auto fails = [&](std::vector<std::string> arguments, int code, const char* kind) {
-    arguments.insert(arguments.begin(), {"sign", "--json"});
-    const auto result = run_cli(arguments);
-    CHECK(result.code == code);
-    CHECK(result.out.empty());
-    const auto record = parse_json(result.err, "error");
-    std::vector<std::string> keys;
-    for (const auto& [key, value] : record.items()) keys.push_back(key);
-    CHECK(keys == std::vector<std::string>{"context", "exit_code", "hint", "kind", "message", "schema"});
-    CHECK(record["schema"] == "sifkit/error/v1");
-    CHECK(record["kind"] == kind);
-    CHECK(record["exit_code"] == code);
-    CHECK(read_file(fixture.image) == before);
-  };
-  const std::string key = fixture.at("ed25519.pem");
-  fails({"--key", key, fixture.at("none.sif")}, 3, "not_found");
-  fails({"--key", fixture.at("none.pem"), fixture.image}, 3, "not_found");
-  fails({"--key", key, "-g", "9", fixture.image}, 3, "not_found");
-  fails({"--key", key, "-i", "9", fixture.image}, 3, "not_found");
-  fails({"--key", key, "-g", "0", fixture.image}, 2, "usage");
-  fails({"--key", key, "-i", "0", fixture.image}, 2, "usage");
-  fails({"--key", key, "-i", "4", fixture.image}, 2, "usage");  // a signature
-  fails({"--key", fixture.at("ed25519.pub"), fixture.image}, 7, "malformed");
-  fails({"--key", key, key}, 7, "malformed");
-  fails({"--key", key}, 2, "usage");
-  fails({fixture.image}, 3, "not_found");  // empty rings
-}
-
 TEST_CASE("verify refuses ids that are not there, and every error of --json=v1 is in its record", "[cli][verify]") {
   const VerifyFixture fixture;
   REQUIRE(run_cli({"sign", "-q", "--key", fixture.at("ed25519.pem"), fixture.image}).code == 0);
@@ -146,96 +91,6 @@ TEST_CASE("verify refuses ids that are not there, and every error of --json=v1 i
   CHECK(record({"--legacy-insecure", "--all"})["kind"] == "unsigned");
 }
 
-TEST_CASE("verify looks at an image with two primary partitions and an object that is nowhere", "[cli][verify][hostile]") {
-  const VerifyFixture fixture;
-  {
-    sif::ImageEditor editor(fixture.image);
-    MemorySource data(as_bytes("overlay"));
-    editor.add({.type = sif::DataType::partition, .group = 1, .extra = encode_extra(sif::Partition{sif::FsType::ext3, sif::PartitionType::overlay, "arm64"})}, data);
-    editor.set_extra(4, encode_extra(sif::Partition{sif::FsType::squashfs, sif::PartitionType::primary_system, "arm64"}));
-    editor.commit();
-  }
-  const auto signed_one = run_cli({"sign", "-q", "--key", fixture.at("ed25519.pem"), fixture.image});
-  CHECK(signed_one.code == 0);
-  const auto result = run_cli({"verify", "--key", fixture.at("ed25519.pub"), fixture.image});
-  CHECK(result.code == 0);
-  CHECK_THAT(result.out, ContainsSubstring("NOT the partition's"));
-  CHECK_THAT(result.err, ContainsSubstring("2 primary system partitions"));
-
-  auto bytes = read_file(fixture.image);
-  for (const std::size_t field : {17u, 25u}) store_le(reinterpret_cast<std::byte*>(bytes.data() + 4096 + 3 * 585 + field), INT64_MAX);
-  write_file(fixture.image, bytes);
-  CHECK(run_cli({"verify", "--key", fixture.at("ed25519.pub"), fixture.image}).code == 15);
-}
-
-TEST_CASE("verify says of each object what became of it, and of a file that ends early that it is cut short",
-          "[cli][verify]") {
-  const VerifyFixture fixture;
-  REQUIRE(run_cli({"sign", "-q", "--key", fixture.at("ed25519.pem"), fixture.image}).code == 0);
-  const auto sound = read_file(fixture.image);
-  const auto verified = [&] { return run_cli({"verify", "--key", fixture.at("ed25519.pub"), fixture.image}); };
-  auto bytes = sound;
-  bytes[static_cast<std::size_t>(sif::Image::open(fixture.image).object(1).offset)] ^= 1;
-  write_file(fixture.image, bytes);
-  const auto changed = verified();
-  CHECK(changed.code == 15);
-  CHECK_THAT(changed.out, ContainsSubstring("\ncovered  2   1       1000  FS (Squashfs/*System/amd64)\n") &&
-                              ContainsSubstring("\ncovered  3   2          2  JSON.Generic\n") &&
-                              ContainsSubstring("\nCHANGED  1   1         13  Def.FILE\n") &&
-                              !ContainsSubstring("NOT COVERED"));
-
-  write_file(fixture.image, sound.substr(0, 33000));
-  const auto cut = verified();
-  CHECK(cut.code == 7);
-  CHECK_THAT(cut.out, ContainsSubstring("\nCUT SHORT    2   1       1000  FS (Squashfs/*System/amd64)\n") &&
-                          !ContainsSubstring("tampered") &&
-                          ContainsSubstring("FAILED: malformed: object 4 is cut short: it ends at byte 34708, the file "
-                                            "has 33000; all 3 objects were checked\n"));
-  CHECK_THAT(cut.err, ContainsSubstring("hint: fetch or copy the image again"));
-  const auto record = parse_json(run_cli({"verify", "--json=v1", "--key", fixture.at("ed25519.pub"), fixture.image}).out,
-                                 "record")["images"][0];
-  CHECK(record["kind"] == "malformed");
-  CHECK(record["cut_short"] == Json{2, 3});
-  CHECK(record["changed"] == Json::array());
-  for (const std::vector<std::string>& verb : {std::vector<std::string>{"sif", "list"}, {"sif", "header"}}) {
-    const auto read = run_cli({verb[0], verb[1], fixture.image});
-    CHECK(read.code == 0);
-    CHECK_THAT(read.err, ContainsSubstring("object 2 is cut short: it ends at byte 33768, the file has 33000"));
-  }
-  CHECK_THAT(run_cli({"ls", fixture.image}).err, ContainsSubstring("object 2 is cut short"));
-  const auto refused = run_cli({"sign", "--key", fixture.at("ed25519.pem"), fixture.image});
-  CHECK(refused.code == 7);
-  CHECK_THAT(refused.err, ContainsSubstring("a damaged image is not signed: object"));
-}
-
-TEST_CASE("a table that is longer than any file is the image's fault for every verb", "[cli][sif][hostile]") {
-  const VerifyFixture fixture;
-  auto bytes = read_file(fixture.image);
-  store_le(reinterpret_cast<std::byte*>(bytes.data() + 104), std::int64_t{1} << 62);
-  write_file(fixture.image, bytes);
-  write_file(fixture.directory / "more", "x");
-  const std::string text =
-      "reading descriptors: the header says that the table takes 4611686018427387904 bytes at offset 4096, the file "
-      "has ";
-  for (const std::vector<std::string>& verb :
-       std::vector<std::vector<std::string>>{{"sif", "list", fixture.image},
-                                             {"sif", "header", fixture.image},
-                                             {"sif", "info", "1", fixture.image},
-                                             {"sif", "dump", "1", fixture.image},
-                                             {"sif", "add", "--datatype", "7", fixture.image, fixture.at("more")},
-                                             {"sif", "del", "1", fixture.image},
-                                             {"sign", "--key", fixture.at("ed25519.pem"), fixture.image},
-                                             {"verify", "--key", fixture.at("ed25519.pub"), fixture.image},
-                                             {"inspect", "sif:" + fixture.image},
-                                             {"ls", fixture.image}}) {
-    INFO(verb[0] << " " << verb[1]);
-    const auto result = run_cli(verb);
-    CHECK(result.code == 7);
-    CHECK_THAT(result.err, ContainsSubstring(text));
-    CHECK(read_file(fixture.image) == bytes);
-  }
-}
-
 TEST_CASE("one key is asked for, whoever else has signed", "[cli][verify]") {
   const VerifyFixture fixture;
   for (const char* key : {"ada.asc", "ecdsa.pem"})
@@ -255,34 +110,6 @@ TEST_CASE("one key is asked for, whoever else has signed", "[cli][verify]") {
   const auto other = run_cli({"verify", "--ignore-others", "--key", fixture.at("ed25519.pub"), fixture.image});
   CHECK(other.code == 14);
   CHECK_THAT(other.err, ContainsSubstring("no signature of group 1 is by a key that was asked for"));
-}
-
-TEST_CASE("sign names what keeps an image from being verified, and replaces it when asked", "[cli][sign]") {
-  const VerifyFixture fixture;
-  write_file(fixture.directory / "more", "more");
-  REQUIRE(run_cli({"sign", "-q", "--key", fixture.at("ed25519.pem"), fixture.image}).code == 0);
-  const auto loose = run_cli({"sif", "add", "--datatype", "7", fixture.image, fixture.at("more")});
-  CHECK_THAT(
-      loose.err,
-      ContainsSubstring(
-          "object 6 is in no group, where nothing can sign it, so the image does not verify any more (see --groupid)"));
-  CHECK_THAT(
-      run_cli({"sif", "set", "2", fixture.image, "--arch", "arm64"}).err,
-      ContainsSubstring("signature 4 of group 1 does not hold any more: the descriptor of object 2 has changed"));
-  const auto again = run_cli({"sign", "--key", fixture.at("ed25519.pem"), fixture.image});
-  CHECK(again.code == 0);
-  CHECK_THAT(again.err,
-             ContainsSubstring("signature 4 of group 1 does not hold, so the image does not verify: the descriptor of "
-                               "object 2 has changed (--replace drops old signatures)") &&
-                 ContainsSubstring("object 6 is in no group, where nothing can sign it, so the image does not verify"));
-  REQUIRE(run_cli({"sif", "del", "--zero", "6", fixture.image}).code == 0);
-  CHECK(run_cli({"verify", "--key", fixture.at("ed25519.pub"), fixture.image}).code == 15);
-  const auto replaced = run_cli({"sign", "--replace", "--key", fixture.at("ed25519.pem"), fixture.image});
-  CHECK(replaced.code == 0);
-  CHECK_THAT(replaced.err, ContainsSubstring("signed, 4 old signatures replaced") && !ContainsSubstring("warning"));
-  const auto verified = run_cli({"verify", "--strict-layout", "--key", fixture.at("ed25519.pub"), fixture.image});
-  CHECK(verified.code == 0);
-  CHECK(sif::Image::open(fixture.image).objects_of(sif::DataType::signature).size() == 2);
 }
 
 TEST_CASE("verify says what is not protected, and what more is asked for is in the record, too", "[cli][verify]") {

@@ -4,7 +4,8 @@
  * from 1 over all threads and WHAT is an error number, "short" (a part of the bytes only) or "sigN" (a signal, then the
  * call as usual). SIFKIT_NO_TMPFILE makes files without a name impossible, as on some file systems. SIFKIT_UNLINKAT is
  * "vague" (of a directory that is not empty nothing is said but EPERM, as over SFTP) or "stuck" (no call comes back). With
- * SIFKIT_LINKS_FOLLOWED what is set on a link is set on what it leads to, as over SFTP.
+ * SIFKIT_LINKS_FOLLOWED what is set on a link is set on what it leads to, as over SFTP. SIFKIT_FLOCK is the error number
+ * of every flock, as on file systems that have no locks.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -118,6 +120,13 @@ int openat(int directory, const char* path, int flags, ...) {
   }
   FAIL(openat)
   return REAL(openat)(directory, path, flags, mode);
+}
+
+int flock(int fd, int operation) {
+  const char* error = getenv("SIFKIT_FLOCK");
+  if (error == NULL) return REAL(flock)(fd, operation);
+  errno = atoi(error);
+  return -1;
 }
 
 int unlinkat(int directory, const char* path, int flags) {

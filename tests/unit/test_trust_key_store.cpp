@@ -11,8 +11,8 @@
 
 using namespace sifkit;
 using namespace sifkit::trust;
-using namespace sifkit::trust;
 using namespace sifkit::testing;
+using Catch::Matchers::StartsWith;
 
 TEST_CASE("a new key pair is in both rings, locked, and for its owner alone whatever the umask", "[sif][keys]") {
   const mode_t umask = GENERATE(mode_t{0}, mode_t{0777});
@@ -256,6 +256,36 @@ TEST_CASE("a key is meant by its fingerprint, its long key ID or a part of a use
   const auto missing = error_of([&] { found("carol"); });
   CHECK(kind_of(missing) == ErrorKind::not_found);
   CHECK_THAT(missing->hint().text(), ContainsSubstring(ada) && ContainsSubstring("bob@example.org"));
+}
+
+TEST_CASE("a key is meant by what names it best", "[trust][keys]") {
+  const auto key = [](char digit, std::vector<std::string> ids) {
+    PgpKeyInfo info;
+    info.fingerprint = std::string(24, digit) + "0123456789ABCDE" + digit;
+    info.user_ids = std::move(ids);
+    info.subkeys = {std::string(39, '0') + digit};
+    return info;
+  };
+  const std::vector keys{key('A', {"Ada <ada@example.org>", "Countess <countess@example.org>"}),
+                         key('B', {"Grada <grada@example.org>", "x <ada@example.org.uk>"}),
+                         key('C', {"ada@example.org"})};
+  using Places = std::vector<std::size_t>;
+  CHECK(keys_meant(keys, "ada") == Places{0, 1, 2});
+  CHECK(keys_meant(keys, "ADA@example.org") == Places{2});  // a whole user id
+  CHECK(keys_meant(keys, "<ada@example.org>") == Places{0, 2});
+  CHECK(keys_meant(keys, "countess@EXAMPLE.org") == Places{0});
+  CHECK(keys_meant(keys, " Countess ") == Places{0});
+  CHECK(keys_meant(keys, "example.org.uk") == Places{1});
+  CHECK(keys_meant(keys, "0x0123456789abcdeb") == Places{1});
+  CHECK(keys_meant(keys, std::string(39, '0') + "c") == Places{2});
+  CHECK(keys_meant(keys, "BBBB BBBB BBBB BBBB BBBB  BBBB 0123 4567 89AB CDEB") == Places{1});
+  CHECK(kind_of(error_of([&] { keys_meant(keys, " "); })) == ErrorKind::usage);
+  const auto several = error_of([&] { key_meant(keys, "example", "public", "ring"); });
+  CHECK(several->message() == "'example' means several public keys in 'ring'");
+  CHECK_THAT(several->hint(), StartsWith("there are 0: AAAA") && ContainsSubstring("; 2: CCCC"));
+  const auto short_id = error_of([&] { key_meant(keys, "0x9ABCDEFA", "public", "ring"); });
+  CHECK(short_id->message() == "no public key '0x9ABCDEFA' in 'ring'");
+  CHECK(short_id->hint() == "a key ID of 8 digits is too easily forged to mean a key: use 16 or 40 of them");
 }
 
 TEST_CASE("a key is removed from the ring that is named, by whatever means one key", "[sif][keys]") {
