@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <ctime>
 #include <regex>
+#include <sstream>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -311,4 +312,25 @@ TEST_CASE("lifetimes are read strictly", "[cli][key]") {
     REQUIRE(error);
     CHECK(error->kind() == ErrorKind::usage);
   }
+}
+
+TEST_CASE("of a key with many user ids ten are listed, with how many more there are", "[cli][key]") {
+  const auto lines_of = [](std::size_t good, std::size_t revoked) {
+    trust::PgpKeyInfo key;
+    key.fingerprint = std::string(40, 'A');
+    for (std::size_t i = 1; i <= good; ++i) key.user_ids.push_back("user " + std::to_string(i));
+    for (std::size_t i = 1; i <= revoked; ++i) key.revoked_user_ids.push_back("former " + std::to_string(i));
+    std::istringstream text(cli::table_of(std::vector{key}));
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(text, line);) lines.push_back(line);
+    return lines;
+  };
+  const auto all = lines_of(9, 1);
+  REQUIRE(all.size() == 1 + 10);
+  CHECK_THAT(all[1], ContainsSubstring("  user 1"));
+  CHECK_THAT(all[10], ContainsSubstring("  [revoked] former 1"));
+  const auto some = lines_of(12, 3);
+  REQUIRE(some.size() == 1 + 10 + 1);
+  CHECK_THAT(some[10], ContainsSubstring("  user 10"));
+  CHECK_THAT(some[11], ContainsSubstring("  … and 5 more"));
 }
