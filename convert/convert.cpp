@@ -28,7 +28,7 @@ void refuse_own_source(const oci::Reference& source, const std::filesystem::path
   struct stat from {};
   struct stat to {};
   const bool there = source.location == "-" ? ::fstat(STDIN_FILENO, &from) == 0 : ::stat(source.location.c_str(), &from) == 0;
-  if (!there || ::stat(target.c_str(), &to) != 0 || from.st_dev != to.st_dev || from.st_ino != to.st_ino) return;
+  if (!there || ::stat(target.c_str(), &to) != 0 || !is_same_file(from, to)) return;
   throw Error(ErrorKind::usage, fmt::format("the output {} is the source itself", in_quotes(target.native())), "choose another name for the output");
 }
 

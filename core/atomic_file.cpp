@@ -158,7 +158,7 @@ std::string hidden_name_for(const std::filesystem::path& target) {
 void expect_output_directory(int fd, const std::filesystem::path& path) {
   struct stat held {};
   struct stat named {};
-  if (::fstat(fd, &held) != 0 || ::stat(path.c_str(), &named) != 0 || named.st_dev != held.st_dev || named.st_ino != held.st_ino) {
+  if (::fstat(fd, &held) != 0 || ::stat(path.c_str(), &named) != 0 || !is_same_file(named, held)) {
     throw Error(ErrorKind::io, fmt::format("the output directory {} was moved or removed meanwhile", in_quotes(path.native())));
   }
 }

@@ -24,10 +24,4 @@ ByteView ByteReader::take(std::size_t count, std::string_view what) {
   return taken;
 }
 
-void ByteWriter::put_padded(ByteView bytes, std::size_t width) {
-  SIFKIT_CHECK(bytes.size() <= width);
-  put(bytes);
-  zeros(width - bytes.size());
-}
-
 }  // namespace sifkit

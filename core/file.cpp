@@ -114,6 +114,8 @@ void File::write_at(std::uint64_t offset, ByteView bytes) const {
   }
 }
 
+bool is_same_file(const struct stat& one, const struct stat& other) noexcept { return one.st_dev == other.st_dev && one.st_ino == other.st_ino; }
+
 void File::truncate(std::uint64_t size) const {
   while (::ftruncate(fd(), checked_offset(size, name_)) != 0) {
     if (errno != EINTR) throw_errno(fmt::format("set the length of {}", in_quotes(name_)));

@@ -74,33 +74,4 @@ std::uint64_t MemorySource::skip(std::uint64_t count) {
   return skipped;
 }
 
-VerifyingSource::VerifyingSource(std::unique_ptr<Source> source, Digest expected, std::optional<std::uint64_t> size,
-                                 std::string what)
-    : source_(std::move(source)),
-      expected_(std::move(expected)),
-      size_(size),
-      what_(std::move(what)),
-      hasher_(expected_.algorithm()) {}
-
-std::size_t VerifyingSource::read(std::span<std::byte> into) {
-  if (done_) return 0;
-  const auto got = source_->read(into);
-  if (got != 0) {
-    seen_ += got;
-    if (size_ && seen_ > *size_) {
-      throw Error(ErrorKind::integrity, fmt::format("{}: expected {} bytes, got more", what_, *size_));
-    }
-    hasher_.update(into.first(got));
-    return got;
-  }
-  done_ = true;
-  if (size_ && seen_ != *size_) {
-    throw Error(ErrorKind::integrity, fmt::format("{}: expected {} bytes, got {}", what_, *size_, seen_));
-  }
-  if (const auto actual = hasher_.finish(); actual != expected_) {
-    throw Error(ErrorKind::integrity, fmt::format("{}: expected {}, got {}", what_, expected_.text(), actual.text()));
-  }
-  return 0;
-}
-
 }  // namespace sifkit

@@ -122,7 +122,7 @@ std::unique_ptr<Image> open_container(const Reference& reference, const SourceOp
     if (error.kind() != ErrorKind::not_found) throw;  // the image may be gone while its container runs
   }
   auto config = ImageConfig::parse(image.dump(), options.limits, warnings);
-  return std::make_unique<RootfsImage>(std::move(config), [api, path] { return api->stream(path + "/export"); }, 0, name);
+  return std::make_unique<RootfsImage>(std::move(config), [api, path] { return api->stream(path + "/export"); }, 0);
 }
 
 std::vector<ImageSummary> list_daemon_images(const Reference& reference, const SourceOptions& options) {

@@ -3,6 +3,8 @@
 
 #include <functional>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include <sifkit/oci/image.h>
 
@@ -13,14 +15,14 @@ class RootfsImage : public Image {
  public:
   using Open = std::function<std::unique_ptr<Source>()>;
 
-  RootfsImage(ImageConfig config, Open open, std::uint64_t compressed_bytes, std::string tag = {});
+  RootfsImage(ImageConfig config, Open open, std::uint64_t compressed_bytes)
+      : config_(std::move(config)), layers_(1), open_(std::move(open)), stored_bytes_(compressed_bytes) {}
 
   const ImageConfig& config() const override { return config_; }
   const std::vector<Layer>& layers() const override { return layers_; }
   std::unique_ptr<Source> open_layer(std::size_t) override { return open_(); }
   std::optional<Digest> manifest_digest() const override { return std::nullopt; }
   std::optional<Digest> config_digest() const override { return std::nullopt; }
-  std::vector<std::string> tags() const override;
   std::uint64_t compressed_bytes() const override { return stored_bytes_; }
 
  private:
@@ -28,7 +30,6 @@ class RootfsImage : public Image {
   std::vector<Layer> layers_;
   Open open_;
   std::uint64_t stored_bytes_;
-  std::string tag_;
 };
 
 }  // namespace sifkit::oci

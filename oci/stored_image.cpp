@@ -293,7 +293,6 @@ std::unique_ptr<Image> open_candidate(std::shared_ptr<FileSet> files, const Cand
   auto parts = chosen.load(again, warnings);
   if (again.problem) throw *again.problem;
   parts.manifest_digest = chosen.summary.manifest_digest;
-  parts.tags = chosen.summary.tags;
   return std::make_unique<StoredImage>(std::move(files), std::move(parts));
 }
 

@@ -22,7 +22,6 @@ struct StoredParts {
   std::vector<std::string> layer_names;   ///< in the set
   std::optional<Digest> manifest_digest;
   std::optional<Digest> config_digest;
-  std::vector<std::string> tags;
 };
 
 /// An image whose layers are files of a set.
@@ -35,7 +34,6 @@ class StoredImage : public Image {
   std::unique_ptr<Source> open_layer(std::size_t index) override;
   std::optional<Digest> manifest_digest() const override { return parts_.manifest_digest; }
   std::optional<Digest> config_digest() const override { return parts_.config_digest; }
-  std::vector<std::string> tags() const override { return parts_.tags; }
   std::uint64_t compressed_bytes() const override;
 
  private:

@@ -42,7 +42,7 @@ std::shared_ptr<File> open_locked(const std::filesystem::path& path, const EditO
     struct stat opened {};
     struct stat named {};
     if (::fstat(file->fd(), &opened) != 0) throw_errno("look at the file");
-    if (::stat(path.c_str(), &named) == 0 && opened.st_dev == named.st_dev && opened.st_ino == named.st_ino) return file;
+    if (::stat(path.c_str(), &named) == 0 && is_same_file(opened, named)) return file;
   }
 }
 

@@ -47,7 +47,7 @@ std::string path_of(const File& file) {
     if (errno != ENOENT && errno != ENOTDIR) throw_errno(fmt::format("look at {}", in_quotes(path)));
     untrusted(fmt::format("the open file was {}, where no such file is any more, so no rule of a policy is for it", in_quotes(path)));
   }
-  if (named.st_dev != open.st_dev || named.st_ino != open.st_ino) {
+  if (!is_same_file(named, open)) {
     untrusted(fmt::format("the open file was {}, where another file is, so no rule of a policy is for it", in_quotes(path)));
   }
   return path;

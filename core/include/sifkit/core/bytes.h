@@ -83,9 +83,6 @@ class SIFKIT_API ByteWriter {
 
   void put(ByteView bytes) { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
 
-  /// `bytes` followed by zeros up to `width`; the caller has checked that they fit.
-  void put_padded(ByteView bytes, std::size_t width);
-
   void zeros(std::size_t count) { bytes_.resize(bytes_.size() + count); }
 
   const Bytes& bytes() const noexcept { return bytes_; }

@@ -13,6 +13,8 @@
 #include <sifkit/core/operation.h>
 #include <sifkit/core/stream.h>
 
+struct stat;
+
 namespace sifkit {
 
 /// Owns a file descriptor.
@@ -171,6 +173,9 @@ void with_scratch_hint(auto&& body) {
     throw;
   }
 }
+
+/// Whether two looks were at one file, whatever its names.
+SIFKIT_API bool is_same_file(const struct stat& one, const struct stat& other) noexcept;
 
 /// The directory that the last name of a path is in.
 SIFKIT_API std::filesystem::path directory_of(const std::filesystem::path& path);

@@ -4,12 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
-#include <string>
 
 #include <sifkit/core/bytes.h>
-#include <sifkit/core/digest.h>
 #include <sifkit/core/export.h>
 
 namespace sifkit {
@@ -65,25 +62,6 @@ class SIFKIT_API MemorySink : public Sink {
 
  private:
   Bytes bytes_;
-};
-
-/// Checks digest and size of a stream while it is read. The error comes from the read that meets the end (or the first
-/// byte too many), so a caller that has seen the end holds only verified bytes.
-class SIFKIT_API VerifyingSource : public Source {
- public:
-  /// `size` may be unknown. `what` names the stream in errors, for example "layer 2 of 5".
-  VerifyingSource(std::unique_ptr<Source> source, Digest expected, std::optional<std::uint64_t> size,
-                  std::string what);
-  std::size_t read(std::span<std::byte> into) override;
-
- private:
-  std::unique_ptr<Source> source_;
-  Digest expected_;
-  std::optional<std::uint64_t> size_;
-  std::string what_;
-  Hasher hasher_;
-  std::uint64_t seen_ = 0;
-  bool done_ = false;
 };
 
 }  // namespace sifkit

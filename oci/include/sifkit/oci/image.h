@@ -33,8 +33,6 @@ class SIFKIT_API Image {
 
   virtual std::optional<Digest> manifest_digest() const = 0;
   virtual std::optional<Digest> config_digest() const = 0;
-  /// Names the source gives it ("app:latest").
-  virtual std::vector<std::string> tags() const = 0;
   /// The sum of the layers' stored sizes, where known.
   virtual std::uint64_t compressed_bytes() const = 0;
 };
