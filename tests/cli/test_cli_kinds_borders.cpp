@@ -10,6 +10,7 @@
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/json.h>
+#include <sifkit/oci/descriptor.h>
 #include <sifkit/sif/image_writer.h>
 
 using namespace sifkit;

@@ -32,8 +32,7 @@ struct MessageFixture {
   std::string at(const std::string& name) const { return (directory / name).string(); }
 
   MessageFixture() {
-    // Nobody, who root is for a while, comes here too.
-    fs::permissions(directory.path(), fs::perms::owner_all | fs::perms::others_read | fs::perms::others_exec);
+    fs::permissions(directory.path(), fs::perms(0755));
     write_file(directory / "sound.tar", as_tar(docker_24(small_image())));
     REQUIRE(run_cli({"build", "-q", at("sound.sif"), at("sound.tar")}).code == 0);
     REQUIRE(run_cli({"build", "-q", "--format", "squashfs", at("sound.sqfs"), at("sound.tar")}).code == 0);
@@ -63,9 +62,10 @@ struct MessageFixture {
       ::chmod(at("work.sif").c_str(), 0666);
       INFO(command[0] << " " << command[1] << " " << command.back() << " " << file);
       const bool leave_root = file == "closed" && ::geteuid() == 0;
-      if (leave_root) REQUIRE(::seteuid(65534) == 0);
+      // Nobody, who root is for the moment, may write here.
+      if (leave_root) REQUIRE((::chmod(directory.path().c_str(), 0777) == 0 && ::seteuid(65534) == 0));
       const auto result = run_cli(args);
-      if (leave_root) REQUIRE(::seteuid(0) == 0);
+      if (leave_root) REQUIRE((::seteuid(0) == 0 && ::chmod(directory.path().c_str(), 0755) == 0));
       fs::remove(directory / "out.sif");
       if (result.code == 0) continue;  // some verbs can read some of them
       INFO(result.err);
@@ -95,6 +95,7 @@ TEST_CASE("a message names the file that an option is given exactly once", "[cli
   const auto made = run_process({"sh", "-c", "cd '" + fixture.directory.path().string() + "' && openssl genpkey -algorithm ed25519 -out key.pem && "
                                  "openssl pkcs8 -topk8 -in key.pem -passout pass:secret -out locked.pem && openssl req -x509 -key key.pem -subj /CN=ada -out ada.crt"}, {"PATH=/usr/bin:/bin"}, true);
   REQUIRE(made.code == 0);
+  fs::permissions(fixture.directory / "locked.pem", fs::perms::group_read | fs::perms::others_read, fs::perm_options::add);
   using Commands = std::vector<std::vector<std::string>>;
   for (const auto& command : Commands{{"verify", "--key", "@", "+work.sif"},
                                       {"verify", "--certificate", "@", "+work.sif"},
