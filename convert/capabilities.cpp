@@ -2,7 +2,6 @@
 #include "capabilities.h"
 
 #include <algorithm>
-#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>

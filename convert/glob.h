@@ -11,9 +11,8 @@ namespace sifkit {
 
 /// Shell patterns over whole paths inside the image, as fnmatch(3) has them with FNM_PATHNAME in the C locale: `*` and
 /// `?` stop at a slash, `[a-z]`, `[!a]` and `[[:digit:]]` are sets of bytes, a backslash takes the next byte as it is.
-/// Besides,
-/// `**` does not stop at a slash, a pattern without a slash matches a name in any directory, and a leading slash stands
-/// for the root. What fnmatch takes for plain text (a '[' without its ']', a set with a slash) is refused, as are
+/// Besides, `**` does not stop at a slash, a pattern without a slash matches a name in any directory, and a leading slash
+/// stands for the root. What fnmatch takes for plain text (a '[' without its ']', a set with a slash) is refused, as are
 /// collating symbols; a backslash at the end is itself.
 class PathPatterns {
  public:

@@ -46,17 +46,17 @@ class ExpansionGuard : public Source {
   ExpansionGuard(std::unique_ptr<Source> source, std::string what, const Limits& limits, std::shared_ptr<std::uint64_t> stored)
       : source_(std::move(source)),
         what_(std::move(what)),
-        most_(limits.stream_bytes),
+        max_bytes_(limits.stream_bytes),
         ratio_(std::max<std::uint64_t>(1, limits.expansion_ratio)),
-        stored_(std::move(stored)) {}
+        compressed_(std::move(stored)) {}
 
   std::size_t read(std::span<std::byte> into) override {
     const auto got = source_->read(into);
-    plain_ += got;
+    uncompressed_ += got;
     counted_ += without_zeros(into.first(got));
-    if (plain_ > most_) throw_over_limit(fmt::format("{}: more than {} bytes uncompressed", what_, most_), &Limits::stream_bytes);
-    if (counted_ > kRatioFrom && counted_ / ratio_ > *stored_) {
-      throw_over_limit(fmt::format("{}: {} bytes expand to {} and more, zeros not counted; the limit is {} times as much", what_, *stored_, counted_, ratio_),
+    if (uncompressed_ > max_bytes_) throw_over_limit(fmt::format("{}: more than {} bytes uncompressed", what_, max_bytes_), &Limits::stream_bytes);
+    if (counted_ > kRatioFrom && counted_ / ratio_ > *compressed_) {
+      throw_over_limit(fmt::format("{}: {} bytes expand to {} and more, zeros not counted; the limit is {} times as much", what_, *compressed_, counted_, ratio_),
                        &Limits::expansion_ratio);
     }
     return got;
@@ -74,10 +74,10 @@ class ExpansionGuard : public Source {
 
   std::unique_ptr<Source> source_;
   std::string what_;
-  std::uint64_t most_;
+  std::uint64_t max_bytes_;
   std::uint64_t ratio_;
-  std::shared_ptr<std::uint64_t> stored_;
-  std::uint64_t plain_ = 0;
+  std::shared_ptr<std::uint64_t> compressed_;
+  std::uint64_t uncompressed_ = 0;
   std::uint64_t counted_ = 0;
 };
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <limits>
-#include <optional>
 
 #include <fmt/format.h>
 #include <isa-l/crc.h>

@@ -8,7 +8,7 @@
 #include <sifkit/core/limits.h>
 #include <sifkit/core/stream.h>
 
-// One decoder a compression; each is a Source of plain bytes and the only user of its library.
+// One decoder a compression; each is a Source of uncompressed bytes and the only user of its library.
 
 namespace sifkit {
 

@@ -227,13 +227,13 @@ std::unique_ptr<Source> open_source(const std::filesystem::path& path) {
 void FileRegion::write_at(std::uint64_t offset, ByteView bytes) { file_.write_at(base_ + offset, bytes); }
 
 std::size_t FileRegion::read_at(std::uint64_t offset, std::span<std::byte> into) {
-  if (offset >= most_) return 0;
-  return file_.read_at(base_ + offset, into.first(static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), most_ - offset))));
+  if (offset >= max_size_) return 0;
+  return file_.read_at(base_ + offset, into.first(static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), max_size_ - offset))));
 }
 
 std::uint64_t FileRegion::size() {
   const auto total = file_.size();
-  return total > base_ ? std::min(total - base_, most_) : 0;
+  return total > base_ ? std::min(total - base_, max_size_) : 0;
 }
 
 void FileRegion::truncate(std::uint64_t size) { file_.truncate(base_ + size); }

@@ -2,7 +2,6 @@
 #include <sifkit/core/file_kind.h>
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cstring>
 #include <optional>

@@ -17,8 +17,8 @@ namespace sifkit::layers {
 
 namespace {
 
-constexpr std::size_t kStoredWindow = 1u << 20;
-constexpr std::size_t kPlainWindow = 4u << 20;
+constexpr std::size_t kCompressedWindow = 1u << 20;
+constexpr std::size_t kUncompressedWindow = 4u << 20;
 
 /// Counts a stream, and checks its size and digest when its end is met.
 class CheckedSource : public Source {
@@ -101,11 +101,11 @@ struct LayerReader::Impl {
     }
     std::unique_ptr<Source> bytes = std::move(peeked);
     if (compression != Compression::none) {
-      bytes = std::make_unique<ReadAhead>(std::move(bytes), kStoredWindow);
+      bytes = std::make_unique<ReadAhead>(std::move(bytes), kCompressedWindow);
       bytes = open_decompressed(std::move(bytes), "stored bytes", limits);
     }
     bytes = std::make_unique<CheckedSource>(std::move(bytes), "diff_id", once ? std::nullopt : blob.diff_id, std::nullopt, plain);
-    source = std::make_unique<ReadAhead>(std::move(bytes), kPlainWindow);
+    source = std::make_unique<ReadAhead>(std::move(bytes), kUncompressedWindow);
     tar.emplace(*source, limits, warnings, blob.is_root ? TarTypes::any : TarTypes::layer);
   }
 };

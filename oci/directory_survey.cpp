@@ -2,8 +2,6 @@
 #include "directory_survey.h"
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <string>
 #include <vector>
 

@@ -26,7 +26,7 @@ namespace sifkit::oci {
 namespace {
 
 constexpr std::size_t kPiece = 256 * 1024;
-constexpr std::size_t kDeepest = 500;  ///< each level keeps a descriptor open
+constexpr std::size_t kMaxDepth = 500;  ///< each level keeps a descriptor open
 constexpr std::size_t kMaxAttributes = 64 * 1024;  ///< the kernel's bound for a list of names and for a value
 
 /// Where the attributes of a file are read, however long its path is: its descriptor, or its name in an open directory
@@ -85,7 +85,7 @@ class DirectoryTar final : public Source, private Sink {
   std::string full(const std::string& path) const { return root_ + "/" + path; }
 
   void enter(UniqueFd fd, std::string path) {
-    if (levels_.size() == kDeepest) throw Error(ErrorKind::limit, fmt::format("{}: more than {} directories deep", in_quotes(path), kDeepest));
+    if (levels_.size() == kMaxDepth) throw Error(ErrorKind::limit, fmt::format("{}: more than {} directories deep", in_quotes(path), kMaxDepth));
     Level level{.fd = std::move(fd), .path = std::move(path), .names = {}};
     const int copy = ::dup(level.fd.get());
     DIR* listing = copy < 0 ? nullptr : ::fdopendir(copy);

@@ -7,7 +7,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <sifkit/core/limits.h>
 #include <sifkit/core/stream.h>

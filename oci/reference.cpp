@@ -2,7 +2,6 @@
 #include <sifkit/oci/reference.h>
 
 #include <algorithm>
-#include <cctype>
 #include <filesystem>
 #include <optional>
 

@@ -2,7 +2,6 @@
 #include <sifkit/oci/source.h>
 
 #include <algorithm>
-#include <array>
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dsse.h"
 
-#include <algorithm>
 
 #include <fmt/format.h>
 
@@ -27,7 +26,7 @@ bool looks_like_envelope(std::string_view data) noexcept {
   return start != std::string_view::npos && data[start] == '{';
 }
 
-DsseEnvelope parse_envelope(std::string_view data, std::size_t most_signatures) {
+DsseEnvelope parse_envelope(std::string_view data, std::size_t max_signatures) {
   const Json document = parse_json(data, "DSSE envelope");
   const JsonView root(document, "DSSE envelope");
   root.refuse_other_members({"payloadType", "payload", "signatures"});
@@ -42,9 +41,9 @@ DsseEnvelope parse_envelope(std::string_view data, std::size_t most_signatures) 
   const auto signatures = root["signatures"];
   signatures.require_array();
   if (signatures.size() == 0) throw Error(ErrorKind::malformed, "DSSE envelope: there is no signature in it");
-  if (signatures.size() > most_signatures) {
+  if (signatures.size() > max_signatures) {
     throw Error(ErrorKind::limit, fmt::format("DSSE envelope: {} signatures are over the limit of {}",
-                                              signatures.size(), most_signatures));
+                                              signatures.size(), max_signatures));
   }
   for (std::size_t i = 0; i < signatures.size(); ++i) {
     const auto entry = signatures.at(i);

@@ -28,9 +28,9 @@ struct DsseEnvelope {
 /// Whether the data starts like a JSON object (leading white space aside), which a clear-signed message never does.
 bool looks_like_envelope(std::string_view data) noexcept;
 
-/// Strict: our payload type, these members and no others, none twice, standard base64, 1 to `most_signatures`
+/// Strict: our payload type, these members and no others, none twice, standard base64, 1 to `max_signatures`
 /// signatures, nothing after the envelope but white space.
-DsseEnvelope parse_envelope(std::string_view data, std::size_t most_signatures);
+DsseEnvelope parse_envelope(std::string_view data, std::size_t max_signatures);
 
 /// The bytes that are signed.
 Bytes pre_authentication_encoding(std::string_view payload_type, std::string_view payload);

@@ -20,7 +20,7 @@ namespace sifkit::trust {
 
 namespace {
 
-constexpr std::chrono::seconds kLockPatience{30};
+constexpr std::chrono::seconds kLockTimeout{30};
 constexpr std::chrono::milliseconds kLockPause{10};
 constexpr mode_t kOthersMayWrite = S_IWGRP | S_IWOTH;
 constexpr mode_t kOthersMayAnything = S_IRWXG | S_IRWXO;
@@ -79,10 +79,10 @@ DirectoryLock::DirectoryLock(const std::filesystem::path& directory) {
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) throw_errno(fmt::format("open {}", in_quotes(path.native())));
   file_ = File(std::move(fd), path.native());
-  const auto deadline = std::chrono::steady_clock::now() + kLockPatience;
+  const auto deadline = std::chrono::steady_clock::now() + kLockTimeout;
   while (!file_.try_lock()) {
     if (std::chrono::steady_clock::now() > deadline) {
-      throw Error(ErrorKind::io, fmt::format("{} has been locked by another process for {} s", in_quotes(directory.native()), kLockPatience.count()));
+      throw Error(ErrorKind::io, fmt::format("{} has been locked by another process for {} s", in_quotes(directory.native()), kLockTimeout.count()));
     }
     std::this_thread::sleep_for(kLockPause);
   }

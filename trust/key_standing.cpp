@@ -192,7 +192,7 @@ class Judge {
       if (leads) by_user_id = *newest;
       first = leads && newest->primary_user_id;
     }
-    // One whose certification does not count at the validation_time is the key's all the same.
+    // One whose certification does not count at the validation time is the key's all the same.
     if (!certified || component.packet.tag != kUserIdTag) return;
     out_.user_ids.insert(first ? out_.user_ids.begin() : out_.user_ids.end(),
                          {std::string(as_text(component.packet.body)), revoked >= last});

@@ -44,8 +44,8 @@ struct PgpUserId {
   bool revoked = false;
 };
 
-/// A primary key with all that belongs to it, judged by its own signatures at a validation_time. Those that are not the key's
-/// count for nothing. What is known to be revoked is so at any validation_time, unless it was given up after it.
+/// A primary key with all that belongs to it, judged by its own signatures at a validation time. Those that are not the key's
+/// count for nothing. What is known to be revoked is so at any validation time, unless it was given up after it.
 struct CertificateStanding {
   KeyStanding primary;
   std::vector<PgpUserId> user_ids;  ///< that the key has certified; the primary one first, revoked ones last

@@ -29,8 +29,6 @@ constexpr HashFacts kHashes[] = {
 
 const HashFacts& facts(SignedHash hash) noexcept { return kHashes[static_cast<std::size_t>(hash)]; }
 
-/// Members this version of the document defines; a signature over something we do not understand is not a signature
-/// we can vouch for.
 }  // namespace
 
 std::string_view to_string(SignedHash hash) noexcept { return facts(hash).name; }

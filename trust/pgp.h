@@ -51,7 +51,7 @@ struct PgpKeyChoice {
 /// OpenPGP keys to sign and verify with. Not thread safe.
 class PgpKeyring {
  public:
-  /// Keys in their binary or armored form; `at` is the validation_time as of which they are judged, absent: now. Throws malformed
+  /// Keys in their binary or armored form; `at` is the validation time as of which they are judged, absent: now. Throws malformed
   /// where there is no key.
   PgpKeyring(ByteView keys, std::string name, std::optional<std::int64_t> at = std::nullopt);
   ~PgpKeyring();

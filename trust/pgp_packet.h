@@ -12,7 +12,7 @@ namespace sifkit::trust {
 
 constexpr std::size_t kFingerprintDigits = 40;  ///< of a version 4 key, in hex
 
-/// The numbers of RFC 4880 and RFC 9580 that signing needs.
+/// The numbers of RFC 4880 and RFC 9580 that signing and verifying need.
 enum class PgpAlgorithm : std::uint8_t { rsa = 1, rsa_encrypt = 2, rsa_sign = 3, elgamal = 16, dsa = 17, ecdh = 18, ecdsa = 19, eddsa = 22 };
 enum class PgpHash : std::uint8_t {
   md5 = 1, sha1 = 2, ripemd160 = 3, sha256 = 8, sha384 = 9, sha512 = 10, sha224 = 11, sha3_256 = 12, sha3_512 = 14

@@ -5,7 +5,7 @@
 
 #include <sifkit/core/on_demand.h>
 
-/// librnp, which is loaded when a PGP key or signature is looked at. What of it is used here.
+/// The functions of librnp that make and unlock OpenPGP keys; it is loaded when one is made or unlocked.
 namespace sifkit::trust {
 
 inline constinit OnDemandLibrary librnp{"librnp.so.0", "librnp0"};

@@ -49,7 +49,7 @@ OrderedPipeline<DataWriter::Item, DataWriter::Item>::Work DataWriter::make_worke
     if (item.kind == Item::Kind::block && all_zero(plain)) return std::move(item);  // word 0: a hole
     const auto packed = codec->compress(plain, {item.packed.bytes.get(), plain.size()});
     item.packed.size = static_cast<std::uint32_t>(packed);
-    item.word = packed == 0 ? item.plain.size | kStoredBlock : item.packed.size;
+    item.size_field = packed == 0 ? item.plain.size | kStoredBlock : item.packed.size;
     return std::move(item);
   };
 }
@@ -64,41 +64,41 @@ void DataWriter::deliver(Item&& item) {
     case Item::Kind::block:
     case Item::Kind::fragment: {
       const auto at = cursor_;
-      if (item.word != 0) {
-        const Buffer& chosen = (item.word & kStoredBlock) != 0 ? item.plain : item.packed;
+      if (item.size_field != 0) {
+        const Buffer& chosen = (item.size_field & kStoredBlock) != 0 ? item.plain : item.packed;
         write({chosen.bytes.get(), chosen.size});
       } else {
         writing_sparse_ += item.plain.size;
       }
       if (item.kind == Item::Kind::fragment) {
-        fragments_[static_cast<std::size_t>(item.count)] = {at, item.word};
+        fragments_[static_cast<std::size_t>(item.count)] = {at, item.size_field};
         // A fragment is closed between two files, so the blocks of a large one stay together.
-        SIFKIT_CHECK(block_words_.size() == writing_first_block_);
+        SIFKIT_CHECK(block_sizes_.size() == writing_first_block_);
         writing_start_ = cursor_;
       } else {
-        block_words_.push_back(item.word);
+        block_sizes_.push_back(item.size_field);
       }
       give_back(std::move(item.plain));
       give_back(std::move(item.packed));
       return;
     }
     case Item::Kind::holes:
-      block_words_.resize(block_words_.size() + static_cast<std::size_t>(item.count));
+      block_sizes_.resize(block_sizes_.size() + static_cast<std::size_t>(item.count));
       writing_sparse_ += item.count * options_.block_size;
       return;
     case Item::Kind::end: {
       if (item.duplicate) {
         cursor_ = writing_start_;
-        block_words_.resize(static_cast<std::size_t>(writing_first_block_));
+        block_sizes_.resize(static_cast<std::size_t>(writing_first_block_));
       } else {
         contents_[item.content].place = static_cast<std::uint32_t>(large_.size());
         large_.push_back({.start = writing_start_,
                           .sparse = writing_sparse_,
                           .first_block = writing_first_block_,
-                          .blocks = static_cast<std::uint32_t>(block_words_.size() - writing_first_block_)});
+                          .blocks = static_cast<std::uint32_t>(block_sizes_.size() - writing_first_block_)});
       }
       writing_start_ = cursor_;
-      writing_first_block_ = block_words_.size();
+      writing_first_block_ = block_sizes_.size();
       writing_sparse_ = 0;
       return;
     }

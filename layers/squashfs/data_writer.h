@@ -60,7 +60,7 @@ class DataWriter : public ContentSink {
   std::uint64_t finish();
 
   StoredContent content(ContentId id) const;
-  const std::uint32_t* block_sizes(const StoredContent& content) const { return block_words_.data() + content.first_block; }
+  const std::uint32_t* block_sizes(const StoredContent& content) const { return block_sizes_.data() + content.first_block; }
   const std::vector<StoredFragment>& fragments() const noexcept { return fragments_; }
   /// A run of hole blocks that the caller announced inside a content.
   struct Hole {
@@ -90,7 +90,7 @@ class DataWriter : public ContentSink {
     enum class Kind : std::uint8_t { block, holes, fragment, end } kind = Kind::block;
     Buffer plain;
     Buffer packed;           ///< filled by the worker
-    std::uint32_t word = 0;  ///< the block's size word
+    std::uint32_t size_field = 0;  ///< the block's, as it is stored
     std::uint64_t count = 0; ///< holes: how many blocks; fragment: its index
     std::uint32_t content = 0;
     bool duplicate = false;
@@ -133,7 +133,7 @@ class DataWriter : public ContentSink {
   std::vector<std::uint32_t> index_;  ///< open addressing, contents by key; kEmptyContent: free
   std::vector<Hole> holes_;       ///< by content
   std::vector<Hole> open_holes_;  ///< of the file that is being appended
-  std::vector<std::uint32_t> block_words_;
+  std::vector<std::uint32_t> block_sizes_;
   std::vector<StoredFragment> fragments_;
   std::uint64_t blocks_begun_ = 0;
   std::uint64_t file_bytes_ = 0;

@@ -72,7 +72,7 @@ class RegionFile {
   std::exception_ptr failure_;
 };
 
-/// A BlockCodec as libsquashfs's compressor interface, for metadata.
+/// A BlockCompressor as libsquashfs's compressor interface, for metadata.
 class CodecCompressor {
  public:
   explicit CodecCompressor(BlockCompressor& codec);

@@ -2,6 +2,7 @@
 #include "squashfs/metadata_writer.h"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <map>
 

@@ -18,7 +18,7 @@ struct State {
   std::size_t calls = 0;
   std::size_t fault = 0;
   bool dies = false;
-  FileFaults::Moment validation_time = FileFaults::Moment::before;
+  FileFaults::Moment moment = FileFaults::Moment::before;
   int error_number = 0;
   bool lasting = false;
   std::vector<FileFaults::Operation> operations;
@@ -56,8 +56,8 @@ auto through(Whole&& whole, Half&& half) -> decltype(whole()) {
     errno = now.error_number;
     return -1;
   }
-  if (now.validation_time == FileFaults::Moment::halfway) half();
-  if (now.validation_time == FileFaults::Moment::after) whole();
+  if (now.moment == FileFaults::Moment::halfway) half();
+  if (now.moment == FileFaults::Moment::after) whole();
   die();
   return -1;
 }
@@ -82,10 +82,10 @@ void FileFaults::fail_at(std::size_t call, int error_number, bool lasting) {
   state().lasting = lasting;
 }
 
-void FileFaults::die_at(std::size_t call, Moment validation_time) {
+void FileFaults::die_at(std::size_t call, Moment moment) {
   state().fault = call;
   state().dies = true;
-  state().validation_time = validation_time;
+  state().moment = moment;
 }
 
 bool FileFaults::reached() const { return state().calls >= state().fault; }

@@ -30,7 +30,7 @@ class FileFaults {
   /// The n-th call (from 1) fails with `error_number`; `lasting`: every later one as well.
   void fail_at(std::size_t call, int error_number, bool lasting);
   /// The process gets SIGKILL at the n-th call.
-  void die_at(std::size_t call, Moment validation_time);
+  void die_at(std::size_t call, Moment moment);
   /// Whether the call that was to fail was reached.
   bool reached() const;
   /// pwrite, fsync and ftruncate so far, in order.

@@ -63,8 +63,8 @@ struct ConvertReport {
   std::string uuid;                     ///< of a SIF
   std::size_t layers = 0;
   std::uint64_t entries = 0;            ///< changes read from all layers
-  std::uint64_t compressed_bytes = 0;       ///< read from the source
-  std::uint64_t uncompressed_bytes = 0;        ///< the same, uncompressed
+  std::uint64_t compressed_bytes = 0;   ///< read from the source
+  std::uint64_t uncompressed_bytes = 0; ///< the same, uncompressed
   std::uint64_t file_bytes = 0;         ///< of files handed to the image
   std::uint64_t duplicate_bytes = 0;    ///< of them, stored once already
   std::uint64_t inodes = 0;

@@ -36,7 +36,7 @@ class SIFKIT_API PeekedSource : public Source {
   std::size_t used_ = 0;
 };
 
-/// The plain bytes of `source`, whose compression is told by its content. Streams may consist of several members or
+/// The uncompressed bytes of `source`, whose compression is told by its content. Streams may consist of several members or
 /// frames (gzip multi-member, zstd multi-frame and skippable frames, concatenated xz and bzip2).
 ///
 /// Checked to the very end: checksums and lengths in trailers, nothing after the last member but zero bytes (gzip),

@@ -120,10 +120,10 @@ class SIFKIT_API Region {
   virtual void truncate(std::uint64_t size) = 0;
 };
 
-/// A window on a file from `base` to its end, of which no more than `most` bytes are read.
+/// A window on a file from `base` to its end, of which no more than `max_size` bytes are read.
 class SIFKIT_API FileRegion : public Region {
  public:
-  FileRegion(const File& file, std::uint64_t base, std::uint64_t most = ~std::uint64_t{0}) : file_(file), base_(base), most_(most) {}
+  FileRegion(const File& file, std::uint64_t base, std::uint64_t max_size = ~std::uint64_t{0}) : file_(file), base_(base), max_size_(max_size) {}
   void write_at(std::uint64_t offset, ByteView bytes) override;
   std::size_t read_at(std::uint64_t offset, std::span<std::byte> into) override;
   std::uint64_t size() override;
@@ -132,7 +132,7 @@ class SIFKIT_API FileRegion : public Region {
  private:
   const File& file_;
   std::uint64_t base_;
-  std::uint64_t most_;
+  std::uint64_t max_size_;
 };
 
 enum class Overwrite : bool { no, yes };

@@ -23,7 +23,7 @@ struct KindWords {
 };
 
 /// What a file is by its first bytes, whether this library reads it or not. Names of formats only: what is in a tar
-/// archive is not looked at here (oci/source.h does).
+/// archive is not looked at here (oci/contents.h does).
 enum class FileKind : std::uint8_t {
   tar, gzip, zstd, xz, bzip2, sif, squashfs,  // what is read
   empty, zeros, unknown, damaged_tar, utf16,

@@ -88,8 +88,7 @@ class SIFKIT_API HttpResponse {
 ///
 /// - The head of an answer, interim answers and the trailer of its body included, has 256 KiB at most.
 /// - A redirect is followed if the options say so, never from https to http or to another scheme; else the caller sees
-/// it.
-///   Credentials (Authorization, Cookie) stay with the host they were meant for.
+///   it. Credentials (Authorization, Cookie) stay with the host they were meant for.
 /// - A stop is heard within a second, whatever the server does. No thread is started.
 ///
 /// Throws network (nobody answers, silence, TLS, a broken answer), denied (the system), limit, cancelled, and not_found

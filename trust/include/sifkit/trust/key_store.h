@@ -65,7 +65,7 @@ class SIFKIT_API KeyStore {
   /// The ring's keys, in its order.
   std::vector<PgpKeyInfo> list(KeyPart part) const;
 
-  /// The one key that `which` means (`is_meant`). Throws not_found, or usage when it means several.
+  /// The one key that `which` means (`keys_meant`). Throws not_found, or usage when it means several.
   PgpKeyInfo find(std::string_view which, KeyPart part) const;
 
   /// Adds keys, armored or binary; secret ones go to both rings, or only to the public one unless `with_secret`. A key

@@ -38,7 +38,7 @@ struct PgpKeyInfo {
   std::string problem;                   ///< why it is of no use now ("has expired"); empty when there is nothing to say
 };
 
-/// The version of librnp, which does what is done with OpenPGP keys. Throws not_found where it is missing. Any thread.
+/// The version of librnp, which makes and unlocks OpenPGP keys. Throws not_found where it is missing. Any thread.
 SIFKIT_API std::string pgp_library_version();
 
 /// Describes keys in their binary or armored form, several one after the other. `name` says in errors where they are

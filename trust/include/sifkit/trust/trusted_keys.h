@@ -19,7 +19,7 @@ struct CertificateFiles {
   bool ocsp = false;                    ///< ask each certificate's OCSP responder whether it is revoked now (network)
 };
 
-/// Keys to verify with, and the validation_time as of which they and their signatures are judged. Movable; not thread safe.
+/// Keys to verify with, and the validation time as of which they and their signatures are judged. Movable; not thread safe.
 class SIFKIT_API TrustedKeys {
  public:
   /// `at`: seconds since 1970, 1 to 2^32 - 1, else ErrorKind::usage; absent: now, whenever that is. A key that was given up
@@ -35,7 +35,7 @@ class SIFKIT_API TrustedKeys {
   /// others than its owner may write: whoever can write a ring decides what is trusted.
   void add_ring(const std::filesystem::path& path, std::string name);
   /// The key of a certificate. Throws untrusted unless its chain leads to a root, every certificate of it is valid at the
-  /// validation_time, code signing is among its uses and, if asked for, no responder says otherwise.
+  /// validation time, code signing is among its uses and, if asked for, no responder says otherwise.
   void add_certificate(const CertificateFiles& files);
 
   struct Impl;
