@@ -216,6 +216,21 @@ TEST_CASE("a file system that cannot hold what is in an image is named", "[cli][
   CHECK(fixture.count() == 0);
 }
 
+TEST_CASE("an image that cannot be read is not packed again by halves", "[cli][faults]") {
+  const FaultFixture fixture;
+  REQUIRE(fixture.shell("$SIFKIT build -q ../old.sif ../app.tar").code == 0);
+  for (const std::string call : {"pread", "pwrite"}) {
+    sweep(call, std::to_string(EIO), [&](const std::string& fault) {
+      fixture.clear();
+      const auto result = fixture.shell("LD_PRELOAD=" SIFKIT_FAULT_SHIM " ASAN_OPTIONS=verify_asan_link_order=0 SIFKIT_FAULT=" + fault + " $SIFKIT build -q app.sif sif:../old.sif");
+      INFO(result.err);
+      CHECK(fixture.count() == (result.code == 0 ? 1 : 0));
+      if (result.code != 0) CHECK(result.code == exit_code(ErrorKind::io));
+      return result.code != 0;
+    });
+  }
+}
+
 TEST_CASE("fewer threads than wanted, or none, give the same bytes", "[cli][faults]") {
   const FaultFixture fixture;
   const auto sound = fixture.sound();

@@ -107,6 +107,7 @@ TEST_CASE("a command that runs out of memory says so and leaves nothing unfinish
   fixture.sweep(build, shared, fixture.allocations(build), 20);
   for (const auto& [args, density] : std::vector<std::pair<std::vector<std::string>, long>>{
            {{"build", "-q", "--sandbox", fixture.target, fixture.archive}, 10},
+           {{"build", "-q", "--sandbox", fixture.target, "sif:" + fixture.image}, 10},
            {{"verify", "--key", fixture.key, fixture.image}, 20},
            {{"inspect", fixture.image}, 15},
            {{"sif", "list", fixture.image}, 15}}) {
