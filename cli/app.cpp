@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <condition_variable>
 #include <csignal>
 #include <cstdlib>
+#include <mutex>
 #include <new>
 #include <system_error>
+
+#include <sys/stat.h>
 
 #include <fmt/format.h>
 
@@ -24,6 +30,7 @@ namespace sifkit::cli {
 namespace {
 
 constexpr int kReaderGone = 128 + SIGPIPE;
+constexpr const char* kDebugText = "Print everything";
 
 const std::vector<std::pair<std::string, ProgressStyle>> kProgressStyles{{"auto", ProgressStyle::automatic},
                                                                          {"bar", ProgressStyle::bar},
@@ -37,9 +44,15 @@ std::vector<std::string> progress_words() {
   return words;
 }
 
+/// What helps wherever the file is.
+std::string hint_of(const Error& error) {
+  return error.hint().empty() && error.kind() == ErrorKind::no_space ? "free some space there" : hint_text(error.hint());
+}
+
 }  // namespace
 
 void report_error(Session& session, const Error& error) {
+  const auto hint = hint_of(error);
   if (session.json) {
     Json frames = Json::array();
     for (const auto& frame : error.context()) frames.push_back(frame);
@@ -48,7 +61,7 @@ void report_error(Session& session, const Error& error) {
                       {"exit_code", exit_code(error.kind())},
                       {"message", error.message()},
                       {"context", frames},
-                      {"hint", error.hint().empty() ? Json(nullptr) : Json(hint_text(error.hint()))}};
+                      {"hint", hint.empty() ? Json(nullptr) : Json(hint)}};
     session.io.err << record.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
     return;
   }
@@ -57,7 +70,7 @@ void report_error(Session& session, const Error& error) {
     return;
   }
   session.io.err << "sifkit: error: " << error.what() << '\n';
-  if (!error.hint().empty()) session.io.err << "  hint: " << hint_text(error.hint()) << '\n';
+  if (!hint.empty()) session.io.err << "  hint: " << hint << '\n';
 }
 
 namespace {
@@ -70,13 +83,14 @@ bool wants_json(std::span<const std::string> args) {
 
 ProgressStyle effective_style(const Session& session) {
   if (session.progress_style != ProgressStyle::automatic) return session.progress_style;
-  if (session.quiet) return ProgressStyle::none;
+  if (session.quiet || session.json) return ProgressStyle::none;
   const char* terminal = std::getenv("TERM");
   const bool smart = terminal == nullptr || std::string_view(terminal) != "dumb";
   return session.io.err_is_terminal && smart ? ProgressStyle::bar : ProgressStyle::plain;
 }
 
 int finish_output(Session& session, int code) {
+  if (session.output_failure_shown) return code;
   try {
     if (session.io.out) errno = 0;  // else it is still that of the write that failed
     if (!session.io.out.flush()) throw_output_failure();
@@ -89,17 +103,36 @@ int finish_output(Session& session, int code) {
   }
 }
 
+bool is_pipe(const struct stat& status) { return S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode); }
+
+/// Whether a word names a pipe, with a transport in front of it or not: `-`, /dev/stdin, <(COMMAND).
+bool any_names_pipe(std::span<const std::string> args, int input) {
+  const auto names_pipe = [&](const std::string& word) {
+    struct stat status {};
+    return word == "-" ? ::fstat(input, &status) == 0 && is_pipe(status)
+                       : ::stat(word.c_str(), &status) == 0 && is_pipe(status);
+  };
+  return std::any_of(args.begin(), args.end(), [&](const std::string& word) {
+    return names_pipe(word) || names_pipe(word.substr(word.find(':') + 1));
+  });
+}
+
 int run_action(Session& session) {
-  const auto least = session.debug ? LogLevel::debug : session.quiet ? LogLevel::error : LogLevel::info;
+  const auto least = session.debug   ? LogLevel::debug
+                     : session.quiet ? LogLevel::error
+                     : session.json  ? LogLevel::warning
+                                     : LogLevel::info;
   session.logger = std::make_unique<ConsoleLogger>(session.io, least);
   session.progress = std::make_unique<ConsoleProgress>(*session.logger, effective_style(session), session.io.width);
   try {
     const int code = session.action();
     session.progress->done();
     return code;
-  } catch (const Error& error) {
+  } catch (Error& error) {
     session.progress->done();
+    if (session.is_stopping()) error = Error(ErrorKind::cancelled, "stopped on request");
     report_error(session, error);
+    session.output_failure_shown = !session.io.out;
     return exit_code(error.kind());
   } catch (const ReaderGone&) {
     return kReaderGone;
@@ -126,7 +159,7 @@ CLI::App* add_verb(CLI::App& parent, Session& session, const std::string& name, 
   verb->set_help_flag("-h,--help", "Print this help")->group(common);
   verb->add_flag("-q,--quiet", session.quiet, "Print errors only")->group(common);
   verb->add_flag("-v,--verbose", session.verbose, "Print more")->group(common);
-  verb->add_flag("--debug", session.debug, "Print everything")->group(common);
+  verb->add_flag("-d,--debug", session.debug, kDebugText)->group(common);
   verb->add_flag("--json", session.json, "Print one JSON record")->group(common);
   verb->add_option("--progress", session.progress_style, "How progress is shown: " + one_of(progress_words()))
       ->transform(CLI::Transformer(kProgressStyles).description(""))
@@ -134,6 +167,15 @@ CLI::App* add_verb(CLI::App& parent, Session& session, const std::string& name, 
       ->type_name("STYLE")
       ->group(common);
   return verb;
+}
+
+void keep_short_debug_free(CLI::App& verb, Session& session) {
+  verb.remove_option(verb.get_option("--debug"));
+  verb.add_flag("--debug", session.debug, kDebugText)->group(kCommonOptions);
+}
+
+void only_errors_are_records(CLI::App& verb) {
+  verb.get_option("--json")->description("Print errors as JSON records; the output is what it is");
 }
 
 std::optional<std::string> environment(std::string_view name) {
@@ -156,6 +198,17 @@ void Session::show_warnings(const WarningList& warnings) const {
   }
 }
 
+bool Session::is_stopping() const {
+  static constexpr std::chrono::milliseconds kSignalsApart{100};
+  if (reads_pipe && io.stop.stop_possible()) {
+    std::mutex mutex;
+    std::unique_lock lock(mutex);
+    std::condition_variable_any stopped;
+    stopped.wait_for(lock, io.stop, kSignalsApart, [] { return false; });
+  }
+  return io.stop.stop_requested();
+}
+
 namespace {
 
 int run_safely(std::span<const std::string> args, Console& io) {
@@ -169,7 +222,8 @@ int run_safely(std::span<const std::string> args, Console& io) {
   // Where Apptainer has them, before the verb.
   app.add_flag("-q,--quiet", session.quiet, "Print errors only");
   app.add_flag("-v,--verbose", session.verbose, "Print more");
-  app.add_flag("-d,--debug", session.debug, "Print everything");
+  app.add_flag("-d,--debug", session.debug, kDebugText);
+  app.add_flag("--json", session.json, "Print one JSON record");
   add_build_command(app, session);
   add_images_command(app, session);
   add_inspect_command(app, session);
@@ -204,6 +258,7 @@ int run_safely(std::span<const std::string> args, Console& io) {
     io.err << deepest_chosen(app)->help();
     return exit_code(ErrorKind::usage);
   }
+  session.reads_pipe = any_names_pipe(args, io.in);
   return finish_output(session, run_action(session));
 }
 

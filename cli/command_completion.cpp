@@ -160,6 +160,7 @@ fi
 
 void add_completion_commands(CLI::App& root, Session& session) {
   CLI::App* verb = add_verb(root, session, "completion", "Print a completion script for a shell");
+  only_errors_are_records(*verb);
   const auto shell = std::make_shared<std::string>();
   verb->add_option("shell", *shell, "bash, zsh or fish")->required()->transform(OneOf({"bash", "zsh", "fish"}))->type_name("SHELL");
   verb->callback([shell, &root, &session] {
@@ -170,6 +171,7 @@ void add_completion_commands(CLI::App& root, Session& session) {
     };
   });
   CLI::App* man = add_verb(root, session, "man", "Print the manual page");
+  only_errors_are_records(*man);
   man->callback([&root, &session] {
     session.action = [&root, &session] {
       session.io.out << manual_page(root);

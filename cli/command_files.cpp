@@ -207,14 +207,17 @@ Json record_of(const Tree& tree, const Listing::File& file) {
           {"xattrs_hex", xattrs}};
 }
 
-/// Runs `look` for each path; one that fails is reported and does not keep the others from being looked at. The exit code.
+/// Runs `look` for each path; one that fails is reported and does not keep the others from being looked at, unless it
+/// is the output that fails. The exit code.
 template <class Look>
 int for_each_path(const FilesArguments& arguments, Session& session, const Look& look) {
   int code = 0;
   for (const auto& path : arguments.paths) {
     try {
-      in_context([&] { return in_quotes(arguments.source); }, [&] { look(path); });
-    } catch (const Error& error) {
+      look(path);
+    } catch (Error& error) {
+      if (!session.io.out) throw;
+      error.add_context(in_quotes(arguments.source));
       if (arguments.paths.size() == 1 || error.kind() == ErrorKind::cancelled) throw;
       report_error(session, error);
       code = std::max(code, exit_code(error.kind()));
@@ -284,10 +287,12 @@ void add_files_commands(CLI::App& root, Session& session) {
   ls->add_flag("-a,--all", l->all, "Names that start with '.', too");
   ls->add_flag("-l,-n,--long,--numeric-uid-gid", l->long_format, "Mode, links, owner, group, size, time (UTC) and target of links");
   ls->add_flag("-h,--human-readable", l->human, "With -l, sizes like 1.5K");
+  keep_short_debug_free(*ls, session);
   ls->add_flag("-d,--directory", l->directories, "Directories themselves, not what is in them");
   ls->add_flag("-R,--recursive", l->recursive, "Directories in directories, too");
   ls->add_flag("-1", l->ignored, "One name per line (always so)");
   const auto [print, cat_arguments] = add("cat", "Write files inside an image to standard output", cat);
+  only_errors_are_records(*print);
   print->add_option("path", cat_arguments->paths, "Files")->required()->type_name("PATH");
 }
 

@@ -17,6 +17,7 @@ namespace sifkit::cli {
 namespace {
 
 constexpr std::size_t kShortId = 12;
+constexpr std::size_t kLeastName = 12;  ///< columns of names and problems on a narrow terminal
 
 Json text_or_null(const std::optional<Digest>& digest) { return digest ? Json(digest->text()) : Json(nullptr); }
 
@@ -52,6 +53,9 @@ int list(const std::string& source, const SourceArguments& from, Session& sessio
   Table table(std::move(heads));
   table.align_right(4);
   table.align_right(5);
+  table.allow_cut(1, kLeastName, Keep::end);
+  if (problems) table.allow_cut(7, kLeastName, Keep::start);
+  const std::size_t time = session.io.out_is_terminal ? 10 : 19;  // there the day
   for (const auto& image : images) {
     std::string names;
     for (const auto& tag : image.tags) names += (names.empty() ? "" : " ") + printable(tag);
@@ -62,12 +66,12 @@ int list(const std::string& source, const SourceArguments& from, Session& sessio
                                  id ? id->hex().substr(0, kShortId) : "-",
                                  fmt::format("{}", image.layers),
                                  human_bytes(image.compressed_bytes),
-                                 image.created.empty() ? "-" : printable(image.created.substr(0, 19))};
+                                 image.created.empty() ? "-" : printable(image.created.substr(0, time))};
     if (problems)
       row.push_back(image.problem.empty() ? "-" : fmt::format("{}: {}", oci::to_string(image.state), image.problem));
     table.add(std::move(row));
   }
-  session.io.out << table.text();
+  session.io.out << table.text(session.io);
   return 0;
 }
 

@@ -137,7 +137,7 @@ int run(const InspectArguments& arguments, Session& session) {
     try {
       show(source, arguments, session, records);
     } catch (const Error& error) {
-      if (arguments.sources.size() == 1 || error.kind() == ErrorKind::cancelled) throw;
+      if (arguments.sources.size() == 1 || error.kind() == ErrorKind::cancelled || session.is_stopping()) throw;
       session.progress->done();
       report_error(session, error);
       code = std::max(code, exit_code(error.kind()));
@@ -156,6 +156,7 @@ void add_inspect_command(CLI::App& root, Session& session) {
   verb->add_option("source", a.sources, "SIF files, squashfs images, sandboxes, or any sources of 'build'")->required()->type_name("SRC");
   verb->add_flag("--summary", a.summary, "What it is, made of what, signed by whom, and the labels (default on a terminal)");
   verb->add_flag("-l,--labels", a.labels, "Labels (default elsewhere)");
+  keep_short_debug_free(*verb, session);
   verb->add_flag("-d,--deffile", a.deffile, "The definition file it was built from");
   verb->add_flag("-r,--runscript", a.runscript, "The runscript");
   verb->add_flag("-s,--startscript", a.startscript, "The startscript of instances");

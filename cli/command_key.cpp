@@ -103,7 +103,7 @@ int list(const KeyCommand& arguments, Session& session) {
   } else if (keys.empty()) {
     talk(session, fmt::format("no keys in {}", in_quotes(ring)));
   } else {
-    session.io.out << table_of(keys);
+    session.io.out << table_of(keys, session.io);
   }
   return 0;
 }

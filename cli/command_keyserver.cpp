@@ -16,6 +16,8 @@ namespace sifkit::cli {
 
 namespace {
 
+constexpr std::size_t kLeastId = 7;  ///< columns of a user id beside a whole fingerprint, which 'key pull' needs
+
 struct ServerCommand {
   std::string directory;
   std::string server;
@@ -53,11 +55,12 @@ int search(const ServerCommand& arguments, Session& session) {
     session.print_json({{"schema", "sifkit/key-search/v1"}, {"server", server.url()}, {"keys", records}});
   } else if (!keys.empty()) {
     Table table({"FINGERPRINT", "CREATED", "EXPIRES", "FLAGS", "USER ID"});
+    table.allow_cut(4, kLeastId, Keep::start);
     for (const auto& key : keys) {
       table.add({key.id, date_or(key.created, "-"), date_or(key.expires, "-"), key.flags.empty() ? "-" : printable(key.flags), key.user_ids.empty() ? "-" : readable(key.user_ids.front())});
       add_more_ids(table, 4, key.user_ids);
     }
-    session.io.out << table.text();
+    session.io.out << table.text(session.io);
   }
   if (keys.empty() && !session.json) throw Error(ErrorKind::not_found, fmt::format("{} has no key for {}", server.url(), in_quotes(arguments.text)));
   return keys.empty() ? exit_code(ErrorKind::not_found) : 0;

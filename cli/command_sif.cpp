@@ -93,7 +93,7 @@ void add_sif_command(CLI::App& root, Session& session) {
   add("header", "Show the global header", false, show_header);
   add("list", "List the data objects (also: ls)", false, show_list)->alias("ls");
   add("info", "Show one data object's descriptor", true, show_info);
-  add("dump", "Write one data object's data to standard output", true, dump);
+  only_errors_are_records(*add("dump", "Write one data object's data to standard output", true, dump));
   add_sif_edit_verbs(*family, session);
   add_help_command(*family, session);
 }

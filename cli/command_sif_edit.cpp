@@ -260,6 +260,7 @@ void add_sif_edit_verbs(CLI::App& family, Session& session) {
   const auto a = on_parsed(*add, session, run_add);
   add->add_option("file", a->file, "The SIF file")->required()->type_name("FILE");
   add->add_option("object", a->object, "File with the object's data; - for standard input")->required()->type_name("OBJECT");
+  keep_short_debug_free(*add, session);  // siftool's spelling -datatype is told from '-d'
   add->add_option("--datatype", a->data_type, "1 definition, 2 environment, 3 labels, 4 partition, 5 signature, 6 JSON, 7 generic, 8 cryptographic message, 9 SBOM, 10 OCI root index, 11 OCI blob")->transform(Integer<int>())->type_name("TYPE");
   add->add_option("--parttype", a->part_type, "Partition: 1 system, 2 primary system, 3 data, 4 overlay")->transform(Integer<std::int32_t>())->type_name("TYPE");
   add->add_option("--partfs", a->part_fs, "Partition: 1 squashfs, 2 ext3, 3 archive, 4 raw, 5 encrypted squashfs")->transform(Integer<std::int32_t>())->type_name("FS");
@@ -288,6 +289,7 @@ void add_sif_edit_verbs(CLI::App& family, Session& session) {
   const auto s = on_parsed(*set, session, run_set);
   set->add_option("id", s->id, "The object's id")->required()->type_name("ID");
   set->add_option("file", s->file, "The SIF file")->required()->type_name("FILE");
+  keep_short_debug_free(*set, session);
   set->add_option("--name", s->name, "The object's name")->type_name("NAME");
   set->add_option("--arch", s->architecture, "A partition's architecture, for example arm64")->type_name("ARCH");
   set->add_option("--metadata", s->metadata, "File with the type-specific field, at most 384 bytes; - for standard input")->type_name("FILE");

@@ -100,8 +100,9 @@ int show(const std::string& file, const sif::Image& image, const trust::VerifyRe
   }
   if (!report.failure) return 0;
   if (arguments.json != "v1") {
-    session.logger->write(LogLevel::error, fmt::format("{}: {}", in_quotes(file), printable(report.failure->message())));
-    if (!report.failure->hint().empty()) session.logger->write_line("  hint: " + hint_text(report.failure->hint()));
+    Error error(report.failure->kind(), printable(report.failure->message()), report.failure->hint());
+    error.add_context(in_quotes(file));
+    report_error(session, error);
   }
   return exit_code(report.failure->kind());
 }
@@ -128,7 +129,7 @@ int run_verify(VerifyArguments arguments, Session& session) {
       if (arguments.json == "true") session.io.out << apptainer_json_of_nothing();
       if ((arguments.files.size() == 1 && arguments.json != "v1") || error.kind() == ErrorKind::cancelled) throw;
       session.progress->done();
-      if (arguments.json != "v1") session.logger->write(LogLevel::error, error.what());
+      if (arguments.json != "v1") report_error(session, error);
       records.push_back(verify_record(file, nullptr, nullptr, &error));
       worst = std::max(worst, exit_code(error.kind()));
     }
@@ -172,6 +173,7 @@ void add_verify_command(CLI::App& root, Session& session) {
   verb->add_option("--groupid", o.groups)->transform(Integer<std::uint32_t>())->type_name("ID")->allow_extra_args(false)->group("");
   verb->add_option("--id", o.objects)->transform(Integer<std::uint32_t>())->type_name("ID")->allow_extra_args(false)->group("");
   verb->callback([arguments, &session] {
+    if (session.json && arguments->json.empty()) arguments->json = "true";  // in front of the verb
     session.json = !arguments->json.empty();
     session.action = [arguments, &session] { return run_verify(*arguments, session); };
   });

@@ -26,6 +26,8 @@ struct Session {
   bool debug = false;
   bool json = false;
   ProgressStyle progress_style = ProgressStyle::automatic;
+  bool reads_pipe = false;
+  bool output_failure_shown = false;  ///< standard output cannot be written, which an error has said
 
   /// Set by the verb's parse callback; returns the exit code (0, or that of a result which is not an error).
   std::function<int()> action;
@@ -36,6 +38,10 @@ struct Session {
 
   OperationContext operation() const { return {logger.get(), progress.get(), io.stop}; }
 
+  /// Whether an error is no more than what a stop request has brought about. Ctrl-C stops all of a pipeline: the
+  /// writer's end may be seen before the signal, so that is waited for, a tenth of a second at most.
+  bool is_stopping() const;
+
   /// Prints one JSON record, indented, with a final line feed.
   void print_json(const Json& record) const { io.out << record.dump(2, ' ', false, Json::error_handler_t::replace) << '\n'; }
 
@@ -43,9 +49,15 @@ struct Session {
   void show_warnings(const WarningList& warnings) const;
 };
 
-/// Adds a verb. `--json`, `-q`, `-v`, `--debug` and `--progress` are added to each by `add_verb`; use it instead of
-/// CLI::App::add_subcommand. The returned App lives as long as `parent`.
+/// Adds a verb. `--json`, `-q`, `-v`, `-d`, `--debug` and `--progress` are added to each by `add_verb`; use it instead
+/// of CLI::App::add_subcommand. The returned App lives as long as `parent`.
 CLI::App* add_verb(CLI::App& parent, Session& session, const std::string& name, const std::string& description);
+
+/// For a verb that has a `-d` of its own.
+void keep_short_debug_free(CLI::App& verb, Session& session);
+
+/// For a verb whose output is no record, with `--json` either: bytes of a file, a script, a page.
+void only_errors_are_records(CLI::App& verb);
 
 /// Writes an error to standard error: as text, or as a record where records are wanted.
 void report_error(Session& session, const Error& error);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -17,6 +18,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr double kLongest = 100 * 3600;  ///< seconds; a longer time left is no more than a guess
+
 std::string_view word(LogLevel level) {
   switch (level) {
     case LogLevel::debug: return "debug: ";
@@ -25,6 +28,31 @@ std::string_view word(LogLevel level) {
     case LogLevel::info: break;
   }
   return "";
+}
+
+struct Measure {
+  std::string_view stage;
+  std::uint64_t bytes;
+  std::optional<double> share;  ///< of the whole, where that is known
+  std::string rate;
+  std::string left;
+};
+
+/// Everything has its place, whatever it says, so that nothing moves. In 80 columns there is room for all of it; what a
+/// narrow terminal has no room for is the bar first.
+std::string bar_of(const Measure& now, std::size_t room) {
+  static constexpr std::size_t kMaxCells = 30;
+  static constexpr std::size_t kFrame = 4;
+  std::string text =
+      now.share ? fmt::format("{:<18.18} {:3.0f} %", now.stage, 100 * *now.share) : fmt::format("{:<24.24}", now.stage);
+  text +=
+      fmt::format("{:>12}{:>14}{:>15}", now.share || now.bytes > 0 ? human_bytes(now.bytes) : "", now.rate, now.left);
+  if (now.share && text.size() + kFrame < room) {
+    const auto cells = std::min(room - text.size() - kFrame, kMaxCells);
+    const auto full = static_cast<std::size_t>(static_cast<double>(cells) * *now.share);
+    text += "  [" + std::string(full, '#') + std::string(cells - full, '.') + "]";
+  }
+  return text.substr(0, std::min(room, text.find_last_not_of(' ') + 1));
 }
 
 }  // namespace
@@ -97,27 +125,23 @@ void ConsoleProgress::show(Clock::time_point now) {
   }
   if (style_ == ProgressStyle::none || style_ == ProgressStyle::automatic) return;
 
-  std::string text = fmt::format("{:<10}", stage_);
-  if (known) {
-    text += fmt::format(" {:3.0f} %  {} of {}", 100.0 * static_cast<double>(bytes_) / static_cast<double>(total_),
-                        human_bytes(bytes_), human_bytes(total_));
-  } else if (bytes_ > 0) {
-    text += fmt::format(" {}", human_bytes(bytes_));
-  }
-  if (rate > 0) text += fmt::format("  {}/s", human_bytes(static_cast<std::uint64_t>(rate)));
-  if (left >= 0 && seconds > 1) text += fmt::format("  {} left", human_time(left));
-  if (style_ == ProgressStyle::plain) {
-    logger_.write_line("sifkit: " + text);
+  Measure measure{stage_, bytes_, {}, {}, {}};
+  if (known) measure.share = static_cast<double>(bytes_) / static_cast<double>(total_);
+  if (rate > 0) measure.rate = human_bytes(static_cast<std::uint64_t>(rate)) + "/s";
+  if (left >= 0 && left < kLongest && seconds > 1) measure.left = human_time(left) + " left";
+  if (style_ == ProgressStyle::bar) {
+    logger_.set_status(bar_of(measure, static_cast<std::size_t>(std::max(width_(), 2) - 1)));
     return;
   }
-  const auto room = static_cast<std::size_t>(std::max(width_(), 2) - 1);
-  if (known && text.size() + 14 <= room) {
-    const auto cells = std::min<std::size_t>(room - text.size() - 4, 30);
-    const auto full = static_cast<std::size_t>(static_cast<double>(cells) * static_cast<double>(bytes_) /
-                                               static_cast<double>(total_));
-    text += "  [" + std::string(full, '#') + std::string(cells - full, '.') + "]";
+  std::string text = fmt::format("sifkit: {:<10}", stage_);
+  if (known) {
+    text += fmt::format(" {:3.0f} %  {} of {}", 100 * *measure.share, human_bytes(bytes_), human_bytes(total_));
+  } else if (bytes_ > 0) {
+    text += " " + human_bytes(bytes_);
   }
-  logger_.set_status(text.substr(0, room));
+  if (!measure.rate.empty()) text += "  " + measure.rate;
+  if (!measure.left.empty()) text += "  " + measure.left;
+  logger_.write_line(text);
 }
 
 std::string human_bytes(std::uint64_t bytes) {

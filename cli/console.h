@@ -24,7 +24,7 @@ struct Console {
   bool err_is_terminal = false;
   bool in_is_terminal = false;
   bool out_is_for_others = false;  ///< results go into a file that others may open
-  std::function<int()> width = [] { return 80; };  ///< columns of the terminal behind `err`, as they are now
+  std::function<int()> width = [] { return 80; };  ///< columns of the terminal, as they are now
   std::stop_token stop;
 
   /// The same over other streams.

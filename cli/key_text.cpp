@@ -18,6 +18,7 @@ namespace sifkit::cli {
 namespace {
 
 constexpr std::int64_t kDay = 86400;
+constexpr std::size_t kKeyId = 16;        ///< digits at the end of a fingerprint that name a key
 constexpr std::size_t kMaxShownIds = 10;  ///< of a key; anybody can add user ids to one
 
 std::string algorithm_text(const trust::PgpKeyInfo& key) {
@@ -96,9 +97,11 @@ void add_more_ids(Table& table, std::size_t column, std::span<const std::string>
   if (ids.size() > kMaxShownIds) add(fmt::format("… and {} more", ids.size() - kMaxShownIds));
 }
 
-std::string table_of(std::span<const trust::PgpKeyInfo> keys) {
+std::string table_of(std::span<const trust::PgpKeyInfo> keys, const Console& io) {
   Table table({"#", "FINGERPRINT", "ALGORITHM", "CREATED", "EXPIRES", "STATE", "USER ID"});
   table.align_right(0);
+  table.allow_cut(1, kKeyId + 1, Keep::end);
+  table.allow_cut(6, kKeyId, Keep::start);
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const auto& key = keys[i];
     const bool known = !key.fingerprint.empty();
@@ -108,7 +111,7 @@ std::string table_of(std::span<const trust::PgpKeyInfo> keys) {
                ids.empty() ? "-" : readable(ids.front())});
     add_more_ids(table, 6, ids);
   }
-  return table.text();
+  return table.text(io);
 }
 
 }  // namespace sifkit::cli

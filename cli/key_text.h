@@ -25,7 +25,8 @@ Json record_of(const trust::PgpKeyInfo& key);
 /// A row for each user id but the first, which has one already; of many only some.
 void add_more_ids(Table& table, std::size_t column, std::span<const std::string> ids);
 
-/// A table of keys; a line of its own for each further user id.
-std::string table_of(std::span<const trust::PgpKeyInfo> keys);
+/// A table of keys; a line of its own for each further user id. On a terminal that is too narrow only the end
+/// of a fingerprint is shown, which names the key as well.
+std::string table_of(std::span<const trust::PgpKeyInfo> keys, const Console& io);
 
 }  // namespace sifkit::cli

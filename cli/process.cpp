@@ -102,7 +102,10 @@ Console terminal_console(std::ostream& out, std::ostream& err, std::stop_token s
   io.width = [] {
     static constexpr int kUsual = 80;
     winsize size{};
-    return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kUsual;
+    for (const int fd : {STDERR_FILENO, STDOUT_FILENO}) {
+      if (::ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return static_cast<int>(size.ws_col);
+    }
+    return kUsual;
   };
   return io;
 }

@@ -11,13 +11,21 @@ namespace sifkit::cli {
 
 namespace {
 
+std::string names_of_limits() {
+  std::string names;
+  for (const auto& limit : adjustable_limits()) names += fmt::format("{}{}", names.empty() ? "" : ", ", limit.name);
+  return names;
+}
+
 void set_limit(Limits& limits, std::string_view text) {
   const auto equals = std::min(text.find('='), text.size());
   const auto name = text.substr(0, equals);
   const auto number = text.substr(std::min(equals + 1, text.size()));
   const auto known = adjustable_limits();
   const auto limit = std::find_if(known.begin(), known.end(), [&](const auto& entry) { return entry.name == name; });
-  if (limit == known.end()) throw Error(ErrorKind::usage, fmt::format("--limit {}: unknown limit {}", in_quotes(text), in_quotes(name)));
+  if (limit == known.end())
+    throw Error(ErrorKind::usage, fmt::format("--limit {}: unknown limit {}", in_quotes(text), in_quotes(name)),
+                "the limits are " + names_of_limits());
   const auto value = scaled_number(number);
   if (!value) throw Error(ErrorKind::usage, fmt::format("--limit {}: expected NAME=NUMBER, with K, M, G or T behind it", in_quotes(text)));
   limits.*limit->value = *value;
@@ -33,9 +41,8 @@ void add_source_options(CLI::App& verb, SourceArguments& arguments) {
   verb.add_option("--service-timeout", arguments.service_timeout, "Timeout for a daemon that does not answer (default 300)")
       ->transform(Integer<unsigned>(1, 86400))
       ->type_name("SECONDS");
-  std::string names;
-  for (const auto& limit : adjustable_limits()) names += fmt::format("{}{}", names.empty() ? "" : ", ", limit.name);
-  verb.add_option("--limit", arguments.limits, "Set a limit on what the source may contain (may be given again): " + names)
+  verb.add_option("--limit", arguments.limits,
+                  "Set a limit on what the source may contain (may be given again): " + names_of_limits())
       ->type_name("NAME=N[K|M|G|T]")
       ->allow_extra_args(false);
 }

@@ -1,46 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <algorithm>
+#include <cstddef>
 #include <string>
 #include <vector>
 
+#include "console.h"
+
 namespace sifkit::cli {
+
+/// Which end of a text that is cut stays.
+enum class Keep : bool { start, end };
 
 /// Text in columns that line up; the last column is not padded. Cells hold no line feeds.
 class Table {
  public:
-  explicit Table(std::vector<std::string> heads) : right_(heads.size()), rows_{std::move(heads)} {}
+  explicit Table(std::vector<std::string> heads) : columns_(heads.size()), rows_{std::move(heads)} {}
 
-  void align_right(std::size_t column) { right_.at(column) = true; }
+  void align_right(std::size_t column) { columns_.at(column).right = true; }
+  /// Lets `text` cut the column where a line would be too long, but not below `least`.
+  void allow_cut(std::size_t column, std::size_t least, Keep keep) {
+    columns_.at(column) = {columns_.at(column).right, least, keep};
+  }
   void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
 
-  std::string text() const {
-    std::vector<std::size_t> widths(right_.size());
-    for (const auto& row : rows_) {
-      for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], columns(row[i]));
-    }
-    std::string out;
-    for (const auto& row : rows_) {
-      for (std::size_t i = 0; i < row.size(); ++i) {
-        const std::string padding(widths[i] - columns(row[i]), ' ');
-        const bool last = i + 1 == row.size();
-        if (right_[i]) out += padding;
-        out += row[i];
-        if (!right_[i] && !last) out += padding;
-        out += last ? "\n" : "  ";
-      }
-    }
-    return out;
-  }
+  /// As long lines as it takes.
+  std::string text() const { return text_in(0); }
+  /// Where a terminal shows it, lines of at most its width, as far as columns may be cut.
+  std::string text(const Console& io) const { return text_in(width_of(io)); }
+
+  /// Columns of the terminal that results go to; 0: to none.
+  static std::size_t width_of(const Console& io);
 
  private:
-  /// UTF-8 continuation bytes take no column.
-  static std::size_t columns(const std::string& text) {
-    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0u) != 0x80u; }));
-  }
+  std::string text_in(std::size_t width) const;
 
-  std::vector<bool> right_;
+  struct Column {
+    bool right = false;
+    std::size_t least = ~std::size_t{0};
+    Keep keep = Keep::start;
+  };
+
+  std::vector<std::size_t> widths(std::size_t line) const;
+
+  std::vector<Column> columns_;
   std::vector<std::vector<std::string>> rows_;
 };
 

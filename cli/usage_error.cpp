@@ -169,7 +169,9 @@ const CLI::App* deepest_chosen(const CLI::App& app) {
 }
 
 Error no_such_verb(const CLI::App& group, std::string_view word) {
-  const auto message = fmt::format("no verb {}", in_quotes(word));
+  const auto message = group.get_parent() == nullptr
+                           ? fmt::format("no verb {}", in_quotes(word))
+                           : fmt::format("{} has no verb {}", in_quotes(full_name(&group)), in_quotes(word));
   if (group.get_parent() == nullptr) {
     const auto* const foreign = std::find_if(std::begin(kForeignVerbs), std::end(kForeignVerbs), [&](const ForeignVerb& verb) { return verb.word == word; });
     if (foreign != std::end(kForeignVerbs)) return usage(message, std::string(foreign->instead));

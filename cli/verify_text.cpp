@@ -78,6 +78,15 @@ std::string keys_text(const trust::VerifyReport& report) {
   return fmt::format("signed by {} key{}", whole, whole == 1 ? "" : "s");
 }
 
+/// How much was compared with a signature. Nothing can be where no valid one is.
+std::string extent_text(const trust::VerifyReport& report) {
+  const auto checked = report.covered.size() + report.changed.size() + report.cut_short.size();
+  const auto all = checked + report.not_covered.size() + report.not_checked.size();
+  if (checked == 0) return fmt::format("none of the {} objects has a valid signature", all);
+  return checked == all ? fmt::format("all {} objects were checked", all)
+                        : fmt::format("only {} of {} objects were checked", checked, all);
+}
+
 std::string policy_text(const trust::PolicyMatch& match) {
   const std::string place = match.place.empty() ? "NO RULE" : match.path.empty() ? match.place : fmt::format("{} ({})", match.place, in_quotes(match.path));
   return fmt::format("policy {}: {} is for {}\n", in_quotes(match.policy), place, in_quotes(match.image));
@@ -144,12 +153,9 @@ std::string verify_text(const sif::Image& image, const trust::VerifyReport& repo
   for (const auto& link : report.policy_links) out += policy_text(link);
   out += unprotected_text(report.unprotected);
   for (const auto& problem : report.layout) out += fmt::format("layout: {}\n", printable(problem));
-  const auto asked =
-      report.covered.size() + report.changed.size() + report.cut_short.size() + report.not_covered.size();
-  const auto all = asked + report.not_checked.size();
-  const std::string part = report.not_checked.empty() ? fmt::format("all {} objects were checked", all) : fmt::format("only {} of {} objects were checked", asked, all);
-  if (!report.failure) return out + fmt::format("VERIFIED: {}, {}\n", part, keys_text(report));
-  return out + fmt::format("FAILED: {}: {}; {}\n", to_string(report.failure->kind()), printable(report.failure->message()), part);
+  if (!report.failure) return out + fmt::format("VERIFIED: {}, {}\n", extent_text(report), keys_text(report));
+  return out + fmt::format("FAILED: {}: {}; {}\n", to_string(report.failure->kind()),
+                           printable(report.failure->message()), extent_text(report));
 }
 
 Json verify_record(const std::string& file, const sif::Image* image, const trust::VerifyReport* report, const Error* failure) {

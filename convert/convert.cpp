@@ -32,10 +32,8 @@ void refuse_own_source(const oci::Reference& source, const std::filesystem::path
   throw Error(ErrorKind::usage, fmt::format("the output {} is the source itself", in_quotes(target.native())), "choose another name for the output");
 }
 
-}  // namespace
-
-ConvertReport convert(const oci::Reference& given, const std::filesystem::path& target, const ConvertOptions& options,
-                      WarningList& warnings) {
+ConvertReport converted(const oci::Reference& given, const std::filesystem::path& target, const ConvertOptions& options,
+                        WarningList& warnings) {
   const auto start = std::chrono::steady_clock::now();
   layers::require_block_size(options.squashfs.block_size);
   ConvertReport report;
@@ -61,6 +59,20 @@ ConvertReport convert(const oci::Reference& given, const std::filesystem::path& 
   });
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
+}
+
+}  // namespace
+
+ConvertReport convert(const oci::Reference& given, const std::filesystem::path& target, const ConvertOptions& options,
+                      WarningList& warnings) {
+  try {
+    return converted(given, target, options, warnings);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::no_space) throw;
+    // A full disk is no fault of the layer or the file at which it became full.
+    throw Error(error.kind(), error.message(),
+                error.hint().empty() ? "free some space or choose another directory for the output" : error.hint());
+  }
 }
 
 }  // namespace sifkit

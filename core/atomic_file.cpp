@@ -147,6 +147,13 @@ std::filesystem::path scratch_directory() {
   return directory.empty() ? "/tmp" : std::move(directory);
 }
 
+void set_scratch_hint(Error& error) {
+  if (!error.hint().empty()) return;
+  const bool full = error.kind() == ErrorKind::no_space;
+  error.set_hint(fmt::format("choose another directory for temporary data{}: --tmpdir DIR, SIFKIT_TMPDIR or TMPDIR",
+                             full ? ", with room for the image" : ""));
+}
+
 std::filesystem::path directory_of(const std::filesystem::path& path) { return path.has_parent_path() ? path.parent_path() : std::filesystem::path("."); }
 
 std::string hidden_name_for(const std::filesystem::path& target) {

@@ -7,6 +7,7 @@
 
 #include <sifkit/core/error.h>
 
+#include "damaged.h"
 #include "decompressors.h"
 
 namespace sifkit {
@@ -36,7 +37,7 @@ class Bzip2Source final : public Source {
 
  private:
   [[noreturn]] void fail(ErrorKind kind, std::string_view why) const {
-    throw Error(kind, fmt::format("{}: bzip2 data at offset {}: {}", what_, input_.offset(), why));
+    throw Error(kind, fmt::format("{}: bzip2 data at offset {}: {}", what_, input_.offset(), why), damage_hint(kind));
   }
 
   void start() {

@@ -8,6 +8,7 @@
 
 #include <sifkit/core/error.h>
 
+#include "damaged.h"
 #include "decompressors.h"
 
 namespace sifkit {
@@ -34,7 +35,7 @@ class GzipSource final : public Source {
 
  private:
   [[noreturn]] void fail(ErrorKind kind, std::string_view why) const {
-    throw Error(kind, fmt::format("{}: gzip data at offset {}: {}", what_, input_.offset(), why));
+    throw Error(kind, fmt::format("{}: gzip data at offset {}: {}", what_, input_.offset(), why), damage_hint(kind));
   }
 
   unsigned next_byte() {

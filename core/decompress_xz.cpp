@@ -6,6 +6,7 @@
 
 #include <sifkit/core/error.h>
 
+#include "damaged.h"
 #include "decompressors.h"
 
 namespace sifkit {
@@ -45,7 +46,7 @@ class XzSource final : public Source {
 
  private:
   [[noreturn]] void fail(ErrorKind kind, std::string_view why) const {
-    throw Error(kind, fmt::format("{}: xz data at offset {}: {}", what_, input_.offset(), why));
+    throw Error(kind, fmt::format("{}: xz data at offset {}: {}", what_, input_.offset(), why), damage_hint(kind));
   }
 
   void check(lzma_ret result) const {

@@ -7,6 +7,7 @@
 
 #include <sifkit/core/error.h>
 
+#include "damaged.h"
 #include "decompressors.h"
 
 namespace sifkit {
@@ -48,7 +49,7 @@ class ZstdSource final : public Source {
 
  private:
   [[noreturn]] void fail(ErrorKind kind, std::string_view why) const {
-    throw Error(kind, fmt::format("{}: zstd data at offset {}: {}", what_, input_.offset(), why));
+    throw Error(kind, fmt::format("{}: zstd data at offset {}: {}", what_, input_.offset(), why), damage_hint(kind));
   }
 
   std::size_t check(std::size_t result) const {

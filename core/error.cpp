@@ -34,6 +34,8 @@ Error::Error(ErrorKind kind, std::string message, Hint hint)
 }
 
 void Error::add_context(std::string frame) {
+  // The name of a file that the text has already is said once.
+  if (frame.starts_with('\'') && frame.ends_with('\'') && text_.find(frame) != std::string::npos) return;
   context_.insert(context_.begin(), std::move(frame));
   render();
 }
@@ -65,8 +67,6 @@ void throw_errno(std::string_view what, int error_number) {
   }
   Hint hint;
   switch (error_number) {
-    case EDQUOT: hint = "the disk quota is used up; free some of it or choose another directory"; break;
-    case ENOSPC: hint = "free some space or choose another directory for the output"; break;
     case EFBIG: hint = "the file system, or what the job may write (ulimit -f), sets this bound"; break;
     case EMFILE: hint = "the job may not have so many files open (ulimit -n)"; break;
     default: break;

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "damaged.h"
+
 namespace sifkit {
 
 namespace {
@@ -37,7 +39,7 @@ constexpr Row kRows[] = {
     {FileKind::empty, {"empty", kAgain, kMalformed}},
     {FileKind::zeros, {"nothing but zeros", "an empty tar archive, or a file that was never written: make it again", kMalformed}},
     {FileKind::unknown, {"of no known kind", "", kMalformed}},
-    {FileKind::damaged_tar, {"a damaged tar archive: the checksum of its first header does not match", "copy or download it again, as binary", kMalformed}},
+    {FileKind::damaged_tar, {"a damaged tar archive: the checksum of its first header does not match", kCopyAgain, kMalformed}},
     {FileKind::utf16, {"text in UTF-16, as PowerShell's '>' writes it", "no program can undo this: let the other program write the file, as 'docker save -o FILE NAME' does", kMalformed}},
     {FileKind::html, {"an HTML page", kDownload}},
     {FileKind::xml, {"an XML document", kDownload}},

@@ -9,6 +9,7 @@
 
 #include <sifkit/core/error.h>
 
+#include "damaged.h"
 #include "tar_header.h"
 #include "tar_sparse.h"
 
@@ -101,6 +102,11 @@ struct TarReader::Impl {
     throw Error(kind, fmt::format("tar offset {}: {}", at, why));
   }
 
+  /// What is cut short, or changed by who copied it.
+  [[noreturn]] void fail_damaged(std::uint64_t at, std::string_view why) const {
+    throw Error(ErrorKind::malformed, fmt::format("tar offset {}: {}", at, why), std::string(kCopyAgain));
+  }
+
   [[noreturn]] static void fail_limit(std::uint64_t at, std::string_view why, std::uint64_t Limits::* limit) {
     throw_over_limit(fmt::format("tar offset {}: {}", at, why), limit);
   }
@@ -116,7 +122,7 @@ struct TarReader::Impl {
     const auto at = offset;
     const auto got = take(std::as_writable_bytes(std::span(header.block)));
     if (got != 0 && got != kTarBlock) {
-      fail(ErrorKind::malformed, at, fmt::format("the archive ends inside a header ({} of 512 bytes)", got));
+      fail_damaged(at, fmt::format("the archive ends inside a header ({} of 512 bytes)", got));
     }
     return got != 0;
   }
@@ -127,7 +133,7 @@ struct TarReader::Impl {
       const auto skipped = source.skip(left);
       offset += skipped;
       if (skipped != left) {
-        fail(ErrorKind::malformed, offset, fmt::format("the archive ends {} bytes before the end of a member", left - skipped));
+        fail_damaged(offset, fmt::format("the archive ends {} bytes before the end of a member", left - skipped));
       }
       left = 0;
     }
@@ -147,7 +153,7 @@ struct TarReader::Impl {
     }
     std::string text(static_cast<std::size_t>(size + padding_of(size)), '\0');
     const auto got = take(std::as_writable_bytes(std::span(text)));
-    if (got < text.size()) fail(ErrorKind::malformed, at, fmt::format("the archive ends inside {}", what));
+    if (got < text.size()) fail_damaged(at, fmt::format("the archive ends inside {}", what));
     text.resize(static_cast<std::size_t>(size));
     return text;
   }
@@ -272,15 +278,15 @@ struct TarReader::Impl {
       const auto at = offset;
       const bool pending = extensions.gnu_name || extensions.gnu_link || extensions.pax;
       if (!read_block(header) || header.is_zero()) {
-        if (pending) fail(ErrorKind::malformed, at, "the archive ends after an extension header");
+        if (pending) fail_damaged(at, "the archive ends after an extension header");
         check_end(at);
         return std::nullopt;
       }
       if (!header.checksum_matches()) {
-        fail(ErrorKind::malformed, at,
-             payload_ignored ? "expected a header after an entry that cannot have data, found something else"
-             : at == 0       ? "this is no tar archive: the checksum of the first header does not match"
-                             : "expected a header, its checksum does not match");
+        fail_damaged(at,
+                     payload_ignored ? "expected a header after an entry that cannot have data, found something else"
+                     : at == 0       ? "this is no tar archive: the checksum of the first header does not match"
+                                     : "expected a header, its checksum does not match");
       }
       const char flag = header.type();
       const auto size = [&] { return header.size_number(124, 12, "size of an extension"); };
@@ -315,7 +321,7 @@ struct TarReader::Impl {
 
   /// Counts bytes of the current member.
   std::size_t passed(std::size_t got) {
-    if (got == 0) fail(ErrorKind::malformed, offset, fmt::format("the archive ends {} bytes before the end of a member", left));
+    if (got == 0) fail_damaged(offset, fmt::format("the archive ends {} bytes before the end of a member", left));
     offset += got;
     left -= got;
     return got;

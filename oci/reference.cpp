@@ -9,6 +9,8 @@
 
 #include <sifkit/core/error.h>
 
+#include "reference_hint.h"
+
 namespace sifkit::oci {
 
 namespace {
@@ -59,6 +61,22 @@ std::string network_hint(std::string_view word, std::string_view name) {
   return "'apptainer pull' fetches it";
 }
 
+/// Whether a text that is no path may be meant as a Docker image's name with a tag: NAME:TAG, HOST:PORT/NAME[:TAG].
+bool looks_like_image(std::string_view text) {
+  const auto only = [](std::string_view part, std::string_view more) {
+    return !part.empty() && std::all_of(part.begin(), part.end(), [&](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || more.find(c) != std::string_view::npos;
+    });
+  };
+  const auto colon = text.find(':');
+  if (colon == std::string_view::npos || !only(text.substr(0, colon), "._-/")) return false;
+  const auto rest = text.substr(colon + 1);
+  const auto slash = rest.find('/');
+  if (slash != std::string_view::npos)
+    return only(rest.substr(0, slash), "") && rest.find_first_not_of("0123456789") == slash;
+  return only(rest, "._-ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+}
+
 bool exists(std::string_view path) {
   std::error_code ignored;
   return !path.empty() && std::filesystem::exists(std::filesystem::path(path), ignored);
@@ -106,6 +124,12 @@ void split_location(Reference& reference, std::string_view rest) {
 
 }  // namespace
 
+std::string service_hint(std::string_view text) {
+  if (!looks_like_image(text)) return {};
+  return fmt::format("an image of the local Docker service is docker-daemon:{0}, one of podman's is podman:{0}",
+                     printable(text));
+}
+
 Reference Reference::parse(std::string_view text) {
   Reference out;
   out.text = text;
@@ -142,7 +166,7 @@ Reference Reference::parse(std::string_view text) {
   split_location(out, text);
   if (is_scheme(word) && !exists(out.location)) {
     throw Error(ErrorKind::usage, fmt::format("source {}: unknown transport {}", in_quotes(text), in_quotes(word)),
-                fmt::format("known: {}", kKnownTransports));
+                looks_like_image(text) ? service_hint(text) : fmt::format("known: {}", kKnownTransports));
   }
   return out;
 }

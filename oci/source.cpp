@@ -21,6 +21,7 @@
 #include "directory_files.h"
 #include "directory_tar.h"
 #include "oci_layout.h"
+#include "reference_hint.h"
 #include "stored_image.h"
 #include "tar_index.h"
 
@@ -369,7 +370,10 @@ Error SourceIdentity::unexpected(std::string_view name, std::string_view expecte
     return error;
   }
   if (file == FileKind::empty) return unexpected_kind(name, {fmt::format("{} data with nothing in it", to_string(compression)), words().hint, words().error}, "", expected);
-  return unexpected_kind(name, {fmt::format("{} compressed with {}", words().name, to_string(compression)), "decompress it first", words().error}, detail, expected);
+  Error error =
+      unexpected_kind(fmt::format("what is in {} ({})", name, to_string(compression)), words(), detail, expected);
+  if (file < FileKind::empty) error.set_hint("decompress it first");  // then it is read
+  return error;
 }
 
 SourceIdentity identify(const std::filesystem::path& path, const Limits& limits) {
@@ -384,7 +388,13 @@ SourceIdentity identify(const std::filesystem::path& path, const Limits& limits)
 
 std::unique_ptr<OpenedSource> open_source(const Reference& reference, const SourceOptions& options, WarningList& warnings) {
   if (is_service(reference.transport)) return std::make_unique<Service>(reference, options, warnings);
-  return std::make_unique<LocalSource>(reference, options, warnings);
+  try {
+    return std::make_unique<LocalSource>(reference, options, warnings);
+  } catch (Error& error) {
+    const bool missing = error.kind() == ErrorKind::not_found && error.hint().empty();
+    if (missing && reference.transport == Transport::automatic) error.set_hint(service_hint(reference.text));
+    throw;
+  }
 }
 
 std::unique_ptr<Image> open_image(const Reference& reference, const SourceOptions& options, WarningList& warnings) {

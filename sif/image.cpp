@@ -41,19 +41,25 @@ std::optional<std::uint64_t> stated_table_end(const Header& header) {
   return static_cast<std::uint64_t>(offset + header.descriptors_total * kSlot);
 }
 
+Error not_a_sif(const File& file) {
+  const auto sniff = sniff_file(file);
+  Error error = unexpected_kind(in_quotes(file.name()), words_of(sniff.kind), sniff.detail, "a SIF image");
+  if (sniff.kind == FileKind::squashfs || (error.hint().empty() && sniff.kind < FileKind::sif))
+    error.set_hint(Advice::convert);
+  return error;
+}
+
 RawTable read_raw_table(const File& file) {
   RawTable raw;
   raw.file_size = file.size();
-  if (const auto got = file.read_at(0, raw.header); got != raw.header.size()) {
-    const bool is_sif =
-        as_text(ByteView(raw.header).first(got)).substr(std::min(got, kLaunchSize)).starts_with(kSifMagic);
-    throw Error(ErrorKind::malformed, fmt::format("reading global header: {}expected {} bytes, the file has {}",
-                                                  is_sif ? "the file is cut short: " : "", kHeaderSize, raw.file_size));
-  }
-  if (as_text(raw.header).substr(32, 9) != "SIF_MAGIC") {
-    const auto sniff = sniff_file(file);
-    const auto& words = words_of(sniff.kind);
-    throw Error(ErrorKind::malformed, fmt::format("invalid SIF magic: this is {}", words.name), std::string(words.hint));
+  const auto got = file.read_at(0, raw.header);
+  static constexpr std::string_view kMagicWord = kSifMagic.substr(0, kSifMagic.size() - 1);
+  const auto word = as_text(ByteView(raw.header).first(got)).substr(std::min(got, kLaunchSize), kMagicWord.size());
+  if (word.empty() || !kMagicWord.starts_with(word)) throw not_a_sif(file);
+  if (got != raw.header.size()) {
+    throw Error(ErrorKind::malformed,
+                fmt::format("reading global header: the file is cut short: expected {} bytes, the file has {}",
+                            kHeaderSize, raw.file_size));
   }
   const Header header = Header::decode(raw.header);
 

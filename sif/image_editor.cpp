@@ -5,6 +5,7 @@
 #include <limits>
 #include <thread>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <fmt/format.h>
@@ -26,16 +27,26 @@ std::int64_t seconds_now() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-/// Opens the file and locks it, and makes sure that it still has its name then.
-std::shared_ptr<File> open_locked(const std::filesystem::path& path, const EditOptions& options) {
+File named(const File& file, std::string name) {
+  UniqueFd fd(::fcntl(file.fd(), F_DUPFD_CLOEXEC, 0));
+  if (!fd) throw_errno(fmt::format("open {}", in_quotes(name)));
+  return {std::move(fd), std::move(name)};
+}
+
+/// Opens the file and locks it, and makes sure that it still has its name then. `shown` is how errors call it.
+std::shared_ptr<File> open_locked(const std::filesystem::path& path, const std::string& shown,
+                                  const EditOptions& options) {
   const auto until = std::chrono::steady_clock::now() + options.timeout;
   for (;;) {
-    auto file = std::make_shared<File>(File::open_read_write(path));
-    if (!file->is_regular()) throw Error(ErrorKind::unsupported, fmt::format("{}: a SIF image is a regular file; this is not one", in_quotes(path.native())));
+    auto file = std::make_shared<File>(named(File::open_read_write(path), shown));
+    if (!file->is_regular())
+      throw Error(ErrorKind::unsupported,
+                  fmt::format("{}: a SIF image is a regular file; this is not one", in_quotes(shown)));
     while (!file->try_lock()) {
       options.operation.check();
       if (std::chrono::steady_clock::now() >= until) {
-        throw Error(ErrorKind::io, fmt::format("{}: another program is editing the image", in_quotes(path.native())), "try again when it is done");
+        throw Error(ErrorKind::io, fmt::format("{}: another program is editing the image", in_quotes(shown)),
+                    "try again when it is done");
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
@@ -220,7 +231,7 @@ ImageEditor::ImageEditor(const std::filesystem::path& path, EditOptions options)
   std::error_code error;
   auto resolved = std::filesystem::canonical(path, error);
   if (error) throw_errno(fmt::format("open {}", in_quotes(path.native())), error.value());
-  auto file = open_locked(resolved, options);
+  auto file = open_locked(resolved, path.native(), options);
   impl_ = std::make_unique<Impl>(std::move(resolved), std::move(file), std::move(options));
 }
 

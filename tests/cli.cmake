@@ -6,14 +6,18 @@ sifkit_test(cli SOURCES cli/test_cli_app.cpp
                         cli/test_cli_faults.cpp
                         cli/test_cli_files.cpp
                         cli/test_cli_help.cpp
+                        cli/test_cli_hints.cpp
                         cli/test_cli_inspect.cpp
+                        cli/test_cli_json.cpp
                         cli/test_cli_key.cpp
                         cli/test_cli_kinds.cpp
                         cli/test_cli_kinds_borders.cpp
+                        cli/test_cli_layout.cpp
                         cli/test_cli_messages.cpp
                         cli/test_cli_sif.cpp
                         cli/test_cli_sign.cpp
                         cli/test_cli_sources.cpp
+                        cli/test_cli_stop_in_pipe.cpp
                         cli/test_cli_surroundings.cpp
                         cli/test_cli_terminal.cpp
                         cli/test_cli_verify.cpp

@@ -100,7 +100,7 @@ std::string list_of_keys(std::span<const PgpKeyInfo> keys, const std::vector<std
     if (places != nullptr && std::find(places->begin(), places->end(), i) == places->end()) continue;
     if (out.size() > kMaxListed) return out + " …";
     const auto user = keys[i].user_ids.empty() ? std::string() : " " + readable(keys[i].user_ids.front(), 80);
-    out += fmt::format("{}{}: {}{}", out.empty() ? "there are " : "; ", i, keys[i].fingerprint, user);
+    out += fmt::format("{}[{}] {}{}", out.empty() ? "" : "; ", i, keys[i].fingerprint, user);
   }
   return out;
 }
@@ -112,7 +112,7 @@ std::size_t key_meant(std::span<const PgpKeyInfo> keys, std::string_view which, 
   if (meant.size() > 1)
     throw Error(ErrorKind::usage,
                 fmt::format("{} means several {} keys in {}", in_quotes(which), kind, in_quotes(place)),
-                list_of_keys(keys, &meant));
+                "give a fingerprint: " + list_of_keys(keys, &meant));
   std::string digits(trimmed(which));
   if (digits.starts_with("0x")) digits.erase(0, 2);
   const bool is_short =
@@ -120,7 +120,8 @@ std::size_t key_meant(std::span<const PgpKeyInfo> keys, std::string_view which, 
   throw Error(ErrorKind::not_found, fmt::format("no {} key {} in {}", kind, in_quotes(which), in_quotes(place)),
               is_short ? fmt::format("a key ID of {} digits is too easily forged to mean a key: use {} or {} of them",
                                      digits.size(), kKeyIdDigits, kFingerprintDigits)
-                       : list_of_keys(keys));
+              : keys.empty() ? ""
+                             : "there are " + list_of_keys(keys));
 }
 
 }  // namespace sifkit::trust

@@ -138,12 +138,12 @@ std::size_t chosen_key(const std::vector<PgpKeyInfo>& there, const PgpKeyChoice&
   if (choice.index) {
     if (*choice.index < there.size()) return *choice.index;
     throw Error(ErrorKind::not_found, fmt::format("no secret key number {} in {}", *choice.index, in_quotes(ring)),
-                list_of_keys(there));
+                "there are " + list_of_keys(there));
   }
   if (!choice.name.empty()) return key_meant(there, choice.name, "secret", ring);
   if (there.size() == 1) return 0;
   throw Error(ErrorKind::usage, fmt::format("there are several secret keys in {}", in_quotes(ring)),
-              list_of_keys(there));
+              "choose one with --key-name FINGERPRINT, or with -k N of 'sifkit sign': " + list_of_keys(there));
 }
 
 bool is_fingerprint_in(const std::vector<std::string>& fingerprints, std::string_view end) {

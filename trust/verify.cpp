@@ -38,8 +38,10 @@ std::string error_text(Check&& check) {
   return {};
 }
 
-/// Where the key is not known here.
-Hint how_to_trust(const SignatureReport& report) {
+/// What follows from a signature that does not hold: of data that were changed, or whose key is not known here.
+Hint hint_for(const SignatureReport& report) {
+  if (report.verdict == Verdict::tampered)
+    return "the image is not what was signed: do not use it, and get it again from where it comes from";
   const bool unknown = std::all_of(report.signers.begin(), report.signers.end(), [](const Signer& signer) { return signer.ring.empty(); });
   if (report.verdict != Verdict::untrusted || report.signers.empty() || !unknown) return {};
   const std::string& key = report.signers.front().key;
@@ -335,7 +337,7 @@ void Verification::conclude() {
     const bool cut_short = report.verdict == Verdict::incomplete;
     fail(kind_of(report.verdict),
          cut_short ? report.reason : fmt::format("signature object {}: {}", report.id, report.reason),
-         cut_short ? kCutShortHint : how_to_trust(report));
+         cut_short ? kCutShortHint : hint_for(report));
   }
   for (const auto id : wanted_) {
     const auto& object = *index_.find(id);

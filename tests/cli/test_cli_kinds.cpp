@@ -279,17 +279,13 @@ TEST_CASE("every kind of file is told, and the table in the documents says so", 
     refused(run_cli({"inspect", file}), in_quotes(file) + is);
     refused(run_cli({"ls", file}), in_quotes(file) + is);
     refused(run_cli({"cat", file, "/x"}), in_quotes(file) + is);
-    if (bytes.size() >= 128) {
-      for (const auto& verb : std::vector<std::vector<std::string>>{{"sif", "list", file}, {"sif", "header", file}, {"verify", file}}) {
-        const auto result = run_cli(verb);
-        CHECK(result.code == exit_code(ErrorKind::malformed));
-        CHECK_THAT(result.err, ContainsSubstring("this is " + std::string(words.name)));
-      }
-    }
+    for (const auto& verb : std::vector<std::vector<std::string>>{
+             {"sif", "list", file}, {"sif", "header", file}, {"sif", "del", "1", file}, {"verify", file}})
+      refused(run_cli(verb), "error: " + in_quotes(file) + is);
     write_file(file + ".gz", through("gzip -c", bytes));
-    const auto packed = run_cli({"build", out, file + ".gz"});
-    CHECK(packed.code == exit_code(words.error));
-    CHECK_THAT(packed.err, ContainsSubstring(kind == FileKind::empty ? " is gzip data with nothing in it" : is + " compressed with gzip"));
+    refused(run_cli({"build", out, file + ".gz"}), kind == FileKind::empty
+                                                       ? in_quotes(file + ".gz") + " is gzip data with nothing in it"
+                                                       : "what is in " + in_quotes(file + ".gz") + " (gzip)" + is);
   }
 }
 

@@ -44,7 +44,7 @@ TEST_CASE("sign --json says what was signed, and errors are JSON then", "[cli][s
   fails({"--key", key, "-i", "0", fixture.image}, 2, "usage");
   fails({"--key", key, "-i", "4", fixture.image}, 2, "usage");  // a signature
   fails({"--key", fixture.at("ed25519.pub"), fixture.image}, 7, "malformed");
-  fails({"--key", key, key}, 7, "malformed");
+  fails({"--key", key, key}, 9, "unsupported");
   fails({"--key", key}, 2, "usage");
   fails({fixture.image}, 3, "not_found");  // empty rings
 }

@@ -282,7 +282,7 @@ TEST_CASE("a key is meant by what names it best", "[trust][keys]") {
   CHECK(kind_of(error_of([&] { keys_meant(keys, " "); })) == ErrorKind::usage);
   const auto several = error_of([&] { key_meant(keys, "example", "public", "ring"); });
   CHECK(several->message() == "'example' means several public keys in 'ring'");
-  CHECK_THAT(several->hint().text(), StartsWith("there are 0: AAAA") && ContainsSubstring("; 2: CCCC"));
+  CHECK_THAT(several->hint().text(), StartsWith("give a fingerprint: [0] AAAA") && ContainsSubstring("; [2] CCCC"));
   const auto short_id = error_of([&] { key_meant(keys, "0x9ABCDEFA", "public", "ring"); });
   CHECK(short_id->message() == "no public key '0x9ABCDEFA' in 'ring'");
   CHECK(short_id->hint().text() == "a key ID of 8 digits is too easily forged to mean a key: use 16 or 40 of them");

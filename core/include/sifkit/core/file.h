@@ -164,12 +164,15 @@ SIFKIT_API File open_scratch_file(const std::filesystem::path& directory);
 /// Where scratch files go: SIFKIT_TMPDIR, APPTAINER_TMPDIR, SINGULARITY_TMPDIR, TMPDIR, else /tmp.
 SIFKIT_API std::filesystem::path scratch_directory();
 
-/// Runs `body`; an Error that leaves it says how to put scratch files elsewhere, unless it knows better what to do.
+/// Makes the hint of an error from a scratch file say how to put those elsewhere, unless it knows better what to do.
+SIFKIT_API void set_scratch_hint(Error& error);
+
+/// Runs `body`, which works on scratch files.
 void with_scratch_hint(auto&& body) {
   try {
     body();
   } catch (Error& error) {
-    if (error.hint().empty() || error.kind() == ErrorKind::no_space) error.set_hint("scratch files go to the directory that SIFKIT_TMPDIR or TMPDIR names; choose one with room for the image");
+    set_scratch_hint(error);
     throw;
   }
 }
