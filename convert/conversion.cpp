@@ -147,7 +147,7 @@ void Conversion::add_container(Tree& tree, ContentSink& sink) {
   ContainerAttributes attributes = add_runtime_files(tree, sink, input, warnings_);
   attributes.labels = all_labels;
   describe(attributes);
-  objects_.push_back({{.type = sif::DataType::generic_json, .name = kOciConfigName}, config.go_config_json()});
+  add_object(sif::DataType::generic_json, kOciConfigName, config.go_config_json());
   for (auto& kept : root_.objects()) {
     const bool made = std::any_of(objects_.begin(), objects_.end(), [&](const SmallObject& object) {
       return object.spec.type == kept.spec.type && object.spec.name == kept.spec.name;
@@ -156,9 +156,16 @@ void Conversion::add_container(Tree& tree, ContentSink& sink) {
   }
 }
 
+void Conversion::add_object(sif::DataType type, std::string_view name, std::string bytes) {
+  sif::ObjectSpec spec;
+  spec.type = type;
+  spec.name = name;
+  objects_.emplace_back(std::move(spec), std::move(bytes));
+}
+
 void Conversion::describe(const ContainerAttributes& attributes) {
-  objects_.push_back({{.type = sif::DataType::deffile}, attributes.deffile});
-  objects_.push_back({{.type = sif::DataType::generic_json, .name = kInspectMetadataName}, inspect_metadata_json(attributes)});
+  add_object(sif::DataType::deffile, "", attributes.deffile);
+  add_object(sif::DataType::generic_json, kInspectMetadataName, inspect_metadata_json(attributes));
 }
 
 void Conversion::keep_container(Tree& tree, ContentSink& sink) {

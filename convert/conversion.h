@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <sifkit/convert.h>
@@ -50,6 +51,7 @@ class Conversion {
   void keep_container(layers::Tree& tree, layers::ContentSink& sink);
   void change_container(layers::Tree& tree, layers::ContentSink& sink, ContainerFiles& texts,
                         ContainerAttributes& attributes);
+  void add_object(sif::DataType type, std::string_view name, std::string bytes);
   void describe(const ContainerAttributes& attributes);
   TextMap labels() const;
   std::vector<std::string> environment() const;

@@ -79,7 +79,12 @@ void PackedRoot::read_objects(const sif::Image& image) {
     }
     const Bytes data = image.read_data(*object, left);
     left -= data.size();
-    objects_.push_back({{.type = object->type, .group = object->group(), .name = object->name(), .extra = object->extra}, std::string(as_text(data))});
+    sif::ObjectSpec spec;
+    spec.type = object->type;
+    spec.group = object->group();
+    spec.name = object->name();
+    spec.extra = object->extra;
+    objects_.emplace_back(std::move(spec), std::string(as_text(data)));
   }
   if (signatures != 0) {
     warnings_.add("signature-left-out", fmt::format("{} of the old image {} not hold for the new one: sign that", signatures == 1 ? "the signature" : fmt::format("the {} signatures", signatures),

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <sifkit/layers/content.h>
@@ -16,8 +17,11 @@
 
 namespace sifkit {
 
-/// A small object that stands beside the file system in a SIF.
+/// A small object that stands beside the file system in a SIF. Made by its constructor only: where a member of an
+/// aggregate throws, GCC 12 destroys those before it twice.
 struct SmallObject {
+  SmallObject(sif::ObjectSpec object, std::string data) : spec(std::move(object)), bytes(std::move(data)) {}
+
   sif::ObjectSpec spec;
   std::string bytes;
 };

@@ -187,12 +187,19 @@ class DirectoryTar final : public Source, private Sink {
   }
 
   void write_hard_link(const std::string& path, const struct stat& status, const std::string& first) {
-    writer_.begin(status, {.path = path, .link_target = {}, .hard_link = first, .xattrs = {}});
+    TarMember member;
+    member.path = path;
+    member.hard_link = first;
+    writer_.begin(status, member);
   }
 
   void write_header(const std::string& path, const struct stat& status, const AttributePlace& place,
                     const std::string& target = {}) {
-    writer_.begin(status, {.path = path, .link_target = target, .hard_link = {}, .xattrs = xattrs_of(place, path)});
+    TarMember member;
+    member.path = path;
+    member.link_target = target;
+    member.xattrs = xattrs_of(place, path);
+    writer_.begin(status, member);
   }
 
   /// Nothing is lost without a word: a file system without attributes has none to lose.

@@ -127,7 +127,7 @@ TEST_CASE("where temporary data cannot be, the hint names the option for it", "[
   image.layers.front() = TarBuilder().directory("bin").file("bin/tool", bytes, 0755).bytes();
   write_file(fixture.directory / "app.tar", as_tar(docker_24(image)));
   const std::string missing =
-      "sifkit: error: create a scratch file in 'none': no such file or directory\n  hint: choose another directory for "
+      "sifkit: error: 'standard input': create a scratch file in 'none': no such file or directory\n  hint: choose another directory for "
       "temporary data: --tmpdir DIR, SIFKIT_TMPDIR or TMPDIR\n";
   CHECK(fixture.shell("cat ../app.tar | $SIFKIT build -q --tmpdir none app.sif -").err == missing);
   CHECK(fixture.shell("cat ../app.tar | SIFKIT_TMPDIR=none $SIFKIT build -q app.sif -").err == missing);

@@ -37,7 +37,7 @@ Json error_record(const CliResult& result) {
 
 }  // namespace
 
-TEST_CASE("--json and -d may stand in front of the verb or behind it", "[cli][json]") {
+TEST_CASE("the options --json and -d may stand in front of the verb or behind it", "[cli][json]") {
   const ImageFixture fixture;
   const auto behind = run_cli({"sif", "list", "--json", fixture.image});
   CHECK(behind.code == 0);

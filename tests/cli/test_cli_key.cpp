@@ -320,7 +320,8 @@ TEST_CASE("of a key with many user ids ten are listed, with how many more there 
     key.fingerprint = std::string(40, 'A');
     for (std::size_t i = 1; i <= good; ++i) key.user_ids.push_back("user " + std::to_string(i));
     for (std::size_t i = 1; i <= revoked; ++i) key.revoked_user_ids.push_back("former " + std::to_string(i));
-    std::istringstream text(cli::table_of(std::vector{key}));
+    std::ostringstream out, err;
+    std::istringstream text(cli::table_of(std::vector{key}, cli::Console{.out = out, .err = err, .stop = {}}));
     std::vector<std::string> lines;
     for (std::string line; std::getline(text, line);) lines.push_back(line);
     return lines;

@@ -187,7 +187,7 @@ TEST_CASE("what does not fit a descriptor is refused", "[sif][editor]") {
   CHECK(error_of([&] { ImageEditor editor(fixture.directory / "none.sif"); })->kind() == ErrorKind::not_found);
   CHECK(error_of([&] { create_image(fixture.path, {}, Overwrite::no); })->kind() == ErrorKind::exists);
   write_file(fixture.path, "no image");
-  CHECK(fixture.refusal(add({})) == ErrorKind::malformed);
+  CHECK(fixture.refusal(add({})) == ErrorKind::unsupported);
 }
 
 TEST_CASE("objects are removed by what they are", "[sif][editor]") {
