@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "inspect_text.h"
 #include "source_options.h"
+#include <sifkit/core/in_file.h>
 
 namespace sifkit::cli {
 
@@ -104,7 +105,7 @@ Json record_of(const std::string& source, const InspectReport& report, const Ins
 void show(const std::string& source, const InspectArguments& arguments, Session& session, Json& records) {
   auto report = look_into(source, arguments, session);
   const bool alone = arguments.sources.size() == 1;
-  in_context([&] { return in_quotes(source); }, [&] {
+  in_file(source, [&] {
     if (arguments.oci && report.oci_config.empty()) throw Error(ErrorKind::not_found, "there is no OCI configuration in it");
     const bool summary = arguments.summary || (arguments.nothing_chosen() && arguments.app.empty() && session.io.out_is_terminal && !session.json);
     if (!summary) report.attributes = chosen(report.attributes, arguments);

@@ -13,6 +13,7 @@
 #include "commands.h"
 #include "numbers.h"
 #include "sif_text.h"
+#include <sifkit/core/in_file.h>
 
 namespace sifkit::cli {
 
@@ -78,7 +79,7 @@ std::unique_ptr<Source> open_input(const std::string& path, const Session& sessi
 template <class Change>
 void edit(const std::string& file, const Session& session, const Change& change) {
   sif::ImageEditor editor(file, edit_options(session));
-  in_context([&] { return in_quotes(file); }, [&] { change(editor); });
+  in_file(file, [&] { change(editor); });
   for (const auto& broken : trust::signatures_broken_by_edit(editor.image(), sif::Image::open(file))) {
     session.logger->write(
         LogLevel::warning,

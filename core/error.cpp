@@ -34,8 +34,6 @@ Error::Error(ErrorKind kind, std::string message, Hint hint)
 }
 
 void Error::add_context(std::string frame) {
-  // The name of a file that the text has already is said once.
-  if (frame.starts_with('\'') && frame.ends_with('\'') && text_.find(frame) != std::string::npos) return;
   context_.insert(context_.begin(), std::move(frame));
   render();
 }

@@ -8,6 +8,7 @@
 
 #include <sifkit/core/decompress.h>
 #include <sifkit/core/error.h>
+#include <sifkit/core/in_file.h>
 #include <sifkit/core/tar_reader.h>
 
 namespace sifkit::oci {
@@ -118,7 +119,7 @@ std::unique_ptr<Source> first_bytes(std::unique_ptr<Source> source, std::uint64_
 CompressedFiles::CompressedFiles(std::shared_ptr<const File> file, bool guessed, const Limits& limits, const OperationContext& operation,
                                  WarningList& warnings)
     : file_(std::move(file)), limits_(limits), members_(guessed) {
-  in_context([&] { return in_quotes(file_->name()); }, [&] {
+  in_file(file_->name(), [&] {
     const auto source = open_decompressed(std::make_unique<FileSource>(file_), "archive", limits_);
     TarReader reader(*source, limits_, warnings, TarTypes::any);
     SmallMembers small;
@@ -152,7 +153,7 @@ std::unique_ptr<Source> CompressedFiles::open(std::string_view name) {
 StreamedFiles::StreamedFiles(Source& source, std::string name, const std::filesystem::path& scratch, const Limits& limits,
                              const OperationContext& operation, WarningList& warnings)
     : name_(std::move(name)), limits_(limits) {
-  in_context([&] { return in_quotes(name_); }, [&] {
+  in_file(name_, [&] {
     operation.progress->stage("reading", 0);
     TarReader reader(source, limits_, warnings, TarTypes::any);
     SmallMembers small;

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/in_file.h>
 #include <sifkit/core/json.h>
 
 namespace sifkit::oci {
@@ -92,7 +93,7 @@ class EntryReader {
 }  // namespace
 
 std::vector<Candidate> read_docker_archive(FileSet& files, const Limits& limits, WarningList& warnings) {
-  return in_context([&] { return in_quotes(files.name()); }, [&] {
+  return in_file(files.name(), [&] {
     const auto text = files.read_document(kDockerManifest, limits, kDockerManifest);
     const auto document = std::make_shared<const Json>(parse_json(text, kDockerManifest, limits));
     const std::string place = std::string(kDockerManifest) + ": ";

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/in_file.h>
 #include <sifkit/core/json.h>
 
 namespace sifkit::oci {
@@ -240,7 +241,7 @@ class LayoutReader {
     candidate.load = [&files = files_, flat = flat_, &limits = limits_, descriptor, file = place.file](
                          Candidate& into, WarningList& said) {
       files.forget_documents();
-      return in_context([&] { return in_quotes(files.name()); },
+      return in_file(files.name(),
                         [&] { return LayoutReader(files, flat, limits, said).read_one(descriptor, file, into); });
     };
     return candidate;
@@ -343,14 +344,14 @@ void check_layout_file(FileSet& files, const Limits& limits) {
 }  // namespace
 
 std::vector<Candidate> read_oci_layout(FileSet& files, bool strict_layout, const Limits& limits, WarningList& warnings) {
-  return in_context([&] { return in_quotes(files.name()); }, [&] {
+  return in_file(files.name(), [&] {
     if (strict_layout) check_layout_file(files, limits);
     return LayoutReader(files, false, limits, warnings).read();
   });
 }
 
 std::vector<Candidate> read_skopeo_dir(FileSet& files, const Limits& limits, WarningList& warnings) {
-  return in_context([&] { return in_quotes(files.name()); }, [&] { return LayoutReader(files, true, limits, warnings).read_alone("manifest.json"); });
+  return in_file(files.name(), [&] { return LayoutReader(files, true, limits, warnings).read_alone("manifest.json"); });
 }
 
 }  // namespace sifkit::oci

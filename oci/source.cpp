@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/in_file.h>
 #include <sifkit/core/tar_reader.h>
 
 #include "archive_files.h"
@@ -146,7 +147,7 @@ class Looker {
     const bool guess = is_guess(reference_.transport);
     auto& identity = out_.identity;
     ByteView window;
-    auto plain = in_context([&] { return in_quotes(name); }, [&] {
+    auto plain = in_file(name, [&] {
       auto out = std::make_unique<PeekedSource>(open_decompressed(std::move(bytes), "archive", options_.limits, &identity.compression));
       const bool once = !whole || identity.compression != Compression::none;
       window = out->peek(once && guess ? kWindow : kSniffedBytes);

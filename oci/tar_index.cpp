@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/in_file.h>
 #include <sifkit/core/tar_reader.h>
 
 namespace sifkit::oci {
@@ -14,7 +15,7 @@ namespace sifkit::oci {
 TarIndex::TarIndex(std::shared_ptr<const File> file, bool guessed, const Limits& limits, const OperationContext& operation,
                    WarningList& warnings)
     : file_(std::move(file)), limits_(limits), members_(guessed) {
-  in_context([&] { return in_quotes(file_->name()); },
+  in_file(file_->name(),
              [&] {
                FileSource source(file_);
                TarReader reader(source, limits_, warnings, TarTypes::any);

@@ -11,6 +11,7 @@
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/file_kind.h>
+#include <sifkit/core/in_file.h>
 
 namespace sifkit::sif {
 
@@ -117,7 +118,7 @@ bool is_oci_digest(std::string_view text) {
 Image Image::open(const std::filesystem::path& path) { return Image(std::make_shared<File>(File::open_read(path))); }
 
 Image::Image(std::shared_ptr<const File> file) : file_(std::move(file)) {
-  in_context([&] { return in_quotes(file_->name()); }, [&] {
+  in_file(file_->name(), [&] {
     if (!file_->is_regular()) throw Error(ErrorKind::unsupported, "a SIF image is a regular file; this is not one");
     const RawTable raw = read_stable_table(*file_);
     file_size_ = raw.file_size;
@@ -204,7 +205,7 @@ bool Image::is_cut_short(const Descriptor& object) const noexcept {
 }
 
 std::unique_ptr<Source> Image::open_data(const Descriptor& object) const {
-  return in_context([&] { return in_quotes(name()); }, [&] {
+  return in_file(name(), [&] {
     check_range(object);
     return std::make_unique<FileSource>(file_, static_cast<std::uint64_t>(object.offset), static_cast<std::uint64_t>(object.size));
   });

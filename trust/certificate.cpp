@@ -8,6 +8,7 @@
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/file.h>
+#include <sifkit/core/in_file.h>
 
 #include "key_format.h"
 #include "x509.h"
@@ -29,7 +30,7 @@ std::string text_of(const std::filesystem::path& path) {
 /// Every PEM block of the file, which are certificates and nothing else.
 std::vector<Certificate> read_certificates(const std::filesystem::path& path) {
   const std::string text = text_of(path);
-  return in_context([&] { return in_quotes(path.native()); }, [&] {
+  return in_file(path.native(), [&] {
     std::string_view left = text;
     std::vector<Certificate> out;
     static constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----";
@@ -124,7 +125,7 @@ TrustedKey checked_certificate(const CertificateFiles& files, std::optional<std:
   check_crypto(context != nullptr && X509_STORE_CTX_init(context.get(), roots.get(), leaf, others.get()) == 1, kReading);
   if (at) X509_STORE_CTX_set_time(context.get(), 0, static_cast<std::time_t>(*at));
 
-  return in_context([&] { return in_quotes(files.certificate.native()); }, [&] {
+  return in_file(files.certificate.native(), [&] {
     if (X509_verify_cert(context.get()) != 1) {
       const int code = X509_STORE_CTX_get_error(context.get());
       const X509* where = X509_STORE_CTX_get_current_cert(context.get());

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/in_file.h>
 #include <sifkit/sif/image_editor.h>
 #include <sifkit/trust/sign.h>
 
@@ -261,7 +262,7 @@ SignReport sign(const std::filesystem::path& path, std::span<const SigningKey> k
   // First, for the passphrase may take its time and the editor locks the image.
   const Signers signers(keys);
   ImageEditor editor(path, {.time = options.time, .operation = options.operation});
-  return in_context([&] { return in_quotes(path.native()); }, [&] { return add_signatures(editor, signers, options); });
+  return in_file(path.native(), [&] { return add_signatures(editor, signers, options); });
 }
 
 }  // namespace sifkit::trust

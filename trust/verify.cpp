@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/in_file.h>
 #include <sifkit/trust/verify.h>
 
 #include <sifkit/sif/layout.h>
@@ -363,7 +364,7 @@ void Verification::conclude() {
 }
 
 VerifyReport verify(const Image& image, const TrustedKeys& keys, const VerifyOptions& options) {
-  return in_context([&] { return in_quotes(image.name()); }, [&] { return Verification(image, keys.impl(), options).run(); });
+  return in_file(image.name(), [&] { return Verification(image, keys.impl(), options).run(); });
 }
 
 }  // namespace sifkit::trust
