@@ -160,12 +160,13 @@ TEST_CASE("a pipeline that goes while it is full drops what is under way and del
   using Item = std::shared_ptr<int>;
   const auto token = std::make_shared<int>(0);  // whose other owners are items that are still somewhere
   std::size_t delivered = 0;
+  std::atomic<bool> full = false;
   {
     OrderedPipeline<Item, Item> pipeline(
         3, 16,
-        [] {
-          return [](Item&& item) {
-            std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        [&] {
+          return [&](Item&& item) {
+            full.wait(false);
             return std::move(item);
           };
         },
@@ -173,6 +174,8 @@ TEST_CASE("a pipeline that goes while it is full drops what is under way and del
     for (int i = 0; i < 16; ++i) pipeline.push(Item(token));
     CHECK(delivered == 0);
     CHECK(token.use_count() > 1);
+    full = true;
+    full.notify_all();
   }
   CHECK(delivered == 0);
   CHECK(token.use_count() == 1);
