@@ -50,9 +50,12 @@ std::string advice_text(const Hint& hint) {
     case Advice::compact: return "'sifkit sif compact' removes what belongs to no object";
     case Advice::sign: return "'sifkit sign' signs an image";
     case Advice::import_key:
-      return fmt::format("'sifkit key import FILE' or 'sifkit key pull {}' makes its key known; make sure whose it is first", argument);
+      return fmt::format(
+          "'sifkit key import FILE' or 'sifkit key pull {}' makes its key known; make sure whose it is first",
+          argument);
     case Advice::name_public_key:
-      return argument.empty() ? "--key names a public key" : fmt::format("--key names a public key; this one's id is {}", argument);
+      return argument.empty() ? "--key names a public key"
+                              : fmt::format("--key names a public key; this one's id is {}", argument);
     case Advice::find_key: return "'sifkit key search' shows fingerprints";
     case Advice::make_key: return "'sifkit key newpair' makes one";
     case Advice::pem_key: return "'sign --key' and 'verify --key' take PEM keys from their files";

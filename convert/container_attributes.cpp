@@ -12,12 +12,14 @@ namespace sifkit {
 namespace {
 
 bool shown_environment(std::string_view name) {
-  return (name.starts_with("10-docker") && name.ends_with(".sh")) || (name.starts_with("9") && name.ends_with("-environment.sh"));
+  return (name.starts_with("10-docker") && name.ends_with(".sh")) ||
+         (name.starts_with("9") && name.ends_with("-environment.sh"));
 }
 
 class AttributeReader {
  public:
-  AttributeReader(ContainerFiles& files, const Limits& limits, WarningList& warnings) : files_(files), limits_(limits), warnings_(warnings) {}
+  AttributeReader(ContainerFiles& files, const Limits& limits, WarningList& warnings)
+      : files_(files), limits_(limits), warnings_(warnings) {}
 
   ContainerAttributes read() {
     ContainerAttributes out;
@@ -36,7 +38,8 @@ class AttributeReader {
 
   std::string text(const std::string& path) {
     std::string out;
-    read_part(in_quotes("/" + path), warnings_, [&] { out = without_final_line_feeds(files_.text(path, limits_.json_bytes).value_or("")); });
+    read_part(in_quotes("/" + path), warnings_,
+              [&] { out = without_final_line_feeds(files_.text(path, limits_.json_bytes).value_or("")); });
     return out;
   }
 
@@ -51,7 +54,8 @@ class AttributeReader {
     out.test = text(directory + "/test");
     out.helpfile = text(directory + "/runscript.help");
     if (const auto labels = text(directory + "/labels.json"); !labels.empty()) {
-      read_part(in_quotes("/" + directory + "/labels.json"), warnings_, [&] { out.labels = parse_labels(labels, limits_, warnings_); });
+      read_part(in_quotes("/" + directory + "/labels.json"), warnings_,
+                [&] { out.labels = parse_labels(labels, limits_, warnings_); });
     }
     for (const auto& name : names(directory + "/env").value_or(Names())) {
       if (!shown_environment(name)) continue;

@@ -103,7 +103,8 @@ void Conversion::decide_architecture(const ProgramProbe& probe, const Tree& tree
   if (architecture == "unknown") {
     if (!found.empty()) architecture = found;
   } else if (!found.empty() && found != architecture) {
-    warnings_.add("architecture", fmt::format("the image says it is for {}, its programs are for {}", in_quotes(architecture), found));
+    warnings_.add("architecture",
+                  fmt::format("the image says it is for {}, its programs are for {}", in_quotes(architecture), found));
   }
 }
 
@@ -130,7 +131,8 @@ std::vector<std::string> Conversion::environment() const {
 }
 
 TextMap Conversion::labels() const {
-  auto labels = container_labels(root_.config(), report_.architecture, time_, reference_.bootstrap(), reference_.from());
+  auto labels =
+      container_labels(root_.config(), report_.architecture, time_, reference_.bootstrap(), reference_.from());
   for (const auto& [name, value] : options_.labels) labels[name] = value;
   return labels;
 }
@@ -183,11 +185,14 @@ void Conversion::keep_container(Tree& tree, ContentSink& sink) {
   if (old != objects_.end()) old->bytes = inspect_metadata_json(attributes);
 }
 
-void Conversion::change_container(Tree& tree, ContentSink& sink, ContainerFiles& texts, ContainerAttributes& attributes) {
+void Conversion::change_container(Tree& tree, ContentSink& sink, ContainerFiles& texts,
+                                  ContainerAttributes& attributes) {
   TreeEdit edit(tree, sink, squashfs_time(time_));
   const auto put = [&](std::string_view path, std::uint32_t mode, const std::string& text) {
     if (const auto obstacle = edit.obstacle(path)) {
-      throw Error(ErrorKind::unsupported, fmt::format("the container's {} cannot be written: {} {}", in_quotes("/" + std::string(path)), in_quotes("/" + obstacle->path), obstacle->description));
+      throw Error(ErrorKind::unsupported,
+                  fmt::format("the container's {} cannot be written: {} {}", in_quotes("/" + std::string(path)),
+                              in_quotes("/" + obstacle->path), obstacle->description));
     }
     edit.put_file(path, mode, text);
   };
@@ -195,9 +200,16 @@ void Conversion::change_container(Tree& tree, ContentSink& sink, ContainerFiles&
   if (!options_.labels.empty()) put(kLabelsPath, 0644, labels_json(attributes.labels));
   if (options_.env.empty()) return;
   // The last script that is for the builder to write: what it sets is what counts.
-  std::string script = texts.text(std::string(kCustomEnvironmentPath), options_.limits.json_bytes).value_or("#!/bin/sh\n");
+  std::string script =
+      texts.text(std::string(kCustomEnvironmentPath), options_.limits.json_bytes).value_or("#!/bin/sh\n");
   if (!script.ends_with('\n')) script += '\n';
-  for (const auto& [name, value] : options_.env) script += fmt::format("export {}=\"{}\"\n", name, escape_in_double_quotes(value));
+  for (const auto& [name, value] : options_.env) {
+    if (is_shell_name(name)) {
+      script += fmt::format("export {}=\"{}\"\n", name, escape_in_double_quotes(value));
+    } else {
+      warnings_.add("env-name", fmt::format("{} is left out: no shell accepts such a name", in_quotes(name)));
+    }
+  }
   put(kCustomEnvironmentPath, 0755, script);
   attributes.environment["/" + std::string(kCustomEnvironmentPath)] = script;
 }

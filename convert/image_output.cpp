@@ -25,8 +25,9 @@ constexpr unsigned kSifMode = 0777;  ///< less the umask: its first line makes i
 /// Everything a caller may choose that changes the image.
 std::string options_text(const ConvertOptions& options, std::int64_t time) {
   const auto& squashfs = options.squashfs;
-  std::string out = fmt::format("{} {} {} {} {} {} {}\n", static_cast<int>(squashfs.codec), squashfs.level, squashfs.fast,
-                                squashfs.block_size, options.all_root, static_cast<int>(options.layers.xattrs), time);
+  std::string out =
+      fmt::format("{} {} {} {} {} {} {}\n", static_cast<int>(squashfs.codec), squashfs.level, squashfs.fast,
+                  squashfs.block_size, options.all_root, static_cast<int>(options.layers.xattrs), time);
   if (options.keep_capabilities) out += "capabilities\n";
   for (const auto& pattern : options.excludes) out += "exclude " + pattern + "\n";
   for (const auto& [name, value] : options.labels) out += "label " + name + "=" + value + "\n";
@@ -74,7 +75,9 @@ Digest digest_and_sync(const File& file, std::uint64_t size, const OperationCont
       sync();
     }
     // The file outlives the source.
-    ReadAhead ahead(std::make_unique<FileSource>(std::shared_ptr<const File>(std::shared_ptr<const File>(), &file), 0, size), ReadAhead::kForHashing);
+    ReadAhead ahead(
+        std::make_unique<FileSource>(std::shared_ptr<const File>(std::shared_ptr<const File>(), &file), 0, size),
+        ReadAhead::kForHashing);
     std::uint64_t hashed = 0;
     for (auto piece = ahead.next(); !piece.empty(); piece = ahead.next()) {
       operation.check();
@@ -82,7 +85,8 @@ Digest digest_and_sync(const File& file, std::uint64_t size, const OperationCont
       operation.progress->advance(piece.size());
       hashed += piece.size();
     }
-    if (hashed != size) throw Error(ErrorKind::io, fmt::format("the finished file has {} bytes, expected {}", hashed, size));
+    if (hashed != size)
+      throw Error(ErrorKind::io, fmt::format("the finished file has {} bytes, expected {}", hashed, size));
   }
   if (failure) std::rethrow_exception(failure);
   return hasher.finish();
@@ -141,8 +145,13 @@ void finish_file(AtomicFile& target, std::uint64_t size, const ConvertOptions& o
 
 class SifOutput : public Output {
  public:
-  SifOutput(const std::filesystem::path& target, const ConvertOptions& options, WarningList& warnings, ConvertReport& report)
-      : options_(options), warnings_(warnings), report_(report), target_(target, options.overwrite, kSifMode), packing_(options, report) {}
+  SifOutput(const std::filesystem::path& target, const ConvertOptions& options, WarningList& warnings,
+            ConvertReport& report)
+      : options_(options),
+        warnings_(warnings),
+        report_(report),
+        target_(target, options.overwrite, kSifMode),
+        packing_(options, report) {}
 
   ContentSink& contents(const Conversion& conversion) override {
     const sif::NewImage image{.launch_script = std::string(sif::kLaunchScript), .time = conversion.time()};
@@ -157,7 +166,8 @@ class SifOutput : public Output {
     writer_->end(summary.bytes, sif::encode_extra(partition));
     for (const auto& object : conversion.objects()) writer_->add_before(object.spec, as_bytes(object.bytes));
     const auto text = options_text(options_, conversion.time());
-    const sif::Uuid uuid = options_.reproducible ? content_uuid(conversion.identity(), *partition_, summary, text) : sif::random_uuid();
+    const sif::Uuid uuid =
+        options_.reproducible ? content_uuid(conversion.identity(), *partition_, summary, text) : sif::random_uuid();
     report_.uuid = uuid_text(uuid);
     writer_->set_uuid(uuid);
     writer_->finish();
@@ -168,8 +178,9 @@ class SifOutput : public Output {
  private:
   std::string architecture() {
     if (sif::architecture_code(report_.architecture)) return report_.architecture;
-    warnings_.add("sif-architecture", fmt::format("SIF has no code for the architecture {}: the image's header says that it is unknown",
-                                                  in_quotes(report_.architecture)));
+    warnings_.add("sif-architecture",
+                  fmt::format("SIF has no code for the architecture {}: the image's header says that it is unknown",
+                              in_quotes(report_.architecture)));
     return "unknown";
   }
 
@@ -185,10 +196,16 @@ class SifOutput : public Output {
 class SquashfsOutput : public Output {
  public:
   SquashfsOutput(const std::filesystem::path& target, const ConvertOptions& options, ConvertReport& report)
-      : options_(options), report_(report), target_(target, options.overwrite, kFileMode), region_(target_.file(), 0), packing_(options, report) {}
+      : options_(options),
+        report_(report),
+        target_(target, options.overwrite, kFileMode),
+        region_(target_.file(), 0),
+        packing_(options, report) {}
 
   ContentSink& contents(const Conversion& conversion) override { return packing_.start(region_, conversion); }
-  void finish(const Tree& tree, const Conversion&) override { finish_file(target_, packing_.finish(tree).bytes, options_, report_); }
+  void finish(const Tree& tree, const Conversion&) override {
+    finish_file(target_, packing_.finish(tree).bytes, options_, report_);
+  }
 
  private:
   const ConvertOptions& options_;

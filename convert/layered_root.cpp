@@ -67,18 +67,22 @@ void LayeredRoot::read_layer(std::size_t index, std::uint32_t time, Flattener& f
     ++report_.entries;
     // A name that is left out needs no bytes; another name of the same file gets them later.
     const bool excluded = !excludes_.empty() && entry->whiteout == Whiteout::none && excludes_.matches(entry->path);
-    const auto decision = in_context([&] { return fmt::format("{}: entry {} {}", name, report_.entries - before, in_quotes(entry->path)); },
-                                     [&] { return flattener.accept(*entry); });
+    const auto decision = in_context(
+        [&] { return fmt::format("{}: entry {} {}", name, report_.entries - before, in_quotes(entry->path)); },
+        [&] { return flattener.accept(*entry); });
     if (decision == Flattener::Decision::pack) {
       if (!excluded) flattener.set_content(reader.read_content(keeper.for_path(entry->path)));
-    } else if (entry->type == EntryType::regular && entry->size != 0 && !entry->hard_link && entry->whiteout == Whiteout::none) {
+    } else if (entry->type == EntryType::regular && entry->size != 0 && !entry->hard_link &&
+               entry->whiteout == Whiteout::none) {
       ++report_.hidden_files;
     }
     show();
   }
   sink.end_layer();
   show();
-  options_.operation.logger->write(LogLevel::debug, fmt::format("layer {} of {}: {} bytes stored, {} uncompressed", index + 1, image_.layers().size(), reader.compressed_bytes(), reader.uncompressed_bytes()));
+  options_.operation.logger->write(
+      LogLevel::debug, fmt::format("layer {} of {}: {} bytes stored, {} uncompressed", index + 1,
+                                   image_.layers().size(), reader.compressed_bytes(), reader.uncompressed_bytes()));
   report_.compressed_bytes += reader.compressed_bytes();
   report_.uncompressed_bytes += reader.uncompressed_bytes();
 }
@@ -88,7 +92,9 @@ void LayeredRoot::read_missing(const std::vector<Flattener::Missing>& missing, T
   for (auto at = missing.begin(); at != missing.end();) {
     const auto number = at->layer;
     LayerReader reader(blob(image_.layers().size() - 1 - number), options_.layers, options_.limits, warnings_);
-    options_.operation.logger->write(LogLevel::debug, fmt::format("layer {}: read again for files that it holds after all", image_.layers().size() - number));
+    options_.operation.logger->write(
+        LogLevel::debug,
+        fmt::format("layer {}: read again for files that it holds after all", image_.layers().size() - number));
     ++report_.layers_read_again;
     for (std::uint64_t index = 0; at != missing.end() && at->layer == number; ++index) {
       options_.operation.check();
@@ -127,15 +133,21 @@ void LayeredRoot::check_root(const Tree& tree) const {
     case oci::ContentsKind::other:
     case oci::ContentsKind::nothing:
     case oci::ContentsKind::one_file: break;
-    case oci::ContentsKind::wrapped: warnings_.add("root-in-directory", fmt::format("at the root is one directory and nothing else: {}", contents.detail)); break;
+    case oci::ContentsKind::wrapped:
+      warnings_.add("root-in-directory",
+                    fmt::format("at the root is one directory and nothing else: {}", contents.detail));
+      break;
     default:
       if (source_.is_root_in_doubt()) {
-        Error error = unexpected_kind(location == "-" ? "standard input" : in_quotes(location), oci::words_of(contents.kind, false), contents.detail, "a root file system");
+        Error error = unexpected_kind(location == "-" ? "standard input" : in_quotes(location),
+                                      oci::words_of(contents.kind, false), contents.detail, "a root file system");
         error.set_hint(contents.hint(false));
         throw error;
       }
-      warnings_.add("root-is-archive", fmt::format("the root file system looks like {}; was 'docker import' used where 'docker load' was meant?",
-                                                   oci::words_of(contents.kind, true).name));
+      warnings_.add(
+          "root-is-archive",
+          fmt::format("the root file system looks like {}; was 'docker import' used where 'docker load' was meant?",
+                      oci::words_of(contents.kind, true).name));
   }
 }
 

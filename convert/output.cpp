@@ -12,7 +12,8 @@ namespace {
 
 class DirectoryOutput : public Output {
  public:
-  DirectoryOutput(const std::filesystem::path& target, const ConvertOptions& options, WarningList& warnings, ConvertReport& report)
+  DirectoryOutput(const std::filesystem::path& target, const ConvertOptions& options, WarningList& warnings,
+                  ConvertReport& report)
       : options_(options), warnings_(warnings), report_(report), writer_(target, options.overwrite) {}
 
   ContentSink& contents(const Conversion&) override { return writer_; }

@@ -70,11 +70,14 @@ void PackedRoot::read_objects(const sif::Image& image) {
       ++signatures;
       continue;
     }
-    const bool fits = object->size >= 0 && static_cast<std::uint64_t>(object->size) <= left && objects_.size() < kMaxObjects;
+    const bool fits =
+        object->size >= 0 && static_cast<std::uint64_t>(object->size) <= left && objects_.size() < kMaxObjects;
     if (object->type == sif::DataType::partition || !fits) {
-      warnings_.add("object-left-out", fmt::format("object {}, {}, stays behind in the old image", object->id,
-                                                   object->partition() ? fmt::format("a partition with {}", sif::to_string(object->partition()->fs))
-                                                                       : fmt::format("{} of {} bytes", sif::to_string(object->type), object->size)));
+      warnings_.add(
+          "object-left-out",
+          fmt::format("object {}, {}, stays behind in the old image", object->id,
+                      object->partition() ? fmt::format("a partition with {}", sif::to_string(object->partition()->fs))
+                                          : fmt::format("{} of {} bytes", sif::to_string(object->type), object->size)));
       continue;
     }
     const Bytes data = image.read_data(*object, left);
@@ -87,8 +90,10 @@ void PackedRoot::read_objects(const sif::Image& image) {
     objects_.emplace_back(std::move(spec), std::string(as_text(data)));
   }
   if (signatures != 0) {
-    warnings_.add("signature-left-out", fmt::format("{} of the old image {} not hold for the new one: sign that", signatures == 1 ? "the signature" : fmt::format("the {} signatures", signatures),
-                                                    signatures == 1 ? "does" : "do"));
+    warnings_.add("signature-left-out",
+                  fmt::format("{} of the old image {} not hold for the new one: sign that",
+                              signatures == 1 ? "the signature" : fmt::format("the {} signatures", signatures),
+                              signatures == 1 ? "does" : "do"));
   }
 }
 

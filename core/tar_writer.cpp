@@ -99,11 +99,14 @@ void TarWriter::begin(const struct stat& status, const TarMember& member) {
   if (!member.link_target.empty()) archive_entry_copy_symlink(entry.get(), member.link_target.c_str());
   if (!member.hard_link.empty()) archive_entry_copy_hardlink(entry.get(), member.hard_link.c_str());
   if (!S_ISREG(status.st_mode) || !member.hard_link.empty()) archive_entry_unset_size(entry.get());
-  for (const auto& [name, value] : member.xattrs) archive_entry_xattr_add_entry(entry.get(), name.c_str(), value.data(), value.size());
+  for (const auto& [name, value] : member.xattrs)
+    archive_entry_xattr_add_entry(entry.get(), name.c_str(), value.data(), value.size());
   impl_->check(archive_write_header(impl_->writer.get(), entry.get()));
 }
 
-void TarWriter::write(ByteView bytes) { impl_->check(archive_write_data(impl_->writer.get(), bytes.data(), bytes.size())); }
+void TarWriter::write(ByteView bytes) {
+  impl_->check(archive_write_data(impl_->writer.get(), bytes.data(), bytes.size()));
+}
 
 void TarWriter::finish() { impl_->check(archive_write_close(impl_->writer.get())); }
 

@@ -15,14 +15,14 @@
 
 #include "archive_files.h"
 #include "candidates.h"
-#include "directory_survey.h"
-#include "docker_archive.h"
-#include "engine_images.h"
-#include "rootfs_image.h"
 #include "directory_files.h"
+#include "directory_survey.h"
 #include "directory_tar.h"
+#include "docker_archive.h"
 #include "oci_layout.h"
 #include "reference_hint.h"
+#include "rootfs_image.h"
+#include "service_source.h"
 #include "stored_image.h"
 #include "tar_index.h"
 
@@ -318,30 +318,6 @@ class LocalSource : public OpenedSource {
   Look look_;
 };
 
-class Service : public OpenedSource {
- public:
-  Service(const Reference& reference, const SourceOptions& options, WarningList& warnings) : reference_(reference), options_(options), warnings_(warnings) {}
-
-  const Reference& reference() const override { return reference_; }
-  bool is_root() const override { return false; }
-  bool is_root_in_doubt() const override { return false; }
-  std::shared_ptr<const File> image_file() const override { return nullptr; }
-
-  std::unique_ptr<Image> open_image() override {
-    if (reference_.transport == Transport::docker_container) return open_container(reference_, options_, warnings_);
-    return open_daemon_image(reference_, options_, warnings_);
-  }
-  std::vector<ImageSummary> list_images() override {
-    if (reference_.transport != Transport::docker_container) return list_daemon_images(reference_, options_);
-    throw Error(ErrorKind::unsupported, fmt::format("{} is a container, an image of layers was expected", in_quotes(reference_.text)), Advice::convert);
-  }
-
- private:
-  Reference reference_;
-  const SourceOptions& options_;
-  WarningList& warnings_;
-};
-
 }  // namespace
 
 Transport SourceIdentity::transport() const {
@@ -388,7 +364,7 @@ SourceIdentity identify(const std::filesystem::path& path, const Limits& limits)
 }
 
 std::unique_ptr<OpenedSource> open_source(const Reference& reference, const SourceOptions& options, WarningList& warnings) {
-  if (is_service(reference.transport)) return std::make_unique<Service>(reference, options, warnings);
+  if (is_service(reference.transport)) return open_service(reference, options, warnings);
   try {
     return std::make_unique<LocalSource>(reference, options, warnings);
   } catch (Error& error) {

@@ -164,7 +164,7 @@ TEST_CASE("a container's directory, squashfs and tar keep what the container say
 TEST_CASE("labels and variables are added to a container that is packed again", "[convert][packed]") {
   PackedFixture fixture;
   fixture.options.labels = {{"site", "here"}};
-  fixture.options.env = {{"ADDED", "a $b \"c\"\nd"}};
+  fixture.options.env = {{"ADDED", "a $b \"c\"\nd"}, {"no name", "x"}};
   fixture.build("b.sif", fixture.at("a.sif"));
   const auto old = inspect(oci::Reference::parse(fixture.at("a.sif")), {}, fixture.warnings).attributes;
   const auto made = inspect(oci::Reference::parse(fixture.at("b.sif")), {}, fixture.warnings).attributes;
@@ -177,6 +177,7 @@ TEST_CASE("labels and variables are added to a container that is packed again", 
   CHECK(RootFs::open(fixture.at("b.sif")).reader().read_text(script) == old.environment.at(script) + "\n\nexport ADDED=\"a \\$b \\\"c\\\"\nd\"\n");
   const auto ran = run_process({"/bin/sh", "-c", made.environment.at(script) + "\nprintf '%s' \"$ADDED\""}, {}, true);
   CHECK(ran.out == "a $b \"c\"\nd");
+  CHECK(fixture.warnings.count("env-name") == 1);
 }
 
 TEST_CASE("what is to be left out of a container that is packed again is left out", "[convert][packed]") {
