@@ -89,7 +89,7 @@ TarWriter::TarWriter(Sink& sink) : impl_(std::make_unique<Impl>(sink)) {}
 
 TarWriter::~TarWriter() = default;
 
-void TarWriter::begin(const struct stat& status, const TarMember& member) {
+void TarWriter::begin(const struct stat& status, const NewTarMember& member) {
   const std::unique_ptr<archive_entry, FreeEntry> entry(archive_entry_new());
   if (!entry) throw std::bad_alloc();
   archive_entry_copy_stat(entry.get(), &status);

@@ -187,7 +187,7 @@ class DirectoryTar final : public Source, private Sink {
   }
 
   void write_hard_link(const std::string& path, const struct stat& status, const std::string& first) {
-    TarMember member;
+    NewTarMember member;
     member.path = path;
     member.hard_link = first;
     writer_.begin(status, member);
@@ -195,7 +195,7 @@ class DirectoryTar final : public Source, private Sink {
 
   void write_header(const std::string& path, const struct stat& status, const AttributePlace& place,
                     const std::string& target = {}) {
-    TarMember member;
+    NewTarMember member;
     member.path = path;
     member.link_target = target;
     member.xattrs = xattrs_of(place, path);

@@ -15,7 +15,7 @@ struct stat;  // of the system, <sys/stat.h>
 namespace sifkit {
 
 /// What a member of a tar archive says beside what `stat` says of its file.
-struct TarMember {
+struct NewTarMember {
   std::string path;
   std::string link_target;  ///< of a symbolic link
   std::string hard_link;    ///< the path of the member that it is another name of; empty: none
@@ -33,7 +33,7 @@ class SIFKIT_API TarWriter {
   TarWriter& operator=(const TarWriter&) = delete;
 
   /// Starts a member. Of a regular file that is no hard link, `status.st_size` bytes follow by `write`.
-  void begin(const struct stat& status, const TarMember& member);
+  void begin(const struct stat& status, const NewTarMember& member);
   void write(ByteView bytes);
   /// Ends the archive.
   void finish();
