@@ -19,11 +19,11 @@
 
 #include "commands.h"
 #include "help_formatter.h"
+#include "hint_text.h"
 #include "one_of.h"
 #include "stream_sink.h"
 #include "terminal_filter.h"
 #include "usage_error.h"
-#include "hint_text.h"
 
 namespace sifkit::cli {
 
@@ -200,7 +200,7 @@ void Session::show_warnings(const WarningList& warnings) const {
 
 bool Session::is_stopping() const {
   static constexpr std::chrono::milliseconds kSignalsApart{100};
-  if (reads_pipe && io.stop.stop_possible()) {
+  if (io.stop.stop_possible() && any_names_pipe(arguments, io.in)) {
     std::mutex mutex;
     std::unique_lock lock(mutex);
     std::condition_variable_any stopped;
@@ -213,6 +213,7 @@ namespace {
 
 int run_safely(std::span<const std::string> args, Console& io) {
   Session session(io);
+  session.arguments = args;
   CLI::App app("Converts container images to SIF, and inspects, signs and verifies SIF files", "sifkit");
   app.formatter(std::make_shared<HelpFormatter>());
   app.set_help_flag("-h,--help", "Print this help");
@@ -258,7 +259,6 @@ int run_safely(std::span<const std::string> args, Console& io) {
     io.err << deepest_chosen(app)->help();
     return exit_code(ErrorKind::usage);
   }
-  session.reads_pipe = any_names_pipe(args, io.in);
   return finish_output(session, run_action(session));
 }
 

@@ -9,12 +9,12 @@
 #include <sifkit/trust/verify.h>
 
 #include "commands.h"
+#include "hint_text.h"
 #include "keys.h"
 #include "numbers.h"
 #include "one_of.h"
 #include "sif_text.h"
 #include "verify_text.h"
-#include "hint_text.h"
 
 namespace sifkit::cli {
 

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -26,7 +27,7 @@ struct Session {
   bool debug = false;
   bool json = false;
   ProgressStyle progress_style = ProgressStyle::automatic;
-  bool reads_pipe = false;
+  std::span<const std::string> arguments;  ///< of the command line
   bool output_failure_shown = false;  ///< standard output cannot be written, which an error has said
 
   /// Set by the verb's parse callback; returns the exit code (0, or that of a result which is not an error).

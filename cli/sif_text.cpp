@@ -131,7 +131,7 @@ std::string info_text(const sif::Descriptor& object) {
   return columns(lines, "  ", 2);
 }
 
-void warn_of_problems(const Session& session, const std::string& file, const std::vector<std::string>& problems) {
+void warn_of_problems(const Session& session, const std::string& file, std::span<const std::string> problems) {
   for (const auto& problem : problems)
     session.logger->write(LogLevel::warning, fmt::format("{}: {}", in_quotes(file), printable(problem)));
 }

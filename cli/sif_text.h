@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,7 @@ std::string time_text(std::int64_t seconds);
 std::string type_text(const sif::Descriptor& object);
 
 /// What is wrong with a SIF file, as its reader says: one warning each.
-void warn_of_problems(const Session& session, const std::string& file, const std::vector<std::string>& problems);
+void warn_of_problems(const Session& session, const std::string& file, std::span<const std::string> problems);
 
 /// The same as JSON records.
 Json header_record(const sif::Image& image);

@@ -189,7 +189,7 @@ std::string inspect_metadata_json(const ContainerAttributes& attributes) {
 }
 
 ContainerAttributes parse_inspect_metadata(std::string_view json, const Limits& limits, WarningList& warnings) {
-  static constexpr std::string_view kWhat = "inspect-metadata.json";
+  static constexpr std::string_view kWhat = kInspectMetadataName;
   const Json document = parse_as_go(json, kWhat, limits);
   const JsonView top(document, std::string(kWhat) + ": ");
   const auto view = top.require_object()["data"].require_object()["attributes"];

@@ -10,6 +10,10 @@
 
 namespace sifkit {
 
+/// Names of the objects that describe a container in a SIF.
+inline constexpr const char* kInspectMetadataName = "inspect-metadata.json";
+inline constexpr const char* kOciConfigName = "oci-config.json";
+
 /// "Monday_2_August_2021_14:9:36_UTC": the form in which `inspect` has always shown build dates.
 std::string build_date(std::int64_t seconds);
 

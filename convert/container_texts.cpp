@@ -16,21 +16,21 @@ void ContainerTexts::Keeper::begin(std::uint64_t size) {
   text_.clear();
   kept_ = size <= texts_.left_;
   if (kept_) texts_.left_ -= size;
-  sink_.begin(size);
+  ForwardingSink::begin(size);
 }
 
 void ContainerTexts::Keeper::append(ByteView bytes) {
   if (kept_) text_ += as_text(bytes);
-  sink_.append(bytes);
+  ForwardingSink::append(bytes);
 }
 
 void ContainerTexts::Keeper::append_zeros(std::uint64_t count) {
   if (kept_) text_.append(static_cast<std::size_t>(count), '\0');
-  sink_.append_zeros(count);
+  ForwardingSink::append_zeros(count);
 }
 
 ContentId ContainerTexts::Keeper::end() {
-  const ContentId id = sink_.end();
+  const ContentId id = ForwardingSink::end();
   if (kept_) texts_.texts_[static_cast<std::uint32_t>(id)] = std::move(text_);
   text_.clear();
   return id;

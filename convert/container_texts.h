@@ -18,9 +18,9 @@ class ContainerTexts {
   explicit ContainerTexts(std::uint64_t limit) : left_(limit) {}
 
   /// Keeps what goes through it into `sink`, which outlives it.
-  class Keeper : public layers::ContentSink {
+  class Keeper : public layers::ForwardingSink {
    public:
-    Keeper(ContainerTexts& texts, layers::ContentSink& sink) : texts_(texts), sink_(sink) {}
+    Keeper(ContainerTexts& texts, layers::ContentSink& sink) : ForwardingSink(sink), texts_(texts), sink_(sink) {}
     /// Where the contents of the file go: through this object if it says something of a container, else past it. The path
     /// is relative and clean.
     layers::ContentSink& for_path(std::string_view path);

@@ -28,20 +28,15 @@ namespace {
 constexpr std::uint64_t kRoomForMore = 4096;
 
 /// Hands contents on while it watches for a stop request.
-class StoppableSink : public ContentSink {
+class StoppableSink : public ForwardingSink {
  public:
-  StoppableSink(ContentSink& sink, const OperationContext& operation) : sink_(sink), operation_(operation) {}
-  void begin(std::uint64_t size) override { sink_.begin(size); }
+  StoppableSink(ContentSink& sink, const OperationContext& operation) : ForwardingSink(sink), operation_(operation) {}
   void append(ByteView bytes) override {
     operation_.check();
-    sink_.append(bytes);
+    ForwardingSink::append(bytes);
   }
-  void append_zeros(std::uint64_t count) override { sink_.append_zeros(count); }
-  ContentId end() override { return sink_.end(); }
-  void end_layer() override { sink_.end_layer(); }
 
  private:
-  ContentSink& sink_;
   const OperationContext& operation_;
 };
 
@@ -49,10 +44,6 @@ std::int64_t conversion_time(const oci::ImageConfig& config, const ConvertOption
   if (options.source_date_epoch) return *options.source_date_epoch;
   if (options.reproducible) return config.created_seconds.value_or(0);
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
-std::uint32_t squashfs_time(std::int64_t seconds) {
-  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(seconds, 0, std::numeric_limits<std::uint32_t>::max()));
 }
 
 }  // namespace
@@ -69,11 +60,15 @@ Conversion::Conversion(RootSource& root, const oci::Reference& reference, const 
   if (report_.architecture.empty()) report_.architecture = "unknown";
 }
 
+std::uint32_t Conversion::file_time() const noexcept {
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(time_, 0, std::numeric_limits<std::uint32_t>::max()));
+}
+
 Tree Conversion::run(ContentSink& given) {
   ProgramProbe probe(given);
   StoppableSink sink(probe, options_.operation);
   options_.operation.progress->stage("packing", root_.compressed_bytes());
-  Tree tree = root_.read(sink, squashfs_time(time_));
+  Tree tree = root_.read(sink, file_time());
   if (options_.all_root) {
     for (InodeId id = 0; id < tree.inode_count(); ++id) {
       tree.inode(id).metadata.uid = 0;
@@ -145,7 +140,7 @@ void Conversion::add_container(Tree& tree, ContentSink& sink) {
   input.run_script = run_script(config.config.entrypoint, config.config.cmd);
   input.labels = labels_json(all_labels);
   input.definition = definition_text(reference_.bootstrap(), reference_.from());
-  input.mtime = squashfs_time(time_);
+  input.mtime = file_time();
   ContainerAttributes attributes = add_runtime_files(tree, sink, input, warnings_);
   attributes.labels = all_labels;
   describe(attributes);
@@ -187,7 +182,7 @@ void Conversion::keep_container(Tree& tree, ContentSink& sink) {
 
 void Conversion::change_container(Tree& tree, ContentSink& sink, ContainerFiles& texts,
                                   ContainerAttributes& attributes) {
-  TreeEdit edit(tree, sink, squashfs_time(time_));
+  TreeEdit edit(tree, sink, file_time());
   const auto put = [&](std::string_view path, std::uint32_t mode, const std::string& text) {
     if (const auto obstacle = edit.obstacle(path)) {
       throw Error(ErrorKind::unsupported,

@@ -16,10 +16,6 @@
 
 namespace sifkit {
 
-/// Names of the objects that describe a container in a SIF.
-inline constexpr const char* kInspectMetadataName = "inspect-metadata.json";
-inline constexpr const char* kOciConfigName = "oci-config.json";
-
 /// The part of a conversion that does not depend on the output: from what it starts with to a finished tree whose file
 /// contents are in a sink. A root file system that is a container already stays as it is.
 class Conversion {
@@ -30,6 +26,8 @@ class Conversion {
 
   /// Seconds since 1970 of everything that is added or has no time of its own.
   std::int64_t time() const noexcept { return time_; }
+  /// The same as a squashfs image holds it.
+  std::uint32_t file_time() const noexcept;
   /// An upper bound for the objects of a container that is made from an image, known before anything is read and the same
   /// for every source.
   std::uint64_t expected_text_bytes() const;

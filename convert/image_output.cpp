@@ -95,7 +95,7 @@ Digest digest_and_sync(const File& file, std::uint64_t size, const OperationCont
 SquashfsOptions squashfs_options(const ConvertOptions& options, const Conversion& conversion) {
   SquashfsOptions out = options.squashfs;
   out.threads = options.threads != 0 ? options.threads : available_threads();
-  out.time = static_cast<std::uint32_t>(std::clamp<std::int64_t>(conversion.time(), 0, 0xffffffff));
+  out.time = conversion.file_time();
   // A worker holds a few blocks; a job with little memory gets fewer of them.
   static constexpr std::uint64_t kBlocksAThread = 64;
   const auto room = available_memory() / 2 / (kBlocksAThread * out.block_size);

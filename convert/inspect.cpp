@@ -94,16 +94,16 @@ InspectReport inspect_sif(const std::shared_ptr<const File>& file, const Limits&
   for (const auto& problem : image.problems()) warnings.add("sif-flaw", fmt::format("{}: {}", in_quotes(file->name()), printable(problem)));
   InspectReport report;
   report.summary = summary_of_sif(image);
-  if (const auto* config = image.find(sif::DataType::generic_json, "oci-config.json")) {
-    read_part("oci-config.json", warnings, [&] { report.oci_config = as_text(image.read_data(*config, limits.json_bytes)); });
+  if (const auto* config = image.find(sif::DataType::generic_json, kOciConfigName)) {
+    read_part(kOciConfigName, warnings, [&] { report.oci_config = as_text(image.read_data(*config, limits.json_bytes)); });
   }
   std::optional<std::string> definition;
   for (const auto* object : image.objects_of(sif::DataType::deffile)) {
     read_part("the definition", warnings, [&] { definition = without_final_line_feeds(as_text(image.read_data(*object, limits.json_bytes))); });
   }
   bool described = false;
-  if (const auto* metadata = image.find(sif::DataType::generic_json, "inspect-metadata.json")) {
-    read_part("inspect-metadata.json", warnings, [&] {
+  if (const auto* metadata = image.find(sif::DataType::generic_json, kInspectMetadataName)) {
+    read_part(kInspectMetadataName, warnings, [&] {
       report.attributes = parse_inspect_metadata(as_text(image.read_data(*metadata, limits.json_bytes)), limits, warnings);
       described = true;
     });

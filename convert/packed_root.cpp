@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
-#include <sifkit/core/file_kind.h>
 
 namespace sifkit {
 
@@ -20,22 +19,19 @@ constexpr std::size_t kMaxObjects = 1024;
 constexpr std::uint64_t kMaxObjectBytes = 64u << 20;  ///< of all together
 
 /// Tells how far the reading is.
-class ReportingSink : public ContentSink {
+class ReportingSink : public ForwardingSink {
  public:
-  ReportingSink(ContentSink& sink, Progress& progress) : sink_(sink), progress_(progress) {}
-  void begin(std::uint64_t size) override { sink_.begin(size); }
+  ReportingSink(ContentSink& sink, Progress& progress) : ForwardingSink(sink), progress_(progress) {}
   void append(ByteView bytes) override {
-    sink_.append(bytes);
+    ForwardingSink::append(bytes);
     progress_.advance(bytes.size());
   }
   void append_zeros(std::uint64_t count) override {
-    sink_.append_zeros(count);
+    ForwardingSink::append_zeros(count);
     progress_.advance(count);
   }
-  ContentId end() override { return sink_.end(); }
 
  private:
-  ContentSink& sink_;
   Progress& progress_;
 };
 
@@ -53,11 +49,11 @@ PackedRoot::PackedRoot(const std::shared_ptr<const File>& file, const ConvertOpt
   for (InodeId id = 0; id < rootfs_.tree().inode_count(); ++id) file_bytes_ += rootfs_.tree().inode(id).size;
   config_.created_seconds = rootfs_.reader().time();
   report_.compressed_bytes = file->size();
-  if (sniff_file(*file).kind != FileKind::sif) return;
-  const sif::Image image(file);
-  config_.platform.architecture = image.header().architecture == "unknown" ? "" : image.header().architecture;
-  if (image.header().created != sif::kNoTime) config_.created_seconds = image.header().created;
-  read_objects(image);
+  const sif::Image* image = rootfs_.sif();
+  if (image == nullptr) return;
+  config_.platform.architecture = image->header().architecture == "unknown" ? "" : image->header().architecture;
+  if (image->header().created != sif::kNoTime) config_.created_seconds = image->header().created;
+  read_objects(*image);
 }
 
 void PackedRoot::read_objects(const sif::Image& image) {
@@ -104,11 +100,8 @@ RootIdentity PackedRoot::identity() const {
 }
 
 std::uint32_t PackedRoot::xattrs_of(Tree& tree, std::uint32_t set) {
-  if (options_.layers.xattrs == XattrPolicy::none) return 0;
   Xattrs attributes = rootfs_.tree().xattrs(set);
-  if (options_.layers.xattrs == XattrPolicy::user_only) {
-    std::erase_if(attributes, [](const auto& attribute) { return !attribute.first.starts_with("user."); });
-  }
+  std::erase_if(attributes, [&](const auto& attribute) { return !keeps(options_.layers.xattrs, attribute.first); });
   return tree.intern_xattrs(attributes);
 }
 
@@ -164,7 +157,7 @@ Tree PackedRoot::read(ContentSink& given, std::uint32_t) {
     tree.inode(copies_[id]).content = rootfs_.reader().read(id, sink);
     report_.uncompressed_bytes += rootfs_.tree().inode(id).size;
   }
-  given.end_layer();
+  sink.end_layer();
   return tree;
 }
 
@@ -172,9 +165,7 @@ std::unique_ptr<ContainerFiles> PackedRoot::texts(const Tree& tree) {
   return files_of_tree(tree, [this](InodeId inode) {
     const auto original = std::find(copies_.begin(), copies_.end(), inode);
     SIFKIT_CHECK(original != copies_.end());
-    MemorySink sink;
-    rootfs_.reader().read(static_cast<InodeId>(original - copies_.begin()), sink);
-    return std::string(as_text(sink.bytes()));
+    return rootfs_.text(static_cast<InodeId>(original - copies_.begin()));
   });
 }
 

@@ -115,7 +115,7 @@ std::optional<std::string> elf_loader(ByteView start) {
 
 void ProgramProbe::begin(std::uint64_t size) {
   seen_ = 0;
-  sink_.begin(size);
+  ForwardingSink::begin(size);
 }
 
 void ProgramProbe::append(ByteView bytes) {
@@ -124,7 +124,7 @@ void ProgramProbe::append(ByteView bytes) {
     std::memcpy(start_.data() + seen_, bytes.data(), count);
     seen_ += count;
   }
-  sink_.append(bytes);
+  ForwardingSink::append(bytes);
 }
 
 void ProgramProbe::append_zeros(std::uint64_t count) {
@@ -133,7 +133,7 @@ void ProgramProbe::append_zeros(std::uint64_t count) {
     std::memset(start_.data() + seen_, 0, zeros);
     seen_ += zeros;
   }
-  sink_.append_zeros(count);
+  ForwardingSink::append_zeros(count);
 }
 
 std::uint32_t ProgramProbe::number_of(const std::optional<std::string>& line) {
@@ -146,7 +146,7 @@ std::uint32_t ProgramProbe::number_of(const std::optional<std::string>& line) {
 }
 
 ContentId ProgramProbe::end() {
-  const ContentId id = sink_.end();
+  const ContentId id = ForwardingSink::end();
   const auto start = std::span(start_).first(seen_);
   const bool elf = as_text(start).starts_with(ELFMAG);
   const bool script = as_text(start).starts_with("#!");

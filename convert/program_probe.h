@@ -32,15 +32,14 @@ struct Program {
 };
 
 /// Passes contents on and remembers which of them are programs: for which machine, and what they ask for to be run.
-class ProgramProbe : public layers::ContentSink {
+class ProgramProbe : public layers::ForwardingSink {
  public:
-  explicit ProgramProbe(layers::ContentSink& sink) : sink_(sink) {}
+  explicit ProgramProbe(layers::ContentSink& sink) : ForwardingSink(sink) {}
 
   void begin(std::uint64_t size) override;
   void append(ByteView bytes) override;
   void append_zeros(std::uint64_t count) override;
   layers::ContentId end() override;
-  void end_layer() override { sink_.end_layer(); }
 
   /// What /bin/sh is made for, else the first program in the order of paths; "" where there is none.
   std::string_view architecture(const layers::Tree& tree) const;
@@ -63,7 +62,6 @@ class ProgramProbe : public layers::ContentSink {
   static constexpr std::size_t kLines = 1u << 16;     ///< different lines of them
   static constexpr std::uint32_t kUnknownLine = 0xffffffffu;
 
-  layers::ContentSink& sink_;
   std::array<std::byte, kStart> start_{};
   std::size_t seen_ = 0;
   bool all_remembered_ = true;

@@ -40,20 +40,30 @@ RootFs RootFs::open(std::shared_ptr<const File> file, const Limits& limits) {
     if (sniff.kind == FileKind::squashfs) {
       return RootFs(file, sniff.offset, file->size() - sniff.offset, limits);
     }
-    const sif::Image image(file);
-    const auto* primary = image.primary_partition();
+    const auto image = std::make_shared<const sif::Image>(file);
+    const auto* primary = image->primary_partition();
     if (primary == nullptr) {
-      const bool holds_layers = !image.objects_of(sif::DataType::oci_root_index).empty();
+      const bool holds_layers = !image->objects_of(sif::DataType::oci_root_index).empty();
       throw Error(ErrorKind::not_found, "the SIF has no primary system partition", holds_layers ? Hint(Advice::list_objects, {}, "it holds an OCI image, each layer a file system of its own") : Hint());
     }
     if (const auto fs = primary->partition()->fs; fs != sif::FsType::squashfs) {
       throw Error(ErrorKind::unsupported, fmt::format("the primary partition is {}; only squashfs is looked into", sif::to_string(fs)));
     }
-    image.check_range(*primary);
+    image->check_range(*primary);
     RootFs out(file, static_cast<std::uint64_t>(primary->offset), static_cast<std::uint64_t>(primary->size), limits);
-    out.problems_ = image.problems();
+    out.sif_ = image;
     return out;
   });
+}
+
+std::span<const std::string> RootFs::problems() const noexcept {
+  return sif_ ? std::span(sif_->problems()) : std::span<const std::string>();
+}
+
+std::string RootFs::text(layers::InodeId inode) {
+  MemorySink sink;
+  reader_->read(inode, sink);
+  return std::string(as_text(sink.bytes()));
 }
 
 layers::InodeId RootFs::require(std::string_view path, bool follow) const {

@@ -107,8 +107,7 @@ void filter_xattrs(Xattrs& xattrs, std::string_view path, EntryType type, XattrP
   const bool takes_user = type == EntryType::regular || type == EntryType::directory;
   std::erase_if(xattrs, [&](const auto& xattr) {
     const std::string_view name = xattr.first;
-    if (policy == XattrPolicy::none) return true;
-    if (policy == XattrPolicy::user_only && !name.starts_with("user.")) return true;
+    if (!keeps(policy, name)) return true;
     // They describe the machine the layer was made on, or steer an overlay below which the image is not mounted.
     const bool foreign = name == "security.selinux" || name == "user.rootlesscontainers" || name.starts_with("trusted.overlay.") ||
                          name.starts_with("user.overlay.");

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "entry_names.h"
 
-
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>

@@ -170,16 +170,4 @@ std::vector<InodeId> SquashfsReader::files_by_place() const {
   return out;
 }
 
-std::optional<std::string> SquashfsReader::read_text(std::string_view path, std::uint64_t limit) {
-  const Tree& tree = this->tree();
-  const auto inode = tree.resolve(path, true);
-  if (!inode || tree.inode(*inode).type != EntryType::regular) return std::nullopt;
-  if (tree.inode(*inode).size > limit) {
-    throw Error(ErrorKind::limit, fmt::format("{}: {} bytes, the limit is {}", in_quotes(path), tree.inode(*inode).size, limit));
-  }
-  MemorySink sink;
-  this->read(*inode, static_cast<Sink&>(sink));
-  return std::string(as_text(sink.bytes()));
-}
-
 }  // namespace sifkit::layers

@@ -13,6 +13,8 @@
 #include <sifkit/sif/image.h>
 #include <sifkit/sif/image_editor.h>
 
+#include "container_files.h"
+
 #include "support/catch.h"
 #include "support/errors.h"
 #include "support/image_shapes.h"
@@ -174,7 +176,7 @@ TEST_CASE("labels and variables are added to a container that is packed again", 
   CHECK(made.runscript == old.runscript);
   const std::string script = "/.singularity.d/env/90-environment.sh";
   CHECK(made.environment.at(script) == old.environment.at(script) + "\n\nexport ADDED=\"a \\$b \\\"c\\\"\nd\"");
-  CHECK(RootFs::open(fixture.at("b.sif")).reader().read_text(script) == old.environment.at(script) + "\n\nexport ADDED=\"a \\$b \\\"c\\\"\nd\"\n");
+  CHECK(files_of_image(RootFs::open(fixture.at("b.sif")))->text(script, 1u << 20) == old.environment.at(script) + "\n\nexport ADDED=\"a \\$b \\\"c\\\"\nd\"\n");
   const auto ran = run_process({"/bin/sh", "-c", made.environment.at(script) + "\nprintf '%s' \"$ADDED\""}, {}, true);
   CHECK(ran.out == "a $b \"c\"\nd");
   CHECK(fixture.warnings.count("env-name") == 1);

@@ -3,11 +3,18 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
+#include <string>
+#include <string_view>
 
 #include <sifkit/core/export.h>
 #include <sifkit/core/file.h>
 #include <sifkit/core/limits.h>
 #include <sifkit/layers/squashfs.h>
+
+namespace sifkit::sif {
+class Image;
+}  // namespace sifkit::sif
 
 namespace sifkit {
 
@@ -22,10 +29,15 @@ class SIFKIT_API RootFs {
   static RootFs open(std::shared_ptr<const File> file, const Limits& limits = {});
 
   /// What is wrong with the SIF around it, as sif::Image says.
-  const std::vector<std::string>& problems() const noexcept { return problems_; }
+  std::span<const std::string> problems() const noexcept;
+  /// That SIF; nullptr for a bare squashfs image.
+  const sif::Image* sif() const noexcept { return sif_.get(); }
 
   layers::SquashfsReader& reader() noexcept { return *reader_; }
   const layers::Tree& tree() const noexcept { return reader_->tree(); }
+
+  /// The bytes of a regular file of `tree()`.
+  std::string text(layers::InodeId inode);
 
   /// The file a path leads to, the last link followed when `follow` is set; not_found names the path.
   layers::InodeId require(std::string_view path, bool follow) const;
@@ -33,7 +45,7 @@ class SIFKIT_API RootFs {
  private:
   RootFs(std::shared_ptr<const File> file, std::uint64_t offset, std::uint64_t size, const Limits& limits);
 
-  std::vector<std::string> problems_;
+  std::shared_ptr<const sif::Image> sif_;
   std::shared_ptr<const File> file_;
   std::unique_ptr<FileRegion> region_;
   std::unique_ptr<layers::SquashfsReader> reader_;

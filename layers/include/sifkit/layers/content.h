@@ -32,4 +32,21 @@ class SIFKIT_API ContentSink {
   virtual void end_layer() {}
 };
 
+/// Hands everything on. For sinks that look at what passes through: they override what they look at, and call the
+/// base's function for the rest of it.
+class ForwardingSink : public ContentSink {
+ public:
+  /// `next` outlives the sink.
+  explicit ForwardingSink(ContentSink& next) : next_(next) {}
+
+  void begin(std::uint64_t size) override { next_.begin(size); }
+  void append(ByteView bytes) override { next_.append(bytes); }
+  void append_zeros(std::uint64_t count) override { next_.append_zeros(count); }
+  ContentId end() override { return next_.end(); }
+  void end_layer() override { next_.end_layer(); }
+
+ private:
+  ContentSink& next_;
+};
+
 }  // namespace sifkit::layers

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <sifkit/core/digest.h>
 #include <sifkit/core/export.h>
@@ -29,6 +30,11 @@ struct LayerBlob {
 
 /// Which extended attributes reach the image.
 enum class XattrPolicy : std::uint8_t { keep, user_only, none };
+
+/// Whether a policy keeps an attribute of that name.
+constexpr bool keeps(XattrPolicy policy, std::string_view name) noexcept {
+  return policy == XattrPolicy::keep || (policy == XattrPolicy::user_only && name.starts_with("user."));
+}
 
 struct LayerOptions {
   XattrPolicy xattrs = XattrPolicy::keep;

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -96,9 +95,6 @@ class SIFKIT_API SquashfsReader {
   ContentId read(InodeId inode, ContentSink& sink);
   /// The regular files that are not empty, in the order in which their bytes lie in the image: so none is unpacked twice.
   std::vector<InodeId> files_by_place() const;
-
-  /// A file's text, links resolved inside the image; nothing where it is not there. Over `limit` bytes: limit.
-  std::optional<std::string> read_text(std::string_view path, std::uint64_t limit = 16u << 20);
 
  private:
   struct Impl;
