@@ -6,11 +6,11 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/civil_time.h>
-#include <sifkit/rootfs.h>
+#include <sifkit/layers/tree.h>
 
 #include "commands.h"
 #include "help_formatter.h"
-#include "sif_text.h"
+#include "source_options.h"
 #include "stream_sink.h"
 #include "terminal_filter.h"
 
@@ -22,6 +22,7 @@ namespace {
 
 struct FilesArguments {
   std::string source;
+  SourceArguments from;
   std::vector<std::string> paths;
   bool all = false;
   bool long_format = false;
@@ -92,12 +93,12 @@ class Lister {
   Lister(const Tree& tree, const FilesArguments& arguments) : tree_(tree), arguments_(arguments) {}
 
   /// A path of the command line. `ls` follows a link there unless it shows links themselves (-l, -d).
-  void add(const RootFs& rootfs, const std::string& path) {
+  void add(const FileSystem& files, const std::string& path) {
     const bool slash = path.ends_with('/');
     const auto target = tree_.resolve(path, true);
     const bool to_directory = target && tree_.inode(*target).type == EntryType::directory;
     if (slash && target && !to_directory) throw Error(ErrorKind::not_found, fmt::format("{} is not a directory", in_quotes(path)));
-    const InodeId itself = rootfs.require(path, slash);
+    const InodeId itself = files.require(path, slash);
     const bool follow = to_directory && !arguments_.long_format && !arguments_.directories;
     const InodeId inode = follow ? *target : itself;
     if (tree_.inode(inode).type == EntryType::directory && !arguments_.directories) {
@@ -227,13 +228,12 @@ int for_each_path(const FilesArguments& arguments, Session& session, const Look&
 }
 
 int list(FilesArguments arguments, Session& session) {
-  const RootFs rootfs = RootFs::open(arguments.source);
-  warn_of_problems(session, arguments.source, rootfs.problems());
-  const Tree& tree = rootfs.tree();
+  const OpenedSource source = open_files(arguments.source, arguments.from, session);
+  const Tree& tree = source.tree();
   if (arguments.paths.empty()) arguments.paths = {"/"};
   if (session.json) arguments.all = true;
   Lister lister(tree, arguments);
-  const int code = for_each_path(arguments, session, [&](const std::string& path) { lister.add(rootfs, path); });
+  const int code = for_each_path(arguments, session, [&](const std::string& path) { lister.add(source.files(), path); });
   const auto listings = lister.listings();
   if (session.json) {
     Json files = Json::array();
@@ -259,15 +259,14 @@ int list(FilesArguments arguments, Session& session) {
 }
 
 int cat(FilesArguments arguments, Session& session) {
-  RootFs rootfs = RootFs::open(arguments.source);
-  warn_of_problems(session, arguments.source, rootfs.problems());
+  const OpenedSource source = open_files(arguments.source, arguments.from, session);
   StreamSink sink(session.io);
   return for_each_path(arguments, session, [&](const std::string& path) {
-    const InodeId inode = rootfs.require(path, true);
-    if (const auto type = rootfs.tree().inode(inode).type; type != EntryType::regular) {
+    const InodeId inode = source.files().require(path, true);
+    if (const auto type = source.tree().inode(inode).type; type != EntryType::regular) {
       throw Error(ErrorKind::usage, fmt::format("{} is a {}, not a regular file", in_quotes(path), type_word(type)));
     }
-    rootfs.reader().read(inode, sink);
+    source.files().read(inode, sink);
   });
 }
 
@@ -277,7 +276,8 @@ void add_files_commands(CLI::App& root, Session& session) {
   const auto add = [&](const char* name, const char* description, int (*run)(FilesArguments, Session&)) {
     CLI::App* verb = add_verb(root, session, name, description);
     const auto arguments = std::make_shared<FilesArguments>();
-    verb->add_option("source", arguments->source, "A SIF file or a squashfs image")->required()->type_name("FILE");
+    verb->add_option("source", arguments->source, kSourceDescription)->required()->type_name("SRC");
+    add_source_options(*verb, arguments->from);
     verb->callback([arguments, run, &session] { session.action = [arguments, run, &session] { return run(*arguments, session); }; });
     return std::pair(verb, arguments);
   };

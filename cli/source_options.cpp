@@ -59,4 +59,15 @@ oci::SourceOptions source_options(const SourceArguments& arguments, const Sessio
   return options;
 }
 
+OpenedSource open_files(const std::string& source, const SourceArguments& arguments, Session& session) {
+  OpenedSource out{std::make_unique<WarningList>(), nullptr};
+  out.image = open_file_system(oci::Reference::parse(source), source_options(arguments, session), *out.warnings);
+  session.progress->done();
+  // What a build would warn of is not asked here; flaws of the file are.
+  for (const auto& warning : out.warnings->listed()) {
+    session.logger->write(warning.kind == "sif-flaw" ? LogLevel::warning : LogLevel::debug, warning.text);
+  }
+  return out;
+}
+
 }  // namespace sifkit::cli

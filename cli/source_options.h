@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
+#include <sifkit/file_system.h>
 #include <sifkit/oci/image.h>
 
 #include "commands.h"
@@ -26,5 +28,20 @@ void add_source_options(CLI::App& verb, SourceArguments& arguments);
 
 /// Throws usage for a platform nobody knows.
 oci::SourceOptions source_options(const SourceArguments& arguments, const Session& session);
+
+/// What a verb that looks into images has open. Flaws of the file were shown, what a build would warn of too
+/// where --debug asks for more.
+struct OpenedSource {
+  std::unique_ptr<WarningList> warnings;  ///< which the file system uses
+  std::unique_ptr<OpenedFileSystem> image;
+
+  layers::FileSystem& files() const { return image->files(); }
+  const layers::Tree& tree() const { return image->tree(); }
+};
+
+OpenedSource open_files(const std::string& source, const SourceArguments& arguments, Session& session);
+
+/// What such a verb says of its SRC.
+inline constexpr const char* kSourceDescription = "A SIF, a squashfs image, an archive, a layout, a directory, a container, docker-daemon:NAME or -";
 
 }  // namespace sifkit::cli

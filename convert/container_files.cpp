@@ -142,7 +142,7 @@ std::unique_ptr<ContainerFiles> files_of_tree(const Tree& tree, TextOf text_of) 
 
 std::unique_ptr<ContainerFiles> files_of_image(RootFs rootfs) {
   const auto kept = std::make_shared<RootFs>(std::move(rootfs));
-  return files_of_tree(kept->tree(), [kept](InodeId inode) { return kept->text(inode); });
+  return files_of_tree(kept->tree(), [kept](InodeId inode) { return kept->reader().text(inode, kept->tree().inode(inode).size); });
 }
 
 std::unique_ptr<ContainerFiles> files_of_directory(const std::filesystem::path& path) { return std::make_unique<DirectoryFiles>(path); }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "layered_root.h"
 
+#include <algorithm>
+#include <optional>
+
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
@@ -49,13 +52,14 @@ LayerBlob LayeredRoot::blob(std::size_t index) {
   return blob;
 }
 
-void LayeredRoot::read_layer(std::size_t index, std::uint32_t time, Flattener& flattener, ContentSink& sink) {
+void LayeredRoot::read_layer(std::size_t index, std::uint32_t time, Flattener& flattener, ContentSink* sink) {
   LayerBlob layer = blob(index);
   const std::string name = layer.name;
   LayerReader reader(std::move(layer), options_.layers, options_.limits, warnings_);
   flattener.begin_layer(time);
   const auto before = report_.entries;
-  ContainerTexts::Keeper keeper(texts_, sink);
+  std::optional<ContainerTexts::Keeper> keeper;
+  if (sink != nullptr) keeper.emplace(texts_, *sink);
   std::uint64_t shown = 0;
   const auto show = [&] {
     const auto stored = reader.compressed_bytes();
@@ -71,14 +75,14 @@ void LayeredRoot::read_layer(std::size_t index, std::uint32_t time, Flattener& f
         [&] { return fmt::format("{}: entry {} {}", name, report_.entries - before, in_quotes(entry->path)); },
         [&] { return flattener.accept(*entry); });
     if (decision == Flattener::Decision::pack) {
-      if (!excluded) flattener.set_content(reader.read_content(keeper.for_path(entry->path)));
+      if (keeper && !excluded) flattener.set_content(reader.read_content(keeper->for_path(entry->path)));
     } else if (entry->type == EntryType::regular && entry->size != 0 && !entry->hard_link &&
                entry->whiteout == Whiteout::none) {
       ++report_.hidden_files;
     }
     show();
   }
-  sink.end_layer();
+  if (sink != nullptr) sink->end_layer();
   show();
   options_.operation.logger->write(
       LogLevel::debug, fmt::format("layer {} of {}: {} bytes stored, {} uncompressed", index + 1,
@@ -87,34 +91,54 @@ void LayeredRoot::read_layer(std::size_t index, std::uint32_t time, Flattener& f
   report_.uncompressed_bytes += reader.uncompressed_bytes();
 }
 
-void LayeredRoot::read_missing(const std::vector<Flattener::Missing>& missing, Tree& tree, ContentSink& sink) {
+void LayeredRoot::read_again(std::span<const Missing> files,
+                             const std::function<void(const Missing&, const Entry&, LayerReader&)>& take) {
+  LayerReader reader(blob(image_.layers().size() - 1 - files.front().layer), options_.layers, options_.limits, warnings_);
+  std::uint64_t index = 0;
+  for (const Missing& file : files) {
+    for (;; ++index) {
+      options_.operation.check();
+      const auto entry = reader.next();
+      if (!entry) throw Error(ErrorKind::integrity, "a layer has changed while it was read");
+      if (index != file.entry) continue;
+      take(file, *entry, reader);
+      ++index;
+      break;
+    }
+  }
+}
+
+void LayeredRoot::read_missing(std::span<const Missing> missing, Tree& tree, ContentSink& sink) {
   ContainerTexts::Keeper keeper(texts_, sink);
-  for (auto at = missing.begin(); at != missing.end();) {
-    const auto number = at->layer;
-    LayerReader reader(blob(image_.layers().size() - 1 - number), options_.layers, options_.limits, warnings_);
+  while (!missing.empty()) {
+    const auto number = missing.front().layer;
+    const auto end = std::find_if(missing.begin(), missing.end(), [&](const auto& file) { return file.layer != number; });
     options_.operation.logger->write(
         LogLevel::debug,
         fmt::format("layer {}: read again for files that it holds after all", image_.layers().size() - number));
     ++report_.layers_read_again;
-    for (std::uint64_t index = 0; at != missing.end() && at->layer == number; ++index) {
-      options_.operation.check();
-      const auto entry = reader.next();
-      if (!entry) throw Error(ErrorKind::integrity, "a layer has changed while it was read");
-      if (index != at->entry) continue;
-      tree.inode(at->inode).content = reader.read_content(keeper.for_path(entry->path));
-      ++at;
-    }
+    read_again({missing.begin(), end}, [&](const Missing& file, const Entry& entry, LayerReader& reader) {
+      tree.inode(file.inode).content = reader.read_content(keeper.for_path(entry.path));
+    });
     sink.end_layer();
+    missing = {end, missing.end()};
   }
 }
 
-Tree LayeredRoot::read(ContentSink& sink, std::uint32_t time) {
+Tree LayeredRoot::merge(std::uint32_t time, ContentSink* sink, std::vector<Missing>& missing) {
   Flattener flattener(options_.limits, warnings_);
   for (std::size_t index = image_.layers().size(); index-- > 0;) read_layer(index, time, flattener, sink);
-  std::vector<Flattener::Missing> missing;
   Tree tree = flattener.finish(missing, options_.operation);
   replaced_links_ = flattener.replaced_links();
   check_root(tree);
+  return tree;
+}
+
+Tree LayeredRoot::index(std::uint32_t time, std::vector<Missing>& contents) { return merge(time, nullptr, contents); }
+
+Tree LayeredRoot::read(ContentSink& sink, std::uint32_t time) {
+  std::vector<Missing> missing;
+  Tree tree = merge(time, &sink, missing);
   if (!excludes_.empty()) remove_matching(tree, excludes_);
   std::erase_if(missing, [&](const auto& file) { return tree.inode(file.inode).links == 0; });
   read_missing(missing, tree, sink);

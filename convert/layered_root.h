@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include <sifkit/convert.h>
@@ -28,10 +30,22 @@ class LayeredRoot : public RootSource {
   std::unique_ptr<ContainerFiles> texts(const layers::Tree& tree) override;
   std::vector<layers::Flattener::ReplacedLink> replaced_links() const override { return replaced_links_; }
 
+  using Missing = layers::Flattener::Missing;
+
+  /// In place of `read`: the tree alone, all of it. `contents` says which entry of which layer has the bytes of each
+  /// regular file that is not empty.
+  layers::Tree index(std::uint32_t time, std::vector<Missing>& contents);
+
+  /// Reads one layer again, as far as the last of `files`, which are all of it and in its order. `take` may read the
+  /// contents of the entry.
+  void read_again(std::span<const Missing> files,
+                  const std::function<void(const Missing&, const layers::Entry&, layers::LayerReader&)>& take);
+
  private:
   layers::LayerBlob blob(std::size_t index);
-  void read_layer(std::size_t index, std::uint32_t time, layers::Flattener& flattener, layers::ContentSink& sink);
-  void read_missing(const std::vector<layers::Flattener::Missing>& missing, layers::Tree& tree, layers::ContentSink& sink);
+  void read_layer(std::size_t index, std::uint32_t time, layers::Flattener& flattener, layers::ContentSink* sink);
+  layers::Tree merge(std::uint32_t time, layers::ContentSink* sink, std::vector<Missing>& missing);
+  void read_missing(std::span<const Missing> missing, layers::Tree& tree, layers::ContentSink& sink);
   void check_root(const layers::Tree& tree) const;
 
   oci::Image& image_;

@@ -165,7 +165,8 @@ std::unique_ptr<ContainerFiles> PackedRoot::texts(const Tree& tree) {
   return files_of_tree(tree, [this](InodeId inode) {
     const auto original = std::find(copies_.begin(), copies_.end(), inode);
     SIFKIT_CHECK(original != copies_.end());
-    return rootfs_.text(static_cast<InodeId>(original - copies_.begin()));
+    const auto id = static_cast<InodeId>(original - copies_.begin());
+    return rootfs_.reader().text(id, rootfs_.tree().inode(id).size);
   });
 }
 

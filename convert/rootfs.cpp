@@ -60,16 +60,4 @@ std::span<const std::string> RootFs::problems() const noexcept {
   return sif_ ? std::span(sif_->problems()) : std::span<const std::string>();
 }
 
-std::string RootFs::text(layers::InodeId inode) {
-  MemorySink sink;
-  reader_->read(inode, sink);
-  return std::string(as_text(sink.bytes()));
-}
-
-layers::InodeId RootFs::require(std::string_view path, bool follow) const {
-  const auto found = tree().resolve(path, follow);
-  if (!found) throw Error(ErrorKind::not_found, fmt::format("{} is not in the image", in_quotes(path)));
-  return *found;
-}
-
 }  // namespace sifkit

@@ -28,7 +28,6 @@ struct SquashfsReader::Impl {
   std::vector<StoredFragment> fragments;
   StoredTree stored;
   Bytes packed;
-  Bytes zeros;
   Bytes fragment;  ///< the bytes of the one that was read last
   std::uint32_t fragment_index = kNoFragment;
 
@@ -122,13 +121,15 @@ struct SquashfsReader::Impl {
     if (left != 0) take(tail(file, static_cast<std::size_t>(left)));
   }
 
-  void write_zeros(Sink& sink, std::uint64_t count) {
-    zeros.resize(std::max(zeros.size(), static_cast<std::size_t>(std::min<std::uint64_t>(count, kPiece))));
-    while (count != 0) {
-      const auto piece = ByteView(zeros).first(static_cast<std::size_t>(std::min<std::uint64_t>(count, zeros.size())));
-      sink.write(piece);
-      count -= piece.size();
-    }
+  /// The order in which the bytes of files lie in the image.
+  void sort_by_place(std::vector<InodeId>& ids) const {
+    const auto place = [&](InodeId id) {
+      const FileBlocks& file = stored.files.at(static_cast<std::uint32_t>(stored.tree.inode(id).content));
+      if (file.count != 0) return std::pair(file.start, std::uint32_t{0});
+      if (stored.tree.inode(id).size == 0) return std::pair(std::uint64_t{0}, std::uint32_t{0});
+      return std::pair(fragments.at(file.fragment).start, file.offset);
+    };
+    std::stable_sort(ids.begin(), ids.end(), [&](InodeId a, InodeId b) { return place(a) < place(b); });
   }
 };
 
@@ -145,10 +146,6 @@ const Tree& SquashfsReader::tree() const noexcept { return impl_->stored.tree; }
 
 std::uint32_t SquashfsReader::time() const noexcept { return impl_->super.time; }
 
-void SquashfsReader::read(InodeId inode, Sink& sink) {
-  impl_->read(inode, [&](ByteView bytes) { sink.write(bytes); }, [&](std::uint64_t count) { impl_->write_zeros(sink, count); });
-}
-
 ContentId SquashfsReader::read(InodeId inode, ContentSink& sink) {
   sink.begin(tree().inode(inode).size);
   impl_->read(inode, [&](ByteView bytes) { sink.append(bytes); }, [&](std::uint64_t count) { sink.append_zeros(count); });
@@ -161,13 +158,17 @@ std::vector<InodeId> SquashfsReader::files_by_place() const {
     const Inode& inode = tree().inode(id);
     if (inode.type == EntryType::regular && inode.links != 0 && inode.size != 0) out.push_back(id);
   }
-  const auto place = [&](InodeId id) {
-    const FileBlocks& file = impl_->stored.files.at(static_cast<std::uint32_t>(tree().inode(id).content));
-    if (file.count != 0) return std::pair(file.start, std::uint32_t{0});
-    return std::pair(impl_->fragments.at(file.fragment).start, file.offset);
-  };
-  std::stable_sort(out.begin(), out.end(), [&](InodeId a, InodeId b) { return place(a) < place(b); });
+  impl_->sort_by_place(out);
   return out;
+}
+
+void SquashfsReader::read_files(std::vector<InodeId> files, const SinkFor& sink_for) {
+  std::sort(files.begin(), files.end());
+  files.erase(std::unique(files.begin(), files.end()), files.end());
+  impl_->sort_by_place(files);
+  for (const InodeId id : files) {
+    if (ContentSink* sink = sink_for(id)) read(id, *sink);
+  }
 }
 
 }  // namespace sifkit::layers

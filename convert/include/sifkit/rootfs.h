@@ -36,12 +36,6 @@ class SIFKIT_API RootFs {
   layers::SquashfsReader& reader() noexcept { return *reader_; }
   const layers::Tree& tree() const noexcept { return reader_->tree(); }
 
-  /// The bytes of a regular file of `tree()`.
-  std::string text(layers::InodeId inode);
-
-  /// The file a path leads to, the last link followed when `follow` is set; not_found names the path.
-  layers::InodeId require(std::string_view path, bool follow) const;
-
  private:
   RootFs(std::shared_ptr<const File> file, std::uint64_t offset, std::uint64_t size, const Limits& limits);
 

@@ -12,6 +12,7 @@
 #include <sifkit/core/limits.h>
 #include <sifkit/core/operation.h>
 #include <sifkit/layers/content.h>
+#include <sifkit/layers/file_system.h>
 #include <sifkit/layers/tree.h>
 
 namespace sifkit::layers {
@@ -73,12 +74,12 @@ class SIFKIT_API SquashfsWriter : public ContentSink {
 
 /// Reads squashfs 4.0 images, independently of the writer and of libsquashfs. Every bound is checked: an image may be
 /// anything. Not thread safe.
-class SIFKIT_API SquashfsReader {
+class SIFKIT_API SquashfsReader : public FileSystem {
  public:
   /// The region outlives the reader. Throws malformed for anything that is not a sound image, limit for one whose files
   /// take more memory than `limits.metadata_bytes`.
   explicit SquashfsReader(Region& region, const Limits& limits = {});
-  ~SquashfsReader();
+  ~SquashfsReader() override;
   SquashfsReader(const SquashfsReader&) = delete;
   SquashfsReader& operator=(const SquashfsReader&) = delete;
 
@@ -87,12 +88,11 @@ class SIFKIT_API SquashfsReader {
   std::uint32_t time() const noexcept;  ///< of the image, seconds since 1970
 
   /// The whole tree. Contents of regular files are named by the inode's `content`, for `read`.
-  const Tree& tree() const noexcept;
+  const Tree& tree() const noexcept override;
 
-  /// Gives the bytes of a regular file of `tree()` to `sink`, in order.
-  void read(InodeId inode, Sink& sink);
-  /// The same to a sink of contents, holes as such.
-  ContentId read(InodeId inode, ContentSink& sink);
+  using FileSystem::read;
+  ContentId read(InodeId inode, ContentSink& sink) override;
+  void read_files(std::vector<InodeId> files, const SinkFor& sink_for) override;
   /// The regular files that are not empty, in the order in which their bytes lie in the image: so none is unpacked twice.
   std::vector<InodeId> files_by_place() const;
 

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/file_system.h>
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <sifkit/oci/source.h>
+#include <sifkit/rootfs.h>
+
+#include "flattened_image.h"
+#include "naming.h"
+
+namespace sifkit {
+
+namespace {
+
+class PackedFileSystem : public OpenedFileSystem {
+ public:
+  PackedFileSystem(oci::Reference reference, RootFs rootfs)
+      : reference_(std::move(reference)), rootfs_(std::move(rootfs)) {}
+
+  const oci::Reference& reference() const override { return reference_; }
+  layers::FileSystem& files() override { return rootfs_.reader(); }
+  const sif::Image* sif() const override { return rootfs_.sif(); }
+  layers::SquashfsReader* squashfs() override { return &rootfs_.reader(); }
+
+ private:
+  oci::Reference reference_;
+  RootFs rootfs_;
+};
+
+class LayeredFileSystem : public OpenedFileSystem {
+ public:
+  LayeredFileSystem(std::shared_ptr<oci::OpenedSource> source, const oci::SourceOptions& options, WarningList& warnings)
+      : reference_(source->reference()), files_(std::move(source), options, warnings) {}
+
+  const oci::Reference& reference() const override { return reference_; }
+  layers::FileSystem& files() override { return files_; }
+  oci::Image* image() override { return &files_.image(); }
+  std::optional<std::size_t> layer_of(layers::InodeId inode) const override { return files_.layer_of(inode); }
+
+ private:
+  oci::Reference reference_;
+  FlattenedImage files_;
+};
+
+}  // namespace
+
+std::unique_ptr<OpenedFileSystem> open_file_system(const oci::Reference& given, const oci::SourceOptions& options,
+                                                   WarningList& warnings) {
+  std::shared_ptr<oci::OpenedSource> source = oci::open_source(given, options, warnings);
+  const oci::Reference& reference = source->reference();
+  return naming({reference.location, given.text}, [&] { return in_quotes(given.text); },
+                [&]() -> std::unique_ptr<OpenedFileSystem> {
+    if (const auto file = source->image_file()) {
+      auto rootfs = RootFs::open(file, options.limits);
+      for (const auto& problem : rootfs.problems()) {
+        warnings.add("sif-flaw", fmt::format("{}: {}", in_quotes(file->name()), printable(problem)));
+      }
+      return std::make_unique<PackedFileSystem>(reference, std::move(rootfs));
+    }
+    return std::make_unique<LayeredFileSystem>(source, options, warnings);
+  });
+}
+
+}  // namespace sifkit

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+
+#include <sifkit/core/export.h>
+#include <sifkit/core/operation.h>
+#include <sifkit/layers/file_system.h>
+#include <sifkit/layers/squashfs.h>
+#include <sifkit/oci/image.h>
+
+namespace sifkit::sif {
+class Image;
+}  // namespace sifkit::sif
+
+namespace sifkit {
+
+/// The root file system of an image of any source, open to be looked into: nothing is unpacked, mounted or run. Of a SIF
+/// it is the primary partition; of an image of layers what they come to, for which each is read once. Not thread safe.
+class SIFKIT_API OpenedFileSystem {
+ public:
+  virtual ~OpenedFileSystem() = default;
+
+  /// With the transport that was found in place of `automatic`.
+  virtual const oci::Reference& reference() const = 0;
+  virtual layers::FileSystem& files() = 0;
+  const layers::Tree& tree() { return files().tree(); }
+
+  /// The SIF around it; nullptr for all others.
+  virtual const sif::Image* sif() const { return nullptr; }
+  /// The squashfs image itself; nullptr for all others.
+  virtual layers::SquashfsReader* squashfs() { return nullptr; }
+  /// The image of layers; nullptr for all others. A root file system without an image is one of one layer, whose
+  /// configuration has no text.
+  virtual oci::Image* image() { return nullptr; }
+  /// Which of the image's layers has the bytes of a regular file, the oldest being 0; nothing where that cannot be said.
+  virtual std::optional<std::size_t> layer_of(layers::InodeId) const { return std::nullopt; }
+};
+
+/// Opens whatever a source is. Flaws of a SIF that do not keep it from being read are warnings "sif-flaw". `warnings`
+/// outlives the result. Throws as `convert` does for a source that is no image.
+SIFKIT_API std::unique_ptr<OpenedFileSystem> open_file_system(const oci::Reference& reference,
+                                                              const oci::SourceOptions& options, WarningList& warnings);
+
+}  // namespace sifkit

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/layers/file_system.h>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+
+namespace sifkit::layers {
+
+namespace {
+
+constexpr std::uint64_t kZeros = 1u << 20;  ///< written at once
+
+class PlainSink : public ContentSink {
+ public:
+  explicit PlainSink(Sink& sink) : sink_(sink) {}
+
+  void begin(std::uint64_t) override {}
+  void append(ByteView bytes) override { sink_.write(bytes); }
+  void append_zeros(std::uint64_t count) override {
+    zeros_.resize(std::max(zeros_.size(), static_cast<std::size_t>(std::min(count, kZeros))));
+    while (count != 0) {
+      const auto piece = ByteView(zeros_).first(static_cast<std::size_t>(std::min<std::uint64_t>(count, zeros_.size())));
+      sink_.write(piece);
+      count -= piece.size();
+    }
+  }
+  ContentId end() override { return kEmptyContent; }
+
+ private:
+  Sink& sink_;
+  Bytes zeros_;
+};
+
+}  // namespace
+
+void FileSystem::read(InodeId inode, Sink& sink) {
+  PlainSink plain(sink);
+  read(inode, plain);
+}
+
+std::string FileSystem::text(InodeId inode, std::uint64_t max_bytes) {
+  if (const auto size = tree().inode(inode).size; size > max_bytes) {
+    throw Error(ErrorKind::limit, fmt::format("a file of {} bytes, expected at most {}", size, max_bytes));
+  }
+  MemorySink sink;
+  read(inode, sink);
+  return std::string(as_text(sink.bytes()));
+}
+
+InodeId FileSystem::require(std::string_view path, bool follow) const {
+  const auto found = tree().resolve(path, follow);
+  if (!found) throw Error(ErrorKind::not_found, fmt::format("{} is not in the image", in_quotes(path)));
+  return *found;
+}
+
+}  // namespace sifkit::layers

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sifkit/core/export.h>
+#include <sifkit/core/stream.h>
+#include <sifkit/layers/content.h>
+#include <sifkit/layers/tree.h>
+
+namespace sifkit::layers {
+
+/// A root file system that is looked into where it lies: its tree, and the bytes of its files when they are asked for.
+/// Only the file system that a tree came from can give the bytes for it. Not thread safe.
+class SIFKIT_API FileSystem {
+ public:
+  virtual ~FileSystem() = default;
+
+  virtual const Tree& tree() const noexcept = 0;
+
+  /// Gives the bytes of a regular file of `tree()` to `sink`, holes as such.
+  virtual ContentId read(InodeId inode, ContentSink& sink) = 0;
+  /// The same to a plain sink, holes as zeros.
+  void read(InodeId inode, Sink& sink);
+
+  /// Where the bytes of a file go, asked before they are read; nullptr passes the file over.
+  using SinkFor = std::function<ContentSink*(InodeId)>;
+  /// Gives the bytes of many regular files, in the order in which they lie: so nothing is unpacked twice. Each is given
+  /// once, however often it is named.
+  virtual void read_files(std::vector<InodeId> files, const SinkFor& sink_for) = 0;
+
+  /// The bytes of a small file; limit where there are more than `max_bytes`.
+  std::string text(InodeId inode, std::uint64_t max_bytes);
+  /// What a path leads to, the last link followed when `follow` is set; not_found names the path.
+  InodeId require(std::string_view path, bool follow) const;
+};
+
+}  // namespace sifkit::layers
