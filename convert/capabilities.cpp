@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/layers/walk.h>
 
 namespace sifkit {
 
@@ -59,32 +60,17 @@ class OtherSets {
 
 /// The first paths, in their order, of files that have the attribute; one for each file.
 std::vector<std::string> examples(const Tree& tree, std::string_view attribute) {
-  struct Open {
-    std::size_t path_length;
-    std::vector<NameId> names;
-    std::size_t next = 0;
-  };
-
   std::vector<std::string> found;
   std::vector<InodeId> files;
-  std::string path;
-  std::vector<Open> open{{0, tree.sorted_children(Tree::kRoot)}};
-  while (!open.empty() && found.size() < kExamples) {
-    Open& here = open.back();
-    path.resize(here.path_length);
-    if (here.next == here.names.size()) {
-      open.pop_back();
-      continue;
+  walk(tree, Tree::kRoot, [&](const WalkedName& here) {
+    if (found.size() == kExamples) return false;
+    if (has_capabilities(tree, here.inode, attribute) &&
+        std::find(files.begin(), files.end(), here.inode) == files.end()) {
+      files.push_back(here.inode);
+      found.push_back(fmt::format("/{}", here.path));
     }
-    const NameId name = here.names[here.next++];
-    const InodeId inode = tree.inode_of(name);
-    path.append("/").append(tree.text_of(name));
-    if (has_capabilities(tree, inode, attribute) && std::find(files.begin(), files.end(), inode) == files.end()) {
-      files.push_back(inode);
-      found.push_back(path);
-    }
-    if (tree.inode(inode).type == EntryType::directory) open.push_back({path.size(), tree.sorted_children(inode)});
-  }
+    return true;
+  });
   return found;
 }
 

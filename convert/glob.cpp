@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/layers/walk.h>
 
 namespace sifkit {
 
@@ -211,30 +212,32 @@ bool PathPatterns::matches(std::string_view path) const {
 }
 
 std::size_t remove_matching(Tree& tree, const PathPatterns& patterns) {
-  struct Directory {
-    InodeId inode;
-    std::string path;
-    bool doomed;
+  struct Doomed {
+    InodeId directory;
+    NameId name;
   };
-  std::size_t removed = 0;
-  std::vector<Directory> open{{Tree::kRoot, "", false}};
-  std::vector<std::pair<InodeId, NameId>> doomed;  // parents before what is in them
-  while (!open.empty()) {
-    const Directory directory = std::move(open.back());
-    open.pop_back();
-    for (const NameId name : tree.sorted_children(directory.inode)) {
-      std::string path = directory.path.empty() ? std::string(tree.text_of(name)) : directory.path + "/" + std::string(tree.text_of(name));
-      const bool goes = directory.doomed || patterns.matches(path);
-      if (goes) doomed.emplace_back(directory.inode, name);
-      const InodeId inode = tree.inode_of(name);
-      if (tree.inode(inode).type == EntryType::directory) open.push_back({inode, std::move(path), goes});
+  std::vector<Doomed> doomed;  // what is in a directory before itself
+  std::vector<InodeId> open{Tree::kRoot};
+  std::size_t depth_of_doom = 0;  // of the directory that goes with all below it; 0: in none
+  const auto enter = [&](const WalkedName& here) {
+    const bool directory = tree.inode(here.inode).type == EntryType::directory;
+    const bool goes = depth_of_doom != 0 || patterns.matches(here.path);
+    if (goes && !directory) doomed.push_back({open.back(), here.name});
+    if (directory) {
+      open.push_back(here.inode);
+      if (goes && depth_of_doom == 0) depth_of_doom = open.size();
     }
-  }
-  for (auto at = doomed.rbegin(); at != doomed.rend(); ++at) {
-    tree.unlink(at->first, at->second);
-    ++removed;
-  }
-  return removed;
+    return true;
+  };
+  const auto leave = [&](const WalkedName& here) {
+    const bool goes = depth_of_doom != 0;
+    if (depth_of_doom == open.size()) depth_of_doom = 0;
+    open.pop_back();
+    if (goes) doomed.push_back({open.back(), here.name});
+  };
+  walk(tree, Tree::kRoot, enter, leave);
+  for (const auto& [directory, name] : doomed) tree.unlink(directory, name);
+  return doomed.size();
 }
 
 }  // namespace sifkit

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/layers/walk.h>
 
 namespace sifkit {
 
@@ -115,36 +116,27 @@ void PackedRoot::copy_tree(Tree& tree) {
     out.xattrs = at->second;
     return out;
   };
-  struct Directory {
-    InodeId from;
-    InodeId to;
-    std::string path;
-  };
   tree.inode(Tree::kRoot).metadata = metadata_of(from.inode(Tree::kRoot));
-  std::vector<Directory> open{{Tree::kRoot, Tree::kRoot, ""}};
-  while (!open.empty()) {
+  std::vector<InodeId> open{Tree::kRoot};  // the copies of the directories on the way
+  const auto enter = [&](const WalkedName& here) {
     options_.operation.check();
-    const Directory directory = std::move(open.back());
-    open.pop_back();
-    for (const NameId name : from.sorted_children(directory.from)) {
-      const auto text = from.text_of(name);
-      std::string path = directory.path.empty() ? std::string(text) : fmt::format("{}/{}", directory.path, text);
-      if (!excludes_.empty() && excludes_.matches(path)) continue;
-      ++report_.entries;
-      const InodeId id = from.inode_of(name);
-      if (copies_[id] == kNone) {
-        Inode inode = from.inode(id);
-        inode.metadata = metadata_of(inode);
-        inode.links = 0;
-        inode.first_child = kNone;
-        inode.content = inode.size == 0 ? kEmptyContent : kNoContent;
-        if (inode.type == EntryType::symlink) inode.data = tree.add_symlink_target(from.symlink_target(from.inode(id)));
-        copies_[id] = tree.add_inode(inode);
-      }
-      tree.link(directory.to, text, copies_[id]);
-      if (from.inode(id).type == EntryType::directory) open.push_back({id, copies_[id], std::move(path)});
+    if (!excludes_.empty() && excludes_.matches(here.path)) return false;
+    ++report_.entries;
+    InodeId& copy = copies_[here.inode];
+    if (copy == kNone) {
+      Inode inode = from.inode(here.inode);
+      inode.metadata = metadata_of(inode);
+      inode.links = 0;
+      inode.first_child = kNone;
+      inode.content = inode.size == 0 ? kEmptyContent : kNoContent;
+      if (inode.type == EntryType::symlink) inode.data = tree.add_symlink_target(from.symlink_target(from.inode(here.inode)));
+      copy = tree.add_inode(inode);
     }
-  }
+    tree.link(open.back(), from.text_of(here.name), copy);
+    if (from.inode(here.inode).type == EntryType::directory) open.push_back(copy);
+    return true;
+  };
+  walk(from, Tree::kRoot, enter, [&](const WalkedName&) { open.pop_back(); });
 }
 
 Tree PackedRoot::read(ContentSink& given, std::uint32_t) {

@@ -19,6 +19,7 @@
 #include <sifkit/core/error.h>
 #include <sifkit/core/output_place.h>
 #include <sifkit/core/unfinished.h>
+#include <sifkit/layers/walk.h>
 
 namespace sifkit::layers {
 
@@ -52,34 +53,6 @@ UniqueFd open_directory(const fs::path& path) {
 fs::path path_by_descriptor(int fd, const fs::path& usual) {
   fs::path path = fmt::format("/proc/self/fd/{}", fd);
   return is_there(path) ? path : usual;
-}
-
-/// Calls `enter` for every name below the root, parents first, and `leave` for every directory once all below it is through.
-/// Both are given the path, which starts with `path`.
-template <class Enter, class Leave>
-void walk(const Tree& tree, std::string path, Enter&& enter, Leave&& leave) {
-  struct Open {
-    InodeId directory;
-    std::size_t path_length;
-    std::vector<NameId> names;
-    std::size_t next = 0;
-  };
-  std::vector<Open> open;
-  open.push_back({Tree::kRoot, path.size(), tree.sorted_children(Tree::kRoot)});
-  while (!open.empty()) {
-    Open& here = open.back();
-    path.resize(here.path_length);
-    if (here.next == here.names.size()) {
-      leave(here.directory, path);
-      open.pop_back();
-      continue;
-    }
-    const NameId name = here.names[here.next++];
-    const InodeId id = tree.inode_of(name);
-    path.append("/").append(tree.text_of(name));
-    enter(id, path);
-    if (tree.inode(id).type == EntryType::directory) open.push_back({id, path.size(), tree.sorted_children(id)});
-  }
 }
 
 }  // namespace
@@ -217,31 +190,31 @@ struct DirectoryWriter::Impl {
     if (!links_too) warnings.add("owner-dropped", "owners and times of links are not kept: the file system does not set them on a link itself");
     std::unordered_map<InodeId, std::string> first_name;  // of files with several
     make_node(root, tree.inode(Tree::kRoot), tree, warnings);
-    walk(
-        tree, root,
-        [&](InodeId id, const std::string& path) {
-          operation.check();
-          const Inode& inode = tree.inode(id);
-          if (inode.links > 1) {
-            if (const auto [first, fresh] = first_name.try_emplace(id, path); !fresh) {
-              if (is_there(first->second) && ::linkat(AT_FDCWD, first->second.c_str(), AT_FDCWD, path.c_str(), 0) != 0) {
-                fail_to_create(path);
-              }
-              return;
-            }
+    walk(tree, Tree::kRoot, [&](const WalkedName& here) {
+      operation.check();
+      const std::string path = fmt::format("{}/{}", root, here.path);
+      const Inode& inode = tree.inode(here.inode);
+      if (inode.links > 1) {
+        if (const auto [first, fresh] = first_name.try_emplace(here.inode, path); !fresh) {
+          if (is_there(first->second) && ::linkat(AT_FDCWD, first->second.c_str(), AT_FDCWD, path.c_str(), 0) != 0) {
+            fail_to_create(path);
           }
-          make_node(path, inode, tree, warnings);
-          const bool now = inode.type == EntryType::symlink ? links_too : inode.type != EntryType::directory;
-          if (now && is_there(path)) set_metadata(path, inode, tree, warnings);
-        },
-        [](InodeId, const std::string&) {});
+          return false;
+        }
+      }
+      make_node(path, inode, tree, warnings);
+      const bool now = inode.type == EntryType::symlink ? links_too : inode.type != EntryType::directory;
+      if (now && is_there(path)) set_metadata(path, inode, tree, warnings);
+      return true;
+    });
     // A directory gets its mode and time when nothing more goes into it, nor is linked from it.
     walk(
-        tree, root, [](InodeId, const std::string&) {},
-        [&](InodeId id, const std::string& path) {
+        tree, Tree::kRoot, [](const WalkedName&) { return true; },
+        [&](const WalkedName& here) {
           operation.check();
-          set_metadata(path, tree.inode(id), tree, warnings);
+          set_metadata(fmt::format("{}/{}", root, here.path), tree.inode(here.inode), tree, warnings);
         });
+    set_metadata(root, tree.inode(Tree::kRoot), tree, warnings);
   }
 
   /// To the disk, before the directory has its name. One call for the whole file system: one for each file takes minutes.

@@ -8,6 +8,7 @@
 
 #include <sifkit/convert.h>
 #include <sifkit/inspect.h>
+#include <sifkit/layers/walk.h>
 #include <sifkit/oci/source.h>
 #include <sifkit/rootfs.h>
 #include <sifkit/sif/image.h>
@@ -31,29 +32,21 @@ std::map<std::string, std::string> described(const std::filesystem::path& path) 
   RootFs rootfs = RootFs::open(path);
   const layers::Tree& tree = rootfs.tree();
   std::map<std::string, std::string> out;
-  std::map<layers::InodeId, std::string> first;
-  std::vector<std::pair<std::string, layers::InodeId>> open{{"", layers::Tree::kRoot}};
-  while (!open.empty()) {
-    const auto [prefix, directory] = open.back();
-    open.pop_back();
-    for (const auto name : tree.sorted_children(directory)) {
-      const auto id = tree.inode_of(name);
-      const auto& inode = tree.inode(id);
-      const std::string here = prefix + "/" + std::string(tree.text_of(name));
-      std::string line = fmt::format("{} {:o} {}:{} {} {}", static_cast<int>(inode.type), inode.metadata.mode, inode.metadata.uid,
-                                     inode.metadata.gid, inode.metadata.mtime, inode.links);
-      for (const auto& [attribute, value] : tree.xattrs(inode.metadata.xattrs)) line += fmt::format(" {}={}", attribute, printable(value));
-      if (inode.type == layers::EntryType::symlink) line += " -> " + std::string(tree.symlink_target(inode));
-      if (inode.type == layers::EntryType::char_device) line += fmt::format(" device {}", inode.data);
-      if (inode.type == layers::EntryType::regular) {
-        MemorySink sink;
-        rootfs.reader().read(id, sink);
-        line += " " + digest_of(sink.bytes()).text();
-      }
-      if (inode.type == layers::EntryType::directory) open.emplace_back(here, id);
-      out[here] = line;
+  layers::walk(tree, layers::Tree::kRoot, [&](const layers::WalkedName& here) {
+    const auto& inode = tree.inode(here.inode);
+    std::string line = fmt::format("{} {:o} {}:{} {} {}", static_cast<int>(inode.type), inode.metadata.mode, inode.metadata.uid,
+                                   inode.metadata.gid, inode.metadata.mtime, inode.links);
+    for (const auto& [attribute, value] : tree.xattrs(inode.metadata.xattrs)) line += fmt::format(" {}={}", attribute, printable(value));
+    if (inode.type == layers::EntryType::symlink) line += " -> " + std::string(tree.symlink_target(inode));
+    if (inode.type == layers::EntryType::char_device) line += fmt::format(" device {}", inode.data);
+    if (inode.type == layers::EntryType::regular) {
+      MemorySink sink;
+      rootfs.reader().read(here.inode, sink);
+      line += " " + digest_of(sink.bytes()).text();
     }
-  }
+    out[fmt::format("/{}", here.path)] = line;
+    return true;
+  });
   return out;
 }
 
