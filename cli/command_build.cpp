@@ -27,6 +27,8 @@ struct BuildArguments {
   std::string output;
   std::string source;
   bool force = false;
+  std::string base;
+  bool no_base = false;
   bool sandbox = false;
   std::string format;
   SourceArguments from;
@@ -112,6 +114,11 @@ ConvertOptions options_of(const BuildArguments& arguments, const Session& sessio
   options.env = pairs(arguments.env, "--env");
   options.reproducible = arguments.reproducible;
   options.source_date_epoch = source_date_epoch();
+  options.base = arguments.base;
+  options.use_base = !arguments.no_base;
+  if (!arguments.base.empty() && options.format == OutputFormat::sandbox) {
+    throw Error(ErrorKind::usage, "--base is for images, not for directories");
+  }
   options.verify_after = arguments.verify_after;
   options.dry_run = arguments.dry_run;
   if (arguments.sign || !arguments.key.files.empty()) {
@@ -146,6 +153,7 @@ Json record_of(const ConvertReport& report, const WarningList& warnings) {
           {"uncompressed_bytes", report.uncompressed_bytes},
           {"file_bytes", report.file_bytes},
           {"duplicate_bytes", report.duplicate_bytes},
+          {"reused_bytes", report.reused_bytes},
           {"hidden_files", report.hidden_files},
           {"layers_read_again", report.layers_read_again},
           {"threads", report.threads},
@@ -252,8 +260,8 @@ void write_details(const ConvertReport& report, Session& session) {
   session.logger->write_line(fmt::format("image: {}{}", printable(report.architecture), digests));
   session.logger->write_line(fmt::format("read: {} with {}, {} stored, {} uncompressed", count(report.layers, "layer", "layers"), count(report.entries, "entry", "entries"),
                                          human_bytes(report.compressed_bytes), human_bytes(report.uncompressed_bytes)));
-  session.logger->write_line(fmt::format("packed: {}, {} of them more than once; {} hidden by newer layers; {} read again; {}", human_bytes(report.file_bytes),
-                                         human_bytes(report.duplicate_bytes), count(report.hidden_files, "file", "files"), count(report.layers_read_again, "layer", "layers"),
+  session.logger->write_line(fmt::format("packed: {}, {} of them more than once, {} taken from the old image; {} hidden by newer layers; {} read again; {}", human_bytes(report.file_bytes),
+                                         human_bytes(report.duplicate_bytes), human_bytes(report.reused_bytes), count(report.hidden_files, "file", "files"), count(report.layers_read_again, "layer", "layers"),
                                          count(report.threads, "thread", "threads")));
   if (!report.uuid.empty()) session.logger->write_line(fmt::format("UUID: {}", report.uuid));
 }
@@ -306,7 +314,7 @@ int build(const BuildArguments& arguments, Session& session) {
 /// The help shows options by topic.
 void group_options(CLI::App& verb) {
   const std::pair<const char*, std::vector<const char*>> groups[] = {
-      {"Output", {"--force", "--sandbox", "--format", "--dry-run", "--verify-after", "--reproducible", "--digestfile", "--stats"}},
+      {"Output", {"--force", "--base", "--no-base", "--sandbox", "--format", "--dry-run", "--verify-after", "--reproducible", "--digestfile", "--stats"}},
       {"Source", {"--platform", "--arch", "--docker-host", "--service-timeout", "--tmpdir", "--limit"}},
       {"Contents", {"--label", "--env", "--exclude", "--all-root", "--xattrs", "--clamp-names"}},
       {"Compression", {"--compress", "--block-size", "--fast", "--best", "--threads"}},
@@ -327,6 +335,8 @@ void add_build_command(CLI::App& root, Session& session) {
       ->required()
       ->type_name("SRC");
   verb->add_flag("-F,--force", a.force, "Replace an existing output");
+  auto* base = verb->add_option("--base", a.base, "An image made before of much the same files (default: OUT, with --force): blocks that hold the same are taken from it; the bytes of OUT stay the same")->type_name("FILE");
+  verb->add_flag("--no-base", a.no_base, "Pack everything again")->excludes(base);
   verb->add_flag("-s,--sandbox", a.sandbox, "Write a sandbox: a directory");
   verb->add_option("--format", a.format, "What to write: sif, squashfs or sandbox")->type_name("FORMAT");
   add_source_options(*verb, a.from);

@@ -13,6 +13,8 @@
 #include <sifkit/core/resources.h>
 #include <sifkit/sif/image_writer.h>
 
+#include "base_image.h"
+
 namespace sifkit {
 
 using namespace layers;
@@ -106,11 +108,15 @@ SquashfsOptions squashfs_options(const ConvertOptions& options, const Conversion
 /// The squashfs image in a file that is to become the target.
 class Packing {
  public:
-  Packing(const ConvertOptions& options, ConvertReport& report) : options_(options), report_(report) {}
+  /// What is at `target` is looked at now, while it is there.
+  Packing(const std::filesystem::path& target, const ConvertOptions& options, WarningList& warnings,
+          ConvertReport& report)
+      : options_(options), warnings_(warnings), report_(report), base_(open_base(target, options, warnings)) {}
 
   /// The region outlives the object.
   ContentSink& start(Region& region, const Conversion& conversion) {
-    const auto squashfs = squashfs_options(options_, conversion);
+    auto squashfs = squashfs_options(options_, conversion);
+    squashfs.base = base_;
     report_.threads = squashfs.threads;
     return squash_.emplace(region, squashfs);
   }
@@ -125,13 +131,22 @@ class Packing {
     report_.inodes = summary.inodes;
     report_.file_bytes = summary.file_bytes;
     report_.duplicate_bytes = summary.duplicate_bytes;
+    report_.reused_bytes = summary.reused_bytes;
+    if (summary.damaged_base_blocks != 0) {
+      warnings_.add("base-damaged", fmt::format("{} of the old image {} damaged; what is in the new one was packed again",
+                                                fmt::format("{} {}", summary.damaged_base_blocks,
+                                                            summary.damaged_base_blocks == 1 ? "block" : "blocks"),
+                                                summary.damaged_base_blocks == 1 ? "is" : "are"));
+    }
     squash_.reset();
     return summary;
   }
 
  private:
   const ConvertOptions& options_;
+  WarningList& warnings_;
   ConvertReport& report_;
+  std::shared_ptr<const PackedBlocks> base_;
   std::optional<SquashfsWriter> squash_;
 };
 
@@ -151,7 +166,7 @@ class SifOutput : public Output {
         warnings_(warnings),
         report_(report),
         target_(target, options.overwrite, kSifMode),
-        packing_(options, report) {}
+        packing_(target, options, warnings, report) {}
 
   ContentSink& contents(const Conversion& conversion) override {
     const sif::NewImage image{.launch_script = std::string(sif::kLaunchScript), .time = conversion.time()};
@@ -195,12 +210,13 @@ class SifOutput : public Output {
 
 class SquashfsOutput : public Output {
  public:
-  SquashfsOutput(const std::filesystem::path& target, const ConvertOptions& options, ConvertReport& report)
+  SquashfsOutput(const std::filesystem::path& target, const ConvertOptions& options, WarningList& warnings,
+                 ConvertReport& report)
       : options_(options),
         report_(report),
         target_(target, options.overwrite, kFileMode),
         region_(target_.file(), 0),
-        packing_(options, report) {}
+        packing_(target, options, warnings, report) {}
 
   ContentSink& contents(const Conversion& conversion) override { return packing_.start(region_, conversion); }
   void finish(const Tree& tree, const Conversion&) override {
@@ -223,8 +239,8 @@ std::unique_ptr<Output> open_sif_output(const std::filesystem::path& target, con
 }
 
 std::unique_ptr<Output> open_squashfs_output(const std::filesystem::path& target, const ConvertOptions& options,
-                                             ConvertReport& report) {
-  return std::make_unique<SquashfsOutput>(target, options, report);
+                                             WarningList& warnings, ConvertReport& report) {
+  return std::make_unique<SquashfsOutput>(target, options, warnings, report);
 }
 
 }  // namespace sifkit

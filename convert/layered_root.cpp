@@ -75,7 +75,10 @@ void LayeredRoot::read_layer(std::size_t index, std::uint32_t time, Flattener& f
         [&] { return fmt::format("{}: entry {} {}", name, report_.entries - before, in_quotes(entry->path)); },
         [&] { return flattener.accept(*entry); });
     if (decision == Flattener::Decision::pack) {
-      if (keeper && !excluded) flattener.set_content(reader.read_content(keeper->for_path(entry->path)));
+      if (keeper && !excluded) {
+        sink->expect(entry->path);
+        flattener.set_content(reader.read_content(keeper->for_path(entry->path)));
+      }
     } else if (entry->type == EntryType::regular && entry->size != 0 && !entry->hard_link &&
                entry->whiteout == Whiteout::none) {
       ++report_.hidden_files;
@@ -118,6 +121,7 @@ void LayeredRoot::read_missing(std::span<const Missing> missing, Tree& tree, Con
         fmt::format("layer {}: read again for files that it holds after all", image_.layers().size() - number));
     ++report_.layers_read_again;
     read_again({missing.begin(), end}, [&](const Missing& file, const Entry& entry, LayerReader& reader) {
+      sink.expect(entry.path);
       tree.inode(file.inode).content = reader.read_content(keeper.for_path(entry.path));
     });
     sink.end_layer();

@@ -67,7 +67,7 @@ std::unique_ptr<Output> open_output(const std::filesystem::path& target, const C
   if (options.dry_run) return std::make_unique<NoOutput>(report);
   switch (options.format) {
     case OutputFormat::sif: return open_sif_output(target, options, warnings, report);
-    case OutputFormat::squashfs: return open_squashfs_output(target, options, report);
+    case OutputFormat::squashfs: return open_squashfs_output(target, options, warnings, report);
     case OutputFormat::sandbox: return std::make_unique<DirectoryOutput>(target, options, warnings, report);
   }
   throw Error(ErrorKind::internal, "an output of no known format");

@@ -33,6 +33,6 @@ std::unique_ptr<Output> open_output(const std::filesystem::path& target, const C
 std::unique_ptr<Output> open_sif_output(const std::filesystem::path& target, const ConvertOptions& options,
                                         WarningList& warnings, ConvertReport& report);
 std::unique_ptr<Output> open_squashfs_output(const std::filesystem::path& target, const ConvertOptions& options,
-                                             ConvertReport& report);
+                                             WarningList& warnings, ConvertReport& report);
 
 }  // namespace sifkit

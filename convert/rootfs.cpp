@@ -11,6 +11,7 @@
 #include <sifkit/sif/image.h>
 
 #include "naming.h"
+#include "root_place.h"
 
 namespace sifkit {
 
@@ -34,24 +35,30 @@ RootFs RootFs::open(const std::filesystem::path& path, const Limits& limits) {
   return open(std::move(file), limits);
 }
 
+RootPlace find_root(const std::shared_ptr<const File>& file) {
+  const auto sniff = sniff_file(*file);
+  if (sniff.kind == FileKind::squashfs) return {nullptr, sniff.offset, file->size() - sniff.offset};
+  const auto image = std::make_shared<const sif::Image>(file);
+  const auto* primary = image->primary_partition();
+  if (primary == nullptr) {
+    const bool holds_layers = !image->objects_of(sif::DataType::oci_root_index).empty();
+    throw Error(ErrorKind::not_found, "the SIF has no primary system partition",
+                holds_layers ? Hint(Advice::list_objects, {}, "it holds an OCI image, each layer a file system of its own")
+                             : Hint());
+  }
+  if (const auto fs = primary->partition()->fs; fs != sif::FsType::squashfs) {
+    throw Error(ErrorKind::unsupported,
+                fmt::format("the primary partition is {}; only squashfs is looked into", sif::to_string(fs)));
+  }
+  image->check_range(*primary);
+  return {image, static_cast<std::uint64_t>(primary->offset), static_cast<std::uint64_t>(primary->size)};
+}
+
 RootFs RootFs::open(std::shared_ptr<const File> file, const Limits& limits) {
   return naming({file->name()}, [&] { return in_quotes(file->name()); }, [&] {
-    const auto sniff = sniff_file(*file);
-    if (sniff.kind == FileKind::squashfs) {
-      return RootFs(file, sniff.offset, file->size() - sniff.offset, limits);
-    }
-    const auto image = std::make_shared<const sif::Image>(file);
-    const auto* primary = image->primary_partition();
-    if (primary == nullptr) {
-      const bool holds_layers = !image->objects_of(sif::DataType::oci_root_index).empty();
-      throw Error(ErrorKind::not_found, "the SIF has no primary system partition", holds_layers ? Hint(Advice::list_objects, {}, "it holds an OCI image, each layer a file system of its own") : Hint());
-    }
-    if (const auto fs = primary->partition()->fs; fs != sif::FsType::squashfs) {
-      throw Error(ErrorKind::unsupported, fmt::format("the primary partition is {}; only squashfs is looked into", sif::to_string(fs)));
-    }
-    image->check_range(*primary);
-    RootFs out(file, static_cast<std::uint64_t>(primary->offset), static_cast<std::uint64_t>(primary->size), limits);
-    out.sif_ = image;
+    const auto place = find_root(file);
+    RootFs out(file, place.offset, place.size, limits);
+    out.sif_ = place.sif;
     return out;
   });
 }

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 sifkit_test(
   convert
-  SOURCES unit/test_convert_capabilities.cpp unit/test_convert_glob.cpp
+  SOURCES unit/test_convert_base.cpp
+          unit/test_convert_capabilities.cpp unit/test_convert_glob.cpp
           unit/test_convert_file_system.cpp
           unit/test_convert_metadata.cpp
           unit/test_convert_packed.cpp

@@ -43,10 +43,20 @@ DataWriter::DataWriter(Region& region, std::uint64_t start, const SquashfsOption
 
 OrderedPipeline<DataWriter::Item, DataWriter::Item>::Work DataWriter::make_worker() const {
   const std::shared_ptr<BlockCompressor> codec = make_block_compressor(options_);
-  return [codec](Item&& item) {
+  const auto reuser = options_.base ? std::make_shared<BlockReuser>(*options_.base, options_) : nullptr;
+  return [codec, reuser](Item&& item) {
     if (item.kind == Item::Kind::holes || item.kind == Item::Kind::end) return std::move(item);
     const ByteView plain(item.plain.bytes.get(), item.plain.size);
     if (item.kind == Item::Kind::block && all_zero(plain)) return std::move(item);  // word 0: a hole
+    if (item.known.size_field != 0) {
+      const std::span<std::byte> packed(item.packed.bytes.get(), plain.size());
+      item.found = reuser->take(item.known, plain, packed);
+      if (item.found == BlockReuser::Found::yes) {
+        item.size_field = item.known.size_field;
+        item.packed.size = item.size_field & ~kStoredBlock;
+        return std::move(item);
+      }
+    }
     const auto packed = codec->compress(plain, {item.packed.bytes.get(), plain.size()});
     item.packed.size = static_cast<std::uint32_t>(packed);
     item.size_field = packed == 0 ? item.plain.size | kStoredBlock : item.packed.size;
@@ -70,6 +80,8 @@ void DataWriter::deliver(Item&& item) {
       } else {
         writing_sparse_ += item.plain.size;
       }
+      if (item.found == BlockReuser::Found::yes) reused_bytes_ += item.plain.size;
+      if (item.found == BlockReuser::Found::damaged) ++damaged_blocks_;
       if (item.kind == Item::Kind::fragment) {
         fragments_[static_cast<std::size_t>(item.count)] = {at, item.size_field};
         // A fragment is closed between two files, so the blocks of a large one stay together.
@@ -117,8 +129,9 @@ void DataWriter::give_back(Buffer&& buffer) {
   if (buffer.bytes) spare_.push_back(std::move(buffer));
 }
 
-void DataWriter::push_block(Item::Kind kind, Buffer&& plain, std::uint64_t count) {
+void DataWriter::push_block(Item::Kind kind, Buffer&& plain, std::uint64_t count, const PackedBlock& known) {
   Item item;
+  item.known = known;
   item.kind = kind;
   item.plain = std::move(plain);
   item.packed = take_buffer();
@@ -177,13 +190,16 @@ void DataWriter::begin(std::uint64_t size) {
   appended_ = 0;
   open_ = true;
   open_holes_.clear();
+  expected_ = {};
+  if (options_.base && !path_.empty()) expected_ = options_.base->find(path_, size);
+  path_.clear();
   hash_.start();
   if (!block_.bytes) block_ = take_buffer();
   block_.size = 0;
 }
 
 void DataWriter::end_block() {
-  push_block(Item::Kind::block, std::move(block_), 0);
+  push_block(Item::Kind::block, std::move(block_), 0, expected_.next());
   block_ = take_buffer();
 }
 
@@ -221,6 +237,7 @@ void DataWriter::append_zeros(std::uint64_t count) {
     Item item;
     item.kind = Item::Kind::holes;
     item.count = holes;
+    expected_.skip(holes);
     pipeline_->push(std::move(item));
     appended_ += holes * options_.block_size;
     count -= holes * options_.block_size;
@@ -247,8 +264,9 @@ void DataWriter::hash_length(ContentHash& hash, std::uint64_t length) {
 void DataWriter::flush_fragment() {
   if (fragment_.size == 0) return;
   fragments_.emplace_back();
-  push_block(Item::Kind::fragment, std::move(fragment_), fragments_.size() - 1);
+  push_block(Item::Kind::fragment, std::move(fragment_), fragments_.size() - 1, expected_fragment_);
   fragment_ = {};
+  expected_fragment_ = {};
 }
 
 ContentId DataWriter::end() {
@@ -279,6 +297,7 @@ ContentId DataWriter::end() {
   if (duplicate) return ContentId{id};
   if (fragment_.size + block_.size > options_.block_size) flush_fragment();
   if (!fragment_.bytes) fragment_ = take_buffer();
+  if (expected_fragment_.size_field == 0 && expected_.offset == fragment_.size) expected_fragment_ = expected_.shared;
   std::memcpy(fragment_.bytes.get() + fragment_.size, block_.bytes.get(), block_.size);
   contents_[id].fragment = static_cast<std::uint32_t>(fragments_.size());
   contents_[id].place = fragment_.size;

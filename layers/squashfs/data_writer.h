@@ -5,20 +5,23 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include <sifkit/core/file.h>
 #include <sifkit/core/ordered_pipeline.h>
 #include <sifkit/layers/content.h>
+#include <sifkit/layers/packed_blocks.h>
 #include <sifkit/layers/squashfs.h>
 
+#include "squashfs/block_reuser.h"
 #include "squashfs/codec.h"
 #include "squashfs/content_hash.h"
+#include "squashfs/tree_reader.h"
 
 namespace sifkit::layers {
 
-inline constexpr std::uint32_t kStoredBlock = 1u << 24;  ///< in a block's size word: not compressed
-inline constexpr std::uint32_t kNoFragment = 0xffffffffu;
 inline constexpr std::uint64_t kStretchBlocks = 8;  ///< of small files in a stretch, on average
 
 /// Where the bytes of one file lie.
@@ -30,12 +33,6 @@ struct StoredContent {
   std::uint32_t blocks = 0;
   std::uint32_t fragment = kNoFragment;
   std::uint32_t offset = 0;  ///< in the fragment
-};
-
-/// An entry of the fragment table.
-struct StoredFragment {
-  std::uint64_t start = 0;
-  std::uint32_t size_field = 0;
 };
 
 /// Packs contents into data and fragment blocks. Files of less than a block go together into fragments, larger ones
@@ -50,6 +47,7 @@ class DataWriter : public ContentSink {
   /// Blocks are written from `start` on. The region outlives the object.
   DataWriter(Region& region, std::uint64_t start, const SquashfsOptions& options);
 
+  void expect(std::string_view path) override { path_ = path; }
   void begin(std::uint64_t size) override;
   void append(ByteView bytes) override;
   void append_zeros(std::uint64_t count) override;
@@ -79,6 +77,8 @@ class DataWriter : public ContentSink {
 
   std::uint64_t file_bytes() const noexcept { return file_bytes_; }
   std::uint64_t duplicate_bytes() const noexcept { return duplicate_bytes_; }
+  std::uint64_t reused_bytes() const noexcept { return reused_bytes_; }
+  std::uint64_t damaged_blocks() const noexcept { return damaged_blocks_; }
 
  private:
   struct Buffer {
@@ -94,6 +94,8 @@ class DataWriter : public ContentSink {
     std::uint64_t count = 0; ///< holes: how many blocks; fragment: its index
     std::uint32_t content = 0;
     bool duplicate = false;
+    PackedBlock known;       ///< where `options.base` may have this block packed
+    BlockReuser::Found found = BlockReuser::Found::no;  ///< there; set by the worker
   };
   /// What is kept of every content: there may be millions of small ones, so these take few bytes.
   struct Content {
@@ -114,7 +116,7 @@ class DataWriter : public ContentSink {
 
   Buffer take_buffer();
   void give_back(Buffer&& buffer);
-  void push_block(Item::Kind kind, Buffer&& plain, std::uint64_t count);
+  void push_block(Item::Kind kind, Buffer&& plain, std::uint64_t count, const PackedBlock& known);
   void end_block();
   void flush_fragment();
   std::uint32_t new_content(std::uint64_t size, const ContentKey& key);
@@ -138,6 +140,8 @@ class DataWriter : public ContentSink {
   std::uint64_t blocks_begun_ = 0;
   std::uint64_t file_bytes_ = 0;
   std::uint64_t duplicate_bytes_ = 0;
+  std::uint64_t reused_bytes_ = 0;
+  std::uint64_t damaged_blocks_ = 0;
 
   // The file that is being appended.
   std::uint64_t size_ = 0;
@@ -145,6 +149,9 @@ class DataWriter : public ContentSink {
   bool open_ = false;
   Buffer block_;     ///< a file's open block, or a whole small file
   Buffer fragment_;  ///< the open fragment
+  std::string path_;
+  PackedBlocks::StoredFile expected_;  ///< what `options.base` has under that path
+  PackedBlock expected_fragment_;      ///< and for the open fragment
 
   // The file whose blocks are being written.
   std::uint64_t writing_start_ = 0;

@@ -15,8 +15,7 @@ namespace sifkit::layers {
 
 namespace {
 
-constexpr std::size_t kPiece = 1u << 20;    ///< what a sink is given at once; not less than a block
-constexpr std::size_t kFragmentEntry = 16;  ///< start, size word, unused
+constexpr std::size_t kPiece = 1u << 20;  ///< what a sink is given at once; not less than a block
 
 }  // namespace
 
@@ -36,20 +35,9 @@ struct SquashfsReader::Impl {
         limits(reader_limits),
         super(Superblock::read(region)),
         codec(make_block_decompressor(super.codec, super.block_size)),
-        fragments(read_fragments()),
+        fragments(read_fragment_table(region, *codec, super, limits)),
         stored(read_stored_tree(region, *codec, super, limits)),
         packed(super.block_size) {}
-
-  std::vector<StoredFragment> read_fragments() {
-    std::vector<StoredFragment> out;
-    if (super.fragments == 0) return out;
-    const std::string what = fmt::format("the table of {} fragments", super.fragments);
-    const Bytes table = read_table(region, *codec, super, super.fragment_table, std::uint64_t{super.fragments} * kFragmentEntry, limits, what);
-    for (const std::byte* at = table.data(); at != table.data() + table.size(); at += kFragmentEntry) {
-      out.push_back({load_le<std::uint64_t>(at), load_le<std::uint32_t>(at + sizeof(std::uint64_t))});
-    }
-    return out;
-  }
 
   /// Unpacks the block at `place` to the start of `into`; returns how much that is.
   std::size_t read_block(std::uint64_t place, std::uint32_t word, std::span<std::byte> into) {

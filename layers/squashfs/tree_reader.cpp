@@ -285,4 +285,18 @@ StoredTree read_stored_tree(Region& region, BlockDecompressor& codec, const Supe
   return TreeReader(region, codec, super, limits).read();
 }
 
+std::vector<StoredFragment> read_fragment_table(Region& region, BlockDecompressor& codec, const Superblock& super,
+                                                const Limits& limits) {
+  static constexpr std::size_t kEntry = 16;  // start, size word, unused
+  std::vector<StoredFragment> out;
+  if (super.fragments == 0) return out;
+  const std::string what = fmt::format("the table of {} fragments", super.fragments);
+  const Bytes table =
+      read_table(region, codec, super, super.fragment_table, std::uint64_t{super.fragments} * kEntry, limits, what);
+  for (const std::byte* at = table.data(); at != table.data() + table.size(); at += kEntry) {
+    out.push_back({load_le<std::uint64_t>(at), load_le<std::uint32_t>(at + sizeof(std::uint64_t))});
+  }
+  return out;
+}
+
 }  // namespace sifkit::layers

@@ -9,6 +9,15 @@
 
 namespace sifkit::layers {
 
+inline constexpr std::uint32_t kStoredBlock = 1u << 24;  ///< in a block's size word: not compressed
+inline constexpr std::uint32_t kNoFragment = 0xffffffffu;
+
+/// An entry of the fragment table.
+struct StoredFragment {
+  std::uint64_t start = 0;
+  std::uint32_t size_field = 0;
+};
+
 /// Where an image has the bytes of a regular file.
 struct FileBlocks {
   std::uint64_t start = 0;       ///< of the first block
@@ -29,5 +38,9 @@ struct StoredTree {
 /// Throws malformed where names are not sorted, unique and sound, where a directory has two names, and where what a directory
 /// says of an inode is not what the inode says.
 StoredTree read_stored_tree(Region& region, BlockDecompressor& codec, const Superblock& super, const Limits& limits);
+
+/// The fragment table; empty where the image has none.
+std::vector<StoredFragment> read_fragment_table(Region& region, BlockDecompressor& codec, const Superblock& super,
+                                                const Limits& limits);
 
 }  // namespace sifkit::layers

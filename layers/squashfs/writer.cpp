@@ -42,6 +42,7 @@ SquashfsWriter::SquashfsWriter(Region& region, const SquashfsOptions& options)
 
 SquashfsWriter::~SquashfsWriter() = default;
 
+void SquashfsWriter::expect(std::string_view path) { impl_->data.expect(path); }
 void SquashfsWriter::begin(std::uint64_t size) { impl_->data.begin(size); }
 void SquashfsWriter::append(ByteView bytes) { impl_->data.append(bytes); }
 void SquashfsWriter::append_zeros(std::uint64_t count) { impl_->data.append_zeros(count); }
@@ -59,6 +60,8 @@ SquashfsSummary SquashfsWriter::finish(const Tree& tree) {
   impl_->region.truncate(summary.bytes);
   summary.file_bytes = impl_->data.file_bytes();
   summary.duplicate_bytes = impl_->data.duplicate_bytes();
+  summary.reused_bytes = impl_->data.reused_bytes();
+  summary.damaged_base_blocks = impl_->data.damaged_blocks();
   return summary;
 }
 

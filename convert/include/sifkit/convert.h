@@ -47,6 +47,11 @@ struct ConvertOptions : oci::SourceOptions {
   bool reproducible = true;
   std::optional<std::int64_t> source_date_epoch;  ///< seconds; stands in for the image's `created`
 
+  /// An image that was made before of much the same files: blocks that hold the same bytes are taken from it, not packed
+  /// again. Empty: the output that is replaced, if it is an image. The new image is the same with and without it.
+  std::filesystem::path base;
+  bool use_base = true;
+
   bool verify_after = false;  ///< read the finished image back and compare every file before it gets its name
   bool dry_run = false;       ///< read and check everything, write nothing
 
@@ -67,6 +72,7 @@ struct ConvertReport {
   std::uint64_t uncompressed_bytes = 0; ///< the same, uncompressed
   std::uint64_t file_bytes = 0;         ///< of files handed to the image
   std::uint64_t duplicate_bytes = 0;    ///< of them, stored once already
+  std::uint64_t reused_bytes = 0;       ///< of them, in blocks that were taken from the base
   std::uint64_t inodes = 0;
   std::uint64_t hidden_files = 0;       ///< files whose bytes were passed over because an upper layer hides them
   std::uint64_t layers_read_again = 0;  ///< for files that turned out to be needed after all

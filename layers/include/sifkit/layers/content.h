@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include <sifkit/core/bytes.h>
 #include <sifkit/core/export.h>
@@ -20,6 +21,9 @@ class SIFKIT_API ContentSink {
  public:
   virtual ~ContentSink() = default;
 
+  /// The next file is the one of this path: a hint for a sink that may know it from before. The path is relative and
+  /// clean.
+  virtual void expect(std::string_view) {}
   /// Starts a file of exactly `size` bytes.
   virtual void begin(std::uint64_t size) = 0;
   virtual void append(ByteView bytes) = 0;
@@ -39,6 +43,7 @@ class ForwardingSink : public ContentSink {
   /// `next` outlives the sink.
   explicit ForwardingSink(ContentSink& next) : next_(next) {}
 
+  void expect(std::string_view path) override { next_.expect(path); }
   void begin(std::uint64_t size) override { next_.begin(size); }
   void append(ByteView bytes) override { next_.append(bytes); }
   void append_zeros(std::uint64_t count) override { next_.append_zeros(count); }

@@ -13,6 +13,7 @@
 #include <sifkit/core/operation.h>
 #include <sifkit/layers/content.h>
 #include <sifkit/layers/file_system.h>
+#include <sifkit/layers/packed_blocks.h>
 #include <sifkit/layers/tree.h>
 
 namespace sifkit::layers {
@@ -27,6 +28,9 @@ struct SquashfsOptions {
   std::uint32_t block_size = 128 * 1024;  ///< a power of two, 4 KiB to 1 MiB
   unsigned threads = 1;                   ///< that compress; the output does not depend on it
   std::uint32_t time = 0;                 ///< in the superblock
+  /// An image that blocks may be taken from; the bytes are those that are written without it, as far as `unfit_for` can
+  /// tell.
+  std::shared_ptr<const PackedBlocks> base = {};
 };
 
 /// Throws usage for a block size that squashfs does not have. The writer asks it, too.
@@ -38,6 +42,8 @@ struct SquashfsSummary {
   std::uint64_t inodes = 0;
   std::uint64_t file_bytes = 0;    ///< handed in, holes included
   std::uint64_t duplicate_bytes = 0;
+  std::uint64_t reused_bytes = 0;         ///< in blocks that were taken from the base, unpacked
+  std::uint64_t damaged_base_blocks = 0;  ///< which could not be unpacked
 };
 
 /// Parses "gzip", "gzip:9", "zstd:3", "lz4", "xz", "none" into codec and level; throws usage.
@@ -54,6 +60,7 @@ class SIFKIT_API SquashfsWriter : public ContentSink {
   SquashfsWriter(const SquashfsWriter&) = delete;
   SquashfsWriter& operator=(const SquashfsWriter&) = delete;
 
+  void expect(std::string_view path) override;
   void begin(std::uint64_t size) override;
   void append(ByteView bytes) override;
   void append_zeros(std::uint64_t count) override;

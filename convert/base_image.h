@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include <sifkit/convert.h>
+#include <sifkit/layers/packed_blocks.h>
+
+namespace sifkit {
+
+/// The image whose blocks a conversion may take: `options.base`, else what is at `target` if that is to be replaced. It
+/// stays open, whatever becomes of its name. Nothing where there is none, or where it is of no use, which is said: of one
+/// that was asked for by a warning "base-unused", else to the log. Throws where a file that was asked for cannot be
+/// opened.
+std::shared_ptr<const layers::PackedBlocks> open_base(const std::filesystem::path& target,
+                                                      const ConvertOptions& options, WarningList& warnings);
+
+}  // namespace sifkit

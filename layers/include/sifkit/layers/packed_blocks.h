@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <sifkit/core/export.h>
+#include <sifkit/core/file.h>
+#include <sifkit/core/limits.h>
+
+namespace sifkit::layers {
+
+struct SquashfsOptions;
+
+/// A block of a squashfs image as its tables name it.
+struct PackedBlock {
+  std::uint64_t start = 0;
+  std::uint32_t size_field = 0;  ///< 0: none
+};
+
+/// The packed blocks of an image that is there already, for the writing of another one that shares files with it: a
+/// block that holds the same bytes is taken as it is packed, and need not be packed again.
+///
+/// Nothing of the image is believed. Where it keeps the blocks of a path is a guess for the writer, who unpacks what is
+/// there and compares every byte before it is taken. Its functions may be called from several threads.
+class SIFKIT_API PackedBlocks {
+ public:
+  /// The squashfs image in [offset, offset + size) of a file. Throws as SquashfsReader does.
+  PackedBlocks(std::shared_ptr<const File> file, std::uint64_t offset, std::uint64_t size, const Limits& limits);
+  ~PackedBlocks();
+  PackedBlocks(const PackedBlocks&) = delete;
+  PackedBlocks& operator=(const PackedBlocks&) = delete;
+
+  /// Why blocks of this image are not those that a writer with these options makes; empty where they are. What codec and
+  /// block size do not tell, the level and the version of a compressor, some blocks tell that are packed again.
+  std::string unfit_for(const SquashfsOptions& options) const;
+
+  /// Goes over the blocks of one file in their order. Ends early where the image has no such block.
+  class StoredFile {
+   public:
+    /// The next block; none behind the last, for a hole, and for a file that is not there.
+    PackedBlock next();
+    /// Passes over blocks.
+    void skip(std::uint64_t count);
+
+    /// Of a file of less than a block: the block that it is in with others, and where it begins there.
+    PackedBlock shared;
+    std::uint32_t offset = 0;
+
+   private:
+    friend class PackedBlocks;
+    const std::uint32_t* sizes_ = nullptr;
+    std::uint32_t left_ = 0;
+    std::uint64_t start_ = 0;
+  };
+
+  /// The regular file of that path and size.
+  StoredFile find(std::string_view path, std::uint64_t size) const;
+
+  /// Fills `into` with the packed bytes of a block; throws malformed where it is not inside the image.
+  void read(const PackedBlock& block, std::span<std::byte> into) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sifkit::layers
