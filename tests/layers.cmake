@@ -6,5 +6,6 @@ sifkit_test(layers SOURCES unit/test_layers_archive_cases.cpp
                            unit/test_layers_squashfs_hostile.cpp
                            unit/test_layers_stacks.cpp
                            unit/test_layers_stretches.cpp
+                           unit/test_layers_tar_tree.cpp
                            unit/test_layers_walk.cpp
             LINK sifkit_layers sifkit_core THREADS squashfs layers)
