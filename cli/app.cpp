@@ -18,6 +18,7 @@
 #include <sifkit/version.h>
 
 #include "commands.h"
+#include "find_words.h"
 #include "help_formatter.h"
 #include "hint_text.h"
 #include "one_of.h"
@@ -228,7 +229,9 @@ int run_safely(std::span<const std::string> args, Console& io) {
   add_build_command(app, session);
   add_images_command(app, session);
   add_inspect_command(app, session);
+  add_ls_command(app, session);
   add_files_commands(app, session);
+  add_find_command(app, session);
   add_sif_command(app, session);
   add_sign_command(app, session);
   add_verify_command(app, session);
@@ -237,7 +240,8 @@ int run_safely(std::span<const std::string> args, Console& io) {
   add_version_command(app, session);
   add_help_command(app, session);
 
-  std::vector<std::string> reversed(args.rbegin(), args.rend());
+  const auto words = with_find_words(args);
+  std::vector<std::string> reversed(words.rbegin(), words.rend());
   try {
     app.parse(reversed);
   } catch (const CLI::CallForHelp&) {
@@ -252,7 +256,7 @@ int run_safely(std::span<const std::string> args, Console& io) {
     return finish_output(session, 0);
   } catch (const CLI::ParseError& error) {
     session.json = session.json || wants_json(args);
-    report_error(session, usage_error(app, args, error));
+    report_error(session, usage_error(app, words, error));
     return exit_code(ErrorKind::usage);
   }
   if (!session.action) {

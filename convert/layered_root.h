@@ -7,11 +7,11 @@
 #include <vector>
 
 #include <sifkit/convert.h>
+#include <sifkit/layers/glob.h>
 #include <sifkit/layers/layer_reader.h>
 #include <sifkit/oci/source.h>
 
 #include "container_texts.h"
-#include "glob.h"
 #include "root_source.h"
 
 namespace sifkit {
@@ -53,7 +53,7 @@ class LayeredRoot : public RootSource {
   const ConvertOptions& options_;
   WarningList& warnings_;
   ConvertReport& report_;
-  PathPatterns excludes_;
+  layers::PathPatterns excludes_;
   ContainerTexts texts_;
   std::vector<layers::Flattener::ReplacedLink> replaced_links_;
 };

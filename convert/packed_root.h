@@ -5,10 +5,10 @@
 #include <vector>
 
 #include <sifkit/convert.h>
+#include <sifkit/layers/glob.h>
 #include <sifkit/rootfs.h>
 #include <sifkit/sif/image.h>
 
-#include "glob.h"
 #include "root_source.h"
 
 namespace sifkit {
@@ -35,7 +35,7 @@ class PackedRoot : public RootSource {
   const ConvertOptions& options_;
   WarningList& warnings_;
   ConvertReport& report_;
-  PathPatterns excludes_;
+  layers::PathPatterns excludes_;
   RootFs rootfs_;
   oci::ImageConfig config_;
   std::vector<SmallObject> objects_;

@@ -129,8 +129,8 @@ std::vector<NameId> Tree::sorted_children(InodeId directory) const {
   return children;
 }
 
-std::optional<InodeId> Tree::resolve(std::string_view path, bool follow, unsigned max_hops) const {
-  std::vector<InodeId> parents{kRoot};
+std::optional<std::vector<NameId>> Tree::names_to(std::string_view path, bool follow, unsigned max_hops) const {
+  std::vector<NameId> names;
   std::string rest(path);
   unsigned hops = 0;
   while (!rest.empty()) {
@@ -139,24 +139,40 @@ std::optional<InodeId> Tree::resolve(std::string_view path, bool follow, unsigne
     rest = slash == std::string::npos ? std::string() : rest.substr(slash + 1);
     if (component.empty() || component == ".") continue;
     if (component == "..") {
-      if (parents.size() > 1) parents.pop_back();
+      if (!names.empty()) names.pop_back();
       continue;
     }
-    if (inodes_[parents.back()].type != EntryType::directory) return std::nullopt;
-    const NameId name = find(parents.back(), component);
+    const InodeId here = names.empty() ? kRoot : inode_of(names.back());
+    if (inodes_[here].type != EntryType::directory) return std::nullopt;
+    const NameId name = find(here, component);
     if (name == kNone) return std::nullopt;
     const InodeId id = inode_of(name);
     if (inodes_[id].type == EntryType::symlink && (follow || !rest.empty())) {
       if (++hops > max_hops) return std::nullopt;
       const std::string target(symlink_target(inodes_[id]));
-      if (target.starts_with('/')) parents.resize(1);
+      if (target.starts_with('/')) names.clear();
       rest = rest.empty() ? target : target + "/" + rest;
       if (rest.size() > 1u << 20) return std::nullopt;
       continue;
     }
-    parents.push_back(id);
+    names.push_back(name);
   }
-  return parents.back();
+  return names;
+}
+
+std::optional<InodeId> Tree::resolve(std::string_view path, bool follow, unsigned max_hops) const {
+  const auto names = names_to(path, follow, max_hops);
+  if (!names) return std::nullopt;
+  return names->empty() ? kRoot : inode_of(names->back());
+}
+
+std::optional<std::string> Tree::real_path(std::string_view path, bool follow) const {
+  static constexpr unsigned kMaxHops = 255;
+  const auto names = names_to(path, follow, kMaxHops);
+  if (!names) return std::nullopt;
+  std::string out;
+  for (const NameId name : *names) out.append("/").append(text_of(name));
+  return out.empty() ? "/" : out;
 }
 
 std::uint32_t Tree::add_symlink_target(std::string_view target) {

@@ -5,6 +5,7 @@ sifkit_test(cli SOURCES cli/test_cli_app.cpp
                         cli/test_cli_damaged.cpp
                         cli/test_cli_faults.cpp
                         cli/test_cli_files.cpp
+                        cli/test_cli_find.cpp
                         cli/test_cli_help.cpp
                         cli/test_cli_hints.cpp
                         cli/test_cli_inspect.cpp

@@ -2,7 +2,7 @@
 sifkit_test(
   convert
   SOURCES unit/test_convert_base.cpp
-          unit/test_convert_capabilities.cpp unit/test_convert_glob.cpp
+          unit/test_convert_capabilities.cpp
           unit/test_convert_file_system.cpp
           unit/test_convert_metadata.cpp
           unit/test_convert_packed.cpp

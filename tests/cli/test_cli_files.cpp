@@ -8,43 +8,12 @@
 
 #include "support/catch.h"
 #include "support/cli_run.h"
+#include "support/shelf.h"
 #include "support/tar_builder.h"
 #include "support/temp_dir.h"
 
 using namespace sifkit;
 using namespace sifkit::testing;
-
-namespace {
-
-struct Shelf {
-  TempDir directory;
-  std::string image = (directory / "app.sqfs").string();
-
-  Shelf() {
-    write_file(directory / "root.tar", TarBuilder()
-                                        .directory("bin")
-                                        .directory("data")
-                                        .add({.name = "data/big", .data = std::string(1536, 'b'), .mode = 04750, .uid = 1000, .gid = 100000, .mtime = 86400})
-                                        .add({.name = "data/.hidden", .data = "h", .pax = {{"SCHILY.xattr.user.note", "x"}}})
-                                        .hard_link("data/twin", "data/big")
-                                        .symlink("data/link", "../bin")
-                                        .symlink("data/lost", "/none/at/all")
-                                        .add({.name = "data/null", .type = '3', .mode = 0666, .major = 1, .minor = 3})
-                                        .directory("data/sub")
-                                        .file("data/sub/inner", "inner\n")
-                                        .bytes());
-    const auto built = run_cli({"build", "-q", "--format", "squashfs", image, "tar:" + (directory / "root.tar").string()});
-    INFO(built.err);
-    REQUIRE(built.code == 0);
-  }
-
-  CliResult ls(std::vector<std::string> args) const {
-    args.insert(args.begin(), {"ls", image});
-    return run_cli(args);
-  }
-};
-
-}  // namespace
 
 TEST_CASE("ls prints names alone, without hidden ones", "[cli][ls]") {
   const Shelf shelf;
@@ -104,6 +73,36 @@ TEST_CASE("ls --json has everything, a link's length too", "[cli][ls]") {
   CHECK(files.at("/data/link")["target"] == "../bin");
   CHECK(files.at("/data/.hidden")["xattrs_hex"]["user.note"] == "78");
   CHECK(files.at("/data/big")["links"] == 2);
+  CHECK(files.at("/data/big")["device"] == nullptr);
+  CHECK(files.at("/data/null")["device"] == Json{{"major", 1}, {"minor", 3}});
+}
+
+TEST_CASE("bytes that are no UTF-8 are in JSON, too", "[cli][ls]") {
+  const TempDir directory;
+  const std::string odd("\xff\xfe");
+  write_file(directory / "root.tar",
+             TarBuilder().directory("bin").file(odd, "x").file("bin/\xfe\xff", "y").symlink("bin/l", odd).bytes());
+  const std::string image = (directory / "x.sqfs").string();
+  REQUIRE(run_cli({"build", "-q", "--format", "squashfs", image, "tar:" + (directory / "root.tar").string()}).code == 0);
+  std::map<std::string, Json> files;
+  const Json listed = Json::parse(run_cli({"ls", "--json", "-R", image}).out);
+  for (const auto& file : listed["files"]) {
+    files[file.contains("path_hex") ? file["path_hex"] : file["path"]] = file;
+  }
+  CHECK(files.contains("2ffffe"));
+  CHECK(files.contains("2f62696e2ffeff"));
+  CHECK(files.at("/bin/l")["target_hex"] == "fffe");
+  CHECK_FALSE(files.at("/bin")["xattrs_hex"].contains("path_hex"));
+  CHECK_FALSE(files.at("/bin").contains("path_hex"));
+}
+
+TEST_CASE("ls sorts by size and by time, and the other way around", "[cli][ls]") {
+  const Shelf shelf;
+  CHECK(shelf.ls({"-S", "/data"}).out == "big\ntwin\nlost\nlink\nnull\nsub\n");
+  CHECK(shelf.ls({"-Sr", "/data"}).out == "sub\nnull\nlink\nlost\ntwin\nbig\n");
+  CHECK(shelf.ls({"-t", "/data"}).out == "big\ntwin\nlink\nlost\nnull\nsub\n");
+  CHECK(shelf.ls({"-r1", "/data"}).out == "twin\nsub\nnull\nlost\nlink\nbig\n");
+  CHECK(shelf.ls({"-S", "-t", "/data"}).code == exit_code(ErrorKind::usage));
 }
 
 TEST_CASE("sizes with -h are rounded up, as ls does", "[cli][ls]") {
@@ -127,4 +126,38 @@ TEST_CASE("cat takes several paths, and one that fails stops no other", "[cli][c
   CHECK(result.out == "inner\nh");
   CHECK(result.code == exit_code(ErrorKind::not_found));
   CHECK_THAT(result.err, ContainsSubstring("'/none' is not in the image") && ContainsSubstring("'/data' is a directory, not a regular file"));
+}
+
+TEST_CASE("stat says all of a file, of links only where it is told to what they lead to", "[cli][stat]") {
+  const Shelf shelf;
+  CHECK(shelf.run("stat", {"/data/twin", "/data/link", "/data/null", "/data/.hidden"}).out ==
+        "path: /data/twin\ntype: regular\nmode: 4750 (-rwsr-x---)\nowner: 1000:100000\nsize: 1536\n"
+        "modified: 1970-01-02 00:00:00 UTC (86400)\nlinks: 2\n\n"
+        "path: /data/link\ntype: symlink\ntarget: ../bin\nmode: 0777 (lrwxrwxrwx)\nowner: 0:0\nsize: 6\n"
+        "modified: 1970-01-01 00:00:00 UTC (0)\nlinks: 1\n\n"
+        "path: /data/null\ntype: char_device\nmode: 0666 (crw-rw-rw-)\nowner: 0:0\ndevice: 1, 3\n"
+        "modified: 1970-01-01 00:00:00 UTC (0)\nlinks: 1\n\n"
+        "path: /data/.hidden\ntype: regular\nmode: 0644 (-rw-r--r--)\nowner: 0:0\nsize: 1\n"
+        "modified: 1970-01-01 00:00:00 UTC (0)\nlinks: 1\nattribute: user.note = x\n");
+  CHECK_THAT(shelf.run("stat", {"-L", "/data/link"}).out, ContainsSubstring("type: directory\n"));
+  const auto result = shelf.run("stat", {"--json", "/none", "/data/big"});
+  CHECK(result.code == exit_code(ErrorKind::not_found));
+  const Json record = Json::parse(result.out);
+  CHECK(record["schema"] == "sifkit/stat/v1");
+  REQUIRE(record["files"].size() == 1);
+  CHECK(record["files"][0]["layer"] == nullptr);
+  CHECK(record["files"][0]["mode"] == "4750");
+}
+
+TEST_CASE("readlink prints targets, and with -f where a path really is", "[cli][readlink]") {
+  const Shelf shelf;
+  CHECK(shelf.run("readlink", {"/data/link", "data/lost"}).out == "../bin\n/none/at/all\n");
+  CHECK(shelf.run("readlink", {"-f", "/data/link", "/data/../data/link/../data/big", "/"}).out == "/bin\n/data/big\n/\n");
+  CHECK(shelf.run("readlink", {"-n", "/data/link"}).out == "../bin");
+  const auto none = shelf.run("readlink", {"/data/big"});
+  CHECK(none.code == exit_code(ErrorKind::usage));
+  CHECK_THAT(none.err, ContainsSubstring("'/data/big' is a regular, not a symbolic link"));
+  CHECK(shelf.run("readlink", {"-f", "/data/lost"}).code == exit_code(ErrorKind::not_found));
+  CHECK(Json::parse(shelf.run("readlink", {"--json", "/data/link"}).out)["links"] ==
+        Json::array({{{"path", "/data/link"}, {"target", "../bin"}}}));
 }

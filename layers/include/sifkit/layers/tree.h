@@ -68,6 +68,8 @@ class SIFKIT_API Tree {
   /// Resolves a path inside the root as a chrooted process would, the last component too when `follow` is set.
   /// Nothing where a component is missing or links loop.
   std::optional<InodeId> resolve(std::string_view path, bool follow, unsigned max_hops = 255) const;
+  /// The same as the path that no link is on the way of, with a leading slash.
+  std::optional<std::string> real_path(std::string_view path, bool follow) const;
 
   std::uint32_t add_symlink_target(std::string_view target);
   std::string_view symlink_target(const Inode& inode) const;
@@ -86,6 +88,9 @@ class SIFKIT_API Tree {
     NameId hash_next = kNone;   ///< in the hash bucket
     std::uint16_t length = 0;
   };
+
+  /// The names from the root to what a path leads to; the root itself is none.
+  std::optional<std::vector<NameId>> names_to(std::string_view path, bool follow, unsigned max_hops) const;
 
   std::size_t bucket(InodeId parent, std::string_view name) const;
   void grow_table();

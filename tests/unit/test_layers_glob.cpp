@@ -7,11 +7,13 @@
 
 #include <fnmatch.h>
 
-#include "glob.h"
+#include <sifkit/layers/glob.h>
+
 #include "support/catch.h"
 #include "support/errors.h"
 
 using namespace sifkit;
+using namespace sifkit::layers;
 using namespace sifkit::testing;
 
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "glob.h"
+#include <sifkit/layers/glob.h>
 
 #include <algorithm>
 #include <optional>
@@ -9,9 +9,7 @@
 #include <sifkit/core/error.h>
 #include <sifkit/layers/walk.h>
 
-namespace sifkit {
-
-using namespace layers;
+namespace sifkit::layers {
 
 namespace {
 
@@ -86,7 +84,7 @@ class SetReader {
 
 /// Reads the set at `[` and moves `pattern` behind it: whether it holds a byte. Nothing for what is no set, which
 /// `PathPatterns` refuses.
-std::optional<bool> read_set(std::string_view& pattern, char byte) {
+std::optional<bool> read_set(std::string_view& pattern, char byte, bool slashes_count) {
   const auto c = static_cast<unsigned char>(byte);
   SetReader set(pattern);
   set.skip();
@@ -113,14 +111,14 @@ std::optional<bool> read_set(std::string_view& pattern, char byte) {
   }
   set.skip();
   pattern.remove_prefix(set.place());
-  return found != inverted && c != '/';
+  return found != inverted && (c != '/' || !slashes_count);
 }
 
 /// Whether each '[' begins a set.
 bool has_sound_sets(std::string_view pattern) {
   while (!pattern.empty()) {
     if (pattern.front() == '[') {
-      if (!read_set(pattern, 'x')) return false;
+      if (!read_set(pattern, 'x', true)) return false;
     } else {
       pattern.remove_prefix(pattern.front() == '\\' && pattern.size() > 1 ? 2 : 1);
     }
@@ -128,8 +126,21 @@ bool has_sound_sets(std::string_view pattern) {
   return true;
 }
 
-/// Goes back to the last star only, and to the last double star when that fails too, so the time is bounded.
-bool match(std::string_view pattern, std::string_view text) {
+void require_sound_sets(std::string_view pattern, std::string_view given) {
+  if (has_sound_sets(pattern)) return;
+  throw Error(ErrorKind::usage, fmt::format("pattern {}: '[' begins no set", in_quotes(given)),
+              "a set is like [abc], [a-z], [!a] or [[:digit:]], without a slash; \\[ stands for the character itself");
+}
+
+std::string lower_case(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = is_upper(static_cast<unsigned char>(c)) ? static_cast<char>(c + ('a' - 'A')) : c;
+  return out;
+}
+
+/// Goes back to the last star only, and to the last double star when that fails too, so the time is bounded. Without
+/// `slashes_count` a slash is a byte like others.
+bool match(std::string_view pattern, std::string_view text, bool slashes_count) {
   struct Retry {
     std::string_view pattern;
     std::string_view text;
@@ -160,10 +171,10 @@ bool match(std::string_view pattern, std::string_view text) {
       const char c = text.front();
       if (pattern.front() == '[') {
         std::string_view rest = pattern;
-        here = read_set(rest, c).value_or(false);
+        here = read_set(rest, c, slashes_count).value_or(false);
         if (here) pattern = rest;
       } else if (pattern.front() == '?') {
-        here = c != '/';
+        here = c != '/' || !slashes_count;
         if (here) pattern.remove_prefix(1);
       } else {
         const bool escaped = pattern.front() == '\\' && pattern.size() > 1;
@@ -175,7 +186,7 @@ bool match(std::string_view pattern, std::string_view text) {
         continue;
       }
     }
-    if (again(star, false)) continue;
+    if (again(star, !slashes_count)) continue;
     if (again(double_star, true)) {
       star.set = false;
       continue;
@@ -193,11 +204,7 @@ PathPatterns::PathPatterns(const std::vector<std::string>& patterns) {
     const bool rooted = pattern.find('/') != std::string_view::npos;
     while (pattern.starts_with('/')) pattern.remove_prefix(1);
     if (pattern.empty()) throw Error(ErrorKind::usage, fmt::format("pattern {} names nothing", in_quotes(given)));
-    if (!has_sound_sets(pattern)) {
-      throw Error(
-          ErrorKind::usage, fmt::format("pattern {}: '[' begins no set", in_quotes(given)),
-          "a set is like [abc], [a-z], [!a] or [[:digit:]], without a slash; \\[ stands for the character itself");
-    }
+    require_sound_sets(pattern, given);
     patterns_.push_back(rooted ? std::string(pattern) : "**/" + std::string(pattern));
     // A name in any directory is in the root, too.
     if (!rooted) patterns_.emplace_back(pattern);
@@ -206,9 +213,18 @@ PathPatterns::PathPatterns(const std::vector<std::string>& patterns) {
 
 bool PathPatterns::matches(std::string_view path) const {
   for (const auto& pattern : patterns_) {
-    if (match(pattern, path)) return true;
+    if (match(pattern, path, true)) return true;
   }
   return false;
+}
+
+TextPattern::TextPattern(std::string_view pattern, bool ignore_case)
+    : pattern_(ignore_case ? lower_case(pattern) : pattern), ignore_case_(ignore_case) {
+  require_sound_sets(pattern, pattern);
+}
+
+bool TextPattern::matches(std::string_view text) const {
+  return ignore_case_ ? match(pattern_, lower_case(text), false) : match(pattern_, text, false);
 }
 
 std::size_t remove_matching(Tree& tree, const PathPatterns& patterns) {
@@ -240,4 +256,4 @@ std::size_t remove_matching(Tree& tree, const PathPatterns& patterns) {
   return doomed.size();
 }
 
-}  // namespace sifkit
+}  // namespace sifkit::layers

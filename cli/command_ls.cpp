@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/civil_time.h>
+#include <sifkit/layers/tree.h>
+
+#include "commands.h"
+#include "file_text.h"
+#include "help_formatter.h"
+#include "source_options.h"
+
+namespace sifkit::cli {
+
+using namespace layers;
+
+namespace {
+
+struct ListArguments {
+  std::string source;
+  SourceArguments from;
+  std::vector<std::string> paths;
+  bool all = false;
+  bool long_format = false;
+  bool human = false;
+  bool directories = false;
+  bool recursive = false;
+  bool by_size = false;
+  bool by_time = false;
+  bool reverse = false;
+  bool ignored = false;
+};
+
+struct ListedFile {
+  std::string name;  ///< as it is printed
+  std::string path;
+  InodeId inode;
+};
+
+/// What is listed together: the files of the command line, or the content of one directory.
+struct Listing {
+  std::string directory;  ///< empty for the files of the command line
+  std::vector<ListedFile> files;
+};
+
+std::string without_final_slashes(std::string path) {
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  return path;
+}
+
+class Lister {
+ public:
+  Lister(const Tree& tree, const ListArguments& arguments) : tree_(tree), arguments_(arguments) {}
+
+  /// A path of the command line. `ls` follows a link there unless it shows links themselves (-l, -d).
+  void add(const FileSystem& files, const std::string& path) {
+    const bool slash = path.ends_with('/');
+    const auto target = tree_.resolve(path, true);
+    const bool to_directory = target && tree_.inode(*target).type == EntryType::directory;
+    if (slash && target && !to_directory) {
+      throw Error(ErrorKind::not_found, fmt::format("{} is not a directory", in_quotes(path)));
+    }
+    const InodeId itself = files.require(path, slash);
+    const bool follow = to_directory && !arguments_.long_format && !arguments_.directories;
+    const InodeId inode = follow ? *target : itself;
+    const bool is_directory = tree_.inode(inode).type == EntryType::directory;
+    auto& list = is_directory && !arguments_.directories ? directories_ : files_;
+    list.push_back({path, without_final_slashes(path), inode});
+  }
+
+  /// Gives the listings in their order.
+  void list(const std::function<void(const Listing&)>& show) {
+    if (!files_.empty()) {
+      sort(files_);
+      show({{}, files_});
+    }
+    auto open = directories_;
+    sort(open);
+    std::reverse(open.begin(), open.end());
+    while (!open.empty()) {
+      Listing listing{std::move(open.back().path), {}};
+      const InodeId directory = open.back().inode;
+      open.pop_back();
+      const std::string prefix = listing.directory == "/" ? "/" : listing.directory + "/";
+      for (const NameId id : tree_.sorted_children(directory)) {
+        const auto name = tree_.text_of(id);
+        if (name.starts_with('.') && !arguments_.all) continue;
+        listing.files.push_back({std::string(name), prefix + std::string(name), tree_.inode_of(id)});
+      }
+      sort(listing.files);
+      show(listing);
+      if (!arguments_.recursive) continue;
+      for (auto file = listing.files.rbegin(); file != listing.files.rend(); ++file) {
+        if (tree_.inode(file->inode).type == EntryType::directory) open.push_back(*file);
+      }
+    }
+  }
+
+ private:
+  void sort(std::vector<ListedFile>& files) const {
+    const auto before = [&](const ListedFile& a, const ListedFile& b) {
+      const Inode& of_a = tree_.inode(a.inode);
+      const Inode& of_b = tree_.inode(b.inode);
+      if (arguments_.by_size) {
+        if (const auto x = size_of(tree_, of_a), y = size_of(tree_, of_b); x != y) return x > y;
+      } else if (arguments_.by_time && of_a.metadata.mtime != of_b.metadata.mtime) {
+        return of_a.metadata.mtime > of_b.metadata.mtime;
+      }
+      return a.name < b.name;
+    };
+    std::stable_sort(files.begin(), files.end(), [&](const auto& a, const auto& b) {
+      return arguments_.reverse ? before(b, a) : before(a, b);
+    });
+  }
+
+  const Tree& tree_;
+  const ListArguments& arguments_;
+  std::vector<ListedFile> files_;
+  std::vector<ListedFile> directories_;
+};
+
+std::string minute_text(std::uint32_t seconds) {
+  const auto time = civil_time(seconds);
+  return fmt::format("{} {:02}:{:02}", utc_date(seconds), time.hour, time.minute);
+}
+
+std::string long_text(const Tree& tree, const Listing& listing, bool human, const Session& session) {
+  std::vector<std::array<std::string, 4>> rows;
+  std::array<std::size_t, 4> widths{};
+  bool marks = false;
+  for (const auto& file : listing.files) {
+    const Inode& inode = tree.inode(file.inode);
+    const auto size = size_of(tree, inode);
+    rows.push_back({std::to_string(inode.links), std::to_string(inode.metadata.uid), std::to_string(inode.metadata.gid),
+                    is_device(inode) ? device_text(inode)
+                    : human          ? short_size(size)
+                                     : std::to_string(size)});
+    for (std::size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], rows.back()[i].size());
+    marks = marks || attribute_mark(tree, inode) != ' ';
+  }
+  std::string out;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto& file = listing.files[i];
+    const Inode& inode = tree.inode(file.inode);
+    out += mode_text(inode);
+    if (marks) out += attribute_mark(tree, inode);
+    out += fmt::format(" {:>{}} {:<{}} {:<{}} {:>{}} {} {}", rows[i][0], widths[0], rows[i][1], widths[1], rows[i][2],
+                       widths[2], rows[i][3], widths[3], minute_text(inode.metadata.mtime), shown(file.name, session));
+    if (inode.type == EntryType::symlink) out += " -> " + shown(tree.symlink_target(inode), session);
+    out += '\n';
+  }
+  return out;
+}
+
+int list(ListArguments arguments, Session& session) {
+  const OpenedSource source = open_files(arguments.source, arguments.from, session);
+  const Tree& tree = source.tree();
+  if (arguments.paths.empty()) arguments.paths = {"/"};
+  if (session.json) arguments.all = true;
+  Lister lister(tree, arguments);
+  const int code = for_each_path(arguments.source, arguments.paths, session,
+                                 [&](const std::string& path) { lister.add(source.files(), path); });
+  if (session.json) {
+    Json files = Json::array();
+    lister.list([&](const Listing& listing) {
+      for (const auto& file : listing.files) files.push_back(file_record(tree, file.path, file.inode));
+    });
+    session.print_json({{"schema", "sifkit/ls/v1"}, {"files", files}});
+    return code;
+  }
+  const bool titles = arguments.recursive || arguments.paths.size() > 1;
+  bool first = true;
+  lister.list([&](const Listing& listing) {
+    std::string out = first ? "" : "\n";
+    if (titles && !listing.directory.empty()) out += shown(listing.directory, session) + ":\n";
+    if (arguments.long_format) {
+      out += long_text(tree, listing, arguments.human, session);
+    } else {
+      for (const auto& file : listing.files) out += shown(file.name, session) + '\n';
+    }
+    first = first && out.empty();
+    session.io.out << out;
+  });
+  return code;
+}
+
+}  // namespace
+
+void add_ls_command(CLI::App& root, Session& session) {
+  CLI::App* ls = add_verb(root, session, "ls", "List files inside an image");
+  const auto arguments = std::make_shared<ListArguments>();
+  ls->add_option("source", arguments->source, kSourceDescription)->required()->type_name("SRC");
+  ls->add_option("path", arguments->paths, "Files or directories (default: the root)")->type_name("PATH");
+  ls->set_help_flag("--help", "Print this help")->group(kCommonOptions);  // -h is that of ls
+  ls->add_flag("-a,--all", arguments->all, "Names that start with '.', too");
+  ls->add_flag("-l,-n,--long,--numeric-uid-gid", arguments->long_format,
+               "Mode, links, owner, group, size, time (UTC) and target of links");
+  ls->add_flag("-h,--human-readable", arguments->human, "With -l, sizes like 1.5K");
+  keep_short_debug_free(*ls, session);
+  ls->add_flag("-d,--directory", arguments->directories, "Directories themselves, not what is in them");
+  ls->add_flag("-R,--recursive", arguments->recursive, "Directories in directories, too");
+  auto* by_size = ls->add_flag("-S", arguments->by_size, "Largest first");
+  ls->add_flag("-t", arguments->by_time, "Newest first")->excludes(by_size);
+  ls->add_flag("-r,--reverse", arguments->reverse, "The other way around");
+  ls->add_flag("-1", arguments->ignored, "One name per line (always so)");
+  add_source_options(*ls, arguments->from);
+  ls->callback([arguments, &session] { session.action = [arguments, &session] { return list(*arguments, session); }; });
+}
+
+}  // namespace sifkit::cli

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/inspect/accounts.h>
+
+#include <charconv>
+#include <string_view>
+
+namespace sifkit::inspect {
+
+using namespace layers;
+
+namespace {
+
+constexpr std::uint64_t kMaxBytes = 16u << 20;
+
+}  // namespace
+
+Accounts read_accounts(FileSystem& files, bool users) {
+  Accounts out;
+  const auto inode = files.tree().resolve(users ? "etc/passwd" : "etc/group", true);
+  if (!inode || files.tree().inode(*inode).type != EntryType::regular) return out;
+  const std::string text = files.text(*inode, kMaxBytes);
+  for (std::string_view rest = text; !rest.empty();) {
+    const auto line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    // "name:password:id:..."
+    const auto name_end = line.find(':');
+    if (name_end == std::string_view::npos || name_end == 0) continue;
+    const auto id_start = line.find(':', name_end + 1);
+    if (id_start == std::string_view::npos) continue;
+    const auto number = line.substr(id_start + 1, line.find(':', id_start + 1) - id_start - 1);
+    std::uint32_t id = 0;
+    const auto [end, failed] = std::from_chars(number.data(), number.data() + number.size(), id);
+    if (failed != std::errc() || end != number.data() + number.size()) continue;
+    const std::string name(line.substr(0, name_end));
+    out.ids.try_emplace(name, id);
+    out.names.try_emplace(id, name);
+  }
+  return out;
+}
+
+}  // namespace sifkit::inspect
