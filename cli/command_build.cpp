@@ -16,6 +16,7 @@
 #include "keys.h"
 #include "numbers.h"
 #include "one_of.h"
+#include "sbom.h"
 #include "source_options.h"
 #include "terminal_filter.h"
 
@@ -48,6 +49,7 @@ struct BuildArguments {
   bool clamp_names = false;
   std::string digest_file;
   std::string stats_file;
+  std::string sbom;
   KeyArguments key;
   bool sign = false;
 };
@@ -68,14 +70,6 @@ std::uint32_t parse_size(std::string_view text, std::string_view flag) {
   const auto value = scaled_number(text);
   if (!value || *value > 0xffffffffu) throw Error(ErrorKind::usage, fmt::format("{} {}: expected a number of bytes, with K or M behind it for larger units", flag, in_quotes(text)));
   return static_cast<std::uint32_t>(*value);
-}
-
-std::optional<std::int64_t> source_date_epoch() {
-  const char* text = std::getenv("SOURCE_DATE_EPOCH");
-  if (text == nullptr || *text == '\0') return std::nullopt;
-  const auto value = whole_number<std::int64_t>(text);
-  if (!value || *value < 0) throw Error(ErrorKind::usage, fmt::format("SOURCE_DATE_EPOCH {}: expected seconds since 1970", in_quotes(text)));
-  return value;
 }
 
 OutputFormat format_of(const BuildArguments& arguments) {
@@ -121,10 +115,19 @@ ConvertOptions options_of(const BuildArguments& arguments, const Session& sessio
   }
   options.verify_after = arguments.verify_after;
   options.dry_run = arguments.dry_run;
+  const auto is_sif = options.format == OutputFormat::sif;
+  if (!arguments.sbom.empty()) {
+    if (!is_sif) throw Error(ErrorKind::usage, "only SIF files hold an SBOM", "'sifkit sbom gen' makes one of any image");
+    const sbom::DocumentOptions document{sbom::parse_document_format(arguments.sbom),
+                                         sbom_name(oci::Reference::parse(arguments.output)), options.source_date_epoch};
+    options.before_commit = [document, &session](File& file) { add_sbom_in_place(file, document, session); };
+  }
   if (arguments.sign || !arguments.key.files.empty()) {
-    if (options.format != OutputFormat::sif) throw Error(ErrorKind::usage, "only SIF files are signed");
+    if (!is_sif) throw Error(ErrorKind::usage, "only SIF files are signed");
     // Read now: a key that is not there must not cost a conversion.
-    options.before_commit = [keys = signing_keys(arguments.key, session), operation = options.operation](File& file) {
+    options.before_commit = [before = options.before_commit, keys = signing_keys(arguments.key, session),
+                             operation = options.operation](File& file) {
+      if (before) before(file);
       trust::SignOptions signing;
       signing.operation = operation;
       trust::sign_in_place(file, keys, signing);
@@ -316,7 +319,7 @@ void group_options(CLI::App& verb) {
   const std::pair<const char*, std::vector<const char*>> groups[] = {
       {"Output", {"--force", "--base", "--no-base", "--sandbox", "--format", "--dry-run", "--verify-after", "--reproducible", "--digestfile", "--stats"}},
       {"Source", {"--platform", "--arch", "--docker-host", "--service-timeout", "--tmpdir", "--limit"}},
-      {"Contents", {"--label", "--env", "--exclude", "--all-root", "--xattrs", "--clamp-names"}},
+      {"Contents", {"--label", "--env", "--exclude", "--all-root", "--xattrs", "--clamp-names", "--sbom"}},
       {"Compression", {"--compress", "--block-size", "--fast", "--best", "--threads"}},
       {"Signature", {"--sign", "--key", "--key-name", "--passphrase-file", "--passphrase-fd"}}};
   for (const auto& [group, options] : groups) {
@@ -356,6 +359,7 @@ void add_build_command(CLI::App& root, Session& session) {
   verb->add_flag("--verify-after", a.verify_after, "Read the finished image back and compare every file with the source");
   verb->add_flag("--dry-run", a.dry_run, "Read and check everything, write nothing");
   verb->add_flag("--clamp-names", a.clamp_names, "Keep paths that lead out of the image's root inside it, instead of refusing them");
+  verb->add_flag("--sbom{spdx}", a.sbom, "Put an SBOM of what is in the image into the SIF, before it is signed; --sbom=cyclonedx is of another format than spdx");
   verb->add_flag("--sign", a.sign, "Sign the SIF before it appears");
   add_key_options(*verb, a.key);
   verb->add_option("--digestfile", a.digest_file, "Write the output's digest to a file; - for standard output")->type_name("FILE");

@@ -8,12 +8,11 @@
 #include <fmt/format.h>
 
 #include <sifkit/sif/image_editor.h>
-#include <sifkit/trust/stale_signature.h>
 
 #include "commands.h"
 #include "numbers.h"
+#include "sif_edit.h"
 #include "sif_text.h"
-#include <sifkit/core/in_file.h>
 
 namespace sifkit::cli {
 
@@ -63,8 +62,6 @@ struct CompactArguments {
 
 Error usage(std::string message) { return {ErrorKind::usage, std::move(message)}; }
 
-sif::EditOptions edit_options(const Session& session) { return {.operation = session.operation()}; }
-
 std::unique_ptr<Source> open_input(const std::string& path, const Session& session) {
   if (path == "-") {
     const int fd = ::dup(session.io.in);
@@ -72,20 +69,6 @@ std::unique_ptr<Source> open_input(const std::string& path, const Session& sessi
     return std::make_unique<StreamSource>(File(UniqueFd(fd), "standard input"));
   }
   return open_source(path);
-}
-
-/// Opens the image and lets `change` work on it and commit; errors of both name the image. Signatures stay when what
-/// they sign goes or changes: those are named.
-template <class Change>
-void edit(const std::string& file, const Session& session, const Change& change) {
-  sif::ImageEditor editor(file, edit_options(session));
-  in_file(file, [&] { change(editor); });
-  for (const auto& broken : trust::signatures_broken_by_edit(editor.image(), sif::Image::open(file))) {
-    session.logger->write(
-        LogLevel::warning,
-        fmt::format("signature {} of {} does not hold any more: {}", broken.id,
-                    broken.group != 0 ? fmt::format("group {}", broken.group) : "an object", printable(broken.reason)));
-  }
 }
 
 sif::Partition partition_of(const AddArguments& a) {
@@ -158,7 +141,7 @@ int run_add(const AddArguments& a, Session& session) {
   const auto spec = spec_of(a);
   sif::Placement placement;
   if (a.alignment) placement.alignment = static_cast<std::uint64_t>(std::max<std::int64_t>(*a.alignment, 0));
-  edit(a.file, session, [&](sif::ImageEditor& editor) {
+  edit_sif(a.file, session, [&](sif::ImageEditor& editor) {
     const auto& object = editor.add(spec, *input, placement);
     editor.commit();
     if (object.group() == 0 && object.type != sif::DataType::signature) {
@@ -175,7 +158,7 @@ int run_add(const AddArguments& a, Session& session) {
 
 int run_del(const DelArguments& a, Session& session) {
   const auto id = parse_object_id(a.id);
-  edit(a.file, session, [&](sif::ImageEditor& editor) {
+  edit_sif(a.file, session, [&](sif::ImageEditor& editor) {
     const sif::Descriptor object = editor.object(id);
     editor.remove(id, a.zero ? sif::Erase::yes : sif::Erase::no);
     if (a.compact) editor.compact(sif::Compaction::tail);
@@ -187,7 +170,7 @@ int run_del(const DelArguments& a, Session& session) {
 
 int run_setprim(const DelArguments& a, Session& session) {
   const auto id = parse_object_id(a.id);
-  edit(a.file, session, [&](sif::ImageEditor& editor) {
+  edit_sif(a.file, session, [&](sif::ImageEditor& editor) {
     editor.set_primary(id);
     editor.commit();
     if (session.json) session.print_json({{"schema", "sifkit/sif-setprim/v1"}, {"file", a.file}, {"object", object_record(editor.object(id))}});
@@ -218,7 +201,7 @@ int run_set(const SetArguments& a, Session& session) {
   if (a.digest) digest = digest_from(*a.digest);
   std::optional<std::array<std::byte, sif::kExtraSize>> extra;
   if (a.metadata) extra = read_metadata(*a.metadata, session);
-  edit(a.file, session, [&](sif::ImageEditor& editor) {
+  edit_sif(a.file, session, [&](sif::ImageEditor& editor) {
     if (a.name) editor.set_name(id, *a.name);
     if (extra) editor.set_extra(id, *extra);
     if (a.architecture) editor.set_architecture(id, *a.architecture);
@@ -231,7 +214,7 @@ int run_set(const SetArguments& a, Session& session) {
 
 int run_compact(const CompactArguments& a, Session& session) {
   std::uint64_t before = 0;
-  edit(a.file, session, [&](sif::ImageEditor& editor) {
+  edit_sif(a.file, session, [&](sif::ImageEditor& editor) {
     before = editor.image().file_size();
     editor.compact(sif::Compaction::all);
     editor.commit();

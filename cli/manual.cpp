@@ -20,7 +20,7 @@ struct Item {
 };
 
 constexpr Item kEnvironment[] = {
-    {"SOURCE_DATE_EPOCH", "time of the image, in seconds since 1970"},
+    {"SOURCE_DATE_EPOCH", "time of the image or the SBOM, in seconds since 1970"},
     {"SLURM_CPUS_PER_TASK", "threads to use at most"},
     {"SIFKIT_TMPDIR, APPTAINER_TMPDIR, SINGULARITY_TMPDIR, TMPDIR", "directory for temporary data of sources that can be read only once"},
     {"DOCKER_HOST, DOCKER_CONTEXT, DOCKER_CONFIG", "address of the Docker daemon (unix://, tcp://, http:// or https://), else the context that has it, and the directory of Docker's settings"},
@@ -48,7 +48,8 @@ constexpr Item kExamples[] = {
     {"sifkit images my_app.tar && sifkit build app.sif docker-archive:my_app.tar:@1", "chooses the second image of an archive"},
     {"sifkit build --arch arm64 app.sif oci:layout", "chooses from an index; nothing is run, so any machine will do"},
     {"sifkit build --compress zstd small.sif sif:app.sif", "packs an image again; the container stays what it is"},
-    {"sifkit sif add --datatype 9 --sbomformat spdx-json app.sif sbom.json", "adds an SBOM"},
+    {"sifkit sbom gen --format cyclonedx docker-archive:my_app.tar", "lists the packages in an image"},
+    {"sifkit sbom add app.sif && sifkit sign app.sif", "puts an SBOM into a SIF file, and signs it with the rest"},
     {"sifkit verify --key alice.asc app.sif", "succeeds where all of it is signed by that key, and by no other"},
     {"sifkit verify --key alice.asc --ignore-others app.sif", "succeeds where all of it is signed by that key, whoever else has signed"},
 };

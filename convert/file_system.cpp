@@ -45,7 +45,21 @@ class LayeredFileSystem : public OpenedFileSystem {
   FlattenedImage files_;
 };
 
+std::unique_ptr<OpenedFileSystem> open_packed(const oci::Reference& reference, std::shared_ptr<const File> file,
+                                              const Limits& limits, WarningList& warnings) {
+  auto rootfs = RootFs::open(file, limits);
+  for (const auto& problem : rootfs.problems()) {
+    warnings.add("sif-flaw", fmt::format("{}: {}", in_quotes(file->name()), printable(problem)));
+  }
+  return std::make_unique<PackedFileSystem>(reference, std::move(rootfs));
+}
+
 }  // namespace
+
+std::unique_ptr<OpenedFileSystem> open_file_system(std::shared_ptr<const File> file, const Limits& limits,
+                                                   WarningList& warnings) {
+  return open_packed({oci::Transport::automatic, file->name(), {}, file->name()}, file, limits, warnings);
+}
 
 std::unique_ptr<OpenedFileSystem> open_file_system(const oci::Reference& given, const oci::SourceOptions& options,
                                                    WarningList& warnings) {
@@ -53,13 +67,7 @@ std::unique_ptr<OpenedFileSystem> open_file_system(const oci::Reference& given, 
   const oci::Reference& reference = source->reference();
   return naming({reference.location, given.text}, [&] { return in_quotes(given.text); },
                 [&]() -> std::unique_ptr<OpenedFileSystem> {
-    if (const auto file = source->image_file()) {
-      auto rootfs = RootFs::open(file, options.limits);
-      for (const auto& problem : rootfs.problems()) {
-        warnings.add("sif-flaw", fmt::format("{}: {}", in_quotes(file->name()), printable(problem)));
-      }
-      return std::make_unique<PackedFileSystem>(reference, std::move(rootfs));
-    }
+    if (const auto file = source->image_file()) return open_packed(reference, file, options.limits, warnings);
     return std::make_unique<LayeredFileSystem>(source, options, warnings);
   });
 }

@@ -15,13 +15,6 @@
 
 namespace sifkit {
 
-/// The GOARCH word for an ELF header, or nothing ("").
-std::string_view elf_architecture(ByteView header) noexcept;
-
-/// The program that an ELF file asks to be loaded by: "" where it asks for none, nothing where `start`, the first bytes
-/// of the file, does not tell.
-std::optional<std::string> elf_loader(ByteView start);
-
 /// What the kernel makes of a file that is to be run.
 struct Program {
   enum class Kind : std::uint8_t { elf, script, neither };

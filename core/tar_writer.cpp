@@ -13,13 +13,11 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
-#include <sifkit/core/on_demand.h>
+#include <sifkit/core/libarchive.h>
 
 namespace sifkit {
 
 namespace {
-
-constinit OnDemandLibrary libarchive{"libarchive.so.13", "libarchive13"};
 
 SIFKIT_ON_DEMAND(libarchive, archive_entry_copy_hardlink);
 SIFKIT_ON_DEMAND(libarchive, archive_entry_copy_pathname);

@@ -15,6 +15,7 @@ sifkit_test(cli SOURCES cli/test_cli_app.cpp
                         cli/test_cli_kinds_borders.cpp
                         cli/test_cli_layout.cpp
                         cli/test_cli_messages.cpp
+                        cli/test_cli_sbom.cpp
                         cli/test_cli_sif.cpp
                         cli/test_cli_sign.cpp
                         cli/test_cli_sources.cpp

@@ -6,7 +6,6 @@ sifkit_test(
           unit/test_convert_file_system.cpp
           unit/test_convert_metadata.cpp
           unit/test_convert_packed.cpp
-          unit/test_convert_program_probe.cpp
           unit/test_convert_runtime_check.cpp
           unit/test_convert_runtime_files.cpp
           unit/test_convert_runtime_needs.cpp

@@ -4,6 +4,7 @@ sifkit_test(core SOURCES unit/test_core_atomic_file.cpp
                          unit/test_core_civil_time.cpp
                          unit/test_core_crypto.cpp
                          unit/test_core_decompress.cpp
+                         unit/test_core_elf_file.cpp
                          unit/test_core_file.cpp
                          unit/test_core_json.cpp
                          unit/test_core_on_demand.cpp

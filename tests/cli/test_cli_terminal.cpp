@@ -58,6 +58,7 @@ struct Stranger {
                                .file(kEvilBytes, kEvilBytes)
                                .file("text", kEvilBytes)
                                .symlink("link", kEvilBytes)
+                               .file("lib/apk/db/installed", "P:" + kEvilBytes + "\nV:" + kEvilBytes + "\nL:" + kEvilBytes + "\n\n")
                                .directory(".singularity.d")
                                .file(".singularity.d/runscript.help", kEvilBytes)
                                .directory("scif/apps/" + kEvil + "/scif")
@@ -110,6 +111,10 @@ const std::map<std::string, std::vector<std::vector<std::string>>> kCommands{
     {"stat", {{"app.sif", "/@"}, {"--json", "app.sif", "/@", "/link"}, {"app.sif", "/none@"}}},
     {"readlink", {{"app.sif", "/link"}, {"-n", "app.sif", "/link"}, {"-f", "app.sif", "/@"}, {"app.sif", "/none@"}}},
     {"find", {{"app.sif"}, {"app.sif", "/@"}, {"-print0", "app.sif"}, {"--json", "app.sif", "-name", "a*"}, {"app.sif", "-name", "@["}, {"app.sif", "-user", "@"}, {"app.sif", "-newer", "/none@"}}},
+    {"sbom gen", {{"app.sif"}, {"--format", "cyclonedx", "app.tar"}, {"--name", "@", "app.sif"}, {"--format", "@", "app.sif"}, {"@"}}},
+    {"sbom add", {{"--json", "app.sif"}, {"app.sif", "@"}, {"--format", "@", "app.sif", "data"}}},
+    {"sbom list", {{"app.sif"}, {"--json", "app.sif"}, {"@"}}},
+    {"sbom get", {{"app.sif"}, {"--format", "@", "app.sif"}, {"@"}}},
     {"sif header", {{"odd.sif"}, {"@"}}},
     {"sif list", {{"odd.sif"}, {"--json", "odd.sif"}, {"@"}}},
     {"sif info", {{"1", "odd.sif"}, {"--json", "1", "odd.sif"}, {"1", "@"}}},

@@ -6,6 +6,8 @@
 #include <optional>
 
 #include <sifkit/core/export.h>
+#include <sifkit/core/file.h>
+#include <sifkit/core/limits.h>
 #include <sifkit/core/operation.h>
 #include <sifkit/layers/file_system.h>
 #include <sifkit/layers/squashfs.h>
@@ -38,6 +40,10 @@ class SIFKIT_API OpenedFileSystem {
   /// Which of the image's layers has the bytes of a regular file, the oldest being 0; nothing where that cannot be said.
   virtual std::optional<std::size_t> layer_of(layers::InodeId) const { return std::nullopt; }
 };
+
+/// Of a regular file that is a SIF or a squashfs image, whether or not it has a name.
+SIFKIT_API std::unique_ptr<OpenedFileSystem> open_file_system(std::shared_ptr<const File> file, const Limits& limits,
+                                                              WarningList& warnings);
 
 /// Opens whatever a source is. Flaws of a SIF that do not keep it from being read are warnings "sif-flaw". `warnings`
 /// outlives the result. Throws as `convert` does for a source that is no image.

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "program_probe.h"
+#include <sifkit/core/elf_file.h>
+
 #include "support/catch.h"
 #include "support/programs.h"
 
 using namespace sifkit;
 using sifkit::testing::elf_program;
 
-TEST_CASE("an ELF program says which loader it needs", "[convert][runtime]") {
-  const auto loader = [](const std::string& bytes) { return elf_loader(as_bytes(bytes)); };
+TEST_CASE("an ELF program says which loader it needs", "[core][elf]") {
+  const auto loader = [](const std::string& bytes) { return ElfFile::open(as_bytes(bytes)).value().loader(); };
   const std::string dynamic = elf_program("/lib/ld.so");
   CHECK(loader(dynamic) == "/lib/ld.so");
   CHECK(loader(elf_program()) == "");

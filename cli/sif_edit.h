@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/in_file.h>
+#include <sifkit/sif/image_editor.h>
+#include <sifkit/trust/stale_signature.h>
+
+#include "commands.h"
+
+namespace sifkit::cli {
+
+/// Opens an image and lets `change` work on it and commit; errors of both name the image. Signatures stay when what
+/// they sign goes or changes: those are named.
+template <class Change>
+void edit_sif(const std::string& file, const Session& session, const Change& change) {
+  sif::ImageEditor editor(file, {.operation = session.operation()});
+  in_file(file, [&] { change(editor); });
+  for (const auto& broken : trust::signatures_broken_by_edit(editor.image(), sif::Image::open(file))) {
+    session.logger->write(
+        LogLevel::warning,
+        fmt::format("signature {} of {} does not hold any more: {}", broken.id,
+                    broken.group != 0 ? fmt::format("group {}", broken.group) : "an object", printable(broken.reason)));
+  }
+}
+
+}  // namespace sifkit::cli

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sifkit/core/bytes.h>
+#include <sifkit/core/export.h>
+
+namespace sifkit {
+
+/// Whether bytes begin as an ELF file does.
+SIFKIT_API bool is_elf(ByteView start) noexcept;
+
+/// The GOARCH word for an ELF header, or nothing ("").
+SIFKIT_API std::string_view elf_architecture(ByteView header) noexcept;
+
+/// Reads an ELF file of any class and byte order, or as much of its start as there is. Of a damaged one what its bounds
+/// leave is read; nothing throws but for lack of memory. The bytes outlive it.
+class SIFKIT_API ElfFile {
+ public:
+  /// Nothing for what is no ELF file, or shorter than its header.
+  static std::optional<ElfFile> open(ByteView bytes);
+
+  std::string_view architecture() const noexcept { return elf_architecture(bytes_); }
+  bool is_executable() const;  ///< of type ET_EXEC, or a program that may lie anywhere (PIE)
+  bool is_wide() const noexcept { return wide_; }
+
+  /// The program that it asks to be loaded by: "" where it asks for none, nothing where the bytes do not tell.
+  std::optional<std::string> loader() const;
+
+  /// The bytes of a section; none where there is no such section.
+  ByteView section(std::string_view name) const;
+  /// The bytes that lie at an address when it runs, as far as the file has them.
+  ByteView at_address(std::uint64_t address, std::uint64_t size) const;
+  /// The first writable segment.
+  ByteView writable_data() const;
+
+  /// What the dynamic loader is told.
+  struct Dynamic {
+    bool present = false;
+    std::vector<std::string> needed;
+    std::string soname;
+    std::optional<std::string> rpath;
+    std::optional<std::string> runpath;
+    bool no_default_directories = false;
+  };
+  Dynamic dynamic() const;
+
+  /// A version of symbols that it needs of a library.
+  struct VersionNeed {
+    std::string library;
+    std::string version;
+    bool weak = false;
+  };
+  std::vector<VersionNeed> needed_versions() const;
+  /// The versions of symbols that it offers.
+  std::vector<std::string> offered_versions() const;
+
+  /// The oldest kernel that it runs on, "3.2.0"; "" where it does not say.
+  std::string oldest_kernel() const;
+
+ private:
+  struct Segment {
+    std::uint64_t type, flags, offset, address, file_size;
+  };
+  struct Tables;
+
+  explicit ElfFile(ByteView bytes);
+  std::uint64_t at(std::uint64_t offset, unsigned width) const noexcept { return number(bytes_, offset, width); }
+  std::uint64_t number(ByteView bytes, std::uint64_t offset, unsigned width) const noexcept;
+  std::uint64_t field(std::uint64_t base, unsigned in_32, unsigned in_64) const noexcept;
+  ByteView part(std::uint64_t offset, std::uint64_t size) const noexcept;
+  Tables tables() const;
+
+  ByteView bytes_;
+  bool big_ = false;
+  bool wide_ = false;
+  bool segments_known_ = false;
+  std::vector<Segment> segments_;
+};
+
+}  // namespace sifkit

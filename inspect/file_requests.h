@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <sifkit/core/operation.h>
+#include <sifkit/layers/file_system.h>
+
+namespace sifkit {
+
+/// Files of an image that are wanted, and who takes their bytes. All are read in one pass, in the order that costs
+/// least, so what several want is read once.
+class FileRequests {
+ public:
+  using Taker = std::function<void(ByteView bytes)>;
+
+  /// Which part of a file is wanted.
+  enum class Part : std::uint8_t {
+    whole,
+    program,  ///< the whole of an ELF file; of any other the first kStart bytes
+    start,    ///< the first kStart bytes, or all where there are fewer
+  };
+  static constexpr std::size_t kStart = 4096;
+
+  /// Asks for a regular file. Takers of one file are called in the order in which they asked.
+  void add(layers::InodeId inode, Part part, Taker taker);
+
+  /// Reads all that was asked for; a taker's exception ends it.
+  void read(layers::FileSystem& files, const OperationContext& operation);
+
+ private:
+  struct Wanted {
+    Part part = Part::start;
+    std::vector<std::pair<Part, Taker>> takers;
+  };
+  std::unordered_map<layers::InodeId, Wanted> wanted_;
+};
+
+}  // namespace sifkit

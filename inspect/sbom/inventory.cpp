@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/inspect/sbom.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+#include <sifkit/layers/walk.h>
+#include <sifkit/sif/image.h>
+
+#include "catalogers.h"
+#include "file_requests.h"
+#include "rpm.h"
+
+namespace sifkit::sbom {
+
+using namespace layers;
+
+namespace {
+
+constexpr std::uint64_t kMaxDatabase = 1u << 30;   ///< of a package manager
+constexpr std::uint64_t kMaxDocument = 32u << 20;  ///< of one package
+constexpr std::uint64_t kMaxProgram = 1u << 30;
+constexpr std::uint64_t kMaxArchive = 1u << 30;
+
+using Part = FileRequests::Part;
+
+bool is_program_name(std::string_view name) {
+  return name.ends_with(".so") || name.find(".so.") != std::string_view::npos || name.ends_with(".node");
+}
+
+/// Chooses the files that say what packages there are, and has them read.
+class Cataloger {
+ public:
+  Cataloger(OpenedFileSystem& image, const OperationContext& operation, WarningList& warnings)
+      : tree_(image.tree()), files_(image.files()), operation_(operation), found_(warnings) {}
+
+  Inventory run() {
+    request_os_release();
+    walk(tree_, Tree::kRoot, [&](const WalkedName& name) {
+      const Inode& inode = tree_.inode(name.inode);
+      if (inode.type == EntryType::directory) return enters(name.path);
+      if (inode.type == EntryType::regular && inode.size != 0) choose(std::string(name.path), name.inode);
+      return false;
+    });
+    for (auto& [directory, database] : rpm_) request_rpm(directory, database);
+    requests_.read(files_, operation_);
+    read_sqlite();
+    Inventory out;
+    out.distribution = found_.distribution;
+    out.packages = found_.packages();
+    return out;
+  }
+
+ private:
+  /// Where rpm's files lie; the last of them counts.
+  struct RpmFiles {
+    InodeId sqlite = kNone, log = kNone, ndb = kNone, hash = kNone;
+  };
+
+  void request_os_release() {
+    for (const char* path : {"etc/os-release", "usr/lib/os-release"}) {
+      const auto inode = tree_.resolve(path, true);
+      if (!inode || tree_.inode(*inode).type != EntryType::regular) continue;
+      request("os-release", path, *inode, kMaxDocument, Part::whole,
+              [this](ByteView bytes) { found_.distribution = read_os_release(as_text(bytes)); });
+      return;
+    }
+  }
+
+  /// The packages that conda keeps to install them once more are not installed.
+  bool enters(std::string_view path) const {
+    if (path != "pkgs" && !path.ends_with("/pkgs")) return true;
+    return !tree_.resolve(std::string(path.substr(0, path.size() - 4)) + "conda-meta", true);
+  }
+
+  template <class Parse>
+  void request(std::string_view kind, const std::string& path, InodeId inode, std::uint64_t limit, Part part, Parse parse) {
+    if (const auto size = tree_.inode(inode).size; size > limit) {
+      if (part == Part::whole) {
+        found_.read(kind, path, [&] { throw Error(ErrorKind::limit, fmt::format("{} bytes, expected at most {}", size, limit)); });
+      }
+      return;
+    }
+    requests_.add(inode, part, [this, kind, path, parse](ByteView bytes) { found_.read(kind, path, [&] { parse(bytes); }); });
+  }
+
+  template <class Parse>
+  void document(std::string_view kind, const std::string& path, InodeId inode, Parse parse) {
+    request(kind, path, inode, kMaxDocument, Part::whole, [this, parse](ByteView bytes) { parse(as_text(bytes), found_); });
+  }
+
+  template <class Parse>
+  void document_at(std::string_view kind, const std::string& path, InodeId inode, Parse parse) {
+    request(kind, path, inode, kMaxDocument, Part::whole, [this, parse, path](ByteView bytes) { parse(as_text(bytes), path, found_); });
+  }
+
+  void choose(const std::string& path, InodeId inode) {
+    const auto slash = path.rfind('/');
+    const std::string_view name = std::string_view(path).substr(slash + 1);
+    const std::string_view directory = slash == std::string::npos ? std::string_view() : std::string_view(path).substr(0, slash);
+    choose_database(path, directory, name, inode);
+    choose_document(path, directory, name, inode);
+    const Inode& file = tree_.inode(inode);
+    if ((file.metadata.mode & 0111) != 0 || is_program_name(name)) {
+      request("program", path, inode, kMaxProgram, Part::program, [this](ByteView bytes) { read_program(bytes, found_); });
+    }
+  }
+
+  void choose_database(const std::string& path, std::string_view directory, std::string_view name, InodeId inode) {
+    const auto database = [&](std::string_view kind, auto parse) {
+      request(kind, path, inode, kMaxDatabase, Part::whole, [this, parse](ByteView bytes) { parse(as_text(bytes), found_); });
+    };
+    if (path == "var/lib/dpkg/status") {
+      database("dpkg", [](auto text, auto& out) { read_dpkg(text, false, out); });
+    } else if (directory == "var/lib/dpkg/status.d" && !name.ends_with(".md5sums")) {
+      database("dpkg", [](auto text, auto& out) { read_dpkg(text, true, out); });
+    } else if (path == "usr/lib/opkg/status" || path == "var/lib/opkg/status") {
+      database("opkg", read_opkg);
+    } else if (path == "lib/apk/db/installed" || path.ends_with("/lib/apk/db/installed")) {
+      database("apk", read_apk);
+    } else if (path.starts_with("var/lib/pacman/local/") && name == "desc") {
+      database("pacman", read_pacman);
+    } else if (path.starts_with("var/db/pkg/") && name == "PF") {
+      document_at("portage", path, inode, read_portage);
+    } else if (path == "var/lib/rpmmanifest/container-manifest-2") {
+      database("rpm", read_rpm_manifest);
+    } else if (directory == "usr/lib/sysimage/rpm" || directory == "var/lib/rpm" || directory == "usr/share/rpm") {
+      auto& files = rpm_[std::string(directory)];
+      if (name == "rpmdb.sqlite") files.sqlite = inode;
+      if (name == "rpmdb.sqlite-wal") files.log = inode;
+      if (name == "Packages.db") files.ndb = inode;
+      if (name == "Packages") files.hash = inode;
+    }
+  }
+
+  void choose_document(const std::string& path, std::string_view directory, std::string_view name, InodeId inode) {
+    const auto parent = directory.substr(directory.rfind('/') + 1);
+    // Bundled for a package's own use; the rest of an uninstallation.
+    const bool installed = directory.find("/_vendor/") == std::string_view::npos && !parent.starts_with('~');
+    if ((name == "METADATA" && parent.ends_with(".dist-info")) ||
+        (name == "PKG-INFO" && (parent.ends_with(".egg-info") || parent == "EGG-INFO")) || name.ends_with(".egg-info")) {
+      if (installed) document("python", path, inode, read_python);
+    } else if (parent == "conda-meta" && name.ends_with(".json")) {
+      document("conda", path, inode, read_conda);
+    } else if (name == "package.json" && is_module(directory)) {
+      document("npm", path, inode, read_npm);
+    } else if (name == "DESCRIPTION") {
+      document_at("r", path, inode, read_r);
+    } else if (name == "Project.toml" && directory.find("packages/") != std::string_view::npos) {
+      document("julia", path, inode, read_julia);
+    } else if (name == "spec.json" && parent == ".spack") {
+      document("spack", path, inode, read_spack);
+    } else if (name.ends_with(".eb") && parent == "easybuild") {
+      document_at("easybuild", path, inode, read_easybuild);
+    } else if (name == "release" && tree_.resolve(std::string(directory) + "/lib/modules", true)) {
+      document("java", path, inode, read_java_release);
+    } else if (is_java_archive(name)) {
+      request("java", path, inode, kMaxArchive, Part::whole, [this, path](ByteView bytes) { read_java(bytes, path, found_); });
+    }
+  }
+
+  /// Whether a directory is where node looks for a module: node_modules/NAME or node_modules/@SCOPE/NAME.
+  static bool is_module(std::string_view directory) {
+    auto above = directory.substr(0, std::min(directory.rfind('/'), directory.size()));
+    auto last = above.substr(above.rfind('/') + 1);
+    if (last.starts_with('@')) {
+      above = above.substr(0, std::min(above.rfind('/'), above.size()));
+      last = above.substr(above.rfind('/') + 1);
+    }
+    return last == "node_modules";
+  }
+
+  /// As rpm chooses: what another of its containers has left behind is not looked at.
+  void request_rpm(const std::string& directory, const RpmFiles& database) {
+    if (database.sqlite != kNone) {
+      const auto path = directory + "/rpmdb.sqlite";
+      request("rpm", path, database.sqlite, kMaxDatabase, Part::whole,
+              [this, path](ByteView bytes) { sqlite_[path].first.assign(bytes.begin(), bytes.end()); });
+      if (database.log != kNone) {
+        request("rpm", path + "-wal", database.log, kMaxDatabase, Part::whole,
+                [this, path](ByteView bytes) { sqlite_[path].second.assign(bytes.begin(), bytes.end()); });
+      }
+    } else if (database.ndb != kNone || database.hash != kNone) {
+      const bool ndb = database.ndb != kNone;
+      request("rpm", directory + (ndb ? "/Packages.db" : "/Packages"), ndb ? database.ndb : database.hash, kMaxDatabase, Part::whole,
+              [this](ByteView bytes) { for_each_rpm_header(bytes, [this](ByteView header) { read_rpm_header(header, found_); }); });
+    }
+  }
+
+  /// When both the database and its log have been read.
+  void read_sqlite() {
+    for (const auto& [path, bytes] : sqlite_) {
+      const auto& [database, log] = bytes;
+      found_.read("rpm", path, [&] {
+        for_each_sqlite_header(database, log, [this](ByteView header) { read_rpm_header(header, found_); });
+      });
+    }
+  }
+
+  const Tree& tree_;
+  FileSystem& files_;
+  const OperationContext& operation_;
+  Findings found_;
+  FileRequests requests_;
+  std::map<std::string, RpmFiles> rpm_;
+  std::map<std::string, std::pair<Bytes, Bytes>> sqlite_;
+};
+
+}  // namespace
+
+Inventory take_inventory(OpenedFileSystem& image, const OperationContext& operation, WarningList& warnings) {
+  Inventory out = Cataloger(image, operation, warnings).run();
+  if (const auto* sif = image.sif()) {
+    const auto* partition = sif->primary_partition();
+    if (partition != nullptr && partition->partition()) out.architecture = partition->partition()->architecture;
+    if (sif->header().created != sif::kNoTime) out.created = sif->header().created;
+  } else if (image.image() != nullptr) {
+    const auto& config = image.image()->config();
+    out.architecture = config.platform.architecture;
+    out.created = config.created_seconds;
+  }
+  if (out.architecture == "unknown") out.architecture.clear();
+  return out;
+}
+
+}  // namespace sifkit::sbom

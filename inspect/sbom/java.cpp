@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+#include <sifkit/core/text.h>
+
+#include "catalogers.h"
+#include "fields.h"
+#include "zip_reader.h"
+
+namespace sifkit::sbom {
+
+namespace {
+
+constexpr unsigned kMaxDepth = 4;                    ///< archives in archives
+constexpr std::uint64_t kMaxMember = 256u << 20;     ///< an archive in an archive
+constexpr std::uint64_t kMaxNested = 1u << 30;       ///< all of them together
+constexpr std::uint64_t kMaxText = 1u << 20;
+
+constexpr std::string_view kProperties = "/pom.properties";
+
+struct Artifact {
+  std::string group;
+  std::string name;
+  std::string version;
+};
+
+Artifact read_properties(std::string_view text) {
+  Artifact out;
+  while (!text.empty()) {
+    const auto line = trimmed(take_line(text));
+    const auto equals = line.find('=');
+    if (equals == std::string_view::npos || line.starts_with('#')) continue;
+    const auto key = trimmed(line.substr(0, equals));
+    const auto value = trimmed(line.substr(equals + 1));
+    if (key == "groupId") out.group = value;
+    if (key == "artifactId") out.name = value;
+    if (key == "version") out.version = value;
+  }
+  return out;
+}
+
+/// A manifest's main section. Its lines are cut at 72 bytes and go on behind one blank.
+std::map<std::string, std::string> read_manifest(std::string_view text) {
+  std::map<std::string, std::string> out;
+  std::string* last = nullptr;
+  while (!text.empty()) {
+    const auto line = take_line(text);
+    if (line.empty()) break;
+    if (line[0] == ' ') {
+      if (last != nullptr) *last += line.substr(1);
+      continue;
+    }
+    const auto colon = line.find(':');
+    if (colon == std::string_view::npos) continue;
+    last = &out[std::string(line.substr(0, colon))];
+    *last = trimmed(line.substr(colon + 1));
+  }
+  return out;
+}
+
+/// "name" and "1.2" of "name-1.2.jar": the version begins at the first '-' in front of a digit.
+Artifact from_file_name(std::string_view path) {
+  auto name = path.substr(path.rfind('/') + 1);
+  name = name.substr(0, name.rfind('.'));
+  for (std::size_t dash = 0; (dash = name.find('-', dash)) != std::string_view::npos; ++dash) {
+    if (dash + 1 < name.size() && name[dash + 1] >= '0' && name[dash + 1] <= '9') {
+      return {{}, std::string(name.substr(0, dash)), std::string(name.substr(dash + 1))};
+    }
+  }
+  return {{}, std::string(name), {}};
+}
+
+/// What there is to be said of an archive that Maven has said nothing of.
+Artifact from_manifest(std::map<std::string, std::string> manifest, std::string_view path) {
+  Artifact out = from_file_name(path);
+  for (const char* key : {"Bundle-SymbolicName", "Implementation-Title", "Automatic-Module-Name"}) {
+    auto name = manifest[key];
+    name = std::string(trimmed(name.substr(0, name.find(';'))));
+    if (out.name.empty() && name.find(' ') == std::string::npos) out.name = name;
+  }
+  for (const char* key : {"Implementation-Version", "Bundle-Version", "Specification-Version"}) {
+    if (out.version.empty()) out.version = manifest[key];
+  }
+  out.group = manifest["Implementation-Vendor-Id"];
+  if (const auto symbolic = manifest["Bundle-SymbolicName"]; out.group.empty()) {
+    const auto text = symbolic.substr(0, symbolic.find(';'));
+    if (text.ends_with("." + out.name)) out.group = text.substr(0, text.size() - out.name.size() - 1);
+  }
+  return out;
+}
+
+class JavaArchive {
+ public:
+  explicit JavaArchive(Findings& out) : out_(out) {}
+
+  void read(ByteView bytes, const std::string& path, unsigned depth) {
+    std::vector<Artifact> artifacts;
+    std::map<std::string, std::string> manifest;
+    for_each_zip_member(bytes, [&](const ZipMember& member) {
+      const auto& name = member.name;
+      if (name.starts_with("META-INF/maven/") && name.ends_with(kProperties)) {
+        artifacts.push_back(read_properties(as_text(member.read(kMaxText))));
+      } else if (name == "META-INF/MANIFEST.MF") {
+        manifest = read_manifest(as_text(member.read(kMaxText)));
+      } else if (is_java_archive(name)) {
+        nested(member, path + "!/" + name, depth);
+      }
+    });
+    if (artifacts.empty()) artifacts.push_back(from_manifest(manifest, path));
+    for (const auto& artifact : artifacts) {
+      Found found{.purl = {"maven", artifact.group, artifact.name, artifact.version, {}}};
+      if (depth != 0) found.properties = {{"java:inside", "/" + path}};
+      out_.add(std::move(found));
+    }
+  }
+
+ private:
+  void nested(const ZipMember& member, const std::string& path, unsigned depth) {
+    if (depth + 1 == kMaxDepth) {
+      out_.warn(fmt::format("{} lies in {} other archives and is not looked into", in_quotes(path), kMaxDepth));
+      return;
+    }
+    const auto inner = member.read(std::min(kMaxMember, kMaxNested - nested_));
+    nested_ += inner.size();
+    try {
+      read(inner, path, depth + 1);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::malformed) throw;
+      out_.warn(fmt::format("{}: {}", in_quotes(path), error.what()));
+    }
+  }
+
+  Findings& out_;
+  std::uint64_t nested_ = 0;
+};
+
+}  // namespace
+
+bool is_java_archive(std::string_view name) noexcept {
+  static constexpr std::string_view kEndings[] = {".jar", ".war", ".ear", ".jpi", ".hpi", ".par", ".sar", ".nar", ".kar"};
+  return std::any_of(std::begin(kEndings), std::end(kEndings), [&](auto ending) { return name.ends_with(ending); });
+}
+
+void read_java(ByteView archive, const std::string& path, Findings& out) { JavaArchive(out).read(archive, path, 0); }
+
+}  // namespace sifkit::sbom
