@@ -233,7 +233,7 @@ bool names_source(const std::string& text) {
     const auto transport = oci::Reference::parse(text).transport;
     return transport != oci::Transport::automatic && transport != oci::Transport::standard_input;
   } catch (const Error& error) {
-    return error.kind() == ErrorKind::unsupported;  // docker://
+    return error.kind() == ErrorKind::unsupported;  // oras://
   }
 }
 
@@ -318,7 +318,7 @@ int build(const BuildArguments& arguments, Session& session) {
 void group_options(CLI::App& verb) {
   const std::pair<const char*, std::vector<const char*>> groups[] = {
       {"Output", {"--force", "--base", "--no-base", "--sandbox", "--format", "--dry-run", "--verify-after", "--reproducible", "--digestfile", "--stats"}},
-      {"Source", {"--platform", "--arch", "--docker-host", "--service-timeout", "--tmpdir", "--limit"}},
+      {"Source", {"--platform", "--arch", "--creds", "--authfile", "--no-https", "--retries", "--docker-host", "--service-timeout", "--tmpdir", "--limit"}},
       {"Contents", {"--label", "--env", "--exclude", "--all-root", "--xattrs", "--clamp-names", "--sbom"}},
       {"Compression", {"--compress", "--block-size", "--fast", "--best", "--threads"}},
       {"Signature", {"--sign", "--key", "--key-name", "--passphrase-file", "--passphrase-fd"}}};
@@ -334,7 +334,7 @@ void add_build_command(CLI::App& root, Session& session) {
   const auto arguments = std::make_shared<BuildArguments>();
   auto& a = *arguments;
   verb->add_option("output", a.output, "The file to write")->required()->type_name("OUT");
-  verb->add_option("source", a.source, "The image: docker-archive:FILE, oci-archive:FILE, oci:DIR, docker-daemon:NAME, podman:NAME, docker-container:NAME, tar:FILE, dir:DIR, sif:FILE, squashfs:FILE, a path, or - for standard input")
+  verb->add_option("source", a.source, "The image: docker://NAME, docker-archive:FILE, oci-archive:FILE, oci:DIR, docker-daemon:NAME, podman:NAME, docker-container:NAME, tar:FILE, dir:DIR, sif:FILE, squashfs:FILE, a path, or - for standard input")
       ->required()
       ->type_name("SRC");
   verb->add_flag("-F,--force", a.force, "Replace an existing output");

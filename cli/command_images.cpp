@@ -84,7 +84,7 @@ void add_images_command(CLI::App& root, Session& session) {
     SourceArguments from;
   };
   const auto arguments = std::make_shared<Arguments>();
-  verb->add_option("source", arguments->source, "An archive, a layout, docker-daemon:[NAME] or -")->required()->type_name("SRC");
+  verb->add_option("source", arguments->source, "An archive, a layout, docker://NAME, docker-daemon:[NAME] or -")->required()->type_name("SRC");
   add_source_options(*verb, arguments->from);
   verb->callback([arguments, &session] {
     session.action = [arguments, &session] { return list(arguments->source, arguments->from, session); };

@@ -23,6 +23,8 @@ constexpr Item kEnvironment[] = {
     {"SOURCE_DATE_EPOCH", "time of the image or the SBOM, in seconds since 1970"},
     {"SLURM_CPUS_PER_TASK", "threads to use at most"},
     {"SIFKIT_TMPDIR, APPTAINER_TMPDIR, SINGULARITY_TMPDIR, TMPDIR", "directory for temporary data of sources that can be read only once"},
+    {"SIFKIT_DOCKER_USERNAME, SIFKIT_DOCKER_PASSWORD", "credentials for registries; APPTAINER_ and SINGULARITY_ stand in for SIFKIT_"},
+    {"HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY", "proxies for registries and keyservers, in upper or lower case; loopback addresses need none; NO_PROXY lists hosts (with their subdomains), .domains, HOST:PORT, addresses, networks and *"},
     {"DOCKER_HOST, DOCKER_CONTEXT, DOCKER_CONFIG", "address of the Docker daemon (unix://, tcp://, http:// or https://), else the context that has it, and the directory of Docker's settings"},
     {"DOCKER_TLS_VERIFY, DOCKER_TLS, DOCKER_CERT_PATH", "TLS for tcp://; directory of ca.pem, cert.pem and key.pem (default: ~/.docker)"},
     {"CONTAINER_HOST, XDG_RUNTIME_DIR", "address of the podman service, else the directory that podman/podman.sock is in"},
@@ -42,6 +44,7 @@ constexpr Item kFiles[] = {
 };
 
 constexpr Item kExamples[] = {
+    {"sifkit build app.sif docker://alpine:3", "converts an image of a registry"},
     {"sifkit build app.sif docker-daemon://my_app:latest", "converts an image of the local Docker daemon"},
     {"docker save my_app | sifkit build app.sif -", "converts a stream"},
     {"sifkit build --fast --sign app.sif my_app.tar", "converts a saved archive with faster compression, and signs with your key"},

@@ -38,9 +38,10 @@ void add_source_options(CLI::App& verb, SourceArguments& arguments) {
   verb.add_option("--arch", arguments.architecture, "Architecture to choose, for example arm64")->type_name("ARCH")->excludes(platform);
   verb.add_option("--tmpdir", arguments.scratch, "Directory for temporary data of sources that can be read only once")->type_name("DIR");
   verb.add_option("--docker-host", arguments.host, "Address of the Docker daemon (default: DOCKER_HOST, then Docker's context, then the local socket)")->type_name("URL");
-  verb.add_option("--service-timeout", arguments.service_timeout, "Timeout for a daemon that does not answer (default 300)")
+  verb.add_option("--service-timeout", arguments.service_timeout, "Timeout for a daemon or a registry that does not answer (default 300)")
       ->transform(Integer<unsigned>(1, 86400))
       ->type_name("SECONDS");
+  add_registry_options(verb, arguments.registry);
   verb.add_option("--limit", arguments.limits,
                   "Set a limit on what the source may contain (may be given again): " + names_of_limits())
       ->type_name("NAME=N[K|M|G|T]")
@@ -55,6 +56,7 @@ oci::SourceOptions source_options(const SourceArguments& arguments, const Sessio
   options.scratch = arguments.scratch;
   options.daemon_host = arguments.host;
   options.service_timeout = std::chrono::seconds(arguments.service_timeout);
+  options.registry = registry_options(arguments.registry, session);
   for (const auto& limit : arguments.limits) set_limit(options.limits, limit);
   return options;
 }

@@ -11,6 +11,7 @@
 #include <sifkit/oci/image.h>
 
 #include "commands.h"
+#include "registry_options.h"
 
 namespace sifkit::cli {
 
@@ -21,6 +22,7 @@ struct SourceArguments {
   std::string scratch;
   std::string host;
   unsigned service_timeout = 300;
+  RegistryArguments registry;
   std::vector<std::string> limits;
 };
 

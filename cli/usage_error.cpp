@@ -70,7 +70,7 @@ struct ForeignVerb {
 };
 
 constexpr ForeignVerb kForeignVerbs[] = {
-    {"pull", "sifkit reads no registry: 'docker pull NAME', then 'sifkit build OUT docker-daemon:NAME'; or 'skopeo copy docker://NAME oci-archive:FILE', then 'sifkit build OUT FILE'"},
+    {"pull", "'sifkit build OUT docker://NAME' makes a SIF file of an image in a registry"},
     {"push", "sifkit writes to no registry; a SIF file can be pushed by 'apptainer push' or 'oras push'"},
     {"exec", "sifkit runs no containers: 'apptainer exec FILE COMMAND' does; 'sifkit ls' and 'sifkit cat' read files in the image"},
     {"run", "sifkit runs no containers: 'apptainer run FILE' does; 'sifkit inspect -r FILE' shows what it runs"},
@@ -81,8 +81,8 @@ constexpr ForeignVerb kForeignVerbs[] = {
     {"search", "images are not searched for; 'sifkit key search' asks a keyserver for keys"},
     {"cache", "sifkit keeps no cache"},
     {"remote", "sifkit uses no remote endpoints; 'sifkit key search', 'pull' and 'push' take --keyserver URL"},
-    {"registry", "sifkit uses no registries; 'sifkit build --help' lists the sources that it reads"},
-    {"login", "sifkit uses no registries; 'docker login' or 'skopeo login' is for the tool that fetches the image"},
+    {"registry", "images of a registry are sources, docker://NAME; 'skopeo login' keeps credentials"},
+    {"login", "'skopeo login' keeps credentials; 'sifkit build' has --creds and --authfile"},
     {"logout", "sifkit uses no registries, and stores no credentials"},
     {"keyserver", "'sifkit key search', 'pull' and 'push' take --keyserver URL"},
     {"oci", "OCI layouts are a source: 'sifkit build OUT oci:DIR'"},

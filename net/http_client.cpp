@@ -8,6 +8,7 @@
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/text.h>
+#include <sifkit/net/url.h>
 
 #include "http_exchange.h"
 
@@ -18,10 +19,10 @@ namespace {
 constexpr std::size_t kMaxErrorBytes = std::size_t{64} << 10;
 constexpr std::chrono::seconds kMaxErrorTime{5};
 
-/// Scheme, host and port, as they are written: what is written otherwise is another host.
-std::string_view origin_of(std::string_view url) {
-  const auto scheme = url.find("://");
-  return scheme == std::string_view::npos ? url : url.substr(0, url.find_first_of("/?#\\", scheme + 3));
+/// Whom a URL asks. One that is not understood is nobody's.
+std::string origin_of(std::string_view url) {
+  const auto parsed = Url::parse(url);
+  return parsed && parsed->user.empty() ? parsed->origin() : std::string();
 }
 
 bool is_redirect(int status) {
@@ -36,14 +37,22 @@ bool is_credential(std::string_view header) {
 
 }  // namespace
 
-HttpResponse::HttpResponse(std::string name, int status, std::vector<std::pair<std::string, std::string>> headers,
-                           std::unique_ptr<Source> body)
-    : name_(std::move(name)), status_(status), headers_(std::move(headers)), body_(std::move(body)) {}
+HttpResponse::HttpResponse(std::string name, std::string url, int status,
+                           std::vector<std::pair<std::string, std::string>> headers, std::unique_ptr<Source> body)
+    : name_(std::move(name)), url_(std::move(url)), status_(status), headers_(std::move(headers)), body_(std::move(body)) {}
 
 std::optional<std::string_view> HttpResponse::header(std::string_view name) const {
   const auto found =
       std::find_if(headers_.begin(), headers_.end(), [&](const auto& header) { return header.first == name; });
   return found == headers_.end() ? std::nullopt : std::optional<std::string_view>(found->second);
+}
+
+std::vector<std::string_view> HttpResponse::headers(std::string_view name) const {
+  std::vector<std::string_view> out;
+  for (const auto& [key, value] : headers_) {
+    if (key == name) out.push_back(value);
+  }
+  return out;
 }
 
 std::string HttpResponse::text(std::size_t limit) {
@@ -79,8 +88,9 @@ HttpResponse HttpClient::send(const HttpRequest& request) const {
   operation_.check();
   const auto deadline = options_.total_timeout ? std::optional(Clock::now() + *options_.total_timeout) : std::nullopt;
   HttpRequest current = request;
+  HttpOptions options = options_;
   for (unsigned followed = 0;; ++followed) {
-    auto exchange = std::make_unique<HttpExchange>(options_, current, deadline, operation_.stop);
+    auto exchange = std::make_unique<HttpExchange>(options, current, deadline, operation_.stop);
     exchange->wait_for_head();
     const int status = exchange->status();
     const bool follows =
@@ -89,17 +99,21 @@ HttpResponse HttpClient::send(const HttpRequest& request) const {
     if (target.empty()) {
       std::string name = exchange->name();
       auto headers = exchange->headers();
-      return {std::move(name), status, std::move(headers), std::move(exchange)};
+      return {std::move(name), current.url, status, std::move(headers), std::move(exchange)};
     }
     if (followed == options_.redirects)
       throw Error(ErrorKind::network, fmt::format("{}: more than {} redirects", exchange->name(), options_.redirects));
     const bool downward = current.url.starts_with("https:") && !target.starts_with("https:");
     if (downward || (!target.starts_with("http:") && !target.starts_with("https:"))) {
       throw Error(ErrorKind::network,
-                  fmt::format("{}: it points to {}, which is not followed", exchange->name(), in_quotes(target)));
+                  fmt::format("{}: it points to {}, which is not followed", exchange->name(), in_quotes(url_without_secrets(target))));
     }
-    if (!equal_ignoring_case(origin_of(target), origin_of(current.url)))
+    if (const auto origin = origin_of(target); origin.empty() || origin != origin_of(current.url)) {
       std::erase_if(current.headers, [](const auto& header) { return is_credential(header.first); });
+      options.tls.certificate.clear();
+      options.tls.key.clear();
+      if (!options_.name.empty()) options.name = fmt::format("{} (at {})", options_.name, printable(origin));
+    }
     current.url = target;
   }
 }

@@ -11,6 +11,8 @@
 #include <sifkit/core/error.h>
 #include <sifkit/core/text.h>
 
+#include "proxy.h"
+
 namespace sifkit::net {
 
 namespace {
@@ -19,6 +21,19 @@ constexpr std::chrono::milliseconds kMaxWait{1000};
 constexpr std::size_t kMaxDropped = std::size_t{64} << 10;  ///< bytes of a redirect's body
 constexpr int kFirstFinalStatus = 200;                      ///< what is less is an interim answer
 constexpr std::string_view kBlank = " \t\r\n";
+
+/// What may be gone at the next try: the connection, or the name for a moment; not what two programs disagree on.
+bool is_transient(CURLcode result) {
+  switch (result) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE:
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR: return true;
+    default: return false;
+  }
+}
 
 }  // namespace
 
@@ -54,7 +69,9 @@ void HttpExchange::set_up(const HttpOptions& options) {
   set_option(curl, CURLOPT_CONNECTTIMEOUT,
                    static_cast<long>(std::min(options.connect_timeout, options.silence_timeout).count()));
   if (!options.unix_socket.empty()) set_option(curl, CURLOPT_UNIX_SOCKET_PATH, options.unix_socket.c_str());
-  if (options.proxy == Proxy::none || !options.unix_socket.empty()) set_option(curl, CURLOPT_NOPROXY, "*");
+  const bool direct = options.proxy == Proxy::none || !options.unix_socket.empty();
+  set_option(curl, CURLOPT_PROXY, direct ? "" : proxy_for(request_.url).c_str());
+  set_option(curl, CURLOPT_NOPROXY, "");  // the variable is not read twice
   set_option(curl, CURLOPT_ERRORBUFFER, error_text_);
   set_option(curl, CURLOPT_HEADERFUNCTION, &HttpExchange::take_header);
   set_option(curl, CURLOPT_HEADERDATA, this);
@@ -85,6 +102,11 @@ void HttpExchange::set_up_tls(const TlsOptions& tls) {
   if (!tls.authorities.empty()) {
     set_option(curl, CURLOPT_CAINFO, tls.authorities.c_str());
     set_option(curl, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
+  }
+  if (!tls.more_authorities.empty()) {
+    // It stands in for the system's file; the system's directory is read beside it.
+    curl_blob pem{const_cast<char*>(tls.more_authorities.data()), tls.more_authorities.size(), CURL_BLOB_COPY};
+    set_option(curl, CURLOPT_CAINFO_BLOB, &pem);
   }
   if (!tls.certificate.empty()) set_option(curl, CURLOPT_SSLCERT, tls.certificate.c_str());
   if (!tls.key.empty()) set_option(curl, CURLOPT_SSLKEY, tls.key.c_str());
@@ -147,12 +169,13 @@ void HttpExchange::check_time() const {
   if (stop_.stop_requested()) OperationContext::throw_cancelled();
   if (time_left().count() > 0) return;
   if (deadline_ && Clock::now() >= *deadline_) {
-    throw Error(ErrorKind::network,
-                fmt::format("{}: the answer was not complete after {} s", name_, total_timeout_->count()),
-                hints_.silent);
+    throw TransientError(ErrorKind::network,
+                         fmt::format("{}: the answer was not complete after {} s", name_, total_timeout_->count()),
+                         hints_.silent);
   }
-  throw Error(ErrorKind::network,
-              fmt::format("{}: the server has been silent for {} s", name_, silence_timeout_.count()), hints_.silent);
+  throw TransientError(ErrorKind::network,
+                       fmt::format("{}: the server has been silent for {} s", name_, silence_timeout_.count()),
+                       hints_.silent);
 }
 
 template <class Done>
@@ -219,9 +242,10 @@ void HttpExchange::fail() const {
   if (result_ == CURLE_OUT_OF_MEMORY)
     throw Error(ErrorKind::network, fmt::format("{}: a header of the answer is too long", name_));
   const char* const reason = error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(result_);
-  throw Error(ErrorKind::network,
-              fmt::format("{}: {}", name_, printable(result_ == CURLE_OK ? "the answer has no head" : reason)),
-              hints_.other);
+  const auto message =
+      fmt::format("{}: {}", name_, printable(result_ == CURLE_OK ? "the answer has no head" : reason));
+  if (is_transient(result_)) throw TransientError(ErrorKind::network, message, hints_.other);
+  throw Error(ErrorKind::network, message, hints_.other);
 }
 
 void HttpExchange::fail_to_connect() const {
@@ -229,10 +253,11 @@ void HttpExchange::fail_to_connect() const {
   curl_easy_getinfo(handle_.get(), CURLINFO_OS_ERRNO, &os_error);
   const bool refused = os_error == EACCES || os_error == EPERM;
   const bool known = os_error != 0 && os_error != EINPROGRESS;
-  throw Error(refused ? ErrorKind::denied : ErrorKind::network,
-              fmt::format("cannot connect to {}: {}", name_,
-                          known ? std::strerror(static_cast<int>(os_error)) : printable(error_text_)),
-              refused ? hints_.denied : hints_.connect);
+  const auto message =
+      fmt::format("cannot connect to {}: {}", name_,
+                  known ? std::strerror(static_cast<int>(os_error)) : printable(error_text_));
+  if (refused) throw Error(ErrorKind::denied, message, hints_.denied);
+  throw TransientError(ErrorKind::network, message, hints_.connect);
 }
 
 }  // namespace sifkit::net

@@ -26,7 +26,11 @@ net::HttpOptions http_options(const EngineAddress& address, std::chrono::seconds
     auto path = address.certificates / name;
     return ::access(path.c_str(), F_OK) == 0 ? path : std::filesystem::path();
   };
-  options.tls = {file("ca.pem"), file("cert.pem"), file("key.pem"), address.verified};
+  options.tls = {.authorities = file("ca.pem"),
+                 .more_authorities = {},
+                 .certificate = file("cert.pem"),
+                 .key = file("key.pem"),
+                 .verified = address.verified};
   options.hints.other = fmt::format("the certificates for it are ca.pem, cert.pem and key.pem in {}",
                                     in_quotes(address.certificates.native()));
   return options;

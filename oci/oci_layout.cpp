@@ -45,12 +45,9 @@ struct Place {
   Descriptor top;                 ///< of the entry in the top index that led here
 };
 
-/// What a blob is, where its file's name depends on that.
-enum class Blob { manifest, other };
-
 /// Fills in as much as is sound before it throws, names and platform first.
 void read_descriptor(const JsonView& view, Descriptor& out) {
-  view.require_object().refuse_case_variants({"mediaType", "digest", "size", "platform", "annotations"});
+  view.require_object().refuse_case_variants({"mediaType", "digest", "size", "platform", "annotations", "urls"});
   const auto annotations = view["annotations"];
   if (annotations.is_object()) {
     for (const auto& [name, value] : annotations.value().items()) {
@@ -65,6 +62,7 @@ void read_descriptor(const JsonView& view, Descriptor& out) {
   out.digest = Digest::parse(view["digest"].text(), view["digest"].place());
   out.size = view["size"].unsigned_number();
   out.annotations = annotations.text_map();
+  out.urls = view["urls"].text_list();
 }
 
 Descriptor parse_descriptor(const JsonView& view) {
@@ -99,11 +97,13 @@ std::vector<std::string> tags_of(const Descriptor& descriptor) {
 
 class LayoutReader {
  public:
-  LayoutReader(FileSet& files, bool flat, const Limits& limits, WarningList& warnings)
-      : files_(files), flat_(flat), limits_(limits), warnings_(warnings) {}
+  LayoutReader(std::shared_ptr<BlobStore> blobs, const Limits& limits, WarningList& warnings)
+      : blobs_(std::move(blobs)), limits_(limits), warnings_(warnings) {}
 
-  std::vector<Candidate> read() {
-    const auto text = files_.read_document(kIndexFile, limits_, kIndexFile);
+  /// Entries that an index states another platform for are listed, but not read.
+  void read_only(std::optional<Platform> platform) { only_ = std::move(platform); }
+
+  std::vector<Candidate> read(std::string_view text) {
     const Json document = parse_json(text, kIndexFile, limits_);
     const JsonView view(document, std::string(kIndexFile) + ": ");
     check_schema(view);
@@ -112,12 +112,8 @@ class LayoutReader {
     return std::move(out_);
   }
 
-  /// The one manifest or index that no descriptor names.
-  std::vector<Candidate> read_alone(std::string_view name) {
-    const auto text = files_.read_document(name, limits_, name);
-    Descriptor descriptor;
-    descriptor.digest = digest_of(as_bytes(text));
-    descriptor.size = text.size();
+  /// The one manifest or index that no index lists.
+  std::vector<Candidate> read_alone(std::string_view text, std::string_view name, const Descriptor& descriptor) {
     try {
       read_document(text, name, descriptor,
                     {.depth = 0, .index = std::nullopt, .file = std::string(name), .top = descriptor});
@@ -129,20 +125,11 @@ class LayoutReader {
   }
 
  private:
-  std::string blob_name(const Digest& digest, Blob kind) const {
-    if (!flat_) return fmt::format("blobs/{}/{}", to_string(digest.algorithm()), digest.hex());
-    return digest.hex() + (kind == Blob::manifest ? ".manifest.json" : "");
-  }
-
   /// A document by its descriptor, verified; nothing when the blob is absent.
-  std::optional<std::string> read_blob(const Descriptor& descriptor, const std::string& name, std::string_view what) {
-    const auto size = files_.find(name);
-    if (!size) return std::nullopt;
-    if (*size != descriptor.size) {
-      throw Error(ErrorKind::integrity, fmt::format("{} {}: expected {} bytes, found {}", what, name, descriptor.size, *size));
-    }
-    auto text = files_.read_document(name, limits_, what);
-    if (const auto found = digest_of(as_bytes(text), descriptor.digest.algorithm()); found != descriptor.digest) {
+  std::optional<std::string> read_blob(const Descriptor& descriptor, BlobKind kind, std::string_view what) {
+    auto text = blobs_->read(descriptor, kind, limits_, what);
+    if (!text) return std::nullopt;
+    if (const auto found = digest_of(as_bytes(*text), descriptor.digest.algorithm()); found != descriptor.digest) {
       throw Error(ErrorKind::integrity, fmt::format("{}: expected {}, found {}", what, descriptor.digest.text(), found.text()));
     }
     return text;
@@ -176,7 +163,7 @@ class LayoutReader {
         read_descriptor(list.at(i), descriptor);
         if (is_attestation(descriptor)) continue;
         place.top = top == nullptr ? descriptor : *top;
-        place.file = blob_name(descriptor.digest, Blob::manifest);
+        place.file = blobs_->name_of(descriptor.digest, BlobKind::manifest);
         read_entry(descriptor, place);
       } catch (const Error& error) {
         if (entries_ > limits_.archive_members) throw;
@@ -202,7 +189,12 @@ class LayoutReader {
 
   void read_entry(const Descriptor& descriptor, const Place& place) {
     const auto where = where_of(descriptor);
-    const auto text = read_blob(descriptor, place.file, where);
+    const bool other = only_ && descriptor.platform && !descriptor.platform->empty() && !matches(*descriptor.platform, *only_);
+    if (other) {
+      add(descriptor, place);
+      return;
+    }
+    const auto text = read_blob(descriptor, BlobKind::manifest, where);
     if (text) {
       read_document(*text, where, descriptor, place);
     } else {
@@ -238,19 +230,17 @@ class LayoutReader {
     summary.platform = descriptor.platform;
     if (!descriptor.digest.hex().empty()) summary.manifest_digest = descriptor.digest;
     if (!place.top.digest.hex().empty()) candidate.top_digest = place.top.digest;
-    candidate.load = [&files = files_, flat = flat_, &limits = limits_, descriptor, file = place.file](
-                         Candidate& into, WarningList& said) {
-      files.forget_documents();
-      return in_file(files.name(),
-                        [&] { return LayoutReader(files, flat, limits, said).read_one(descriptor, file, into); });
+    candidate.load = [blobs = blobs_, &limits = limits_, descriptor](Candidate& into, WarningList& said) {
+      blobs->forget_documents();
+      return in_file(blobs->name(), [&] { return LayoutReader(blobs, limits, said).read_one(descriptor, into); });
     };
     return candidate;
   }
 
-  StoredParts read_one(const Descriptor& descriptor, const std::string& file, Candidate& into) {
+  StoredParts read_one(const Descriptor& descriptor, Candidate& into) {
     const auto where = where_of(descriptor);
-    const auto text = read_blob(descriptor, file, where);
-    if (!text) throw absent(file);
+    const auto text = read_blob(descriptor, BlobKind::manifest, where);
+    if (!text) throw absent(blobs_->name_of(descriptor.digest, BlobKind::manifest));
     const Json document = parse_json(*text, where, limits_);
     const JsonView view(document, where + ": ");
     check_schema(view);
@@ -279,10 +269,9 @@ class LayoutReader {
     summary.config_digest = config.digest;
     StoredParts parts;
     parts.config_digest = config.digest;
-    const auto file = blob_name(config.digest, Blob::other);
-    const auto text = read_blob(config, file, "config");
+    const auto text = read_blob(config, BlobKind::other, "config");
     if (!text) {
-      candidate.set_problem(absent(file), true);
+      candidate.set_problem(absent(blobs_->name_of(config.digest, BlobKind::other)), true);
       return parts;
     }
     parts.config = in_context([&] { return config.digest.text(); },
@@ -302,8 +291,8 @@ class LayoutReader {
       if (!one_of(kLayerTypes, descriptor.media_type)) {
         throw Error(ErrorKind::unsupported, fmt::format("{}: {} is no layer of an image", list.at(i).place(), in_quotes(descriptor.media_type)));
       }
-      std::string name = blob_name(descriptor.digest, Blob::other);
-      const auto size = files_.find(name);
+      std::string name = blobs_->name_of(descriptor.digest, BlobKind::other);
+      const auto size = blobs_->size_of(descriptor, BlobKind::other);
       if (!size && !candidate.problem) {
         candidate.set_problem(
             Error(ErrorKind::malformed, fmt::format("layer {} of {}: {} is not there", i + 1, list.size(), name)),
@@ -313,16 +302,17 @@ class LayoutReader {
         throw Error(ErrorKind::integrity, fmt::format("layer {} of {}: expected {} bytes, found {}", i + 1, list.size(), descriptor.size, *size));
       }
       candidate.summary.compressed_bytes += descriptor.size;
-      parts.layers.push_back({descriptor.media_type, descriptor.digest, descriptor.size, diff_ids[i]});
+      parts.layers.push_back(
+          {descriptor.media_type, descriptor.digest, descriptor.size, diff_ids[i], descriptor.urls});
       parts.layer_names.push_back(std::move(name));
     }
   }
 
-  FileSet& files_;
-  bool flat_;  ///< files are named by their digest's hex digits alone
+  std::shared_ptr<BlobStore> blobs_;
   const Limits& limits_;
   WarningList& warnings_;
   std::vector<Candidate> out_;
+  std::optional<Platform> only_;
   std::uint64_t entries_ = 0;
   unsigned indexes_ = 0;
 };
@@ -346,12 +336,33 @@ void check_layout_file(FileSet& files, const Limits& limits) {
 std::vector<Candidate> read_oci_layout(FileSet& files, bool strict_layout, const Limits& limits, WarningList& warnings) {
   return in_file(files.name(), [&] {
     if (strict_layout) check_layout_file(files, limits);
-    return LayoutReader(files, false, limits, warnings).read();
+    const auto text = files.read_document(kIndexFile, limits, kIndexFile);
+    return LayoutReader(std::make_shared<FileBlobs>(files, false), limits, warnings).read(text);
   });
 }
 
 std::vector<Candidate> read_skopeo_dir(FileSet& files, const Limits& limits, WarningList& warnings) {
-  return in_file(files.name(), [&] { return LayoutReader(files, true, limits, warnings).read_alone("manifest.json"); });
+  static constexpr std::string_view kName = "manifest.json";
+  return in_file(files.name(), [&] {
+    const auto text = files.read_document(kName, limits, kName);
+    Descriptor descriptor;
+    descriptor.digest = digest_of(as_bytes(text));
+    descriptor.size = text.size();
+    auto blobs = std::make_shared<FileBlobs>(files, true);
+    blobs->set_name_of(descriptor.digest, std::string(kName));
+    return LayoutReader(std::move(blobs), limits, warnings).read_alone(text, kName, descriptor);
+  });
+}
+
+std::vector<Candidate> read_manifest(std::shared_ptr<BlobStore> blobs, std::string_view text,
+                                     const Descriptor& descriptor, const std::optional<Platform>& only,
+                                     const Limits& limits, WarningList& warnings) {
+  const std::string name = blobs->name();
+  return in_file(name, [&] {
+    LayoutReader reader(std::move(blobs), limits, warnings);
+    reader.read_only(only);
+    return reader.read_alone(text, fmt::format("manifest {}", descriptor.digest.text()), descriptor);
+  });
 }
 
 }  // namespace sifkit::oci

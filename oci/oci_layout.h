@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "blob_store.h"
 #include "stored_image.h"
 
 namespace sifkit::oci {
@@ -17,5 +18,11 @@ std::vector<Candidate> read_oci_layout(FileSet& files, bool strict_layout, const
 /// What `podman save --format docker-dir` and skopeo's `dir:` write: manifest.json is the image's manifest or an index,
 /// the other files are named by their digests.
 std::vector<Candidate> read_skopeo_dir(FileSet& files, const Limits& limits, WarningList& warnings);
+
+/// The images behind one manifest or index, whose text `descriptor` describes. With `only`, an entry for which an index
+/// states another platform is listed, but not read.
+std::vector<Candidate> read_manifest(std::shared_ptr<BlobStore> blobs, std::string_view text,
+                                     const Descriptor& descriptor, const std::optional<Platform>& only,
+                                     const Limits& limits, WarningList& warnings);
 
 }  // namespace sifkit::oci

@@ -24,6 +24,7 @@ constexpr TransportWord kWords[] = {
     {"docker-archive", Transport::docker_archive},
     {"oci-archive", Transport::oci_archive},
     {"oci", Transport::oci_layout},
+    {"docker", Transport::docker},
     {"docker-daemon", Transport::docker_daemon},
     {"podman", Transport::podman},
     {"docker-container", Transport::docker_container},
@@ -34,11 +35,11 @@ constexpr TransportWord kWords[] = {
 };
 
 constexpr std::string_view kKnownTransports =
-    "docker-archive:, oci-archive:, oci:, docker-daemon:, podman:, docker-container:, tar:, dir:, sif:, squashfs:, "
+    "docker:, docker-archive:, oci-archive:, oci:, docker-daemon:, podman:, docker-container:, tar:, dir:, sif:, squashfs:, "
     "- (standard input) or a path";
 
 /// Words that name sources on a network, which belong to the registry client.
-constexpr std::string_view kRegistryWords[] = {"docker", "oras", "library", "shub", "http", "https", "ipfs"};
+constexpr std::string_view kRegistryWords[] = {"oras", "library", "shub", "http", "https", "ipfs"};
 
 std::optional<Transport> transport_of(std::string_view word) {
   for (const auto& known : kWords) {
@@ -54,9 +55,7 @@ bool is_scheme(std::string_view word) {
 }
 
 /// How an image gets from there to a source that is read.
-std::string network_hint(std::string_view word, std::string_view name) {
-  const auto shown = printable(name);
-  if (word == "docker") return fmt::format("'docker pull {0}' and then docker-daemon:{0}, or 'skopeo copy docker://{0} oci-archive:FILE' and then FILE", shown);
+std::string network_hint(std::string_view word) {
   if (word == "http" || word == "https") return "download the file, for example by 'curl -LO', then use its path";
   return "'apptainer pull' fetches it";
 }
@@ -126,8 +125,8 @@ void split_location(Reference& reference, std::string_view rest) {
 
 std::string service_hint(std::string_view text) {
   if (!looks_like_image(text)) return {};
-  return fmt::format("an image of the local Docker service is docker-daemon:{0}, one of podman's is podman:{0}",
-                     printable(text));
+  return fmt::format("an image of a registry is docker://{0}, one of the local Docker service docker-daemon:{0}, "
+                     "one of podman's podman:{0}", printable(text));
 }
 
 Reference Reference::parse(std::string_view text) {
@@ -161,7 +160,7 @@ Reference Reference::parse(std::string_view text) {
   }
   if (std::find(std::begin(kRegistryWords), std::end(kRegistryWords), word) != std::end(kRegistryWords)) {
     throw Error(ErrorKind::unsupported, fmt::format("source {}: images are not fetched from a network", in_quotes(text)),
-                network_hint(word, after_scheme(text, colon)));
+                network_hint(word));
   }
   split_location(out, text);
   if (is_scheme(word) && !exists(out.location)) {

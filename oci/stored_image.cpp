@@ -237,7 +237,12 @@ bool matches(const Platform& candidate, const Platform& wanted) {
 }
 
 void Candidate::set_problem(Error error, bool absent) {
-  if (error.kind() == ErrorKind::cancelled || error.kind() == ErrorKind::internal) throw error;
+  switch (error.kind()) {
+    case ErrorKind::cancelled:
+    case ErrorKind::internal:
+    case ErrorKind::network: throw error;
+    default: break;
+  }
   summary.state = absent                                   ? ImageState::absent
                   : error.kind() == ErrorKind::unsupported ? ImageState::unsupported
                                                            : ImageState::broken;

@@ -15,6 +15,7 @@ sifkit_test(cli SOURCES cli/test_cli_app.cpp
                         cli/test_cli_kinds_borders.cpp
                         cli/test_cli_layout.cpp
                         cli/test_cli_messages.cpp
+                        cli/test_cli_registry.cpp
                         cli/test_cli_sbom.cpp
                         cli/test_cli_sif.cpp
                         cli/test_cli_sign.cpp
@@ -23,7 +24,7 @@ sifkit_test(cli SOURCES cli/test_cli_app.cpp
                         cli/test_cli_surroundings.cpp
                         cli/test_cli_terminal.cpp
                         cli/test_cli_verify.cpp
-            LINK sifkit_commands ${RNP_LIBRARY} THREADS build faults verify)
+            LINK sifkit_commands ${RNP_LIBRARY} THREADS build faults registry verify)
 add_library(fault_shim MODULE support/fault_shim.c)
 target_link_libraries(fault_shim PRIVATE ${CMAKE_DL_LIBS})
 # Preloaded into a sanitized program it must not bring a runtime of its own.

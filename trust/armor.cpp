@@ -6,10 +6,10 @@
 
 #include <fmt/format.h>
 
+#include <sifkit/core/base64.h>
 #include <sifkit/core/error.h>
 #include <sifkit/core/text.h>
 
-#include "base64.h"
 #include "ossl.h"
 
 namespace sifkit::trust {
@@ -95,6 +95,19 @@ std::string write_armor(ByteView packets, std::string_view label) {
   const Wiper wiper(base64);
   return fmt::format("{}{}{}\n\n{}\n={}\n{}{}{}\n", kBegin, label, kDashes, base64, armor_checksum(packets), kEnd,
                      label, kDashes);
+}
+
+std::string armor_checksum(ByteView bytes) {
+  std::uint32_t crc = 0xb704ce;
+  for (const std::byte b : bytes) {
+    crc ^= std::to_integer<std::uint32_t>(b) << 16;
+    for (int i = 0; i < 8; ++i) {
+      crc <<= 1;
+      if ((crc & 0x1000000) != 0) crc ^= 0x1864cfb;
+    }
+  }
+  const std::byte sum[] = {static_cast<std::byte>(crc >> 16 & 0xff), static_cast<std::byte>(crc >> 8 & 0xff), static_cast<std::byte>(crc & 0xff)};
+  return base64_encode(sum);
 }
 
 }  // namespace sifkit::trust

@@ -20,4 +20,7 @@ Bytes read_armor(std::string_view text, std::string_view name);
 /// Armored text of packets, ended by LF.
 std::string write_armor(ByteView packets, std::string_view label);
 
+/// The checksum of OpenPGP armor (RFC 4880, 6.1) as its line has it behind the `=`: 24 bits in four digits.
+std::string armor_checksum(ByteView bytes);
+
 }  // namespace sifkit::trust

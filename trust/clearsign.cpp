@@ -6,9 +6,10 @@
 
 #include <fmt/format.h>
 
+#include <sifkit/core/base64.h>
 #include <sifkit/core/error.h>
 
-#include "base64.h"
+#include "armor.h"
 
 namespace sifkit::trust {
 

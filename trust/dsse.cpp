@@ -3,10 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <sifkit/core/base64.h>
 #include <sifkit/core/error.h>
 #include <sifkit/core/json.h>
-
-#include "base64.h"
 
 namespace sifkit::trust {
 

@@ -9,9 +9,9 @@
 
 #include <fmt/format.h>
 
+#include <sifkit/core/base64.h>
 #include <sifkit/core/error.h>
 
-#include "base64.h"
 #include "x509.h"
 
 namespace sifkit::trust {

@@ -10,10 +10,10 @@
 
 #include <fmt/format.h>
 
+#include <sifkit/core/base64.h>
 #include <sifkit/core/digest.h>
 #include <sifkit/core/error.h>
 
-#include "base64.h"
 #include "key_format.h"
 
 namespace sifkit::trust {

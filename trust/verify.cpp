@@ -4,12 +4,12 @@
 
 #include <fmt/format.h>
 
+#include <sifkit/core/base64.h>
 #include <sifkit/core/error.h>
 #include <sifkit/core/in_file.h>
 #include <sifkit/trust/verify.h>
 
 #include <sifkit/sif/layout.h>
-#include "base64.h"
 #include "object_digests.h"
 #include "pem.h"
 #include "pgp_packet.h"

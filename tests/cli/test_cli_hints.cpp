@@ -30,16 +30,18 @@ TEST_CASE("the name of a Docker image as a source gets the transport that takes 
   const auto hint_for = [](const std::string& source) { return run_cli({"build", "out.sif", source}).err; };
   CHECK(hint_for("app:latest") ==
         "sifkit: error: source 'app:latest': unknown transport 'app'\n"
-        "  hint: an image of the local Docker service is docker-daemon:app:latest, one of podman's is "
+        "  hint: an image of a registry is docker://app:latest, one of the local Docker service "
+        "docker-daemon:app:latest, one of podman's "
         "podman:app:latest\n");
   CHECK(hint_for("user/app:1.0-RC") ==
         "sifkit: error: open 'user/app': no such file or directory\n"
-        "  hint: an image of the local Docker service is docker-daemon:user/app:1.0-RC, one of podman's is "
+        "  hint: an image of a registry is docker://user/app:1.0-RC, one of the local Docker service "
+        "docker-daemon:user/app:1.0-RC, one of podman's "
         "podman:user/app:1.0-RC\n");
   for (const std::string name : {"localhost:5000/app", "localhost:5000/app:1", "ghcr.io/owner/app:1", "app_x:1"})
     CHECK_THAT(hint_for(name), ContainsSubstring(" docker-daemon:" + name + ","));
   for (const std::string other : {"appx:/tmp/app.tar", "appx://y", "appx:"}) {
-    CHECK_THAT(hint_for(other), ContainsSubstring("unknown transport 'appx'\n  hint: known: docker-archive:, "));
+    CHECK_THAT(hint_for(other), ContainsSubstring("unknown transport 'appx'\n  hint: known: docker:, docker-archive:, "));
   }
   for (const std::string path : {"none.d/app", "none.d/App:x y", "none.d/a:b:c"})
     CHECK_THAT(hint_for(path), !ContainsSubstring("hint:"));

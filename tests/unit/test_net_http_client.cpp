@@ -104,9 +104,30 @@ TEST_CASE("a unix socket stands in for a host", "[net]") {
 TEST_CASE("a proxy is what the environment names, where one is wanted", "[net]") {
   EngineServer proxy([](const std::string&) -> Answer { return EngineServer::response(200, "by proxy"); });
   EngineServer server([](const std::string&) -> Answer { return EngineServer::response(200, "straight"); });
+  const auto by_proxy = [&](const std::string& url, const std::string& none) {
+    const Environment proxies(no_proxies({{"HTTP_PROXY", "http://" + proxy.place()}, {"NO_PROXY", none}}));
+    const auto before = proxy.requests().size();
+    // A name that nobody has is not looked up where a proxy is asked.
+    error_of([&] { HttpClient({.connect_timeout = Seconds(1)}).send({.url = url}).text(100); });
+    return proxy.requests().size() != before;
+  };
+  CHECK(by_proxy("http://registry.invalid/v2/", ""));
+  CHECK(proxy.requests().back() == "http://registry.invalid/v2/");
+  CHECK(by_proxy("http://registry.invalid:81/", "other.invalid, registry.invalid:80, .registry.invalid"));
+  for (const char* none : {"*", "invalid", "registry.invalid", "x, Registry.Invalid:80", ".invalid", "*.invalid"}) {
+    CAPTURE(none);
+    CHECK_FALSE(by_proxy("http://registry.invalid/", none));
+  }
+  CHECK(by_proxy("http://192.0.2.7/", "192.0.2.8, 192.0.2.0/29x, 198.51.100.0/24, 2001:db8::/32"));
+  CHECK(by_proxy("http://[2001:db8::7]/", "2001:db8::8, 2001:db9::/32"));
+  // What is on this machine needs none, whatever the variables say.
+  CHECK_FALSE(by_proxy(url_of(server), ""));
+  CHECK_FALSE(by_proxy("http://localhost:1/", ""));
   const Environment proxies(no_proxies({{"http_proxy", "http://" + proxy.place()}}));
-  CHECK(HttpClient({}).send({.url = url_of(server)}).text(100) == "by proxy");
-  CHECK(proxy.requests() == std::vector<std::string>{url_of(server)});
+  CHECK(HttpClient({}).send({.url = "http://registry.invalid/"}).text(100) == "by proxy");
+  const auto straight = error_of([&] { HttpClient({.proxy = Proxy::none}).send({.url = "http://registry.invalid/"}); });
+  REQUIRE(straight);
+  CHECK(straight->kind() == ErrorKind::network);
   CHECK(HttpClient({.proxy = Proxy::none}).send({.url = url_of(server)}).text(100) == "straight");
 }
 

@@ -3,7 +3,7 @@
 // Signatures as others might write them: what a genuine image may look like is accepted, all else refused.
 #include <algorithm>
 
-#include "base64.h"
+#include <sifkit/core/base64.h>
 
 #include "support/errors.h"
 #include "support/forged_signature_fixture.h"

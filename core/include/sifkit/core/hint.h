@@ -22,6 +22,8 @@ enum class Advice : std::uint8_t {
   choose_platform,  ///< SourceOptions::platform: `argument`, as "linux/arm64"
   service_address,  ///< SourceOptions::daemon_host; `argument` is the one that is meant, where it is known
   service_timeout,  ///< SourceOptions::service_timeout
+  registry_login,   ///< name credentials for the registry `argument`
+  plain_http,       ///< RegistryOptions::plain_http, or its certificates, for the registry `argument`
   pipe_archive,     ///< let a program write an archive to standard input
   convert,          ///< convert the source
   look_inside,      ///< inspect and list the image

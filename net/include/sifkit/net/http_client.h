@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include <sifkit/core/error.h>
 #include <sifkit/core/export.h>
 #include <sifkit/core/hint.h>
 #include <sifkit/core/operation.h>
@@ -19,13 +20,15 @@
 
 namespace sifkit::net {
 
-/// Which proxy requests go through: the one that http_proxy, https_proxy, all_proxy and no_proxy name, or none.
+/// Which proxy requests go through: the one that http_proxy, https_proxy, all_proxy and no_proxy name by the rules of
+/// Go's programs, or none.
 enum class Proxy : std::uint8_t { environment, none };
 
 /// How a server shows who it is, and the client. Absent files are empty paths. TLS 1.2 at the least.
 struct TlsOptions {
   std::filesystem::path authorities;  ///< PEM, to check the server's certificate against in place of the system's
-  std::filesystem::path certificate;  ///< the client's, and its key
+  std::string more_authorities;       ///< PEM, beside the system's
+  std::filesystem::path certificate;  ///< the client's, and its key; for the host that is asked first only
   std::filesystem::path key;
   bool verified = true;  ///< false: whoever answers is believed
 };
@@ -57,16 +60,28 @@ struct HttpRequest {
   std::string body;  ///< of a POST, PUT or PATCH
 };
 
+/// A failure that may be gone when the same is asked again: nobody answered, or the answer broke off.
+class SIFKIT_API TransientError : public Error {
+ public:
+  using Error::Error;
+};
+
 /// The head of an answer, and its body as it comes.
 class SIFKIT_API HttpResponse {
  public:
-  HttpResponse(std::string name, int status, std::vector<std::pair<std::string, std::string>> headers,
-               std::unique_ptr<Source> body);
+  HttpResponse(std::string name, std::string url, int status,
+               std::vector<std::pair<std::string, std::string>> headers, std::unique_ptr<Source> body);
 
+  /// For messages.
+  const std::string& name() const noexcept { return name_; }
   int status() const noexcept { return status_; }
+  /// Of what has answered, redirects followed. It may hold a signature: not for messages.
+  const std::string& url() const noexcept { return url_; }
 
   /// The first header of a name, which is given in lower case.
   std::optional<std::string_view> header(std::string_view name) const;
+  /// All headers of that name.
+  std::vector<std::string_view> headers(std::string_view name) const;
 
   /// Whoever takes the body may read it on another thread. Throws as HttpClient::send.
   std::unique_ptr<Source> take_body() { return std::move(body_); }
@@ -78,6 +93,7 @@ class SIFKIT_API HttpResponse {
 
  private:
   std::string name_;
+  std::string url_;
   int status_;
   std::vector<std::pair<std::string, std::string>> headers_;
   std::unique_ptr<Source> body_;
@@ -88,11 +104,13 @@ class SIFKIT_API HttpResponse {
 ///
 /// - The head of an answer, interim answers and the trailer of its body included, has 256 KiB at most.
 /// - A redirect is followed if the options say so, never from https to http or to another scheme; else the caller sees
-///   it. Credentials (Authorization, Cookie) stay with the host they were meant for.
+///   it. Credentials (Authorization, Cookie, a client's certificate) stay with the host they were meant for: the same
+///   scheme, name and port.
 /// - A stop is heard within a second, whatever the server does. No thread is started.
 ///
-/// Throws network (nobody answers, silence, TLS, a broken answer), denied (the system), limit, cancelled, and not_found
-/// where libcurl is missing. Statuses are the caller's to judge. Const methods may be called from several threads.
+/// Throws network (nobody answers, silence, TLS, a broken answer; a TransientError where asking again may help), denied
+/// (the system), limit, cancelled, and not_found where libcurl is missing. Statuses are the caller's to judge. Const
+/// methods may be called from several threads.
 class SIFKIT_API HttpClient {
  public:
   static constexpr std::size_t kMaxHeaderBytes = std::size_t{256} << 10;

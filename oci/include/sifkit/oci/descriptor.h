@@ -39,6 +39,7 @@ struct Descriptor {
   std::uint64_t size = 0;
   std::optional<Platform> platform;
   Annotations annotations;
+  std::vector<std::string> urls;  ///< where else the blob may be fetched
 };
 
 /// One layer of an image: where its stored bytes are described, and what they must be when uncompressed.
@@ -47,6 +48,7 @@ struct Layer {
   std::optional<Digest> digest;          ///< of the stored bytes, where the source states it
   std::optional<std::uint64_t> size;     ///< of the stored bytes, where the source states it
   std::optional<Digest> diff_id;         ///< of the uncompressed bytes; absent for a bare root file system only
+  std::vector<std::string> urls;         ///< where else a registry's client may fetch it
 };
 
 }  // namespace sifkit::oci

@@ -17,6 +17,7 @@
 #include <sifkit/oci/descriptor.h>
 #include <sifkit/oci/image_config.h>
 #include <sifkit/oci/reference.h>
+#include <sifkit/oci/registry.h>
 
 namespace sifkit::oci {
 
@@ -67,6 +68,7 @@ struct SourceOptions {
   std::filesystem::path scratch;     ///< directory for what cannot be decided while streaming; empty: scratch_directory()
   std::string daemon_host;           ///< "unix:///run/docker.sock", "tcp://127.0.0.1:2375"; empty: what Docker's program uses
   std::chrono::seconds service_timeout{300};  ///< how long a service may be silent, from 1
+  RegistryOptions registry;
   OperationContext operation;
 };
 

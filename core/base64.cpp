@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base64.h"
+#include <sifkit/core/base64.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
-namespace sifkit::trust {
+namespace sifkit {
 
 namespace {
 
@@ -68,17 +69,4 @@ std::optional<Bytes> base64_decode(std::string_view text) {
   return out;
 }
 
-std::string armor_checksum(ByteView bytes) {
-  std::uint32_t crc = 0xb704ce;
-  for (const std::byte b : bytes) {
-    crc ^= std::to_integer<std::uint32_t>(b) << 16;
-    for (int i = 0; i < 8; ++i) {
-      crc <<= 1;
-      if ((crc & 0x1000000) != 0) crc ^= 0x1864cfb;
-    }
-  }
-  const std::byte sum[] = {static_cast<std::byte>(crc >> 16 & 0xff), static_cast<std::byte>(crc >> 8 & 0xff), static_cast<std::byte>(crc & 0xff)};
-  return base64_encode(sum);
-}
-
-}  // namespace sifkit::trust
+}  // namespace sifkit

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/net/url.h>
+
+#include <algorithm>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/text.h>
+
+namespace sifkit::net {
+
+namespace {
+
+bool is_local_version4(std::uint32_t address) {
+  const auto in = [&](std::uint32_t network, unsigned length) { return (address ^ network) >> (32 - length) == 0; };
+  return in(0x7f000000, 8) || in(0x0a000000, 8) || in(0xac100000, 12) || in(0xc0a80000, 16) || in(0xa9fe0000, 16) ||
+         in(0, 8);
+}
+
+}  // namespace
+
+std::optional<Url> Url::parse(std::string_view text) {
+  Url out;
+  const auto end_of_scheme = text.find("://");
+  if (end_of_scheme == std::string_view::npos) return std::nullopt;
+  out.scheme = lower_case(text.substr(0, end_of_scheme));
+  if (out.scheme != "http" && out.scheme != "https") return std::nullopt;
+  text.remove_prefix(end_of_scheme + 3);
+  const auto end = std::min(text.find_first_of("/?#\\"), text.size());
+  auto authority = text.substr(0, end);
+  out.path = text.substr(end);
+  if (const auto at = authority.rfind('@'); at != std::string_view::npos) {
+    out.user = authority.substr(0, at);
+    authority.remove_prefix(at + 1);
+  }
+  const auto bracket = authority.rfind(']');
+  const auto colon = authority.rfind(':');
+  if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket)) {
+    out.port = authority.substr(colon + 1);
+    authority = authority.substr(0, colon);
+  }
+  if (out.port.find_first_not_of("0123456789") != std::string::npos || out.port.size() > 5) return std::nullopt;
+  if (authority.starts_with('[') && authority.ends_with(']')) authority = authority.substr(1, authority.size() - 2);
+  if (authority.empty()) return std::nullopt;
+  out.host = authority;
+  return out;
+}
+
+std::string Url::port_or_default() const { return !port.empty() ? port : scheme == "https" ? "443" : "80"; }
+
+std::string Url::origin() const {
+  const auto name = host.find(':') == std::string::npos ? host : fmt::format("[{}]", host);
+  return fmt::format("{}://{}:{}", scheme, lower_case(name), port_or_default());
+}
+
+bool Url::is_local() const {
+  if (equal_ignoring_case(host, "localhost")) return true;
+  in_addr version4{};
+  if (::inet_pton(AF_INET, host.c_str(), &version4) == 1) return is_local_version4(ntohl(version4.s_addr));
+  in6_addr version6{};
+  if (::inet_pton(AF_INET6, host.c_str(), &version6) != 1) return false;
+  if (IN6_IS_ADDR_V4MAPPED(&version6)) {
+    const auto* const last = version6.s6_addr + 12;
+    return is_local_version4(std::uint32_t{last[0]} << 24 | std::uint32_t{last[1]} << 16 | std::uint32_t{last[2]} << 8 |
+                             last[3]);
+  }
+  return IN6_IS_ADDR_LOOPBACK(&version6) || IN6_IS_ADDR_UNSPECIFIED(&version6) || IN6_IS_ADDR_LINKLOCAL(&version6) ||
+         (version6.s6_addr[0] & 0xfe) == 0xfc;
+}
+
+std::string url_without_secrets(std::string_view url) {
+  const auto scheme = url.find("://");
+  std::string out(url.substr(0, url.find_first_of("?#")));
+  if (scheme == std::string_view::npos) return out;
+  const auto end = std::min(out.find('/', scheme + 3), out.size());
+  const auto at = out.rfind('@', end == 0 ? 0 : end - 1);
+  if (at != std::string::npos && at > scheme) out.erase(scheme + 3, at - scheme - 2);
+  return out;
+}
+
+}  // namespace sifkit::net

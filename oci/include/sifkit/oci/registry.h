@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace sifkit::oci {
+
+/// A user's name and password, or what stands in for them. None of it but the user's name is ever part of a message.
+struct RegistryCredentials {
+  std::string user;
+  std::string password;
+  std::string identity_token;  ///< a refresh token: it is exchanged for others
+  std::string registry_token;  ///< what is sent as it is
+  std::string origin;          ///< where they are from, for messages
+
+  bool empty() const noexcept {
+    return user.empty() && password.empty() && identity_token.empty() && registry_token.empty();
+  }
+};
+
+/// How registries are asked.
+struct RegistryOptions {
+  std::optional<RegistryCredentials> credentials;  ///< in place of those that files and the environment have
+  std::filesystem::path auth_file;                 ///< in place of those files
+  bool plain_http = false;                         ///< HTTP without TLS
+  unsigned retries = 5;                            ///< of what may heal, without progress in between
+  std::chrono::milliseconds retry_delay{500};      ///< before the first; doubled each time, up to a minute
+  unsigned connections = 4;                        ///< layers that are fetched at once, from 1
+};
+
+}  // namespace sifkit::oci

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <optional>
+#include <string_view>
+
+#include <sifkit/core/operation.h>
+#include <sifkit/net/http_client.h>
+#include <sifkit/oci/registry.h>
+
+namespace sifkit::oci {
+
+/// How often and when something is tried again. Not thread safe.
+class Backoff {
+ public:
+  static constexpr std::chrono::milliseconds kMaxDelay{60'000};
+  /// A server that asks for a longer wait gets none: the user hears of it.
+  static constexpr std::chrono::seconds kMaxAskedDelay{120};
+
+  Backoff(const RegistryOptions& options, const OperationContext& operation)
+      : left_(options.retries),
+        retries_(options.retries),
+        delay_(options.retry_delay),
+        first_delay_(options.retry_delay),
+        operation_(operation) {}
+
+  /// Waits before another try, as long as the server asks for or, with some chance in it, twice as long as last time;
+  /// false where no try is left. `why` is for the log. Throws cancelled.
+  bool wait(std::string_view why, std::optional<std::chrono::seconds> asked = {});
+
+  /// No more than `tries` from here on.
+  void at_most(unsigned tries) { left_ = std::min(left_, tries); }
+
+  /// Something has come of it: counts from the start.
+  void restart() {
+    left_ = retries_;
+    delay_ = first_delay_;
+  }
+
+ private:
+  unsigned left_;
+  unsigned retries_;
+  std::chrono::milliseconds delay_;
+  std::chrono::milliseconds first_delay_;
+  OperationContext operation_;
+};
+
+/// What Retry-After asks for: seconds, or a date.
+std::optional<std::chrono::seconds> retry_after(const net::HttpResponse& response);
+
+/// Sends a request until it is answered by something else than a status which may heal (408, 429, 5xx), or no try is
+/// left; then that status comes back, too. Throws as HttpClient::send. `known` tells whether the host has answered
+/// before, and is set when it does: one that never has is not tried for long.
+net::HttpResponse send_patiently(const net::HttpClient& client, const net::HttpRequest& request, Backoff& backoff,
+                                 std::atomic<bool>& known);
+
+}  // namespace sifkit::oci

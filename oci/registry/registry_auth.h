@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <sifkit/core/limits.h>
+#include <sifkit/net/http_client.h>
+#include <sifkit/oci/registry.h>
+
+#include "challenge.h"
+#include "registry_name.h"
+
+namespace sifkit::oci {
+
+/// Shows a registry who is asking, in the way that it asks for (distribution-spec, "Token Authentication"): nothing is
+/// sent before that. May be used from several threads.
+class RegistryAuth {
+ public:
+  /// `actions` is what is to be done in the repository: "pull", "pull,push".
+  RegistryAuth(const RegistryName& name, std::string base_url, std::string actions, const RegistryOptions& options,
+               std::chrono::seconds silence_timeout, const OperationContext& operation);
+
+  /// The Authorization header for the next request; empty for none.
+  std::string header();
+
+  /// Takes the challenges of a 401 that came although `sent` was the header; whether to ask again with a new one.
+  /// Throws denied where the token service refuses, and as HttpClient.
+  bool answer(const net::HttpResponse& refused, const std::string& sent, unsigned round);
+
+  /// Where the credentials are from, for a message; empty where there are none.
+  std::string origin_of_credentials();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  const RegistryCredentials& credentials();
+  void fetch_token(const Challenge& challenge);
+  void check_realm(const std::string& realm) const;
+  net::HttpRequest token_request(const Challenge& challenge, bool exchange);
+  net::HttpResponse ask_token_service(const net::HttpRequest& request, const std::string& realm);
+
+  const RegistryName name_;
+  const std::string base_url_;
+  const RegistryOptions options_;
+  const std::chrono::seconds silence_timeout_;
+  const OperationContext operation_;
+
+  std::mutex mutex_;
+  std::vector<std::string> scopes_;
+  std::optional<RegistryCredentials> credentials_;
+  std::optional<Challenge> bearer_;  ///< that was answered
+  std::string header_;
+  Clock::time_point expires_ = Clock::time_point::max();
+  std::atomic<bool> known_ = false;  ///< the token service has answered
+};
+
+/// What a registry or its token service says of an error, in its own words: from JSON where it is that.
+std::string message_of_registry(std::string_view body);
+
+}  // namespace sifkit::oci

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "registry_client.h"
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+#include <sifkit/core/text.h>
+#include <sifkit/net/url.h>
+
+#include "credentials.h"
+
+namespace sifkit::oci {
+
+namespace {
+
+/// Some registries know a manifest only if its type is asked for. Schema 1 is, to be refused by its name.
+constexpr std::string_view kAccepted =
+    "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
+    "application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, "
+    "application/vnd.docker.distribution.manifest.v1+prettyjws";
+
+std::string base_url_of(const RegistryName& name, const RegistryOptions& options) {
+  return fmt::format("{}://{}/v2/{}", options.plain_http ? "http" : "https", name.address(), name.repository);
+}
+
+net::HttpClient client_for(const RegistryName& name, const SourceOptions& options) {
+  auto http = http_options(name.address(), options.registry);
+  http.name = name.host;
+  http.silence_timeout = options.service_timeout;
+  http.redirects = RegistryClient::kRedirects;
+  http.hints.silent = {Advice::service_timeout, {}, "it may be busy"};
+  if (!options.registry.plain_http) http.hints.other = {Advice::plain_http, name.host};
+  return net::HttpClient(http, options.operation);
+}
+
+/// The type of a document, if the header says one: servers of plain files do not.
+std::string type_of(const net::HttpResponse& response) {
+  const auto header = response.header("content-type").value_or("");
+  const auto type = lower_case(trimmed(header.substr(0, header.find(';'))));
+  return type.starts_with("application/vnd.") ? type : "";
+}
+
+bool has_algorithm(std::string_view text) {
+  return text.starts_with("sha256:") || text.starts_with("sha384:") || text.starts_with("sha512:");
+}
+
+}  // namespace
+
+RegistryClient::RegistryClient(const RegistryName& name, const SourceOptions& options, std::string actions)
+    : name_(name),
+      options_(options),
+      base_url_(base_url_of(name, options.registry)),
+      auth_(name, base_url_, std::move(actions), options.registry, options.service_timeout, options.operation),
+      client_(client_for(name, options)) {}
+
+net::HttpResponse RegistryClient::send(net::HttpRequest request, Backoff& backoff, bool elsewhere) {
+  if (!elsewhere) request.url = base_url_ + request.url;
+  const auto origin = net::Url::parse(base_url_)->origin();
+  for (unsigned round = 0;; ++round) {
+    net::HttpRequest current = request;
+    const std::string authorization = elsewhere ? "" : auth_.header();
+    if (!authorization.empty()) current.headers.emplace_back("Authorization", authorization);
+    options_.operation.logger->write(LogLevel::debug,
+                                     fmt::format("{} {}", current.method, net::url_without_secrets(current.url)));
+    auto response = send_patiently(client_, current, backoff, known_);
+    if (response.status() != 401 || elsewhere) return response;
+    // Whom a redirect has led to has no say in where credentials go.
+    const auto url = net::Url::parse(response.url());
+    if (!url || url->origin() != origin || !auth_.answer(response, authorization, round)) return response;
+  }
+}
+
+Error RegistryClient::failure(net::HttpResponse& response) {
+  const int status = response.status();
+  const auto kind = status == 404                    ? ErrorKind::not_found
+                    : status == 401 || status == 403 ? ErrorKind::denied
+                                                     : ErrorKind::network;
+  const auto message = fmt::format("{}: status {}: {}", response.name(), status,
+                                   printable(message_of_registry(response.error_text()), 1024));
+  if (kind == ErrorKind::denied) {
+    const auto origin = auth_.origin_of_credentials();
+    const auto words = origin.empty() ? std::string("the repository may be private, or not exist")
+                                      : fmt::format("the credentials are from {}", origin);
+    return {kind, message, {Advice::registry_login, name_.host, words}};
+  }
+  if (status == 429) {
+    const auto asked = retry_after(response);
+    const auto words = asked ? fmt::format("it may be asked again in {} s", asked->count())
+                             : std::string("wait; with an account there are more requests");
+    return {kind, message, {Advice::registry_login, name_.host, words}};
+  }
+  return {kind, message};
+}
+
+ManifestDocument RegistryClient::fetch_manifest(const std::string& reference, Backoff& backoff) {
+  auto response = send({.url = "/manifests/" + reference, .headers = {{"Accept", std::string(kAccepted)}}}, backoff);
+  if (response.status() != 200) throw failure(response);
+  ManifestDocument out;
+  out.media_type = type_of(response);
+  const std::string stated(response.header("docker-content-digest").value_or(""));
+  out.text = response.text(options_.limits.json_bytes);
+  out.digest = digest_of(as_bytes(out.text));
+  const bool by_digest = reference.find(':') != std::string::npos;
+  if (by_digest || has_algorithm(stated)) {
+    const auto expected = Digest::parse(by_digest ? reference : stated, "Docker-Content-Digest");
+    const auto found = digest_of(as_bytes(out.text), expected.algorithm());
+    if (found != expected) {
+      throw Error(ErrorKind::integrity,
+                  fmt::format("{}: manifest: expected {}, found {}", response.name(), expected.text(), found.text()));
+    }
+    if (by_digest) out.digest = found;
+  }
+  return out;
+}
+
+ManifestDocument RegistryClient::manifest(const std::string& reference) {
+  auto backoff = new_backoff();
+  bool damaged = false;
+  while (true) {
+    try {
+      return fetch_manifest(reference, backoff);
+    } catch (const net::TransientError& error) {
+      const Error why = error;
+      if (!backoff.wait(why.what())) throw;
+    } catch (const Error& error) {
+      // A cache between the two may have kept a part of it only; once more tells.
+      if (error.kind() != ErrorKind::integrity || std::exchange(damaged, true)) throw;
+    }
+  }
+}
+
+}  // namespace sifkit::oci

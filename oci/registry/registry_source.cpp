@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "registry_source.h"
+
+#include <functional>
+#include <map>
+#include <numeric>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+#include <sifkit/core/file.h>
+#include <sifkit/core/in_file.h>
+
+#include "../oci_layout.h"
+#include "blob_download.h"
+#include "layer_fetcher.h"
+#include "registry_client.h"
+
+namespace sifkit::oci {
+
+namespace {
+
+/// Stops with another operation, or before it.
+class LinkedStop {
+ public:
+  explicit LinkedStop(const std::stop_token& other) : link_(other, [this] { source_.request_stop(); }) {}
+
+  std::stop_token token() const { return source_.get_token(); }
+  void request() { source_.request_stop(); }
+
+ private:
+  std::stop_source source_;
+  std::stop_callback<std::function<void()>> link_;
+};
+
+/// Documents of images, fetched once: what is read a second time is kept.
+class RegistryBlobs : public BlobStore {
+ public:
+  explicit RegistryBlobs(std::shared_ptr<RegistryClient> client)
+      : client_(std::move(client)), name_(client_->name().text()) {}
+
+  const std::string& name() const override { return name_; }
+  std::string name_of(const Digest& digest, BlobKind) const override { return digest.text(); }
+  std::optional<std::uint64_t> size_of(const Descriptor& descriptor, BlobKind) override { return descriptor.size; }
+  void forget_documents() noexcept override { document_bytes_ = 0; }
+
+  void keep(const Digest& digest, std::string text) { kept_.insert_or_assign(digest, std::move(text)); }
+
+  std::optional<std::string> read(const Descriptor& descriptor, BlobKind kind, const Limits& limits,
+                                  std::string_view what) override {
+    if (descriptor.size > limits.json_bytes) {
+      throw Error(ErrorKind::limit,
+                  fmt::format("{}: {} bytes are over the limit of {}", what, descriptor.size, limits.json_bytes));
+    }
+    document_bytes_ += descriptor.size;
+    if (document_bytes_ > limits.documents_bytes) {
+      throw_over_limit(
+          fmt::format("the documents of all images are over the limit of {} bytes", limits.documents_bytes),
+          &Limits::documents_bytes);
+    }
+    auto found = kept_.find(descriptor.digest);
+    try {
+      if (found == kept_.end()) found = kept_.emplace(descriptor.digest, fetch(descriptor, kind)).first;
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::not_found) throw;
+      return std::nullopt;
+    }
+    if (found->second.size() != descriptor.size) {
+      throw Error(ErrorKind::integrity, fmt::format("{} {}: expected {} bytes, found {}", what,
+                                                    descriptor.digest.text(), descriptor.size, found->second.size()));
+    }
+    return found->second;
+  }
+
+ private:
+  std::string fetch(const Descriptor& descriptor, BlobKind kind) const {
+    if (kind == BlobKind::manifest) return client_->manifest(descriptor.digest.text()).text;
+    BlobDownload blob(client_, {descriptor.digest, descriptor.size, {}});
+    return std::string(as_text(read_all(blob, descriptor.size, descriptor.digest.text())));
+  }
+
+  std::shared_ptr<RegistryClient> client_;
+  std::string name_;
+  std::map<Digest, std::string> kept_;  ///< bounded as all documents together are
+  std::uint64_t document_bytes_ = 0;
+};
+
+/// An image whose layers come from a registry as they are wanted, newest first.
+class RegistryImage : public Image {
+ public:
+  RegistryImage(StoredParts parts, std::shared_ptr<LinkedStop> stop, std::shared_ptr<RegistryClient> client,
+                const SourceOptions& options)
+      : parts_(std::move(parts)),
+        stop_(std::move(stop)),
+        client_(std::move(client)),
+        fetcher_(
+            newest_first(parts_.layers.size()), options.registry.connections,
+            [this](std::size_t index) { return download(index); },
+            options.scratch.empty() ? scratch_directory() : options.scratch) {}
+  ~RegistryImage() override { stop_->request(); }
+
+  const ImageConfig& config() const override { return parts_.config; }
+  const std::vector<Layer>& layers() const override { return parts_.layers; }
+  std::optional<Digest> manifest_digest() const override { return parts_.manifest_digest; }
+  std::optional<Digest> config_digest() const override { return parts_.config_digest; }
+  std::uint64_t compressed_bytes() const override {
+    return std::accumulate(parts_.layers.begin(), parts_.layers.end(), std::uint64_t{0},
+                           [](std::uint64_t sum, const Layer& layer) { return sum + *layer.size; });
+  }
+
+  std::unique_ptr<Source> open_layer(std::size_t index) override {
+    auto source = fetcher_.take(index);
+    return source ? std::move(source) : download(index);
+  }
+
+ private:
+  static std::vector<std::size_t> newest_first(std::size_t count) {
+    std::vector<std::size_t> out(count);
+    for (std::size_t i = 0; i < count; ++i) out[i] = count - 1 - i;
+    return out;
+  }
+
+  std::unique_ptr<Source> download(std::size_t index) const {
+    const Layer& layer = parts_.layers.at(index);
+    return std::make_unique<BlobDownload>(client_, BlobRequest{*layer.digest, *layer.size, layer.urls});
+  }
+
+  StoredParts parts_;
+  std::shared_ptr<LinkedStop> stop_;
+  std::shared_ptr<RegistryClient> client_;
+  LayerFetcher fetcher_;  // last: its threads use the others
+};
+
+class RegistrySource : public OpenedSource {
+ public:
+  RegistrySource(const Reference& reference, const SourceOptions& options, WarningList& warnings)
+      : reference_(reference),
+        options_(options),
+        warnings_(warnings),
+        name_(RegistryName::parse(reference.location, reference.text)),
+        stop_(std::make_shared<LinkedStop>(options.operation.stop)) {
+    auto linked = options;
+    linked.operation.stop = stop_->token();
+    client_ = std::make_shared<RegistryClient>(name_, linked);
+    blobs_ = std::make_shared<RegistryBlobs>(client_);
+  }
+
+  const Reference& reference() const override { return reference_; }
+  bool is_root() const override { return false; }
+  bool is_root_in_doubt() const override { return false; }
+  std::shared_ptr<const File> image_file() const override { return nullptr; }
+
+  std::unique_ptr<Image> open_image() override {
+    WarningList of_all;
+    // The manifests of other platforms are not fetched: each one counts where a registry counts.
+    auto candidates = read(options_.platform.value_or(Platform::host()), of_all);
+    const auto& chosen = choose(candidates, "", options_.platform, name_.text(), warnings_);
+    Candidate again = chosen;
+    again.summary.compressed_bytes = 0;
+    auto parts = chosen.load(again, warnings_);
+    if (again.problem) throw *again.problem;
+    parts.manifest_digest = chosen.summary.manifest_digest;
+    return std::make_unique<RegistryImage>(std::move(parts), stop_, client_, options_);
+  }
+
+  std::vector<ImageSummary> list_images() override {
+    std::vector<ImageSummary> out;
+    for (auto& candidate : read(std::nullopt, warnings_)) out.push_back(std::move(candidate.summary));
+    return out;
+  }
+
+ private:
+  std::vector<Candidate> read(const std::optional<Platform>& only, WarningList& warnings) {
+    auto document = in_file(name_.text(), [&] { return client_->manifest(name_.reference()); });
+    Descriptor descriptor;
+    descriptor.media_type = document.media_type;
+    descriptor.digest = document.digest;
+    descriptor.size = document.text.size();
+    blobs_->keep(document.digest, document.text);
+    auto candidates = read_manifest(blobs_, document.text, descriptor, only, options_.limits, warnings);
+    // What an entry calls itself inside is no name here.
+    const auto tag = fmt::format("{}:{}", name_.without_reference(), name_.tag);
+    for (auto& candidate : candidates)
+      candidate.summary.tags = name_.digest ? std::vector<std::string>() : std::vector<std::string>{tag};
+    return candidates;
+  }
+
+  Reference reference_;
+  const SourceOptions& options_;
+  WarningList& warnings_;
+  RegistryName name_;
+  std::shared_ptr<LinkedStop> stop_;
+  std::shared_ptr<RegistryClient> client_;
+  std::shared_ptr<RegistryBlobs> blobs_;
+};
+
+}  // namespace
+
+std::unique_ptr<OpenedSource> open_registry(const Reference& reference, const SourceOptions& options,
+                                            WarningList& warnings) {
+  return std::make_unique<RegistrySource>(reference, options, warnings);
+}
+
+}  // namespace sifkit::oci

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Registries as users meet them: sources of verbs, options, messages; and no secret in anything that is said.
+#include <filesystem>
+
+#include "support/catch.h"
+#include "support/cli_run.h"
+#include "support/registry_fixture.h"
+
+using namespace sifkit;
+using namespace sifkit::testing;
+using Request = RegistryServer::Request;
+using Answer = std::optional<std::string>;
+
+TEST_CASE("an image of a registry is a source of every verb", "[cli][registry]") {
+  RegistryFixture registry;
+  const auto manifest = registry.put(small_image());
+  const auto source = registry.server.image("app:1");
+  const auto target = (registry.home / "x.sif").native();
+  const auto built = run_cli({"build", "--json", "--no-https", target, source});
+  REQUIRE(built.code == 0);
+  const auto record = Json::parse(built.out);
+  CHECK(record["manifest_digest"] == digest_of(as_bytes(manifest)).text());
+  CHECK(record["layers"] == 2);
+  CHECK(run_cli({"cat", target, "/etc/new"}).out == "new");
+  CHECK_THAT(run_cli({"inspect", "--deffile", target}).out,
+             ContainsSubstring("bootstrap: docker\nfrom: " + registry.server.place() + "/app:1"));
+  const auto listed = Json::parse(run_cli({"images", "--json", "--no-https", source}).out);
+  CHECK(listed["images"][0]["manifest_digest"] == record["manifest_digest"]);
+  CHECK_THAT(run_cli({"inspect", "--no-https", "--labels", source}).out, ContainsSubstring("k: v"));
+  // Two builds, one with a layer that comes in parts, are the same.
+  const auto layer = "/v2/app/blobs/sha256:" + sha256(small_image().layers[0]);
+  std::atomic<int> tries = 0;
+  registry.server.set_fault([&](const Request& request) -> Answer {
+    if (request.path != layer || tries++ != 0) return std::nullopt;
+    const auto answer = registry.server.answer(request);
+    return answer.substr(0, answer.size() - 5000);
+  });
+  const auto again = (registry.home / "y.sif").native();
+  REQUIRE(run_cli({"build", "--no-https", again, source}).code == 0);
+  CHECK(read_file(again) == read_file(target));
+  CHECK(tries == 2);
+}
+
+TEST_CASE("what a registry refuses is told in its words, with what helps", "[cli][registry]") {
+  RegistryFixture registry;
+  registry.put(small_image());
+  const auto target = (registry.home / "x.sif").native();
+  const auto run = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> args{"build", target, registry.server.image("app:1"), "--retries", "0"};
+    args.insert(args.end(), more.begin(), more.end());
+    const auto result = run_cli(args);
+    CHECK_FALSE(std::filesystem::exists(target));
+    return result;
+  };
+  const auto tls = run({});
+  CHECK(tls.code == exit_code(ErrorKind::network));
+  CHECK_THAT(tls.err, ContainsSubstring("  hint: --no-https is for a registry without TLS"));
+  registry.server.set_fault([](const Request&) -> Answer {
+    return RegistryServer::failure(401, "UNAUTHORIZED", "authentication required",
+                                   "WWW-Authenticate: Basic realm=\"x\"\r\n");
+  });
+  const auto anonymous = run({"--no-https"});
+  CHECK(anonymous.code == exit_code(ErrorKind::denied));
+  CHECK_THAT(anonymous.err,
+             ContainsSubstring(registry.server.place() + ": status 401: unauthorized: authentication required"));
+  CHECK_THAT(anonymous.err, ContainsSubstring("names credentials"));
+  const auto wrong = run({"--no-https", "--debug", "--creds", "alice:s3cret"});
+  CHECK(wrong.code == exit_code(ErrorKind::denied));
+  CHECK_THAT(wrong.err, ContainsSubstring("the credentials are from --creds") && !ContainsSubstring("s3cret"));
+  CHECK_THAT(registry.server.wire(), ContainsSubstring("Basic YWxpY2U6czNjcmV0"));
+  CHECK(run({"--no-https", "--creds", ":x"}).code == exit_code(ErrorKind::usage));
+  registry.server.set_fault([](const Request&) -> Answer {
+    return RegistryServer::failure(429, "TOOMANYREQUESTS", "You have reached your pull rate limit");
+  });
+  CHECK_THAT(run({"--no-https"}).err,
+             ContainsSubstring("status 429: toomanyrequests: You have reached your pull rate limit"));
+  registry.server.set_fault(nullptr);
+  const auto absent = run_cli({"images", "--no-https", registry.server.image("gone:2")});
+  CHECK(absent.code == exit_code(ErrorKind::not_found));
+  CHECK(absent.err == "sifkit: error: '" + registry.server.place() + "/gone:2': " + registry.server.place() +
+                          ": status 404: manifest unknown: unknown here\n");
+}
