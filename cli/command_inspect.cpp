@@ -87,7 +87,7 @@ void print_parts(std::ostream& out, const ContainerAttributes& shown, const Insp
 
 InspectReport look_into(const std::string& source, const InspectArguments& arguments, Session& session) {
   WarningList warnings;
-  auto report = sifkit::inspect(oci::Reference::parse(source), source_options(arguments.from, session), warnings);
+  auto report = inspect_container(oci::Reference::parse(source), source_options(arguments.from, session), warnings);
   session.progress->done();
   session.show_warnings(warnings);
   return report;

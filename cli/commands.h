@@ -84,6 +84,7 @@ void add_sbom_command(CLI::App& root, Session& session);
 void add_sif_command(CLI::App& root, Session& session);
 void add_sif_edit_verbs(CLI::App& family, Session& session);
 void add_sign_command(CLI::App& root, Session& session);
+void add_take_commands(CLI::App& root, Session& session);
 void add_verify_command(CLI::App& root, Session& session);
 void add_version_command(CLI::App& root, Session& session);
 

@@ -84,7 +84,10 @@ std::string full_name(const CLI::App* app) {
 std::string argument_words(const CLI::App* verb) {
   std::string out;
   for (const CLI::Option* option : verb->get_options([](const CLI::Option* o) { return o->get_positional(); })) {
-    const std::string word = option->get_type_name() + (option->get_expected_max() > 1 ? "..." : "");
+    const std::string type = option->get_type_name();
+    // "PATH... DEST" says it itself.
+    const bool repeats = option->get_expected_max() > 1 && type.find(' ') == std::string::npos;
+    const std::string word = type + (repeats ? "..." : "");
     out += (out.empty() ? "" : " ") + (option->get_required() ? word : "[" + word + "]");
   }
   return out;

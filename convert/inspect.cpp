@@ -181,7 +181,7 @@ InspectReport inspect_source(oci::OpenedSource& source, const Limits& limits, Wa
 
 std::string InspectReport::apptainer_json() const { return indented(inspect_metadata_json(attributes)); }
 
-InspectReport inspect(const oci::Reference& given, const oci::SourceOptions& options, WarningList& warnings) {
+InspectReport inspect_container(const oci::Reference& given, const oci::SourceOptions& options, WarningList& warnings) {
   const auto source = oci::open_source(given, options, warnings);
   const auto& reference = source->reference();
   InspectReport report = naming({reference.location, given.text}, [&] { return in_quotes(given.text); }, [&] {

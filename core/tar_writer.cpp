@@ -6,6 +6,7 @@
 #include <new>
 #include <string_view>
 
+#include <locale.h>
 #include <sys/stat.h>
 
 #include <archive.h>
@@ -40,13 +41,33 @@ SIFKIT_ON_DEMAND(libarchive, archive_write_new);
 SIFKIT_ON_DEMAND(libarchive, archive_write_open);
 SIFKIT_ON_DEMAND(libarchive, archive_write_set_bytes_per_block);
 SIFKIT_ON_DEMAND(libarchive, archive_write_set_format_pax_restricted);
-SIFKIT_ON_DEMAND(libarchive, archive_write_set_options);
 
 struct FreeWriter {
   void operator()(archive* writer) const noexcept { archive_write_free(writer); }
 };
 struct FreeEntry {
   void operator()(archive_entry* entry) const noexcept { archive_entry_free(entry); }
+};
+
+/// While it lives, names are taken for UTF-8 on this thread, whatever the program's locale. libarchive asks for that, and
+/// marks (hdrcharset) only the members whose names are none; a mark on all would make tar(1) complain of each.
+class NamesAreUtf8 {
+ public:
+  NamesAreUtf8() : locale_(::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr)) {
+    if (locale_ == nullptr && errno != ENOMEM) locale_ = ::newlocale(LC_CTYPE_MASK, "C", nullptr);
+    if (locale_ == nullptr) throw std::bad_alloc();
+    previous_ = ::uselocale(locale_);
+  }
+  ~NamesAreUtf8() {
+    ::uselocale(previous_);
+    ::freelocale(locale_);
+  }
+  NamesAreUtf8(const NamesAreUtf8&) = delete;
+  NamesAreUtf8& operator=(const NamesAreUtf8&) = delete;
+
+ private:
+  locale_t locale_;
+  locale_t previous_ = nullptr;
 };
 
 }  // namespace
@@ -59,7 +80,6 @@ struct TarWriter::Impl {
   explicit Impl(Sink& to) : sink(to), writer(archive_write_new()) {
     if (!writer) throw std::bad_alloc();
     check(archive_write_set_format_pax_restricted(writer.get()));
-    check(archive_write_set_options(writer.get(), "hdrcharset=BINARY"));
     check(archive_write_set_bytes_per_block(writer.get(), 0));
     check(archive_write_open(writer.get(), this, nullptr, &Impl::take, nullptr));
   }
@@ -99,6 +119,7 @@ void TarWriter::begin(const struct stat& status, const NewTarMember& member) {
   if (!S_ISREG(status.st_mode) || !member.hard_link.empty()) archive_entry_unset_size(entry.get());
   for (const auto& [name, value] : member.xattrs)
     archive_entry_xattr_add_entry(entry.get(), name.c_str(), value.data(), value.size());
+  const NamesAreUtf8 locale;
   impl_->check(archive_write_header(impl_->writer.get(), entry.get()));
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include <sifkit/core/error.h>
 #include <sifkit/core/output_place.h>
 #include <sifkit/core/unfinished.h>
+#include <sifkit/layers/sparse_file_sink.h>
 #include <sifkit/layers/walk.h>
 
 namespace sifkit::layers {
@@ -66,9 +68,8 @@ struct DirectoryWriter::Impl {
   const std::string root = (staging / "root").native();
   const UnfinishedPath unfinished{staging.native()};
   std::uint32_t contents = 0;
-  std::unique_ptr<File> open;
-  std::uint64_t size = 0;
-  std::uint64_t at = 0;
+  File open;
+  std::optional<SparseFileSink> sink;  ///< of `open`
   const bool privileged = ::geteuid() == 0;
 
   Impl(fs::path where, Overwrite may_overwrite) : target(std::move(where)), overwrite(may_overwrite) {
@@ -76,7 +77,7 @@ struct DirectoryWriter::Impl {
   }
 
   ~Impl() {
-    open.reset();
+    open = {};
     remove_tree(staging);
   }
 
@@ -280,30 +281,18 @@ void DirectoryWriter::begin(std::uint64_t size) {
     expect_output_directory(state.directory_fd.get(), directory_of(state.target));
     throw_errno(fmt::format("create a file for {}", in_quotes(state.target.native())), error_number);
   }
-  state.open = std::make_unique<File>(std::move(fd), state.target.native());
-  state.size = size;
-  state.at = 0;
+  state.open = File(std::move(fd), state.target.native());
+  state.sink.emplace(state.open).begin(size);
 }
 
-void DirectoryWriter::append(ByteView bytes) {
-  // The file is new, so what is not written reads as zeros.
-  static constexpr std::size_t kPiece = 64 * 1024;
-  auto& state = *impl_;
-  while (!bytes.empty()) {
-    const auto piece = bytes.first(std::min<std::size_t>(bytes.size(), kPiece - state.at % kPiece));
-    if (!all_zero(piece)) state.open->write_at(state.at, piece);
-    state.at += piece.size();
-    bytes = bytes.subspan(piece.size());
-  }
-}
+void DirectoryWriter::append(ByteView bytes) { impl_->sink->append(bytes); }
 
-void DirectoryWriter::append_zeros(std::uint64_t count) { impl_->at += count; }
+void DirectoryWriter::append_zeros(std::uint64_t count) { impl_->sink->append_zeros(count); }
 
 ContentId DirectoryWriter::end() {
   auto& state = *impl_;
-  SIFKIT_CHECK(state.at == state.size);
-  if (state.open->size() != state.size) state.open->truncate(state.size);  // a hole at the end
-  state.open.reset();
+  state.sink->end();
+  state.open = {};
   return ContentId{state.contents};
 }
 

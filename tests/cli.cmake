@@ -22,6 +22,7 @@ sifkit_test(cli SOURCES cli/test_cli_app.cpp
                         cli/test_cli_sources.cpp
                         cli/test_cli_stop_in_pipe.cpp
                         cli/test_cli_surroundings.cpp
+                        cli/test_cli_take.cpp
                         cli/test_cli_terminal.cpp
                         cli/test_cli_verify.cpp
             LINK sifkit_commands ${RNP_LIBRARY} THREADS build faults registry verify)

@@ -59,7 +59,7 @@ TEST_CASE("verbs whose output is no record say so in their help, and their error
   for (const auto& verb : verbs_below()) {
     auto args = verb;
     args.push_back("--help");
-    const bool errors_only = verb == std::vector<std::string>{"cat"} ||
+    const bool errors_only = verb == std::vector<std::string>{"cat"} || verb == std::vector<std::string>{"tar"} ||
                              verb == std::vector<std::string>{"sif", "dump"} ||
                              verb == std::vector<std::string>{"completion"} || verb == std::vector<std::string>{"man"};
     INFO(verb.back());

@@ -115,6 +115,8 @@ const std::map<std::string, std::vector<std::vector<std::string>>> kCommands{
     {"sbom add", {{"--json", "app.sif"}, {"app.sif", "@"}, {"--format", "@", "app.sif", "data"}}},
     {"sbom list", {{"app.sif"}, {"--json", "app.sif"}, {"@"}}},
     {"sbom get", {{"app.sif"}, {"--format", "@", "app.sif"}, {"@"}}},
+    {"tar", {{"app.sif"}, {"app.sif", "/none@"}, {"@"}}},
+    {"cp", {{"app.sif", "/@", "copy"}, {"--json", "app.sif", "/@", "copy2"}, {"app.sif", "/none@", "copy3"}, {"app.sif", "/", "copy4"}, {"app.sif", "/@", "copy"}}},
     {"sif header", {{"odd.sif"}, {"@"}}},
     {"sif list", {{"odd.sif"}, {"--json", "odd.sif"}, {"@"}}},
     {"sif info", {{"1", "odd.sif"}, {"--json", "1", "odd.sif"}, {"1", "@"}}},

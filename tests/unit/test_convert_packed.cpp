@@ -128,7 +128,7 @@ TEST_CASE("an image that is packed again has the same files and says the same", 
 
 TEST_CASE("a container's directory, squashfs and tar keep what the container says", "[convert][packed]") {
   PackedFixture fixture;
-  const auto said = inspect(oci::Reference::parse(fixture.at("a.sif")), {}, fixture.warnings).attributes;
+  const auto said = inspect_container(oci::Reference::parse(fixture.at("a.sif")), {}, fixture.warnings).attributes;
   REQUIRE_FALSE(said.runscript.empty());
   fixture.options.excludes = {"data/null", "data/own"};  // an ordinary user cannot make them
   fixture.options.format = OutputFormat::sandbox;
@@ -142,7 +142,7 @@ TEST_CASE("a container's directory, squashfs and tar keep what the container say
     INFO(source);
     fixture.options.overwrite = Overwrite::yes;
     fixture.build("again.sif", source);
-    const auto again = inspect(oci::Reference::parse(fixture.at("again.sif")), {}, fixture.warnings).attributes;
+    const auto again = inspect_container(oci::Reference::parse(fixture.at("again.sif")), {}, fixture.warnings).attributes;
     CHECK(again.runscript == said.runscript);
     CHECK(again.environment == said.environment);
     CHECK(again.labels == said.labels);
@@ -161,8 +161,8 @@ TEST_CASE("labels and variables are added to a container that is packed again", 
   fixture.options.labels = {{"site", "here"}};
   fixture.options.env = {{"ADDED", "a $b \"c\"\nd"}, {"no name", "x"}};
   fixture.build("b.sif", fixture.at("a.sif"));
-  const auto old = inspect(oci::Reference::parse(fixture.at("a.sif")), {}, fixture.warnings).attributes;
-  const auto made = inspect(oci::Reference::parse(fixture.at("b.sif")), {}, fixture.warnings).attributes;
+  const auto old = inspect_container(oci::Reference::parse(fixture.at("a.sif")), {}, fixture.warnings).attributes;
+  const auto made = inspect_container(oci::Reference::parse(fixture.at("b.sif")), {}, fixture.warnings).attributes;
   auto labels = old.labels;
   labels["site"] = "here";
   CHECK(made.labels == labels);

@@ -74,6 +74,7 @@ struct InspectReport {
 
 /// Looks into a SIF file, a squashfs image or a sandbox, or says what building from a source would put into the container. Nothing
 /// of the image is executed, no layer is read. What cannot be read of it is a warning and missing, the rest is there.
-SIFKIT_API InspectReport inspect(const oci::Reference& reference, const oci::SourceOptions& options, WarningList& warnings);
+SIFKIT_API InspectReport inspect_container(const oci::Reference& reference, const oci::SourceOptions& options,
+                                           WarningList& warnings);
 
 }  // namespace sifkit

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `tar` and `cp`: what comes out of an image is what is in it, and nothing goes elsewhere.
+#include <filesystem>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sifkit/core/error.h>
+#include <sifkit/core/json.h>
+
+#include "support/catch.h"
+#include "support/run_process.h"
+#include "support/shelf.h"
+
+using namespace sifkit;
+using namespace sifkit::testing;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct stat status_of(const fs::path& path) {
+  struct stat status {};
+  CHECK(::lstat(path.c_str(), &status) == 0);
+  return status;
+}
+
+std::size_t entries_of(const fs::path& directory) {
+  return static_cast<std::size_t>(std::distance(fs::directory_iterator(directory), fs::directory_iterator()));
+}
+
+}  // namespace
+
+TEST_CASE("tar gives an archive that makes the same image again", "[cli][tar]") {
+  const Shelf shelf;
+  const auto archive = shelf.run("tar", {});
+  CHECK(archive.code == 0);
+  CHECK(archive.err.empty());
+  CHECK(shelf.run("tar", {}).out == archive.out);
+  CHECK(archive.out.find("hdrcharset") == std::string::npos);
+  write_file(shelf.directory / "again.tar", archive.out);
+  const std::string again = (shelf.directory / "again.sqfs").string();
+  REQUIRE(run_cli({"build", "-q", "--format", "squashfs", again, "tar:" + (shelf.directory / "again.tar").string()}).code == 0);
+  CHECK(run_cli({"ls", "--json", "-R", again}).out == shelf.ls({"--json", "-R"}).out);
+  CHECK(run_cli({"cat", again, "/data/twin"}).out == std::string(1536, 'b'));
+}
+
+TEST_CASE("tar of a path has the directories on the way, too", "[cli][tar]") {
+  const Shelf shelf;
+  if (!has_program("tar")) SKIP_TEST("no tar");
+  const auto result = shelf.run("tar", {"/data/sub", "/none", "/data/twin"});
+  CHECK(result.code == exit_code(ErrorKind::not_found));
+  CHECK_THAT(result.err, ContainsSubstring("'/none' is not in the image"));
+  write_file(shelf.directory / "part.tar", result.out);
+  CHECK(run_process({"tar", "-tf", (shelf.directory / "part.tar").string()}, {"PATH=/usr/bin:/bin"}, true).out ==
+        "./\ndata/\ndata/sub/\ndata/twin\ndata/sub/inner\n");
+}
+
+TEST_CASE("cp copies files, links and directories", "[cli][cp]") {
+  const Shelf shelf;
+  const auto out = shelf.directory / "out";
+  fs::create_directory(out);
+  const auto copied = shelf.run("cp", {"/data/big", "/data/link", "/data/sub/", "/data/.hidden", out.string()});
+  INFO(copied.err);
+  CHECK(copied.code == 0);
+  CHECK(entries_of(out) == 4);
+  CHECK(read_file(out / "big") == std::string(1536, 'b'));
+  CHECK(status_of(out / "big").st_mtime == 86400);
+  const bool root = ::geteuid() == 0;
+  CHECK((status_of(out / "big").st_mode & 07777) == (root ? 04750u : 0750u));
+  if (root) CHECK(status_of(out / "big").st_uid == 1000);
+  CHECK(fs::read_symlink(out / "link") == "../bin");
+  CHECK(read_file(out / "sub" / "inner") == "inner\n");
+
+  REQUIRE(shelf.run("cp", {"/data/sub/inner", (out / "new name").string()}).code == 0);
+  CHECK(read_file(out / "new name") == "inner\n");
+  REQUIRE(shelf.run("cp", {"-L", "/data/link", (out / "bin").string()}).code == 0);
+  CHECK(fs::is_directory(fs::symlink_status(out / "bin")));
+  REQUIRE(shelf.run("cp", {"-q", "/data", (out / "tree").string()}).code == 0);
+  CHECK(status_of(out / "tree" / "big").st_ino == status_of(out / "tree" / "twin").st_ino);
+  CHECK(fs::read_symlink(out / "tree" / "lost") == "/none/at/all");
+  const Json record = Json::parse(shelf.run("cp", {"--json", "/bin", (out / "j").string()}).out);
+  CHECK(record["schema"] == "sifkit/cp/v1");
+  CHECK(record["files"] == Json::array({{{"path", "/bin"}, {"target", (out / "j").string()}}}));
+}
+
+TEST_CASE("cp leaves alone what is there, unless it is told", "[cli][cp]") {
+  const Shelf shelf;
+  const auto there = shelf.directory / "there";
+  write_file(there, "old");
+  for (const std::string path : {"/data/big", "/data/link", "/data/sub"}) {
+    INFO(path);
+    const auto refused = shelf.run("cp", {path, there.string()});
+    CHECK(refused.code == exit_code(ErrorKind::exists));
+    CHECK_THAT(refused.err, ContainsSubstring("'" + path + "': '" + there.string() + "' "));
+    CHECK(read_file(there) == "old");
+  }
+  CHECK(shelf.run("cp", {"-F", "/data/sub/inner", there.string()}).code == 0);
+  CHECK(read_file(there) == "inner\n");
+  CHECK(shelf.run("cp", {"-F", "/data/link", there.string()}).code == 0);
+  CHECK(fs::read_symlink(there) == "../bin");
+  // A link is not followed, whatever it leads to.
+  const auto victim = shelf.directory / "victim";
+  write_file(victim, "mine");
+  fs::remove(there);
+  fs::create_symlink(victim, there);
+  CHECK(shelf.run("cp", {"/data/sub/inner", there.string()}).code != 0);
+  CHECK(shelf.run("cp", {"-F", "/data/sub/inner", there.string()}).code != 0);
+  CHECK(read_file(victim) == "mine");
+  CHECK(fs::is_symlink(there));
+}
+
+TEST_CASE("cp refuses what it cannot copy, and goes on", "[cli][cp]") {
+  const Shelf shelf;
+  const auto out = shelf.directory / "out";
+  fs::create_directory(out);
+  const auto result = shelf.run("cp", {"/none", "/data/null", "/", "/data/sub/inner", out.string()});
+  CHECK(result.code == exit_code(ErrorKind::unsupported));
+  CHECK_THAT(result.err, ContainsSubstring("'/none' is not in the image") &&
+                             ContainsSubstring("'/data/null': a device, a pipe or a socket is copied only with") &&
+                             ContainsSubstring("the root has no name of its own"));
+  CHECK(entries_of(out) == 1);
+  CHECK(shelf.run("cp", {"/data/big", "/data/sub", (out / "none").string()}).code == exit_code(ErrorKind::not_found));
+  CHECK(shelf.run("cp", {"/data/big", (out / "none/").string()}).code == exit_code(ErrorKind::not_found));
+  CHECK(shelf.run("cp", {"/data/big", (out / "none" / "x").string()}).code == exit_code(ErrorKind::not_found));
+  CHECK(shelf.run("cp", {"/data/big"}).code == exit_code(ErrorKind::usage));
+  CHECK(entries_of(out) == 1);
+}
+
+TEST_CASE("holes stay holes in what cp writes", "[cli][cp]") {
+  const TempDir directory;
+  write_file(directory / "root.tar", TarBuilder().directory("bin").file("bin/hole", std::string(8u << 20, '\0') + "end").bytes());
+  const std::string image = (directory / "x.sqfs").string();
+  REQUIRE(run_cli({"build", "-q", "--format", "squashfs", image, "tar:" + (directory / "root.tar").string()}).code == 0);
+  REQUIRE(run_cli({"cp", image, "/bin/hole", (directory / "hole").string()}).code == 0);
+  CHECK(fs::file_size(directory / "hole") == (8u << 20) + 3);
+  CHECK(status_of(directory / "hole").st_blocks * 512 < 1 << 20);
+}
