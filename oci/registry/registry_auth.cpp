@@ -134,8 +134,9 @@ net::HttpRequest RegistryAuth::token_request(const Challenge& challenge, bool ex
 }
 
 net::HttpResponse RegistryAuth::ask_token_service(const net::HttpRequest& request, const std::string& realm) {
-  net::HttpOptions options = http_options(net::Url::parse(realm)->host, options_);
-  options.name = fmt::format("{} (token service of {})", net::Url::parse(realm)->host, name_.host);
+  const auto url = *net::Url::parse(realm);
+  net::HttpOptions options = http_options(url.host + (url.port.empty() ? "" : ":" + url.port), options_);
+  options.name = fmt::format("{} (token service of {})", url.host, name_.host);
   options.redirects = kRedirects;
   options.silence_timeout = silence_timeout_;
   Backoff backoff(options_, operation_);

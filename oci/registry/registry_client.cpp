@@ -24,7 +24,7 @@ std::string base_url_of(const RegistryName& name, const RegistryOptions& options
 }
 
 net::HttpClient client_for(const RegistryName& name, const SourceOptions& options) {
-  auto http = http_options(name.address(), options.registry);
+  auto http = http_options(name.host, options.registry);
   http.name = name.host;
   http.silence_timeout = options.service_timeout;
   http.redirects = RegistryClient::kRedirects;

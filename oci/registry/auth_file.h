@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sifkit/core/operation.h>
+#include <sifkit/oci/registry.h>
+
+#include "registry_name.h"
+
+namespace sifkit::oci {
+
+/// What a document of credentials, as Docker and podman write it, has for an image: of the helper that it names for the
+/// host, else of its own entries, the longest part of the image's name first. Nothing where it has none. `origin` names
+/// the document. Throws malformed; no error holds any of the text.
+std::optional<RegistryCredentials> credentials_in(std::string_view text, const std::string& origin,
+                                                  const RegistryName& name, const OperationContext& operation);
+
+/// The files that Apptainer, SingularityCE, Docker and podman keep, in this order; they need not be there.
+std::vector<std::filesystem::path> usual_auth_files();
+
+/// The text of such a file; nothing where there is none.
+std::optional<std::string> read_auth_file(const std::filesystem::path& path);
+
+}  // namespace sifkit::oci

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include <sifkit/core/operation.h>
+#include <sifkit/oci/registry.h>
+
+namespace sifkit::oci {
+
+/// Asks the program docker-credential-NAME for what it keeps for a server; nothing where it has no entry. It is run
+/// without a shell, and what is secret passes through pipes only. Throws usage for a name that is none, not_found where
+/// the program is missing, denied where it fails, network where it takes more than half a minute, cancelled.
+std::optional<RegistryCredentials> ask_credential_helper(const std::string& name, const std::string& server,
+                                                         const OperationContext& operation);
+
+}  // namespace sifkit::oci

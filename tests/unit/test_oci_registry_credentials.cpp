@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where credentials for registries come from: options, variables, the files of other programs and their helpers.
+#include <filesystem>
+#include <sstream>
+
+#include <sifkit/core/base64.h>
+
+#include "registry/auth_file.h"
+#include "registry/credentials.h"
+#include "support/catch.h"
+#include "support/registry_fixture.h"
+
+using namespace sifkit;
+using namespace sifkit::testing;
+using Catch::Matchers::StartsWith;
+using oci::RegistryName;
+
+namespace {
+
+std::string auth(const std::string& user, const std::string& password) {
+  return base64_encode(as_bytes(user + ":" + password));
+}
+
+class Lines : public Logger {
+ public:
+  void write(LogLevel, std::string_view text) override { out_ << text << "\n"; }
+  std::string text() const { return out_.str(); }
+
+ private:
+  std::ostringstream out_;
+};
+
+/// What is found for an image, as "user/password/identity/registry <origin>".
+struct Finder {
+  TempDir home;
+  Environment environment{RegistryFixture::variables(home)};
+  oci::RegistryOptions options;
+  Lines lines;
+
+  std::string operator()(const std::string& name) {
+    OperationContext operation;
+    operation.logger = &lines;
+    const auto found = oci::find_credentials(RegistryName::parse(name, name), options, operation);
+    return fmt::format("{}/{}/{}/{} {}", found.user, found.password, found.identity_token, found.registry_token,
+                       found.origin);
+  }
+  std::string file(const std::string& name, const Json& document) {
+    const auto path = home / name;
+    std::filesystem::create_directories(path.parent_path());
+    write_file(path, document.dump());
+    return in_quotes(path.native());
+  }
+};
+
+}  // namespace
+
+TEST_CASE("entries of a file, the longest part of the name first", "[oci][registry][credentials]") {
+  const Json auths{
+      {"h.tld", {{"auth", auth("host", "p:1")}}},
+      {"h.tld/team", {{"auth", auth("team", "2")}}},
+      {"h.tld/team/app", {{"username", "app"}, {"password", "3"}}},
+      {"https://old.tld/v1/", {{"auth", auth("old", std::string("4\0", 2))}}},
+      {"https://index.docker.io/v1/", {{"auth", auth("hub", "5")}}},
+      {"acr.tld", {{"auth", auth("00000000-0000-0000-0000-000000000000", "")}, {"identitytoken", "refresh"}}},
+      {"bearer.tld", {{"registrytoken", "as-it-is"}}},
+      {"empty.tld", Json::object()},
+      {"bad.tld", {{"auth", "s3cret!"}}},
+      {"colon.tld", {{"auth", base64_encode(as_bytes(std::string("s3cret")))}}}};
+  const auto text = Json{{"auths", auths}}.dump();
+  const auto found = [&](const std::string& name) -> std::string {
+    const auto out = oci::credentials_in(text, "'f'", RegistryName::parse(name, name), {});
+    return !out ? "none"
+                : fmt::format("{}/{}/{}/{}", out->user, out->password, out->identity_token, out->registry_token);
+  };
+  CHECK(found("h.tld/other") == "host/p:1//");
+  CHECK(found("h.tld/team/x") == "team/2//");
+  CHECK(found("h.tld/team/app/deep") == "app/3//");
+  CHECK(found("h.tld/teamx") == "host/p:1//");
+  CHECK(found("old.tld/x") == "old/4//");
+  for (const char* name : {"alpine", "user/app", "docker.io/a/b", "registry-1.docker.io/a/b"})
+    CHECK(found(name) == "hub/5//");
+  CHECK(found("acr.tld/x") == "00000000-0000-0000-0000-000000000000//refresh/");
+  CHECK(found("bearer.tld/x") == "///as-it-is");
+  CHECK(found("empty.tld/x") == "none");
+  CHECK(found("h.tld:5000/x") == "none");
+  for (const auto& [name, why] : {std::pair{"bad.tld/x", "the auth of 'bad.tld' is no base64"},
+                                  {"colon.tld/x", "the auth of 'colon.tld' has no colon"}}) {
+    const auto error = error_of([&, name = name] { found(name); });
+    REQUIRE(error);
+    CHECK(error->kind() == ErrorKind::malformed);
+    CHECK(error->message() == std::string("credentials in 'f': ") + why);
+  }
+  for (const std::string broken : {"s3cret", "[]", R"({"auths":[]})", ""}) {
+    const auto error = error_of([&] { oci::credentials_in(broken, "'f'", RegistryName::parse("h.tld/x", ""), {}); });
+    REQUIRE(error);
+    CHECK(error->kind() == ErrorKind::malformed);
+    CHECK_THAT(error->what(), !ContainsSubstring("s3cret"));
+  }
+}
+
+TEST_CASE("places that credentials come from, in their order", "[oci][registry][credentials]") {
+  Finder find;
+  const auto entry = [](const std::string& user) { return Json{{"auths", {{"h.tld", {{"auth", auth(user, "p")}}}}}}; };
+  CHECK(find("h.tld/x") == "/// ");
+  const auto xdg = find.file(".config/containers/auth.json", entry("xdg"));
+  CHECK(find("h.tld/x") == "xdg/p// " + xdg);
+  const auto docker = find.file(".docker/config.json", entry("docker"));
+  CHECK(find("h.tld/x") == "docker/p// " + docker);
+  const auto singularity = find.file(".singularity/docker-config.json", entry("singularity"));
+  CHECK(find("h.tld/x") == "singularity/p// " + singularity);
+  const auto apptainer =
+      find.file(".apptainer/docker-config.json", Json{{"auths", {{"other.tld", {{"auth", auth("other", "p")}}}}}});
+  CHECK(find("h.tld/x") == "singularity/p// " + singularity);  // a file that has nothing is passed over
+  CHECK(find("other.tld/x") == "other/p// " + apptainer);
+  const auto named = find.file("named.json", entry("named"));
+  const Environment file("REGISTRY_AUTH_FILE", (find.home / "named.json").native());
+  CHECK(find("h.tld/x") == "named/p// " + named);
+  const Environment content("DOCKER_AUTH_CONFIG", entry("content").dump());
+  CHECK(find("h.tld/x") == "content/p// DOCKER_AUTH_CONFIG");
+  find.options.auth_file = find.home / "named.json";
+  CHECK(find("h.tld/x") == "named/p// " + named);
+  CHECK(find("other.tld/x") == "/// ");  // no other file, then
+  const Environment user({{"APPTAINER_DOCKER_USERNAME", "env"}, {"APPTAINER_DOCKER_PASSWORD", "q"}});
+  CHECK(find("h.tld/x") == "env/q// APPTAINER_DOCKER_USERNAME");
+  find.options.credentials = {
+      {.user = "given", .password = "r", .identity_token = {}, .registry_token = {}, .origin = "--creds"}};
+  CHECK(find("h.tld/x") == "given/r// --creds");
+  find.options = {};
+  find.options.auth_file = find.home / "none.json";
+  const Environment none({{"APPTAINER_DOCKER_USERNAME", std::nullopt}});
+  const auto error = error_of([&] { find("h.tld/x"); });
+  REQUIRE(error);
+  CHECK(error->kind() == ErrorKind::not_found);
+}
+
+TEST_CASE("credential helpers are asked without a shell", "[oci][registry][credentials]") {
+  Finder find;
+  const auto bin = find.home / "bin";
+  std::filesystem::create_directories(bin);
+  const auto helper = [&](const std::string& name, const std::string& script) {
+    write_file(bin / ("docker-credential-" + name), "#!/bin/sh\n" + script);
+    std::filesystem::permissions(bin / ("docker-credential-" + name), std::filesystem::perms::owner_all);
+  };
+  helper("good",
+         R"(read key; echo "$# $1 $key" >>"$HOME/asked"; echo '{"ServerURL":"x","Username":"u","Secret":"s3cret"}')");
+  helper("token", R"(echo '{"Username":"<token>","Secret":"refresh"}')");
+  helper("none", "echo credentials not found in native keychain; exit 1");
+  helper("locked", "echo the keychain is locked; exit 1");
+  helper("odd", "echo s3cret");
+  const Environment path("PATH", bin.native() + ":/usr/bin:/bin");
+  const auto file =
+      find.file(".docker/config.json",
+                Json{{"credHelpers",
+                      {{"h.tld", "good"},
+                       {"docker.io", "good"},
+                       {"t.tld", "token"},
+                       {"n.tld", "none"},
+                       {"l.tld", "locked"},
+                       {"o.tld", "odd"},
+                       {"m.tld", "missing"},
+                       {"e.tld", "../evil"}}},
+                     {"auths", {{"h.tld", {{"auth", auth("file", "p")}}}, {"s.tld", {{"auth", auth("file", "p")}}}}}});
+  CHECK(find("h.tld/team/app") == "u/s3cret// 'docker-credential-good' (" + file + ")");
+  CHECK(find("alpine") == "u/s3cret// 'docker-credential-good' (" + file + ")");
+  CHECK(read_file(find.home / "asked") == "1 get h.tld\n1 get https://index.docker.io/v1/\n");
+  CHECK(find("t.tld/x") == "//refresh/ 'docker-credential-token' (" + file + ")");
+  CHECK(find("n.tld/x") == "/// ");
+  CHECK(find("s.tld/x") == "file/p// " + file);
+  // An image may need none: what fails is a warning.
+  CHECK(find("l.tld/x") == "/// ");
+  CHECK_THAT(find.lines.text(),
+             ContainsSubstring("error getting credentials: 'docker-credential-locked': the keychain is locked"));
+  CHECK(find("o.tld/x") == "/// ");
+  CHECK(find("m.tld/x") == "/// ");
+  CHECK_THAT(find.lines.text(), ContainsSubstring("'docker-credential-missing' is not there"));
+  CHECK(find("e.tld/x") == "/// ");
+  CHECK_THAT(find.lines.text(), ContainsSubstring("'../evil' is no credential helper") && !ContainsSubstring("s3cret"));
+  find.file(".docker/config.json", Json{{"credsStore", "good"}});
+  CHECK_THAT(find("z.tld/x"), StartsWith("u/s3cret// "));
+}
