@@ -73,6 +73,7 @@ std::uint32_t parse_object_id(std::string_view text);
 void add_build_command(CLI::App& root, Session& session);
 void add_completion_commands(CLI::App& root, Session& session);
 void add_files_commands(CLI::App& root, Session& session);
+void add_digest_command(CLI::App& root, Session& session);
 void add_find_command(CLI::App& root, Session& session);
 void add_help_command(CLI::App& group, Session& session);
 void add_images_command(CLI::App& root, Session& session);

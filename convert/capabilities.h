@@ -2,19 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 
+#include <sifkit/container_tree.h>
 #include <sifkit/core/operation.h>
 #include <sifkit/layers/tree.h>
 
 namespace sifkit {
-
-inline constexpr std::string_view kRealCapability = "security.capability";
-
-/// The same bytes, under a name that no kernel acts on. It is short: squashfuse up to 0.6.1 copies the name of each
-/// user. attribute into room for the one that is asked for, and an overlay in a user namespace asks for
-/// user.overlay.opaque.
-inline constexpr std::string_view kStoredCapability = "user.sifkit.cap";
 
 /// Where the output has the capabilities of its programs.
 enum class CapabilityForm : std::uint8_t {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime_files.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include <sifkit/container_tree.h>
 #include <sifkit/core/error.h>
 
 #include "runtime_scripts.h"
@@ -90,7 +92,38 @@ void empty_network_file(Tree& tree, TreeEdit& edit, std::string_view path, Warni
   }
 }
 
+constexpr std::string_view kNetworkFiles[] = {"etc/hosts", "etc/resolv.conf"};
+
+/// The directories of kDirectories, and those on the way to them.
+bool is_mount_point(std::string_view path) {
+  return std::any_of(std::begin(kDirectories), std::end(kDirectories), [&](std::string_view directory) {
+    return directory.starts_with(path) && (directory.size() == path.size() || directory[path.size()] == '/');
+  });
+}
+
 }  // namespace
+
+bool is_runtime_file(const Tree& tree, std::string_view path, InodeId id) {
+  static constexpr std::string_view kOwn = ".singularity.d";
+  if (path.starts_with(kOwn) && (path.size() == kOwn.size() || path[kOwn.size()] == '/')) return true;
+  const Inode& inode = tree.inode(id);
+  switch (inode.type) {
+    case EntryType::symlink:
+      return std::any_of(std::begin(kRootLinks), std::end(kRootLinks), [&](const RootLink& link) {
+        return link.name == path && link.target == tree.symlink_target(inode);
+      });
+    case EntryType::regular:
+      return inode.size == 0 && std::find(std::begin(kNetworkFiles), std::end(kNetworkFiles), path) != std::end(kNetworkFiles);
+    case EntryType::directory: break;
+    default: return false;
+  }
+  // No more than two names deep, so the recursion is bounded.
+  if (path.empty() || !is_mount_point(path)) return false;
+  for (NameId name = inode.first_child; name != kNone; name = tree.next_sibling(name)) {
+    if (!is_runtime_file(tree, fmt::format("{}/{}", path, tree.text_of(name)), tree.inode_of(name))) return false;
+  }
+  return true;
+}
 
 ContainerAttributes add_runtime_files(Tree& tree, ContentSink& sink, const RuntimeFilesInput& input,
                                       WarningList& warnings) {
@@ -112,8 +145,7 @@ ContainerAttributes add_runtime_files(Tree& tree, ContentSink& sink, const Runti
       warnings.add("root-link", fmt::format("the image's own '/{}' stays in place of the usual link", link.name));
     }
   }
-  empty_network_file(tree, edit, "etc/hosts", warnings);
-  empty_network_file(tree, edit, "etc/resolv.conf", warnings);
+  for (const auto file : kNetworkFiles) empty_network_file(tree, edit, file, warnings);
 
   keep_older_definition(tree, edit);
   ContainerAttributes attributes;
