@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/inspect/tree_diff.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include <sifkit/container_tree.h>
+#include <sifkit/inspect/content_digests.h>
+#include <sifkit/inspect/tree_digest.h>
+#include <sifkit/layers/squashfs.h>
+#include <sifkit/layers/walk.h>
+
+namespace sifkit::inspect {
+
+using namespace layers;
+
+namespace {
+
+/// The names of a tree that count, by path.
+std::map<std::string, InodeId> names_of(const Tree& tree, const TreeDiffOptions& options,
+                                        const OperationContext& operation) {
+  std::map<std::string, InodeId> out{{"", Tree::kRoot}};
+  walk(tree, Tree::kRoot, [&](const WalkedName& here) {
+    operation.check();
+    if (!options.with_runtime_files && is_runtime_file(tree, here.path, here.inode)) return false;
+    if (!options.ignored.empty() && options.ignored.matches(here.path)) return false;
+    out.emplace(here.path, here.inode);
+    return true;
+  });
+  return out;
+}
+
+/// One of two trees, with the first name of each inode that has several.
+struct Side {
+  Side(FileSystem& of, const TreeDiffOptions& options, const OperationContext& operation)
+      : files(of), tree(of.tree()), names(names_of(tree, options, operation)) {
+    for (const auto& [path, inode] : names) first_names.try_emplace(inode, path);
+  }
+
+  const Inode& inode(InodeId id) const { return tree.inode(id); }
+
+  FileSystem& files;
+  const Tree& tree;
+  std::map<std::string, InodeId> names;
+  std::unordered_map<InodeId, std::string> first_names;
+  std::unordered_map<InodeId, ContentDigest> digests;
+};
+
+bool is_file_with_bytes(const Inode& inode) { return inode.type == EntryType::regular && inode.size != 0; }
+
+class Comparison {
+ public:
+  Comparison(FileSystem& first, FileSystem& second, const TreeDiffOptions& options, const OperationContext& operation)
+      : options_(options), operation_(operation), first_(first, options, operation), second_(second, options, operation) {}
+
+  std::vector<TreeChange> changes() {
+    read_contents();
+    std::vector<TreeChange> out;
+    for (const auto& [path, inode] : first_.names) {
+      const auto there = second_.names.find(path);
+      if (there == second_.names.end()) {
+        out.push_back({ChangeKind::removed, path, {}, {}, inode, kNone});
+      } else if (auto facts = differences(inode, there->second); !facts.empty()) {
+        out.push_back({ChangeKind::changed, path, {}, std::move(facts), inode, there->second});
+      }
+    }
+    for (const auto& [path, inode] : second_.names) {
+      if (!first_.names.contains(path)) out.push_back({ChangeKind::added, path, {}, {}, kNone, inode});
+    }
+    find_renames(out);
+    std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
+    return out;
+  }
+
+ private:
+  /// Of files that may be equal or renamed: nothing else needs its bytes.
+  void read_contents() {
+    std::set<std::uint64_t> gone;
+    std::set<std::uint64_t> came;
+    for (const auto& [path, id] : first_.names) {
+      if (!second_.names.contains(path) && is_file_with_bytes(first_.inode(id))) gone.insert(first_.inode(id).size);
+    }
+    for (const auto& [path, id] : second_.names) {
+      if (!first_.names.contains(path) && is_file_with_bytes(second_.inode(id))) came.insert(second_.inode(id).size);
+    }
+    std::vector<InodeId> of_first;
+    std::vector<InodeId> of_second;
+    for (const auto& [path, id] : first_.names) {
+      const Inode& inode = first_.inode(id);
+      if (!is_file_with_bytes(inode)) continue;
+      const auto there = second_.names.find(path);
+      if (there == second_.names.end()) {
+        if (came.contains(inode.size)) of_first.push_back(id);
+        continue;
+      }
+      const Inode& other = second_.inode(there->second);
+      if (other.type != EntryType::regular || other.size != inode.size) continue;
+      of_first.push_back(id);
+      of_second.push_back(there->second);
+    }
+    for (const auto& [path, id] : second_.names) {
+      const Inode& inode = second_.inode(id);
+      if (is_file_with_bytes(inode) && !first_.names.contains(path) && gone.contains(inode.size)) of_second.push_back(id);
+    }
+    first_.digests = content_digests(first_.files, std::move(of_first), operation_);
+    second_.digests = content_digests(second_.files, std::move(of_second), operation_);
+  }
+
+  std::vector<std::string> differences(InodeId a, InodeId b) const {
+    const Inode& before = first_.inode(a);
+    const Inode& after = second_.inode(b);
+    std::vector<std::string> facts;
+    const auto fact = [&](bool differs, const char* name) {
+      if (differs) facts.emplace_back(name);
+    };
+    fact(before.type != after.type, "type");
+    if (before.type == after.type) {
+      if (before.type == EntryType::regular) {
+        fact(before.size != after.size, "size");
+        fact(before.size != after.size || (before.size != 0 && first_.digests.at(a) != second_.digests.at(b)), "content");
+      } else if (before.type == EntryType::symlink) {
+        fact(first_.tree.symlink_target(before) != second_.tree.symlink_target(after), "target");
+      } else if (before.type != EntryType::directory) {
+        fact(before.data != after.data, "device");
+      }
+    }
+    fact(before.metadata.mode != after.metadata.mode, "mode");
+    fact(before.metadata.uid != after.metadata.uid || before.metadata.gid != after.metadata.gid, "owner");
+    fact(!options_.ignore_times && before.metadata.mtime != after.metadata.mtime, "time");
+    std::set<std::string> left_out;
+    fact(comparable_xattrs(first_.tree, before, left_out) != comparable_xattrs(second_.tree, after, left_out), "xattrs");
+    fact(first_.first_names.at(a) != second_.first_names.at(b), "links");
+    return facts;
+  }
+
+  /// Each file that came takes the first of those that are gone with the same bytes.
+  void find_renames(std::vector<TreeChange>& changes) const {
+    std::multimap<ContentDigest, TreeChange*> gone;
+    for (auto& change : changes) {
+      if (change.kind != ChangeKind::removed) continue;
+      if (const auto digest = first_.digests.find(change.before); digest != first_.digests.end()) {
+        gone.emplace(digest->second, &change);
+      }
+    }
+    std::set<const TreeChange*> joined;
+    for (auto& change : changes) {
+      if (change.kind != ChangeKind::added) continue;
+      const auto digest = second_.digests.find(change.after);
+      if (digest == second_.digests.end()) continue;
+      const auto match = gone.find(digest->second);
+      if (match == gone.end()) continue;
+      change.kind = ChangeKind::renamed;
+      change.old_path = match->second->path;
+      change.before = match->second->before;
+      change.facts = differences(change.before, change.after);
+      // Another first name is what a rename is.
+      std::erase(change.facts, "links");
+      joined.insert(match->second);
+      gone.erase(match);
+    }
+    std::vector<TreeChange> left;
+    for (auto& change : changes) {
+      if (!joined.contains(&change)) left.push_back(std::move(change));
+    }
+    changes = std::move(left);
+  }
+
+  const TreeDiffOptions& options_;
+  const OperationContext& operation_;
+  Side first_;
+  Side second_;
+};
+
+}  // namespace
+
+std::vector<TreeChange> tree_diff(FileSystem& first, FileSystem& second, const TreeDiffOptions& options,
+                                  const OperationContext& operation) {
+  return Comparison(first, second, options, operation).changes();
+}
+
+}  // namespace sifkit::inspect
