@@ -13,6 +13,7 @@
 #include <sifkit/convert.h>
 
 #include "commands.h"
+#include "copy.h"
 #include "keys.h"
 #include "numbers.h"
 #include "one_of.h"
@@ -237,6 +238,17 @@ bool names_source(const std::string& text) {
   }
 }
 
+/// Archives and layouts are outputs, too; but where the other word names nothing that is there, one that is, or a SIF file,
+/// the two are meant the other way round.
+std::optional<oci::Target> target_of(const BuildArguments& arguments) {
+  const auto target = oci::Target::parse(arguments.output);
+  std::error_code error;
+  if (!target || arguments.source == "-" || names_source(arguments.source)) return target;
+  if (std::filesystem::exists(arguments.source, error)) return target;
+  const bool exchanged = arguments.source.ends_with(".sif") || std::filesystem::exists(target->path, error);
+  return exchanged ? std::nullopt : target;
+}
+
 /// Other tools name the source first.
 void refuse_source_as_output(const BuildArguments& arguments) {
   if (!names_source(arguments.output)) return;
@@ -269,7 +281,23 @@ void write_details(const ConvertReport& report, Session& session) {
   if (!report.uuid.empty()) session.logger->write_line(fmt::format("UUID: {}", report.uuid));
 }
 
-int build(const BuildArguments& arguments, Session& session) {
+/// What a build would change is nothing that a copy does.
+void refuse_changes(const CLI::App& verb, const std::string& output) {
+  for (const CLI::Option* option : verb.get_options()) {
+    const auto& group = option->get_group();
+    const bool changes = group == "Contents" || group == "Compression" || group == "Signature" ||
+                         (group == "Output" && option->get_name() != "--force");
+    if (option->count() != 0 && changes && option->nonpositional()) {
+      throw Error(ErrorKind::usage, fmt::format("{} is for SIF files, not for {}", option->get_name(), in_quotes(output)));
+    }
+  }
+}
+
+int build(const CLI::App& verb, const BuildArguments& arguments, Session& session) {
+  if (const auto target = target_of(arguments)) {
+    refuse_changes(verb, arguments.output);
+    return copy_image_to(arguments.source, *target, arguments.from, arguments.force, session);
+  }
   const auto options = options_of(arguments, session);
   if (session.json + (arguments.stats_file == "-") + (arguments.digest_file == "-") > 1) {
     throw Error(ErrorKind::usage, "only one of --json, --stats - and --digestfile - can be written to standard output");
@@ -333,7 +361,7 @@ void add_build_command(CLI::App& root, Session& session) {
   CLI::App* verb = add_verb(root, session, "build", "Convert an image to a SIF file");
   const auto arguments = std::make_shared<BuildArguments>();
   auto& a = *arguments;
-  verb->add_option("output", a.output, "The file to write")->required()->type_name("OUT");
+  verb->add_option("output", a.output, "The file to write; also oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME], as copy does")->required()->type_name("OUT");
   verb->add_option("source", a.source, "The image: docker://NAME, docker-archive:FILE, oci-archive:FILE, oci:DIR, docker-daemon:NAME, podman:NAME, docker-container:NAME, tar:FILE, dir:DIR, sif:FILE, squashfs:FILE, a path, or - for standard input")
       ->required()
       ->type_name("SRC");
@@ -365,7 +393,7 @@ void add_build_command(CLI::App& root, Session& session) {
   verb->add_option("--digestfile", a.digest_file, "Write the output's digest to a file; - for standard output")->type_name("FILE");
   verb->add_option("--stats", a.stats_file, "Write statistics of the conversion to a file, as JSON; - for standard output")->type_name("FILE");
   group_options(*verb);
-  verb->callback([arguments, &session] { session.action = [arguments, &session] { return build(*arguments, session); }; });
+  verb->callback([verb, arguments, &session] { session.action = [verb, arguments, &session] { return build(*verb, *arguments, session); }; });
 }
 
 }  // namespace sifkit::cli

@@ -76,6 +76,7 @@ void add_files_commands(CLI::App& root, Session& session);
 void add_digest_command(CLI::App& root, Session& session);
 void add_find_command(CLI::App& root, Session& session);
 void add_help_command(CLI::App& group, Session& session);
+void add_copy_command(CLI::App& root, Session& session);
 void add_images_command(CLI::App& root, Session& session);
 void add_inspect_command(CLI::App& root, Session& session);
 void add_key_command(CLI::App& root, Session& session);

@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include <sifkit/oci/source.h>
 #include <sifkit/rootfs.h>
 
 #include "flattened_image.h"
@@ -61,15 +60,17 @@ std::unique_ptr<OpenedFileSystem> open_file_system(std::shared_ptr<const File> f
   return open_packed({oci::Transport::automatic, file->name(), {}, file->name()}, file, limits, warnings);
 }
 
+std::unique_ptr<OpenedFileSystem> open_file_system(std::shared_ptr<oci::OpenedSource> source,
+                                                   const oci::SourceOptions& options, WarningList& warnings) {
+  if (const auto file = source->image_file()) return open_packed(source->reference(), file, options.limits, warnings);
+  return std::make_unique<LayeredFileSystem>(std::move(source), options, warnings);
+}
+
 std::unique_ptr<OpenedFileSystem> open_file_system(const oci::Reference& given, const oci::SourceOptions& options,
                                                    WarningList& warnings) {
   std::shared_ptr<oci::OpenedSource> source = oci::open_source(given, options, warnings);
-  const oci::Reference& reference = source->reference();
-  return naming({reference.location, given.text}, [&] { return in_quotes(given.text); },
-                [&]() -> std::unique_ptr<OpenedFileSystem> {
-    if (const auto file = source->image_file()) return open_packed(reference, file, options.limits, warnings);
-    return std::make_unique<LayeredFileSystem>(source, options, warnings);
-  });
+  return naming({source->reference().location, given.text}, [&] { return in_quotes(given.text); },
+                [&] { return open_file_system(source, options, warnings); });
 }
 
 }  // namespace sifkit

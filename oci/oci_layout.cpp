@@ -250,7 +250,10 @@ class LayoutReader {
           &Limits::documents_bytes);
     }
     check_kind(view, false, descriptor.media_type, where);
-    return read_manifest(view, into);
+    auto parts = read_manifest(view, into);
+    parts.manifest = Manifest{view["mediaType"].text_or(descriptor.media_type), *text};
+    if (parts.manifest->media_type.empty()) parts.manifest->media_type = kManifestTypes[0];
+    return parts;
   }
 
   static std::string where_of(const Descriptor& descriptor) {

@@ -22,6 +22,7 @@ struct StoredParts {
   std::vector<std::string> layer_names;   ///< in the set
   std::optional<Digest> manifest_digest;
   std::optional<Digest> config_digest;
+  std::optional<Manifest> manifest;
 };
 
 /// An image whose layers are files of a set.
@@ -34,6 +35,7 @@ class StoredImage : public Image {
   std::unique_ptr<Source> open_layer(std::size_t index) override;
   std::optional<Digest> manifest_digest() const override { return parts_.manifest_digest; }
   std::optional<Digest> config_digest() const override { return parts_.config_digest; }
+  std::optional<Manifest> manifest() const override { return parts_.manifest; }
   std::uint64_t compressed_bytes() const override;
 
  private:

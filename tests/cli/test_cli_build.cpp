@@ -138,7 +138,7 @@ TEST_CASE("the output comes first, and is told from a source", "[cli][build]") {
     CHECK_THAT(result.err, ContainsSubstring("the output '" + source + "' is a source"));
     CHECK(hint(result) == "OUT comes before SRC: sifkit build app.sif " + source);
   }
-  CHECK(hint(run_cli({"build", "oci:out", "docker-daemon:app"})) == "OUT is a path; './oci:out' is a file of that name");
+  CHECK(hint(run_cli({"build", "tar:out", "docker-daemon:app"})) == "OUT is a path; './tar:out' is a file of that name");
   write_file(fixture.directory / "app.tar", "x");
   const auto exchanged = "OUT comes before SRC: sifkit build " + fixture.at("new.sif") + " " + fixture.at("app.tar");
   CHECK(hint(run_cli({"build", fixture.at("app.tar"), fixture.at("new.sif")})) == exchanged);

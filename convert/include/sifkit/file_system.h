@@ -12,6 +12,7 @@
 #include <sifkit/layers/file_system.h>
 #include <sifkit/layers/squashfs.h>
 #include <sifkit/oci/image.h>
+#include <sifkit/oci/source.h>
 
 namespace sifkit::sif {
 class Image;
@@ -48,6 +49,10 @@ SIFKIT_API std::unique_ptr<OpenedFileSystem> open_file_system(std::shared_ptr<co
 /// Opens whatever a source is. Flaws of a SIF that do not keep it from being read are warnings "sif-flaw". `warnings`
 /// outlives the result. Throws as `convert` does for a source that is no image.
 SIFKIT_API std::unique_ptr<OpenedFileSystem> open_file_system(const oci::Reference& reference,
+                                                              const oci::SourceOptions& options, WarningList& warnings);
+
+/// The same of a source that is open already.
+SIFKIT_API std::unique_ptr<OpenedFileSystem> open_file_system(std::shared_ptr<oci::OpenedSource> source,
                                                               const oci::SourceOptions& options, WarningList& warnings);
 
 }  // namespace sifkit

@@ -21,6 +21,12 @@
 
 namespace sifkit::oci {
 
+/// OCI image-spec manifest.md, or Docker's image manifest version 2, schema 2.
+struct Manifest {
+  std::string media_type;
+  std::string text;  ///< the document
+};
+
 /// One image whose small documents are read and checked. Layers are opened one at a time, as often as wanted.
 class SIFKIT_API Image {
  public:
@@ -33,6 +39,8 @@ class SIFKIT_API Image {
   virtual std::unique_ptr<Source> open_layer(std::size_t index) = 0;
 
   virtual std::optional<Digest> manifest_digest() const = 0;
+  /// The manifest as it is stored; nothing where the source has none (docker-archive).
+  virtual std::optional<Manifest> manifest() const { return std::nullopt; }
   virtual std::optional<Digest> config_digest() const = 0;
   /// The sum of the layers' stored sizes, where known.
   virtual std::uint64_t compressed_bytes() const = 0;

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/copy_image.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/civil_time.h>
+#include <sifkit/core/decompress.h>
+#include <sifkit/core/error.h>
+#include <sifkit/core/json.h>
+#include <sifkit/file_system.h>
+#include <sifkit/layers/tar_tree.h>
+#include <sifkit/oci/source.h>
+#include <sifkit/rootfs.h>
+#include <sifkit/sif/image.h>
+
+#include "capabilities.h"
+#include "container_files.h"
+#include "container_metadata.h"
+#include "naming.h"
+
+namespace sifkit {
+
+using namespace layers;
+
+namespace {
+
+constexpr std::string_view kConfigType = "application/vnd.oci.image.config.v1+json";
+constexpr std::string_view kManifestType = "application/vnd.oci.image.manifest.v1+json";
+
+std::string layer_type(Compression compression) {
+  static constexpr std::string_view kLayerType = "application/vnd.oci.image.layer.v1.tar";
+  switch (compression) {
+    case Compression::none: return std::string(kLayerType);
+    case Compression::gzip: return fmt::format("{}+gzip", kLayerType);
+    case Compression::zstd: return fmt::format("{}+zstd", kLayerType);
+    default:
+      throw Error(ErrorKind::unsupported,
+                  fmt::format("a layer compressed with {}, which no media type of OCI names", to_string(compression)),
+                  "a docker-archive holds it uncompressed");
+  }
+}
+
+/// Hands on what it reads, and hashes it.
+class HashingSource : public Source {
+ public:
+  HashingSource(std::unique_ptr<Source> source, const OperationContext& operation, Sink* copy = nullptr)
+      : source_(std::move(source)), operation_(operation), copy_(copy) {}
+
+  std::size_t read(std::span<std::byte> into) override {
+    operation_.check();
+    const auto got = source_->read(into);
+    const ByteView bytes = ByteView(into).first(got);
+    hasher_.update(bytes);
+    size_ += got;
+    if (copy_ != nullptr) copy_->write(bytes);
+    return got;
+  }
+
+  std::uint64_t size() const noexcept { return size_; }
+  Digest digest() { return hasher_.finish(); }
+
+ private:
+  std::unique_ptr<Source> source_;
+  const OperationContext& operation_;
+  Sink* copy_;
+  Hasher hasher_;
+  std::uint64_t size_ = 0;
+};
+
+/// What a copy of layers collects for the documents.
+struct CopiedLayers {
+  Json descriptors = Json::array();
+  std::vector<Digest> diff_ids;
+};
+
+class Copy {
+ public:
+  Copy(oci::ImageDestination& destination, const CopyOptions& options, WarningList& warnings, CopyReport& report)
+      : destination_(destination), options_(options), warnings_(warnings), report_(report) {}
+
+  void image(oci::Image& image) {
+    options_.operation.progress->stage("copying layers", image.compressed_bytes());
+    for (std::size_t i = 0; i < image.layers().size(); ++i) {
+      in_context([&] { return fmt::format("layer {} of {}", i + 1, image.layers().size()); }, [&] { layer(image, i); });
+    }
+    const auto manifest = image.manifest();
+    finish(image.config().raw, image.config().platform, manifest ? manifest->text : std::string(),
+           manifest ? manifest->media_type : std::string());
+  }
+
+  void file_system(OpenedFileSystem& opened) {
+    options_.operation.progress->stage("writing the layer", 0);
+    const Tree& tree = opened.tree();
+    const bool container = is_container(tree);
+    TarTreeOptions tar;
+    tar.keep = [&](std::string_view path, InodeId inode) { return !container || !is_of_runtime(tree, path, inode); };
+    tar.xattrs = [](const Xattrs& xattrs) { return with_real_capabilities(xattrs); };
+    const auto blob = destination_.begin_layer();
+    write_tar(opened.files(), tar, *blob, warnings_, options_.operation);
+    add_layer(blob->finish(), Compression::none, std::nullopt);
+    Json config = config_of(opened);
+    config["rootfs"] = {{"type", "layers"}, {"diff_ids", Json::array({layers_.diff_ids.at(0).text()})}};
+    const oci::Platform platform{"linux", config["architecture"].get<std::string>(), ""};
+    finish(config.dump(), platform, {}, {});
+  }
+
+ private:
+  /// The bytes as they are stored, or uncompressed where they must be. What is stated of them is checked.
+  void layer(oci::Image& image, std::size_t index) {
+    const auto& stated = image.layers()[index];
+    const auto blob = destination_.begin_layer();
+    const bool plain = destination_.plain_layers();
+    auto source = std::make_unique<HashingSource>(image.open_layer(index), options_.operation, plain ? nullptr : blob.get());
+    HashingSource& stored = *source;
+    Compression compression = Compression::none;
+    HashingSource contents(open_decompressed(std::move(source), "the layer", options_.limits, &compression),
+                           options_.operation, plain ? blob.get() : nullptr);
+    Bytes buffer(std::size_t{1} << 17);
+    for (std::uint64_t shown = 0; contents.read(buffer) != 0; shown = stored.size()) {
+      options_.operation.progress->advance(stored.size() - shown);
+    }
+    if (stated.size && *stated.size != stored.size()) {
+      throw Error(ErrorKind::integrity, fmt::format("expected {} bytes, found {}", *stated.size, stored.size()));
+    }
+    const Digest found = stored.digest();
+    if (stated.digest && stated.digest->algorithm() == found.algorithm() && *stated.digest != found) {
+      throw Error(ErrorKind::integrity, fmt::format("expected {}, found {}", stated.digest->text(), found.text()));
+    }
+    const Digest diff_id = contents.digest();
+    if (stated.diff_id && stated.diff_id->algorithm() == diff_id.algorithm() && *stated.diff_id != diff_id) {
+      throw Error(ErrorKind::integrity,
+                  fmt::format("expected diff_id {}, found {}", stated.diff_id->text(), diff_id.text()));
+    }
+    auto written = blob->finish();
+    add_layer(std::move(written), plain ? Compression::none : compression, diff_id);
+  }
+
+  void add_layer(oci::StoredBlob blob, Compression compression, const std::optional<Digest>& diff_id) {
+    layers_.descriptors.push_back(
+        {{"mediaType", layer_type(compression)}, {"digest", blob.digest.text()}, {"size", blob.size}});
+    layers_.diff_ids.push_back(diff_id.value_or(blob.digest));
+    ++report_.layers;
+    report_.bytes += blob.size;
+  }
+
+  void finish(const std::string& config, const oci::Platform& platform, std::string manifest, std::string type) {
+    report_.config_digest = digest_of(as_bytes(config));
+    if (manifest.empty()) {
+      type = kManifestType;
+      manifest = Json{{"schemaVersion", 2},
+                      {"mediaType", type},
+                      {"config", {{"mediaType", kConfigType}, {"digest", report_.config_digest.text()}, {"size", config.size()}}},
+                      {"layers", layers_.descriptors}}
+                     .dump();
+    }
+    report_.manifest_digest = digest_of(as_bytes(manifest));
+    oci::ImageDocuments documents;
+    documents.config = config;
+    documents.diff_ids = layers_.diff_ids;
+    documents.manifest.media_type = type;
+    documents.manifest.platform = platform;
+    documents.manifest_text = manifest;
+    options_.operation.check();
+    destination_.finish(documents);
+  }
+
+  /// What a build puts into a root file system for the runtime, and no image has.
+  static bool is_of_runtime(const Tree& tree, std::string_view path, InodeId inode) {
+    static constexpr std::string_view kDirectory = ".singularity.d";
+    if (path == kDirectory) return true;
+    const Inode& file = tree.inode(inode);
+    return path.find('/') == std::string_view::npos && file.type == EntryType::symlink &&
+           tree.symlink_target(file).starts_with(".singularity.d/");
+  }
+
+  static Xattrs with_real_capabilities(const Xattrs& xattrs) {
+    const auto named = [](const Xattrs& all, std::string_view name) {
+      return std::find_if(all.begin(), all.end(), [&](const auto& xattr) { return xattr.first == name; });
+    };
+    const auto stored = named(xattrs, kStoredCapability);
+    if (stored == xattrs.end()) return xattrs;
+    Xattrs out = xattrs;
+    std::erase_if(out, [](const auto& xattr) { return xattr.first == kStoredCapability; });
+    if (named(out, kRealCapability) == out.end()) out.emplace_back(kRealCapability, stored->second);
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+
+  /// The configuration that a SIF keeps of its image, with what a document of its own needs. Its key words are those of
+  /// the SIF or, for a root without one, of the machine.
+  Json config_of(OpenedFileSystem& opened) const {
+    Json inner = Json::object();
+    std::string architecture = oci::Platform::host().architecture;
+    std::int64_t created = opened.squashfs() != nullptr ? opened.squashfs()->time() : 0;
+    if (const sif::Image* sif = opened.sif()) {
+      if (sif->header().architecture != "unknown") architecture = sif->header().architecture;
+      if (sif->header().created != sif::kNoTime) created = sif->header().created;
+      if (const auto* object = sif->find(sif::DataType::generic_json, kOciConfigName)) {
+        const auto text = sif->read_data(*object, options_.limits.json_bytes);
+        inner = parse_json(as_text(text), kOciConfigName, options_.limits);
+        JsonView(inner, std::string(kOciConfigName) + ": ").require_object();
+      }
+    }
+    return {{"architecture", architecture},
+            {"config", inner},
+            {"created", utc_text(created)},
+            {"history", {{{"created", utc_text(created)}, {"created_by", "sifkit"}}}},
+            {"os", "linux"}};
+  }
+
+  static std::string utc_text(std::int64_t seconds) {
+    const auto time = civil_time(seconds);
+    return fmt::format("{}T{:02}:{:02}:{:02}Z", utc_date(seconds), time.hour, time.minute, time.second);
+  }
+
+  oci::ImageDestination& destination_;
+  const CopyOptions& options_;
+  WarningList& warnings_;
+  CopyReport& report_;
+  CopiedLayers layers_;
+};
+
+}  // namespace
+
+CopyReport copy_image(const oci::Reference& given, const oci::Target& target, const CopyOptions& options,
+                      WarningList& warnings) {
+  const auto start = std::chrono::steady_clock::now();
+  CopyReport report;
+  const auto destination = oci::open_destination(target, options.overwrite, options.limits);
+  const std::shared_ptr<oci::OpenedSource> source = oci::open_source(given, options, warnings);
+  naming({source->reference().location, given.text}, [&] { return fmt::format("copying {}", in_quotes(given.text)); }, [&] {
+    Copy copy(*destination, options, warnings, report);
+    if (source->image_file() || source->is_root()) {
+      copy.file_system(*open_file_system(source, options, warnings));
+    } else {
+      copy.image(*source->open_image());
+    }
+  });
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return report;
+}
+
+}  // namespace sifkit

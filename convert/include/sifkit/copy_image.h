@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <sifkit/core/digest.h>
+#include <sifkit/core/export.h>
+#include <sifkit/core/file.h>
+#include <sifkit/core/operation.h>
+#include <sifkit/oci/image.h>
+#include <sifkit/oci/image_destination.h>
+
+namespace sifkit {
+
+struct CopyOptions : oci::SourceOptions {
+  Overwrite overwrite = Overwrite::no;
+};
+
+struct CopyReport {
+  Digest manifest_digest;  ///< of what was written; a Docker archive has no manifest of that kind
+  Digest config_digest;    ///< Docker's image ID
+  std::size_t layers = 0;
+  std::uint64_t bytes = 0;  ///< of layers as they are stored
+  double seconds = 0;
+};
+
+/// Writes an image of layers. From layers: their bytes, the configuration and the manifest as they are, so that digests
+/// stay; a Docker archive has them uncompressed. From the file system of a SIF, a squashfs image or a plain root: as one
+/// layer, with the configuration that the SIF keeps; what a build put in for the runtime (`/.singularity.d` and the links
+/// to it) is left out, and capabilities are real ones again. The target appears whole or not at all. Throws Error.
+SIFKIT_API CopyReport copy_image(const oci::Reference& source, const oci::Target& target, const CopyOptions& options,
+                                 WarningList& warnings);
+
+}  // namespace sifkit

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/oci/image_destination.h>
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+#include <sifkit/core/json.h>
+
+#include "docker_name.h"
+#include "layout_destination.h"
+#include "member_writer.h"
+
+namespace sifkit::oci {
+
+namespace {
+
+/// As `docker save` and skopeo lay it out: layers and the configuration by their digests, then the document that lists
+/// them.
+void write_docker_documents(MemberWriter& archive, const ImageDocuments& documents, const std::string& name) {
+  const std::string config = digest_of(as_bytes(documents.config)).hex() + ".json";
+  archive.add(config, documents.config);
+  Json layers = Json::array();
+  for (const auto& diff_id : documents.diff_ids) layers.push_back(diff_id.hex() + ".tar");
+  Json tags = Json::array();
+  if (!name.empty()) tags.push_back(name);
+  const Json manifest{{{"Config", config}, {"RepoTags", tags}, {"Layers", layers}}};
+  archive.add("manifest.json", manifest.dump() + "\n");
+  archive.finish();
+}
+
+class DockerArchiveDestination : public ImageDestination {
+ public:
+  DockerArchiveDestination(const Target& target, Overwrite overwrite)
+      : name_(target.name), file_(target.path, overwrite), archive_(file_.file()) {}
+
+  bool plain_layers() const override { return true; }
+  std::unique_ptr<BlobWriter> begin_layer() override { return archive_.begin("", ".tar"); }
+  void finish(const ImageDocuments& documents) override {
+    write_docker_documents(archive_, documents, name_);
+    file_.commit();
+  }
+
+ private:
+  std::string name_;
+  AtomicFile file_;
+  MemberWriter archive_;
+};
+
+}  // namespace
+
+std::optional<Target> Target::parse(std::string_view text) {
+  static constexpr std::pair<std::string_view, Transport> kPrefixes[] = {
+      {"oci:", Transport::oci_layout},
+      {"oci-archive:", Transport::oci_archive},
+      {"docker-archive:", Transport::docker_archive},
+  };
+  for (const auto& [prefix, transport] : kPrefixes) {
+    if (!text.starts_with(prefix)) continue;
+    Target out;
+    out.transport = transport;
+    out.text = text;
+    std::string_view rest = text.substr(prefix.size());
+    if (rest.starts_with("//")) rest.remove_prefix(2);
+    const auto colon = rest.find(':');
+    out.path = rest.substr(0, colon);
+    if (colon != std::string_view::npos) out.name = rest.substr(colon + 1);
+    if (out.path.empty()) {
+      throw Error(ErrorKind::usage, fmt::format("{}: expected a path behind '{}'", in_quotes(text), prefix));
+    }
+    if (transport == Transport::docker_archive && !out.name.empty()) {
+      if (!is_docker_name(out.name) || out.name.find('@') != std::string::npos) {
+        throw Error(ErrorKind::usage, fmt::format("{}: {} is no name of an image", in_quotes(text), in_quotes(out.name)),
+                    "as in app:1 or registry.example.org/me/app:1");
+      }
+      if (out.name.find(':', out.name.rfind('/') + 1) == std::string::npos) out.name += ":latest";
+    }
+    return out;
+  }
+  return std::nullopt;
+}
+
+std::unique_ptr<ImageDestination> open_destination(const Target& target, Overwrite overwrite,
+                                                   const Limits& limits) {
+  switch (target.transport) {
+    case Transport::oci_layout: return open_layout_destination(target, overwrite, limits);
+    case Transport::oci_archive: return open_layout_archive_destination(target, overwrite);
+    case Transport::docker_archive: return std::make_unique<DockerArchiveDestination>(target, overwrite);
+    default: break;
+  }
+  throw Error(ErrorKind::internal, "no place for images");
+}
+
+}  // namespace sifkit::oci

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "layout_destination.h"
+
+#include <optional>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+#include <sifkit/core/json.h>
+#include <sifkit/core/output_place.h>
+#include <sifkit/core/unfinished.h>
+
+#include "member_writer.h"
+
+namespace sifkit::oci {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view kRefName = "org.opencontainers.image.ref.name";
+constexpr std::string_view kLayoutText = R"({"imageLayoutVersion":"1.0.0"})";
+constexpr std::string_view kIndexType = "application/vnd.oci.image.index.v1+json";
+
+Json entry_of(const Descriptor& manifest, const std::string& tag) {
+  Json entry{{"mediaType", manifest.media_type}, {"digest", manifest.digest.text()}, {"size", manifest.size}};
+  if (manifest.platform) {
+    entry["platform"] = {{"architecture", manifest.platform->architecture}, {"os", manifest.platform->os}};
+    if (!manifest.platform->variant.empty()) entry["platform"]["variant"] = manifest.platform->variant;
+  }
+  if (!tag.empty()) entry["annotations"] = {{kRefName, tag}};
+  return entry;
+}
+
+Json empty_index() {
+  return {{"schemaVersion", 2}, {"mediaType", kIndexType}, {"manifests", Json::array()}};
+}
+
+Descriptor described(const ImageDocuments& documents) {
+  Descriptor manifest = documents.manifest;
+  manifest.digest = digest_of(as_bytes(documents.manifest_text));
+  manifest.size = documents.manifest_text.size();
+  return manifest;
+}
+
+class LayoutArchiveDestination : public ImageDestination {
+ public:
+  LayoutArchiveDestination(const Target& target, Overwrite overwrite)
+      : tag_(target.name), file_(target.path, overwrite), archive_(file_.file()) {}
+
+  bool plain_layers() const override { return false; }
+  std::unique_ptr<BlobWriter> begin_layer() override { return archive_.begin("blobs/sha256/", ""); }
+  void finish(const ImageDocuments& documents) override {
+    for (const auto& text : {documents.config, documents.manifest_text}) {
+      archive_.add("blobs/sha256/" + digest_of(as_bytes(text)).hex(), text);
+    }
+    Json index = empty_index();
+    index["manifests"].push_back(entry_of(described(documents), tag_));
+    archive_.add("index.json", index.dump() + "\n");
+    archive_.add("oci-layout", kLayoutText);
+    archive_.finish();
+    file_.commit();
+  }
+
+ private:
+  std::string tag_;
+  AtomicFile file_;
+  MemberWriter archive_;
+};
+
+void make_directory(const fs::path& path) {
+  if (::mkdir(path.c_str(), 0777) != 0 && errno != EEXIST) throw_errno(fmt::format("create {}", in_quotes(path.native())));
+}
+
+/// A blob under a hidden name until its digest is known.
+class BlobFile : public BlobWriter {
+ public:
+  explicit BlobFile(fs::path directory)
+      : directory_(std::move(directory)), file_(directory_ / fmt::format("blob.{}", ::getpid()), Overwrite::yes) {}
+
+  void write(ByteView bytes) override {
+    hasher_.update(bytes);
+    file_.file().write_at(size_, bytes);
+    size_ += bytes.size();
+  }
+
+  StoredBlob finish() override {
+    StoredBlob blob{hasher_.finish(), size_};
+    file_.commit();
+    const fs::path name = directory_ / blob.digest.hex();
+    if (::rename(file_.target().c_str(), name.c_str()) != 0) throw_errno(fmt::format("put {} in place", in_quotes(name.native())));
+    return blob;
+  }
+
+ private:
+  fs::path directory_;
+  AtomicFile file_;
+  std::uint64_t size_ = 0;
+  Hasher hasher_;
+};
+
+void write_file(const fs::path& path, std::string_view text) {
+  AtomicFile file(path, Overwrite::yes);
+  file.file().write_at(0, as_bytes(text));
+  file.commit();
+}
+
+/// A directory that goes with the object, unless it has got its name.
+class StagedDirectory {
+ public:
+  explicit StagedDirectory(fs::path path) : path_(std::move(path)), unfinished_(path_.native()) {
+    if (::mkdir(path_.c_str(), 0777) != 0) throw_errno(fmt::format("create {}", in_quotes(path_.native())));
+  }
+  ~StagedDirectory() { remove_tree(path_); }
+  StagedDirectory(const StagedDirectory&) = delete;
+  StagedDirectory& operator=(const StagedDirectory&) = delete;
+
+  const fs::path& path() const noexcept { return path_; }
+
+ private:
+  fs::path path_;
+  UnfinishedPath unfinished_;
+};
+
+class LayoutDestination : public ImageDestination {
+ public:
+  LayoutDestination(const Target& target, Overwrite overwrite, const Limits& limits)
+      : target_(target.path), tag_(target.name), index_(empty_index()) {
+    expect_own_name(target_, "the layout's path");
+    struct stat status {};
+    if (::lstat(target_.c_str(), &status) == 0) {
+      if (!fs::exists(target_ / "oci-layout") || !fs::exists(target_ / "index.json")) {
+        throw Error(ErrorKind::exists, fmt::format("{} exists and is no OCI layout", in_quotes(target_.native())), "choose another name for the output");
+      }
+      read_index(overwrite, limits);
+      root_ = target_;
+    } else {
+      staged_.emplace(directory_of(target_) / hidden_name_for(target_));
+      root_ = staged_->path();
+    }
+    make_directory(root_ / "blobs");
+    make_directory(root_ / "blobs/sha256");
+  }
+
+  bool plain_layers() const override { return false; }
+  std::unique_ptr<BlobWriter> begin_layer() override { return std::make_unique<BlobFile>(root_ / "blobs/sha256"); }
+
+  void finish(const ImageDocuments& documents) override {
+    for (const auto& text : {documents.config, documents.manifest_text}) {
+      write_file(root_ / "blobs/sha256" / digest_of(as_bytes(text)).hex(), text);
+    }
+    const Descriptor manifest = described(documents);
+    Json& list = index_["manifests"];
+    for (auto at = list.begin(); at != list.end();) {
+      const bool same_tag = !tag_.empty() && tag_of(*at) == tag_;
+      const bool same_image = tag_.empty() && tag_of(*at).empty() && (*at)["digest"] == manifest.digest.text();
+      at = same_tag || same_image ? list.erase(at) : at + 1;
+    }
+    list.push_back(entry_of(manifest, tag_));
+    if (!staged_) {
+      write_file(root_ / "index.json", index_.dump() + "\n");
+      return;
+    }
+    write_file(root_ / "oci-layout", kLayoutText);
+    write_file(root_ / "index.json", index_.dump() + "\n");
+    if (::renameat2(AT_FDCWD, root_.c_str(), AT_FDCWD, target_.c_str(), RENAME_NOREPLACE) != 0) {
+      if (errno != EINVAL && errno != ENOSYS) throw_errno(fmt::format("put {} in place", in_quotes(target_.native())));
+      if (::rename(root_.c_str(), target_.c_str()) != 0) throw_errno(fmt::format("put {} in place", in_quotes(target_.native())));
+    }
+    staged_.reset();
+    const UniqueFd directory(::open(directory_of(target_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (directory) sync_directory(directory.get(), directory_of(target_));
+  }
+
+ private:
+  static std::string tag_of(const Json& entry) {
+    const auto annotations = entry.find("annotations");
+    if (annotations == entry.end() || !annotations->is_object()) return {};
+    const auto tag = annotations->find(kRefName);
+    return tag == annotations->end() || !tag->is_string() ? std::string() : tag->get<std::string>();
+  }
+
+  void read_index(Overwrite overwrite, const Limits& limits) {
+    const auto source = open_source(target_ / "index.json");
+    const Bytes text = read_all(*source, limits.json_bytes, "index.json");
+    index_ = parse_json(as_text(text), "index.json", limits);
+    const JsonView view(index_, "index.json: ");
+    const auto list = view.require_object()["manifests"];
+    list.require_array();
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      list.at(i).require_object();
+      if (overwrite == Overwrite::yes || tag_.empty() || tag_of(list.at(i).value()) != tag_) continue;
+      throw Error(ErrorKind::exists, fmt::format("{} holds an image {} already", in_quotes(target_.native()), in_quotes(tag_)), Advice::overwrite);
+    }
+  }
+
+  const fs::path target_;
+  const std::string tag_;
+  fs::path root_;  ///< where it is written: the target, or beside it
+  std::optional<StagedDirectory> staged_;
+  Json index_;
+};
+
+}  // namespace
+
+std::unique_ptr<ImageDestination> open_layout_destination(const Target& target, Overwrite overwrite, const Limits& limits) {
+  return std::make_unique<LayoutDestination>(target, overwrite, limits);
+}
+
+std::unique_ptr<ImageDestination> open_layout_archive_destination(const Target& target, Overwrite overwrite) {
+  return std::make_unique<LayoutArchiveDestination>(target, overwrite);
+}
+
+}  // namespace sifkit::oci

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cerrno>
+#include <csignal>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/digest.h>
+#include <sifkit/core/error.h>
+
+#include "support/build_fixture.h"
+#include "support/catch.h"
+#include "support/fault_fixture.h"
+#include "support/sweep.h"
+
+using namespace sifkit;
+using namespace sifkit::testing;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct CopyFixture : BuildFixture {
+  CliResult copy(const std::string& source, const std::string& target, std::vector<std::string> more = {}) const {
+    std::vector<std::string> args{"copy", source, target};
+    args.insert(args.end(), more.begin(), more.end());
+    return run_cli(args);
+  }
+
+  Json copied(const std::string& source, const std::string& target) const {
+    const auto result = copy(source, target, {"--json", "--force"});
+    INFO(result.err);
+    REQUIRE(result.code == 0);
+    return Json::parse(result.out);
+  }
+
+  Json images(const std::string& source) const { return Json::parse(run_cli({"images", "--json", source}).out)["images"]; }
+
+  /// Files below a directory, by name.
+  std::map<std::string, std::string> files(const std::string& name) const {
+    std::map<std::string, std::string> out;
+    for (const auto& entry : fs::recursive_directory_iterator(at(name))) {
+      if (entry.is_regular_file()) out[fs::relative(entry.path(), at(name)).string()] = read_file(entry.path());
+    }
+    return out;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a copy of layers has their bytes, configuration and manifest", "[cli][copy]") {
+  const CopyFixture fixture;
+  const std::pair<std::string, std::string> styles[] = {{"gzip -c", "application/vnd.docker.image.rootfs.diff.tar.gzip"},
+                                                         {"gzip -c", "application/vnd.oci.image.layer.v1.tar+gzip"},
+                                                         {"", "application/vnd.oci.image.layer.v1.tar"}};
+  for (const auto& [packer, type] : styles) {
+    INFO(type);
+    fs::remove_all(fixture.at("layout"));
+    const LayoutStyle style{.packer = packer, .layer_type = type};
+    as_directory(oci_layout(fixture.image, style), fixture.directory / "layout");
+    const auto source = fixture.images(fixture.at("layout"))[0];
+    const auto record = fixture.copied("oci:" + fixture.at("layout"), "oci-archive:" + fixture.at("x.tar") + ":tag");
+    CHECK(record["schema"] == "sifkit/copy/v1");
+    CHECK(record["manifest_digest"] == source["manifest_digest"]);
+    CHECK(record["config_digest"] == source["config_digest"]);
+    CHECK(record["layers"] == fixture.image.layers.size());
+    const auto again = fixture.copied(fixture.at("x.tar"), "oci:" + fixture.at("again") + ":other");
+    CHECK(again["manifest_digest"] == source["manifest_digest"]);
+    const auto before = fixture.files("layout");
+    const auto after = fixture.files("again");
+    for (const auto& [name, bytes] : before) {
+      INFO(name);
+      if (name.starts_with("blobs/")) CHECK((after.contains(name) && after.at(name) == bytes));
+    }
+    CHECK(after.at("oci-layout") == R"({"imageLayoutVersion":"1.0.0"})");
+    CHECK(fixture.images(fixture.at("again"))[0]["tags"] == Json::array({"other"}));
+    // The same image, from wherever it is built.
+    REQUIRE(fixture.build("one.sif", fixture.at("layout"), {"--force"}).code == 0);
+    REQUIRE(fixture.build("two.sif", fixture.at("again"), {"--force"}).code == 0);
+    CHECK(fixture.tree_of("one.sif") == fixture.tree_of("two.sif"));
+    fs::remove_all(fixture.at("again"));
+  }
+}
+
+TEST_CASE("a Docker archive holds layers uncompressed and keeps the image's ID", "[cli][copy]") {
+  const CopyFixture fixture;
+  as_directory(oci_layout(fixture.image), fixture.directory / "layout");
+  const auto id = fixture.images(fixture.at("layout"))[0]["config_digest"];
+  const auto record = fixture.copied(fixture.at("layout"), "docker-archive:" + fixture.at("d.tar") + ":me/app");
+  CHECK(record["manifest_digest"].is_null());
+  CHECK(record["config_digest"] == id);
+  const auto listed = fixture.images(fixture.at("d.tar"));
+  REQUIRE(listed.size() == 1);
+  CHECK(listed[0]["tags"] == Json::array({"me/app:latest"}));
+  CHECK(listed[0]["config_digest"] == id);
+  CHECK(run_process({"tar", "-tf", fixture.at("d.tar")}).out ==
+        fmt::format("{}.tar\n{}.tar\n{}.json\nmanifest.json\n", sha256(fixture.image.layers[0]), sha256(fixture.image.layers[1]),
+                    id.get<std::string>().substr(7)));
+  // Back into a layout: another manifest, the same configuration.
+  CHECK(fixture.copied(fixture.at("d.tar"), "oci:" + fixture.at("back"))["config_digest"] == id);
+  CHECK(fixture.files("back").contains("blobs/sha256/" + sha256(fixture.image.layers[1])));
+}
+
+TEST_CASE("a SIF goes back into an image of one layer, without what a build put in", "[cli][copy]") {
+  const CopyFixture fixture;
+  REQUIRE(fixture.build("a.sif", fixture.at("app.tar")).code == 0);
+  // build with such an output is the same.
+  REQUIRE(run_cli({"build", "docker-archive:" + fixture.at("d.tar") + ":app", fixture.at("a.sif")}).code == 0);
+  fixture.copied(fixture.at("a.sif"), "docker-archive:" + fixture.at("e.tar") + ":app");
+  CHECK((read_file(fixture.directory / "d.tar") == read_file(fixture.directory / "e.tar")));
+  const auto names = run_cli({"ls", "-aR", fixture.at("d.tar")}).out;
+  CHECK(names.find("singularity") == std::string::npos);
+  CHECK(names.find(".exec") == std::string::npos);
+  const Json config = Json::parse(run_cli({"inspect", "--json", "--all", fixture.at("d.tar")}).out);
+  CHECK(config.dump() != "{}");
+  REQUIRE(fixture.build("b.sif", fixture.at("d.tar")).code == 0);
+  CHECK(fixture.tree_of("a.sif") == fixture.tree_of("b.sif"));
+  CHECK(run_cli({"inspect", "--runscript", fixture.at("a.sif")}).out == run_cli({"inspect", "--runscript", fixture.at("b.sif")}).out);
+  CHECK(run_cli({"inspect", "--environment", fixture.at("a.sif")}).out == run_cli({"inspect", "--environment", fixture.at("b.sif")}).out);
+}
+
+TEST_CASE("a copy checks what it reads, and an error leaves nothing", "[cli][copy]") {
+  const CopyFixture fixture;
+  const auto fails = [&](const Members& members, ErrorKind kind, const std::string& text) {
+    fs::remove_all(fixture.at("layout"));
+    as_directory(members, fixture.directory / "layout");
+    for (const std::string target : {"oci:", "oci-archive:", "docker-archive:"}) {
+      INFO(target);
+      const auto result = fixture.copy(fixture.at("layout"), target + fixture.at("out"));
+      CHECK(result.code == exit_code(kind));
+      CHECK_THAT(result.err, ContainsSubstring(text));
+      CHECK(!fs::exists(fixture.at("out")));
+      for (const auto& entry : fs::directory_iterator(fixture.directory.path())) CHECK(!entry.path().filename().string().starts_with(".out"));
+    }
+  };
+  auto members = oci_layout(fixture.image);
+  for (auto& member : members) {
+    if (member.bytes.size() > 1000) member.bytes[member.bytes.size() / 2] ^= 1;
+  }
+  fails(members, ErrorKind::integrity, "layer 1 of 2: expected sha256:");
+  members = oci_layout(fixture.image);
+  for (auto& member : members) {
+    if (member.bytes.size() > 1000) member.bytes.resize(member.bytes.size() - 20);
+  }
+  fails(members, ErrorKind::integrity, "bytes");
+}
+
+TEST_CASE("what is there is replaced only when that is asked for", "[cli][copy]") {
+  const CopyFixture fixture;
+  write_file(fixture.directory / "there", "text");
+  fs::create_directory(fixture.at("folder"));
+  write_file(fixture.directory / "folder/file", "text");
+  const std::string app = fixture.at("app.tar");
+  const int exists = exit_code(ErrorKind::exists);
+  for (const std::string target : {"oci-archive:", "docker-archive:"}) {
+    CHECK(fixture.copy(app, target + fixture.at("there")).code == exists);
+    CHECK(read_file(fixture.directory / "there") == "text");
+  }
+  CHECK(fixture.copy(app, "oci:" + fixture.at("there")).code == exists);
+  CHECK(fixture.copy(app, "oci:" + fixture.at("folder"), {"--force"}).code == exists);
+  CHECK(fixture.files("folder").size() == 1);
+
+  CHECK(fixture.copy(app, "oci:" + fixture.at("l") + ":a").code == 0);
+  CHECK(fixture.copy(app, "oci:" + fixture.at("l") + ":a").code == exists);
+  CHECK(fixture.copy(app, "oci:" + fixture.at("l") + ":b").code == 0);
+  CHECK(fixture.copy(app, "oci:" + fixture.at("l") + ":a", {"--force"}).code == 0);
+  const auto images = fixture.images(fixture.at("l"));
+  CHECK(images.size() == 2);
+  CHECK(fixture.copy(app, "docker-archive:" + fixture.at("there"), {"--force"}).code == 0);
+  CHECK(run_cli({"ls", fixture.at("there"), "/bin"}).out == "tool\ntool2\n");
+}
+
+TEST_CASE("words that name no place for an image are refused", "[cli][copy]") {
+  const CopyFixture fixture;
+  const std::string app = fixture.at("app.tar");
+  for (const std::string target : {"x.sif", "oci:", "oci-archive:", "docker-archive::app", "docker-archive:x:App", "docker-archive:x:a@sha256:12"}) {
+    INFO(target);
+    CHECK(fixture.copy(app, target).code == exit_code(ErrorKind::usage));
+  }
+  CHECK_THAT(fixture.copy(app, "x.sif").err, ContainsSubstring("'sifkit build x.sif " + app));
+  CHECK_THAT(run_cli({"build", "oci:" + fixture.at("x"), app, "--label", "a=b"}).err, ContainsSubstring("--label is for SIF files, not for"));
+  CHECK_THAT(run_cli({"build", "docker-archive:" + app, fixture.at("x.sif")}).err, ContainsSubstring("OUT comes before SRC"));
+}
+
+TEST_CASE("a copy is whole or absent, whatever fails", "[cli][copy][faults]") {
+  const FaultFixture fixture;
+  const std::string target = GENERATE("oci:out", "oci-archive:out", "docker-archive:out");
+  const std::string good = "cp -r out ../good; rm -r out";
+  REQUIRE(fixture.shell("rm -rf ../good; $SIFKIT copy -q ../app.tar " + target + " && " + good).code == 0);
+  for (const auto& [call, what] : {std::pair<std::string, std::string>{"pwrite", std::to_string(ENOSPC)}, {"pwrite", "sig15"}, {"pread", std::to_string(EIO)}, {"fsync", std::to_string(EIO)},
+                                   {"mkdir", std::to_string(ENOSPC)}, {"rename", std::to_string(EIO)}, {"renameat2", std::to_string(EACCES)}, {"linkat", std::to_string(EACCES)}}) {
+    for (int n = 1; n <= 60; ++n) {
+      if (!next_of_sweep()) continue;
+      INFO(target << " " << call << " " << n << " " << what);
+      fixture.clear();
+      const auto result = fixture.shell("exec $SIFKIT copy -q ../app.tar " + target,
+                                        {"LD_PRELOAD=" SIFKIT_FAULT_SHIM, "ASAN_OPTIONS=verify_asan_link_order=0", fmt::format("SIFKIT_FAULT={}:{}:{}", call, n, what)});
+      INFO(result.err);
+      CHECK(fixture.shell("[ ! -e out ] || diff -r out ../good").code == 0);
+      CHECK(fixture.count() == (fs::exists(fixture.out / "out") ? 1u : 0u));
+      if (result.code == 0) {
+        CHECK(fixture.count() == 1);
+        break;
+      }
+    }
+  }
+}
