@@ -228,6 +228,7 @@ int run_safely(std::span<const std::string> args, Console& io) {
   app.add_flag("--json", session.json, "Print one JSON record");
   add_build_command(app, session);
   add_copy_command(app, session);
+  add_pull_command(app, session);
   add_images_command(app, session);
   add_inspect_command(app, session);
   add_ls_command(app, session);

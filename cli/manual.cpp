@@ -48,6 +48,7 @@ constexpr Item kFiles[] = {
 
 constexpr Item kExamples[] = {
     {"sifkit build app.sif docker://alpine:3", "converts an image of a registry"},
+    {"sifkit pull --verify oras://registry.example/team/app:1", "fetches a SIF file, app_1.sif, if it is signed by a known key"},
     {"sifkit build app.sif docker-daemon://my_app:latest", "converts an image of the local Docker daemon"},
     {"docker save my_app | sifkit build app.sif -", "converts a stream"},
     {"sifkit build --fast --sign app.sif my_app.tar", "converts a saved archive with faster compression, and signs with your key"},

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include <sifkit/convert.h>
+#include <sifkit/core/resources.h>
+#include <sifkit/net/url.h>
+#include <sifkit/oci/remote_file.h>
+#include <sifkit/sif/image.h>
+#include <sifkit/trust/verify.h>
+
+#include "commands.h"
+#include "keys.h"
+#include "source_options.h"
+
+namespace sifkit::cli {
+
+namespace {
+
+constexpr std::size_t kPiece = std::size_t{1} << 20;
+
+struct PullArguments {
+  std::vector<std::string> places;  ///< [OUT] URI
+  std::string name;
+  std::string directory;
+  std::string digest;
+  bool force = false;
+  bool verify = false;
+  bool no_cache = false;
+  SourceArguments from;
+};
+
+/// "docker" and "alpine:3" of "docker://alpine:3"; a source without a scheme is an error.
+std::pair<std::string, std::string> cut_scheme(const std::string& uri) {
+  const auto colon = uri.find("://");
+  const std::string scheme = colon == std::string::npos ? "" : uri.substr(0, colon);
+  for (const char* known : {"docker", "oras", "http", "https"}) {
+    if (scheme == known) return {scheme, uri.substr(colon + 3)};
+  }
+  if (scheme == "shub") {
+    throw Error(ErrorKind::unsupported,
+                fmt::format("source {}: Singularity Hub has no images any more", in_quotes(uri)),
+                "it was closed in 2021; look for the image in a registry");
+  }
+  if (scheme == "library")
+    throw Error(ErrorKind::unsupported, fmt::format("source {}: libraries are not read", in_quotes(uri)),
+                "'apptainer pull' fetches it");
+  throw Error(ErrorKind::usage,
+              fmt::format("source {}: expected docker://, oras://, http:// or https://", in_quotes(uri)));
+}
+
+std::filesystem::path target_of(const PullArguments& arguments, const std::string& name) {
+  if (arguments.places.size() == 2 && !arguments.name.empty())
+    throw Error(ErrorKind::usage, "OUT and --name cannot be combined");
+  std::filesystem::path out = arguments.places.size() == 2 ? arguments.places.front()
+                              : arguments.name.empty()     ? name
+                                                           : arguments.name;
+  if (out.empty() || out == "." || out == "..")
+    throw Error(ErrorKind::usage,
+                fmt::format("source {}: its name gives no name for the file", in_quotes(arguments.places.back())),
+                "OUT is one");
+  return arguments.directory.empty() ? out : std::filesystem::path(arguments.directory) / out;
+}
+
+/// Throws what keeps an image from having its name.
+void verify_image(const sif::Image& image, const Session& session) {
+  trust::VerifyOptions options;
+  options.threads = available_threads();
+  options.operation = session.operation();
+  const auto report = trust::verify(image, trusted_keys({}, std::nullopt), options);
+  if (report.failure) throw Error(report.failure->kind(), printable(report.failure->message()), report.failure->hint());
+}
+
+std::shared_ptr<const File> shared(const File& file, const std::filesystem::path& target) {
+  UniqueFd again(::dup(file.fd()));
+  if (!again) throw_errno("dup");
+  return std::make_shared<const File>(std::move(again), target.native());
+}
+
+struct Pulled {
+  std::filesystem::path target;
+  std::uint64_t bytes = 0;
+  Digest digest;
+};
+
+/// Writes what comes to the file, and checks that it is what was promised.
+Pulled download(oci::RemoteFile& remote, File& file, const std::optional<Digest>& pinned, const Session& session) {
+  session.progress->stage("downloading", remote.size.value_or(0));
+  const auto expected = remote.digest ? remote.digest : pinned;
+  Hasher hasher(expected ? expected->algorithm() : DigestAlgorithm::sha256);
+  Pulled out;
+  Bytes buffer(kPiece);
+  while (const auto got = remote.bytes->read(buffer)) {
+    session.operation().check();
+    const auto piece = ByteView(buffer).first(got);
+    hasher.update(piece);
+    file.write_at(out.bytes, piece);
+    out.bytes += got;
+    session.progress->advance(got);
+  }
+  out.digest = hasher.finish();
+  if (remote.size && out.bytes != *remote.size)
+    throw Error(ErrorKind::integrity, fmt::format("expected {} bytes, got {}", *remote.size, out.bytes));
+  for (const auto& wanted : {remote.digest, pinned}) {
+    if (wanted && wanted->algorithm() == out.digest.algorithm() && *wanted != out.digest)
+      throw Error(ErrorKind::integrity, fmt::format("expected {}, got {}", wanted->text(), out.digest.text()));
+  }
+  return out;
+}
+
+Pulled pull_file(const PullArguments& arguments, oci::RemoteFile remote, const Session& session) {
+  const auto target = target_of(arguments, remote.name);
+  AtomicFile output(target, arguments.force ? Overwrite::yes : Overwrite::no, 0777);
+  const auto pinned =
+      arguments.digest.empty() ? std::nullopt : std::optional(Digest::parse(arguments.digest, "--digest"));
+  auto out = in_context([&] { return in_quotes(arguments.places.back()); },
+                        [&] {
+                          auto done = download(remote, output.file(), pinned, session);
+                          const sif::Image image(shared(output.file(), target));  // or it is none
+                          if (arguments.verify) verify_image(image, session);
+                          return done;
+                        });
+  output.commit();
+  out.target = target;
+  return out;
+}
+
+Pulled pull_image(const PullArguments& arguments, const std::string& name, const Session& session) {
+  const auto& uri = arguments.places.back();
+  if (arguments.verify)
+    throw Error(ErrorKind::usage, "--verify is for SIF files; an image of layers has no signature of theirs");
+  if (!arguments.digest.empty())
+    throw Error(ErrorKind::usage, "--digest is for files",
+                fmt::format("{}@DIGEST is an image of that digest", printable(uri)));
+  ConvertOptions options{source_options(arguments.from, session)};
+  options.overwrite = arguments.force ? Overwrite::yes : Overwrite::no;
+  WarningList warnings;
+  const auto target = target_of(arguments, oci::sif_name_of(name, uri));
+  const auto report = convert(oci::Reference::parse(uri), target, options, warnings);
+  session.progress->done();
+  session.show_warnings(warnings);
+  return {target, report.bytes, *report.digest};
+}
+
+int pull(const PullArguments& arguments, Session& session) {
+  if (arguments.places.size() > 2) throw Error(ErrorKind::usage, "expected [OUT] URI");
+  const auto& uri = arguments.places.back();
+  const auto [scheme, rest] = cut_scheme(uri);
+  Pulled pulled;
+  if (scheme == "docker") {
+    pulled = pull_image(arguments, rest, session);
+  } else {
+    const auto options = source_options(arguments.from, session);
+    pulled = pull_file(arguments, scheme == "oras" ? oci::open_oras(rest, uri, options) : oci::open_url(uri, options),
+                       session);
+  }
+  session.progress->done();
+  if (session.json) {
+    session.print_json({{"schema", "sifkit/pull/v1"},
+                        {"source", net::url_without_secrets(uri)},
+                        {"target", pulled.target.native()},
+                        {"bytes", pulled.bytes},
+                        {"digest", pulled.digest.text()}});
+  } else if (!session.quiet) {
+    session.logger->write_line(
+        fmt::format("{}: {}, {}", printable(pulled.target.native()), human_bytes(pulled.bytes), pulled.digest.text()));
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_pull_command(CLI::App& root, Session& session) {
+  CLI::App* verb = add_verb(root, session, "pull", "Fetch an image as a SIF file");
+  const auto arguments = std::make_shared<PullArguments>();
+  auto& a = *arguments;
+  verb->add_option("places", a.places,
+                   "The file to write (default: NAME_TAG.sif), and the image: docker://NAME, oras://NAME or the URL of "
+                   "a SIF file")
+      ->required()
+      ->expected(1, 2)
+      ->type_name("[OUT] URI");
+  verb->add_flag("-F,--force", a.force, "Replace an existing file");
+  verb->add_option("--name", a.name, "Name of the file, in place of OUT")->type_name("NAME");
+  verb->add_option("--dir", a.directory, "Directory of the file")->type_name("DIR");
+  verb->add_flag("--verify", a.verify, "Verify the signatures of a SIF file before it gets its name");
+  verb->add_option("--digest", a.digest, "Fail unless the file has this digest")->type_name("DIGEST");
+  verb->add_flag("--disable-cache", a.no_cache, "Accepted: nothing is kept");
+  add_source_options(*verb, a.from);
+  verb->callback(
+      [arguments, &session] { session.action = [arguments, &session] { return pull(*arguments, session); }; });
+}
+
+}  // namespace sifkit::cli

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `pull`: images become SIF files, SIF files come as they are, and what is not as it was promised gets no name.
+#include <filesystem>
+
+#include "support/catch.h"
+#include "support/cli_run.h"
+#include "support/registry_fixture.h"
+
+using namespace sifkit;
+using namespace sifkit::testing;
+using Request = RegistryServer::Request;
+using Answer = std::optional<std::string>;
+
+namespace {
+
+constexpr const char* kSifType = "application/vnd.sylabs.sif.layer.v1.sif";
+
+struct PullFixture : RegistryFixture {
+  std::string sif;  ///< a file's bytes
+
+  PullFixture() {
+    const auto path = (home / "made.sif").native();
+    write_file(home / "made.tar", as_tar(docker_24(small_image())));
+    REQUIRE(run_cli({"build", "-q", path, (home / "made.tar").native()}).code == 0);
+    sif = read_file(path);
+    std::filesystem::create_directory(home / "out");
+  }
+
+  static Json manifest_of(const std::string& bytes, const std::string& type = kSifType) {
+    return {{"schemaVersion", 2},
+            {"config",
+             {{"mediaType", "application/vnd.sylabs.sif.config.v1+json"},
+              {"size", 2},
+              {"digest", digest_of(as_bytes(std::string("{}"))).text()}}},
+            {"layers", Json::array({{{"mediaType", type},
+                                     {"size", bytes.size()},
+                                     {"digest", digest_of(as_bytes(bytes)).text()},
+                                     {"annotations", {{"org.opencontainers.image.title", "../../evil.sif"}}}}})}};
+  }
+
+  CliResult pull(const std::string& uri, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> args{"pull", "--no-https", "--dir", (home / "out").native(), uri};
+    args.insert(args.end(), more.begin(), more.end());
+    return run_cli(args);
+  }
+  std::string oras(const std::string& name) const { return "oras://" + server.place() + "/" + name; }
+  /// The names in the directory that everything is pulled to.
+  std::vector<std::string> there() const {
+    std::vector<std::string> out;
+    for (const auto& entry : std::filesystem::directory_iterator(home / "out"))
+      out.push_back(entry.path().filename().native());
+    return out;
+  }
+};
+
+using Names = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("a SIF file comes from a registry as it is", "[cli][registry][pull]") {
+  PullFixture fixture;
+  fixture.server.put_blob("team/app", fixture.sif);
+  fixture.server.put_manifest("team/app", "1", LayoutBuilder::kManifest, PullFixture::manifest_of(fixture.sif).dump());
+  const auto blob = "/v2/team/app/blobs/sha256:" + sha256(fixture.sif);
+  std::atomic<int> tries = 0;
+  fixture.server.set_fault([&](const Request& request) -> Answer {
+    if (request.path != blob || tries++ != 0) return std::nullopt;
+    const auto answer = fixture.server.answer(request);
+    return answer.substr(0, answer.size() - 5000);
+  });
+  const auto pulled = fixture.pull(fixture.oras("team/app:1"), {"--json"});
+  CHECK(pulled.err == "");
+  REQUIRE(pulled.code == 0);
+  CHECK(fixture.there() == Names{"app_1.sif"});
+  CHECK(read_file(fixture.home / "out/app_1.sif") == fixture.sif);
+  CHECK(Json::parse(pulled.out)["digest"] == "sha256:" + sha256(fixture.sif));
+  CHECK(tries == 2);
+  CHECK(fixture.server.count("GET /v2/team/app/blobs/") == 2);  // its configuration says nothing
+  CHECK(fixture.pull(fixture.oras("team/app:1")).code == exit_code(ErrorKind::exists));
+  CHECK(fixture.pull(fixture.oras("team/app:1"), {"-F"}).code == 0);
+  CHECK(fixture.pull(fixture.oras("team/app:1"), {"--name", "other.sif", "--disable-cache"}).code == 0);
+  CHECK(read_file(fixture.home / "out/other.sif") == fixture.sif);
+  // Nobody has signed it.
+  const auto unsigned_image = fixture.pull(fixture.oras("team/app:1"), {"--name", "signed.sif", "--verify"});
+  CHECK(unsigned_image.code == exit_code(ErrorKind::unsigned_image));
+  CHECK_FALSE(std::filesystem::exists(fixture.home / "out/signed.sif"));
+  // Earlier names of the type, an index, and entries of it without a platform, which are for amd64.
+  const auto old = PullFixture::manifest_of(fixture.sif, "appliciation/vnd.sylabs.sif.layer.tar").dump();
+  fixture.server.put_manifest("team/app", "", "application/vnd.docker.distribution.manifest.v2+json", old);
+  const Json index{
+      {"schemaVersion", 2},
+      {"manifests",
+       Json::array(
+           {{{"mediaType", LayoutBuilder::kManifest},
+             {"size", 1},
+             {"digest", "sha256:" + std::string(64, 'a')},
+             {"platform", {{"os", "linux"}, {"architecture", "arm64"}}}},
+            {{"mediaType", LayoutBuilder::kManifest}, {"size", old.size()}, {"digest", "sha256:" + sha256(old)}}})}};
+  fixture.server.put_manifest("team/app", "all", LayoutBuilder::kIndex, index.dump());
+  CHECK(fixture.pull(fixture.oras("team/app:all"), {"--arch", "amd64"}).code == 0);
+  CHECK(read_file(fixture.home / "out/app_all.sif") == fixture.sif);
+  const auto other = fixture.pull(fixture.oras("team/app:all"), {"--arch", "s390x", "-F"});
+  CHECK(other.code == exit_code(ErrorKind::not_found));
+  CHECK_THAT(other.err,
+             ContainsSubstring("no image for linux/s390x") && ContainsSubstring("there are: linux/arm64, linux/amd64"));
+}
+
+TEST_CASE("what is not as it was promised gets no name", "[cli][registry][pull][hostile]") {
+  PullFixture fixture;
+  const auto refused = [&](const std::string& uri, const std::vector<std::string>& more, ErrorKind kind,
+                           const std::string& text) {
+    INFO(uri);
+    const auto result = fixture.pull(uri, more);
+    CHECK(result.code == exit_code(kind));
+    CHECK_THAT(result.err, ContainsSubstring(text));
+    CHECK(fixture.there().empty());
+  };
+  const auto put = [&](const Json& manifest) {
+    fixture.server.put_manifest("app", "1", LayoutBuilder::kManifest, manifest.dump());
+  };
+  const auto path = "/v2/app/blobs/sha256:" + sha256(fixture.sif);
+  put(PullFixture::manifest_of(fixture.sif));
+  auto damaged = fixture.sif;
+  damaged[damaged.size() / 2] = static_cast<char>(damaged[damaged.size() / 2] + 1);
+  fixture.server.put(path, "application/octet-stream", damaged);
+  refused(fixture.oras("app:1"), {}, ErrorKind::integrity,
+          "expected sha256:" + sha256(fixture.sif) + ", got sha256:" + sha256(damaged));
+  fixture.server.put(path, "application/octet-stream", fixture.sif + "x");
+  refused(fixture.oras("app:1"), {}, ErrorKind::integrity, "expected ");
+  fixture.server.put(path, "application/octet-stream", fixture.sif);
+  refused(fixture.oras("app:1"), {"--digest", "sha256:" + std::string(64, 'a')}, ErrorKind::integrity,
+          "expected sha256:aaa");
+  refused(fixture.oras("app:2"), {}, ErrorKind::not_found, "status 404: manifest unknown");
+  const std::string text = "no SIF";
+  put(PullFixture::manifest_of(text));
+  fixture.server.put_blob("app", text);
+  refused(fixture.oras("app:1"), {}, ErrorKind::malformed, "app_1.sif");
+  put(PullFixture::manifest_of(text, "text/plain"));
+  refused(fixture.oras("app:1"), {}, ErrorKind::unsupported, "a layer of type 'text/plain', no SIF file");
+  auto two = PullFixture::manifest_of(text);
+  two["layers"].push_back(two["layers"][0]);
+  put(two);
+  refused(fixture.oras("app:1"), {}, ErrorKind::unsupported, "2 layers, one with a SIF file was expected");
+  fixture.RegistryFixture::put(small_image());
+  refused(fixture.oras("app:1"), {}, ErrorKind::unsupported, "an image of layers, a SIF file was expected");
+  refused("shub://x/y", {}, ErrorKind::unsupported, "Singularity Hub has no images any more");
+  refused("x.sif", {}, ErrorKind::usage, "expected docker://, oras://, http:// or https://");
+}
+
+TEST_CASE("images and URLs are pulled", "[cli][registry][pull]") {
+  PullFixture fixture;
+  fixture.put(small_image());
+  REQUIRE(fixture.pull(fixture.server.image("app:1"), {"-q"}).code == 0);
+  CHECK(fixture.there() == Names{"app_1.sif"});
+  CHECK(run_cli({"cat", (fixture.home / "out/app_1.sif").native(), "/etc/new"}).out == "new");
+  fixture.server.put("/files/some.sif?token=s3cret", "application/octet-stream", fixture.sif);
+  const auto url = fixture.server.url("/files/some.sif?token=s3cret");
+  REQUIRE(fixture.pull(url, {"--digest", "sha256:" + sha256(fixture.sif)}).code == 0);
+  CHECK(read_file(fixture.home / "out/some.sif") == fixture.sif);
+  const auto wrong = fixture.pull(url, {"-F", "--digest", "sha256:" + std::string(64, 'b')});
+  CHECK(wrong.code == exit_code(ErrorKind::integrity));
+  CHECK_THAT(wrong.err, ContainsSubstring("/files/some.sif': expected") && !ContainsSubstring("s3cret"));
+  CHECK(read_file(fixture.home / "out/some.sif") == fixture.sif);
+  const auto absent = fixture.pull(fixture.server.url("/files/none.sif"));
+  CHECK(absent.code == exit_code(ErrorKind::not_found));
+  CHECK_THAT(absent.err, ContainsSubstring("/files/none.sif: status 404"));
+  CHECK(fixture.pull(fixture.server.url("/")).code != 0);
+}
