@@ -119,7 +119,7 @@ Pulled pull_file(const PullArguments& arguments, oci::RemoteFile remote, const S
   AtomicFile output(target, arguments.force ? Overwrite::yes : Overwrite::no, 0777);
   const auto pinned =
       arguments.digest.empty() ? std::nullopt : std::optional(Digest::parse(arguments.digest, "--digest"));
-  auto out = in_context([&] { return in_quotes(arguments.places.back()); },
+  auto out = in_context([&] { return in_quotes(net::url_without_secrets(arguments.places.back())); },
                         [&] {
                           auto done = download(remote, output.file(), pinned, session);
                           const sif::Image image(shared(output.file(), target));  // or it is none

@@ -20,21 +20,10 @@ namespace sifkit::oci {
 namespace {
 
 constexpr std::uint64_t kMaxFileBytes = std::uint64_t{4} << 20;
-/// Docker's own name for its registry.
-constexpr std::string_view kHubKey = "https://index.docker.io/v1/";
 
 std::string text_of(const Json& object, const char* member) {
   const auto found = object.is_object() ? object.find(member) : object.end();
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-/// "https://h/v1/" and "h" are one host.
-std::string normalized_key(std::string_view key) {
-  if (const auto scheme = key.find("://"); scheme != std::string_view::npos) key.remove_prefix(scheme + 3);
-  while (key.ends_with('/')) key.remove_suffix(1);
-  if (key.ends_with("/v1") || key.ends_with("/v2")) key.remove_suffix(3);
-  const auto slash = std::min(key.find('/'), key.size());
-  return canonical_registry_host(key.substr(0, slash)) + std::string(key.substr(slash));
 }
 
 [[noreturn]] void fail(const std::string& origin, std::string_view why) {
@@ -83,7 +72,7 @@ std::optional<RegistryCredentials> of_entries(const Json& auths, const std::stri
   std::string wanted = name.without_reference();
   while (true) {
     for (const auto& [key, entry] : auths.items()) {
-      if (normalized_key(key) != wanted) continue;
+      if (normalized_auth_key(key) != wanted) continue;
       if (auto out = of_entry(entry, origin, key)) return out;
     }
     const auto slash = wanted.rfind('/');
@@ -94,13 +83,22 @@ std::optional<RegistryCredentials> of_entries(const Json& auths, const std::stri
 
 }  // namespace
 
+std::string normalized_auth_key(std::string_view key) {
+  if (const auto scheme = key.find("://"); scheme != std::string_view::npos) key.remove_prefix(scheme + 3);
+  while (key.ends_with('/')) key.remove_suffix(1);
+  if (key.ends_with("/v1") || key.ends_with("/v2")) key.remove_suffix(3);
+  const auto slash = std::min(key.find('/'), key.size());
+  return canonical_registry_host(key.substr(0, slash)) + std::string(key.substr(slash));
+}
+
 std::optional<RegistryCredentials> credentials_in(std::string_view text, const std::string& origin,
                                                   const RegistryName& name, const OperationContext& operation) {
   const Json document = Json::parse(text, nullptr, false);
   if (!document.is_object()) fail(origin, "expected a JSON object");
   if (const auto helpers = document.find("credHelpers"); helpers != document.end() && helpers->is_object()) {
     for (const auto& [key, helper] : helpers->items()) {
-      if (normalized_key(key) == name.host && helper.is_string()) return of_helper(helper, name, origin, operation);
+      if (normalized_auth_key(key) == name.host && helper.is_string())
+        return of_helper(helper, name, origin, operation);
     }
   }
   if (const auto store = text_of(document, "credsStore"); !store.empty()) {

@@ -45,8 +45,9 @@ RegistryAuth::RegistryAuth(const RegistryName& name, std::string base_url, std::
       base_url_(std::move(base_url)),
       options_(options),
       silence_timeout_(silence_timeout),
-      operation_(operation),
-      scopes_{fmt::format("repository:{}:{}", name.repository, actions)} {}
+      operation_(operation) {
+  if (!name.repository.empty()) scopes_.push_back(fmt::format("repository:{}:{}", name.repository, actions));
+}
 
 std::string RegistryAuth::header() {
   const std::lock_guard lock(mutex_);

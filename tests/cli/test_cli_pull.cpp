@@ -135,7 +135,7 @@ TEST_CASE("what is not as it was promised gets no name", "[cli][registry][pull][
   const std::string text = "no SIF";
   put(PullFixture::manifest_of(text));
   fixture.server.put_blob("app", text);
-  refused(fixture.oras("app:1"), {}, ErrorKind::malformed, "app_1.sif");
+  refused(fixture.oras("app:1"), {}, ErrorKind::unsupported, "app_1.sif");
   put(PullFixture::manifest_of(text, "text/plain"));
   refused(fixture.oras("app:1"), {}, ErrorKind::unsupported, "a layer of type 'text/plain', no SIF file");
   auto two = PullFixture::manifest_of(text);
