@@ -55,6 +55,7 @@ constexpr Item kExamples[] = {
     {"sifkit images my_app.tar && sifkit build app.sif docker-archive:my_app.tar:@1", "chooses the second image of an archive"},
     {"sifkit build --arch arm64 app.sif oci:layout", "chooses from an index; nothing is run, so any machine will do"},
     {"sifkit build --compress zstd small.sif sif:app.sif", "packs an image again; the container stays what it is"},
+    {"sifkit check --for linux/arm64 --glibc 2.34 app.sif", "says whether an image will run there, with libraries of the host bound in"},
     {"sifkit sbom gen --format cyclonedx docker-archive:my_app.tar", "lists the packages in an image"},
     {"sifkit sbom add app.sif && sifkit sign app.sif", "puts an SBOM into a SIF file, and signs it with the rest"},
     {"sifkit verify --key alice.asc app.sif", "succeeds where all of it is signed by that key, and by no other"},

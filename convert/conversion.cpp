@@ -10,9 +10,9 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/runtime_check.h>
 
 #include "container_attributes.h"
-#include "runtime_check.h"
 #include "runtime_files.h"
 #include "runtime_scripts.h"
 #include "shell.h"
@@ -116,7 +116,8 @@ void Conversion::warn_of_runtime(const ProgramProbe& probe, const Tree& tree) {
   input.configured = !config.raw.empty();
   input.layers = report_.layers;
   input.replaced_links = root_.replaced_links();
-  check_runtime(tree, probe, input, warnings_);
+  const auto program_of = [&](InodeId inode) { return probe.program(tree.inode(inode).content); };
+  check_runtime(tree, program_of, input, warnings_);
 }
 
 std::vector<std::string> Conversion::environment() const {

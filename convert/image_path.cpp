@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "image_path.h"
+#include <sifkit/image_path.h>
 
 #include <vector>
 

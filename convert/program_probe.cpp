@@ -13,17 +13,6 @@ using namespace layers;
 
 namespace {
 
-constexpr std::size_t kMaxLine = 255;  ///< of a script, as far as the kernel reads it
-
-/// The first line of a script behind its "#!", or nothing where it is longer than the kernel reads.
-std::optional<std::string> script_line(ByteView start) {
-  const auto text = as_text(start).substr(2);
-  const auto end = text.find('\n');
-  const auto line = text.substr(0, end);
-  if (line.size() > kMaxLine) return std::nullopt;
-  return std::string(line.substr(0, line.find('\0')));
-}
-
 /// The loader that an ELF file asks for, as `Program::line` has it.
 std::optional<std::string> loader_of(ByteView start) {
   const auto elf = ElfFile::open(start);

@@ -12,17 +12,9 @@
 
 #include <sifkit/layers/content.h>
 #include <sifkit/layers/tree.h>
+#include <sifkit/runtime_check.h>
 
 namespace sifkit {
-
-/// What the kernel makes of a file that is to be run.
-struct Program {
-  enum class Kind : std::uint8_t { elf, script, neither };
-  Kind kind = Kind::neither;
-  std::string_view architecture;  ///< of an ELF file; "" where it is for a machine that is not known
-  std::optional<std::string_view>
-      line;  ///< ELF: its loader, "" for none; script: its first line behind "#!". Nothing: not known
-};
 
 /// Passes contents on and remembers which of them are programs: for which machine, and what they ask for to be run.
 class ProgramProbe : public layers::ForwardingSink {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime_check.h"
+#include <sifkit/runtime_check.h>
 
 #include <algorithm>
 #include <optional>
@@ -9,8 +9,7 @@
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/text.h>
-
-#include "image_path.h"
+#include <sifkit/image_path.h>
 
 namespace sifkit {
 
@@ -21,6 +20,7 @@ namespace {
 constexpr std::string_view kDefaultPath =
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";  ///< the runtime adds it
 constexpr std::string_view kShell = "/bin/sh";
+constexpr std::size_t kMaxLine = 255;  ///< of a script, as far as the kernel reads it
 constexpr unsigned kScripts = 4;  ///< scripts that the kernel lets be each other's interpreters
 
 /// Directories of which a link of an older layer is often the only way to what is in them.
@@ -49,12 +49,6 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   }
 }
 
-/// Whether a machine of the image's architecture runs the program.
-bool runs_on(std::string_view image, std::string_view program) {
-  return image == program || (image == "amd64" && program == "386") || (image == "arm64" && program == "arm") ||
-         (image == "mips64" && program == "mips") || (image == "mips64le" && program == "mipsle");
-}
-
 /// The words of a command that a shell is given as one text, where they need no shell to be understood.
 std::vector<std::string> plain_words(const std::vector<std::string>& command) {
   const auto is_shell = [](std::string_view program) {
@@ -72,8 +66,8 @@ std::vector<std::string> plain_words(const std::vector<std::string>& command) {
 
 class RuntimeCheck {
  public:
-  RuntimeCheck(const Tree& tree, const ProgramProbe& probe, const RuntimeCheckInput& input, WarningList& warnings)
-      : tree_(tree), probe_(probe), input_(input), warnings_(warnings) {
+  RuntimeCheck(const Tree& tree, const ProgramLookup& program_of, const RuntimeCheckInput& input, WarningList& warnings)
+      : tree_(tree), program_of_(program_of), input_(input), warnings_(warnings) {
     for (const auto& entry : input.env) {
       if (entry.starts_with("PATH=")) path_ = entry.substr(5) + ":";
     }
@@ -181,7 +175,7 @@ class RuntimeCheck {
                     fmt::format("{} is not executable (mode {:04o})", subject, file.metadata.mode));
       return;
     }
-    const auto program = probe_.program(file.content);
+    const auto program = program_of_(found.inode);
     if (!found.closed.empty()) {
       const auto directory = tree_.resolve(found.closed, true);
       warnings_.add("program-not-for-all",
@@ -380,7 +374,7 @@ class RuntimeCheck {
   }
 
   const Tree& tree_;
-  const ProgramProbe& probe_;
+  const ProgramLookup& program_of_;
   const RuntimeCheckInput& input_;
   WarningList& warnings_;
   std::string path_;
@@ -391,8 +385,20 @@ class RuntimeCheck {
 
 }  // namespace
 
-void check_runtime(const Tree& tree, const ProgramProbe& probe, const RuntimeCheckInput& input, WarningList& warnings) {
-  RuntimeCheck(tree, probe, input, warnings).run();
+std::optional<std::string> script_line(ByteView start) {
+  const auto text = as_text(start).substr(2);
+  const auto line = text.substr(0, text.find('\n'));
+  if (line.size() > kMaxLine) return std::nullopt;
+  return std::string(line.substr(0, line.find('\0')));
+}
+
+bool runs_on(std::string_view image, std::string_view program) {
+  return image == program || (image == "amd64" && program == "386") || (image == "arm64" && program == "arm") ||
+         (image == "mips64" && program == "mips") || (image == "mips64le" && program == "mipsle");
+}
+
+void check_runtime(const Tree& tree, const ProgramLookup& program_of, const RuntimeCheckInput& input, WarningList& warnings) {
+  RuntimeCheck(tree, program_of, input, warnings).run();
 }
 
 }  // namespace sifkit

@@ -2,6 +2,7 @@
 sifkit_test(cli SOURCES cli/test_cli_app.cpp
                         cli/test_cli_build.cpp
                         cli/test_cli_build_sources.cpp
+                        cli/test_cli_check.cpp
                         cli/test_cli_copy.cpp
                         cli/test_cli_damaged.cpp
                         cli/test_cli_faults.cpp

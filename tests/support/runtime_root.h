@@ -5,9 +5,11 @@
 #include <string>
 #include <vector>
 
+#include <sifkit/runtime_check.h>
+
 #include "catch.h"
+#include "program_probe.h"
 #include "programs.h"
-#include "runtime_check.h"
 
 namespace sifkit::testing {
 
@@ -81,7 +83,7 @@ struct RuntimeRoot {
   /// Every warning as "kind: text", a line each.
   std::string check() {
     WarningList warnings;
-    check_runtime(tree, probe, input, warnings);
+    check_runtime(tree, [&](layers::InodeId inode) { return probe.program(tree.inode(inode).content); }, input, warnings);
     std::string out;
     for (const auto& warning : warnings.listed()) out += (out.empty() ? "" : "\n") + warning.kind + ": " + warning.text;
     return out;

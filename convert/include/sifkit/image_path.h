@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include <sifkit/core/export.h>
 #include <sifkit/layers/tree.h>
 
 namespace sifkit {
@@ -19,6 +20,6 @@ struct ImagePath {
 };
 
 /// `path` starts at the image's root, whether or not it begins with a slash.
-ImagePath walk_image_path(const layers::Tree& tree, std::string_view path);
+SIFKIT_API ImagePath walk_image_path(const layers::Tree& tree, std::string_view path);
 
 }  // namespace sifkit

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include <sifkit/inspect/check.h>
+
+#include "commands.h"
+#include "numbers.h"
+#include "one_of.h"
+#include "sbom.h"
+#include "source_options.h"
+
+namespace sifkit::cli {
+
+namespace {
+
+constexpr int kFound = 1;  ///< exit code
+
+struct CheckArguments {
+  std::string source;
+  SourceArguments from;
+  std::string machine;
+  std::string glibc;
+  bool deep = false;
+  bool sarif = false;
+  std::string fail_on = "error";
+};
+
+check::Severity threshold(const CheckArguments& a) {
+  return a.fail_on == "note" ? check::Severity::note : a.fail_on == "warning" ? check::Severity::warning : check::Severity::error;
+}
+
+check::Options check_options(const CheckArguments& a, const Session& session) {
+  check::Options options;
+  options.deep = a.deep;
+  options.operation = session.operation();
+  if (!a.machine.empty()) options.architecture = oci::Platform::parse(a.machine).architecture;
+  if (!a.glibc.empty()) {
+    const auto dot = a.glibc.find('.');
+    const bool sound = dot != std::string::npos && whole_number<unsigned>(std::string_view(a.glibc).substr(0, dot)) &&
+                       whole_number<unsigned>(std::string_view(a.glibc).substr(dot + 1));
+    if (!sound) throw Error(ErrorKind::usage, fmt::format("--glibc {}: expected a version such as 2.28", in_quotes(a.glibc)));
+    options.glibc = a.glibc;
+  }
+  return options;
+}
+
+std::string_view action_of(const check::Finding& finding) {
+  const auto rules = check::rules();
+  const auto rule = std::find_if(rules.begin(), rules.end(), [&](const auto& entry) { return entry.code == finding.code; });
+  return rule == rules.end() ? std::string_view() : rule->action;
+}
+
+Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+Json record_of(const check::Report& report, const CheckArguments& a) {
+  Json findings = Json::array();
+  std::size_t counts[3] = {};
+  for (const auto& finding : report.findings) {
+    ++counts[static_cast<std::size_t>(finding.severity)];
+    findings.push_back({{"code", finding.code},
+                        {"severity", to_string(finding.severity)},
+                        {"path", text_or_null(finding.path)},
+                        {"text", finding.text},
+                        {"action", action_of(finding)}});
+  }
+  const auto& facts = report.facts;
+  return {{"schema", "sifkit/check/v1"},
+          {"source", a.source},
+          {"facts",
+           {{"architecture", text_or_null(facts.architecture)},
+            {"libc", text_or_null(facts.libc)},
+            {"kernel", text_or_null(facts.kernel)},
+            {"cuda", text_or_null(facts.cuda)},
+            {"rocm", text_or_null(facts.rocm)},
+            {"mpi", text_or_null(facts.mpi)}}},
+          {"errors", counts[2]},
+          {"warnings", counts[1]},
+          {"notes", counts[0]},
+          {"findings", findings}};
+}
+
+void write_text(const check::Report& report, Session& session) {
+  const auto& facts = report.facts;
+  std::string out;
+  const auto fact = [&](std::string_view name, const std::string& value) {
+    if (!value.empty()) out += fmt::format("{:<13} {}\n", name, printable(value));
+  };
+  if (!session.quiet) {
+    fact("architecture", facts.architecture);
+    fact("C library", facts.libc);
+    fact("kernel from", facts.kernel);
+    fact("CUDA", facts.cuda);
+    fact("ROCm", facts.rocm);
+    fact("MPI", facts.mpi);
+  }
+  std::size_t counts[3] = {};
+  for (const auto& finding : report.findings) {
+    ++counts[static_cast<std::size_t>(finding.severity)];
+    if (session.quiet && finding.severity == check::Severity::note) continue;
+    out += fmt::format("{}: {}: {}{}\n", to_string(finding.severity), finding.code, finding.path.empty() ? "" : in_quotes(finding.path) + ": ", finding.text);
+    if (session.verbose) out += fmt::format("  to do: {}\n", action_of(finding));
+  }
+  if (!session.quiet) out += fmt::format("{} {}, {} {}, {} {}\n", counts[2], counts[2] == 1 ? "error" : "errors", counts[1], counts[1] == 1 ? "warning" : "warnings", counts[0], counts[0] == 1 ? "note" : "notes");
+  session.io.out << out;
+}
+
+int run_check(const CheckArguments& a, Session& session) {
+  const auto options = check_options(a, session);
+  if (a.sarif && session.json) throw Error(ErrorKind::usage, "--json and --sarif cannot be combined");
+  const OpenedSource source = open_files(a.source, a.from, session);
+  const auto report = check::check_image(*source.image, options);
+  session.progress->done();
+  if (session.json) {
+    session.print_json(record_of(report, a));
+  } else if (a.sarif) {
+    session.io.out << check::sarif_text(report, sbom_name(oci::Reference::parse(a.source)));
+  } else {
+    write_text(report, session);
+  }
+  const bool failed = std::any_of(report.findings.begin(), report.findings.end(), [&](const auto& finding) { return finding.severity >= threshold(a); });
+  return failed ? kFound : 0;
+}
+
+}  // namespace
+
+void add_check_command(CLI::App& root, Session& session) {
+  CLI::App* verb = add_verb(root, session, "check", "Say whether an image will run on a cluster, and what should not be in it");
+  const auto arguments = std::make_shared<CheckArguments>();
+  auto& a = *arguments;
+  verb->add_option("source", a.source, kSourceDescription)->required()->type_name("SRC");
+  verb->add_option("--for", a.machine, "The machine that is to run it, for example linux/arm64")->type_name("OS/ARCH");
+  verb->add_option("--glibc", a.glibc, "Libraries of the host that need this version will be bound in (--nv, --rocm, MPI)")->type_name("VERSION");
+  verb->add_flag("--deep", a.deep, "Read every block, to find damage");
+  verb->add_option("--fail-on", a.fail_on, "Exit with 1 for findings from this severity on: error (default), warning or note")
+      ->transform(OneOf({"error", "warning", "note"}))
+      ->type_name("SEVERITY");
+  verb->add_flag("--sarif", a.sarif, "Print SARIF 2.1.0");
+  add_source_options(*verb, a.from);
+  verb->callback([arguments, &session] { session.action = [arguments, &session] { return run_check(*arguments, session); }; });
+}
+
+}  // namespace sifkit::cli

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sifkit/core/bytes.h>
+#include <sifkit/core/export.h>
+#include <sifkit/core/operation.h>
+#include <sifkit/layers/flattener.h>
+#include <sifkit/layers/tree.h>
+
+namespace sifkit {
+
+/// What the kernel makes of a file that is to be run.
+struct Program {
+  enum class Kind : std::uint8_t { elf, script, neither };
+  Kind kind = Kind::neither;
+  std::string_view architecture;  ///< of an ELF file; "" where it is for a machine that is not known
+  std::optional<std::string_view>
+      line;  ///< ELF: its loader, "" for none; script: its first line behind "#!". Nothing: not known
+};
+
+/// What a regular file is; nothing where that is not known. What its views name lives as long as the check.
+using ProgramLookup = std::function<std::optional<Program>(layers::InodeId)>;
+
+/// The first line of a script behind its "#!", or nothing where it is longer than the kernel reads. `start`, the first
+/// bytes of the file, begins so.
+SIFKIT_API std::optional<std::string> script_line(ByteView start);
+
+/// Whether a machine of an image's architecture runs programs of another.
+SIFKIT_API bool runs_on(std::string_view image, std::string_view program);
+
+/// What `check_runtime` is told of an image beside its files.
+struct RuntimeCheckInput {
+  std::vector<std::string> entrypoint;
+  std::vector<std::string> cmd;
+  std::vector<std::string> env;  ///< NAME=VALUE; the last of a name counts
+  std::string working_dir;
+  std::string architecture;  ///< of the image; "" where nothing is to be said of it
+  bool configured = false;   ///< the image has a configuration, so that to start nothing is odd
+  std::size_t layers = 0;
+  std::vector<layers::Flattener::ReplacedLink> replaced_links;
+};
+
+/// Warns of what works, or would be found at once, in Docker and fails when a runtime of SIF files starts the
+/// container: as an ordinary user, in a directory of the host, with the host's own directories over some of the
+/// image's. Never of what works.
+SIFKIT_API void check_runtime(const layers::Tree& tree, const ProgramLookup& program_of, const RuntimeCheckInput& input,
+                              WarningList& warnings);
+
+}  // namespace sifkit

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/bytes.h>
+#include <sifkit/image_path.h>
+
+namespace sifkit::check {
+
+using namespace layers;
+
+namespace {
+
+constexpr std::size_t kMaxLoaded = 2048;  ///< libraries of one program
+
+// sysdeps/generic/dl-cache.h of glibc.
+constexpr std::string_view kCacheMagic = "glibc-ld.so.cache1.1";
+constexpr std::size_t kCacheHeader = 48;
+constexpr std::size_t kCacheEntry = 24;
+
+std::string_view triplet(std::string_view architecture) {
+  static constexpr std::pair<std::string_view, std::string_view> kTriplets[] = {
+      {"386", "i386-linux-gnu"},          {"amd64", "x86_64-linux-gnu"},      {"arm", "arm-linux-gnueabihf"},
+      {"arm64", "aarch64-linux-gnu"},     {"ppc64le", "powerpc64le-linux-gnu"}, {"riscv64", "riscv64-linux-gnu"},
+      {"s390x", "s390x-linux-gnu"},       {"loong64", "loongarch64-linux-gnu"}};
+  for (const auto& [word, name] : kTriplets) {
+    if (word == architecture) return name;
+  }
+  return {};
+}
+
+bool is_32_bit(std::string_view architecture) {
+  return architecture == "386" || architecture == "arm" || architecture == "mips" || architecture == "mipsle";
+}
+
+/// musl's loader is its libc, and answers for these names itself.
+bool is_part_of_musl(std::string_view name) {
+  static constexpr std::string_view kParts[] = {"libc.", "libpthread.", "librt.", "libm.", "libdl.", "libutil.", "libxnet.", "ld-musl-"};
+  return std::any_of(std::begin(kParts), std::end(kParts), [&](auto part) { return name.starts_with(part); });
+}
+
+void replace_all(std::string& text, std::string_view what, std::string_view by) {
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size())) text.replace(at, what.size(), by);
+}
+
+std::string directory_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return slash == std::string::npos || slash == 0 ? "/" : path.substr(0, slash);
+}
+
+}  // namespace
+
+bool is_of_driver(std::string_view library) noexcept {
+  static constexpr std::string_view kNames[] = {"libcuda.so", "libnvidia-", "libnvcuvid.so", "libnvoptix.so", "libGLX_nvidia.so",
+                                                "libEGL_nvidia.so", "libcudadebugger.so", "libze_intel_gpu.so"};
+  return std::any_of(std::begin(kNames), std::end(kNames), [&](auto name) { return library.starts_with(name); });
+}
+
+Loader::Loader(const Tree& tree, const Programs& programs, LoaderFiles files)
+    : tree_(tree), programs_(programs), files_(std::move(files)) {
+  read_cache();
+}
+
+void Loader::read_cache() {
+  const auto start = files_.cache.find(kCacheMagic);
+  if (start == std::string::npos) return;
+  const auto bytes = as_bytes(files_.cache).subspan(start);
+  if (bytes.size() < kCacheHeader) return;
+  has_cache_ = true;
+  const std::uint64_t count = load_le<std::uint32_t>(bytes.data() + 20);
+  const auto text = [&](std::uint32_t offset) {
+    if (offset >= bytes.size()) return std::string();
+    const auto rest = as_text(bytes.subspan(offset));
+    return std::string(rest.substr(0, rest.find('\0')));
+  };
+  for (std::uint64_t i = 0; i < count && kCacheHeader + (i + 1) * kCacheEntry <= bytes.size(); ++i) {
+    const auto* entry = bytes.data() + kCacheHeader + i * kCacheEntry;
+    if ((load_le<std::uint64_t>(entry + 16) >> 62) != 0) continue;  // for some processors only
+    cache_.emplace(text(load_le<std::uint32_t>(entry + 4)), text(load_le<std::uint32_t>(entry + 8)));
+  }
+}
+
+/// A file that the loader takes: one for another machine is passed over.
+Loader::Found Loader::at(const std::string& path, std::string_view architecture) const {
+  const auto found = walk_image_path(tree_, path);
+  if (found.inode == kNone || tree_.inode(found.inode).type != EntryType::regular) return {};
+  const auto* object = programs_.elf(found.inode);
+  if (object != nullptr && object->architecture != architecture) return {};
+  return {found.place, found.inode};
+}
+
+Loader::Found Loader::in_list(std::string_view list, const std::string& name, const Loaded& origin, std::string_view architecture) const {
+  while (!list.empty()) {
+    const auto part = list.substr(0, list.find_first_of(":\n"));
+    list.remove_prefix(std::min(list.size(), part.size() + 1));
+    if (part.empty()) continue;
+    for (const auto& library : {fmt::format("lib/{}", triplet(architecture)), std::string("lib64"), std::string("lib")}) {
+      std::string directory(part);
+      for (const char* form : {"$ORIGIN", "${ORIGIN}"}) replace_all(directory, form, directory_of(origin.place));
+      for (const char* form : {"$LIB", "${LIB}"}) replace_all(directory, form, library);
+      for (const char* form : {"$PLATFORM", "${PLATFORM}"}) replace_all(directory, form, architecture == "amd64" ? "x86_64" : architecture);
+      if (!directory.starts_with('/')) break;
+      if (auto found = at(directory + "/" + name, architecture); found.inode != kNone) return found;
+      if (part.find("LIB") == std::string_view::npos) break;
+    }
+  }
+  return {};
+}
+
+std::vector<std::string> Loader::default_directories(std::string_view architecture) const {
+  const auto own = triplet(architecture);
+  if (!own.empty() && tree_.resolve(fmt::format("usr/lib/{}/libc.so.6", own), true)) {
+    return {fmt::format("/lib/{}", own), fmt::format("/usr/lib/{}", own), "/lib", "/usr/lib"};
+  }
+  if (!is_32_bit(architecture)) return {"/lib64", "/usr/lib64", "/lib", "/usr/lib"};
+  return {"/lib", "/usr/lib"};
+}
+
+Loader::Found Loader::search(const std::string& name, const std::vector<Loaded>& loaded, std::size_t by, bool musl) const {
+  const Loaded& object = loaded[by];
+  const auto architecture = loaded[0].object->architecture;
+  if (name.find('/') != std::string::npos) return name.starts_with('/') ? at(name, architecture) : Found{};
+  const auto given = [&]() -> Found {
+    for (const auto& directory : files_.library_path) {
+      if (auto found = at(directory + "/" + name, architecture); found.inode != kNone) return found;
+    }
+    return {};
+  };
+  // What each says of the search, the object itself first, then what it was loaded for.
+  const auto chain = [&](const auto& list_of) -> Found {
+    for (std::size_t i = by;; i = loaded[i].by) {
+      const auto& list = list_of(*loaded[i].object);
+      if (list) {
+        if (auto found = in_list(*list, name, loaded[i], architecture); found.inode != kNone) return found;
+      }
+      if (i == 0) return {};
+    }
+  };
+  if (musl) {
+    if (auto found = given(); found.inode != kNone) return found;
+    const auto either = [](const ElfObject& o) { return o.dynamic.runpath ? o.dynamic.runpath : o.dynamic.rpath; };
+    if (auto found = chain(either); found.inode != kNone) return found;
+    const std::string_view path = files_.musl_path.empty() ? "/lib:/usr/local/lib:/usr/lib" : std::string_view(files_.musl_path);
+    return in_list(path, name, object, architecture);
+  }
+  if (!object.object->dynamic.runpath) {
+    static const std::optional<std::string> kNothing;
+    const auto rpath = [](const ElfObject& o) -> const std::optional<std::string>& { return o.dynamic.runpath ? kNothing : o.dynamic.rpath; };
+    if (auto found = chain(rpath); found.inode != kNone) return found;
+  }
+  if (auto found = given(); found.inode != kNone) return found;
+  if (object.object->dynamic.runpath) {
+    if (auto found = in_list(*object.object->dynamic.runpath, name, object, architecture); found.inode != kNone) return found;
+  }
+  const auto [first, last] = cache_.equal_range(name);
+  for (auto entry = first; entry != last; ++entry) {
+    if (auto found = at(entry->second, architecture); found.inode != kNone) return found;
+  }
+  if (object.object->dynamic.no_default_directories) return {};
+  for (const auto& directory : default_directories(architecture)) {
+    if (auto found = at(directory + "/" + name, architecture); found.inode != kNone) return found;
+  }
+  return {};
+}
+
+std::vector<Loader::Missing> Loader::missing(const std::string& path, InodeId inode) const {
+  std::vector<Missing> out;
+  const auto* program = programs_.elf(inode);
+  if (program == nullptr || !program->dynamic.present) return out;
+  const auto musl_needed = [](const ElfObject& object) {
+    return std::any_of(object.dynamic.needed.begin(), object.dynamic.needed.end(), [](const auto& name) { return name.starts_with("libc.musl-"); });
+  };
+  const bool musl = (program->loader && program->loader->find("/ld-musl-") != std::string::npos) || musl_needed(*program);
+  std::vector<Loaded> loaded{{walk_image_path(tree_, path).place, program, 0}};
+  std::map<std::string, std::size_t> names;  // what is loaded already, by each name that it has
+  std::set<std::string> said;
+  for (std::size_t i = 0; i < loaded.size() && loaded.size() < kMaxLoaded; ++i) {
+    const auto* object = loaded[i].object;
+    for (const auto& name : object->dynamic.needed) {
+      if (names.contains(name) || said.contains(name) || (musl && is_part_of_musl(name))) continue;
+      const auto found = search(name, loaded, i, musl);
+      if (found.inode == kNone) {
+        said.insert(name);
+        out.push_back({name, "", loaded[i].place});
+        continue;
+      }
+      names[name] = loaded.size();
+      const auto* library = programs_.elf(found.inode);
+      if (library == nullptr) {
+        names[name] = 0;  // there, but nothing is known of it
+        continue;
+      }
+      if (!library->dynamic.soname.empty()) names.try_emplace(library->dynamic.soname, loaded.size());
+      loaded.push_back({found.place, library, i});
+    }
+  }
+  if (musl) return out;
+  for (const auto& object : loaded) {
+    for (const auto& need : object.object->needs) {
+      const auto at = names.find(need.library);
+      if (need.weak || at == names.end() || at->second == 0) continue;
+      const auto& offers = loaded[at->second].object->offers;
+      if (offers.empty() || std::find(offers.begin(), offers.end(), need.version) != offers.end()) continue;
+      if (said.insert(need.library + "/" + need.version).second) out.push_back({need.library, need.version, object.place});
+    }
+  }
+  return out;
+}
+
+InodeId Loader::glibc(std::string_view architecture) const {
+  for (const auto& directory : default_directories(architecture)) {
+    if (const auto found = at(directory + "/libc.so.6", architecture); found.inode != kNone) return found.inode;
+  }
+  return kNone;
+}
+
+}  // namespace sifkit::check

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sifkit/layers/tree.h>
+
+#include "programs.h"
+
+namespace sifkit::check {
+
+/// What the dynamic loaders of an image read beside programs.
+struct LoaderFiles {
+  std::string cache;                       ///< /etc/ld.so.cache, its bytes; "" for none
+  std::string musl_path;                   ///< /etc/ld-musl-*.path
+  std::vector<std::string> library_path;   ///< LD_LIBRARY_PATH, as the container has it
+};
+
+/// Finds libraries as the loader of the image would, glibc's or musl's.
+class Loader {
+ public:
+  Loader(const layers::Tree& tree, const Programs& programs, LoaderFiles files);
+
+  /// Something that keeps a program from starting.
+  struct Missing {
+    std::string library;   ///< a name, or the library that is too old
+    std::string version;   ///< of symbols that the library does not have; "" where the library is not there
+    std::string needed_by; ///< path
+  };
+  /// What a program, or a library by itself, would miss; each library once.
+  std::vector<Missing> missing(const std::string& path, layers::InodeId inode) const;
+
+  /// The image's own libc.so.6; kNone where there is none.
+  layers::InodeId glibc(std::string_view architecture) const;
+
+ private:
+  struct Loaded {
+    std::string place;  ///< path without links
+    const ElfObject* object;
+    std::size_t by;     ///< index of what it was loaded for
+  };
+  struct Found {
+    std::string place;
+    layers::InodeId inode = layers::kNone;
+  };
+
+  void read_cache();
+  Found search(const std::string& name, const std::vector<Loaded>& loaded, std::size_t by, bool musl) const;
+  Found at(const std::string& path, std::string_view architecture) const;
+  Found in_list(std::string_view list, const std::string& name, const Loaded& origin, std::string_view architecture) const;
+  std::vector<std::string> default_directories(std::string_view architecture) const;
+
+  const layers::Tree& tree_;
+  const Programs& programs_;
+  LoaderFiles files_;
+  std::multimap<std::string, std::string> cache_;
+  bool has_cache_ = false;
+};
+
+/// Whether a library comes from the host, with its driver.
+bool is_of_driver(std::string_view library) noexcept;
+
+}  // namespace sifkit::check

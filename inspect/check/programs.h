@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <sifkit/core/elf_file.h>
+#include <sifkit/layers/tree.h>
+#include <sifkit/runtime_check.h>
+
+namespace sifkit::check {
+
+/// What is kept of an ELF file.
+struct ElfObject {
+  std::string_view architecture;
+  bool executable = false;
+  std::optional<std::string> loader;
+  ElfFile::Dynamic dynamic;
+  std::vector<ElfFile::VersionNeed> needs;
+  std::vector<std::string> offers;
+  std::string oldest_kernel;
+};
+
+/// The ELF files and scripts of an image.
+class Programs {
+ public:
+  /// `bytes` are all of an ELF file, of any other its start.
+  void add(layers::InodeId inode, ByteView bytes);
+
+  const ElfObject* elf(layers::InodeId inode) const;
+  const std::optional<std::string>* script(layers::InodeId inode) const;  ///< its first line; nullptr: no script
+  /// As `check_runtime` asks.
+  std::optional<Program> lookup(layers::InodeId inode) const;
+
+ private:
+  std::unordered_map<layers::InodeId, ElfObject> elf_;
+  std::unordered_map<layers::InodeId, std::optional<std::string>> scripts_;
+};
+
+}  // namespace sifkit::check

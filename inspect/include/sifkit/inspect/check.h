@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sifkit/core/export.h>
+#include <sifkit/core/operation.h>
+#include <sifkit/file_system.h>
+
+namespace sifkit::check {
+
+enum class Severity : std::uint8_t { note, warning, error };
+
+SIFKIT_API std::string_view to_string(Severity severity) noexcept;
+
+/// A kind of finding. Codes are stable.
+struct Rule {
+  std::string_view code;
+  Severity severity;         ///< of most of its findings
+  std::string_view summary;  ///< what is wrong
+  std::string_view action;   ///< what to do about it
+};
+
+/// All kinds, sorted by code.
+SIFKIT_API std::span<const Rule> rules() noexcept;
+
+struct Finding {
+  std::string code;  ///< of a rule
+  Severity severity = Severity::note;
+  std::string path;  ///< in the image, from its root; "" where it is about the image as a whole
+  std::string text;
+};
+
+struct Options {
+  std::string architecture;  ///< GOARCH word of the machine that is to run the image; "" for any
+  std::string glibc;         ///< "2.28": libraries of the host that need this version will be bound in; "" for none
+  bool deep = false;         ///< read every block
+  OperationContext operation;
+};
+
+/// What a site has to match.
+struct Facts {
+  std::string architecture;  ///< of the image
+  std::string libc;          ///< "glibc 2.36" or "musl"
+  std::string kernel;        ///< the oldest that its C library runs on, "3.2.0"
+  std::string cuda;          ///< version of the runtime library
+  std::string rocm;
+  std::string mpi;           ///< "Open MPI (libmpi.so.40.30.4)"
+};
+
+struct Report {
+  Facts facts;
+  std::vector<Finding> findings;  ///< worst first, then by code and path
+};
+
+/// Judges whether an image will run where it is to run, and what in it should not be there. Nothing of it is run.
+SIFKIT_API Report check_image(OpenedFileSystem& image, const Options& options);
+
+/// The report as SARIF 2.1.0, with a final line feed. `name` is that of the image.
+SIFKIT_API std::string sarif_text(const Report& report, std::string_view name);
+
+}  // namespace sifkit::check

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `check` as a command: exit codes, records, damage.
+#include <sifkit/core/error.h>
+#include <sifkit/core/json.h>
+
+#include "support/catch.h"
+#include "support/cli_run.h"
+#include "support/image_shapes.h"
+#include "support/programs.h"
+#include "support/temp_dir.h"
+
+using namespace sifkit;
+using namespace sifkit::testing;
+
+namespace {
+
+struct Shelf {
+  TempDir directory;
+  std::string archive = (directory / "app.tar").string();
+  std::string sif = (directory / "app.sif").string();
+
+  Shelf() {
+    TestImage image;
+    image.layers = {TarBuilder().directory("bin").file("bin/sh", elf_program(), 0755).file("etc/open", std::string(300000, 'x'), 0666).bytes()};
+    image.config = Json{{"Cmd", {"/bin/sh"}}};
+    write_file(archive, as_tar(docker_24(image)));
+    REQUIRE(run_cli({"build", "-q", sif, archive}).code == 0);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("check tells severities apart by its exit code", "[cli][check]") {
+  const Shelf shelf;
+  const auto found = run_cli({"check", shelf.archive});
+  CHECK(found.code == 0);
+  CHECK(found.out == "architecture  amd64\nwarning: world-writable: '/etc/open': a file of mode 0666\n0 errors, 1 warning, 0 notes\n");
+  CHECK(run_cli({"check", "--fail-on", "warning", shelf.archive}).code == 1);
+  CHECK(run_cli({"check", "--fail-on", "note", shelf.archive}).code == 1);
+  CHECK(run_cli({"check", "-q", shelf.archive}).out == "warning: world-writable: '/etc/open': a file of mode 0666\n");
+  CHECK_THAT(run_cli({"check", "-v", shelf.archive}).out, ContainsSubstring("\n  to do: chmod o-w it\n"));
+  const auto foreign = run_cli({"check", "--for", "linux/aarch64", shelf.archive});
+  CHECK(foreign.code == 1);
+  CHECK_THAT(foreign.out, ContainsSubstring("error: architecture: the image is for amd64, the machine is arm64\n"));
+  CHECK(run_cli({"check", "--glibc", "new", shelf.archive}).err == "sifkit: error: --glibc 'new': expected a version such as 2.28\n");
+  CHECK(run_cli({"check", "--fail-on", "never", shelf.archive}).code == exit_code(ErrorKind::usage));
+  CHECK(run_cli({"check", "--sarif", "--json", shelf.archive}).code == exit_code(ErrorKind::usage));
+  CHECK(run_cli({"check", (shelf.directory / "none").string()}).code == exit_code(ErrorKind::not_found));
+}
+
+TEST_CASE("check gives a record and SARIF", "[cli][check]") {
+  const Shelf shelf;
+  const auto record = Json::parse(run_cli({"check", "--json", shelf.sif}).out);
+  CHECK(record["schema"] == "sifkit/check/v1");
+  CHECK(record["facts"]["architecture"] == "amd64");
+  CHECK(record["facts"]["libc"] == nullptr);
+  CHECK(record["warnings"] == 1);
+  CHECK(record["findings"][0] == Json{{"code", "world-writable"}, {"severity", "warning"}, {"path", "/etc/open"}, {"text", "a file of mode 0666"}, {"action", "chmod o-w it"}});
+  CHECK(record["findings"].back()["code"] == "unsigned");
+  const auto sarif = Json::parse(run_cli({"check", "--sarif", shelf.sif}).out);
+  CHECK(sarif["runs"][0]["results"].size() == record["findings"].size());
+}
+
+TEST_CASE("check tells of compression that old kernels do not read, and of damage", "[cli][check]") {
+  const Shelf shelf;
+  const auto other = (shelf.directory / "other.sif").string();
+  REQUIRE(run_cli({"build", "-q", "--compress", "zstd", "--block-size", "16K", other, shelf.archive}).code == 0);
+  const auto found = run_cli({"check", other}).out;
+  CHECK_THAT(found, ContainsSubstring("note: block-size: blocks of 16384 bytes") && ContainsSubstring("note: compressor: zstd: kernels before 4.14"));
+  // Bytes of the only file that is not looked at otherwise.
+  REQUIRE(run_cli({"build", "-q", "-F", "--compress", "none", other, shelf.archive}).code == 0);
+  CHECK(run_cli({"check", "--deep", other}).code == 0);
+  REQUIRE(run_cli({"build", "-q", "-F", other, shelf.archive}).code == 0);
+  auto bytes = read_file(other);
+  const auto start = bytes.find("hsqs");
+  REQUIRE(start != std::string::npos);
+  for (std::size_t i = start + 96; i < start + 160; ++i) bytes[i] = static_cast<char>(~bytes[i]);
+  write_file(other, bytes);
+  const auto damaged = run_cli({"check", "--deep", other});
+  CHECK(damaged.code == 1);
+  CHECK_THAT(damaged.out, ContainsSubstring("error: damaged: "));
+}
