@@ -132,7 +132,7 @@ void add_check_command(CLI::App& root, Session& session) {
   auto& a = *arguments;
   verb->add_option("source", a.source, kSourceDescription)->required()->type_name("SRC");
   verb->add_option("--for", a.machine, "The machine that is to run it, for example linux/arm64")->type_name("OS/ARCH");
-  verb->add_option("--glibc", a.glibc, "Libraries of the host that need this version will be bound in (--nv, --rocm, MPI)")->type_name("VERSION");
+  verb->add_option("--glibc", a.glibc, "Libraries of the host that need this version will be bound in, as those of drivers and MPI are")->type_name("VERSION");
   verb->add_flag("--deep", a.deep, "Read every block, to find damage");
   verb->add_option("--fail-on", a.fail_on, "Exit with 1 for findings from this severity on: error (default), warning or note")
       ->transform(OneOf({"error", "warning", "note"}))

@@ -101,6 +101,7 @@ class Check {
     look_at_libc(loader);
     look_at_start();
     look_at_path(loader);
+    tell_of_loaders();
     look_at_libraries(loader);
     look_at_container();
     if (options_.deep) read_everything();
@@ -254,6 +255,14 @@ class Check {
     }
   }
 
+  void tell_of_loaders() {
+    for (const auto& [loader, programs] : without_loader_) {
+      const auto& [first, count] = programs;
+      const auto others = count == 1 ? std::string() : fmt::format(", as {} more do", count - 1);
+      out_.add("program-loader", first, fmt::format("it needs the loader {}, which is not in the image{}", in_quotes(loader), others));
+    }
+  }
+
   void look_at_program(const std::string& path, InodeId inode, const ElfObject& object, const Loader& loader) {
     const auto& architecture = report_.facts.architecture;
     if (!foreign_ && !architecture.empty() && !object.architecture.empty() && !runs_on(architecture, object.architecture)) {
@@ -261,7 +270,8 @@ class Check {
       return;
     }
     if (object.loader && object.loader->starts_with('/') && walk_image_path(tree_, *object.loader).inode == kNone) {
-      out_.add("program-loader", path, fmt::format("it needs the loader {}, which is not in the image", in_quotes(*object.loader)));
+      auto& [first, count] = without_loader_[*object.loader];
+      if (count++ == 0) first = path;
       return;
     }
     for (const auto& missing : loader.missing(path, inode)) {
@@ -381,6 +391,7 @@ class Check {
   std::map<std::string, std::string> libraries_;  ///< the first place of each name
   std::map<InodeId, std::string> places_;         ///< of what is looked at as a program
   std::set<InodeId> on_path_;
+  std::map<std::string, std::pair<std::string, std::size_t>> without_loader_;  ///< programs on PATH: the first, how many
   std::set<std::string> drivers_;
   bool foreign_ = false;  ///< the programs are for another machine, and that has been said
 };

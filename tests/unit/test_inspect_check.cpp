@@ -121,8 +121,8 @@ TEST_CASE("machines and C libraries", "[inspect][check]") {
   CHECK(checked(debian(), Json{{"Cmd", {"/bin/sh"}}}, {.glibc = "2.9"}).lines == Lines{});
   CHECK(checked(debian().file("usr/bin/other", elf_program({}, EM_AARCH64), 0755)).lines ==
         Lines{"warning program-architecture /usr/bin/other: a program for arm64 in an image for amd64"});
-  CHECK(checked(debian().file("usr/bin/static", elf_program({}, EM_386), 0755).file("usr/bin/musl", elf_program("/lib/ld-musl-x86_64.so.1"), 0755)).lines ==
-        Lines{"error program-loader /usr/bin/musl: it needs the loader '/lib/ld-musl-x86_64.so.1', which is not in the image"});
+  CHECK(checked(debian().file("usr/bin/static", elf_program({}, EM_386), 0755).file("usr/bin/musl", elf_program("/lib/ld-musl-x86_64.so.1"), 0755).file("usr/bin/other", elf_program("/lib/ld-musl-x86_64.so.1"), 0755)).lines ==
+        Lines{"error program-loader /usr/bin/musl: it needs the loader '/lib/ld-musl-x86_64.so.1', which is not in the image, as 1 more do"});
   CHECK(checked(TarBuilder().directory("bin").file("bin/sh", elf_program({}, EM_AARCH64), 0755)).lines ==
         Lines{"error architecture /bin/sh: the image says that it is for amd64, its shell is for arm64"});
   CHECK(checked(debian().file("usr/lib/x86_64-linux-gnu/libc.so.6", elf_object({.soname = "libc.so.6", .offers = {"GLIBC_2.39"}, .kernel = {4, 4, 0}}), 0755)).lines ==
