@@ -29,7 +29,9 @@ struct CheckArguments {
 };
 
 check::Severity threshold(const CheckArguments& a) {
-  return a.fail_on == "note" ? check::Severity::note : a.fail_on == "warning" ? check::Severity::warning : check::Severity::error;
+  return a.fail_on == "note"      ? check::Severity::note
+         : a.fail_on == "warning" ? check::Severity::warning
+                                  : check::Severity::error;
 }
 
 check::Options check_options(const CheckArguments& a, const Session& session) {
@@ -41,7 +43,8 @@ check::Options check_options(const CheckArguments& a, const Session& session) {
     const auto dot = a.glibc.find('.');
     const bool sound = dot != std::string::npos && whole_number<unsigned>(std::string_view(a.glibc).substr(0, dot)) &&
                        whole_number<unsigned>(std::string_view(a.glibc).substr(dot + 1));
-    if (!sound) throw Error(ErrorKind::usage, fmt::format("--glibc {}: expected a version such as 2.28", in_quotes(a.glibc)));
+    if (!sound)
+      throw Error(ErrorKind::usage, fmt::format("--glibc {}: expected a version such as 2.28", in_quotes(a.glibc)));
     options.glibc = a.glibc;
   }
   return options;
@@ -49,7 +52,8 @@ check::Options check_options(const CheckArguments& a, const Session& session) {
 
 std::string_view action_of(const check::Finding& finding) {
   const auto rules = check::rules();
-  const auto rule = std::find_if(rules.begin(), rules.end(), [&](const auto& entry) { return entry.code == finding.code; });
+  const auto rule =
+      std::find_if(rules.begin(), rules.end(), [&](const auto& entry) { return entry.code == finding.code; });
   return rule == rules.end() ? std::string_view() : rule->action;
 }
 
@@ -100,10 +104,13 @@ void write_text(const check::Report& report, Session& session) {
   for (const auto& finding : report.findings) {
     ++counts[static_cast<std::size_t>(finding.severity)];
     if (session.quiet && finding.severity == check::Severity::note) continue;
-    out += fmt::format("{}: {}: {}{}\n", to_string(finding.severity), finding.code, finding.path.empty() ? "" : in_quotes(finding.path) + ": ", finding.text);
+    out += fmt::format("{}: {}: {}{}\n", to_string(finding.severity), finding.code,
+                       finding.path.empty() ? "" : in_quotes(finding.path) + ": ", finding.text);
     if (session.verbose) out += fmt::format("  to do: {}\n", action_of(finding));
   }
-  if (!session.quiet) out += fmt::format("{} {}, {} {}, {} {}\n", counts[2], counts[2] == 1 ? "error" : "errors", counts[1], counts[1] == 1 ? "warning" : "warnings", counts[0], counts[0] == 1 ? "note" : "notes");
+  if (!session.quiet)
+    out += fmt::format("{} {}, {} {}, {} {}\n", counts[2], counts[2] == 1 ? "error" : "errors", counts[1],
+                       counts[1] == 1 ? "warning" : "warnings", counts[0], counts[0] == 1 ? "note" : "notes");
   session.io.out << out;
 }
 
@@ -120,26 +127,32 @@ int run_check(const CheckArguments& a, Session& session) {
   } else {
     write_text(report, session);
   }
-  const bool failed = std::any_of(report.findings.begin(), report.findings.end(), [&](const auto& finding) { return finding.severity >= threshold(a); });
+  const bool failed = std::any_of(report.findings.begin(), report.findings.end(),
+                                  [&](const auto& finding) { return finding.severity >= threshold(a); });
   return failed ? kFound : 0;
 }
 
 }  // namespace
 
 void add_check_command(CLI::App& root, Session& session) {
-  CLI::App* verb = add_verb(root, session, "check", "Say whether an image will run on a cluster, and what should not be in it");
+  CLI::App* verb =
+      add_verb(root, session, "check", "Say whether an image will run on a cluster, and what should not be in it");
   const auto arguments = std::make_shared<CheckArguments>();
   auto& a = *arguments;
   verb->add_option("source", a.source, kSourceDescription)->required()->type_name("SRC");
   verb->add_option("--for", a.machine, "The machine that is to run it, for example linux/arm64")->type_name("OS/ARCH");
-  verb->add_option("--glibc", a.glibc, "Libraries of the host that need this version will be bound in, as those of drivers and MPI are")->type_name("VERSION");
+  verb->add_option("--glibc", a.glibc,
+                   "Libraries of the host that need this version will be bound in, as those of drivers and MPI are")
+      ->type_name("VERSION");
   verb->add_flag("--deep", a.deep, "Read every block, to find damage");
-  verb->add_option("--fail-on", a.fail_on, "Exit with 1 for findings from this severity on: error (default), warning or note")
+  verb->add_option("--fail-on", a.fail_on,
+                   "Exit with 1 for findings from this severity on: error (default), warning or note")
       ->transform(OneOf({"error", "warning", "note"}))
       ->type_name("SEVERITY");
   verb->add_flag("--sarif", a.sarif, "Print SARIF 2.1.0");
   add_source_options(*verb, a.from);
-  verb->callback([arguments, &session] { session.action = [arguments, &session] { return run_check(*arguments, session); }; });
+  verb->callback(
+      [arguments, &session] { session.action = [arguments, &session] { return run_check(*arguments, session); }; });
 }
 
 }  // namespace sifkit::cli

@@ -37,8 +37,8 @@ struct SbomArguments {
 };
 
 sbom::DocumentOptions document_options(const SbomArguments& a, const oci::Reference& reference) {
-  return {sbom::parse_document_format(a.format.empty() ? "spdx" : a.format), a.name.empty() ? sbom_name(reference) : a.name,
-          source_date_epoch()};
+  return {sbom::parse_document_format(a.format.empty() ? "spdx" : a.format),
+          a.name.empty() ? sbom_name(reference) : a.name, source_date_epoch()};
 }
 
 /// The SBOM of an opened image; databases that could not be read are warnings.
@@ -75,12 +75,14 @@ sif::SbomFormat format_of(std::string_view text, const std::string& asked) {
       const auto format = static_cast<sif::SbomFormat>(i);
       if (asked == to_string(format) || asked + "-json" == to_string(format)) return format;
     }
-    throw Error(ErrorKind::usage, fmt::format("--format {}: no format of an SBOM", in_quotes(asked)),
-                "the formats are cyclonedx-json, cyclonedx-xml, github-json, spdx-json, spdx-rdf, spdx-tag-value, spdx-yaml and syft-json");
+    throw Error(
+        ErrorKind::usage, fmt::format("--format {}: no format of an SBOM", in_quotes(asked)),
+        "the formats are cyclonedx-json, cyclonedx-xml, github-json, spdx-json, spdx-rdf, spdx-tag-value, spdx-yaml and syft-json");
   }
   const auto start = text.substr(0, std::min<std::size_t>(text.size(), 4096));
   const auto has = [&](std::string_view word) { return text.find(word) != std::string_view::npos; };
-  if (start.find_first_not_of(" \t\r\n") != std::string_view::npos && start[start.find_first_not_of(" \t\r\n")] == '{') {
+  if (start.find_first_not_of(" \t\r\n") != std::string_view::npos &&
+      start[start.find_first_not_of(" \t\r\n")] == '{') {
     if (has("\"CycloneDX\"")) return sif::SbomFormat::cyclonedx_json;
     if (has("\"spdxVersion\"")) return sif::SbomFormat::spdx_json;
     if (has("\"artifacts\"") && has("\"artifactRelationships\"")) return sif::SbomFormat::syft_json;
@@ -105,8 +107,10 @@ std::string read_document(const std::string& path, const Session& session) {
 
 sif::ObjectSpec spec_of(const sif::Image& image, sif::SbomFormat format) {
   const auto* partition = image.primary_partition();
-  return {.type = sif::DataType::sbom, .group = partition == nullptr ? 1 : std::max(partition->group(), 1u),
-          .name = kObjectName, .extra = encode_extra(format)};
+  return {.type = sif::DataType::sbom,
+          .group = partition == nullptr ? 1 : std::max(partition->group(), 1u),
+          .name = kObjectName,
+          .extra = encode_extra(format)};
 }
 
 int run_add(const SbomArguments& a, Session& session) {
@@ -122,18 +126,22 @@ int run_add(const SbomArguments& a, Session& session) {
     format = in_file(a.file, [&] { return format_of(text, a.format); });
   }
   edit_sif(a.image, session, [&](sif::ImageEditor& editor) {
-    const auto same = [&](const sif::Descriptor& object) { return object.type == sif::DataType::sbom && object.sbom() == format; };
+    const auto same = [&](const sif::Descriptor& object) {
+      return object.type == sif::DataType::sbom && object.sbom() == format;
+    };
     const auto objects = editor.image().objects();
     if (std::any_of(objects.begin(), objects.end(), [&](const auto* object) { return same(*object); })) {
       if (!a.force) {
-        throw Error(ErrorKind::exists, fmt::format("the image has an SBOM of the format {} already", to_string(format)), Hint(Advice::overwrite));
+        throw Error(ErrorKind::exists, fmt::format("the image has an SBOM of the format {} already", to_string(format)),
+                    Hint(Advice::overwrite));
       }
       editor.remove_if(same);
     }
     MemorySource data(as_bytes(text));
     const auto& object = editor.add(spec_of(editor.image(), format), data);
     editor.commit();
-    if (session.json) session.print_json({{"schema", "sifkit/sbom-add/v1"}, {"file", a.image}, {"object", object_record(object)}});
+    if (session.json)
+      session.print_json({{"schema", "sifkit/sbom-add/v1"}, {"file", a.image}, {"object", object_record(object)}});
   });
   return 0;
 }
@@ -153,7 +161,8 @@ int run_list(const SbomArguments& a, Session& session) {
   for (const auto* object : objects) {
     const auto format = object->sbom();
     table.add({fmt::format("{}", object->id), object->group() == 0 ? "-" : fmt::format("{}", object->group()),
-               std::string(format ? to_string(*format) : "unknown"), fmt::format("{}", object->size), printable(object->name())});
+               std::string(format ? to_string(*format) : "unknown"), fmt::format("{}", object->size),
+               printable(object->name())});
   }
   if (!objects.empty() || !session.quiet) session.io.out << table.text(session.io);
   return 0;
@@ -163,7 +172,9 @@ const sif::Descriptor& chosen(const sif::Image& image, const SbomArguments& a) {
   if (!a.id.empty()) {
     const auto& object = image.object(parse_object_id(a.id));
     if (object.type != sif::DataType::sbom) {
-      throw Error(ErrorKind::usage, fmt::format("object {} is no SBOM but of the type '{}'", object.id, to_string(object.type)), Hint(Advice::list_objects));
+      throw Error(ErrorKind::usage,
+                  fmt::format("object {} is no SBOM but of the type '{}'", object.id, to_string(object.type)),
+                  Hint(Advice::list_objects));
     }
     return object;
   }
@@ -173,10 +184,14 @@ const sif::Descriptor& chosen(const sif::Image& image, const SbomArguments& a) {
     std::erase_if(objects, [&](const auto* object) { return object->sbom() != format; });
   }
   if (objects.empty()) {
-    throw Error(ErrorKind::not_found, a.format.empty() ? "the image has no SBOM" : fmt::format("the image has no SBOM of the format {}", in_quotes(a.format)),
+    throw Error(ErrorKind::not_found,
+                a.format.empty() ? "the image has no SBOM"
+                                 : fmt::format("the image has no SBOM of the format {}", in_quotes(a.format)),
                 "'sifkit sbom gen' makes one of what is in the image");
   }
-  if (objects.size() > 1) throw Error(ErrorKind::usage, fmt::format("the image has {} SBOMs", objects.size()), "choose one with --format or --id; 'sifkit sbom list' shows them");
+  if (objects.size() > 1)
+    throw Error(ErrorKind::usage, fmt::format("the image has {} SBOMs", objects.size()),
+                "choose one with --format or --id; 'sifkit sbom list' shows them");
   return *objects[0];
 }
 
@@ -195,7 +210,8 @@ std::optional<std::int64_t> source_date_epoch() {
   const char* text = std::getenv("SOURCE_DATE_EPOCH");
   if (text == nullptr || *text == '\0') return std::nullopt;
   const auto value = whole_number<std::int64_t>(text);
-  if (!value || *value < 0) throw Error(ErrorKind::usage, fmt::format("SOURCE_DATE_EPOCH {}: expected seconds since 1970", in_quotes(text)));
+  if (!value || *value < 0)
+    throw Error(ErrorKind::usage, fmt::format("SOURCE_DATE_EPOCH {}: expected seconds since 1970", in_quotes(text)));
   return value;
 }
 
@@ -227,26 +243,32 @@ void add_sbom_command(CLI::App& root, Session& session) {
   const auto add = [&](const char* name, const char* description, int (*run)(const SbomArguments&, Session&)) {
     CLI::App* verb = add_verb(*family, session, name, description);
     const auto arguments = std::make_shared<SbomArguments>();
-    verb->callback([arguments, run, &session] { session.action = [arguments, run, &session] { return run(*arguments, session); }; });
+    verb->callback([arguments, run, &session] {
+      session.action = [arguments, run, &session] { return run(*arguments, session); };
+    });
     return std::pair(verb, arguments);
   };
   const auto add_output = [](CLI::App& verb, SbomArguments& a) {
-    verb.add_option("-o,--output", a.output, "The file to write; - for standard output, which is the default")->type_name("FILE");
+    verb.add_option("-o,--output", a.output, "The file to write; - for standard output, which is the default")
+        ->type_name("FILE");
     verb.add_flag("-F,--force", a.force, "Replace an existing file");
     only_errors_are_records(verb);
   };
   const auto [gen, g] = add("gen", "List the packages in an image as SPDX 2.3 or CycloneDX 1.5", run_gen);
   gen->add_option("source", g->image, kSourceDescription)->required()->type_name("SRC");
   gen->add_option("--format", g->format, "spdx (default) or cyclonedx; both are JSON")->type_name("FORMAT");
-  gen->add_option("--name", g->name, "What the document calls the image (default: the name of its file)")->type_name("NAME");
+  gen->add_option("--name", g->name, "What the document calls the image (default: the name of its file)")
+      ->type_name("NAME");
   add_output(*gen, *g);
   add_source_options(*gen, g->from);
 
   const auto [put, p] = add("add", "Put an SBOM into a SIF file", run_add);
   put->add_option("image", p->image, "The SIF file")->required()->type_name("IMG");
-  put->add_option("file", p->file, "The SBOM; - for standard input (default: one is made of what is in the image)")->type_name("FILE");
+  put->add_option("file", p->file, "The SBOM; - for standard input (default: one is made of what is in the image)")
+      ->type_name("FILE");
   put->add_option("--format", p->format, "The SBOM's format (default: told by its text, or spdx)")->type_name("FORMAT");
-  put->add_option("--name", p->name, "What an SBOM that is made calls the image (default: the name of its file)")->type_name("NAME");
+  put->add_option("--name", p->name, "What an SBOM that is made calls the image (default: the name of its file)")
+      ->type_name("NAME");
   put->add_flag("-F,--force", p->force, "Replace an SBOM of that format");
 
   const auto [list, l] = add("list", "List the SBOMs in a SIF file", run_list);

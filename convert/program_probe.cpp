@@ -13,6 +13,8 @@ using namespace layers;
 
 namespace {
 
+constexpr std::size_t kMaxLine = 255;  ///< of a script, as far as the kernel reads it
+
 /// The loader that an ELF file asks for, as `Program::line` has it.
 std::optional<std::string> loader_of(ByteView start) {
   const auto elf = ElfFile::open(start);
@@ -20,6 +22,13 @@ std::optional<std::string> loader_of(ByteView start) {
 }
 
 }  // namespace
+
+std::optional<std::string> script_line(ByteView start) {
+  const auto text = as_text(start).substr(2);
+  const auto line = text.substr(0, text.find('\n'));
+  if (line.size() > kMaxLine) return std::nullopt;
+  return std::string(line.substr(0, line.find('\0')));
+}
 
 void ProgramProbe::begin(std::uint64_t size) {
   seen_ = 0;

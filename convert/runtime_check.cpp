@@ -20,7 +20,6 @@ namespace {
 constexpr std::string_view kDefaultPath =
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";  ///< the runtime adds it
 constexpr std::string_view kShell = "/bin/sh";
-constexpr std::size_t kMaxLine = 255;  ///< of a script, as far as the kernel reads it
 constexpr unsigned kScripts = 4;  ///< scripts that the kernel lets be each other's interpreters
 
 /// Directories of which a link of an older layer is often the only way to what is in them.
@@ -384,13 +383,6 @@ class RuntimeCheck {
 };
 
 }  // namespace
-
-std::optional<std::string> script_line(ByteView start) {
-  const auto text = as_text(start).substr(2);
-  const auto line = text.substr(0, text.find('\n'));
-  if (line.size() > kMaxLine) return std::nullopt;
-  return std::string(line.substr(0, line.find('\0')));
-}
 
 bool runs_on(std::string_view image, std::string_view program) {
   return image == program || (image == "amd64" && program == "386") || (image == "arm64" && program == "arm") ||

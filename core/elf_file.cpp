@@ -65,9 +65,9 @@ std::string_view elf_architecture(ByteView header) noexcept {
 struct ElfFile::Tables {
   Dynamic dynamic;
   ByteView texts;
-  std::uint64_t needs = 0;       ///< addresses
+  std::uint64_t needs = 0;  ///< addresses
   std::uint64_t definitions = 0;
-  std::uint64_t flags = 0;       ///< DT_FLAGS_1
+  std::uint64_t flags = 0;  ///< DT_FLAGS_1
 };
 
 std::optional<ElfFile> ElfFile::open(ByteView bytes) {
@@ -155,7 +155,8 @@ ByteView ElfFile::section(std::string_view name) const {
 
 ByteView ElfFile::at_address(std::uint64_t address, std::uint64_t size) const {
   for (const auto& segment : segments_) {
-    if (segment.type != PT_LOAD || address < segment.address || address - segment.address >= segment.file_size) continue;
+    if (segment.type != PT_LOAD || address < segment.address || address - segment.address >= segment.file_size)
+      continue;
     const auto inside = address - segment.address;
     if (segment.offset > bytes_.size()) return {};
     return part(segment.offset + inside, std::min(size, segment.file_size - inside));
@@ -172,7 +173,8 @@ ByteView ElfFile::writable_data() const {
 
 ElfFile::Tables ElfFile::tables() const {
   Tables out;
-  const auto found = std::find_if(segments_.begin(), segments_.end(), [](const auto& s) { return s.type == PT_DYNAMIC; });
+  const auto found =
+      std::find_if(segments_.begin(), segments_.end(), [](const auto& s) { return s.type == PT_DYNAMIC; });
   if (found == segments_.end()) return out;
   out.dynamic.present = true;
   const auto entries = part(found->offset, found->file_size);
@@ -185,15 +187,29 @@ ElfFile::Tables ElfFile::tables() const {
     const auto value = number(entries, i + width, width);
     if (tag == DT_NULL) break;
     switch (tag) {
-      case DT_STRTAB: text_table = value; break;
-      case DT_STRSZ: text_size = value; break;
-      case DT_VERNEED: out.needs = value; break;
-      case DT_VERDEF: out.definitions = value; break;
-      case DT_FLAGS_1: out.flags = value; break;
-      case DT_NEEDED: case DT_SONAME: case DT_RPATH: case DT_RUNPATH:
+      case DT_STRTAB:
+        text_table = value;
+        break;
+      case DT_STRSZ:
+        text_size = value;
+        break;
+      case DT_VERNEED:
+        out.needs = value;
+        break;
+      case DT_VERDEF:
+        out.definitions = value;
+        break;
+      case DT_FLAGS_1:
+        out.flags = value;
+        break;
+      case DT_NEEDED:
+      case DT_SONAME:
+      case DT_RPATH:
+      case DT_RUNPATH:
         if (texts.size() < kMaxTexts) texts.emplace_back(tag, value);
         break;
-      default: break;
+      default:
+        break;
     }
   }
   out.dynamic.no_default_directories = (out.flags & kNoDefaultDirectories) != 0;
@@ -227,7 +243,8 @@ std::vector<ElfFile::VersionNeed> ElfFile::needed_versions() const {
   for (std::size_t i = 0; i < kMaxTexts && need < bytes.size(); ++i) {
     const auto library = text_at(tables.texts, number(bytes, need + offsetof(Elf64_Verneed, vn_file), 4));
     auto one = need + number(bytes, need + offsetof(Elf64_Verneed, vn_aux), 4);
-    for (auto left = number(bytes, need + offsetof(Elf64_Verneed, vn_cnt), 2); left != 0 && one < bytes.size(); --left) {
+    for (auto left = number(bytes, need + offsetof(Elf64_Verneed, vn_cnt), 2); left != 0 && one < bytes.size();
+         --left) {
       if (out.size() == kMaxTexts) return out;
       out.push_back({library, text_at(tables.texts, number(bytes, one + offsetof(Elf64_Vernaux, vna_name), 4)),
                      (number(bytes, one + offsetof(Elf64_Vernaux, vna_flags), 2) & VER_FLG_WEAK) != 0});
@@ -268,7 +285,8 @@ std::string ElfFile::oldest_kernel() const {
       const auto value = note + 12 + (name + 3) / 4 * 4;
       if (number(notes, note + 8, 4) == kAbiTag && name == 4 && size >= 16 && number(notes, value, 4) == 0 &&
           value + 16 <= notes.size() && as_text(notes.subspan(static_cast<std::size_t>(note) + 12, 3)) == "GNU") {
-        return fmt::format("{}.{}.{}", number(notes, value + 4, 4), number(notes, value + 8, 4), number(notes, value + 12, 4));
+        return fmt::format("{}.{}.{}", number(notes, value + 4, 4), number(notes, value + 8, 4),
+                           number(notes, value + 12, 4));
       }
       note = value + (size + 3) / 4 * 4;
     }

@@ -22,7 +22,8 @@ class KeepingSink : public ContentSink {
   void begin(std::uint64_t size) override {
     bytes_.clear();
     enough_ = false;
-    if (part != FileRequests::Part::start) bytes_.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(size, kReserved)));
+    if (part != FileRequests::Part::start)
+      bytes_.reserve(static_cast<std::size_t>(std::min<std::uint64_t>(size, kReserved)));
   }
   void append(ByteView bytes) override {
     if (enough_) return;

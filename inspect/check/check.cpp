@@ -14,6 +14,7 @@
 #include <sifkit/layers/walk.h>
 #include <sifkit/sif/image.h>
 
+#include "damage.h"
 #include "file_requests.h"
 #include "findings.h"
 #include "loader.h"
@@ -42,8 +43,10 @@ bool is_older(std::string_view one, std::string_view other) {
     unsigned value = 0;
     const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
     text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-    if (text.starts_with('.')) text.remove_prefix(1);
-    else text = {};
+    if (text.starts_with('.'))
+      text.remove_prefix(1);
+    else
+      text = {};
     return failed == std::errc() ? value : 0u;
   };
   while (!one.empty() || !other.empty()) {
@@ -54,7 +57,9 @@ bool is_older(std::string_view one, std::string_view other) {
   return false;
 }
 
-bool is_library_name(std::string_view name) { return name.ends_with(".so") || name.find(".so.") != std::string_view::npos; }
+bool is_library_name(std::string_view name) {
+  return name.ends_with(".so") || name.find(".so.") != std::string_view::npos;
+}
 
 std::vector<std::string> split(std::string_view text, char separator) {
   std::vector<std::string> out;
@@ -66,24 +71,10 @@ std::vector<std::string> split(std::string_view text, char separator) {
   return out;
 }
 
-/// Takes bytes and keeps none.
-class NoSink : public ContentSink {
- public:
-  explicit NoSink(const OperationContext& operation) : operation_(operation) {}
-  void begin(std::uint64_t) override { operation_.check(); }
-  void append(ByteView) override {}
-  void append_zeros(std::uint64_t) override {}
-  ContentId end() override { return kEmptyContent; }
-
- private:
-  const OperationContext& operation_;
-};
-
-bool is_damage(const Error& error) { return error.kind() == ErrorKind::malformed || error.kind() == ErrorKind::integrity; }
-
 class Check {
  public:
-  Check(OpenedFileSystem& image, const Options& options) : image_(image), tree_(image.tree()), options_(options), surface_(tree_, out_) {}
+  Check(OpenedFileSystem& image, const Options& options)
+      : image_(image), tree_(image.tree()), options_(options), surface_(tree_, out_) {}
 
   Report run() {
     read_configuration();
@@ -104,7 +95,7 @@ class Check {
     tell_of_loaders();
     look_at_libraries(loader);
     look_at_container();
-    if (options_.deep) read_everything();
+    if (options_.deep) find_damage(image_.files(), options_.operation, out_);
     report_.findings = out_.sorted();
     return std::move(report_);
   }
@@ -136,7 +127,8 @@ class Check {
 
   void read_sif(const sif::Image& sif) {
     const auto* partition = sif.primary_partition();
-    if (partition != nullptr && partition->partition()) report_.facts.architecture = partition->partition()->architecture;
+    if (partition != nullptr && partition->partition())
+      report_.facts.architecture = partition->partition()->architecture;
     if (const auto* config = sif.find(sif::DataType::generic_json, "oci-config.json")) {
       const auto bytes = sif.read_data(*config, kMaxText);
       const auto document = parse_json(as_text(bytes), "oci-config.json");
@@ -161,8 +153,10 @@ class Check {
       surface_.look(path, inode);
       accelerators_.look(path, inode);
       look_at_name(path, inode, out_);
-      if (is_library_name(tree_.text_of(name.name))) libraries_.try_emplace(std::string(tree_.text_of(name.name)), "/" + path);
-      if (inode.type == EntryType::regular && inode.size != 0) request(path, name.inode, inode, tree_.text_of(name.name));
+      if (is_library_name(tree_.text_of(name.name)))
+        libraries_.try_emplace(std::string(tree_.text_of(name.name)), "/" + path);
+      if (inode.type == EntryType::regular && inode.size != 0)
+        request(path, name.inode, inode, tree_.text_of(name.name));
       return true;
     });
     if (const auto cache = tree_.resolve("etc/ld.so.cache", true); cache && tree_.inode(*cache).size <= kMaxText) {
@@ -182,7 +176,8 @@ class Check {
       requests_.add(id, Part::whole, [this, path](ByteView bytes) { look_for_secrets(path, as_text(bytes), out_); });
     }
     if (Accelerators::is_version(path) && inode.size <= kMaxText) {
-      requests_.add(id, Part::whole, [this, path](ByteView bytes) { accelerators_.read_version(path, as_text(bytes)); });
+      requests_.add(id, Part::whole,
+                    [this, path](ByteView bytes) { accelerators_.read_version(path, as_text(bytes)); });
     }
     if (path.starts_with("etc/ld-musl-") && path.ends_with(".path") && inode.size <= kMaxText) {
       requests_.add(id, Part::whole, [this](ByteView bytes) { loader_files_.musl_path = as_text(bytes); });
@@ -197,11 +192,13 @@ class Check {
     }
     if (architecture.empty()) architecture = shell;
     if (!shell.empty() && !runs_on(architecture, shell)) {
-      out_.add("architecture", "/bin/sh", fmt::format("the image says that it is for {}, its shell is for {}", printable(architecture), shell));
+      out_.add("architecture", "/bin/sh",
+               fmt::format("the image says that it is for {}, its shell is for {}", printable(architecture), shell));
       foreign_ = true;
     }
     if (!options_.architecture.empty() && !architecture.empty() && !runs_on(options_.architecture, architecture)) {
-      out_.add("architecture", "", fmt::format("the image is for {}, the machine is {}", printable(architecture), options_.architecture));
+      out_.add("architecture", "",
+               fmt::format("the image is for {}, the machine is {}", printable(architecture), options_.architecture));
     }
   }
 
@@ -211,30 +208,31 @@ class Check {
     if (const auto inode = loader.glibc(facts.architecture); inode != kNone) {
       if (const auto* libc = programs_.elf(inode)) {
         for (const auto& offer : libc->offers) {
-          if (offer.starts_with("GLIBC_2.") && (version.empty() || is_older(version, offer.substr(6)))) version = offer.substr(6);
+          if (offer.starts_with("GLIBC_2.") && (version.empty() || is_older(version, offer.substr(6))))
+            version = offer.substr(6);
         }
         facts.kernel = libc->oldest_kernel;
       }
       facts.libc = version.empty() ? "glibc" : "glibc " + version;
-    } else if (std::any_of(libraries_.begin(), libraries_.end(), [](const auto& entry) { return entry.first.starts_with("ld-musl-"); })) {
+    } else if (std::any_of(libraries_.begin(), libraries_.end(),
+                           [](const auto& entry) { return entry.first.starts_with("ld-musl-"); })) {
       facts.libc = "musl";
     }
     if (is_older(kOldestCommonKernel, facts.kernel)) {
       out_.add("kernel-floor", "", fmt::format("the image's C library needs Linux {} or newer", facts.kernel));
     }
-    if (options_.glibc.empty()) return;
-    if (version.empty()) {
-      out_.add("glibc-too-old", "", fmt::format("libraries of the host need glibc {}, and the image has {}", options_.glibc, facts.libc.empty() ? "no glibc" : facts.libc));
-    } else if (is_older(version, options_.glibc)) {
-      out_.add("glibc-too-old", "", fmt::format("libraries of the host need glibc {}, and the image has {}", options_.glibc, version));
-    }
+    if (options_.glibc.empty() || (!version.empty() && !is_older(version, options_.glibc))) return;
+    const auto has = !version.empty() ? version : facts.libc.empty() ? "no glibc" : facts.libc;
+    out_.add("glibc-too-old", "",
+             fmt::format("libraries of the host need glibc {}, and the image has {}", options_.glibc, has));
   }
 
   /// The entrypoint, the runscript, the shell and the mount points.
   void look_at_start() {
     if (!foreign_) input_.architecture = report_.facts.architecture;
     WarningList warnings;
-    check_runtime(tree_, [this](InodeId inode) { return programs_.lookup(inode); }, input_, warnings);
+    check_runtime(
+        tree_, [this](InodeId inode) { return programs_.lookup(inode); }, input_, warnings);
     for (const auto& warning : warnings.listed()) out_.add(warning.kind, "", warning.text);
   }
 
@@ -243,14 +241,18 @@ class Check {
     std::set<std::string> directories;
     for (const auto& directory : split(path_, ':')) {
       const auto found = walk_image_path(tree_, directory);
-      if (found.inode == kNone || tree_.inode(found.inode).type != EntryType::directory || !directories.insert(found.place).second) continue;
+      if (found.inode == kNone || tree_.inode(found.inode).type != EntryType::directory ||
+          !directories.insert(found.place).second)
+        continue;
       for (const NameId name : tree_.sorted_children(found.inode)) {
         const auto path = fmt::format("{}/{}", found.place, tree_.text_of(name));
         const auto program = walk_image_path(tree_, path);
         if (program.inode == kNone || tree_.inode(program.inode).type != EntryType::regular) continue;
         if ((tree_.inode(program.inode).metadata.mode & 0111) == 0 || !on_path_.insert(program.inode).second) continue;
-        if (const auto* object = programs_.elf(program.inode)) look_at_program(program.place, program.inode, *object, loader);
-        if (const auto* line = programs_.script(program.inode); line != nullptr && *line) look_at_script(program.place, **line);
+        if (const auto* object = programs_.elf(program.inode))
+          look_at_program(program.place, program.inode, *object, loader);
+        if (const auto* line = programs_.script(program.inode); line != nullptr && *line)
+          look_at_script(program.place, **line);
       }
     }
   }
@@ -259,14 +261,17 @@ class Check {
     for (const auto& [loader, programs] : without_loader_) {
       const auto& [first, count] = programs;
       const auto others = count == 1 ? std::string() : fmt::format(", as {} more do", count - 1);
-      out_.add("program-loader", first, fmt::format("it needs the loader {}, which is not in the image{}", in_quotes(loader), others));
+      out_.add("program-loader", first,
+               fmt::format("it needs the loader {}, which is not in the image{}", in_quotes(loader), others));
     }
   }
 
   void look_at_program(const std::string& path, InodeId inode, const ElfObject& object, const Loader& loader) {
     const auto& architecture = report_.facts.architecture;
-    if (!foreign_ && !architecture.empty() && !object.architecture.empty() && !runs_on(architecture, object.architecture)) {
-      out_.add("program-architecture", Severity::warning, path, fmt::format("a program for {} in an image for {}", object.architecture, printable(architecture)));
+    if (!foreign_ && !architecture.empty() && !object.architecture.empty() &&
+        !runs_on(architecture, object.architecture)) {
+      out_.add("program-architecture", Severity::warning, path,
+               fmt::format("a program for {} in an image for {}", object.architecture, printable(architecture)));
       return;
     }
     if (object.loader && object.loader->starts_with('/') && walk_image_path(tree_, *object.loader).inode == kNone) {
@@ -286,17 +291,23 @@ class Check {
   void tell(const Loader::Missing& missing, Severity severity, const std::string& path, const std::string& whose) {
     const auto by = missing.needed_by == whose ? std::string() : fmt::format(" for {}", in_quotes(missing.needed_by));
     if (!missing.version.empty()) {
-      out_.add("symbol-version", severity, path, fmt::format("it needs version {} of {}{}, which is older", in_quotes(missing.version), in_quotes(missing.library), by));
+      out_.add("symbol-version", severity, path,
+               fmt::format("it needs version {} of {}{}, which is older", in_quotes(missing.version),
+                           in_quotes(missing.library), by));
       return;
     }
     const auto elsewhere = libraries_.find(missing.library);
     out_.add("library-missing", severity, path,
              fmt::format("it needs {}{}, which {}", in_quotes(missing.library), by,
-                         elsewhere == libraries_.end() ? "is not in the image" : fmt::format("is at {}, where the loader does not look", in_quotes(elsewhere->second))));
+                         elsewhere == libraries_.end()
+                             ? "is not in the image"
+                             : fmt::format("is at {}, where the loader does not look", in_quotes(elsewhere->second))));
   }
 
   void note_driver(const std::string& library, const std::string& path) {
-    if (drivers_.insert(library).second) out_.add("needs-host-driver", path, fmt::format("it needs {}, which the host's driver brings", in_quotes(library)));
+    if (drivers_.insert(library).second)
+      out_.add("needs-host-driver", path,
+               fmt::format("it needs {}, which the host's driver brings", in_quotes(library)));
   }
 
   void look_at_script(const std::string& path, std::string_view line) {
@@ -305,7 +316,8 @@ class Check {
     const auto interpreter = line.substr(start, std::min(line.find_first_of(" \t\r", start), line.size()) - start);
     if (!interpreter.starts_with('/') || walk_image_path(tree_, interpreter).inode != kNone) return;
     // Packages bring scripts for interpreters that they only recommend.
-    out_.add("program-interpreter", Severity::note, path, fmt::format("it needs the interpreter {}, which is not in the image", in_quotes(interpreter)));
+    out_.add("program-interpreter", Severity::note, path,
+             fmt::format("it needs the interpreter {}, which is not in the image", in_quotes(interpreter)));
   }
 
   /// Programs and libraries elsewhere: whoever loads them may bring what they need, so nothing of this is certain.
@@ -338,41 +350,24 @@ class Check {
     const auto* squashfs = image_.squashfs();
     if (squashfs == nullptr) return;
     if (squashfs->block_size() < kLargestPage) {
-      out_.add("block-size", "", fmt::format("blocks of {} bytes: kernels with pages of 64 KiB, as some on ARM and POWER have, do not mount them", squashfs->block_size()));
+      out_.add("block-size", "",
+               fmt::format(
+                   "blocks of {} bytes: kernels with pages of 64 KiB, as some on ARM and POWER have, do not mount them",
+                   squashfs->block_size()));
     }
     switch (squashfs->codec()) {
-      case SquashfsCodec::zstd: out_.add("compressor", "", "zstd: kernels before 4.14, as that of Enterprise Linux 7, do not read it"); break;
-      case SquashfsCodec::lz4: out_.add("compressor", "", "lz4: kernels before 3.19, as that of Enterprise Linux 7, do not read it"); break;
-      case SquashfsCodec::xz: out_.add("compressor", "", "xz: kernels that are built without it do not read it"); break;
+      case SquashfsCodec::zstd:
+        out_.add("compressor", "", "zstd: kernels before 4.14, as that of Enterprise Linux 7, do not read it");
+        break;
+      case SquashfsCodec::lz4:
+        out_.add("compressor", "", "lz4: kernels before 3.19, as that of Enterprise Linux 7, do not read it");
+        break;
+      case SquashfsCodec::xz:
+        out_.add("compressor", "", "xz: kernels that are built without it do not read it");
+        break;
       case SquashfsCodec::gzip:
-      case SquashfsCodec::none: break;
-    }
-  }
-
-  void read_everything() {
-    NoSink sink(options_.operation);
-    std::vector<InodeId> files;
-    std::map<InodeId, std::string> paths;
-    walk(tree_, Tree::kRoot, [&](const WalkedName& name) {
-      const Inode& inode = tree_.inode(name.inode);
-      if (inode.type == EntryType::regular && inode.size != 0 && paths.try_emplace(name.inode, "/" + std::string(name.path)).second) files.push_back(name.inode);
-      return true;
-    });
-    try {
-      image_.files().read_files(files, [&](InodeId) { return &sink; });
-      return;
-    } catch (const Error& error) {
-      if (!is_damage(error)) throw;
-    }
-    std::size_t damaged = 0;
-    for (const auto inode : files) {  // which they are
-      try {
-        image_.files().read(inode, sink);
-      } catch (const Error& error) {
-        if (!is_damage(error)) throw;
-        out_.add("damaged", paths[inode], error.what());
-        if (++damaged == Findings::kMaxOfKind) return;
-      }
+      case SquashfsCodec::none:
+        break;
     }
   }
 
@@ -391,7 +386,8 @@ class Check {
   std::map<std::string, std::string> libraries_;  ///< the first place of each name
   std::map<InodeId, std::string> places_;         ///< of what is looked at as a program
   std::set<InodeId> on_path_;
-  std::map<std::string, std::pair<std::string, std::size_t>> without_loader_;  ///< programs on PATH: the first, how many
+  std::map<std::string, std::pair<std::string, std::size_t>>
+      without_loader_;  ///< programs on PATH: the first, how many
   std::set<std::string> drivers_;
   bool foreign_ = false;  ///< the programs are for another machine, and that has been said
 };

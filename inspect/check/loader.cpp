@@ -23,9 +23,9 @@ constexpr std::size_t kCacheEntry = 24;
 
 std::string_view triplet(std::string_view architecture) {
   static constexpr std::pair<std::string_view, std::string_view> kTriplets[] = {
-      {"386", "i386-linux-gnu"},          {"amd64", "x86_64-linux-gnu"},      {"arm", "arm-linux-gnueabihf"},
-      {"arm64", "aarch64-linux-gnu"},     {"ppc64le", "powerpc64le-linux-gnu"}, {"riscv64", "riscv64-linux-gnu"},
-      {"s390x", "s390x-linux-gnu"},       {"loong64", "loongarch64-linux-gnu"}};
+      {"386", "i386-linux-gnu"},      {"amd64", "x86_64-linux-gnu"},        {"arm", "arm-linux-gnueabihf"},
+      {"arm64", "aarch64-linux-gnu"}, {"ppc64le", "powerpc64le-linux-gnu"}, {"riscv64", "riscv64-linux-gnu"},
+      {"s390x", "s390x-linux-gnu"},   {"loong64", "loongarch64-linux-gnu"}};
   for (const auto& [word, name] : kTriplets) {
     if (word == architecture) return name;
   }
@@ -38,12 +38,14 @@ bool is_32_bit(std::string_view architecture) {
 
 /// musl's loader is its libc, and answers for these names itself.
 bool is_part_of_musl(std::string_view name) {
-  static constexpr std::string_view kParts[] = {"libc.", "libpthread.", "librt.", "libm.", "libdl.", "libutil.", "libxnet.", "ld-musl-"};
+  static constexpr std::string_view kParts[] = {"libc.",  "libpthread.", "librt.",   "libm.",
+                                                "libdl.", "libutil.",    "libxnet.", "ld-musl-"};
   return std::any_of(std::begin(kParts), std::end(kParts), [&](auto part) { return name.starts_with(part); });
 }
 
 void replace_all(std::string& text, std::string_view what, std::string_view by) {
-  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size())) text.replace(at, what.size(), by);
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size()))
+    text.replace(at, what.size(), by);
 }
 
 std::string directory_of(const std::string& path) {
@@ -54,8 +56,9 @@ std::string directory_of(const std::string& path) {
 }  // namespace
 
 bool is_of_driver(std::string_view library) noexcept {
-  static constexpr std::string_view kNames[] = {"libcuda.so", "libnvidia-", "libnvcuvid.so", "libnvoptix.so", "libGLX_nvidia.so",
-                                                "libEGL_nvidia.so", "libcudadebugger.so", "libze_intel_gpu.so"};
+  static constexpr std::string_view kNames[] = {"libcuda.so",         "libnvidia-",        "libnvcuvid.so",
+                                                "libnvoptix.so",      "libGLX_nvidia.so",  "libEGL_nvidia.so",
+                                                "libcudadebugger.so", "libze_intel_gpu.so"};
   return std::any_of(std::begin(kNames), std::end(kNames), [&](auto name) { return library.starts_with(name); });
 }
 
@@ -92,16 +95,19 @@ Loader::Found Loader::at(const std::string& path, std::string_view architecture)
   return {found.place, found.inode};
 }
 
-Loader::Found Loader::in_list(std::string_view list, const std::string& name, const Loaded& origin, std::string_view architecture) const {
+Loader::Found Loader::in_list(std::string_view list, const std::string& name, const Loaded& origin,
+                              std::string_view architecture) const {
   while (!list.empty()) {
     const auto part = list.substr(0, list.find_first_of(":\n"));
     list.remove_prefix(std::min(list.size(), part.size() + 1));
     if (part.empty()) continue;
-    for (const auto& library : {fmt::format("lib/{}", triplet(architecture)), std::string("lib64"), std::string("lib")}) {
+    for (const auto& library :
+         {fmt::format("lib/{}", triplet(architecture)), std::string("lib64"), std::string("lib")}) {
       std::string directory(part);
       for (const char* form : {"$ORIGIN", "${ORIGIN}"}) replace_all(directory, form, directory_of(origin.place));
       for (const char* form : {"$LIB", "${LIB}"}) replace_all(directory, form, library);
-      for (const char* form : {"$PLATFORM", "${PLATFORM}"}) replace_all(directory, form, architecture == "amd64" ? "x86_64" : architecture);
+      for (const char* form : {"$PLATFORM", "${PLATFORM}"})
+        replace_all(directory, form, architecture == "amd64" ? "x86_64" : architecture);
       if (!directory.starts_with('/')) break;
       if (auto found = at(directory + "/" + name, architecture); found.inode != kNone) return found;
       if (part.find("LIB") == std::string_view::npos) break;
@@ -119,7 +125,8 @@ std::vector<std::string> Loader::default_directories(std::string_view architectu
   return {"/lib", "/usr/lib"};
 }
 
-Loader::Found Loader::search(const std::string& name, const std::vector<Loaded>& loaded, std::size_t by, bool musl) const {
+Loader::Found Loader::search(const std::string& name, const std::vector<Loaded>& loaded, std::size_t by,
+                             bool musl) const {
   const Loaded& object = loaded[by];
   const auto architecture = loaded[0].object->architecture;
   if (name.find('/') != std::string::npos) return name.starts_with('/') ? at(name, architecture) : Found{};
@@ -143,17 +150,21 @@ Loader::Found Loader::search(const std::string& name, const std::vector<Loaded>&
     if (auto found = given(); found.inode != kNone) return found;
     const auto either = [](const ElfObject& o) { return o.dynamic.runpath ? o.dynamic.runpath : o.dynamic.rpath; };
     if (auto found = chain(either); found.inode != kNone) return found;
-    const std::string_view path = files_.musl_path.empty() ? "/lib:/usr/local/lib:/usr/lib" : std::string_view(files_.musl_path);
+    const std::string_view path =
+        files_.musl_path.empty() ? "/lib:/usr/local/lib:/usr/lib" : std::string_view(files_.musl_path);
     return in_list(path, name, object, architecture);
   }
   if (!object.object->dynamic.runpath) {
     static const std::optional<std::string> kNothing;
-    const auto rpath = [](const ElfObject& o) -> const std::optional<std::string>& { return o.dynamic.runpath ? kNothing : o.dynamic.rpath; };
+    const auto rpath = [](const ElfObject& o) -> const std::optional<std::string>& {
+      return o.dynamic.runpath ? kNothing : o.dynamic.rpath;
+    };
     if (auto found = chain(rpath); found.inode != kNone) return found;
   }
   if (auto found = given(); found.inode != kNone) return found;
   if (object.object->dynamic.runpath) {
-    if (auto found = in_list(*object.object->dynamic.runpath, name, object, architecture); found.inode != kNone) return found;
+    if (auto found = in_list(*object.object->dynamic.runpath, name, object, architecture); found.inode != kNone)
+      return found;
   }
   const auto [first, last] = cache_.equal_range(name);
   for (auto entry = first; entry != last; ++entry) {
@@ -171,9 +182,11 @@ std::vector<Loader::Missing> Loader::missing(const std::string& path, InodeId in
   const auto* program = programs_.elf(inode);
   if (program == nullptr || !program->dynamic.present) return out;
   const auto musl_needed = [](const ElfObject& object) {
-    return std::any_of(object.dynamic.needed.begin(), object.dynamic.needed.end(), [](const auto& name) { return name.starts_with("libc.musl-"); });
+    return std::any_of(object.dynamic.needed.begin(), object.dynamic.needed.end(),
+                       [](const auto& name) { return name.starts_with("libc.musl-"); });
   };
-  const bool musl = (program->loader && program->loader->find("/ld-musl-") != std::string::npos) || musl_needed(*program);
+  const bool musl =
+      (program->loader && program->loader->find("/ld-musl-") != std::string::npos) || musl_needed(*program);
   std::vector<Loaded> loaded{{walk_image_path(tree_, path).place, program, 0}};
   std::map<std::string, std::size_t> names;  // what is loaded already, by each name that it has
   std::set<std::string> said;
@@ -204,7 +217,8 @@ std::vector<Loader::Missing> Loader::missing(const std::string& path, InodeId in
       if (need.weak || at == names.end() || at->second == 0) continue;
       const auto& offers = loaded[at->second].object->offers;
       if (offers.empty() || std::find(offers.begin(), offers.end(), need.version) != offers.end()) continue;
-      if (said.insert(need.library + "/" + need.version).second) out.push_back({need.library, need.version, object.place});
+      if (said.insert(need.library + "/" + need.version).second)
+        out.push_back({need.library, need.version, object.place});
     }
   }
   return out;

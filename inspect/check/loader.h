@@ -15,9 +15,9 @@ namespace sifkit::check {
 
 /// What the dynamic loaders of an image read beside programs.
 struct LoaderFiles {
-  std::string cache;                       ///< /etc/ld.so.cache, its bytes; "" for none
-  std::string musl_path;                   ///< /etc/ld-musl-*.path
-  std::vector<std::string> library_path;   ///< LD_LIBRARY_PATH, as the container has it
+  std::string cache;                      ///< /etc/ld.so.cache, its bytes; "" for none
+  std::string musl_path;                  ///< /etc/ld-musl-*.path
+  std::vector<std::string> library_path;  ///< LD_LIBRARY_PATH, as the container has it
 };
 
 /// Finds libraries as the loader of the image would, glibc's or musl's.
@@ -27,9 +27,9 @@ class Loader {
 
   /// Something that keeps a program from starting.
   struct Missing {
-    std::string library;   ///< a name, or the library that is too old
-    std::string version;   ///< of symbols that the library does not have; "" where the library is not there
-    std::string needed_by; ///< path
+    std::string library;    ///< a name, or the library that is too old
+    std::string version;    ///< of symbols that the library does not have; "" where the library is not there
+    std::string needed_by;  ///< path
   };
   /// What a program, or a library by itself, would miss; each library once.
   std::vector<Missing> missing(const std::string& path, layers::InodeId inode) const;
@@ -41,7 +41,7 @@ class Loader {
   struct Loaded {
     std::string place;  ///< path without links
     const ElfObject* object;
-    std::size_t by;     ///< index of what it was loaded for
+    std::size_t by;  ///< index of what it was loaded for
   };
   struct Found {
     std::string place;
@@ -51,7 +51,8 @@ class Loader {
   void read_cache();
   Found search(const std::string& name, const std::vector<Loaded>& loaded, std::size_t by, bool musl) const;
   Found at(const std::string& path, std::string_view architecture) const;
-  Found in_list(std::string_view list, const std::string& name, const Loaded& origin, std::string_view architecture) const;
+  Found in_list(std::string_view list, const std::string& name, const Loaded& origin,
+                std::string_view architecture) const;
   std::vector<std::string> default_directories(std::string_view architecture) const;
 
   const layers::Tree& tree_;

@@ -7,7 +7,7 @@ using namespace layers;
 
 void Programs::add(InodeId inode, ByteView bytes) {
   if (const auto elf = ElfFile::open(bytes)) {
-    elf_[inode] = {elf->architecture(), elf->is_executable(), elf->loader(), elf->dynamic(),
+    elf_[inode] = {elf->architecture(),    elf->is_executable(),    elf->loader(),       elf->dynamic(),
                    elf->needed_versions(), elf->offered_versions(), elf->oldest_kernel()};
   } else if (as_text(bytes).starts_with("#!")) {
     scripts_[inode] = script_line(bytes);

@@ -14,39 +14,56 @@ namespace {
 using enum Severity;
 
 constexpr Rule kRules[] = {
-    {"architecture", error, "the image is for another machine", "build it for the machine that is to run it, or choose its image with --arch"},
-    {"bind-point", warning, "a path that sites bind is a link or a file", "make it a directory, or a file where a file is bound"},
+    {"architecture", error, "the image is for another machine",
+     "build it for the machine that is to run it, or choose its image with --arch"},
+    {"bind-point", warning, "a path that sites bind is a link or a file",
+     "make it a directory, or a file where a file is bound"},
     {"block-size", note, "blocks are smaller than the pages of some kernels", "build with --block-size 128K"},
-    {"compressor", note, "old kernels do not read this compression", "build with --compress gzip where the cluster's kernel is older"},
+    {"compressor", note, "old kernels do not read this compression",
+     "build with --compress gzip where the cluster's kernel is older"},
     {"cuda", note, "the image has CUDA", "run it with --nv on a node whose driver is new enough"},
     {"damaged", error, "a file cannot be read", "build or fetch the image again"},
-    {"driver-in-image", warning, "the image has a GPU driver of its own", "leave the driver out; --nv brings that of the host"},
+    {"driver-in-image", warning, "the image has a GPU driver of its own",
+     "leave the driver out; --nv brings that of the host"},
     {"git-directory", note, "a repository's history is in the image", "leave .git out, as with .dockerignore"},
-    {"glibc-too-old", error, "the image's C library is older than what the host's libraries need", "use a newer base image"},
-    {"hidden-by-bind", warning, "programs lie where the runtime binds the host's directories", "install them elsewhere, for example below /opt"},
+    {"glibc-too-old", error, "the image's C library is older than what the host's libraries need",
+     "use a newer base image"},
+    {"hidden-by-bind", warning, "programs lie where the runtime binds the host's directories",
+     "install them elsewhere, for example below /opt"},
     {"history", note, "a shell's history is in the image", "remove it"},
-    {"kernel-floor", warning, "old kernels do not run the image's C library", "use an older base image, or a cluster with a newer kernel"},
-    {"library-missing", error, "a program needs a library that its loader does not find", "install the library, or run ldconfig in the image where it is there"},
+    {"kernel-floor", warning, "old kernels do not run the image's C library",
+     "use an older base image, or a cluster with a newer kernel"},
+    {"library-missing", error, "a program needs a library that its loader does not find",
+     "install the library, or run ldconfig in the image where it is there"},
     {"link-replaced", warning, "a directory took the place of a link", "add files through the link, not in its place"},
     {"mount-point", error, "the runtime cannot mount the host's directory", "make it a directory"},
     {"mpi", note, "the image has MPI", "start it with an MPI of the host that has the same ABI"},
     {"needs-host-driver", note, "a program needs a library of the host's driver", "run it with --nv or --rocm"},
     {"nothing-to-run", note, "there is neither an entrypoint nor a command", "name a program: exec IMAGE PROGRAM"},
-    {"password-hash", warning, "an account has a password", "lock the account (passwd -l); every user of the image can read the hash or has it in the archive"},
-    {"private-key", warning, "a private key is in the image", "remove it and make a new one: who has the image has the key"},
-    {"program-architecture", error, "a program is for another machine than the image", "install the program for the image's architecture"},
+    {"password-hash", warning, "an account has a password",
+     "lock the account (passwd -l); every user of the image can read the hash or has it in the archive"},
+    {"private-key", warning, "a private key is in the image",
+     "remove it and make a new one: who has the image has the key"},
+    {"program-architecture", error, "a program is for another machine than the image",
+     "install the program for the image's architecture"},
     {"program-hidden", error, "the program lies where the runtime mounts the host's directory", "install it elsewhere"},
-    {"program-interpreter", error, "a script's interpreter is not there", "install the interpreter, or correct the first line"},
-    {"program-loader", error, "the dynamic loader of a program is not there", "install the C library that the program was made for"},
+    {"program-interpreter", error, "a script's interpreter is not there",
+     "install the interpreter, or correct the first line"},
+    {"program-loader", error, "the dynamic loader of a program is not there",
+     "install the C library that the program was made for"},
     {"program-missing", error, "the program to start is not there", "correct the entrypoint or the command"},
     {"program-not-executable", error, "the program to start is not executable", "chmod a+x it"},
-    {"program-not-for-all", error, "an ordinary user may not run the program", "chmod a+rx it and the directories on the way"},
-    {"relative-path", warning, "what is started is relative to a directory that the runtime does not enter", "use an absolute path, or run with --pwd"},
+    {"program-not-for-all", error, "an ordinary user may not run the program",
+     "chmod a+rx it and the directories on the way"},
+    {"relative-path", warning, "what is started is relative to a directory that the runtime does not enter",
+     "use an absolute path, or run with --pwd"},
     {"rocm", note, "the image has ROCm", "run it with --rocm on a node whose driver is new enough"},
-    {"secret-file", warning, "a file with credentials is in the image", "remove it, and change what it gives access to"},
+    {"secret-file", warning, "a file with credentials is in the image",
+     "remove it, and change what it gives access to"},
     {"setuid", note, "a setuid or setgid program, which the runtime does not honour", "do not count on it"},
     {"shell-missing", warning, "there is no shell where one is expected", "install one at /bin/sh"},
-    {"ssh-host-key", warning, "a host's SSH key is in the image", "remove /etc/ssh/ssh_host_*: every copy of the image has the same key"},
+    {"ssh-host-key", warning, "a host's SSH key is in the image",
+     "remove /etc/ssh/ssh_host_*: every copy of the image has the same key"},
     {"symbol-version", error, "a library is too old for a program", "install both from one distribution"},
     {"token", warning, "an access token is in the image", "revoke it; pass tokens when the container runs"},
     {"unreadable", note, "files that an ordinary user may not read", "chmod a+r them if they are needed"},
@@ -63,7 +80,8 @@ std::string_view to_string(Severity severity) noexcept {
 std::span<const Rule> rules() noexcept { return kRules; }
 
 void Findings::add(std::string_view code, std::string path, std::string text) {
-  const auto rule = std::find_if(std::begin(kRules), std::end(kRules), [&](const auto& entry) { return entry.code == code; });
+  const auto rule =
+      std::find_if(std::begin(kRules), std::end(kRules), [&](const auto& entry) { return entry.code == code; });
   SIFKIT_CHECK(rule != std::end(kRules));
   add(code, rule->severity, std::move(path), std::move(text));
 }
@@ -82,8 +100,9 @@ std::vector<Finding> Findings::sorted() {
     out.push_back({code, one->severity, "", fmt::format("{} more findings of this kind", count - kMaxOfKind)});
   }
   std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
-    return std::tuple(-static_cast<int>(a.severity), std::string_view(a.code), a.path.empty(), std::string_view(a.path)) <
-           std::tuple(-static_cast<int>(b.severity), std::string_view(b.code), b.path.empty(), std::string_view(b.path));
+    return std::tuple(-static_cast<int>(a.severity), std::string_view(a.code), a.path.empty(),
+                      std::string_view(a.path)) < std::tuple(-static_cast<int>(b.severity), std::string_view(b.code),
+                                                             b.path.empty(), std::string_view(b.path));
   });
   return out;
 }

@@ -39,18 +39,26 @@ std::string sarif_text(const Report& report, std::string_view name) {
   }
   Json results = Json::array();
   for (const auto& finding : report.findings) {
-    const auto print = digest_of(as_bytes(finding.code + '\0' + finding.path + '\0' + finding.text)).hex().substr(0, 32);
-    results.push_back({{"ruleId", finding.code},
-                       {"level", to_string(finding.severity)},
-                       {"message", {{"text", finding.text}}},
-                       {"locations", Json::array({{{"physicalLocation", {{"artifactLocation", {{"uri", uri_of(finding.path)}, {"uriBaseId", "IMAGE"}}}}}}})},
-                       {"partialFingerprints", {{"sifkit/v1", print}}}});
+    const auto print =
+        digest_of(as_bytes(finding.code + '\0' + finding.path + '\0' + finding.text)).hex().substr(0, 32);
+    results.push_back(
+        {{"ruleId", finding.code},
+         {"level", to_string(finding.severity)},
+         {"message", {{"text", finding.text}}},
+         {"locations",
+          Json::array({{{"physicalLocation",
+                         {{"artifactLocation", {{"uri", uri_of(finding.path)}, {"uriBaseId", "IMAGE"}}}}}}})},
+         {"partialFingerprints", {{"sifkit/v1", print}}}});
   }
-  const Json document{{"version", "2.1.0"},
-                      {"$schema", "https://json.schemastore.org/sarif-2.1.0.json"},
-                      {"runs", Json::array({{{"tool", {{"driver", {{"name", "sifkit"}, {"version", SIFKIT_VERSION_STRING}, {"rules", std::move(known)}}}}},
-                                             {"originalUriBaseIds", {{"IMAGE", {{"description", {{"text", fmt::format("the root of {}", name)}}}}}}},
-                                             {"results", std::move(results)}}})}};
+  const Json document{
+      {"version", "2.1.0"},
+      {"$schema", "https://json.schemastore.org/sarif-2.1.0.json"},
+      {"runs",
+       Json::array(
+           {{{"tool",
+              {{"driver", {{"name", "sifkit"}, {"version", SIFKIT_VERSION_STRING}, {"rules", std::move(known)}}}}},
+             {"originalUriBaseIds", {{"IMAGE", {{"description", {{"text", fmt::format("the root of {}", name)}}}}}}},
+             {"results", std::move(results)}}})}};
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -27,8 +27,9 @@ std::string_view name_of(std::string_view path) { return path.substr(path.rfind(
 /// Where packages keep keys and tokens that are nobody's: tests, examples, documents.
 bool is_sample(std::string_view path) {
   const auto whole = fmt::format("/{}", path);
-  return contains_any(whole, {"/test/", "/tests/", "/testdata/", "/testing/", "/test-data/", "/example/", "/examples/", "/fixtures/",
-                              "/usr/share/doc/", "/usr/share/man/", "/usr/share/perl", "/demos/", "/demo/", "/docs/", "/man/man"}) ||
+  return contains_any(whole, {"/test/", "/tests/", "/testdata/", "/testing/", "/test-data/", "/example/", "/examples/",
+                              "/fixtures/", "/usr/share/doc/", "/usr/share/man/", "/usr/share/perl", "/demos/",
+                              "/demo/", "/docs/", "/man/man"}) ||
          whole.ends_with(".js.map") || whole.ends_with(".md") || whole.ends_with(".rst");
 }
 
@@ -64,8 +65,8 @@ constexpr TokenKind kTokens[] = {
 
 /// Values that documentation uses.
 bool is_well_known(std::string_view token) {
-  return token.ends_with("EXAMPLE") || token.find("xxxx") != std::string_view::npos || token.find("XXXX") != std::string_view::npos ||
-         token.find("123456789") != std::string_view::npos;
+  return token.ends_with("EXAMPLE") || token.find("xxxx") != std::string_view::npos ||
+         token.find("XXXX") != std::string_view::npos || token.find("123456789") != std::string_view::npos;
 }
 
 bool is_word(char c) { return kAlphanumeric.find(c) != std::string_view::npos || c == '_'; }
@@ -87,8 +88,12 @@ std::optional<std::string> private_key(std::string_view text) {
     std::size_t lines = 0;
     for (auto rest = trimmed(body, " \t\r\n"); !rest.empty();) {
       const auto line = trimmed(rest.substr(0, rest.find('\n')), " \t\r");
-      rest.remove_prefix(std::min(rest.size(), rest.find('\n') == std::string_view::npos ? rest.size() : rest.find('\n') + 1));
-      if (line.size() >= 16 && line.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=") == std::string_view::npos) ++lines;
+      rest.remove_prefix(
+          std::min(rest.size(), rest.find('\n') == std::string_view::npos ? rest.size() : rest.find('\n') + 1));
+      if (line.size() >= 16 &&
+          line.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=") ==
+              std::string_view::npos)
+        ++lines;
     }
     // A key on an elliptic curve takes no more.
     if (lines >= 3 || (lines >= 1 && body.size() >= 60)) return kind + "PRIVATE KEY";
@@ -125,7 +130,8 @@ std::optional<std::string_view> credentials(std::string_view path, std::string_v
   if (ends("/.aws/credentials") && has("aws_secret_access_key")) return "a key of AWS";
   if (ends("/.kube/config") && (has("client-key-data") || has("token:"))) return "a login of Kubernetes";
   if (whole.find("/.config/gcloud/") != std::string::npos && has("\"refresh_token\"")) return "a login of Google Cloud";
-  if ((ends("/.cache/huggingface/token") || ends("/.huggingface/token")) && !trimmed(text, " \n").empty()) return "a token of Hugging Face";
+  if ((ends("/.cache/huggingface/token") || ends("/.huggingface/token")) && !trimmed(text, " \n").empty())
+    return "a token of Hugging Face";
   if (name == ".pgpass" && !trimmed(text, " \n").empty()) return "passwords of PostgreSQL";
   if (name == ".my.cnf" && has("password")) return "a password of MySQL";
   if (ends("/.git/config") && has("://") && has("@") && (has("https://") || has("http://"))) return "a password of git";
@@ -140,11 +146,15 @@ bool may_hold_secrets(std::string_view path, std::uint64_t size) {
   if (size == 0 || size > kMaxFile || is_sample(path)) return false;
   const auto name = name_of(path);
   if (name.starts_with('.') || name.starts_with("id_") || path == "etc/shadow" || is_host_key(path)) return true;
-  for (const std::string_view ending : {".pem", ".key", ".env", ".conf", ".cfg", ".ini", ".json", ".yml", ".yaml", ".toml", ".sh", ".txt", ".xml", ".properties", ".crt"}) {
-    if (name.ends_with(ending)) return !path.starts_with("usr/share/") && !path.starts_with("usr/lib/") && !contains_any(path, {"/site-packages/", "/dist-packages/", "/node_modules/"});
+  for (const std::string_view ending : {".pem", ".key", ".env", ".conf", ".cfg", ".ini", ".json", ".yml", ".yaml",
+                                        ".toml", ".sh", ".txt", ".xml", ".properties", ".crt"}) {
+    if (name.ends_with(ending))
+      return !path.starts_with("usr/share/") && !path.starts_with("usr/lib/") &&
+             !contains_any(path, {"/site-packages/", "/dist-packages/", "/node_modules/"});
   }
   return path.starts_with("root/") || path.starts_with("home/") || path.starts_with("run/secrets/") ||
-         contains_any(fmt::format("/{}", path), {"/.ssh/", "/.aws/", "/.docker/", "/.kube/", "/.config/gcloud/", "/.cache/huggingface/", "/.git/config"});
+         contains_any(fmt::format("/{}", path), {"/.ssh/", "/.aws/", "/.docker/", "/.kube/", "/.config/gcloud/",
+                                                 "/.cache/huggingface/", "/.git/config"});
 }
 
 void look_for_tokens(std::string_view text, const std::string& path, std::string_view where, Findings& out) {
@@ -170,7 +180,9 @@ void look_for_secrets(const std::string& path, std::string_view text, Findings& 
     }
     return;
   }
-  if (text.starts_with("\x7f" "ELF")) return;
+  if (text.starts_with("\x7f"
+                       "ELF"))
+    return;
   if (const auto kind = private_key(text)) {
     if (is_host_key(path)) {
       out.add("ssh-host-key", shown, "the key of an SSH host was made when the image was built");
@@ -188,7 +200,8 @@ void look_at_name(const std::string& path, const Inode& inode, Findings& out) {
     out.add("git-directory", "/" + path, "a whole repository, with what was ever in it");
   }
   if (inode.type != EntryType::regular || inode.size == 0) return;
-  for (const std::string_view history : {".bash_history", ".python_history", ".zsh_history", ".sh_history", ".ash_history", ".mysql_history", ".psql_history"}) {
+  for (const std::string_view history : {".bash_history", ".python_history", ".zsh_history", ".sh_history",
+                                         ".ash_history", ".mysql_history", ".psql_history"}) {
     if (name == history) out.add("history", "/" + path, fmt::format("{} bytes of commands", inode.size));
   }
 }

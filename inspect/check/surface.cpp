@@ -16,8 +16,8 @@ using namespace layers;
 namespace {
 
 /// Directories of the host that sites bind, beside those that the runtime itself mounts.
-constexpr std::string_view kSiteDirectories[] = {"/home",  "/scratch", "/work",  "/project", "/projects",
-                                                 "/data",  "/gpfs",    "/lustre", "/beegfs",  "/cvmfs"};
+constexpr std::string_view kSiteDirectories[] = {"/home", "/scratch", "/work",   "/project", "/projects",
+                                                 "/data", "/gpfs",    "/lustre", "/beegfs",  "/cvmfs"};
 constexpr std::string_view kBoundOver[] = {"home", "root", "tmp", "var/tmp"};
 
 std::string_view name_of(std::string_view path) { return path.substr(path.rfind('/') + 1); }
@@ -49,10 +49,12 @@ void Surface::look(const std::string& path, const Inode& inode) {
   const bool regular = inode.type == EntryType::regular;
   const bool directory = inode.type == EntryType::directory;
   if (regular && ((mode & 04000) != 0 || ((mode & 02000) != 0 && (mode & 010) != 0)) && (mode & 0111) != 0) {
-    out_.add("setuid", "/" + path, fmt::format("mode {:04o}, owner {}:{}", mode, inode.metadata.uid, inode.metadata.gid));
+    out_.add("setuid", "/" + path,
+             fmt::format("mode {:04o}, owner {}:{}", mode, inode.metadata.uid, inode.metadata.gid));
   }
   if ((mode & 02) != 0 && (regular || (directory && (mode & 01000) == 0))) {
-    out_.add("world-writable", "/" + path, fmt::format("{} of mode {:04o}", regular ? "a file" : "a directory without the sticky bit", mode));
+    out_.add("world-writable", "/" + path,
+             fmt::format("{} of mode {:04o}", regular ? "a file" : "a directory without the sticky bit", mode));
   }
   if ((regular && (mode & 04) == 0) || (directory && (mode & 05) != 05)) {
     if (unreadable_.count++ == 0) unreadable_.first = "/" + path;
@@ -70,25 +72,33 @@ void Surface::finish() {
   for (const auto& [directory, tally] : hidden_) {
     const bool of_root = directory == "/root";
     out_.add("hidden-by-bind", tally.first,
-             fmt::format("{} of {} in {}, {}", tally.count == 1 ? "a program" : fmt::format("{} programs", tally.count), "the image", in_quotes(directory),
-                         of_root ? "which is the home of root and closed to others" : "where the runtime shows the host's directory"));
+             fmt::format("{} of {} in {}, {}", tally.count == 1 ? "a program" : fmt::format("{} programs", tally.count),
+                         "the image", in_quotes(directory),
+                         of_root ? "which is the home of root and closed to others"
+                                 : "where the runtime shows the host's directory"));
   }
   if (unreadable_.count != 0) {
     out_.add("unreadable", unreadable_.first,
-             unreadable_.count == 1 ? "an ordinary user may not read it" : fmt::format("an ordinary user may not read it and {} others", unreadable_.count - 1));
+             unreadable_.count == 1
+                 ? "an ordinary user may not read it"
+                 : fmt::format("an ordinary user may not read it and {} others", unreadable_.count - 1));
   }
   for (const auto directory : kSiteDirectories) {
     const auto itself = tree_.resolve(directory, false);
     if (!itself || tree_.inode(*itself).type == EntryType::directory) continue;
     const bool link = tree_.inode(*itself).type == EntryType::symlink;
     out_.add("bind-point", std::string(directory),
-             link ? fmt::format("a link to {}: what is bound there appears in its place, or not at all", in_quotes(tree_.symlink_target(tree_.inode(*itself))))
+             link ? fmt::format("a link to {}: what is bound there appears in its place, or not at all",
+                                in_quotes(tree_.symlink_target(tree_.inode(*itself))))
                   : "no directory: nothing can be bound there");
   }
-  for (const auto& [file, severity] : {std::pair("/etc/resolv.conf", Severity::warning), std::pair("/etc/localtime", Severity::note)}) {
+  for (const auto& [file, severity] :
+       {std::pair("/etc/resolv.conf", Severity::warning), std::pair("/etc/localtime", Severity::note)}) {
     const auto found = walk_image_path(tree_, file);
     if (found.inode == kNone && !found.link.empty()) {
-      out_.add("bind-point", severity, file, fmt::format("a link to {}, which is not in the image: the host's file cannot be bound there", in_quotes(found.link_target)));
+      out_.add("bind-point", severity, file,
+               fmt::format("a link to {}, which is not in the image: the host's file cannot be bound there",
+                           in_quotes(found.link_target)));
     }
   }
 }
@@ -99,7 +109,9 @@ bool Accelerators::is_version(std::string_view path) {
 }
 
 void Accelerators::read_version(const std::string& path, std::string_view text) {
-  if (path.starts_with("opt/rocm")) return take_version(rocm_, rocm_path_, std::string(trimmed(text.substr(0, text.find_first_of("-\n")), " \r")), path);
+  if (path.starts_with("opt/rocm"))
+    return take_version(rocm_, rocm_path_, std::string(trimmed(text.substr(0, text.find_first_of("-\n")), " \r")),
+                        path);
   auto at = text.find("\"cuda\"");
   at = at == std::string_view::npos ? at : text.find("\"version\"", at);
   auto rest = at == std::string_view::npos ? text : text.substr(at + 9);
@@ -119,14 +131,18 @@ void Accelerators::look(const std::string& path, const Inode& inode) {
   open_mpi_ = open_mpi_ || name.starts_with("libopen-pal.so") || name.starts_with("libopen-rte.so");
   mpich_ = mpich_ || name.starts_with("libmpich.so") || name.starts_with("libmpichcxx.so");
   const bool stub = path.find("/stubs/") != std::string::npos || path.find("/compat/") != std::string::npos;
-  if (inode.type == EntryType::regular && name.starts_with("libcuda.so") && !stub && inode.size > (1u << 16) && driver_path_.empty()) driver_path_ = path;
+  if (inode.type == EntryType::regular && name.starts_with("libcuda.so") && !stub && inode.size > (1u << 16) &&
+      driver_path_.empty())
+    driver_path_ = path;
 }
 
 void Accelerators::finish(Facts& facts, Findings& out) const {
   if (!cuda_.empty()) {
     facts.cuda = cuda_;
     const auto driver = driver_for(cuda_);
-    out.add("cuda", "/" + cuda_path_, fmt::format("CUDA {}{}", printable(cuda_), driver.empty() ? "" : fmt::format(", which needs a driver from {} on", driver)));
+    out.add("cuda", "/" + cuda_path_,
+            fmt::format("CUDA {}{}", printable(cuda_),
+                        driver.empty() ? "" : fmt::format(", which needs a driver from {} on", driver)));
   }
   if (!rocm_.empty()) {
     facts.rocm = rocm_;
@@ -134,11 +150,14 @@ void Accelerators::finish(Facts& facts, Findings& out) const {
   }
   if (!mpi_.empty()) {
     const auto abi = mpi_.substr(0, mpi_.find('.'));
-    const std::string_view kind = open_mpi_ || abi == "40" || abi == "20" || abi == "1" ? "Open MPI" : mpich_ || abi == "12" ? "MPICH and its kin" : "MPI";
+    const std::string_view kind = open_mpi_ || abi == "40" || abi == "20" || abi == "1" ? "Open MPI"
+                                  : mpich_ || abi == "12"                               ? "MPICH and its kin"
+                                                                                        : "MPI";
     facts.mpi = fmt::format("{} (libmpi.so.{})", kind, mpi_);
     out.add("mpi", "/" + mpi_path_, fmt::format("{}, ABI libmpi.so.{}", kind, printable(abi)));
   }
-  if (!driver_path_.empty()) out.add("driver-in-image", "/" + driver_path_, "libcuda.so belongs to the driver of one host");
+  if (!driver_path_.empty())
+    out.add("driver-in-image", "/" + driver_path_, "libcuda.so belongs to the driver of one host");
 }
 
 }  // namespace sifkit::check

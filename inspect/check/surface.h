@@ -36,7 +36,8 @@ class Surface {
 class Accelerators {
  public:
   void look(const std::string& path, const layers::Inode& inode);
-  void read_version(const std::string& path, std::string_view text);  ///< a version.json of CUDA, a .info/version of ROCm
+  void read_version(const std::string& path,
+                    std::string_view text);  ///< a version.json of CUDA, a .info/version of ROCm
   static bool is_version(std::string_view path);
   void finish(Facts& facts, Findings& out) const;
 

@@ -18,7 +18,7 @@ namespace sifkit::sbom {
 void read_dpkg(std::string_view text, bool always_installed, Findings& out);
 void read_opkg(std::string_view text, Findings& out);
 void read_apk(std::string_view text, Findings& out);
-void read_pacman(std::string_view text, Findings& out);  ///< one `desc`
+void read_pacman(std::string_view text, Findings& out);                            ///< one `desc`
 void read_portage(std::string_view text, const std::string& path, Findings& out);  ///< one `PF`
 /// The list that images without a database of rpm carry, as those of Azure Linux do.
 void read_rpm_manifest(std::string_view text, Findings& out);
@@ -26,12 +26,12 @@ Distribution read_os_release(std::string_view text);
 
 // Languages.
 
-void read_python(std::string_view text, Findings& out);   ///< METADATA or PKG-INFO
-void read_conda(std::string_view text, Findings& out);    ///< one file of conda-meta
-void read_npm(std::string_view text, Findings& out);      ///< package.json
+void read_python(std::string_view text, Findings& out);                      ///< METADATA or PKG-INFO
+void read_conda(std::string_view text, Findings& out);                       ///< one file of conda-meta
+void read_npm(std::string_view text, Findings& out);                         ///< package.json
 void read_r(std::string_view text, const std::string& path, Findings& out);  ///< DESCRIPTION
-void read_julia(std::string_view text, Findings& out);    ///< Project.toml
-bool is_java_archive(std::string_view name) noexcept;  ///< by its name
+void read_julia(std::string_view text, Findings& out);                       ///< Project.toml
+bool is_java_archive(std::string_view name) noexcept;                        ///< by its name
 void read_java(ByteView archive, const std::string& path, Findings& out);
 void read_java_release(std::string_view text, Findings& out);
 /// What the linker of Go and cargo-auditable have put into a program.
@@ -39,7 +39,7 @@ void read_program(ByteView program, Findings& out);
 
 // High-performance computing.
 
-void read_spack(std::string_view text, Findings& out);      ///< spec.json of one prefix
+void read_spack(std::string_view text, Findings& out);  ///< spec.json of one prefix
 void read_easybuild(std::string_view text, const std::string& path, Findings& out);
 
 }  // namespace sifkit::sbom

@@ -58,7 +58,9 @@ Json cyclonedx_document(const Inventory& inventory, const DocumentOptions& optio
     contained.push_back(package.purl);
   }
   Json metadata{{"component", {{"type", "container"}, {"bom-ref", kRoot}, {"name", options.name}}},
-                {"tools", {{"components", Json::array({{{"type", "application"}, {"name", "sifkit"}, {"version", SIFKIT_VERSION_STRING}}})}}}};
+                {"tools",
+                 {{"components",
+                   Json::array({{{"type", "application"}, {"name", "sifkit"}, {"version", SIFKIT_VERSION_STRING}}})}}}};
   if (const auto time = options.time ? options.time : inventory.created) metadata["timestamp"] = document_time(*time);
   if (!inventory.architecture.empty()) {
     metadata["component"]["properties"] = Json::array({property("sifkit:architecture", inventory.architecture)});

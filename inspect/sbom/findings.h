@@ -18,9 +18,9 @@ namespace sifkit::sbom {
 /// A package as a cataloger finds it.
 struct Found {
   Purl purl;
-  std::string name;         ///< for people; empty: that of the purl
-  std::string version;      ///< for people; empty: that of the purl
-  bool of_system = false;   ///< namespace and `distro` of its purl come from os-release
+  std::string name;        ///< for people; empty: that of the purl
+  std::string version;     ///< for people; empty: that of the purl
+  bool of_system = false;  ///< namespace and `distro` of its purl come from os-release
   std::string license;
   std::string supplier;
   std::string homepage;

@@ -78,41 +78,49 @@ class Cataloger {
   }
 
   template <class Parse>
-  void request(std::string_view kind, const std::string& path, InodeId inode, std::uint64_t limit, Part part, Parse parse) {
+  void request(std::string_view kind, const std::string& path, InodeId inode, std::uint64_t limit, Part part,
+               Parse parse) {
     if (const auto size = tree_.inode(inode).size; size > limit) {
       if (part == Part::whole) {
-        found_.read(kind, path, [&] { throw Error(ErrorKind::limit, fmt::format("{} bytes, expected at most {}", size, limit)); });
+        found_.read(kind, path,
+                    [&] { throw Error(ErrorKind::limit, fmt::format("{} bytes, expected at most {}", size, limit)); });
       }
       return;
     }
-    requests_.add(inode, part, [this, kind, path, parse](ByteView bytes) { found_.read(kind, path, [&] { parse(bytes); }); });
+    requests_.add(inode, part,
+                  [this, kind, path, parse](ByteView bytes) { found_.read(kind, path, [&] { parse(bytes); }); });
   }
 
   template <class Parse>
   void document(std::string_view kind, const std::string& path, InodeId inode, Parse parse) {
-    request(kind, path, inode, kMaxDocument, Part::whole, [this, parse](ByteView bytes) { parse(as_text(bytes), found_); });
+    request(kind, path, inode, kMaxDocument, Part::whole,
+            [this, parse](ByteView bytes) { parse(as_text(bytes), found_); });
   }
 
   template <class Parse>
   void document_at(std::string_view kind, const std::string& path, InodeId inode, Parse parse) {
-    request(kind, path, inode, kMaxDocument, Part::whole, [this, parse, path](ByteView bytes) { parse(as_text(bytes), path, found_); });
+    request(kind, path, inode, kMaxDocument, Part::whole,
+            [this, parse, path](ByteView bytes) { parse(as_text(bytes), path, found_); });
   }
 
   void choose(const std::string& path, InodeId inode) {
     const auto slash = path.rfind('/');
     const std::string_view name = std::string_view(path).substr(slash + 1);
-    const std::string_view directory = slash == std::string::npos ? std::string_view() : std::string_view(path).substr(0, slash);
+    const std::string_view directory =
+        slash == std::string::npos ? std::string_view() : std::string_view(path).substr(0, slash);
     choose_database(path, directory, name, inode);
     choose_document(path, directory, name, inode);
     const Inode& file = tree_.inode(inode);
     if ((file.metadata.mode & 0111) != 0 || is_program_name(name)) {
-      request("program", path, inode, kMaxProgram, Part::program, [this](ByteView bytes) { read_program(bytes, found_); });
+      request("program", path, inode, kMaxProgram, Part::program,
+              [this](ByteView bytes) { read_program(bytes, found_); });
     }
   }
 
   void choose_database(const std::string& path, std::string_view directory, std::string_view name, InodeId inode) {
     const auto database = [&](std::string_view kind, auto parse) {
-      request(kind, path, inode, kMaxDatabase, Part::whole, [this, parse](ByteView bytes) { parse(as_text(bytes), found_); });
+      request(kind, path, inode, kMaxDatabase, Part::whole,
+              [this, parse](ByteView bytes) { parse(as_text(bytes), found_); });
     };
     if (path == "var/lib/dpkg/status") {
       database("dpkg", [](auto text, auto& out) { read_dpkg(text, false, out); });
@@ -142,7 +150,8 @@ class Cataloger {
     // Bundled for a package's own use; the rest of an uninstallation.
     const bool installed = directory.find("/_vendor/") == std::string_view::npos && !parent.starts_with('~');
     if ((name == "METADATA" && parent.ends_with(".dist-info")) ||
-        (name == "PKG-INFO" && (parent.ends_with(".egg-info") || parent == "EGG-INFO")) || name.ends_with(".egg-info")) {
+        (name == "PKG-INFO" && (parent.ends_with(".egg-info") || parent == "EGG-INFO")) ||
+        name.ends_with(".egg-info")) {
       if (installed) document("python", path, inode, read_python);
     } else if (parent == "conda-meta" && name.ends_with(".json")) {
       document("conda", path, inode, read_conda);
@@ -159,7 +168,8 @@ class Cataloger {
     } else if (name == "release" && tree_.resolve(std::string(directory) + "/lib/modules", true)) {
       document("java", path, inode, read_java_release);
     } else if (is_java_archive(name)) {
-      request("java", path, inode, kMaxArchive, Part::whole, [this, path](ByteView bytes) { read_java(bytes, path, found_); });
+      request("java", path, inode, kMaxArchive, Part::whole,
+              [this, path](ByteView bytes) { read_java(bytes, path, found_); });
     }
   }
 
@@ -186,8 +196,10 @@ class Cataloger {
       }
     } else if (database.ndb != kNone || database.hash != kNone) {
       const bool ndb = database.ndb != kNone;
-      request("rpm", directory + (ndb ? "/Packages.db" : "/Packages"), ndb ? database.ndb : database.hash, kMaxDatabase, Part::whole,
-              [this](ByteView bytes) { for_each_rpm_header(bytes, [this](ByteView header) { read_rpm_header(header, found_); }); });
+      request("rpm", directory + (ndb ? "/Packages.db" : "/Packages"), ndb ? database.ndb : database.hash, kMaxDatabase,
+              Part::whole, [this](ByteView bytes) {
+                for_each_rpm_header(bytes, [this](ByteView header) { read_rpm_header(header, found_); });
+              });
     }
   }
 

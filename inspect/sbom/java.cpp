@@ -16,9 +16,9 @@ namespace sifkit::sbom {
 
 namespace {
 
-constexpr unsigned kMaxDepth = 4;                    ///< archives in archives
-constexpr std::uint64_t kMaxMember = 256u << 20;     ///< an archive in an archive
-constexpr std::uint64_t kMaxNested = 1u << 30;       ///< all of them together
+constexpr unsigned kMaxDepth = 4;                 ///< archives in archives
+constexpr std::uint64_t kMaxMember = 256u << 20;  ///< an archive in an archive
+constexpr std::uint64_t kMaxNested = 1u << 30;    ///< all of them together
 constexpr std::uint64_t kMaxText = 1u << 20;
 
 constexpr std::string_view kProperties = "/pom.properties";
@@ -142,7 +142,8 @@ class JavaArchive {
 }  // namespace
 
 bool is_java_archive(std::string_view name) noexcept {
-  static constexpr std::string_view kEndings[] = {".jar", ".war", ".ear", ".jpi", ".hpi", ".par", ".sar", ".nar", ".kar"};
+  static constexpr std::string_view kEndings[] = {".jar", ".war", ".ear", ".jpi", ".hpi",
+                                                  ".par", ".sar", ".nar", ".kar"};
   return std::any_of(std::begin(kEndings), std::end(kEndings), [&](auto ending) { return name.ends_with(ending); });
 }
 

@@ -31,7 +31,9 @@ std::string component(const std::string& path, unsigned back) {
 bool is_web_address(std::string_view text) { return text.starts_with("https://") || text.starts_with("http://"); }
 
 std::string npm_license(const Json& package) {
-  const auto one = [](const Json& value) { return value.is_string() ? value.get<std::string>() : text_of(value, "type"); };
+  const auto one = [](const Json& value) {
+    return value.is_string() ? value.get<std::string>() : text_of(value, "type");
+  };
   if (package.contains("license")) return one(package["license"]);
   std::string out;
   if (!package.contains("licenses") || !package["licenses"].is_array()) return out;
@@ -60,7 +62,8 @@ std::string toml_text(std::string_view document, std::string_view key) {
 /// "conda-forge" of "https://conda.anaconda.org/conda-forge/linux-64".
 std::string channel_name(std::string_view channel, std::string_view subdir) {
   while (channel.ends_with('/')) channel.remove_suffix(1);
-  if (channel.ends_with(subdir) && channel.size() > subdir.size() && channel[channel.size() - subdir.size() - 1] == '/') {
+  if (channel.ends_with(subdir) && channel.size() > subdir.size() &&
+      channel[channel.size() - subdir.size() - 1] == '/') {
     channel.remove_suffix(subdir.size() + 1);
   }
   return std::string(channel.substr(channel.rfind('/') + 1));
@@ -93,13 +96,16 @@ void read_python(std::string_view text, Findings& out) {
   Found found{.purl = {"pypi", {}, name, version, {}}};
   found.license = on_one_line(fields.get("License-Expression"));
   // `License` may be a whole licence.
-  if (const auto license = fields.get("License"); found.license.empty() && license.find('\n') == std::string_view::npos) {
+  if (const auto license = fields.get("License");
+      found.license.empty() && license.find('\n') == std::string_view::npos) {
     if (license != "UNKNOWN") found.license = license;
   }
   const auto mail = on_one_line(fields.get("Author-email"));
   const auto author = on_one_line(fields.get("Author"));
-  if (author != "UNKNOWN") found.supplier = person(author.empty() ? mail : mail.empty() ? author : author + " <" + mail + ">");
-  if (author.empty() && mail.find('<') != std::string::npos) found.supplier = person(mail.substr(0, mail.find('>') + 1));
+  if (author != "UNKNOWN")
+    found.supplier = person(author.empty() ? mail : mail.empty() ? author : author + " <" + mail + ">");
+  if (author.empty() && mail.find('<') != std::string::npos)
+    found.supplier = person(mail.substr(0, mail.find('>') + 1));
   if (const auto page = fields.get("Home-page"); is_web_address(page)) found.homepage = page;
   out.add(std::move(found));
 }
@@ -114,7 +120,9 @@ void read_conda(std::string_view text, Findings& out) {
   found.purl.qualifiers = {{"build", text_of(document, "build")},
                            {"channel", channel_name(text_of(document, "channel"), subdir)},
                            {"subdir", subdir},
-                           {"type", file.ends_with(".conda") ? "conda" : file.ends_with(".tar.bz2") ? "tar.bz2" : ""}};
+                           {"type", file.ends_with(".conda")     ? "conda"
+                                    : file.ends_with(".tar.bz2") ? "tar.bz2"
+                                                                 : ""}};
   found.license = text_of(document, "license");
   out.add(std::move(found));
 }
@@ -133,7 +141,8 @@ void read_npm(std::string_view text, Findings& out) {
   found.purl.name = name;
   found.license = npm_license(document);
   const auto author = document.find("author");
-  if (author != document.end()) found.supplier = person(author->is_string() ? author->get<std::string>() : text_of(*author, "name"));
+  if (author != document.end())
+    found.supplier = person(author->is_string() ? author->get<std::string>() : text_of(*author, "name"));
   if (const auto page = text_of(document, "homepage"); is_web_address(page)) found.homepage = page;
   out.add(std::move(found));
 }
@@ -175,11 +184,13 @@ void read_spack(std::string_view text, Findings& out) {
   const Json* node = nullptr;
   if (spec->is_object() && spec->contains("nodes")) {
     const auto& nodes = (*spec)["nodes"];
-    if (nodes.is_array() && !nodes.empty()) node = &nodes[0];  // the others are what it depends on, with prefixes of their own
+    if (nodes.is_array() && !nodes.empty())
+      node = &nodes[0];  // the others are what it depends on, with prefixes of their own
   } else if (spec->is_array() && !spec->empty() && (*spec)[0].is_object() && !(*spec)[0].empty()) {
     node = &*(*spec)[0].begin();  // until 0.16: {name: {…}}
   }
-  if (node == nullptr || !node->is_object()) throw Error(ErrorKind::malformed, "expected a list of nodes that is not empty");
+  if (node == nullptr || !node->is_object())
+    throw Error(ErrorKind::malformed, "expected a list of nodes that is not empty");
   auto name = text_of(*node, "name");
   if (name.empty() && spec->is_array()) name = (*spec)[0].begin().key();
   Found found{.purl = {"generic", {}, name, text_of(*node, "version"), {}}};
@@ -187,8 +198,12 @@ void read_spack(std::string_view text, Findings& out) {
   const auto arch = node->find("arch");
   if (arch != node->end() && arch->is_object()) {
     const auto target = arch->find("target");
-    const auto word = target == arch->end() ? "" : target->is_string() ? target->get<std::string>() : text_of(*target, "name");
-    found.properties = {{"spack:platform", text_of(*arch, "platform")}, {"spack:os", text_of(*arch, "platform_os")}, {"spack:target", word}};
+    const auto word = target == arch->end() ? ""
+                      : target->is_string() ? target->get<std::string>()
+                                            : text_of(*target, "name");
+    found.properties = {{"spack:platform", text_of(*arch, "platform")},
+                        {"spack:os", text_of(*arch, "platform_os")},
+                        {"spack:target", word}};
   }
   found.properties.emplace_back("spack:hash", text_of(*node, "hash"));
   found.properties.emplace_back("spack:namespace", text_of(*node, "namespace"));
@@ -200,7 +215,8 @@ void read_easybuild(std::string_view text, const std::string& path, Findings& ou
   std::string version;
   while (!text.empty()) {
     const auto line = take_line(text);
-    for (auto [key, value] : {std::pair(std::string_view("name"), &name), std::pair(std::string_view("version"), &version)}) {
+    for (auto [key, value] :
+         {std::pair(std::string_view("name"), &name), std::pair(std::string_view("version"), &version)}) {
       if (!line.starts_with(key)) continue;
       auto rest = trimmed(line.substr(key.size()));
       if (!rest.starts_with('=')) continue;

@@ -13,8 +13,9 @@ constexpr std::size_t kMaxExpression = 4096;
 
 std::string_view listed(std::span<const std::string_view> list, std::string_view id) {
   const auto lower = lower_case(id);
-  const auto found = std::lower_bound(list.begin(), list.end(), lower,
-                                      [](std::string_view entry, const std::string& key) { return lower_case(entry) < key; });
+  const auto found =
+      std::lower_bound(list.begin(), list.end(), lower,
+                       [](std::string_view entry, const std::string& key) { return lower_case(entry) < key; });
   return found != list.end() && equal_ignoring_case(*found, id) ? *found : std::string_view();
 }
 

@@ -19,8 +19,8 @@ namespace {
 
 constexpr std::string_view kGoMagic = "\xff Go buildinf:";
 constexpr std::size_t kGoHeader = 32;
-constexpr std::size_t kMarks = 16;            ///< around the list of modules
-constexpr std::size_t kMaxAudit = 8u << 20;   ///< cargo-auditable's list, inflated
+constexpr std::size_t kMarks = 16;           ///< around the list of modules
+constexpr std::size_t kMaxAudit = 8u << 20;  ///< cargo-auditable's list, inflated
 
 struct Module {
   std::string path;
@@ -57,7 +57,8 @@ std::optional<BuildInfo> old_build_info(const ElfFile& elf, ByteView header) {
   if ((width != 4 && width != 8) || header.size() < 16 + 2 * width) return std::nullopt;
   const auto number = [&](ByteView at) {
     std::uint64_t value = 0;
-    for (unsigned i = 0; i < width; ++i) value = value << 8 | std::to_integer<std::uint64_t>(at[big ? i : width - 1 - i]);
+    for (unsigned i = 0; i < width; ++i)
+      value = value << 8 | std::to_integer<std::uint64_t>(at[big ? i : width - 1 - i]);
     return value;
   };
   const auto text = [&](std::uint64_t pointer) -> std::string_view {
@@ -150,7 +151,8 @@ std::string inflated(ByteView bytes) {
   out.resize(stream.total_out);
   inflateEnd(&stream);
   if (result != Z_STREAM_END) {
-    throw Error(ErrorKind::malformed, fmt::format("the list of cargo-auditable does not unpack to at most {} bytes", kMaxAudit));
+    throw Error(ErrorKind::malformed,
+                fmt::format("the list of cargo-auditable does not unpack to at most {} bytes", kMaxAudit));
   }
   return out;
 }

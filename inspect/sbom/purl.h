@@ -10,8 +10,8 @@ namespace sifkit::sbom {
 
 /// The parts of a package URL, not yet encoded.
 struct Purl {
-  std::string type;        ///< "deb", "pypi", …
-  std::string space;       ///< the namespace; '/' separates its parts
+  std::string type;   ///< "deb", "pypi", …
+  std::string space;  ///< the namespace; '/' separates its parts
   std::string name;
   std::string version;
   std::vector<std::pair<std::string, std::string>> qualifiers;  ///< empty ones are left out

@@ -48,7 +48,8 @@ class HashFile {
         const std::size_t offset = u16(page.data() + kPageHeader + i * 2);
         if (offset >= page.size()) fail(fmt::format("Berkeley DB: page {}: entry at {}", number, offset));
         if (page[offset] != kOffPage) continue;  // what is this small is no package
-        if (page.size() - offset < 12) fail(fmt::format("Berkeley DB: page {}: entry at {} is cut short", number, offset));
+        if (page.size() - offset < 12)
+          fail(fmt::format("Berkeley DB: page {}: entry at {} is cut short", number, offset));
         visit(chain(u32(page.data() + offset + 4), u32(page.data() + offset + 8)));
       }
     }
@@ -56,8 +57,12 @@ class HashFile {
 
  private:
   ByteView page(std::size_t number) const { return bytes_.subspan(number * page_size_, page_size_); }
-  std::uint32_t u32(const std::byte* at) const { return big_ ? load_be<std::uint32_t>(at) : load_le<std::uint32_t>(at); }
-  std::uint16_t u16(const std::byte* at) const { return big_ ? load_be<std::uint16_t>(at) : load_le<std::uint16_t>(at); }
+  std::uint32_t u32(const std::byte* at) const {
+    return big_ ? load_be<std::uint32_t>(at) : load_le<std::uint32_t>(at);
+  }
+  std::uint16_t u16(const std::byte* at) const {
+    return big_ ? load_be<std::uint16_t>(at) : load_le<std::uint16_t>(at);
+  }
 
   /// The bytes of a value that lies in pages of its own.
   const Bytes& chain(std::uint32_t first, std::uint32_t length) const {
@@ -122,7 +127,8 @@ void for_each_ndb_header(ByteView database, const std::function<void(ByteView)>&
     const std::uint64_t offset = std::uint64_t{load_le<std::uint32_t>(slot + 8)} * kBlock;
     const std::uint64_t size = std::uint64_t{load_le<std::uint32_t>(slot + 12)} * kBlock;
     if (offset > database.size() || size > database.size() - offset || size < kHead + kTail) {
-      fail(fmt::format("ndb: package {} has {} bytes at {}, the file ends at {}", index, size, offset, database.size()));
+      fail(
+          fmt::format("ndb: package {} has {} bytes at {}, the file ends at {}", index, size, offset, database.size()));
     }
     const auto blob = database.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(size));
     const std::uint64_t length = load_le<std::uint32_t>(blob.data() + 12);
@@ -136,9 +142,12 @@ void for_each_ndb_header(ByteView database, const std::function<void(ByteView)>&
 
 void for_each_rpm_header(ByteView database, const std::function<void(ByteView)>& visit) {
   switch (rpm_container(database)) {
-    case RpmContainer::sqlite: return for_each_sqlite_header(database, {}, visit);
-    case RpmContainer::ndb: return for_each_ndb_header(database, visit);
-    case RpmContainer::hash: return for_each_hash_header(database, visit);
+    case RpmContainer::sqlite:
+      return for_each_sqlite_header(database, {}, visit);
+    case RpmContainer::ndb:
+      return for_each_ndb_header(database, visit);
+    case RpmContainer::hash:
+      return for_each_hash_header(database, visit);
     case RpmContainer::none:
       throw Error(ErrorKind::unsupported, "expected a database of rpm: sqlite, ndb or a hash file of Berkeley DB");
   }

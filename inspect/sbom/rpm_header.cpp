@@ -19,8 +19,16 @@ constexpr std::uint32_t kMaxData = 256u << 20;
 constexpr std::size_t kEntryBytes = 16;
 
 enum Tag : std::uint32_t {
-  kName = 1000, kVersion = 1001, kRelease = 1002, kEpoch = 1003, kVendor = 1011, kLicense = 1014, kUrl = 1020,
-  kArchitecture = 1022, kSourceRpm = 1044, kModularity = 5096,
+  kName = 1000,
+  kVersion = 1001,
+  kRelease = 1002,
+  kEpoch = 1003,
+  kVendor = 1011,
+  kLicense = 1014,
+  kUrl = 1020,
+  kArchitecture = 1022,
+  kSourceRpm = 1044,
+  kModularity = 5096,
 };
 enum Type : std::uint32_t { kInt32 = 4, kString = 6, kStringArray = 8, kI18nString = 9 };
 
@@ -56,7 +64,8 @@ class Header {
     const auto rest = as_text(data_.subspan(entry->offset));
     const auto end = rest.find('\0');
     if (end == std::string_view::npos) {
-      throw Error(ErrorKind::malformed, fmt::format("header of a package: the text of tag {} has no end", static_cast<unsigned>(tag)));
+      throw Error(ErrorKind::malformed,
+                  fmt::format("header of a package: the text of tag {} has no end", static_cast<unsigned>(tag)));
     }
     return std::string(rest.substr(0, end));
   }
@@ -76,7 +85,8 @@ class Header {
     const auto found = entries_.find(tag);
     if (found == entries_.end()) return nullptr;
     if (found->second.offset >= data_.size()) {
-      fail(fmt::format("tag {} within {} bytes of data", static_cast<unsigned>(tag), data_.size()), found->second.offset);
+      fail(fmt::format("tag {} within {} bytes of data", static_cast<unsigned>(tag), data_.size()),
+           found->second.offset);
     }
     return &found->second;
   }

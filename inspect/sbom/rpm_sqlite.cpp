@@ -56,10 +56,12 @@ void apply_log(Bytes& database, ByteView log) {
   sum.add(log.first(24));
   if (!sum.is(log.data() + 24)) return;
   const auto salts = log.subspan(16, 8);
-  std::size_t committed = 0;   // frames
-  std::uint64_t pages = 0;     // of the database after them
+  std::size_t committed = 0;  // frames
+  std::uint64_t pages = 0;    // of the database after them
   std::size_t frames = 0;
-  const auto frame = [&](std::size_t i) { return log.subspan(kLogHeader + i * (kFrameHeader + page_size), kFrameHeader + page_size); };
+  const auto frame = [&](std::size_t i) {
+    return log.subspan(kLogHeader + i * (kFrameHeader + page_size), kFrameHeader + page_size);
+  };
   while ((frames + 1) * (kFrameHeader + page_size) <= log.size() - kLogHeader) {
     const auto here = frame(frames);
     if (as_text(here.subspan(8, 8)) != as_text(salts)) break;
@@ -74,7 +76,8 @@ void apply_log(Bytes& database, ByteView log) {
   }
   if (committed == 0) return;
   if (pages * page_size > database.size() + log.size()) {
-    throw Error(ErrorKind::malformed, fmt::format("sqlite: the log makes {} pages of a database that cannot have them", pages));
+    throw Error(ErrorKind::malformed,
+                fmt::format("sqlite: the log makes {} pages of a database that cannot have them", pages));
   }
   database.resize(static_cast<std::size_t>(pages * page_size));
   for (std::size_t i = 0; i < committed; ++i) {
@@ -108,7 +111,8 @@ void for_each_sqlite_header(ByteView bytes, ByteView log, const std::function<vo
                                SQLITE_DESERIALIZE_READONLY);
   if (result != SQLITE_OK) fail(raw, result);
   int looks = 0;
-  sqlite3_progress_handler(raw, kStepsApart, [](void* at) { return ++*static_cast<int*>(at) > kMaxLooks ? 1 : 0; }, &looks);
+  sqlite3_progress_handler(
+      raw, kStepsApart, [](void* at) { return ++*static_cast<int*>(at) > kMaxLooks ? 1 : 0; }, &looks);
   sqlite3_stmt* prepared = nullptr;
   result = sqlite3_prepare_v2(raw, "SELECT blob FROM Packages ORDER BY hnum", -1, &prepared, nullptr);
   const Statement statement(prepared);

@@ -84,14 +84,10 @@ Json spdx_document(const Inventory& inventory, const DocumentOptions& options) {
                                 {"primaryPackagePurpose", "CONTAINER"}}});
   Json relationships = Json::array({relationship("SPDXRef-DOCUMENT", "DESCRIBES", kRoot)});
   if (const auto& system = inventory.distribution; !system.id.empty()) {
-    Json record{{"SPDXID", "SPDXRef-OperatingSystem"},
-                {"name", system.id},
-                {"downloadLocation", kNothing},
-                {"filesAnalyzed", false},
-                {"licenseConcluded", kNothing},
-                {"licenseDeclared", kNothing},
-                {"copyrightText", kNothing},
-                {"primaryPackagePurpose", "OPERATING_SYSTEM"}};
+    Json record{{"SPDXID", "SPDXRef-OperatingSystem"}, {"name", system.id},
+                {"downloadLocation", kNothing},        {"filesAnalyzed", false},
+                {"licenseConcluded", kNothing},        {"licenseDeclared", kNothing},
+                {"copyrightText", kNothing},           {"primaryPackagePurpose", "OPERATING_SYSTEM"}};
     if (!system.version_id.empty()) record["versionInfo"] = system.version_id;
     if (!system.name.empty()) record["description"] = system.name;
     packages.push_back(std::move(record));

@@ -38,7 +38,8 @@ struct FreeReader {
 [[noreturn]] void fail(archive* reader) {
   if (archive_errno(reader) == ENOMEM) throw std::bad_alloc();
   const char* const reason = archive_error_string(reader);
-  throw Error(ErrorKind::malformed, fmt::format("expected a zip archive: {}", printable(reason == nullptr ? "damaged" : reason)));
+  throw Error(ErrorKind::malformed,
+              fmt::format("expected a zip archive: {}", printable(reason == nullptr ? "damaged" : reason)));
 }
 
 }  // namespace
@@ -53,7 +54,8 @@ void for_each_zip_member(ByteView bytes, const std::function<void(const ZipMembe
     const int result = archive_read_next_header(reader.get(), &entry);
     if (result == ARCHIVE_EOF) return;
     if (result < ARCHIVE_WARN) fail(reader.get());
-    if (members == kMaxMembers) throw Error(ErrorKind::limit, fmt::format("more than {} members in an archive", kMaxMembers));
+    if (members == kMaxMembers)
+      throw Error(ErrorKind::limit, fmt::format("more than {} members in an archive", kMaxMembers));
     const char* const name = archive_entry_pathname(entry);
     if (name == nullptr || archive_entry_filetype(entry) != S_IFREG) continue;
     visit({name, [&](std::uint64_t limit) {

@@ -22,7 +22,11 @@ struct Shelf {
 
   Shelf() {
     TestImage image;
-    image.layers = {TarBuilder().directory("bin").file("bin/sh", elf_program(), 0755).file("etc/open", std::string(300000, 'x'), 0666).bytes()};
+    image.layers = {TarBuilder()
+                        .directory("bin")
+                        .file("bin/sh", elf_program(), 0755)
+                        .file("etc/open", std::string(300000, 'x'), 0666)
+                        .bytes()};
     image.config = Json{{"Cmd", {"/bin/sh"}}};
     write_file(archive, as_tar(docker_24(image)));
     REQUIRE(run_cli({"build", "-q", sif, archive}).code == 0);
@@ -35,7 +39,9 @@ TEST_CASE("check tells severities apart by its exit code", "[cli][check]") {
   const Shelf shelf;
   const auto found = run_cli({"check", shelf.archive});
   CHECK(found.code == 0);
-  CHECK(found.out == "architecture  amd64\nwarning: world-writable: '/etc/open': a file of mode 0666\n0 errors, 1 warning, 0 notes\n");
+  CHECK(
+      found.out ==
+      "architecture  amd64\nwarning: world-writable: '/etc/open': a file of mode 0666\n0 errors, 1 warning, 0 notes\n");
   CHECK(run_cli({"check", "--fail-on", "warning", shelf.archive}).code == 1);
   CHECK(run_cli({"check", "--fail-on", "note", shelf.archive}).code == 1);
   CHECK(run_cli({"check", "-q", shelf.archive}).out == "warning: world-writable: '/etc/open': a file of mode 0666\n");
@@ -43,7 +49,8 @@ TEST_CASE("check tells severities apart by its exit code", "[cli][check]") {
   const auto foreign = run_cli({"check", "--for", "linux/aarch64", shelf.archive});
   CHECK(foreign.code == 1);
   CHECK_THAT(foreign.out, ContainsSubstring("error: architecture: the image is for amd64, the machine is arm64\n"));
-  CHECK(run_cli({"check", "--glibc", "new", shelf.archive}).err == "sifkit: error: --glibc 'new': expected a version such as 2.28\n");
+  CHECK(run_cli({"check", "--glibc", "new", shelf.archive}).err ==
+        "sifkit: error: --glibc 'new': expected a version such as 2.28\n");
   CHECK(run_cli({"check", "--fail-on", "never", shelf.archive}).code == exit_code(ErrorKind::usage));
   CHECK(run_cli({"check", "--sarif", "--json", shelf.archive}).code == exit_code(ErrorKind::usage));
   CHECK(run_cli({"check", (shelf.directory / "none").string()}).code == exit_code(ErrorKind::not_found));
@@ -56,7 +63,11 @@ TEST_CASE("check gives a record and SARIF", "[cli][check]") {
   CHECK(record["facts"]["architecture"] == "amd64");
   CHECK(record["facts"]["libc"] == nullptr);
   CHECK(record["warnings"] == 1);
-  CHECK(record["findings"][0] == Json{{"code", "world-writable"}, {"severity", "warning"}, {"path", "/etc/open"}, {"text", "a file of mode 0666"}, {"action", "chmod o-w it"}});
+  CHECK(record["findings"][0] == Json{{"code", "world-writable"},
+                                      {"severity", "warning"},
+                                      {"path", "/etc/open"},
+                                      {"text", "a file of mode 0666"},
+                                      {"action", "chmod o-w it"}});
   CHECK(record["findings"].back()["code"] == "unsigned");
   const auto sarif = Json::parse(run_cli({"check", "--sarif", shelf.sif}).out);
   CHECK(sarif["runs"][0]["results"].size() == record["findings"].size());
@@ -67,7 +78,8 @@ TEST_CASE("check tells of compression that old kernels do not read, and of damag
   const auto other = (shelf.directory / "other.sif").string();
   REQUIRE(run_cli({"build", "-q", "--compress", "zstd", "--block-size", "16K", other, shelf.archive}).code == 0);
   const auto found = run_cli({"check", other}).out;
-  CHECK_THAT(found, ContainsSubstring("note: block-size: blocks of 16384 bytes") && ContainsSubstring("note: compressor: zstd: kernels before 4.14"));
+  CHECK_THAT(found, ContainsSubstring("note: block-size: blocks of 16384 bytes") &&
+                        ContainsSubstring("note: compressor: zstd: kernels before 4.14"));
   // Bytes of the only file that is not looked at otherwise.
   REQUIRE(run_cli({"build", "-q", "-F", "--compress", "none", other, shelf.archive}).code == 0);
   CHECK(run_cli({"check", "--deep", other}).code == 0);

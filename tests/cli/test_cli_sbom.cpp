@@ -26,7 +26,8 @@ struct Shelf {
     image.layers = {TarBuilder()
                         .directory("etc")
                         .file("etc/os-release", "ID=alpine\nVERSION_ID=3.19\n")
-                        .file("lib/apk/db/installed", "P:musl\nV:1.2-r1\nA:x86_64\nL:MIT\n\nP:odd\nV:2\nA:x86_64\nL:GPL\x1b\xff\n\n")
+                        .file("lib/apk/db/installed",
+                              "P:musl\nV:1.2-r1\nA:x86_64\nL:MIT\n\nP:odd\nV:2\nA:x86_64\nL:GPL\x1b\xff\n\n")
                         .bytes()};
     write_file(archive, as_tar(docker_24(image)));
     require({"build", "-q", sif, archive});
@@ -42,7 +43,8 @@ struct Shelf {
 
 std::vector<std::string> purls(const Json& cyclonedx) {
   std::vector<std::string> out;
-  for (const auto& component : cyclonedx.at("components")) out.push_back(component.value("purl", component.at("name").get<std::string>()));
+  for (const auto& component : cyclonedx.at("components"))
+    out.push_back(component.value("purl", component.at("name").get<std::string>()));
   return out;
 }
 
@@ -56,7 +58,8 @@ TEST_CASE("sbom gen writes CycloneDX that comes from the image alone", "[cli][sb
   CHECK(document["specVersion"] == "1.5");
   CHECK(document["metadata"]["timestamp"] == "2024-05-01T10:20:30Z");
   CHECK(document["metadata"]["component"]["name"] == "app");
-  CHECK(purls(document) == std::vector<std::string>{"alpine", "pkg:apk/alpine/musl@1.2-r1?arch=x86_64&distro=alpine-3.19",
+  CHECK(purls(document) == std::vector<std::string>{"alpine",
+                                                    "pkg:apk/alpine/musl@1.2-r1?arch=x86_64&distro=alpine-3.19",
                                                     "pkg:apk/alpine/odd@2?arch=x86_64&distro=alpine-3.19"});
   CHECK(document["components"][1]["licenses"] == Json::parse(R"([{"license":{"id":"MIT"}}])"));
   CHECK(document["components"][2]["licenses"][0]["license"]["name"] == "GPL\x1b\xef\xbf\xbd");
@@ -80,13 +83,15 @@ TEST_CASE("sbom gen writes SPDX with ids that its grammar allows", "[cli][sbom]"
   REQUIRE(document["hasExtractedLicensingInfos"].size() == 1);
   CHECK(odd["licenseDeclared"] == document["hasExtractedLicensingInfos"][0]["licenseId"]);
   for (const auto& package : document["packages"]) {
-    CHECK(package["SPDXID"].get<std::string>().find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") == std::string::npos);
+    CHECK(package["SPDXID"].get<std::string>().find_first_not_of(
+              "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") == std::string::npos);
   }
   CHECK(document["relationships"].size() == document["packages"].size());
   const auto again = run_cli({"sbom", "gen", "-o", file, shelf.archive});
   CHECK(again.code == exit_code(ErrorKind::exists));
-  CHECK(run_cli({"sbom", "gen", "--format", "syft", shelf.archive}).err ==
-        "sifkit: error: 'syft' is no format of an SBOM that is made here\n  hint: the formats are spdx and cyclonedx, both as JSON\n");
+  CHECK(
+      run_cli({"sbom", "gen", "--format", "syft", shelf.archive}).err ==
+      "sifkit: error: 'syft' is no format of an SBOM that is made here\n  hint: the formats are spdx and cyclonedx, both as JSON\n");
 }
 
 TEST_CASE("an SBOM goes into a SIF and comes out as it was", "[cli][sbom]") {
@@ -108,7 +113,8 @@ TEST_CASE("an SBOM goes into a SIF and comes out as it was", "[cli][sbom]") {
   const auto listed = Json::parse(Shelf::require({"sbom", "list", "--json", shelf.sif}));
   CHECK(listed["schema"] == "sifkit/sbom-list/v1");
   REQUIRE(listed["objects"].size() == 2);
-  CHECK_THAT(Shelf::require({"sbom", "list", shelf.sif}), ContainsSubstring("spdx-json") && ContainsSubstring("cyclonedx-json"));
+  CHECK_THAT(Shelf::require({"sbom", "list", shelf.sif}),
+             ContainsSubstring("spdx-json") && ContainsSubstring("cyclonedx-json"));
   write_file(other, "nothing");
   CHECK_THAT(run_cli({"sbom", "add", shelf.sif, other}).err, ContainsSubstring("the text tells no format of an SBOM"));
   CHECK(run_cli({"sbom", "get", "--id", "1", shelf.sif}).code == exit_code(ErrorKind::usage));
@@ -119,7 +125,8 @@ TEST_CASE("build --sbom puts the same SBOM in, in the group that is signed", "[c
   const Shelf shelf;
   const auto with = (shelf.directory / "with.sif").string();
   Shelf::require({"build", "-q", "--sbom=cyclonedx", with, shelf.archive});
-  CHECK(Shelf::require({"sbom", "get", with}) == Shelf::require({"sbom", "gen", "--format", "cyclonedx", "--name", "with", shelf.archive}));
+  CHECK(Shelf::require({"sbom", "get", with}) ==
+        Shelf::require({"sbom", "gen", "--format", "cyclonedx", "--name", "with", shelf.archive}));
   const auto image = sif::Image::open(with);
   REQUIRE(image.objects_of(sif::DataType::sbom).size() == 1);
   CHECK(image.objects_of(sif::DataType::sbom)[0]->group() == image.primary_partition()->group());
@@ -127,5 +134,6 @@ TEST_CASE("build --sbom puts the same SBOM in, in the group that is signed", "[c
   const auto plain = (shelf.directory / "plain.sif").string();
   Shelf::require({"build", "-q", "--sbom", plain, shelf.archive});
   CHECK_THAT(Shelf::require({"sbom", "list", plain}), ContainsSubstring("spdx-json"));
-  CHECK(run_cli({"build", "-q", "--sbom", "--format", "squashfs", (shelf.directory / "x.sqfs").string(), shelf.archive}).code == exit_code(ErrorKind::usage));
+  CHECK(run_cli({"build", "-q", "--sbom", "--format", "squashfs", (shelf.directory / "x.sqfs").string(), shelf.archive})
+            .code == exit_code(ErrorKind::usage));
 }

@@ -45,13 +45,22 @@ inline std::string elf_object(const ElfSpec& spec) {
   if (!spec.runpath.empty()) entry(DT_RUNPATH, text(spec.runpath));
   std::string needs;
   for (std::size_t i = 0; i < spec.needs.size(); ++i) {
-    Elf64_Verneed need{1, 1, text(spec.needs[i].first), sizeof(Elf64_Verneed), i + 1 == spec.needs.size() ? 0u : static_cast<Elf64_Word>(sizeof(Elf64_Verneed) + sizeof(Elf64_Vernaux))};
+    Elf64_Verneed need{
+        1, 1, text(spec.needs[i].first), sizeof(Elf64_Verneed),
+        i + 1 == spec.needs.size() ? 0u : static_cast<Elf64_Word>(sizeof(Elf64_Verneed) + sizeof(Elf64_Vernaux))};
     Elf64_Vernaux one{0, 0, 2, text(spec.needs[i].second), 0};
     needs += raw(need) + raw(one);
   }
   std::string offers;
   for (std::size_t i = 0; i < spec.offers.size(); ++i) {
-    Elf64_Verdef definition{1, 0, static_cast<Elf64_Half>(i + 1), 1, 0, sizeof(Elf64_Verdef), i + 1 == spec.offers.size() ? 0u : static_cast<Elf64_Word>(sizeof(Elf64_Verdef) + sizeof(Elf64_Verdaux))};
+    Elf64_Verdef definition{
+        1,
+        0,
+        static_cast<Elf64_Half>(i + 1),
+        1,
+        0,
+        sizeof(Elf64_Verdef),
+        i + 1 == spec.offers.size() ? 0u : static_cast<Elf64_Word>(sizeof(Elf64_Verdef) + sizeof(Elf64_Verdaux))};
     Elf64_Verdaux name{text(spec.offers[i]), 0};
     offers += raw(definition) + raw(name);
   }
@@ -74,7 +83,8 @@ inline std::string elf_object(const ElfSpec& spec) {
   if (!offers.empty()) entry(DT_VERDEF, place(offers));
   const auto notes = place(note);
   entry(DT_NULL, 0);
-  const auto table = place(std::string(reinterpret_cast<const char*>(dynamic.data()), dynamic.size() * sizeof(Elf64_Dyn)));
+  const auto table =
+      place(std::string(reinterpret_cast<const char*>(dynamic.data()), dynamic.size() * sizeof(Elf64_Dyn)));
 
   Elf64_Ehdr header{};
   std::memcpy(header.e_ident, ELFMAG, SELFMAG);
@@ -92,8 +102,10 @@ inline std::string elf_object(const ElfSpec& spec) {
     out.p_filesz = size;
     return raw(out);
   };
-  return raw(header) + segment(PT_LOAD, 0, kHeaders + body.size()) + segment(PT_DYNAMIC, table, dynamic.size() * sizeof(Elf64_Dyn)) +
-         segment(spec.loader.empty() ? PT_NULL : PT_INTERP, kHeaders, spec.loader.size() + 1) + segment(PT_NOTE, notes, note.size()) + body;
+  return raw(header) + segment(PT_LOAD, 0, kHeaders + body.size()) +
+         segment(PT_DYNAMIC, table, dynamic.size() * sizeof(Elf64_Dyn)) +
+         segment(spec.loader.empty() ? PT_NULL : PT_INTERP, kHeaders, spec.loader.size() + 1) +
+         segment(PT_NOTE, notes, note.size()) + body;
 }
 
 /// A root file system that is in order: glibc in Debian's places, a shell, a program.

@@ -33,13 +33,20 @@ inline std::string rpm_header(const std::vector<std::pair<std::uint32_t, std::st
     index += big_32(1003) + big_32(4) + big_32(static_cast<std::uint32_t>(data.size())) + big_32(1);
     data += big_32(static_cast<std::uint32_t>(epoch));
   }
-  return big_32(static_cast<std::uint32_t>(index.size() / 16)) + big_32(static_cast<std::uint32_t>(data.size())) + index + data;
+  return big_32(static_cast<std::uint32_t>(index.size() / 16)) + big_32(static_cast<std::uint32_t>(data.size())) +
+         index + data;
 }
 
 /// bash 5.1-2 of epoch 1, and a key.
 inline std::vector<std::string> rpm_headers() {
-  return {rpm_header({{1000, "bash"}, {1001, "5.1"}, {1002, "2.el9"}, {1011, "Rocky"}, {1014, "GPLv3+"},
-                      {1020, "https://www.gnu.org/software/bash"}, {1022, "x86_64"}, {1044, "bash-5.1-2.el9.src.rpm"}},
+  return {rpm_header({{1000, "bash"},
+                      {1001, "5.1"},
+                      {1002, "2.el9"},
+                      {1011, "Rocky"},
+                      {1014, "GPLv3+"},
+                      {1020, "https://www.gnu.org/software/bash"},
+                      {1022, "x86_64"},
+                      {1044, "bash-5.1-2.el9.src.rpm"}},
                      1),
           rpm_header({{1000, "gpg-pubkey"}, {1001, "8d81803c"}, {1002, "5706bc7e"}})};
 }
@@ -50,8 +57,10 @@ inline std::string ndb_database(const std::vector<std::string>& headers) {
   std::uint32_t index = 0;
   for (const auto& header : headers) {
     const auto blocks = static_cast<std::uint32_t>((16 + header.size() + 12 + 15) / 16);
-    slots += "Slot" + little_32(++index) + little_32(static_cast<std::uint32_t>((4096 + blobs.size()) / 16)) + little_32(blocks);
-    std::string blob = "BlbS" + little_32(index) + little_32(1) + little_32(static_cast<std::uint32_t>(header.size())) + header;
+    slots += "Slot" + little_32(++index) + little_32(static_cast<std::uint32_t>((4096 + blobs.size()) / 16)) +
+             little_32(blocks);
+    std::string blob =
+        "BlbS" + little_32(index) + little_32(1) + little_32(static_cast<std::uint32_t>(header.size())) + header;
     blob.resize(blocks * 16 - 12, '\0');
     blobs += blob + little_32(0) + little_32(static_cast<std::uint32_t>(header.size())) + "BlbE";
   }
@@ -82,7 +91,8 @@ inline std::string hash_database(const std::vector<std::string>& headers, bool b
   for (const auto& header : headers) {
     put(std::string("\1\1\0\0\0", 5));
     const auto first = pages.size() + values.size();
-    put(std::string("\3\0\0\0", 4) + u32(static_cast<std::uint32_t>(first)) + u32(static_cast<std::uint32_t>(header.size())));
+    put(std::string("\3\0\0\0", 4) + u32(static_cast<std::uint32_t>(first)) +
+        u32(static_cast<std::uint32_t>(header.size())));
     for (std::size_t at = 0; at < header.size(); at += kPage - 26) {
       const auto part = header.substr(at, kPage - 26);
       std::string page(kPage, '\0');

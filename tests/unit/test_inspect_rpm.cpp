@@ -31,7 +31,8 @@ std::vector<sbom::Package> packages_of(const std::string& database, const std::s
 void check_bash(const std::vector<sbom::Package>& packages) {
   REQUIRE(packages.size() == 1);
   const auto& bash = packages[0];
-  CHECK(bash.purl == "pkg:rpm/rocky/bash@5.1-2.el9?arch=x86_64&distro=rocky-9.1&epoch=1&upstream=bash-5.1-2.el9.src.rpm");
+  CHECK(bash.purl ==
+        "pkg:rpm/rocky/bash@5.1-2.el9?arch=x86_64&distro=rocky-9.1&epoch=1&upstream=bash-5.1-2.el9.src.rpm");
   CHECK(bash.name == "bash");
   CHECK(bash.version == "1:5.1-2.el9");
   CHECK(bash.license == "GPLv3+");
@@ -58,7 +59,9 @@ std::pair<std::string, std::string> sqlite_database(const std::vector<std::strin
   const auto path = (directory / "rpmdb.sqlite").string();
   sqlite3* database = nullptr;
   REQUIRE(sqlite3_open(path.c_str(), &database) == SQLITE_OK);
-  const auto run = [&](const char* statement) { REQUIRE(sqlite3_exec(database, statement, nullptr, nullptr, nullptr) == SQLITE_OK); };
+  const auto run = [&](const char* statement) {
+    REQUIRE(sqlite3_exec(database, statement, nullptr, nullptr, nullptr) == SQLITE_OK);
+  };
   run("PRAGMA journal_mode=WAL");
   run("PRAGMA wal_autocheckpoint=0");
   run("CREATE TABLE Packages (hnum INTEGER PRIMARY KEY AUTOINCREMENT, blob BLOB NOT NULL)");
@@ -104,13 +107,15 @@ TEST_CASE("damaged databases of rpm are refused", "[inspect][sbom]") {
   const auto ndb = ndb_database(rpm_headers());
   CHECK(refusal(ndb.substr(0, 31)) == "ndb: expected a header of 32 bytes, got 31");
   CHECK(refusal(std::string(ndb).replace(4, 1, "\1")) == "ndb: expected version 0, got 1");
-  CHECK(refusal(std::string(ndb).replace(12, 1, "\2")) == "ndb: the table of slots ends at 8192, the file at " + std::to_string(ndb.size()));
+  CHECK(refusal(std::string(ndb).replace(12, 1, "\2")) ==
+        "ndb: the table of slots ends at 8192, the file at " + std::to_string(ndb.size()));
   CHECK(refusal(std::string(ndb).replace(32, 1, "s")) == "ndb: expected a slot at 32");
   CHECK(refusal(ndb.substr(0, ndb.size() - 16)).starts_with("ndb: package 2 has "));
   CHECK(refusal(std::string(ndb).replace(4096, 1, "b")) == "ndb: what lies at 4096 is not package 1");
   const auto hash = hash_database(rpm_headers(), false);
   CHECK(refusal(hash.substr(0, 511)) == "Berkeley DB: expected a page of metadata, got 511 bytes");
-  CHECK(refusal(std::string(hash).replace(20, 1, "\3")) == "Berkeley DB: expected a page size from 512 to 65536, got 515");
+  CHECK(refusal(std::string(hash).replace(20, 1, "\3")) ==
+        "Berkeley DB: expected a page size from 512 to 65536, got 515");
   CHECK(refusal(std::string(hash).replace(512 + 20, 2, "\xff\x7f")) == "Berkeley DB: page 1: 32767 entries do not fit");
   auto loop = hash;
   loop.replace(2 * 512 + 16, 1, "\2");
@@ -124,9 +129,11 @@ TEST_CASE("damaged headers of packages are refused", "[inspect][sbom]") {
   const auto header = rpm_headers()[0];
   CHECK(header_refusal("1234567") == "header of a package: expected 8 bytes, got 7");
   CHECK(header_refusal(std::string(8, '\0')) == "header of a package: expected 1 to 65535 entries, got 0");
-  CHECK(header_refusal(big_32(1) + big_32(1u << 30)) == "header of a package: expected at most 256 MiB of data, got 1073741824");
-  CHECK(header_refusal(header.substr(0, header.size() - 1)) ==
-        "header of a package: expected " + std::to_string(header.size()) + " bytes, got " + std::to_string(header.size() - 1));
+  CHECK(header_refusal(big_32(1) + big_32(1u << 30)) ==
+        "header of a package: expected at most 256 MiB of data, got 1073741824");
+  CHECK(header_refusal(header.substr(0, header.size() - 1)) == "header of a package: expected " +
+                                                                   std::to_string(header.size()) + " bytes, got " +
+                                                                   std::to_string(header.size() - 1));
   CHECK(header_refusal(big_32(1) + big_32(4) + big_32(1000) + big_32(6) + big_32(4) + big_32(1) + "bash") ==
         "header of a package: expected tag 1000 within 4 bytes of data, got 4");
   CHECK(header_refusal(big_32(1) + big_32(4) + big_32(1000) + big_32(6) + big_32(0) + big_32(1) + "bash") ==

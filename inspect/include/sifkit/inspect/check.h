@@ -49,7 +49,7 @@ struct Facts {
   std::string kernel;        ///< the oldest that its C library runs on, "3.2.0"
   std::string cuda;          ///< version of the runtime library
   std::string rocm;
-  std::string mpi;           ///< "Open MPI (libmpi.so.40.30.4)"
+  std::string mpi;  ///< "Open MPI (libmpi.so.40.30.4)"
 };
 
 struct Report {

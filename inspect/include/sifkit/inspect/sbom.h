@@ -17,12 +17,12 @@ namespace sifkit::sbom {
 
 /// One package that an image holds, as the files of its package manager say.
 struct Package {
-  std::string kind;     ///< what was read: "dpkg", "rpm", "apk", "python", "go", …
-  std::string name;     ///< as its own ecosystem writes it
-  std::string version;  ///< with epoch, as its own ecosystem writes it; may be empty
-  std::string purl;     ///< unique in an inventory
-  std::string license;  ///< as stated; "" where nothing states one
-  std::string supplier; ///< "Person: X (mail)" or "Organization: X"; "" where nothing names one
+  std::string kind;      ///< what was read: "dpkg", "rpm", "apk", "python", "go", …
+  std::string name;      ///< as its own ecosystem writes it
+  std::string version;   ///< with epoch, as its own ecosystem writes it; may be empty
+  std::string purl;      ///< unique in an inventory
+  std::string license;   ///< as stated; "" where nothing states one
+  std::string supplier;  ///< "Person: X (mail)" or "Organization: X"; "" where nothing names one
   std::string homepage;
   std::vector<std::string> locations;  ///< the files that say so, as paths of the image, sorted
   std::vector<std::pair<std::string, std::string>> properties;  ///< sorted by name
@@ -54,8 +54,8 @@ SIFKIT_API sif::SbomFormat sif_format(DocumentFormat format) noexcept;
 
 struct DocumentOptions {
   DocumentFormat format = DocumentFormat::spdx;
-  std::string name = "image";           ///< of what is described
-  std::optional<std::int64_t> time;     ///< of the document; absent: when the image was made
+  std::string name = "image";        ///< of what is described
+  std::optional<std::int64_t> time;  ///< of the document; absent: when the image was made
 };
 
 /// The inventory as SPDX 2.3 or CycloneDX 1.5, JSON, with a final line feed. The same inventory and options give the
