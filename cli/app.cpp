@@ -238,6 +238,7 @@ int run_safely(std::span<const std::string> args, Console& io) {
   add_sbom_command(app, session);
   add_take_commands(app, session);
   add_digest_command(app, session);
+  add_diff_command(app, session);
   add_sif_command(app, session);
   add_sign_command(app, session);
   add_verify_command(app, session);

@@ -74,6 +74,7 @@ void add_build_command(CLI::App& root, Session& session);
 void add_check_command(CLI::App& root, Session& session);
 void add_completion_commands(CLI::App& root, Session& session);
 void add_files_commands(CLI::App& root, Session& session);
+void add_diff_command(CLI::App& root, Session& session);
 void add_digest_command(CLI::App& root, Session& session);
 void add_find_command(CLI::App& root, Session& session);
 void add_help_command(CLI::App& group, Session& session);

@@ -117,6 +117,7 @@ const std::map<std::string, std::vector<std::vector<std::string>>> kCommands{
     {"sbom add", {{"--json", "app.sif"}, {"app.sif", "@"}, {"--format", "@", "app.sif", "data"}}},
     {"sbom list", {{"app.sif"}, {"--json", "app.sif"}, {"@"}}},
     {"sbom get", {{"app.sif"}, {"--format", "@", "app.sif"}, {"@"}}},
+    {"diff", {{"app.tar", "box"}, {"--with-singularity", "app.tar", "app.sif"}, {"--json", "app.sif", "odd.sif"}, {"--ignore", "@[", "app.sif", "box"}, {"@", "app.sif"}}},
     {"digest", {{"app.sif"}, {"app.tar"}, {"--tree", "app.tar"}, {"--json", "--tree", "app.sif"}, {"@"}}},
     {"tar", {{"app.sif"}, {"app.sif", "/none@"}, {"@"}}},
     {"cp", {{"app.sif", "/@", "copy"}, {"--json", "app.sif", "/@", "copy2"}, {"app.sif", "/none@", "copy3"}, {"app.sif", "/", "copy4"}, {"app.sif", "/@", "copy"}}},
