@@ -42,7 +42,7 @@ std::string advice_text(const Hint& hint) {
       return argument.empty() ? "DOCKER_HOST (CONTAINER_HOST for podman) or --docker-host names another address"
                               : "--docker-host " + argument;
     case Advice::service_timeout: return "--service-timeout waits longer";
-    case Advice::registry_login: return fmt::format("--creds or 'skopeo login {}' names credentials", argument);
+    case Advice::registry_login: return fmt::format("--creds or 'sifkit registry login {}' names credentials", argument);
     case Advice::plain_http:
       return fmt::format("--no-https is for a registry without TLS; if its certificate is not known here, "
                          "put its authority into /etc/containers/certs.d/{}/ca.crt", argument);

@@ -39,7 +39,7 @@ constexpr Item kEnvironment[] = {
 };
 
 constexpr Item kFiles[] = {
-    {"$REGISTRY_AUTH_FILE, ~/.apptainer/docker-config.json, ~/.singularity/docker-config.json, ~/.docker/config.json, $XDG_RUNTIME_DIR/containers/auth.json, ~/.config/containers/auth.json", "credentials for registries: the first file that has an entry for the image; in each, a credential helper goes before what is written there"},
+    {"$REGISTRY_AUTH_FILE, ~/.apptainer/docker-config.json, ~/.singularity/docker-config.json, ~/.docker/config.json, $XDG_RUNTIME_DIR/containers/auth.json, ~/.config/containers/auth.json", "credentials for registries: the first file that has an entry for the image; in each, a credential helper goes before what is written there; registry login writes the first of $REGISTRY_AUTH_FILE and Docker's"},
     {"~/.config/containers/certs.d/HOST, /etc/containers/certs.d/HOST, /etc/docker/certs.d/HOST", "the first of them that is there has certificates for a registry: *.crt are authorities, X.cert and X.key the client's"},
     {"$SIFKIT_CONFIGDIR/keys, $XDG_CONFIG_HOME/sifkit/keys, ~/.config/sifkit/keys", "the first of them that is set is the directory of keys: pgp-public and pgp-secret"},
     {"~/.apptainer/keys, ~/.singularity/sypgp", "keys that sign and verify look at after these"},

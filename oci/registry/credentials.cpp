@@ -85,7 +85,7 @@ RegistryCredentials find_credentials(const RegistryName& name, const RegistryOpt
       throw Error(ErrorKind::not_found, fmt::format("credentials: {} is not there", in_quotes(file.native())));
     if (!text) continue;
     if (auto out = credentials_in(*text, in_quotes(file.native()), name, operation)) {
-      operation.logger->write(LogLevel::info, fmt::format("{}: credentials from {}", name.host, out->origin));
+      operation.logger->write(LogLevel::debug, fmt::format("{}: credentials from {}", name.host, out->origin));
       return *out;
     }
   }

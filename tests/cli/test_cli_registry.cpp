@@ -81,3 +81,54 @@ TEST_CASE("what a registry refuses is told in its words, with what helps", "[cli
   CHECK(absent.err == "sifkit: error: '" + registry.server.place() + "/gone:2': " + registry.server.place() +
                           ": status 404: manifest unknown: unknown here\n");
 }
+
+TEST_CASE("a login is checked, and kept where Docker and podman read it", "[cli][registry]") {
+  RegistryFixture registry;
+  registry.put(small_image());
+  const std::string authorization = "Basic YWxpY2U6czNjcmV0";
+  registry.server.set_fault([&](const Request& request) -> Answer {
+    if (request.header("authorization") != authorization) {
+      return RegistryServer::failure(401, "UNAUTHORIZED", "authentication required",
+                                     "WWW-Authenticate: Basic realm=\"x\"\r\n");
+    }
+    return request.path == "/v2/" ? Answer(RegistryServer::response(200, "{}")) : std::nullopt;
+  });
+  const auto file = registry.home / ".docker/config.json";
+  write_file(registry.home / "password", "s3cret\n");
+  write_file(registry.home / "wrong", "wr0ng");
+  const auto host = registry.server.place();
+  const auto log_in = [&](const std::string& password, const std::string& name) {
+    const File input = File::open_read(registry.home / password);
+    return run_cli({"registry", "login", "-u", "alice", "--password-stdin", "--no-https", name}, input.fd());
+  };
+  const auto refused = log_in("wrong", host);
+  CHECK(refused.code == exit_code(ErrorKind::denied));
+  CHECK_THAT(refused.err, ContainsSubstring("status 401: unauthorized") && !ContainsSubstring("wr0ng"));
+  CHECK_FALSE(std::filesystem::exists(file));
+  const auto done = log_in("password", "docker://" + host);
+  REQUIRE(done.code == 0);
+  CHECK_THAT(done.err, ContainsSubstring(host + ": logged in as alice") && !ContainsSubstring("s3cret"));
+  const auto mode = std::filesystem::status(file).permissions();
+  CHECK(mode == (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
+  CHECK(Json::parse(read_file(file)) == Json{{"auths", {{host, {{"auth", "YWxpY2U6czNjcmV0"}}}}}});
+  CHECK(run_cli({"images", "--no-https", registry.server.image("app:1")}).code == 0);
+  // What else the file has stays as it is.
+  write_file(file, R"({"HttpHeaders":{"a":"b"},"auths":{"https://)" + host +
+                       R"(/v1/":{"auth":"eDp5"},"o.tld":{"auth":"eDp5"}}})");
+  REQUIRE(log_in("password", host).code == 0);
+  CHECK(read_file(file) ==
+        "{\n\t\"HttpHeaders\": {\n\t\t\"a\": \"b\"\n\t},\n\t\"auths\": {\n\t\t\"o.tld\": {\n\t\t\t\"auth\": "
+        "\"eDp5\"\n\t\t},\n\t\t\"" +
+            host + "\": {\n\t\t\t\"auth\": \"YWxpY2U6czNjcmV0\"\n\t\t}\n\t}\n}\n");
+  const auto listed = run_cli({"registry", "list"});
+  CHECK_THAT(listed.out, ContainsSubstring("o.tld") && ContainsSubstring("alice") && !ContainsSubstring("eDp5"));
+  CHECK(run_cli({"registry", "logout", host}).code == 0);
+  CHECK(Json::parse(read_file(file))["auths"].size() == 1);
+  CHECK(run_cli({"registry", "logout", host}).code == exit_code(ErrorKind::not_found));
+  CHECK(run_cli({"registry", "login", "a/b", "-u", "x"}).code == exit_code(ErrorKind::usage));
+  write_file(file, R"({"credsStore":"desktop"})");
+  const auto helper = log_in("password", host);
+  CHECK(helper.code == exit_code(ErrorKind::unsupported));
+  CHECK_THAT(helper.err, ContainsSubstring("'docker-credential-desktop'"));
+  CHECK(read_file(file) == R"({"credsStore":"desktop"})");
+}
