@@ -8,6 +8,7 @@
 #include <sifkit/core/base64.h>
 #include <sifkit/core/error.h>
 #include <sifkit/core/file.h>
+#include <sifkit/core/json.h>
 #include <sifkit/core/resources.h>
 
 #include "auth_file.h"

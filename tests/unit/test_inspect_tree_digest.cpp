@@ -138,7 +138,7 @@ TEST_CASE("an attribute that not every image can hold does not count, and is nam
 TEST_CASE("an image of every form has one digest, but for what building adds", "[inspect][digest]") {
   const TempDir directory;
   TestImage image = small_image();
-  image.layers.push_back(TarBuilder().directory("proc").directory("tmp").directory("etc").file("etc/hosts", "").bytes());
+  image.layers.push_back(TarBuilder().directory("proc").directory("tmp").directory("etc").file("etc/hosts", "").file("etc/resolv.conf", "nameserver 192.0.2.1\n").bytes());
   const std::string archive = (directory / "app.tar").string();
   write_file(archive, as_tar(docker_24(image)));
   const auto digest = digest_of_file(archive);
