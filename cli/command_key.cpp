@@ -44,7 +44,15 @@ struct KeyCommand {
   bool armor = false;
   bool force = false;
 
-  trust::KeyStore store() const { return trust::KeyStore(directory.empty() ? trust::KeyStore::default_directory() : std::filesystem::path(directory)); }
+  trust::KeyStore store() const {
+    if (directory.empty()) return trust::KeyStore(trust::KeyStore::default_directory());
+    std::error_code error;
+    if (const auto status = std::filesystem::status(directory, error);
+        std::filesystem::exists(status) && !std::filesystem::is_directory(status)) {
+      throw Error(ErrorKind::usage, fmt::format("--keydir {} is no directory", in_quotes(directory)));
+    }
+    return trust::KeyStore(directory);
+  }
   trust::KeyPart part() const { return secret ? trust::KeyPart::secret_key : trust::KeyPart::public_key; }
 };
 

@@ -140,6 +140,10 @@ TEST_CASE("keys are read from standard input", "[cli][key]") {
   write_file(home.directory / "key", run_cli({"key", "export", fingerprint}).out);
   const UniqueFd in(::open(home.at("key").c_str(), O_RDONLY | O_CLOEXEC));
   CHECK(run_cli({"key", "import", "--keydir", home.at("other"), "-"}, in.get()).code == 0);
+  write_file(home.at("file"), "text");
+  const auto no_directory = run_cli({"key", "list", "--keydir", home.at("file")});
+  CHECK(no_directory.code == exit_code(ErrorKind::usage));
+  CHECK_THAT(no_directory.err, ContainsSubstring("is no directory"));
   CHECK(Json::parse(run_cli({"key", "list", "--json", "--keydir", home.at("other")}).out)["keys"][0]["fingerprint"] == fingerprint);
 }
 
