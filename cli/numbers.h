@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <charconv>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -13,16 +12,9 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/text.h>
 
 namespace sifkit::cli {
-
-/// The number that `text` is, in decimal digits and nothing else but a minus; nothing where it is none or does not fit.
-template <class Number>
-std::optional<Number> whole_number(std::string_view text) {
-  Number value{};
-  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return failed == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
-}
 
 /// A number with K, M, G or T (powers of 1024, in either case) behind it or not; nothing where it does not fit.
 inline std::optional<std::uint64_t> scaled_number(std::string_view text) {

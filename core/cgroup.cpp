@@ -2,23 +2,17 @@
 #include "cgroup.h"
 
 #include <algorithm>
-#include <charconv>
 #include <fstream>
 #include <string>
 #include <string_view>
+
+#include <sifkit/core/text.h>
 
 namespace sifkit {
 
 namespace {
 
 namespace fs = std::filesystem;
-
-std::optional<std::uint64_t> number(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 std::string first_line(const fs::path& path) {
   std::ifstream file(path);
@@ -33,8 +27,8 @@ void lower(std::optional<std::uint64_t>& limit, std::optional<std::uint64_t> oth
 
 /// Threads that a share of processor time is worth.
 std::optional<std::uint64_t> threads_of(std::string_view quota, std::string_view period) {
-  const auto time = number(quota);  // "max" or "-1" where there is no quota
-  const auto each = number(period);
+  const auto time = whole_number<std::uint64_t>(quota);  // "max" or "-1" where there is no quota
+  const auto each = whole_number<std::uint64_t>(period);
   if (!time || !each || *each == 0) return std::nullopt;
   return *time / *each + (*time % *each != 0 ? 1 : 0);
 }
@@ -65,7 +59,7 @@ CgroupLimits cgroup_limits(const fs::path& groups, const fs::path& root) {
       for_each_directory(root, group, [&](const fs::path& directory) {
         const std::string share = first_line(directory / "cpu.max");
         if (const auto space = share.find(' '); space != std::string::npos) lower(limits.threads, threads_of(share.substr(0, space), share.substr(space + 1)));
-        lower(limits.memory, number(first_line(directory / "memory.max")));
+        lower(limits.memory, whole_number<std::uint64_t>(first_line(directory / "memory.max")));
       });
     }
     if (controllers.find(",cpu,") != std::string::npos) {
@@ -74,7 +68,7 @@ CgroupLimits cgroup_limits(const fs::path& groups, const fs::path& root) {
       });
     }
     if (controllers.find(",memory,") != std::string::npos) {
-      for_each_directory(root / "memory", group, [&](const fs::path& directory) { lower(limits.memory, number(first_line(directory / "memory.limit_in_bytes"))); });
+      for_each_directory(root / "memory", group, [&](const fs::path& directory) { lower(limits.memory, whole_number<std::uint64_t>(first_line(directory / "memory.limit_in_bytes"))); });
     }
   }
   return limits;

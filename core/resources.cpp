@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstdlib>
 #include <limits>
 #include <optional>
@@ -22,19 +21,13 @@
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/file.h>
+#include <sifkit/core/text.h>
 
 #include "cgroup.h"
 
 namespace sifkit {
 
 namespace {
-
-std::optional<std::uint64_t> parse_number(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 constexpr std::string_view kGetRandom = "get random numbers from the system";
 
@@ -68,7 +61,7 @@ unsigned available_threads() {
   }
   if (const auto limit = cgroup_limits().threads) threads = std::min(threads, *limit);
   if (const char* slurm = std::getenv("SLURM_CPUS_PER_TASK")) {
-    if (const auto value = parse_number(slurm); value && *value > 0) threads = std::min(threads, *value);
+    if (const auto value = whole_number<std::uint64_t>(slurm); value && *value > 0) threads = std::min(threads, *value);
   }
   return static_cast<unsigned>(std::clamp<std::uint64_t>(threads, 1, 1024));
 }

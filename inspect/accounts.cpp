@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sifkit/inspect/accounts.h>
 
-#include <charconv>
 #include <string_view>
+
+#include <sifkit/core/text.h>
 
 namespace sifkit::inspect {
 
@@ -27,13 +28,11 @@ Accounts read_accounts(FileSystem& files, bool users) {
     if (name_end == std::string_view::npos || name_end == 0) continue;
     const auto id_start = line.find(':', name_end + 1);
     if (id_start == std::string_view::npos) continue;
-    const auto number = line.substr(id_start + 1, line.find(':', id_start + 1) - id_start - 1);
-    std::uint32_t id = 0;
-    const auto [end, failed] = std::from_chars(number.data(), number.data() + number.size(), id);
-    if (failed != std::errc() || end != number.data() + number.size()) continue;
+    const auto id = whole_number<std::uint32_t>(line.substr(id_start + 1, line.find(':', id_start + 1) - id_start - 1));
+    if (!id) continue;
     const std::string name(line.substr(0, name_end));
-    out.ids.try_emplace(name, id);
-    out.names.try_emplace(id, name);
+    out.ids.try_emplace(name, *id);
+    out.names.try_emplace(*id, name);
   }
   return out;
 }

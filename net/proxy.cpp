@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdlib>
 #include <initializer_list>
 #include <optional>
@@ -57,11 +56,9 @@ std::optional<bool> in_network(std::string_view text, const std::optional<Addres
   const auto slash = text.find('/');
   if (slash == std::string_view::npos) return std::nullopt;
   const auto network = address_of(text.substr(0, slash));
-  const auto digits = text.substr(slash + 1);
-  unsigned length = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), length);
-  if (!network || error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
-  if (network->version4) length += 96;
+  const auto stated = whole_number<unsigned>(text.substr(slash + 1));
+  if (!network || !stated) return std::nullopt;
+  const unsigned length = *stated + (network->version4 ? 96 : 0);
   if (length > 128 || !host || host->version4 != network->version4) return false;
   for (unsigned bit = 0; bit < length; ++bit) {
     const unsigned mask = 0x80u >> bit % 8;

@@ -60,11 +60,8 @@ std::unique_ptr<Source> EngineApi::stream(const std::string& path) {
   auto response = client_.send({.url = address_.base_url + path});
   const int code = response.status();
   if (code == 200) return response.take_body();
-  const auto kind = code == 404                  ? ErrorKind::not_found
-                    : code == 401 || code == 403 ? ErrorKind::denied
-                                                 : ErrorKind::network;
   const auto elsewhere = response.header("location");
-  throw Error(kind, fmt::format("{}: status {}: {}", address_.where, code,
+  throw Error(net::error_kind_of(code), fmt::format("{}: status {}: {}", address_.where, code,
                                 elsewhere ? fmt::format("it points to {}, which is not followed", in_quotes(*elsewhere))
                                           : printable(message_of(response.error_text()))));
 }

@@ -2,11 +2,11 @@
 #include "stored_image.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/text.h>
 
 #include "docker_name.h"
 
@@ -80,10 +80,8 @@ std::vector<Candidate*> selected(std::vector<Candidate>& candidates, const std::
   std::string_view text = selector;
   if (text.starts_with('@')) {
     text.remove_prefix(1);
-    unsigned index = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), index);
-    if (error == std::errc{} && end == text.data() + text.size()) {
-      keep([&](const Candidate& candidate) { return candidate.summary.index == index; });
+    if (const auto index = whole_number<unsigned>(text)) {
+      keep([&](const Candidate& candidate) { return candidate.summary.index == *index; });
       return out;
     }
   }

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/text.h>
 #include <sifkit/net/http_client.h>
 #include <sifkit/net/percent.h>
 #include <sifkit/trust/pgp_key.h>
@@ -39,13 +40,6 @@ std::string unescaped(std::string_view text) {
   return out;
 }
 
-template <class Number>
-std::optional<Number> number(std::string_view text) {
-  Number value{};
-  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return failed == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
-}
-
 /// The next piece of `text` up to `separator`, taken off it.
 std::string_view cut(std::string_view& text, char separator) {
   const auto end = std::min(text.find(separator), text.size());
@@ -72,18 +66,17 @@ std::string http_url(std::string_view url) {
 }
 
 [[noreturn]] void refuse(int status, const std::string& url, const std::string& body) {
-  const auto kind = status == 404 ? ErrorKind::not_found : status == 401 || status == 403 ? ErrorKind::denied : ErrorKind::network;
   std::string_view said(body);
-  throw Error(kind, fmt::format("{}: status {}: {}", url, status, printable(cut(said, '\n'), kShownErrorBytes)));
+  throw Error(net::error_kind_of(status), fmt::format("{}: status {}: {}", url, status, printable(cut(said, '\n'), kShownErrorBytes)));
 }
 
 ListedKey listed_key(std::string_view line) {
   ListedKey key;
   key.id = fingerprint_digits(cut(line, ':'));
-  key.algorithm = number<unsigned>(cut(line, ':')).value_or(0);
-  key.bits = number<unsigned>(cut(line, ':')).value_or(0);
-  key.created = number<std::int64_t>(cut(line, ':'));
-  key.expires = number<std::int64_t>(cut(line, ':'));
+  key.algorithm = whole_number<unsigned>(cut(line, ':')).value_or(0);
+  key.bits = whole_number<unsigned>(cut(line, ':')).value_or(0);
+  key.created = whole_number<std::int64_t>(cut(line, ':'));
+  key.expires = whole_number<std::int64_t>(cut(line, ':'));
   key.flags = cut(line, ':');
   return key;
 }

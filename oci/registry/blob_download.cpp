@@ -3,22 +3,16 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/text.h>
 #include <sifkit/net/url.h>
 
 namespace sifkit::oci {
 
 namespace {
-
-std::optional<std::uint64_t> number_of(std::string_view text) {
-  std::uint64_t out = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return error == std::errc{} && end == text.data() + text.size() ? std::optional(out) : std::nullopt;
-}
 
 /// Where "bytes 5-9/10" starts and what the whole has; nothing for what is none. "*" is any size.
 struct ContentRange {
@@ -32,10 +26,10 @@ std::optional<ContentRange> range_of(std::string_view text) {
   const auto slash = text.find('/');
   if (!text.starts_with(kUnit) || dash == std::string_view::npos || slash == std::string_view::npos || slash < dash)
     return std::nullopt;
-  const auto start = number_of(text.substr(kUnit.size(), dash - kUnit.size()));
+  const auto start = whole_number<std::uint64_t>(text.substr(kUnit.size(), dash - kUnit.size()));
   const auto size = text.substr(slash + 1);
-  if (!start || (size != "*" && !number_of(size))) return std::nullopt;
-  return ContentRange{*start, number_of(size)};
+  if (!start || (size != "*" && !whole_number<std::uint64_t>(size))) return std::nullopt;
+  return ContentRange{*start, whole_number<std::uint64_t>(size)};
 }
 
 }  // namespace
@@ -68,7 +62,7 @@ void BlobDownload::check_range(const net::HttpResponse& response) const {
 
 void BlobDownload::take_whole(net::HttpResponse& response) {
   const auto length = response.header("content-length");
-  if (length && number_of(*length) != request_.size) {
+  if (length && whole_number<std::uint64_t>(*length) != request_.size) {
     throw Error(ErrorKind::integrity, fmt::format("{}: {}: expected {} bytes, got {}", response.name(),
                                                   request_.digest.text(), request_.size, printable(*length)));
   }

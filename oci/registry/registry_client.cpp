@@ -72,9 +72,7 @@ net::HttpResponse RegistryClient::send(net::HttpRequest request, Backoff& backof
 
 Error RegistryClient::failure(net::HttpResponse& response) {
   const int status = response.status();
-  const auto kind = status == 404                    ? ErrorKind::not_found
-                    : status == 401 || status == 403 ? ErrorKind::denied
-                                                     : ErrorKind::network;
+  const auto kind = net::error_kind_of(status);
   const auto message = fmt::format("{}: status {}: {}", response.name(), status,
                                    printable(message_of_registry(response.error_text()), 1024));
   if (kind == ErrorKind::denied) {

@@ -2,13 +2,13 @@
 #include <sifkit/oci/remote_file.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/in_file.h>
 #include <sifkit/core/json.h>
+#include <sifkit/core/text.h>
 #include <sifkit/net/url.h>
 
 #include "../stored_image.h"
@@ -121,16 +121,9 @@ RemoteFile open_url(const std::string& url, const SourceOptions& options) {
   auto response = send_patiently(net::HttpClient(http, options.operation),
                                  {.url = url, .headers = {{"Accept-Encoding", "identity"}}}, backoff, known);
   if (response.status() != 200) {
-    const auto kind = response.status() == 404                               ? ErrorKind::not_found
-                      : response.status() == 401 || response.status() == 403 ? ErrorKind::denied
-                                                                             : ErrorKind::network;
-    throw Error(kind, fmt::format("{}: status {}", response.name(), response.status()));
+    throw Error(net::error_kind_of(response.status()), fmt::format("{}: status {}", response.name(), response.status()));
   }
-  if (const auto length = response.header("content-length")) {
-    std::uint64_t size = 0;
-    const auto [end, error] = std::from_chars(length->data(), length->data() + length->size(), size);
-    if (error == std::errc{} && end == length->data() + length->size()) out.size = size;
-  }
+  out.size = whole_number<std::uint64_t>(response.header("content-length").value_or(""));
   out.bytes = response.take_body();
   return out;
 }

@@ -126,6 +126,11 @@ class SIFKIT_API HttpClient {
   OperationContext operation_;
 };
 
+/// What a status that is no success means: not_found, denied (401, 403), else network.
+constexpr ErrorKind error_kind_of(int status) noexcept {
+  return status == 404 ? ErrorKind::not_found : status == 401 || status == 403 ? ErrorKind::denied : ErrorKind::network;
+}
+
 /// Of libcurl. Throws not_found where it is missing.
 SIFKIT_API std::string http_library_version();
 
