@@ -191,7 +191,7 @@ void DataWriter::begin(std::uint64_t size) {
   open_ = true;
   open_holes_.clear();
   expected_ = {};
-  if (options_.base && !path_.empty()) expected_ = options_.base->find(path_, size);
+  if (!path_.empty()) expected_ = options_.base->find(path_, size);
   path_.clear();
   hash_.start();
   if (!block_.bytes) block_ = take_buffer();

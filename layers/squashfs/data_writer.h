@@ -47,7 +47,9 @@ class DataWriter : public ContentSink {
   /// Blocks are written from `start` on. The region outlives the object.
   DataWriter(Region& region, std::uint64_t start, const SquashfsOptions& options);
 
-  void expect(std::string_view path) override { path_ = path; }
+  void expect(std::string_view path) override {
+    if (options_.base) path_ = path;
+  }
   void begin(std::uint64_t size) override;
   void append(ByteView bytes) override;
   void append_zeros(std::uint64_t count) override;
@@ -149,7 +151,7 @@ class DataWriter : public ContentSink {
   bool open_ = false;
   Buffer block_;     ///< a file's open block, or a whole small file
   Buffer fragment_;  ///< the open fragment
-  std::string path_;
+  std::string path_;         ///< of the next file, where there is a base
   PackedBlocks::StoredFile expected_;  ///< what `options.base` has under that path
   PackedBlock expected_fragment_;      ///< and for the open fragment
 
