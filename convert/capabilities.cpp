@@ -39,17 +39,9 @@ class OtherSets {
   std::uint32_t of(std::uint32_t set) {
     const auto [at, fresh] = sets_.try_emplace(set, 0);
     if (!fresh) return at->second;
-    Xattrs attributes = tree_.xattrs(set);
-    const std::string* value = find(attributes, kRealCapability);
-    if (value == nullptr) value = find(attributes, kStoredCapability);
-    if (value == nullptr) return 0;
-    const std::string kept = *value;
-    std::erase_if(attributes, [](const auto& attribute) {
-      return attribute.first == kRealCapability || attribute.first == kStoredCapability;
-    });
-    attributes.emplace_back(name_, kept);
-    std::sort(attributes.begin(), attributes.end());
-    return at->second = tree_.intern_xattrs(attributes);
+    const auto attributes = with_capabilities_as(name_, tree_.xattrs(set));
+    if (attributes) at->second = tree_.intern_xattrs(*attributes);
+    return at->second;
   }
 
  private:
@@ -81,6 +73,19 @@ std::string list_of(const std::vector<std::string>& paths, std::uint64_t count) 
 }
 
 }  // namespace
+
+std::optional<Xattrs> with_capabilities_as(std::string_view name, const Xattrs& attributes) {
+  const std::string* value = find(attributes, kRealCapability);
+  if (value == nullptr) value = find(attributes, kStoredCapability);
+  if (value == nullptr) return std::nullopt;
+  Xattrs out;
+  for (const auto& attribute : attributes) {
+    if (attribute.first != kRealCapability && attribute.first != kStoredCapability) out.push_back(attribute);
+  }
+  out.emplace_back(name, *value);
+  std::sort(out.begin(), out.end());
+  return out;
+}
 
 void settle_capabilities(Tree& tree, CapabilityForm form, WarningList& warnings) {
   const bool real = form != CapabilityForm::stored;

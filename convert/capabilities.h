@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string_view>
 
 #include <sifkit/container_tree.h>
 #include <sifkit/core/operation.h>
@@ -16,6 +18,10 @@ enum class CapabilityForm : std::uint8_t {
   real_of_root  ///< the same; what is stored with a program of another owner stays stored: its owner could have written
                 ///< it
 };
+
+/// The attributes with capabilities under that name alone; nothing where there are none. The real ones count where both
+/// are there.
+std::optional<layers::Xattrs> with_capabilities_as(std::string_view name, const layers::Xattrs& attributes);
 
 /// Gives every regular file's capabilities that form. Where a file has both, the real ones count. One warning for all.
 void settle_capabilities(layers::Tree& tree, CapabilityForm form, WarningList& warnings);

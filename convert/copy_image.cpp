@@ -13,7 +13,6 @@
 #include <sifkit/file_system.h>
 #include <sifkit/layers/tar_tree.h>
 #include <sifkit/oci/source.h>
-#include <sifkit/rootfs.h>
 #include <sifkit/sif/image.h>
 
 #include "capabilities.h"
@@ -70,12 +69,6 @@ class HashingSource : public Source {
   std::uint64_t size_ = 0;
 };
 
-/// What a copy of layers collects for the documents.
-struct CopiedLayers {
-  Json descriptors = Json::array();
-  std::vector<Digest> diff_ids;
-};
-
 class Copy {
  public:
   Copy(oci::ImageDestination& destination, const CopyOptions& options, WarningList& warnings, CopyReport& report)
@@ -97,12 +90,12 @@ class Copy {
     const bool container = is_container(tree);
     TarTreeOptions tar;
     tar.keep = [&](std::string_view path, InodeId inode) { return !container || !is_of_runtime(tree, path, inode); };
-    tar.xattrs = [](const Xattrs& xattrs) { return with_real_capabilities(xattrs); };
+    tar.xattrs = [](const Xattrs& xattrs) { return with_capabilities_as(kRealCapability, xattrs).value_or(xattrs); };
     const auto blob = destination_.begin_layer();
     write_tar(opened.files(), tar, *blob, warnings_, options_.operation);
     add_layer(blob->finish(), Compression::none, std::nullopt);
     Json config = config_of(opened);
-    config["rootfs"] = {{"type", "layers"}, {"diff_ids", Json::array({layers_.diff_ids.at(0).text()})}};
+    config["rootfs"] = {{"type", "layers"}, {"diff_ids", Json::array({diff_ids_.at(0).text()})}};
     const oci::Platform platform{"linux", config["architecture"].get<std::string>(), ""};
     finish(config.dump(), platform, {}, {});
   }
@@ -139,9 +132,9 @@ class Copy {
   }
 
   void add_layer(oci::StoredBlob blob, Compression compression, const std::optional<Digest>& diff_id) {
-    layers_.descriptors.push_back(
+    descriptors_.push_back(
         {{"mediaType", layer_type(compression)}, {"digest", blob.digest.text()}, {"size", blob.size}});
-    layers_.diff_ids.push_back(diff_id.value_or(blob.digest));
+    diff_ids_.push_back(diff_id.value_or(blob.digest));
     ++report_.layers;
     report_.bytes += blob.size;
   }
@@ -153,13 +146,13 @@ class Copy {
       manifest = Json{{"schemaVersion", 2},
                       {"mediaType", type},
                       {"config", {{"mediaType", kConfigType}, {"digest", report_.config_digest.text()}, {"size", config.size()}}},
-                      {"layers", layers_.descriptors}}
+                      {"layers", descriptors_}}
                      .dump();
     }
     report_.manifest_digest = digest_of(as_bytes(manifest));
     oci::ImageDocuments documents;
     documents.config = config;
-    documents.diff_ids = layers_.diff_ids;
+    documents.diff_ids = diff_ids_;
     documents.manifest.media_type = type;
     documents.manifest.platform = platform;
     documents.manifest_text = manifest;
@@ -174,19 +167,6 @@ class Copy {
     const Inode& file = tree.inode(inode);
     return path.find('/') == std::string_view::npos && file.type == EntryType::symlink &&
            tree.symlink_target(file).starts_with(".singularity.d/");
-  }
-
-  static Xattrs with_real_capabilities(const Xattrs& xattrs) {
-    const auto named = [](const Xattrs& all, std::string_view name) {
-      return std::find_if(all.begin(), all.end(), [&](const auto& xattr) { return xattr.first == name; });
-    };
-    const auto stored = named(xattrs, kStoredCapability);
-    if (stored == xattrs.end()) return xattrs;
-    Xattrs out = xattrs;
-    std::erase_if(out, [](const auto& xattr) { return xattr.first == kStoredCapability; });
-    if (named(out, kRealCapability) == out.end()) out.emplace_back(kRealCapability, stored->second);
-    std::sort(out.begin(), out.end());
-    return out;
   }
 
   /// The configuration that a SIF keeps of its image, with what a document of its own needs. Its key words are those of
@@ -206,21 +186,17 @@ class Copy {
     }
     return {{"architecture", architecture},
             {"config", inner},
-            {"created", utc_text(created)},
-            {"history", {{{"created", utc_text(created)}, {"created_by", "sifkit"}}}},
+            {"created", utc_timestamp(created)},
+            {"history", {{{"created", utc_timestamp(created)}, {"created_by", "sifkit"}}}},
             {"os", "linux"}};
-  }
-
-  static std::string utc_text(std::int64_t seconds) {
-    const auto time = civil_time(seconds);
-    return fmt::format("{}T{:02}:{:02}:{:02}Z", utc_date(seconds), time.hour, time.minute, time.second);
   }
 
   oci::ImageDestination& destination_;
   const CopyOptions& options_;
   WarningList& warnings_;
   CopyReport& report_;
-  CopiedLayers layers_;
+  Json descriptors_ = Json::array();  ///< of the layers
+  std::vector<Digest> diff_ids_;
 };
 
 }  // namespace

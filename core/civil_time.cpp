@@ -31,6 +31,11 @@ std::string utc_date(std::int64_t seconds) {
   return fmt::format("{}{:04}-{:02}-{:02}", time.year < 0 ? "-" : "", time.year < 0 ? -time.year : time.year, time.month, time.day);
 }
 
+std::string utc_timestamp(std::int64_t seconds) {
+  const auto time = civil_time(seconds);
+  return fmt::format("{}T{:02}:{:02}:{:02}Z", utc_date(seconds), time.hour, time.minute, time.second);
+}
+
 std::string utc_time(std::int64_t seconds) {
   const auto time = civil_time(seconds);
   return fmt::format("{} {:02}:{:02}:{:02}", utc_date(seconds), time.hour, time.minute, time.second);

@@ -16,24 +16,13 @@
 #include <sifkit/core/tar_writer.h>
 #include <sifkit/layers/walk.h>
 
+#include "type_bits.h"
+
 namespace sifkit::layers {
 
 namespace {
 
 constexpr std::size_t kZeros = 1u << 16;  ///< written at once
-
-mode_t type_bits(EntryType type) {
-  switch (type) {
-    case EntryType::regular: return S_IFREG;
-    case EntryType::directory: return S_IFDIR;
-    case EntryType::symlink: return S_IFLNK;
-    case EntryType::char_device: return S_IFCHR;
-    case EntryType::block_device: return S_IFBLK;
-    case EntryType::fifo: return S_IFIFO;
-    case EntryType::socket: return S_IFSOCK;
-  }
-  return S_IFREG;
-}
 
 class TarTree : private ContentSink {
  public:

@@ -18,18 +18,6 @@ namespace {
 
 /// As `docker save` and skopeo lay it out: layers and the configuration by their digests, then the document that lists
 /// them.
-void write_docker_documents(MemberWriter& archive, const ImageDocuments& documents, const std::string& name) {
-  const std::string config = digest_of(as_bytes(documents.config)).hex() + ".json";
-  archive.add(config, documents.config);
-  Json layers = Json::array();
-  for (const auto& diff_id : documents.diff_ids) layers.push_back(diff_id.hex() + ".tar");
-  Json tags = Json::array();
-  if (!name.empty()) tags.push_back(name);
-  const Json manifest{{{"Config", config}, {"RepoTags", tags}, {"Layers", layers}}};
-  archive.add("manifest.json", manifest.dump() + "\n");
-  archive.finish();
-}
-
 class DockerArchiveDestination : public ImageDestination {
  public:
   DockerArchiveDestination(const Target& target, Overwrite overwrite)
@@ -38,7 +26,15 @@ class DockerArchiveDestination : public ImageDestination {
   bool plain_layers() const override { return true; }
   std::unique_ptr<BlobWriter> begin_layer() override { return archive_.begin("", ".tar"); }
   void finish(const ImageDocuments& documents) override {
-    write_docker_documents(archive_, documents, name_);
+    const std::string config = digest_of(as_bytes(documents.config)).hex() + ".json";
+    archive_.add(config, documents.config);
+    Json layers = Json::array();
+    for (const auto& diff_id : documents.diff_ids) layers.push_back(diff_id.hex() + ".tar");
+    Json tags = Json::array();
+    if (!name_.empty()) tags.push_back(name_);
+    const Json manifest{{{"Config", config}, {"RepoTags", tags}, {"Layers", layers}}};
+    archive_.add("manifest.json", manifest.dump() + "\n");
+    archive_.finish();
     file_.commit();
   }
 

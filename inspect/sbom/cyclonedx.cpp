@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // CycloneDX 1.5 as JSON.
+#include <sifkit/core/civil_time.h>
 #include <sifkit/core/text.h>
 #include <sifkit/version.h>
 
@@ -61,7 +62,7 @@ Json cyclonedx_document(const Inventory& inventory, const DocumentOptions& optio
                 {"tools",
                  {{"components",
                    Json::array({{{"type", "application"}, {"name", "sifkit"}, {"version", SIFKIT_VERSION_STRING}}})}}}};
-  if (const auto time = options.time ? options.time : inventory.created) metadata["timestamp"] = document_time(*time);
+  if (const auto time = options.time ? options.time : inventory.created) metadata["timestamp"] = utc_timestamp(*time);
   if (!inventory.architecture.empty()) {
     metadata["component"]["properties"] = Json::array({property("sifkit:architecture", inventory.architecture)});
   }

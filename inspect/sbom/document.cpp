@@ -3,17 +3,11 @@
 
 #include <fmt/format.h>
 
-#include <sifkit/core/civil_time.h>
 #include <sifkit/core/digest.h>
 #include <sifkit/core/error.h>
 #include <sifkit/sif/image_writer.h>
 
 namespace sifkit::sbom {
-
-std::string document_time(std::int64_t seconds) {
-  const auto time = civil_time(seconds);
-  return fmt::format("{}T{:02}:{:02}:{:02}Z", utc_date(seconds), time.hour, time.minute, time.second);
-}
 
 std::string uuid_of(std::string_view text) {
   Hasher hasher;

@@ -14,8 +14,6 @@ namespace sifkit::sbom {
 Json spdx_document(const Inventory& inventory, const DocumentOptions& options);
 Json cyclonedx_document(const Inventory& inventory, const DocumentOptions& options);
 
-/// "2026-01-31T12:00:00Z"
-std::string document_time(std::int64_t seconds);
 /// A UUID of version 8 from the digest of a text, "8-4-4-4-12".
 std::string uuid_of(std::string_view text);
 

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <sifkit/core/civil_time.h>
 #include <sifkit/core/digest.h>
 #include <sifkit/core/text.h>
 #include <sifkit/version.h>
@@ -104,7 +105,7 @@ Json spdx_document(const Inventory& inventory, const DocumentOptions& options) {
            {"dataLicense", "CC0-1.0"},
            {"name", options.name},
            {"creationInfo",
-            {{"created", document_time(options.time ? *options.time : inventory.created.value_or(0))},
+            {{"created", utc_timestamp(options.time ? *options.time : inventory.created.value_or(0))},
              {"creators", {"Tool: sifkit-" SIFKIT_VERSION_STRING}}}},
            {"packages", std::move(packages)},
            {"relationships", std::move(relationships)}};

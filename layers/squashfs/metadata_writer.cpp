@@ -6,7 +6,6 @@
 #include <limits>
 #include <map>
 
-#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include <fmt/format.h>
@@ -15,6 +14,7 @@
 
 #include "squashfs/handle.h"
 #include "squashfs/xattrs.h"
+#include "type_bits.h"
 
 namespace sifkit::layers {
 
@@ -23,19 +23,6 @@ namespace {
 constexpr std::size_t kMaxIds = 65535;  ///< the superblock counts them in 16 bits
 constexpr std::uint64_t kMaxTable = std::numeric_limits<std::uint32_t>::max();  ///< where a block is in a table, and how long a directory's list
 constexpr std::uint64_t kMaxPerName = 20;  ///< bytes of a name's entry beside the name, were each to need a header
-
-std::uint32_t type_bits(EntryType type) {
-  switch (type) {
-    case EntryType::regular: return S_IFREG;
-    case EntryType::directory: return S_IFDIR;
-    case EntryType::symlink: return S_IFLNK;
-    case EntryType::char_device: return S_IFCHR;
-    case EntryType::block_device: return S_IFBLK;
-    case EntryType::fifo: return S_IFIFO;
-    case EntryType::socket: return S_IFSOCK;
-  }
-  return S_IFREG;
-}
 
 /// The kernel's packed form of a device number.
 std::uint32_t device_number(std::uint32_t data) {

@@ -25,6 +25,9 @@ SIFKIT_API CivilTime civil_time(std::int64_t seconds) noexcept;
 /// "2026-01-31"
 SIFKIT_API std::string utc_date(std::int64_t seconds);
 
+/// "2026-01-31T12:00:00Z", as RFC 3339 has it
+SIFKIT_API std::string utc_timestamp(std::int64_t seconds);
+
 /// "2026-01-31 12:00:00"
 SIFKIT_API std::string utc_time(std::int64_t seconds);
 
