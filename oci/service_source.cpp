@@ -34,7 +34,7 @@ class Service : public OpenedSource {
 
  private:
   Reference reference_;
-  const SourceOptions& options_;
+  const SourceOptions options_;
   WarningList& warnings_;
 };
 

@@ -314,7 +314,7 @@ class LocalSource : public OpenedSource {
   static std::unique_ptr<Image> flat(RootfsImage::Open open, std::uint64_t bytes) { return std::make_unique<RootfsImage>(ImageConfig{}, std::move(open), bytes); }
 
   Reference reference_;
-  const SourceOptions& options_;
+  const SourceOptions options_;
   WarningList& warnings_;
   Look look_;
 };

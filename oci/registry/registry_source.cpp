@@ -187,7 +187,7 @@ class RegistrySource : public OpenedSource {
   }
 
   Reference reference_;
-  const SourceOptions& options_;
+  const SourceOptions options_;
   WarningList& warnings_;
   RegistryName name_;
   std::shared_ptr<LinkedStop> stop_;

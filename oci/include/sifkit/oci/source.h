@@ -56,7 +56,7 @@ class SIFKIT_API OpenedSource {
   virtual std::shared_ptr<const File> image_file() const = 0;
 };
 
-/// The one way to a source. `warnings` outlives it. Throws what says what the source is where it is none that is read, or
+/// The one way to a source. `warnings` outlives it; the options are copied. Throws what says what the source is where it is none that is read, or
 /// not what its transport says. A stream is read as far as it takes to tell what it is.
 SIFKIT_API std::unique_ptr<OpenedSource> open_source(const Reference& reference, const SourceOptions& options, WarningList& warnings);
 
