@@ -17,6 +17,7 @@
 #include "keys.h"
 #include "numbers.h"
 #include "one_of.h"
+#include "records.h"
 #include "sbom.h"
 #include "source_options.h"
 #include "terminal_filter.h"
@@ -84,7 +85,7 @@ OutputFormat format_of(const BuildArguments& arguments) {
   throw Error(ErrorKind::usage, fmt::format("--format {}: expected sif, squashfs or sandbox", in_quotes(arguments.format)));
 }
 
-ConvertOptions options_of(const BuildArguments& arguments, const Session& session) {
+ConvertOptions convert_options(const BuildArguments& arguments, const Session& session) {
   ConvertOptions options{source_options(arguments.from, session)};
   options.format = format_of(arguments);
   options.overwrite = arguments.force ? Overwrite::yes : Overwrite::no;
@@ -137,7 +138,6 @@ ConvertOptions options_of(const BuildArguments& arguments, const Session& sessio
   return options;
 }
 
-Json json_or_null(const std::optional<Digest>& digest) { return digest ? Json(digest->text()) : Json(nullptr); }
 
 Json record_of(const ConvertReport& report, const WarningList& warnings) {
   Json listed = Json::array();
@@ -145,11 +145,11 @@ Json record_of(const ConvertReport& report, const WarningList& warnings) {
   return {{"schema", "sifkit/build/v1"},
           {"target", report.target.native()},
           {"bytes", report.bytes},
-          {"digest", json_or_null(report.digest)},
+          {"digest", digest_or_null(report.digest)},
           {"architecture", report.architecture},
           {"uuid", report.uuid.empty() ? Json(nullptr) : Json(report.uuid)},
-          {"manifest_digest", json_or_null(report.manifest_digest)},
-          {"config_digest", json_or_null(report.config_digest)},
+          {"manifest_digest", digest_or_null(report.manifest_digest)},
+          {"config_digest", digest_or_null(report.config_digest)},
           {"layers", report.layers},
           {"entries", report.entries},
           {"inodes", report.inodes},
@@ -298,7 +298,7 @@ int build(const CLI::App& verb, const BuildArguments& arguments, Session& sessio
     refuse_changes(verb, arguments.output);
     return copy_image_to(arguments.source, *target, arguments.from, arguments.force, session);
   }
-  const auto options = options_of(arguments, session);
+  const auto options = convert_options(arguments, session);
   if (session.json + (arguments.stats_file == "-") + (arguments.digest_file == "-") > 1) {
     throw Error(ErrorKind::usage, "only one of --json, --stats - and --digestfile - can be written to standard output");
   }

@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "numbers.h"
 #include "one_of.h"
+#include "records.h"
 #include "sbom.h"
 #include "source_options.h"
 
@@ -57,7 +58,6 @@ std::string_view action_of(const check::Finding& finding) {
   return rule == rules.end() ? std::string_view() : rule->action;
 }
 
-Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
 Json record_of(const check::Report& report, const CheckArguments& a) {
   Json findings = Json::array();

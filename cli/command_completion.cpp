@@ -12,12 +12,6 @@ namespace sifkit::cli {
 
 namespace {
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string out;
-  for (const auto& word : words) out += (out.empty() ? "" : " ") + word;
-  return out;
-}
-
 /// Between single quotes of a shell.
 std::string shell_quoted(std::string_view text) {
   std::string out = "'";
@@ -62,7 +56,7 @@ std::string bash(const std::vector<Place>& places) {
     std::vector<std::string> options;
     for (const auto& verb : place.verbs) verbs.push_back(verb.first);
     for (const auto& option : place.options) options.insert(options.end(), option.names.begin(), option.names.end());
-    cases += fmt::format("    {}) options={} verbs={} ;;\n", shell_quoted(place.path), shell_quoted(joined(options)), shell_quoted(joined(verbs)));
+    cases += fmt::format("    {}) options={} verbs={} ;;\n", shell_quoted(place.path), shell_quoted(fmt::to_string(fmt::join(options, " "))), shell_quoted(fmt::to_string(fmt::join(verbs, " "))));
   }
   return fmt::format(R"sh(# bash completion for sifkit
 _sifkit() {{

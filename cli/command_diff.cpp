@@ -99,12 +99,6 @@ constexpr std::string_view word_of(ChangeKind kind) {
   return {};
 }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string out;
-  for (const auto& word : words) out += (out.empty() ? "" : ", ") + word;
-  return out;
-}
-
 /// "changed /etc/motd: content, time (0644 0:0 12 -> 0644 0:0 15)"
 std::string line_of(const TreeChange& change, const Tree& first, const Tree& second, const Session& session) {
   const auto numbers = [](const Tree& tree, InodeId id) {
@@ -116,7 +110,7 @@ std::string line_of(const TreeChange& change, const Tree& first, const Tree& sec
   if (change.kind == ChangeKind::renamed) out += shown("/" + change.old_path, session) + " -> ";
   out += shown("/" + change.path, session);
   if (!change.facts.empty()) {
-    out += fmt::format(": {} ({} -> {})", joined(change.facts), numbers(first, change.before),
+    out += fmt::format(": {} ({} -> {})", fmt::join(change.facts, ", "), numbers(first, change.before),
                        numbers(second, change.after));
   }
   return out + "\n";

@@ -9,6 +9,7 @@
 #include <sifkit/oci/image.h>
 
 #include "commands.h"
+#include "records.h"
 #include "source_options.h"
 #include "table.h"
 
@@ -19,14 +20,13 @@ namespace {
 constexpr std::size_t kShortId = 12;
 constexpr std::size_t kLeastName = 12;  ///< columns of names and problems on a narrow terminal
 
-Json text_or_null(const std::optional<Digest>& digest) { return digest ? Json(digest->text()) : Json(nullptr); }
 
 Json record_of(const oci::ImageSummary& image) {
   return {{"index", image.index},
           {"tags", image.tags},
           {"platform", image.platform ? Json(image.platform->text()) : Json(nullptr)},
-          {"manifest_digest", text_or_null(image.manifest_digest)},
-          {"config_digest", text_or_null(image.config_digest)},
+          {"manifest_digest", digest_or_null(image.manifest_digest)},
+          {"config_digest", digest_or_null(image.config_digest)},
           {"created", image.created.empty() ? Json(nullptr) : Json(image.created)},
           {"layers", image.layers},
           {"compressed_bytes", image.compressed_bytes},

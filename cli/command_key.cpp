@@ -17,14 +17,13 @@
 #include "commands.h"
 #include "key_text.h"
 #include "passphrase.h"
+#include "keys.h"
 #include "process.h"
 #include "stream_sink.h"
 
 namespace sifkit::cli {
 
 namespace {
-
-constexpr std::uint64_t kMaxKeyBytes = 16u << 20;
 
 struct KeyCommand {
   std::string directory;
@@ -77,7 +76,7 @@ int new_pair(const KeyCommand& arguments, Session& session) {
   OPENSSL_cleanse(wanted.passphrase.data(), wanted.passphrase.size());
   const auto certificate = (store.directory() / "revocations" / (key.fingerprint + ".asc")).native();
   if (session.json) {
-    session.print_json({{"schema", "sifkit/key-newpair/v1"}, {"directory", store.directory().native()}, {"revocation", certificate}, {"key", record_of(key)}});
+    session.print_json({{"schema", "sifkit/key-newpair/v1"}, {"directory", store.directory().native()}, {"revocation", certificate}, {"key", key_record(key)}});
     return 0;
   }
   if (!session.quiet) session.io.out << one_line(key) << '\n';
@@ -106,7 +105,7 @@ int list(const KeyCommand& arguments, Session& session) {
   if (!arguments.which.empty()) keys = those_meant(keys, arguments.which, arguments.part(), ring);
   if (session.json) {
     Json records = Json::array();
-    for (const auto& key : keys) records.push_back(record_of(key));
+    for (const auto& key : keys) records.push_back(key_record(key));
     session.print_json({{"schema", "sifkit/key-list/v1"}, {"ring", ring}, {"keys", records}});
   } else if (keys.empty()) {
     talk(session, fmt::format("no keys in {}", in_quotes(ring)));
@@ -133,7 +132,7 @@ int import_keys(const KeyCommand& arguments, Session& session) {
     const auto done = store.import_keys(bytes, file == "-" ? "standard input" : file, !arguments.no_secret);
     OPENSSL_cleanse(bytes.data(), bytes.size());
     for (const auto& [key, change] : done) {
-      auto record = record_of(key);
+      auto record = key_record(key);
       record["change"] = to_string(change);
       record["file"] = file;
       records.push_back(std::move(record));
@@ -167,7 +166,7 @@ int export_keys(const KeyCommand& arguments, Session& session) {
     auto one = store.export_key(key.fingerprint, arguments.part(), arguments.armor);
     bytes.insert(bytes.end(), one.begin(), one.end());
     OPENSSL_cleanse(one.data(), one.size());
-    records.push_back(record_of(key));
+    records.push_back(key_record(key));
   }
   if (to_stdout) {
     StreamSink(session.io).write(bytes);
@@ -193,7 +192,7 @@ int remove(const KeyCommand& arguments, Session& session) {
   for (const auto& which : arguments.which) {
     if (arguments.secret && !arguments.force) confirm(store.find(which, arguments.part()), session);
     const auto key = store.remove(which, arguments.part());
-    records.push_back(record_of(key));
+    records.push_back(key_record(key));
     talk(session, fmt::format("removed {} key {}", to_string(arguments.part()), one_line(key)));
   }
   if (session.json) session.print_json({{"schema", "sifkit/key-remove/v1"}, {"directory", store.directory().native()}, {"keys", records}});

@@ -73,7 +73,7 @@ int pull(const ServerCommand& arguments, Session& session) {
   Json records = Json::array();
   for (const auto& fingerprint : arguments.which) {
     for (const auto& [key, change] : store.import_keys(server.fetch(fingerprint), server.url(), false)) {
-      auto record = record_of(key);
+      auto record = key_record(key);
       record["change"] = to_string(change);
       records.push_back(std::move(record));
       if (!session.json && !session.quiet) session.logger->write_line(fmt::format("{} public key {}", to_string(change), one_line(key)));
@@ -92,7 +92,7 @@ int push(const ServerCommand& arguments, Session& session) {
   Json records = Json::array();
   for (const auto& key : keys) {
     server.submit(as_text(store.export_key(key.fingerprint, trust::KeyPart::public_key, true)));
-    records.push_back(record_of(key));
+    records.push_back(key_record(key));
     if (!session.json && !session.quiet) session.logger->write_line(fmt::format("published {}", one_line(key)));
   }
   if (session.json) session.print_json({{"schema", "sifkit/key-push/v1"}, {"server", server.url()}, {"keys", records}});

@@ -61,7 +61,7 @@ void put_out(std::string_view text, const SbomArguments& a, Session& session) {
   file.commit();
 }
 
-int run_gen(const SbomArguments& a, Session& session) {
+int generate_sbom(const SbomArguments& a, Session& session) {
   const auto options = document_options(a, oci::Reference::parse(a.image));
   const OpenedSource source = open_files(a.image, a.from, session);
   put_out(make_document(*source.image, options, session), a, session);
@@ -113,7 +113,7 @@ sif::ObjectSpec spec_of(const sif::Image& image, sif::SbomFormat format) {
           .extra = encode_extra(format)};
 }
 
-int run_add(const SbomArguments& a, Session& session) {
+int add_sbom(const SbomArguments& a, Session& session) {
   std::string text;
   sif::SbomFormat format{};
   if (a.file.empty()) {
@@ -146,7 +146,7 @@ int run_add(const SbomArguments& a, Session& session) {
   return 0;
 }
 
-int run_list(const SbomArguments& a, Session& session) {
+int list_sboms(const SbomArguments& a, Session& session) {
   const auto image = sif::Image::open(a.image);
   warn_of_problems(session, a.image, image.problems());
   const auto objects = image.objects_of(sif::DataType::sbom);
@@ -195,7 +195,7 @@ const sif::Descriptor& chosen(const sif::Image& image, const SbomArguments& a) {
   return *objects[0];
 }
 
-int run_get(const SbomArguments& a, Session& session) {
+int get_sbom(const SbomArguments& a, Session& session) {
   const auto text = in_file(a.image, [&] {
     const auto image = sif::Image::open(a.image);
     return image.read_data(chosen(image, a), kMaxDocument);
@@ -254,7 +254,7 @@ void add_sbom_command(CLI::App& root, Session& session) {
     verb.add_flag("-F,--force", a.force, "Replace an existing file");
     only_errors_are_records(verb);
   };
-  const auto [gen, g] = add("gen", "List the packages in an image as SPDX 2.3 or CycloneDX 1.5", run_gen);
+  const auto [gen, g] = add("gen", "List the packages in an image as SPDX 2.3 or CycloneDX 1.5", generate_sbom);
   gen->add_option("source", g->image, kSourceDescription)->required()->type_name("SRC");
   gen->add_option("--format", g->format, "spdx (default) or cyclonedx; both are JSON")->type_name("FORMAT");
   gen->add_option("--name", g->name, "What the document calls the image (default: the name of its file)")
@@ -262,7 +262,7 @@ void add_sbom_command(CLI::App& root, Session& session) {
   add_output(*gen, *g);
   add_source_options(*gen, g->from);
 
-  const auto [put, p] = add("add", "Put an SBOM into a SIF file", run_add);
+  const auto [put, p] = add("add", "Put an SBOM into a SIF file", add_sbom);
   put->add_option("image", p->image, "The SIF file")->required()->type_name("IMG");
   put->add_option("file", p->file, "The SBOM; - for standard input (default: one is made of what is in the image)")
       ->type_name("FILE");
@@ -271,10 +271,10 @@ void add_sbom_command(CLI::App& root, Session& session) {
       ->type_name("NAME");
   put->add_flag("-F,--force", p->force, "Replace an SBOM of that format");
 
-  const auto [list, l] = add("list", "List the SBOMs in a SIF file", run_list);
+  const auto [list, l] = add("list", "List the SBOMs in a SIF file", list_sboms);
   list->add_option("image", l->image, "The SIF file")->required()->type_name("IMG");
 
-  const auto [get, t] = add("get", "Write an SBOM of a SIF file", run_get);
+  const auto [get, t] = add("get", "Write an SBOM of a SIF file", get_sbom);
   get->add_option("image", t->image, "The SIF file")->required()->type_name("IMG");
   get->add_option("--id", t->id, "The object's id, where there are several")->type_name("ID");
   get->add_option("--format", t->format, "The SBOM's format, where there are several")->type_name("FORMAT");

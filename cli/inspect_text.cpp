@@ -9,6 +9,7 @@
 
 #include "console.h"
 #include "keys.h"
+#include "records.h"
 #include "sif_text.h"
 #include "terminal_filter.h"
 
@@ -46,7 +47,6 @@ std::map<std::string, std::string> names_of_keys(const ContainerSummary& summary
   return pgp ? names_of_known_keys() : std::map<std::string, std::string>();
 }
 
-Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
 template <class Number>
 Json number_or_null(const std::optional<Number>& number) {

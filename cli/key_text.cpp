@@ -12,6 +12,7 @@
 #include <sifkit/core/readable.h>
 
 #include "numbers.h"
+#include "records.h"
 
 namespace sifkit::cli {
 
@@ -69,8 +70,7 @@ std::string one_line(const trust::PgpKeyInfo& key) {
   return fmt::format("{}  {}", key.fingerprint, key.user_ids.empty() ? "(no user id)" : readable(key.user_ids.front()));
 }
 
-Json record_of(const trust::PgpKeyInfo& key) {
-  const auto text_or_null = [](const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); };
+Json key_record(const trust::PgpKeyInfo& key) {
   return {{"fingerprint", text_or_null(key.fingerprint)},
           {"part", to_string(key.part)},
           {"algorithm", text_or_null(key.algorithm)},

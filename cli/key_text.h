@@ -20,7 +20,7 @@ std::optional<std::uint32_t> lifetime_from(std::string_view text, std::int64_t n
 /// "12045C8C0B1004D058DE4BEDA20C27EE7FF7BA84  Ada <ada@example.org>", escaped.
 std::string one_line(const trust::PgpKeyInfo& key);
 
-Json record_of(const trust::PgpKeyInfo& key);
+Json key_record(const trust::PgpKeyInfo& key);
 
 /// A row for each user id but the first, which has one already; of many only some.
 void add_more_ids(Table& table, std::size_t column, std::span<const std::string> ids);

@@ -14,8 +14,6 @@ namespace sifkit::cli {
 
 namespace {
 
-constexpr std::uint64_t kMaxKeyBytes = 16u << 20;
-
 /// The user's directories of keys, in the order in which they are looked at.
 std::vector<trust::KeyStore> key_stores() {
   std::vector<trust::KeyStore> stores;

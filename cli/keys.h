@@ -17,6 +17,8 @@
 
 namespace sifkit::cli {
 
+inline constexpr std::uint64_t kMaxKeyBytes = 16u << 20;  ///< of a file of keys
+
 /// Options of the verbs that sign.
 struct KeyArguments {
   std::vector<std::string> files;

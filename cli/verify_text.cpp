@@ -9,6 +9,7 @@
 #include <sifkit/core/readable.h>
 #include <sifkit/core/text.h>
 
+#include "records.h"
 #include "sif_text.h"
 #include "table.h"
 
@@ -92,7 +93,6 @@ std::string policy_text(const trust::PolicyMatch& match) {
   return fmt::format("policy {}: {} is for {}\n", in_quotes(match.policy), place, in_quotes(match.image));
 }
 
-Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 Json id_or_null(std::uint32_t id) { return id == 0 ? Json(nullptr) : Json(id); }
 Json time_or_null(const std::optional<std::int64_t>& time) { return time ? Json(*time) : Json(nullptr); }
 
