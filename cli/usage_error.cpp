@@ -128,13 +128,25 @@ Error too_many(const CLI::App& verb, std::string_view word) {
   return usage(fmt::format("{} is one argument too many", in_quotes(word)), see_help(verb));
 }
 
+/// Of "-dry-run" the parser leaves "-ry-run" where there is a switch -d: the argument as it was given.
+std::string_view as_given(std::string_view word, std::span<const std::string> args) {
+  if (word.starts_with("--")) return word;
+  const auto left = word.substr(1);
+  for (const auto& argument : args) {
+    if (argument == word) return word;
+    const bool is_cluster = argument.size() > 1 && argument[0] == '-' && argument[1] != '-';
+    if (is_cluster && argument.ends_with(left) && argument.size() > left.size() + 1) return argument;
+  }
+  return word;
+}
+
 /// The first word that `app` itself, not a verb below it, could make nothing of.
 std::optional<Error> unknown_word(const CLI::App& app, std::span<const std::string> args) {
   const auto options_end = std::find(args.begin(), args.end(), "--");
   for (const auto& word : app.remaining()) {
     if (word == "--") continue;
     const bool behind_options = std::find(args.begin(), options_end, word) == options_end && options_end != args.end();
-    if (!behind_options && word.size() > 1 && word.starts_with('-')) return no_such_option(app, word);
+    if (!behind_options && word.size() > 1 && word.starts_with('-')) return no_such_option(app, as_given(word, args));
     const CLI::App& reached = behind_options ? *deepest_chosen(app) : app;
     return is_group(reached) ? no_such_verb(reached, word) : too_many(reached, word);
   }

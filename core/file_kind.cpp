@@ -149,6 +149,15 @@ std::size_t launch_line(ByteView first) {
   return end + 1;
 }
 
+/// A SIF image's first 41 bytes, or what a cut has left of them: from 20 on no other file begins so.
+bool is_sif(ByteView first) {
+  static constexpr std::string_view kStart = "#!/usr/bin/env run-singularity\n\0SIF_MAGIC"sv;
+  static constexpr std::size_t kLeast = 20;
+  static constexpr std::size_t kMagicAt = 32;
+  if (part(first, kMagicAt, kStart.size() - kMagicAt) == kStart.substr(kMagicAt)) return true;
+  return first.size() >= kLeast && first.size() < kStart.size() && kStart.starts_with(as_text(first));
+}
+
 bool has_partitions(ByteView first) {
   static constexpr std::size_t kTable = 446;
   static constexpr std::size_t kEntry = 16;
@@ -294,7 +303,7 @@ FileKind kind_of(ByteView first) {
   if (first.empty()) return FileKind::empty;
   // First what no chance can bring about: a checksum.
   if (const auto tar = as_tar(first)) return *tar;
-  if (part(first, 32, 9) == "SIF_MAGIC") return FileKind::sif;
+  if (is_sif(first)) return FileKind::sif;
   if (const auto squashfs = as_squashfs(first)) return *squashfs;
   if (const auto kind = of_compression(first)) return *kind;
   if (const auto kind = by_magic(first, kFileSystems)) return *kind;
@@ -315,7 +324,7 @@ FileKind kind_of(ByteView first) {
 
 FileSniff sniff_file(ByteView first) {
   first = first.first(std::min(first.size(), kSniffedBytes));
-  if (const auto line = launch_line(first); line != 0 && part(first, 32, 9) != "SIF_MAGIC") {
+  if (const auto line = launch_line(first); line != 0 && !is_sif(first)) {
     const auto behind = first.subspan(line);
     if (as_ext(behind)) return {FileKind::singularity2, line, {}};
     if (const auto squashfs = as_squashfs(behind)) return {*squashfs, line, {}};

@@ -56,7 +56,7 @@ RawTable read_raw_table(const File& file) {
   const auto got = file.read_at(0, raw.header);
   static constexpr std::string_view kMagicWord = kSifMagic.substr(0, kSifMagic.size() - 1);
   const auto word = as_text(ByteView(raw.header).first(got)).substr(std::min(got, kLaunchSize), kMagicWord.size());
-  if (word.empty() || !kMagicWord.starts_with(word)) throw not_a_sif(file);
+  if ((word.empty() && sniff_file(file).kind != FileKind::sif) || !kMagicWord.starts_with(word)) throw not_a_sif(file);
   if (got != raw.header.size()) {
     throw Error(ErrorKind::malformed,
                 fmt::format("reading global header: the file is cut short: expected {} bytes, the file has {}",

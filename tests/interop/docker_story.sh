@@ -4,21 +4,9 @@
 # The user's story with a real Docker daemon of its own: run, install, commit, then a SIF straight from the daemon, from a
 # pipe, from a saved archive and from a container. What comes out is compared with Docker's own export.
 . "$(dirname "$0")/lib.sh"
-need dockerd docker jq python3 dpkg-deb
-need_root
+need jq python3 dpkg-deb
 
-export DOCKER_HOST=unix://$work/docker.sock
-port=$((20000 + $$ % 20000))
-dockerd --iptables=false --bridge=none --storage-driver=vfs --host="$DOCKER_HOST" --host="tcp://127.0.0.1:$port" --tls=false \
-  --data-root="$work/data" --exec-root="$work/exec" --pidfile="$work/docker.pid" >"$work/dockerd.log" 2>&1 &
-daemon=$!
-trap 'umount "$work/mnt" 2>/dev/null || true; kill $daemon 2>/dev/null || true; wait $daemon 2>/dev/null || true; rm -rf "$work" 2>/dev/null || true' EXIT
-for _ in $(seq 120); do
-  docker info >/dev/null 2>&1 && break
-  kill -0 $daemon 2>/dev/null || skip "dockerd does not start here: $(grep -o 'msg=.*' "$work/dockerd.log" | tail -1)"
-  sleep 0.5
-done
-docker info >/dev/null 2>&1 || skip "dockerd does not answer"
+start_dockerd
 
 cd "$work"
 mkdir packages root

@@ -36,6 +36,24 @@ here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'umount "$work/mnt" 2>/dev/null || true; chmod -R u+rwx "$work" 2>/dev/null || true; rm -rf "$work"' EXIT
 
+# A Docker daemon of the test's own: DOCKER_HOST, and TCP on $port. It ends with the test.
+start_dockerd() {
+  need dockerd docker
+  need_root
+  export DOCKER_HOST=unix://$work/docker.sock
+  port=$((20000 + $$ % 20000))
+  dockerd --iptables=false --bridge=none --storage-driver=vfs --host="$DOCKER_HOST" --host="tcp://127.0.0.1:$port" --tls=false \
+    --data-root="$work/data" --exec-root="$work/exec" --pidfile="$work/docker.pid" >"$work/dockerd.log" 2>&1 &
+  daemon=$!
+  trap 'umount "$work/mnt" 2>/dev/null || true; kill $daemon 2>/dev/null || true; wait $daemon 2>/dev/null || true; rm -rf "$work" 2>/dev/null || true' EXIT
+  for _ in $(seq 120); do
+    docker info >/dev/null 2>&1 && return
+    kill -0 $daemon 2>/dev/null || skip "dockerd does not start here: $(grep -o 'msg=.*' "$work/dockerd.log" | tail -1)"
+    sleep 0.5
+  done
+  skip "dockerd does not answer"
+}
+
 # Where the file system starts in a SIF.
 partition_offset() {
   "$SIFKIT" sif list --json "$1" | jq '.objects[] | select(.partition == "*System") | .offset'

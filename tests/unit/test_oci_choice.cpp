@@ -2,6 +2,7 @@
 //
 // Sources that hold several images: how one is chosen, and what is said when none is.
 #include <sifkit/oci/image.h>
+#include <sifkit/oci/source.h>
 
 #include "support/catch.h"
 #include "support/errors.h"
@@ -137,6 +138,23 @@ TEST_CASE("of several platforms this machine's or the one asked for is taken, wh
   CHECK(none.error->kind() == ErrorKind::not_found);
   CHECK_THAT(none.error->hint().text(), ContainsSubstring("linux/" + kHost) && ContainsSubstring("linux/" + other) && ContainsSubstring("linux/s390x"));
   CHECK_THAT(none.error->hint().text(), !ContainsSubstring("unknown"));
+}
+
+TEST_CASE("a source chooses by the options that it was opened with, whatever becomes of them", "[oci][choice]") {
+  TempDir directory;
+  LayoutBuilder layout;
+  const TestImage host = image_of("host", "");
+  const TestImage foreign = image_of("other", "", kHost == "arm64" ? "amd64" : "arm64");
+  as_directory(layout.finish(Json::array({layout.entry(host, layout.manifest_of(host)),
+                                          layout.entry(foreign, layout.manifest_of(foreign))})),
+               directory / "l");
+  WarningList warnings;
+  auto options = std::make_optional<oci::SourceOptions>();
+  options->platform = oci::Platform::parse(foreign.architecture);
+  const auto source = oci::open_source(oci::Reference::parse("oci:" + (directory / "l").string()), *options, warnings);
+  options->platform = oci::Platform::parse(host.architecture);
+  options.reset();
+  CHECK(source->open_image()->config_digest()->hex() == id_of(foreign));
 }
 
 TEST_CASE("an index of another machine's image names the option that builds it", "[oci][choice]") {
