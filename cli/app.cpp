@@ -244,6 +244,7 @@ int run_safely(std::span<const std::string> args, Console& io) {
   add_verify_command(app, session);
   add_key_command(app, session);
   add_registry_command(app, session);
+  add_cache_command(app, session);
   add_completion_commands(app, session);
   add_version_command(app, session);
   add_help_command(app, session);

@@ -9,11 +9,13 @@
 #include <fmt/format.h>
 
 #include <sifkit/convert.h>
+#include <sifkit/core/digest.h>
 #include <sifkit/core/resources.h>
 #include <sifkit/net/url.h>
 #include <sifkit/oci/remote_file.h>
 #include <sifkit/sif/image.h>
 #include <sifkit/trust/verify.h>
+#include <sifkit/version.h>
 
 #include "commands.h"
 #include "keys.h"
@@ -32,7 +34,6 @@ struct PullArguments {
   std::string digest;
   bool force = false;
   bool verify = false;
-  bool no_cache = false;
   SourceArguments from;
 };
 
@@ -131,6 +132,11 @@ Pulled pull_file(const PullArguments& arguments, oci::RemoteFile remote, const S
   return out;
 }
 
+/// What the bytes of a pulled image depend on: the image, its name, which the labels have, and the program.
+Digest image_key(const std::string& uri, const Digest& manifest) {
+  return digest_of(as_bytes(fmt::format("{}\n{}\n{}", SIFKIT_VERSION_STRING, manifest.text(), uri)));
+}
+
 Pulled pull_image(const PullArguments& arguments, const std::string& name, const Session& session) {
   const auto& uri = arguments.places.back();
   if (arguments.verify)
@@ -142,9 +148,25 @@ Pulled pull_image(const PullArguments& arguments, const std::string& name, const
   options.overwrite = arguments.force ? Overwrite::yes : Overwrite::no;
   WarningList warnings;
   const auto target = target_of(arguments, oci::sif_name_of(name, uri));
-  const auto report = convert(oci::Reference::parse(uri), target, options, warnings);
+  const auto reference = oci::Reference::parse(uri);
+  oci::Cache cache(options.registry.cache, session.operation());
+  if (cache.is_on()) {
+    WarningList of_the_look;
+    const auto manifest = oci::open_image(reference, options, of_the_look)->manifest_digest();
+    if (const auto kept = cache.find_image(image_key(uri, *manifest))) {
+      AtomicFile output(target, options.overwrite, 0777);
+      copy_range(*kept->file, 0, output.file(), 0, kept->file->size(), session.operation());
+      output.commit();
+      return {target, kept->file->size(), kept->digest};
+    }
+  }
+  const auto report = convert(reference, target, options, warnings);
   session.progress->done();
   session.show_warnings(warnings);
+  // An image that warned is made again: its user is told again.
+  if (report.manifest_digest && warnings.total() == 0) {
+    cache.keep_image(image_key(uri, *report.manifest_digest), File::open_read(target), *report.digest);
+  }
   return {target, report.bytes, *report.digest};
 }
 
@@ -191,7 +213,6 @@ void add_pull_command(CLI::App& root, Session& session) {
   verb->add_option("--dir", a.directory, "Directory of the file")->type_name("DIR");
   verb->add_flag("--verify", a.verify, "Verify the signatures of a SIF file before it gets its name");
   verb->add_option("--digest", a.digest, "Fail unless the file has this digest")->type_name("DIGEST");
-  verb->add_flag("--disable-cache", a.no_cache, "Accepted: nothing is kept");
   add_source_options(*verb, a.from);
   verb->callback(
       [arguments, &session] { session.action = [arguments, &session] { return pull(*arguments, session); }; });

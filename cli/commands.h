@@ -71,6 +71,7 @@ std::uint32_t parse_object_id(std::string_view text);
 
 // One function per file command_<name>.cpp; each adds its verb (or family of verbs) to the root.
 void add_build_command(CLI::App& root, Session& session);
+void add_cache_command(CLI::App& root, Session& session);
 void add_check_command(CLI::App& root, Session& session);
 void add_completion_commands(CLI::App& root, Session& session);
 void add_files_commands(CLI::App& root, Session& session);

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry_options.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
+
+#include <sifkit/core/resources.h>
 
 #include "numbers.h"
 #include "passphrase.h"
@@ -19,7 +23,49 @@ std::vector<std::string> add_registry_options(CLI::App& verb, RegistryArguments&
   verb.add_option("--retries", arguments.retries, "Times that a failed transfer is tried again (default 5)")
       ->transform(Integer<unsigned>(0, 1000))
       ->type_name("N");
-  return {"--creds", "--authfile", "--no-https", "--retries"};
+  verb.add_flag("--disable-cache", arguments.no_cache, "Neither take from the cache nor keep in it what is fetched");
+  return {"--creds", "--authfile", "--no-https", "--retries", "--disable-cache"};
+}
+
+namespace {
+
+/// Of Apptainer's switches everything but these is a yes.
+bool is_set(std::string_view name) {
+  const auto value = environment(name);
+  return value && !value->empty() && *value != "0" && *value != "false" && *value != "no";
+}
+
+std::filesystem::path cache_directory() {
+  if (const auto own = environment_variable("SIFKIT_CACHEDIR"); !own.empty()) return own;
+  for (const char* name : {"APPTAINER_CACHEDIR", "SINGULARITY_CACHEDIR", "XDG_CACHE_HOME"}) {
+    // A relative XDG path counts as not set (XDG base directory specification).
+    const std::filesystem::path directory = environment_variable(name);
+    if (directory.is_absolute()) return directory / "sifkit";
+  }
+  const auto home = home_directory();
+  return home.is_absolute() ? home / ".cache" / "sifkit" : std::filesystem::path();
+}
+
+}  // namespace
+
+oci::CacheOptions cache_options(bool disabled) {
+  oci::CacheOptions options;
+  if (disabled) return options;
+  options.directory = cache_directory();
+  std::string_view shared;
+  const auto all = environment_variable("SIFKIT_SHARED_CACHE");
+  for (shared = all; !shared.empty();) {
+    const auto end = std::min(shared.find(':'), shared.size());
+    if (end != 0) options.read_only.emplace_back(shared.substr(0, end));
+    shared.remove_prefix(std::min(end + 1, shared.size()));
+  }
+  if (const auto size = environment_variable("SIFKIT_CACHE_SIZE"); !size.empty()) {
+    const auto bytes = scaled_number(size);
+    if (!bytes)
+      throw Error(ErrorKind::usage, fmt::format("SIFKIT_CACHE_SIZE {}: expected a number, with K, M, G or T behind it", in_quotes(size)));
+    options.max_bytes = *bytes;
+  }
+  return options;
 }
 
 oci::RegistryOptions registry_options(const RegistryArguments& arguments, const Session& session) {
@@ -27,6 +73,7 @@ oci::RegistryOptions registry_options(const RegistryArguments& arguments, const 
   options.auth_file = arguments.auth_file;
   options.plain_http = arguments.plain_http;
   options.retries = arguments.retries;
+  options.cache = cache_options(arguments.no_cache || is_set("DISABLE_CACHE"));
   if (arguments.credentials.empty()) return options;
   oci::RegistryCredentials credentials;
   const auto colon = arguments.credentials.find(':');

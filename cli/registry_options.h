@@ -18,10 +18,16 @@ struct RegistryArguments {
   std::string auth_file;
   bool plain_http = false;
   unsigned retries = 5;
+  bool no_cache = false;
 };
 
 /// The names of the options come back, for the help's groups.
 std::vector<std::string> add_registry_options(CLI::App& verb, RegistryArguments& arguments);
+
+/// The user's cache: SIFKIT_CACHEDIR; else the directory "sifkit" in APPTAINER_CACHEDIR, SINGULARITY_CACHEDIR,
+/// XDG_CACHE_HOME or ~/.cache; that of the site (SIFKIT_SHARED_CACHE), the size (SIFKIT_CACHE_SIZE). Nothing where it is
+/// `disabled`. Throws usage for a size that is none.
+oci::CacheOptions cache_options(bool disabled);
 
 /// A password that is not there is asked for on the terminal.
 oci::RegistryOptions registry_options(const RegistryArguments& arguments, const Session& session);

@@ -90,8 +90,8 @@ File& AtomicFile::file() noexcept { return impl_->file; }
 
 const std::filesystem::path& AtomicFile::target() const noexcept { return impl_->target; }
 
-void AtomicFile::commit() {
-  impl_->file.sync();
+void AtomicFile::commit(Durable durable) {
+  if (durable == Durable::yes) impl_->file.sync();
   expect_output_directory(impl_->directory_fd.get(), impl_->directory);
   const std::string name = impl_->target.filename().native();
   const int directory = impl_->directory_fd.get();
@@ -128,7 +128,7 @@ void AtomicFile::commit() {
     impl_->forget_hidden_name();
   }
   impl_->drop_hidden_name();
-  sync_directory(directory, impl_->directory);
+  if (durable == Durable::yes) sync_directory(directory, impl_->directory);
 }
 
 File open_scratch_file(const std::filesystem::path& directory) {

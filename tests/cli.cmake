@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 sifkit_test(cli SOURCES cli/test_cli_app.cpp
-                        cli/test_cli_build.cpp
+                        cli/test_cli_build.cpp cli/test_cli_cache.cpp
                         cli/test_cli_build_sources.cpp
                         cli/test_cli_check.cpp
                         cli/test_cli_copy.cpp

@@ -148,4 +148,11 @@ std::size_t BlobDownload::read(std::span<std::byte> into) {
   }
 }
 
+std::unique_ptr<Source> open_blob(Cache& cache, const std::shared_ptr<RegistryClient>& client, BlobRequest request) {
+  if (const auto kept = cache.find(request.digest, request.size)) return std::make_unique<FileSource>(kept);
+  const auto digest = request.digest;
+  const auto size = request.size;
+  return cache.keep(std::make_unique<BlobDownload>(client, std::move(request)), digest, size);
+}
+
 }  // namespace sifkit::oci

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <sifkit/core/stream.h>
+#include <sifkit/oci/cache.h>
 
 #include "registry_client.h"
 
@@ -49,5 +50,8 @@ class BlobDownload : public Source {
   bool ends_by_itself_ = false;  ///< the answer has said how long it is
   std::unique_ptr<Source> body_;
 };
+
+/// A blob out of the cache, or from where it is, and then the cache keeps it. The cache outlives it.
+std::unique_ptr<Source> open_blob(Cache& cache, const std::shared_ptr<RegistryClient>& client, BlobRequest request);
 
 }  // namespace sifkit::oci

@@ -37,8 +37,8 @@ class LinkedStop {
 /// Documents of images, fetched once: what is read a second time is kept.
 class RegistryBlobs : public BlobStore {
  public:
-  explicit RegistryBlobs(std::shared_ptr<RegistryClient> client)
-      : client_(std::move(client)), name_(client_->name().text()) {}
+  RegistryBlobs(std::shared_ptr<RegistryClient> client, std::shared_ptr<Cache> cache)
+      : client_(std::move(client)), cache_(std::move(cache)), name_(client_->name().text()) {}
 
   const std::string& name() const override { return name_; }
   std::string name_of(const Digest& digest, BlobKind) const override { return digest.text(); }
@@ -76,11 +76,12 @@ class RegistryBlobs : public BlobStore {
  private:
   std::string fetch(const Descriptor& descriptor, BlobKind kind) const {
     if (kind == BlobKind::manifest) return client_->manifest(descriptor.digest.text()).text;
-    BlobDownload blob(client_, {descriptor.digest, descriptor.size, {}});
-    return std::string(as_text(read_all(blob, descriptor.size, descriptor.digest.text())));
+    const auto blob = open_blob(*cache_, client_, {descriptor.digest, descriptor.size, {}});
+    return std::string(as_text(read_all(*blob, descriptor.size, descriptor.digest.text())));
   }
 
   std::shared_ptr<RegistryClient> client_;
+  std::shared_ptr<Cache> cache_;
   std::string name_;
   std::map<Digest, std::string> kept_;  ///< bounded as all documents together are
   std::uint64_t document_bytes_ = 0;
@@ -90,10 +91,11 @@ class RegistryBlobs : public BlobStore {
 class RegistryImage : public Image {
  public:
   RegistryImage(StoredParts parts, std::shared_ptr<LinkedStop> stop, std::shared_ptr<RegistryClient> client,
-                const SourceOptions& options)
+                std::shared_ptr<Cache> cache, const SourceOptions& options)
       : parts_(std::move(parts)),
         stop_(std::move(stop)),
         client_(std::move(client)),
+        cache_(std::move(cache)),
         fetcher_(
             newest_first(parts_.layers.size()), options.registry.connections,
             [this](std::size_t index) { return download(index); },
@@ -110,6 +112,7 @@ class RegistryImage : public Image {
   }
 
   std::unique_ptr<Source> open_layer(std::size_t index) override {
+    if (!turn_ && parts_.manifest_digest) turn_ = cache_->take_turn(*parts_.manifest_digest);
     auto source = fetcher_.take(index);
     return source ? std::move(source) : download(index);
   }
@@ -123,12 +126,14 @@ class RegistryImage : public Image {
 
   std::unique_ptr<Source> download(std::size_t index) const {
     const Layer& layer = parts_.layers.at(index);
-    return std::make_unique<BlobDownload>(client_, BlobRequest{*layer.digest, *layer.size, layer.urls});
+    return open_blob(*cache_, client_, {*layer.digest, *layer.size, layer.urls});
   }
 
   StoredParts parts_;
   std::shared_ptr<LinkedStop> stop_;
   std::shared_ptr<RegistryClient> client_;
+  std::shared_ptr<Cache> cache_;
+  std::shared_ptr<const void> turn_;
   LayerFetcher fetcher_;  // last: its threads use the others
 };
 
@@ -143,7 +148,8 @@ class RegistrySource : public OpenedSource {
     auto linked = options;
     linked.operation.stop = stop_->token();
     client_ = std::make_shared<RegistryClient>(name_, linked);
-    blobs_ = std::make_shared<RegistryBlobs>(client_);
+    cache_ = std::make_shared<Cache>(options.registry.cache, linked.operation);
+    blobs_ = std::make_shared<RegistryBlobs>(client_, cache_);
   }
 
   const Reference& reference() const override { return reference_; }
@@ -161,7 +167,7 @@ class RegistrySource : public OpenedSource {
     auto parts = chosen.load(again, warnings_);
     if (again.problem) throw *again.problem;
     parts.manifest_digest = chosen.summary.manifest_digest;
-    return std::make_unique<RegistryImage>(std::move(parts), stop_, client_, options_);
+    return std::make_unique<RegistryImage>(std::move(parts), stop_, client_, cache_, options_);
   }
 
   std::vector<ImageSummary> list_images() override {
@@ -192,6 +198,7 @@ class RegistrySource : public OpenedSource {
   RegistryName name_;
   std::shared_ptr<LinkedStop> stop_;
   std::shared_ptr<RegistryClient> client_;
+  std::shared_ptr<Cache> cache_;
   std::shared_ptr<RegistryBlobs> blobs_;
 };
 

@@ -95,8 +95,14 @@ RemoteFile open_oras(std::string_view image, std::string_view source, const Sour
         continue;
       }
       const auto layer = layer_of(view, name);
-      return RemoteFile{sif_name_of(image, source), layer.size, layer.digest,
-                        std::make_unique<BlobDownload>(client, BlobRequest{layer.digest, layer.size, {}})};
+      RemoteFile out;
+      out.name = sif_name_of(image, source);
+      out.size = layer.size;
+      out.digest = layer.digest;
+      out.cache = std::make_shared<Cache>(options.registry.cache, options.operation);
+      out.turn = out.cache->take_turn(layer.digest);
+      out.bytes = open_blob(*out.cache, client, {layer.digest, layer.size, {}});
+      return out;
     }
     throw Error(ErrorKind::limit, fmt::format("indexes are nested more than {} deep", kMaxIndexes));
   });

@@ -15,12 +15,12 @@ using namespace sifkit::testing;
 
 namespace {
 
-struct Shelf {
+struct CheckFixture {
   TempDir directory;
   std::string archive = (directory / "app.tar").string();
   std::string sif = (directory / "app.sif").string();
 
-  Shelf() {
+  CheckFixture() {
     TestImage image;
     image.layers = {TarBuilder()
                         .directory("bin")
@@ -36,7 +36,7 @@ struct Shelf {
 }  // namespace
 
 TEST_CASE("check tells severities apart by its exit code", "[cli][check]") {
-  const Shelf shelf;
+  const CheckFixture shelf;
   const auto found = run_cli({"check", shelf.archive});
   CHECK(found.code == 0);
   CHECK(
@@ -57,7 +57,7 @@ TEST_CASE("check tells severities apart by its exit code", "[cli][check]") {
 }
 
 TEST_CASE("check gives a record and SARIF", "[cli][check]") {
-  const Shelf shelf;
+  const CheckFixture shelf;
   const auto record = Json::parse(run_cli({"check", "--json", shelf.sif}).out);
   CHECK(record["schema"] == "sifkit/check/v1");
   CHECK(record["facts"]["architecture"] == "amd64");
@@ -74,7 +74,7 @@ TEST_CASE("check gives a record and SARIF", "[cli][check]") {
 }
 
 TEST_CASE("check tells of compression that old kernels do not read, and of damage", "[cli][check]") {
-  const Shelf shelf;
+  const CheckFixture shelf;
   const auto other = (shelf.directory / "other.sif").string();
   REQUIRE(run_cli({"build", "-q", "--compress", "zstd", "--block-size", "16K", other, shelf.archive}).code == 0);
   const auto found = run_cli({"check", other}).out;

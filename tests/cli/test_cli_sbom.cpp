@@ -16,12 +16,12 @@ using namespace sifkit::testing;
 
 namespace {
 
-struct Shelf {
+struct SbomFixture {
   TempDir directory;
   std::string archive = (directory / "app.tar").string();
   std::string sif = (directory / "app.sif").string();
 
-  Shelf() {
+  SbomFixture() {
     TestImage image;
     image.layers = {TarBuilder()
                         .directory("etc")
@@ -51,9 +51,9 @@ std::vector<std::string> purls(const Json& cyclonedx) {
 }  // namespace
 
 TEST_CASE("sbom gen writes CycloneDX that comes from the image alone", "[cli][sbom]") {
-  const Shelf shelf;
-  const auto text = Shelf::require({"sbom", "gen", "--format", "cyclonedx", shelf.sif});
-  CHECK(text == Shelf::require({"sbom", "gen", "--format", "cyclonedx", shelf.archive}));
+  const SbomFixture shelf;
+  const auto text = SbomFixture::require({"sbom", "gen", "--format", "cyclonedx", shelf.sif});
+  CHECK(text == SbomFixture::require({"sbom", "gen", "--format", "cyclonedx", shelf.archive}));
   const auto document = Json::parse(text);
   CHECK(document["specVersion"] == "1.5");
   CHECK(document["metadata"]["timestamp"] == "2024-05-01T10:20:30Z");
@@ -68,10 +68,10 @@ TEST_CASE("sbom gen writes CycloneDX that comes from the image alone", "[cli][sb
 }
 
 TEST_CASE("sbom gen writes SPDX with ids that its grammar allows", "[cli][sbom]") {
-  const Shelf shelf;
+  const SbomFixture shelf;
   const Environment epoch("SOURCE_DATE_EPOCH", "86400");
   const auto file = (shelf.directory / "out.json").string();
-  CHECK(Shelf::require({"sbom", "gen", "--name", "other", "-o", file, shelf.archive}).empty());
+  CHECK(SbomFixture::require({"sbom", "gen", "--name", "other", "-o", file, shelf.archive}).empty());
   const auto document = Json::parse(read_file(file));
   CHECK(document["creationInfo"]["created"] == "1970-01-02T00:00:00Z");
   CHECK(document["name"] == "other");
@@ -95,25 +95,25 @@ TEST_CASE("sbom gen writes SPDX with ids that its grammar allows", "[cli][sbom]"
 }
 
 TEST_CASE("an SBOM goes into a SIF and comes out as it was", "[cli][sbom]") {
-  const Shelf shelf;
+  const SbomFixture shelf;
   CHECK(run_cli({"sbom", "get", shelf.sif}).code == exit_code(ErrorKind::not_found));
-  Shelf::require({"sbom", "add", shelf.sif});
-  CHECK(Shelf::require({"sbom", "get", shelf.sif}) == Shelf::require({"sbom", "gen", shelf.sif}));
+  SbomFixture::require({"sbom", "add", shelf.sif});
+  CHECK(SbomFixture::require({"sbom", "get", shelf.sif}) == SbomFixture::require({"sbom", "gen", shelf.sif}));
   const auto twice = run_cli({"sbom", "add", shelf.sif});
   CHECK(twice.code == exit_code(ErrorKind::exists));
   CHECK_THAT(twice.err, ContainsSubstring("the image has an SBOM of the format spdx-json already"));
-  Shelf::require({"sbom", "add", "--force", shelf.sif});
+  SbomFixture::require({"sbom", "add", "--force", shelf.sif});
   const auto other = (shelf.directory / "other.json").string();
   write_file(other, R"({"bomFormat":"CycloneDX","specVersion":"1.4"})");
-  Shelf::require({"sbom", "add", shelf.sif, other});
+  SbomFixture::require({"sbom", "add", shelf.sif, other});
   const auto unclear = run_cli({"sbom", "get", shelf.sif});
   CHECK(unclear.code == exit_code(ErrorKind::usage));
   CHECK_THAT(unclear.err, ContainsSubstring("the image has 2 SBOMs"));
-  CHECK(Shelf::require({"sbom", "get", "--format", "cyclonedx", shelf.sif}) == read_file(other));
-  const auto listed = Json::parse(Shelf::require({"sbom", "list", "--json", shelf.sif}));
+  CHECK(SbomFixture::require({"sbom", "get", "--format", "cyclonedx", shelf.sif}) == read_file(other));
+  const auto listed = Json::parse(SbomFixture::require({"sbom", "list", "--json", shelf.sif}));
   CHECK(listed["schema"] == "sifkit/sbom-list/v1");
   REQUIRE(listed["objects"].size() == 2);
-  CHECK_THAT(Shelf::require({"sbom", "list", shelf.sif}),
+  CHECK_THAT(SbomFixture::require({"sbom", "list", shelf.sif}),
              ContainsSubstring("spdx-json") && ContainsSubstring("cyclonedx-json"));
   write_file(other, "nothing");
   CHECK_THAT(run_cli({"sbom", "add", shelf.sif, other}).err, ContainsSubstring("the text tells no format of an SBOM"));
@@ -122,18 +122,18 @@ TEST_CASE("an SBOM goes into a SIF and comes out as it was", "[cli][sbom]") {
 }
 
 TEST_CASE("build --sbom puts the same SBOM in, in the group that is signed", "[cli][sbom]") {
-  const Shelf shelf;
+  const SbomFixture shelf;
   const auto with = (shelf.directory / "with.sif").string();
-  Shelf::require({"build", "-q", "--sbom=cyclonedx", with, shelf.archive});
-  CHECK(Shelf::require({"sbom", "get", with}) ==
-        Shelf::require({"sbom", "gen", "--format", "cyclonedx", "--name", "with", shelf.archive}));
+  SbomFixture::require({"build", "-q", "--sbom=cyclonedx", with, shelf.archive});
+  CHECK(SbomFixture::require({"sbom", "get", with}) ==
+        SbomFixture::require({"sbom", "gen", "--format", "cyclonedx", "--name", "with", shelf.archive}));
   const auto image = sif::Image::open(with);
   REQUIRE(image.objects_of(sif::DataType::sbom).size() == 1);
   CHECK(image.objects_of(sif::DataType::sbom)[0]->group() == image.primary_partition()->group());
   CHECK(image.problems().empty());
   const auto plain = (shelf.directory / "plain.sif").string();
-  Shelf::require({"build", "-q", "--sbom", plain, shelf.archive});
-  CHECK_THAT(Shelf::require({"sbom", "list", plain}), ContainsSubstring("spdx-json"));
+  SbomFixture::require({"build", "-q", "--sbom", plain, shelf.archive});
+  CHECK_THAT(SbomFixture::require({"sbom", "list", plain}), ContainsSubstring("spdx-json"));
   CHECK(run_cli({"build", "-q", "--sbom", "--format", "squashfs", (shelf.directory / "x.sqfs").string(), shelf.archive})
             .code == exit_code(ErrorKind::usage));
 }

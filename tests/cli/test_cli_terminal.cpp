@@ -104,6 +104,10 @@ struct Stranger {
 /// For every verb what is done with a stranger's files. `@` stands for the hostile name, which is there and no image.
 const std::map<std::string, std::vector<std::vector<std::string>>> kCommands{
     {"build", {{"x.sif", "app.tar"}, {"--json", "y.sif", "app.tar"}, {"-v", "--dry-run", "z.sif", "app.tar"}, {"z.sif", "@"}, {"z.sif", "none@"}, {"--label", "@", "z.sif", "app.tar"}, {"z.sif", "docker-archive:app.tar:@"}}},
+    {"cache list", {{"@"}}},
+    {"cache path", {{"@"}}},
+    {"cache clean", {{"@"}}},
+    {"cache prune", {{"--max-size", "@"}}},
     {"copy", {{"app.tar", "oci:l1:x"}, {"--json", "app.sif", "docker-archive:@.tar:x"}, {"app.tar", "@"}, {"none@", "oci:l2"}, {"app.tar", "oci:@"}, {"app.tar", "docker-archive:x:@"}}},
     {"images", {{"app.tar"}, {"--json", "app.tar"}, {"@"}}},
     {"inspect", {{"app.sif"}, {"--summary", "app.sqfs"}, {"--summary", "box"}, {"-l", "-r", "-e", "-d", "app.sif"}, {"-H", "app.sqfs"}, {"-H", "box"}, {"--list-apps", "app.sqfs"}, {"--app", "a", "app.sqfs"}, {"--app", "@", "app.sqfs"}, {"--json", "app.sif"}, {"--all", "box"}, {"--oci", "app.tar"}, {"--json", "--summary", "app.sif"}, {"-d", "odd.sif"}, {"app.sif", "@"}, {"@"}}},

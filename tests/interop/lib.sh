@@ -7,6 +7,7 @@ trap 'echo "${BASH_SOURCE[0]##*/}, line $LINENO: failed: $BASH_COMMAND" >&2' ERR
 export LC_ALL=C.UTF-8
 export PATH=$PATH:/usr/sbin:/sbin
 # Keys are where HOME says, if anywhere.
+export SIFKIT_DISABLE_CACHE=1
 unset SIFKIT_CONFIGDIR XDG_CONFIG_HOME APPTAINER_CONFIGDIR SINGULARITY_CONFIGDIR APPTAINER_KEYSDIR SINGULARITY_SYPGPDIR
 
 skip() {

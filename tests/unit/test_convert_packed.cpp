@@ -28,7 +28,7 @@ using namespace sifkit::testing;
 namespace {
 
 /// Everything that a file system says, a line for each name.
-std::map<std::string, std::string> described(const std::filesystem::path& path) {
+std::map<std::string, std::string> described_image(const std::filesystem::path& path) {
   RootFs rootfs = RootFs::open(path);
   const layers::Tree& tree = rootfs.tree();
   std::map<std::string, std::string> out;
@@ -96,7 +96,7 @@ struct PackedFixture {
 
 TEST_CASE("an image that is packed again has the same files and says the same", "[convert][packed]") {
   PackedFixture fixture;
-  const auto files = described(fixture.at("a.sif"));
+  const auto files = described_image(fixture.at("a.sif"));
   const auto objects = small_objects(fixture.at("a.sif"));
   REQUIRE(files.size() > 310);
   REQUIRE(objects.size() == 3);
@@ -106,7 +106,7 @@ TEST_CASE("an image that is packed again has the same files and says the same", 
   fixture.options.verify_after = true;
   for (const auto& [source, out] : {std::pair{"sif:" + fixture.at("a.sif"), "b.sif"}, {fixture.at("b.sif"), "c.sif"}}) {
     const auto report = fixture.build(out, source);
-    CHECK(described(fixture.at(out)) == files);
+    CHECK(described_image(fixture.at(out)) == files);
     CHECK(small_objects(fixture.at(out)) == objects);
     // What is not compressed at all is said to be gzip.
     CHECK(RootFs::open(fixture.at(out)).reader().codec() == (codec == layers::SquashfsCodec::none ? layers::SquashfsCodec::gzip : codec));
@@ -147,7 +147,7 @@ TEST_CASE("a container's directory, squashfs and tar keep what the container say
     CHECK(again.environment == said.environment);
     CHECK(again.labels == said.labels);
     CHECK(again.deffile == said.deffile);
-    const auto files = described(fixture.at("again.sif"));
+    const auto files = described_image(fixture.at("again.sif"));
     CHECK(files.count("/.singularity.d/bootstrap_history") == 0);
     CHECK(files.at("/.singularity.d/runscript").ends_with(digest_of(as_bytes(said.runscript + "\n")).text()));
     const auto objects = small_objects(fixture.at("again.sif"));
@@ -177,12 +177,12 @@ TEST_CASE("labels and variables are added to a container that is packed again", 
 
 TEST_CASE("what is to be left out of a container that is packed again is left out", "[convert][packed]") {
   PackedFixture fixture;
-  const auto all = described(fixture.at("a.sif"));
+  const auto all = described_image(fixture.at("a.sif"));
   fixture.options.excludes = {"data/small", "data/noise"};
   fixture.options.all_root = true;
   fixture.options.layers.xattrs = layers::XattrPolicy::user_only;
   fixture.build("b.sif", fixture.at("a.sif"));
-  const auto files = described(fixture.at("b.sif"));
+  const auto files = described_image(fixture.at("b.sif"));
   CHECK(files.size() == all.size() - 302);
   CHECK(files.count("/data/noise") == 0);
   CHECK(files.at("/data/hard").find(" 1 sha256:") != std::string::npos);  // the one name that is left of two
@@ -191,7 +191,7 @@ TEST_CASE("what is to be left out of a container that is packed again is left ou
   CHECK(files.at("/data/own").find("trusted.t") == std::string::npos);
   fixture.options.layers.xattrs = layers::XattrPolicy::none;
   fixture.build("c.sif", fixture.at("a.sif"));
-  CHECK(described(fixture.at("c.sif")).at("/data/own").find("color") == std::string::npos);
+  CHECK(described_image(fixture.at("c.sif")).at("/data/own").find("color") == std::string::npos);
 }
 
 TEST_CASE("objects stay with a container, but for signatures and other partitions", "[convert][packed]") {
@@ -224,7 +224,7 @@ TEST_CASE("a squashfs of a plain root becomes a container", "[convert][packed]")
   pack.finish();
   write_file(fixture.directory / "plain.sqfs", as_text(pack.region.bytes));
   fixture.build("b.sif", fixture.at("plain.sqfs"));
-  const auto files = described(fixture.at("b.sif"));
+  const auto files = described_image(fixture.at("b.sif"));
   CHECK(files.count("/.singularity.d/actions/exec") == 1);
   CHECK(files.at("/etc/motd").ends_with(digest_of(as_bytes("hello")).text()));
   CHECK(small_objects(fixture.at("b.sif")).at("Def.FILE 1 ") == "bootstrap: squashfs\nfrom: " + fixture.at("plain.sqfs") + "\n\n");
@@ -238,7 +238,7 @@ TEST_CASE("a damaged image is no source, and nothing is made of it", "[convert][
     write_file(fixture.directory / "bad.sif", bytes);
     const auto error = error_of([&] { fixture.build("out.sif", fixture.at("bad.sif")); });
     if (!error) {
-      CHECK_FALSE(described(fixture.at("out.sif")).empty());
+      CHECK_FALSE(described_image(fixture.at("out.sif")).empty());
       std::filesystem::remove(fixture.directory / "out.sif");
       return false;
     }

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t kSuperblock = 96;
 constexpr std::size_t kFragments = 16;   ///< in the superblock
-constexpr std::size_t kInodeTable = 64;  ///< in the superblock: where the data ends
+constexpr std::size_t kInodeTableAt = 64;  ///< in the superblock: where the data ends
 
 struct Packed {
   std::uint32_t fragments = 0;
@@ -32,7 +32,7 @@ Packed packed(const std::vector<std::string>& layers, const TempDir& directory =
   const std::string file = read_file(directory / "out");
   const std::byte* const super = as_bytes(file).data();
   return {load_le<std::uint32_t>(super + kFragments),
-          file.substr(kSuperblock, static_cast<std::size_t>(load_le<std::uint64_t>(super + kInodeTable)) - kSuperblock)};
+          file.substr(kSuperblock, static_cast<std::size_t>(load_le<std::uint64_t>(super + kInodeTableAt)) - kSuperblock)};
 }
 
 }  // namespace

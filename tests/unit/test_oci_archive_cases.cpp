@@ -9,7 +9,7 @@ using namespace sifkit::testing;
 
 namespace {
 
-struct Case {
+struct ArchiveCase {
   std::string id;
   std::string what;
   std::string archive;
@@ -87,7 +87,7 @@ TEST_CASE("archives of docker save: every case", "[oci][cases][docker]") {
       p.manifest = p.entry(layers);
     });
   };
-  const std::vector<Case> cases{
+  const std::vector<ArchiveCase> cases{
       {"da00", "sound", whole, ""},
       {"da01", "no manifest", TarBuilder().file("x.json", "{}").bytes(), "malformed holds neither manifest.json nor index.json"},
       {"da02", "manifest is null", with_manifest("null"), "malformed manifest.json: : expected a list, got nothing"},

@@ -7,15 +7,14 @@
 #include "support/catch.h"
 #include "support/errors.h"
 #include "support/image_shapes.h"
+#include "support/neighbours.h"
 
 using namespace sifkit;
 using namespace sifkit::testing;
 
 namespace {
 
-const std::string kHost = oci::Platform::host().architecture;
-
-TestImage image_of(const std::string& text, const std::string& tag, const std::string& architecture = kHost) {
+TestImage tagged_image(const std::string& text, const std::string& tag, const std::string& architecture = kHost) {
   TestImage image;
   image.layers = {TarBuilder().file("which", text).bytes()};
   image.architecture = architecture;
@@ -23,13 +22,11 @@ TestImage image_of(const std::string& text, const std::string& tag, const std::s
   return image;
 }
 
-std::string id_of(const TestImage& image) { return sha256(image.config_document()); }
-
 /// Two images, one of them with two names, and one without a name.
 struct Three {
-  TestImage one = image_of("1", "app:1");
-  TestImage two = image_of("2", "registry.example:5000/team/app:2");
-  TestImage none = image_of("3", "");
+  TestImage one = tagged_image("1", "app:1");
+  TestImage two = tagged_image("2", "registry.example:5000/team/app:2");
+  TestImage none = tagged_image("3", "");
 
   std::string docker() const {
     TarBuilder out;
@@ -93,8 +90,8 @@ TEST_CASE("one of several images of an archive is chosen by name, number, ID or 
 TEST_CASE("two manifests for one platform need a choice", "[oci][choice]") {
   TempDir directory;
   LayoutBuilder layout;
-  const TestImage one = image_of("1", "one");
-  const TestImage two = image_of("2", "two");
+  const TestImage one = tagged_image("1", "one");
+  const TestImage two = tagged_image("2", "two");
   const Json first = layout.entry(one, layout.manifest_of(one));
   const Json second = layout.entry(two, layout.manifest_of(two));
   as_directory(layout.finish(Json::array({first, second})), directory / "l");
@@ -117,9 +114,9 @@ TEST_CASE("of several platforms this machine's or the one asked for is taken, wh
   TempDir directory;
   LayoutBuilder layout;
   const std::string other = kHost == "arm64" ? "amd64" : "arm64";
-  const TestImage host = image_of("host", "");
-  const TestImage foreign = image_of("other", "", other);
-  const TestImage third = image_of("third", "", "s390x");
+  const TestImage host = tagged_image("host", "");
+  const TestImage foreign = tagged_image("other", "", other);
+  const TestImage third = tagged_image("third", "", "s390x");
   const Json absent = LayoutBuilder().entry(third, LayoutBuilder().manifest_of(third));
   const Json inner = layout.blob(LayoutBuilder::kIndex, LayoutBuilder::index_of(Json::array(
       {layout.entry(host, layout.manifest_of(host)), layout.entry(foreign, layout.manifest_of(foreign)), absent, layout.attestation()})));
@@ -143,8 +140,8 @@ TEST_CASE("of several platforms this machine's or the one asked for is taken, wh
 TEST_CASE("a source chooses by the options that it was opened with, whatever becomes of them", "[oci][choice]") {
   TempDir directory;
   LayoutBuilder layout;
-  const TestImage host = image_of("host", "");
-  const TestImage foreign = image_of("other", "", kHost == "arm64" ? "amd64" : "arm64");
+  const TestImage host = tagged_image("host", "");
+  const TestImage foreign = tagged_image("other", "", kHost == "arm64" ? "amd64" : "arm64");
   as_directory(layout.finish(Json::array({layout.entry(host, layout.manifest_of(host)),
                                           layout.entry(foreign, layout.manifest_of(foreign))})),
                directory / "l");
@@ -161,7 +158,7 @@ TEST_CASE("an index of another machine's image names the option that builds it",
   TempDir directory;
   const auto hint_of = [&](const Json& platform) {
     LayoutBuilder layout;
-    const TestImage image = image_of("1", "", platform["architecture"]);
+    const TestImage image = tagged_image("1", "", platform["architecture"]);
     Json entry = layout.entry(image, layout.manifest_of(image));
     entry["platform"] = platform;
     as_directory(layout.finish(Json::array({entry})), directory / "l");
@@ -176,7 +173,7 @@ TEST_CASE("an index of another machine's image names the option that builds it",
 
 TEST_CASE("a platform that Docker 25.0.0's manifest.json has not is not there, whatever its broken half says", "[oci][choice]") {
   TempDir directory;
-  write_file(directory / "x.tar", as_tar(docker_25(image_of("1", "app:1"), true)));
+  write_file(directory / "x.tar", as_tar(docker_25(tagged_image("1", "app:1"), true)));
   const auto choice = choose("docker-archive:" + (directory / "x.tar").string(), "s390x");
   REQUIRE(choice.error);
   CHECK(choice.error->kind() == ErrorKind::not_found);
@@ -185,7 +182,7 @@ TEST_CASE("a platform that Docker 25.0.0's manifest.json has not is not there, w
 
 TEST_CASE("layers that are not to be distributed must be there", "[oci][choice]") {
   TempDir directory;
-  const TestImage image = image_of("1", "");
+  const TestImage image = tagged_image("1", "");
   auto members = oci_layout(image, {.layer_type = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"});
   as_directory(members, directory / "l");
   CHECK(choose("oci:" + (directory / "l").string()).id == id_of(image));

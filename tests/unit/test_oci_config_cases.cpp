@@ -8,7 +8,7 @@ using namespace sifkit::testing;
 
 namespace {
 
-struct Case {
+struct ConfigCase {
   std::string id;
   std::string what;
   std::string patch;  ///< merged into a sound configuration (RFC 7396: null takes a member away); or '=' and the document
@@ -21,7 +21,7 @@ struct Case {
 TEST_CASE("configurations of images: every case", "[oci][cases][config]") {
   const std::string hex(64, 'a');
   const std::string sound = R"({"architecture":"amd64","os":"linux","config":{},"rootfs":{"type":"layers","diff_ids":["sha256:)" + hex + R"("]}})";
-  const std::vector<Case> cases{
+  const std::vector<ConfigCase> cases{
       {"cf00", "sound", "{}", ""},
       {"cf01", "no rootfs", R"({"rootfs":null})", "malformed rootfs: expected an object, got nothing"},
       {"cf02", "rootfs of another type", R"({"rootfs":{"type":"base"}})", "malformed expected 'layers', got 'base'"},

@@ -43,7 +43,7 @@ struct Layout {
   }
 };
 
-struct Case {
+struct LayoutCase {
   std::string id;
   std::string what;
   std::function<void(Layout&)> change;
@@ -52,15 +52,15 @@ struct Case {
   std::function<void(const std::filesystem::path&, Layout&)> after = {};
 };
 
-Case digest_case(const std::string& id, const std::string& digest, const std::string& expected) {
+LayoutCase digest_case(const std::string& id, const std::string& digest, const std::string& expected) {
   return {id, "layer digest " + digest, [digest](Layout& l) { l.manifest["layers"][0]["digest"] = digest; }, expected};
 }
 
-Case size_case(const std::string& id, Json size, const std::string& expected) {
+LayoutCase size_case(const std::string& id, Json size, const std::string& expected) {
   return {id, "layer size " + size.dump(), [size](Layout& l) { l.manifest["layers"][0]["size"] = size; }, expected};
 }
 
-Case type_case(const std::string& id, const std::string& type, const std::string& expected, std::set<std::string> warnings = {}) {
+LayoutCase type_case(const std::string& id, const std::string& type, const std::string& expected, std::set<std::string> warnings = {}) {
   return {id, "layer type " + type, [type](Layout& l) { l.manifest["layers"][0]["mediaType"] = type; }, expected, std::move(warnings)};
 }
 
@@ -76,7 +76,7 @@ TEST_CASE("OCI layouts: every case", "[oci][cases][layout]") {
       };
     };
   };
-  const std::vector<Case> cases{
+  const std::vector<LayoutCase> cases{
       {"oc00", "sound", none, ""},
       {"oc01", "no oci-layout file", [](Layout& l) { l.oci_layout.clear(); }, "malformed no oci-layout file"},
       {"oc02", "another version of layout", [](Layout& l) { l.oci_layout = R"({"imageLayoutVersion":"2.0.0"})"; }, "unsupported expected version 1.0.0, found '2.0.0'"},

@@ -12,7 +12,7 @@ using oci::ImageState;
 namespace {
 
 /// A layout with a sound image and an entry that `add` makes.
-struct LayoutCase {
+struct NeighbourCase {
   std::string what;
   std::function<Json(LayoutBuilder&, const TestImage&)> add;
   ImageState state;
@@ -56,7 +56,7 @@ TEST_CASE("an image of a layout does not depend on those beside it", "[oci][neig
   const auto nothing = [](Json&) {};
   const std::string other_id = id_of(pair.other);
   const auto without = [](const std::string& hex) { return [hex](Members& members) { drop(members, hex); }; };
-  const std::vector<LayoutCase> cases{
+  const std::vector<NeighbourCase> cases{
       {"manifest that is no JSON", blob_of(LayoutBuilder::kManifest, "x"), ImageState::broken, "not valid JSON"},
       {"manifest that is a list", blob_of(LayoutBuilder::kManifest, "[]"), ImageState::broken,
        "expected an object, got a list"},

@@ -22,7 +22,7 @@ std::string auth(const std::string& user, const std::string& password) {
   return base64_encode(as_bytes(user + ":" + password));
 }
 
-class Lines : public Logger {
+class LineLogger : public Logger {
  public:
   void write(LogLevel, std::string_view text) override { out_ << text << "\n"; }
   std::string text() const { return out_.str(); }
@@ -36,7 +36,7 @@ struct Finder {
   TempDir home;
   Environment environment{RegistryFixture::variables(home)};
   oci::RegistryOptions options;
-  Lines lines;
+  LineLogger lines;
 
   std::string operator()(const std::string& name) {
     OperationContext operation;

@@ -11,12 +11,12 @@ using namespace sifkit::testing;
 
 namespace {
 
-constexpr std::int64_t kDay = 86400;
+constexpr std::int64_t kDaySeconds = 86400;
 constexpr std::int64_t kYear2020 = 1577836800;  ///< 2020-01-01 00:00:00 UTC
 
 /// A key of 2020 that is used on its hundredth day.
 struct ValidationTimeFixture : ForgedSignatureFixture {
-  static constexpr std::int64_t kUsed = kYear2020 + 100 * kDay;
+  static constexpr std::int64_t kUsed = kYear2020 + 100 * kDaySeconds;
   SignatureInfo info{HashType::sha256, {}};
 
   explicit ValidationTimeFixture(PgpDates dates) {
@@ -34,17 +34,17 @@ struct ValidationTimeFixture : ForgedSignatureFixture {
 }  // namespace
 
 TEST_CASE("an expired key counts for an audit of before, and the reason says when it expired", "[sif][pgp]") {
-  ValidationTimeFixture fixture({.lifetime = 365 * kDay});
+  ValidationTimeFixture fixture({.lifetime = 365 * kDaySeconds});
   const auto now = fixture.judged(fixture.kUsed, std::nullopt);
   CHECK(now.verdict == Verdict::untrusted);
   CHECK(now.reason == "the key has expired on 2020-12-31 00:00:00 UTC");
   CHECK(now.created == fixture.kUsed);
-  CHECK(now.signers.at(0).expires == kYear2020 + 365 * kDay);
+  CHECK(now.signers.at(0).expires == kYear2020 + 365 * kDaySeconds);
 
-  CHECK(fixture.judged(fixture.kUsed, fixture.kUsed + kDay).verdict == Verdict::valid);
+  CHECK(fixture.judged(fixture.kUsed, fixture.kUsed + kDaySeconds).verdict == Verdict::valid);
   CHECK(fixture.judged(fixture.kUsed, fixture.kUsed).verdict == Verdict::valid);
-  CHECK(fixture.judged(fixture.kUsed, kYear2020 + 366 * kDay).reason == "the key has expired on 2020-12-31 00:00:00 UTC");
-  const auto early = fixture.judged(fixture.kUsed, fixture.kUsed - kDay);
+  CHECK(fixture.judged(fixture.kUsed, kYear2020 + 366 * kDaySeconds).reason == "the key has expired on 2020-12-31 00:00:00 UTC");
+  const auto early = fixture.judged(fixture.kUsed, fixture.kUsed - kDaySeconds);
   CHECK(early.verdict == Verdict::untrusted);
   CHECK(early.reason == "the signature is from the future: made 2020-04-10 00:00:00 UTC, the time is 2020-04-09 00:00:00 UTC");
   const auto older = fixture.judged(kYear2020 - 1, fixture.kUsed);
@@ -55,24 +55,24 @@ TEST_CASE("an expired key counts for an audit of before, and the reason says whe
 TEST_CASE("a key that was given up counts for an audit of before, one that was stolen for none", "[sif][pgp]") {
   const auto [reason, counts] = GENERATE(table<const char*, bool>({{"retired", true}, {"superseded", true}, {"compromised", false}, {"no", false}}));
   INFO(reason);
-  const std::int64_t end = kYear2020 + 200 * kDay;
+  const std::int64_t end = kYear2020 + 200 * kDaySeconds;
   ValidationTimeFixture fixture({.revoked = static_cast<std::uint64_t>(end), .reason = reason});
   const auto judged = [&](std::optional<std::int64_t> at) { return fixture.judged(fixture.kUsed, at, "ada.revoked"); };
-  for (const auto at : {std::optional<std::int64_t>(), std::optional(end + kDay), std::optional(end)}) {
+  for (const auto at : {std::optional<std::int64_t>(), std::optional(end + kDaySeconds), std::optional(end)}) {
     const auto late = judged(at);
     CHECK(late.verdict == Verdict::untrusted);
     CHECK(late.reason == "the key is revoked since 2020-07-19 00:00:00 UTC: in a letter");
     CHECK(late.signers.at(0).revoked == end);
     CHECK_FALSE(late.signers.at(0).valid);
   }
-  const auto before = judged(end - kDay);
+  const auto before = judged(end - kDaySeconds);
   CHECK(before.verdict == (counts ? Verdict::valid : Verdict::untrusted));
   CHECK(before.reason == (counts ? "" : "the key is revoked since 2020-07-19 00:00:00 UTC: in a letter"));
 }
 
 TEST_CASE("a key of a clock that is wrong signs nothing", "[sif][pgp]") {
   SignFixture fixture;
-  fixture.make_pgp("ada", "EDDSA", 0, nullptr, {.made = static_cast<std::uint64_t>(std::time(nullptr) + kDay)});
+  fixture.make_pgp("ada", "EDDSA", 0, nullptr, {.made = static_cast<std::uint64_t>(std::time(nullptr) + kDaySeconds)});
   const auto error = error_of([&] { fixture.sign(fixture.key("ada.asc")); });
   REQUIRE(error);
   CHECK(error->kind() == ErrorKind::denied);

@@ -136,10 +136,12 @@ class SIFKIT_API FileRegion : public Region {
 };
 
 enum class Overwrite : bool { no, yes };
+/// Whether a finished file is brought to the disk before it gets its name.
+enum class Durable : bool { no, yes };
 
 /// A file that appears under its name whole or not at all.
 /// It is written without a name where the file system can (O_TMPFILE), else under a hidden name beside the target.
-/// `commit` syncs it and puts it in place in one step; without it the destructor leaves nothing behind and an existing
+/// `commit` syncs it, unless a file that a crash has spoilt does no harm, and puts it in place in one step; without it the destructor leaves nothing behind and an existing
 /// target as it was. A target that is not a regular file is refused.
 class SIFKIT_API AtomicFile {
  public:
@@ -151,7 +153,7 @@ class SIFKIT_API AtomicFile {
 
   File& file() noexcept;
   const std::filesystem::path& target() const noexcept;
-  void commit();
+  void commit(Durable durable = Durable::yes);
 
  private:
   struct Impl;

@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include <sifkit/oci/cache.h>
+
 namespace sifkit::oci {
 
 /// A user's name and password, or what stands in for them. None of it but the user's name is ever part of a message.
@@ -28,6 +30,7 @@ struct RegistryOptions {
   bool plain_http = false;                         ///< HTTP without TLS
   unsigned retries = 5;                            ///< of what may heal, without progress in between
   std::chrono::milliseconds retry_delay{500};      ///< before the first; doubled each time, up to a minute
+  CacheOptions cache;                              ///< of layers, configurations and SIF files
   unsigned connections = 4;                        ///< layers that are fetched at once, from 1
 };
 

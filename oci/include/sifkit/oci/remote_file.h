@@ -9,6 +9,7 @@
 #include <sifkit/core/digest.h>
 #include <sifkit/core/export.h>
 #include <sifkit/core/stream.h>
+#include <sifkit/oci/cache.h>
 #include <sifkit/oci/image.h>
 
 namespace sifkit::oci {
@@ -18,6 +19,8 @@ struct RemoteFile {
   std::string name;                   ///< what a file made of it is called, without a directory: "app_1.sif"
   std::optional<std::uint64_t> size;  ///< where it is known before
   std::optional<Digest> digest;
+  std::shared_ptr<Cache> cache;       ///< that keeps it
+  std::shared_ptr<const void> turn;   ///< to fetch it
   std::unique_ptr<Source> bytes;
 };
 

@@ -2,6 +2,7 @@
 #define CATCH_CONFIG_EXTERNAL_INTERFACES  // with Catch2 2 listeners are declared on request only
 #include "support/catch.h"
 
+#include <cstdlib>
 #include <iostream>
 
 namespace sifkit::testing {
@@ -19,6 +20,12 @@ using ListenerBase = Catch::TestEventListenerBase;
 class SkipListener : public ListenerBase {
  public:
   using ListenerBase::ListenerBase;
+
+  /// What tests fetch is not for the cache of whoever runs them.
+  void testRunStarting(const Catch::TestRunInfo& info) override {
+    ListenerBase::testRunStarting(info);
+    ::setenv("SIFKIT_DISABLE_CACHE", "1", 0);
+  }
 
   void testCaseStarting(const Catch::TestCaseInfo& info) override {
     ListenerBase::testCaseStarting(info);

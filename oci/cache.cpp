@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/oci/cache.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/background_thread.h>
+#include <sifkit/core/error.h>
+#include <sifkit/core/text.h>
+
+namespace sifkit::oci {
+
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+constexpr std::size_t kPiece = std::size_t{1} << 20;
+constexpr auto kSignOfLife = 5s;    ///< how often a process shows that it runs
+constexpr auto kNotRunning = 30s;   ///< without one it is not waited for
+constexpr auto kUnfinished = 24h;   ///< after that nobody writes a file any more
+
+fs::path blob_path(const fs::path& directory, const Digest& digest) {
+  return directory / "blobs" / to_string(digest.algorithm()) / digest.hex();
+}
+
+void touch(int fd) {
+  const timespec now[2] = {{0, UTIME_NOW}, {0, UTIME_NOW}};
+  ::futimens(fd, now);  // without it the file only looks older than it is
+}
+
+std::optional<struct stat> status_of(const fs::path& path) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0) return std::nullopt;
+  return status;
+}
+
+std::vector<fs::path> names_in(const fs::path& directory) {
+  std::vector<fs::path> out;
+  std::error_code error;
+  for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) out.push_back(at->path());
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+/// An image is called KEY-DIGEST: what it was made of, and what it is.
+std::optional<std::pair<std::string, std::string>> parts_of_image_name(const std::string& name) {
+  static constexpr std::size_t kHex = 64;
+  if (name.size() != 2 * kHex + 1 || name[kHex] != '-') return std::nullopt;
+  return std::pair(name.substr(0, kHex), name.substr(kHex + 1));
+}
+
+std::optional<Digest> parsed(const std::string& algorithm, const std::string& hex) {
+  try {
+    return Digest::parse(algorithm + ":" + hex);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
+void remove_unfinished(const fs::path& directory) {
+  for (const auto& path : names_in(directory)) {
+    const auto status = status_of(path);
+    if (!status || !S_ISREG(status->st_mode) || path.extension() != ".partial") continue;
+    const auto written = std::chrono::system_clock::from_time_t(status->st_mtim.tv_sec);
+    if (std::chrono::system_clock::now() - written > kUnfinished) ::unlink(path.c_str());
+  }
+}
+
+std::vector<fs::path> directories_of(const fs::path& directory) {
+  auto out = names_in(directory / "blobs");
+  out.push_back(directory / "images");
+  return out;
+}
+
+/// The one file that stands for a turn, kept alive by its owner.
+class Turn {
+ public:
+  Turn(File file, std::string path) : file_(std::move(file)), path_(std::move(path)) {
+    thread_ = start_background_thread([this] {
+      std::unique_lock lock(mutex_);
+      while (!changed_.wait_for(lock, kSignOfLife, [this] { return over_; })) touch(file_.fd());
+    });
+  }
+  ~Turn() {
+    {
+      const std::lock_guard lock(mutex_);
+      over_ = true;
+    }
+    changed_.notify_all();
+    ::unlink(path_.c_str());  // before the lock is given back: whoever waited sees that it is gone
+  }
+
+ private:
+  File file_;
+  std::string path_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool over_ = false;
+  std::jthread thread_;  // last: it uses the others
+};
+
+}  // namespace
+
+std::vector<CacheEntry> cache_entries(const fs::path& directory) {
+  std::vector<CacheEntry> out;
+  for (const auto& inner : directories_of(directory)) {
+    const bool images = inner.filename() == "images";
+    for (const auto& path : names_in(inner)) {
+      const auto status = status_of(path);
+      if (!status || !S_ISREG(status->st_mode)) continue;
+      const auto image = parts_of_image_name(path.filename());
+      if (images && !image) continue;
+      const auto digest = images ? parsed("sha256", image->second) : parsed(inner.filename(), path.filename());
+      if (digest)
+        out.push_back({path, images, digest->text(), static_cast<std::uint64_t>(status->st_size), status->st_mtim.tv_sec});
+    }
+  }
+  std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.used < b.used; });
+  return out;
+}
+
+std::uint64_t prune_cache(const fs::path& directory, std::uint64_t max_bytes) {
+  for (const auto& inner : directories_of(directory)) remove_unfinished(inner);
+  const auto entries = cache_entries(directory);
+  std::uint64_t bytes = 0;
+  for (const auto& entry : entries) bytes += entry.bytes;
+  std::uint64_t freed = 0;
+  for (const auto& entry : entries) {
+    if (bytes - freed <= max_bytes) break;
+    if (::unlink(entry.path.c_str()) == 0 || errno == ENOENT) freed += entry.bytes;
+  }
+  return freed;
+}
+
+Cache::Cache(CacheOptions options, const OperationContext& operation)
+    : options_(std::move(options)), operation_(operation) {}
+
+Cache::~Cache() {
+  if (!kept_) return;
+  try {
+    prune_cache(options_.directory, options_.max_bytes);
+  } catch (const std::exception&) {  // it stays as it is
+  }
+}
+
+/// Others need not know what a user fetches; who wants to share makes the directory.
+void Cache::make_directories(const fs::path& inner) const {
+  fs::create_directories(options_.directory.parent_path());
+  ::mkdir(options_.directory.c_str(), 0700);
+  fs::create_directories(inner);
+}
+
+std::shared_ptr<const File> Cache::checked(const fs::path& path, const Digest& digest,
+                                           std::optional<std::uint64_t> size, bool own) const {
+  std::shared_ptr<const File> file;
+  std::string problem;
+  try {
+    const auto status = status_of(path);
+    if (!status || !S_ISREG(status->st_mode)) return nullptr;
+    file = std::make_shared<const File>(File::open_read(path));
+    Hasher hasher(digest.algorithm());
+    FileSource bytes(file);
+    Bytes piece(kPiece);
+    while (const auto got = bytes.read(piece)) {
+      operation_.check();
+      hasher.update(ByteView(piece).first(got));
+    }
+    if (size && file->size() != *size) {
+      problem = fmt::format("expected {} bytes, found {}", *size, file->size());
+    } else if (const auto found = hasher.finish(); found != digest) {
+      problem = fmt::format("its digest is {}", found.text());
+    }
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::cancelled) throw;
+    if (error.kind() == ErrorKind::not_found) return nullptr;  // another process has pruned
+    problem = error.message();
+  }
+  if (problem.empty()) {
+    if (own) touch(file->fd());
+    return file;
+  }
+  operation_.logger->write(LogLevel::warning, fmt::format("{} in the cache is damaged ({}): it is fetched again",
+                                                          in_quotes(path.native()), problem));
+  if (own) ::unlink(path.c_str());
+  return nullptr;
+}
+
+std::shared_ptr<const File> Cache::find(const Digest& digest, std::uint64_t size) const {
+  for (const auto& directory : options_.read_only) {
+    if (auto file = checked(blob_path(directory, digest), digest, size, false)) return file;
+  }
+  return options_.directory.empty() ? nullptr : checked(blob_path(options_.directory, digest), digest, size, true);
+}
+
+/// Errors of the kept file end the keeping, not the reading.
+class Cache::KeepingSource : public Source {
+ public:
+  KeepingSource(Cache& cache, std::unique_ptr<Source> source, const fs::path& path, std::uint64_t size)
+      : cache_(cache), source_(std::move(source)), size_(size) {
+    quietly([&] {
+      cache_.make_directories(path.parent_path());
+      file_ = std::make_unique<AtomicFile>(path, Overwrite::yes, 0666);
+    });
+  }
+
+  std::size_t read(std::span<std::byte> into) override {
+    const auto got = source_->read(into);
+    if (!file_) return got;
+    quietly([&] {
+      file_->file().write_at(done_, ByteView(into).first(got));
+      done_ += got;
+      if (done_ > size_) file_.reset();
+      if (!file_ || done_ < size_) return;
+      file_->commit(Durable::no);
+      file_.reset();
+      cache_.kept_ = true;
+    });
+    return got;
+  }
+
+ private:
+  void quietly(auto&& body) {
+    try {
+      body();
+    } catch (const std::exception& error) {
+      file_.reset();
+      cache_.operation_.logger->write(LogLevel::info, fmt::format("the cache keeps nothing: {}", error.what()));
+    }
+  }
+
+  Cache& cache_;
+  std::unique_ptr<Source> source_;
+  std::uint64_t size_;
+  std::uint64_t done_ = 0;
+  std::unique_ptr<AtomicFile> file_;
+};
+
+std::unique_ptr<Source> Cache::keep(std::unique_ptr<Source> source, const Digest& digest, std::uint64_t size) {
+  if (options_.directory.empty() || size == 0 || size > options_.max_bytes) return source;
+  return std::make_unique<KeepingSource>(*this, std::move(source), blob_path(options_.directory, digest), size);
+}
+
+std::optional<Cache::KeptImage> Cache::find_image(const Digest& key) const {
+  if (options_.directory.empty()) return std::nullopt;
+  for (const auto& path : names_in(options_.directory / "images")) {
+    const auto parts = parts_of_image_name(path.filename());
+    if (!parts || parts->first != key.hex()) continue;
+    const auto digest = parsed("sha256", parts->second);
+    if (!digest) continue;
+    if (auto file = checked(path, *digest, std::nullopt, true)) return KeptImage{std::move(file), *digest};
+  }
+  return std::nullopt;
+}
+
+void Cache::keep_image(const Digest& key, const File& image, const Digest& digest) {
+  if (options_.directory.empty() || image.size() > options_.max_bytes) return;
+  try {
+    const auto path = options_.directory / "images" / fmt::format("{}-{}", key.hex(), digest.hex());
+    make_directories(path.parent_path());
+    AtomicFile file(path, Overwrite::yes, 0666);
+    copy_range(image, 0, file.file(), 0, image.size(), {operation_.logger, &no_progress(), operation_.stop});
+    file.commit(Durable::no);
+    kept_ = true;
+  } catch (const std::exception& error) {
+    operation_.logger->write(LogLevel::info, fmt::format("the cache keeps nothing: {}", error.what()));
+  }
+}
+
+std::shared_ptr<const void> Cache::take_turn(const Digest& digest) const {
+  if (options_.directory.empty()) return nullptr;
+  // On this machine: locks of a shared file system may hang.
+  const auto place = digest_of(as_bytes(options_.directory.native() + "\n" + digest.text()));
+  const auto path = fmt::format("/tmp/.sifkit-{}-{}.turn", ::geteuid(), place.hex().substr(0, 32));
+  bool told = false;
+  while (true) {
+    operation_.check();
+    UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600));
+    struct stat opened {};
+    if (!fd || ::fstat(fd.get(), &opened) != 0 || !S_ISREG(opened.st_mode) || opened.st_uid != ::geteuid()) return nullptr;
+    File file(std::move(fd), path);
+    if (file.try_lock()) {
+      const auto named = status_of(path);
+      if (!named || !is_same_file(*named, opened)) continue;  // its owner has just ended
+      touch(file.fd());
+      return std::make_shared<Turn>(std::move(file), path);
+    }
+    const auto age = std::chrono::system_clock::now() - std::chrono::system_clock::from_time_t(opened.st_mtim.tv_sec);
+    if (age > kNotRunning) return nullptr;
+    if (!std::exchange(told, true))
+      operation_.logger->write(LogLevel::info, "waiting for another process that fetches the image");
+    std::this_thread::sleep_for(100ms);
+  }
+}
+
+}  // namespace sifkit::oci

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The cache as its user sees it: `cache` and `--disable-cache`.
+#include <filesystem>
+
+#include "support/catch.h"
+#include "support/cli_run.h"
+#include "support/registry_fixture.h"
+
+using namespace sifkit;
+using namespace sifkit::testing;
+
+namespace {
+
+struct CachedPulls : RegistryFixture {
+  Environment cache{{{"SIFKIT_DISABLE_CACHE", std::nullopt},
+                     {"APPTAINER_DISABLE_CACHE", std::nullopt},
+                     {"SIFKIT_CACHE_SIZE", std::nullopt},
+                     {"SIFKIT_SHARED_CACHE", std::nullopt},
+                     {"SIFKIT_CACHEDIR", (home / "cache").native()}}};
+
+  CachedPulls() { put(small_image()); }
+
+  /// Pulls, and how many blobs were asked for.
+  std::size_t pull(const std::vector<std::string>& more = {}) {
+    const auto before = server.count("/blobs/");
+    std::vector<std::string> args{"pull", "-q", "-F", "--no-https", (home / "app.sif").native(), server.image("app:1")};
+    args.insert(args.end(), more.begin(), more.end());
+    CHECK(run_cli(args).code == 0);
+    return server.count("/blobs/") - before;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a second pull takes the finished image, another way of making it the layers", "[cli][registry][cache]") {
+  CachedPulls fixture;
+  const auto fetched = fixture.pull();
+  CHECK(fetched > 1);
+  const auto first = read_file(fixture.home / "app.sif");
+  CHECK(fixture.pull() == 0);
+  CHECK(read_file(fixture.home / "app.sif") == first);
+  CHECK(run_cli({"build", "-q", "--no-https", (fixture.home / "built.sif").native(), fixture.server.image("app:1")}).code == 0);
+  CHECK(read_file(fixture.home / "built.sif") == first);
+  CHECK(fixture.server.count("/blobs/") == fetched);
+  CHECK(fixture.pull({"--disable-cache"}) == fetched);
+  {
+    const Environment off("APPTAINER_DISABLE_CACHE", "1");
+    CHECK(fixture.pull() == fetched);
+  }
+  // The tag has moved.
+  TestImage other = small_image();
+  other.layers.push_back(TarBuilder().file("new", "new").bytes());
+  fixture.put(other);
+  CHECK(fixture.pull() > 0);
+  CHECK(read_file(fixture.home / "app.sif") != first);
+}
+
+TEST_CASE("cache lists, prunes and removes", "[cli][registry][cache]") {
+  CachedPulls fixture;
+  CHECK(run_cli({"cache", "path"}).out == (fixture.home / "cache").native() + "\n");
+  CHECK(run_cli({"cache", "list"}).out.empty());
+  fixture.pull();
+  const auto listed = Json::parse(run_cli({"cache", "list", "--json"}).out);
+  CHECK(listed["schema"] == "sifkit/cache-list/v1");
+  CHECK(listed["max_bytes"] == 20ull << 30);
+  std::size_t images = 0;
+  std::uint64_t bytes = 0;
+  for (const auto& entry : listed["entries"]) {
+    images += entry["kind"] == "image" ? 1 : 0;
+    bytes += entry["bytes"].get<std::uint64_t>();
+  }
+  CHECK(images == 1);
+  CHECK(listed["bytes"] == bytes);
+  CHECK_THAT(run_cli({"cache", "list"}).out, ContainsSubstring("KIND") && ContainsSubstring(" of 20.0 GiB\n"));
+  const auto kept = Json::parse(run_cli({"cache", "prune", "--json", "--max-size", "1T"}).out);
+  CHECK(kept["freed_bytes"] == 0);
+  const auto pruned = Json::parse(run_cli({"cache", "clean", "--json"}).out);
+  CHECK(pruned["freed_bytes"] == bytes);
+  CHECK(run_cli({"cache", "list"}).out.empty());
+  CHECK(run_cli({"cache", "prune", "--max-size", "much"}).code == exit_code(ErrorKind::usage));
+  // What does not fit is not kept.
+  const Environment small("SIFKIT_CACHE_SIZE", "10");
+  fixture.pull();
+  CHECK(run_cli({"cache", "list"}).out.empty());
+  const Environment wrong("SIFKIT_CACHE_SIZE", "10 GB");
+  const auto refused = run_cli({"cache", "list"});
+  CHECK(refused.code == exit_code(ErrorKind::usage));
+  CHECK_THAT(refused.err, ContainsSubstring("SIFKIT_CACHE_SIZE '10 GB': expected a number"));
+}
