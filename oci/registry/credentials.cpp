@@ -70,7 +70,9 @@ void add_certificates(const std::string& host, net::TlsOptions& tls) {
 RegistryCredentials find_credentials(const RegistryName& name, const RegistryOptions& options,
                                      const OperationContext& operation) {
   if (options.credentials) return *options.credentials;
-  if (auto out = of_environment(); !out.empty()) return out;
+  if (!options.credentials_of_files_only) {
+    if (auto out = of_environment(); !out.empty()) return out;
+  }
   std::vector<std::filesystem::path> files{options.auth_file};
   if (options.auth_file.empty()) {
     if (const auto text = environment_variable("DOCKER_AUTH_CONFIG"); !text.empty()) {
@@ -95,6 +97,7 @@ RegistryCredentials find_credentials(const RegistryName& name, const RegistryOpt
 net::HttpOptions http_options(const std::string& host, const RegistryOptions& options) {
   net::HttpOptions out;
   if (!options.plain_http) add_certificates(host, out.tls);
+  out.tls.verified = !options.unverified_tls;
   return out;
 }
 

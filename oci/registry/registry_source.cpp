@@ -15,6 +15,7 @@
 #include "../oci_layout.h"
 #include "blob_download.h"
 #include "layer_fetcher.h"
+#include "registries_conf.h"
 #include "registry_client.h"
 
 namespace sifkit::oci {
@@ -145,11 +146,9 @@ class RegistrySource : public OpenedSource {
         warnings_(warnings),
         name_(RegistryName::parse(reference.location, reference.text)),
         stop_(std::make_shared<LinkedStop>(options.operation.stop)) {
-    auto linked = options;
-    linked.operation.stop = stop_->token();
-    client_ = std::make_shared<RegistryClient>(name_, linked);
-    cache_ = std::make_shared<Cache>(options.registry.cache, linked.operation);
-    blobs_ = std::make_shared<RegistryBlobs>(client_, cache_);
+    auto operation = options.operation;
+    operation.stop = stop_->token();
+    cache_ = std::make_shared<Cache>(options.registry.cache, operation);
   }
 
   const Reference& reference() const override { return reference_; }
@@ -178,7 +177,8 @@ class RegistrySource : public OpenedSource {
 
  private:
   std::vector<Candidate> read(const std::optional<Platform>& only, WarningList& warnings) {
-    auto document = in_file(name_.text(), [&] { return client_->manifest(name_.reference()); });
+    auto document = in_file(name_.text(), [&] { return find_manifest(); });
+    blobs_ = std::make_shared<RegistryBlobs>(client_, cache_);
     Descriptor descriptor;
     descriptor.media_type = document.media_type;
     descriptor.digest = document.digest;
@@ -190,6 +190,42 @@ class RegistrySource : public OpenedSource {
     for (auto& candidate : candidates)
       candidate.summary.tags = name_.digest ? std::vector<std::string>() : std::vector<std::string>{tag};
     return candidates;
+  }
+
+  /// Asks mirrors in their order and at last the registry: whoever has the manifest is asked for the rest, too.
+  ManifestDocument find_manifest() {
+    const auto places = RegistriesConf::load(*options_.operation.logger).places(name_);
+    for (std::size_t i = 0;; ++i) {
+      const auto& place = places[i];
+      const bool last = i + 1 == places.size();
+      try {
+        if (!place.insecure || options_.registry.plain_http) return ask(place, options_.registry.plain_http, false);
+        try {
+          return ask(place, false, true);
+        } catch (const Error& error) {
+          if (error.kind() != ErrorKind::network) throw;
+          return ask(place, true, false);
+        }
+      } catch (const Error& error) {
+        if (error.kind() == ErrorKind::cancelled || last) throw;
+        options_.operation.logger->write(LogLevel::info, fmt::format("{}: {}; asking {}", printable(place.name.host),
+                                                                     error.message(), printable(places[i + 1].name.host)));
+      }
+    }
+  }
+
+  ManifestDocument ask(const RegistryPlace& place, bool plain_http, bool unverified) {
+    auto options = options_;
+    options.operation.stop = stop_->token();
+    options.registry.plain_http = plain_http;
+    options.registry.unverified_tls = unverified;
+    if (place.name.host != name_.host) {
+      // What the user has given is for the host that the user has named.
+      options.registry.credentials.reset();
+      options.registry.credentials_of_files_only = true;
+    }
+    client_ = std::make_shared<RegistryClient>(place.name, options);
+    return client_->manifest(place.name.reference());
   }
 
   Reference reference_;

@@ -26,8 +26,10 @@ struct RegistryCredentials {
 /// How registries are asked.
 struct RegistryOptions {
   std::optional<RegistryCredentials> credentials;  ///< in place of those that files and the environment have
+  bool credentials_of_files_only = false;          ///< the environment's are for another host
   std::filesystem::path auth_file;                 ///< in place of those files
   bool plain_http = false;                         ///< HTTP without TLS
+  bool unverified_tls = false;                     ///< any certificate will do
   unsigned retries = 5;                            ///< of what may heal, without progress in between
   std::chrono::milliseconds retry_delay{500};      ///< before the first; doubled each time, up to a minute
   CacheOptions cache;                              ///< of layers, configurations and SIF files
