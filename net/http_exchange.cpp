@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kMaxWait{1000};
 constexpr std::size_t kMaxDropped = std::size_t{64} << 10;  ///< bytes of a redirect's body
+constexpr long kSendBuffer = 256 << 10;
 constexpr int kFirstFinalStatus = 200;                      ///< what is less is an interim answer
 constexpr std::string_view kBlank = " \t\r\n";
 
@@ -78,7 +79,9 @@ void HttpExchange::set_up(const HttpOptions& options) {
   set_option(curl, CURLOPT_WRITEFUNCTION, &HttpExchange::take_body);
   set_option(curl, CURLOPT_WRITEDATA, this);
   set_up_tls(options.tls);
-  if (request_.method == "POST" || !request_.body.empty()) {
+  if (request_.streamed.open) {
+    set_up_body();
+  } else if (request_.method == "POST" || !request_.body.empty()) {
     set_option(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
     set_option(curl, CURLOPT_POSTFIELDS, request_.body.data());
   }
@@ -87,13 +90,30 @@ void HttpExchange::set_up(const HttpOptions& options) {
   } else {
     set_option(curl, CURLOPT_CUSTOMREQUEST, request_.method.c_str());
   }
-  for (const auto& [name, value] : request_.headers) {
+  auto headers = request_.headers;
+  if (request_.streamed.open) {
+    const bool asks = request_.streamed.size.value_or(HttpBody::kMinExpected) >= HttpBody::kMinExpected;
+    headers.emplace_back("Expect", asks ? "100-continue" : "");
+  }
+  for (const auto& [name, value] : headers) {
     curl_slist* const longer = curl_slist_append(sent_headers_.get(), fmt::format("{}: {}", name, value).c_str());
     if (longer == nullptr) throw std::bad_alloc();
     static_cast<void>(sent_headers_.release());
     sent_headers_.reset(longer);
   }
   set_option(curl, CURLOPT_HTTPHEADER, sent_headers_.get());
+}
+
+void HttpExchange::set_up_body() {
+  CURL* const curl = handle_.get();
+  sent_ = request_.streamed.open();
+  unsent_ = request_.streamed.size.value_or(0);
+  set_option(curl, CURLOPT_UPLOAD, 1L);
+  set_option(curl, CURLOPT_UPLOAD_BUFFERSIZE, kSendBuffer);
+  set_option(curl, CURLOPT_READFUNCTION, &HttpExchange::give_body);
+  set_option(curl, CURLOPT_READDATA, this);
+  if (request_.streamed.size)
+    set_option(curl, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(*request_.streamed.size));
 }
 
 void HttpExchange::set_up_tls(const TlsOptions& tls) {
@@ -153,6 +173,25 @@ std::size_t HttpExchange::take_body(char* bytes, std::size_t, std::size_t count,
   });
 }
 
+std::size_t HttpExchange::give_body(char* into, std::size_t, std::size_t count, void* self) noexcept {
+  auto& exchange = *static_cast<HttpExchange*>(self);
+  try {
+    if (exchange.stop_.stop_requested()) return CURL_READFUNC_ABORT;
+    const auto& size = exchange.request_.streamed.size;
+    if (size) count = static_cast<std::size_t>(std::min<std::uint64_t>(count, exchange.unsent_));
+    const auto got = count == 0 ? 0 : exchange.sent_->read(std::as_writable_bytes(std::span(into, count)));
+    if (size && got == 0 && exchange.unsent_ != 0) {
+      throw Error(ErrorKind::integrity, fmt::format("{} bytes are missing at the end of what is sent", exchange.unsent_));
+    }
+    if (size) exchange.unsent_ -= got;
+    exchange.last_sign_ = Clock::now();
+    return got;
+  } catch (...) {
+    exchange.failure_ = std::current_exception();
+    return CURL_READFUNC_ABORT;
+  }
+}
+
 int HttpExchange::status() const {
   long status = 0;
   curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
@@ -187,6 +226,7 @@ void HttpExchange::advance(Done&& done) {
     errno = 0;
     const auto code = curl_multi_perform(multi_.get(), &running);
     const bool no_memory = errno == ENOMEM;
+    if (failure_) std::rethrow_exception(failure_);
     if (lacks_memory_ || code == CURLM_OUT_OF_MEMORY) throw std::bad_alloc();
     if (code != CURLM_OK) throw Error(ErrorKind::network, fmt::format("{}: libcurl has failed", name_));
     if (running == 0) {

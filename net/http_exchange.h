@@ -2,6 +2,8 @@
 #pragma once
 
 #include <chrono>
+#include <exception>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -46,6 +48,8 @@ class HttpExchange : public Source {
   void set_up_tls(const TlsOptions& tls);
   static std::size_t take_header(char* bytes, std::size_t, std::size_t count, void* self) noexcept;
   static std::size_t take_body(char* bytes, std::size_t, std::size_t count, void* self) noexcept;
+  static std::size_t give_body(char* into, std::size_t size, std::size_t count, void* self) noexcept;
+  void set_up_body();
   /// What a callback of libcurl does; an exception must not cross its frames.
   template <class Work>
   std::size_t guarded(std::size_t count, Work&& work) noexcept;
@@ -71,6 +75,10 @@ class HttpExchange : public Source {
   CurlList sent_headers_;
   CurlHandle handle_;
   char error_text_[CURL_ERROR_SIZE] = {};
+
+  std::unique_ptr<Source> sent_;  ///< the body of the request
+  std::uint64_t unsent_ = 0;      ///< of it, where its size is known
+  std::exception_ptr failure_;    ///< of reading it
 
   Clock::time_point last_sign_ = Clock::now();
   std::size_t header_bytes_ = 0;

@@ -71,6 +71,19 @@ bool Url::is_local() const {
          (version6.s6_addr[0] & 0xfe) == 0xfc;
 }
 
+std::string resolved_url(std::string_view base, std::string_view reference) {
+  const auto scheme = base.find("://");
+  const auto colon = reference.find(':');
+  if (scheme == std::string_view::npos || colon < reference.find_first_of("/?#")) return std::string(reference);
+  if (reference.starts_with("//")) return std::string(base.substr(0, scheme + 1)).append(reference);
+  const auto root = std::min(base.find_first_of("/?#", scheme + 3), base.size());
+  if (reference.starts_with('/')) return std::string(base.substr(0, root)).append(reference);
+  const auto path = base.substr(0, base.find_first_of("?#"));
+  if (reference.empty() || reference.starts_with('?')) return std::string(path).append(reference);
+  const auto directory = path.size() > root ? std::string(path.substr(0, path.rfind('/') + 1)) : std::string(path) + "/";
+  return directory + std::string(reference);
+}
+
 std::string url_without_secrets(std::string_view url) {
   const auto scheme = url.find("://");
   std::string out(url.substr(0, url.find_first_of("?#")));

@@ -17,20 +17,6 @@ namespace {
 
 constexpr unsigned kTriesOfUnknownHosts = 2;
 
-bool may_heal(int status) {
-  switch (status) {
-    case 408:
-    case 429:
-    case 500:
-    case 502:
-    case 503:
-    case 504:
-      return true;
-    default:
-      return false;
-  }
-}
-
 /// Between a half and the whole of it, so that many who failed together do not come back together.
 std::chrono::milliseconds shaken(std::chrono::milliseconds delay) {
   std::uint16_t chance = 0;
@@ -47,6 +33,20 @@ void pause(std::chrono::milliseconds delay, const OperationContext& operation) {
 }
 
 }  // namespace
+
+bool may_heal(int status) {
+  switch (status) {
+    case 408:
+    case 429:
+    case 500:
+    case 502:
+    case 503:
+    case 504:
+      return true;
+    default:
+      return false;
+  }
+}
 
 bool Backoff::wait(std::string_view why, std::optional<std::chrono::seconds> asked) {
   if (left_ == 0 || (asked && *asked > kMaxAskedDelay)) return false;

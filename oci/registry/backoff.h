@@ -48,6 +48,9 @@ class Backoff {
   OperationContext operation_;
 };
 
+/// Whether the same request may get another answer than this status: 408, 429 and most of 5xx.
+bool may_heal(int status);
+
 /// What Retry-After asks for: seconds, or a date.
 std::optional<std::chrono::seconds> retry_after(const net::HttpResponse& response);
 

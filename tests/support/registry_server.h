@@ -22,6 +22,8 @@
 #include <sifkit/core/file.h>
 #include <sifkit/core/text.h>
 
+#include "registry_uploads.h"
+
 namespace sifkit::testing {
 
 /// A registry in this process, on loopback, that answers each connection once and does wrong what a test wants it to.
@@ -31,7 +33,7 @@ class RegistryServer {
     std::string method;
     std::string path;
     std::string head;  ///< all of it
-    std::string body;
+    std::string body;  ///< none yet where the client waits for a word before it sends it
 
     std::string header(std::string_view name) const {
       for (std::size_t at = head.find("\r\n"); at + 2 < head.size();) {
@@ -80,6 +82,13 @@ class RegistryServer {
     fault_ = std::move(fault);
   }
 
+  /// How much of a request's body is read, before the connection is closed; nothing: all of it.
+  using Cut = std::function<std::optional<std::size_t>(const Request&)>;
+  void set_cut(Cut cut) {
+    const std::lock_guard lock(mutex_);
+    cut_ = std::move(cut);
+  }
+
   /// Under its path ("/v2/app/manifests/1"); blobs under those of all repositories.
   void put(const std::string& path, const std::string& type, const std::string& bytes) {
     const std::lock_guard lock(mutex_);
@@ -120,6 +129,21 @@ class RegistryServer {
     const std::lock_guard lock(mutex_);
     requests_.clear();
   }
+  /// What is there under a path.
+  std::optional<std::string> bytes_of(const std::string& path) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = documents_.find(path);
+    return found == documents_.end() ? std::nullopt : std::optional(found->second.bytes);
+  }
+  std::size_t uploads() const {
+    const std::lock_guard lock(mutex_);
+    return uploads_.size();
+  }
+  /// As when they have expired.
+  void forget_uploads() {
+    const std::lock_guard lock(mutex_);
+    uploads_.forget_all();
+  }
 
   static std::string response(unsigned status, const std::string& body,
                               const std::string& headers = "Content-Type: application/json\r\n") {
@@ -136,9 +160,72 @@ class RegistryServer {
                     "Content-Type: application/json\r\n" + headers);
   }
 
-  /// The right answer to a request for what was put here.
-  std::string answer(const Request& request) const {
+  /// The right answer to a request.
+  std::string answer(const Request& request) {
     const std::lock_guard lock(mutex_);
+    if (request.method == "HEAD") {
+      const auto whole = given(request);
+      return whole.substr(0, whole.find("\r\n\r\n") + 4);
+    }
+    if (request.path.find("/blobs/uploads/") != std::string::npos) return taken(request);
+    if (request.method == "PUT") return taken_manifest(request);
+    return given(request);
+  }
+
+ private:
+  std::string taken(const Request& request) {
+    const auto repository = RegistryUploads::repository_of(request.path);
+    if (request.method == "POST") {
+      const auto mounted = RegistryUploads::parameter(request.path, "mount");
+      const auto from = documents_.find("/v2/" + RegistryUploads::parameter(request.path, "from") + "/blobs/" + mounted);
+      if (!mounted.empty() && from != documents_.end()) {
+        const auto document = from->second;
+        documents_["/v2/" + repository + "/blobs/" + mounted] = document;
+        return response(201, "", fmt::format("Location: /v2/{}/blobs/{}\r\n", repository, mounted));
+      }
+      return response(202, "", uploads_.begin(repository).headers());
+    }
+    auto* const upload = uploads_.find(request.path);
+    if (upload == nullptr) return failure(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry");
+    if (request.method == "GET") return response(204, "", upload->headers());
+    if (request.method == "DELETE") {
+      uploads_.forget(*upload);
+      return response(204, "");
+    }
+    if (std::stoull(RegistryUploads::parameter(request.path, "_state")) != upload->bytes.size())
+      return failure(404, "BLOB_UPLOAD_INVALID", "blob upload invalid");
+    upload->bytes += request.body;
+    if (request.method == "PATCH") return response(202, "", upload->headers());
+    const auto digest = RegistryUploads::parameter(request.path, "digest");
+    const auto bytes = upload->bytes;
+    uploads_.forget(*upload);
+    if (digest_of(as_bytes(bytes)).text() != digest)
+      return failure(400, "DIGEST_INVALID", "provided digest did not match uploaded content");
+    documents_["/v2/" + repository + "/blobs/" + digest] = {"application/octet-stream", bytes};
+    return response(201, "", "Docker-Content-Digest: " + digest + "\r\n");
+  }
+
+  std::string taken_manifest(const Request& request) {
+    const auto repository = "/v2/" + RegistryUploads::repository_of(request.path);
+    const Json manifest = Json::parse(request.body);
+    std::vector<std::string> needed;
+    if (manifest.contains("config")) needed.push_back(manifest["config"]["digest"]);
+    for (const auto& layer : manifest.value("layers", Json::array())) needed.push_back(layer["digest"]);
+    for (const auto& digest : needed) {
+      if (!documents_.contains(repository + "/blobs/" + digest))
+        return failure(400, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry");
+    }
+    for (const auto& child : manifest.value("manifests", Json::array())) {
+      if (!documents_.contains(repository + "/manifests/" + child["digest"].get<std::string>()))
+        return failure(400, "MANIFEST_BLOB_UNKNOWN", "manifest unknown to registry");
+    }
+    const auto digest = digest_of(as_bytes(request.body)).text();
+    for (const auto& path : {request.path, repository + "/manifests/" + digest})
+      documents_[path] = {request.header("content-type"), request.body};
+    return response(201, "", "Docker-Content-Digest: " + digest + "\r\n");
+  }
+
+  std::string given(const Request& request) const {
     const auto found = documents_.find(request.path);
     if (found == documents_.end())
       return failure(404, request.path.find("/blobs/") != std::string::npos ? "BLOB_UNKNOWN" : "MANIFEST_UNKNOWN",
@@ -153,7 +240,6 @@ class RegistryServer {
                     fmt::format("Content-Range: bytes {}-{}/{}\r\n", start, bytes.size() - 1, bytes.size()));
   }
 
- private:
   void run() {
     std::list<std::jthread> servers;
     while (!stopping_) {
@@ -197,22 +283,55 @@ class RegistryServer {
     const auto space = text.find(' ');
     request.method = text.substr(0, space);
     request.path = text.substr(space + 1, text.find(' ', space + 1) - space - 1);
+    text.erase(0, end + 4);
     const auto length = request.header("content-length");
     const std::size_t size = length.empty() ? 0 : std::stoull(length);
-    while (text.size() < end + 4 + size) {
-      if (!more()) return;
-    }
-    request.body = text.substr(end + 4);
+    const bool chunked = request.header("transfer-encoding") == "chunked";
+    const bool waits = request.header("expect") == "100-continue";
     Fault fault;
+    std::optional<std::size_t> cut;
+    std::size_t number = 0;
     {
       const std::lock_guard lock(mutex_);
+      number = requests_.size();
       requests_.push_back(request);
       fault = fault_;
+      if (cut_) cut = cut_(request);
     }
-    const auto wrong = fault ? fault(request) : std::nullopt;
+    auto wrong = fault && waits ? fault(request) : std::nullopt;
+    if (waits && !wrong) send(client, "HTTP/1.1 100 Continue\r\n\r\n");
+    if (!waits || !wrong) {
+      const auto enough = [&] { return chunked ? text.ends_with("0\r\n\r\n") : text.size() >= cut.value_or(size); };
+      while (!enough()) {
+        if (!more()) return;
+      }
+      request.body = chunked ? unchunked(text) : text.substr(0, cut.value_or(size));
+      const std::lock_guard lock(mutex_);
+      if (number < requests_.size()) requests_[number].body = request.body;
+    }
+    if (cut) {
+      answer(request);  // what has come counts
+      return;
+    }
+    if (fault && !waits) wrong = fault(request);
     const auto reply = wrong ? *wrong : answer(request);
     while (reply.empty() && more()) {
     }
+    send(client, reply);
+  }
+
+  static std::string unchunked(std::string_view text) {
+    std::string out;
+    while (!text.empty()) {
+      const auto size = std::stoull(std::string(text.substr(0, text.find('\r'))), nullptr, 16);
+      text.remove_prefix(text.find('\n') + 1);
+      out += text.substr(0, size);
+      text.remove_prefix(size + 2);
+    }
+    return out;
+  }
+
+  static void send(int client, std::string_view reply) {
     for (std::size_t at = 0; at < reply.size();) {
       const auto sent = ::send(client, reply.data() + at, reply.size() - at, MSG_NOSIGNAL);
       if (sent <= 0) return;
@@ -230,6 +349,8 @@ class RegistryServer {
   std::atomic<bool> stopping_ = false;
   mutable std::mutex mutex_;
   Fault fault_;
+  Cut cut_;
+  RegistryUploads uploads_;
   std::map<std::string, Document> documents_;
   std::vector<Request> requests_;
   std::vector<int> clients_;

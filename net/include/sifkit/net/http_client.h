@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -49,15 +50,25 @@ struct HttpOptions {
   HttpHints hints;
   unsigned redirects = 0;  ///< that GET and HEAD follow
   std::chrono::seconds connect_timeout{20};
-  std::chrono::seconds silence_timeout{60};           ///< that a server may send nothing of an answer's head or body
+  std::chrono::seconds silence_timeout{60};           ///< that a server may take or send nothing
   std::optional<std::chrono::seconds> total_timeout;  ///< of a request with all of its answer
+};
+
+/// A body that is read while it is sent. From kMinExpected bytes on, or of no known size, the server is asked first
+/// whether it wants it (Expect: 100-continue): a refusal costs no more than its head.
+struct HttpBody {
+  static constexpr std::uint64_t kMinExpected = std::uint64_t{1} << 20;
+
+  std::function<std::unique_ptr<Source>()> open;  ///< from its start; once for every time that it is sent
+  std::optional<std::uint64_t> size;              ///< absent: it is sent in chunks
 };
 
 struct HttpRequest {
   std::string url;  ///< http:// or https://; the path is sent as it is
   std::string method = "GET";
   std::vector<std::pair<std::string, std::string>> headers;
-  std::string body;  ///< of a POST, PUT or PATCH
+  std::string body;     ///< of a POST, PUT or PATCH
+  HttpBody streamed{};  ///< in place of `body`, where it can be opened
 };
 
 /// A failure that may be gone when the same is asked again: nobody answered, or the answer broke off.
@@ -107,8 +118,9 @@ class SIFKIT_API HttpResponse {
 ///   it. Credentials (Authorization, Cookie, a client's certificate) stay with the host they were meant for: the same
 ///   scheme, name and port.
 /// - A stop is heard within a second, whatever the server does. No thread is started.
+/// - A body is sent once, whatever becomes of it; an answer that comes before its end counts, and ends it.
 ///
-/// Throws network (nobody answers, silence, TLS, a broken answer; a TransientError where asking again may help), denied
+/// Throws what reading the body throws, network (nobody answers, silence, TLS, a broken answer; a TransientError where asking again may help), denied
 /// (the system), limit, cancelled, and not_found where libcurl is missing. Statuses are the caller's to judge. Const
 /// methods may be called from several threads.
 class SIFKIT_API HttpClient {

@@ -27,6 +27,10 @@ struct Url {
   SIFKIT_API bool is_local() const;
 };
 
+/// The URL that a reference (a Location header) means where `base` has answered (RFC 3986, section 5; dots in paths are
+/// left as they are).
+SIFKIT_API std::string resolved_url(std::string_view base, std::string_view reference);
+
 /// A URL for a message: without the query, which may have a signature that works as a password, and without a user.
 SIFKIT_API std::string url_without_secrets(std::string_view url);
 
