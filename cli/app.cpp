@@ -229,6 +229,7 @@ int run_safely(std::span<const std::string> args, Console& io) {
   add_build_command(app, session);
   add_copy_command(app, session);
   add_pull_command(app, session);
+  add_push_command(app, session);
   add_images_command(app, session);
   add_inspect_command(app, session);
   add_ls_command(app, session);

@@ -19,8 +19,8 @@
 #include "one_of.h"
 #include "records.h"
 #include "sbom.h"
+#include "side_output.h"
 #include "source_options.h"
-#include "terminal_filter.h"
 
 namespace sifkit::cli {
 
@@ -166,43 +166,6 @@ Json record_of(const ConvertReport& report, const WarningList& warnings) {
           {"warnings", listed}};
 }
 
-/// Where figures go: a file that appears whole, `-` for standard output, a pipe or a device. Opened before the conversion,
-/// which a name that cannot be written must not cost.
-class SideOutput {
- public:
-  SideOutput(const std::string& path, Session& session) : path_(path), session_(session) {
-    struct stat status {};
-    if (path.empty() || path == "-") return;
-    if (::stat(path.c_str(), &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode))) {
-      stream_ = UniqueFd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-      if (!stream_) throw_errno(fmt::format("open {}", in_quotes(path)));
-    } else {
-      file_.emplace(path, Overwrite::yes);
-    }
-  }
-
-  void write(std::string_view text) {
-    if (path_ == "-") session_.io.out << text;
-    if (file_) {
-      file_->file().write_at(0, as_bytes(text));
-      file_->commit();
-    }
-    const std::string safe = stream_ && ::isatty(stream_.get()) == 1 ? terminal_text(text) : std::string(text);
-    text = safe;
-    while (stream_ && !text.empty()) {
-      const auto put = ::write(stream_.get(), text.data(), text.size());
-      if (put < 0 && errno != EINTR) throw_errno(fmt::format("write {}", in_quotes(path_)));
-      if (put > 0) text.remove_prefix(static_cast<std::size_t>(put));
-    }
-  }
-
- private:
-  std::string path_;
-  Session& session_;
-  std::optional<AtomicFile> file_;
-  UniqueFd stream_;
-};
-
 bool is_same_file(const std::filesystem::path& one, const std::filesystem::path& other) {
   const auto whole = [](const std::filesystem::path& path) {
     std::error_code error;
@@ -238,14 +201,15 @@ bool names_source(const std::string& text) {
   }
 }
 
-/// Archives and layouts are outputs, too; but where the other word names nothing that is there, one that is, or a SIF file,
+/// Archives, layouts, registries and daemons are outputs, too; but where the other word names nothing that is there, one that is, or a SIF file,
 /// the two are meant the other way round.
 std::optional<oci::Target> target_of(const BuildArguments& arguments) {
   const auto target = oci::Target::parse(arguments.output);
   std::error_code error;
   if (!target || arguments.source == "-" || names_source(arguments.source)) return target;
   if (std::filesystem::exists(arguments.source, error)) return target;
-  const bool exchanged = arguments.source.ends_with(".sif") || std::filesystem::exists(target->path, error);
+  const bool exchanged = arguments.source.ends_with(".sif") || oci::is_service(target->transport) ||
+                         std::filesystem::exists(target->path, error);
   return exchanged ? std::nullopt : target;
 }
 
@@ -286,7 +250,7 @@ void refuse_changes(const CLI::App& verb, const std::string& output) {
   for (const CLI::Option* option : verb.get_options()) {
     const auto& group = option->get_group();
     const bool changes = group == "Contents" || group == "Compression" || group == "Signature" ||
-                         (group == "Output" && option->get_name() != "--force");
+                         (group == "Output" && option->get_name() != "--force" && option->get_name() != "--digestfile");
     if (option->count() != 0 && changes && option->nonpositional()) {
       throw Error(ErrorKind::usage, fmt::format("{} is for SIF files, not for {}", option->get_name(), in_quotes(output)));
     }
@@ -296,7 +260,7 @@ void refuse_changes(const CLI::App& verb, const std::string& output) {
 int build(const CLI::App& verb, const BuildArguments& arguments, Session& session) {
   if (const auto target = target_of(arguments)) {
     refuse_changes(verb, arguments.output);
-    return copy_image_to(arguments.source, *target, arguments.from, arguments.force, session);
+    return copy_image_to(arguments.source, *target, arguments.from, {arguments.force, arguments.digest_file}, session);
   }
   const auto options = convert_options(arguments, session);
   if (session.json + (arguments.stats_file == "-") + (arguments.digest_file == "-") > 1) {
@@ -361,7 +325,7 @@ void add_build_command(CLI::App& root, Session& session) {
   CLI::App* verb = add_verb(root, session, "build", "Convert an image to a SIF file");
   const auto arguments = std::make_shared<BuildArguments>();
   auto& a = *arguments;
-  verb->add_option("output", a.output, "The file to write; also oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME], as copy does")->required()->type_name("OUT");
+  verb->add_option("output", a.output, "The file to write; also docker://NAME, docker-daemon:NAME, oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME], as copy does")->required()->type_name("OUT");
   verb->add_option("source", a.source, "The image: docker://NAME, docker-archive:FILE, oci-archive:FILE, oci:DIR, docker-daemon:NAME, podman:NAME, docker-container:NAME, tar:FILE, dir:DIR, sif:FILE, squashfs:FILE, a path, or - for standard input")
       ->required()
       ->type_name("SRC");

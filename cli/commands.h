@@ -87,6 +87,7 @@ void add_keyserver_commands(CLI::App& family, Session& session);
 void add_ls_command(CLI::App& root, Session& session);
 void add_sbom_command(CLI::App& root, Session& session);
 void add_pull_command(CLI::App& root, Session& session);
+void add_push_command(CLI::App& root, Session& session);
 void add_registry_command(CLI::App& root, Session& session);
 void add_sif_command(CLI::App& root, Session& session);
 void add_sif_edit_verbs(CLI::App& family, Session& session);

@@ -10,8 +10,13 @@
 
 namespace sifkit::cli {
 
-/// Writes the image of a source to where `target` says, which names an archive or a layout. The exit code.
-int copy_image_to(const std::string& source, const oci::Target& target, const SourceArguments& from, bool force,
-                  Session& session);
+struct CopyArguments {
+  bool force = false;
+  std::string digest_file;
+};
+
+/// Writes the image of a source to where `target` says: an archive, a layout, a registry or a daemon. The exit code.
+int copy_image_to(const std::string& source, const oci::Target& target, const SourceArguments& from,
+                  const CopyArguments& arguments, Session& session);
 
 }  // namespace sifkit::cli

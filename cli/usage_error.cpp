@@ -70,7 +70,6 @@ struct ForeignVerb {
 };
 
 constexpr ForeignVerb kForeignVerbs[] = {
-    {"push", "sifkit writes to no registry; a SIF file can be pushed by 'apptainer push' or 'oras push'"},
     {"exec", "sifkit runs no containers: 'apptainer exec FILE COMMAND' does; 'sifkit ls' and 'sifkit cat' read files in the image"},
     {"run", "sifkit runs no containers: 'apptainer run FILE' does; 'sifkit inspect -r FILE' shows what it runs"},
     {"shell", "sifkit runs no containers: 'apptainer shell FILE' does; 'sifkit ls' and 'sifkit cat' read files in the image"},

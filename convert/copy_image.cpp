@@ -101,34 +101,67 @@ class Copy {
   }
 
  private:
-  /// The bytes as they are stored, or uncompressed where they must be. What is stated of them is checked.
   void layer(oci::Image& image, std::size_t index) {
-    const auto& stated = image.layers()[index];
+    if (destination_.takes_readable_layers()) return readable_layer(image, index);
     const auto blob = destination_.begin_layer();
     const bool plain = destination_.plain_layers();
-    auto source = std::make_unique<HashingSource>(image.open_layer(index), options_.operation, plain ? nullptr : blob.get());
-    HashingSource& stored = *source;
+    const auto read = read_layer(image, index, blob.get(), plain, *options_.operation.progress);
+    add_layer(blob->finish(), plain ? Compression::none : read.compression, read.diff_id);
+  }
+
+  /// A layer whose digest and size are stated is not read here: whoever sends it checks them. Else it is read twice.
+  void readable_layer(oci::Image& image, std::size_t index) {
+    const auto& stated = image.layers()[index];
+    oci::ReadableBlob blob;
+    blob.open = [&image, index] { return image.open_layer(index); };
+    if (stated.digest && stated.size && stated.diff_id && image.manifest()) {
+      blob.digest = *stated.digest;
+      blob.size = *stated.size;
+      destination_.add_layer(blob);
+      diff_ids_.push_back(*stated.diff_id);
+      ++report_.layers;
+      report_.bytes += blob.size;
+      return;
+    }
+    const auto read = read_layer(image, index, nullptr, false, no_progress());
+    blob.digest = read.stored.digest;
+    blob.size = read.stored.size;
+    destination_.add_layer(blob);
+    add_layer(read.stored, read.compression, read.diff_id);
+  }
+
+  struct ReadLayer {
+    oci::StoredBlob stored;
     Compression compression = Compression::none;
-    HashingSource contents(open_decompressed(std::move(source), "the layer", options_.limits, &compression),
-                           options_.operation, plain ? blob.get() : nullptr);
+    Digest diff_id;
+  };
+
+  /// Hands on the bytes as they are stored or, `plain`, uncompressed. What is stated of them is checked.
+  ReadLayer read_layer(oci::Image& image, std::size_t index, Sink* copy, bool plain, Progress& progress) const {
+    const auto& stated = image.layers()[index];
+    ReadLayer out;
+    auto source = std::make_unique<HashingSource>(image.open_layer(index), options_.operation, plain ? nullptr : copy);
+    HashingSource& stored = *source;
+    HashingSource contents(open_decompressed(std::move(source), "the layer", options_.limits, &out.compression),
+                           options_.operation, plain ? copy : nullptr);
     Bytes buffer(std::size_t{1} << 17);
     for (std::uint64_t shown = 0; contents.read(buffer) != 0; shown = stored.size()) {
-      options_.operation.progress->advance(stored.size() - shown);
+      progress.advance(stored.size() - shown);
     }
-    if (stated.size && *stated.size != stored.size()) {
-      throw Error(ErrorKind::integrity, fmt::format("expected {} bytes, found {}", *stated.size, stored.size()));
+    out.stored = {stored.digest(), stored.size()};
+    if (stated.size && *stated.size != out.stored.size) {
+      throw Error(ErrorKind::integrity, fmt::format("expected {} bytes, found {}", *stated.size, out.stored.size));
     }
-    const Digest found = stored.digest();
+    const Digest& found = out.stored.digest;
     if (stated.digest && stated.digest->algorithm() == found.algorithm() && *stated.digest != found) {
       throw Error(ErrorKind::integrity, fmt::format("expected {}, found {}", stated.digest->text(), found.text()));
     }
-    const Digest diff_id = contents.digest();
-    if (stated.diff_id && stated.diff_id->algorithm() == diff_id.algorithm() && *stated.diff_id != diff_id) {
+    out.diff_id = contents.digest();
+    if (stated.diff_id && stated.diff_id->algorithm() == out.diff_id.algorithm() && *stated.diff_id != out.diff_id) {
       throw Error(ErrorKind::integrity,
-                  fmt::format("expected diff_id {}, found {}", stated.diff_id->text(), diff_id.text()));
+                  fmt::format("expected diff_id {}, found {}", stated.diff_id->text(), out.diff_id.text()));
     }
-    auto written = blob->finish();
-    add_layer(std::move(written), plain ? Compression::none : compression, diff_id);
+    return out;
   }
 
   void add_layer(oci::StoredBlob blob, Compression compression, const std::optional<Digest>& diff_id) {
@@ -205,7 +238,10 @@ CopyReport copy_image(const oci::Reference& given, const oci::Target& target, co
                       WarningList& warnings) {
   const auto start = std::chrono::steady_clock::now();
   CopyReport report;
-  const auto destination = oci::open_destination(target, options.overwrite, options.limits);
+  oci::DestinationOptions to{options};
+  to.overwrite = options.overwrite;
+  to.from = given;
+  const auto destination = oci::open_destination(target, to);
   const std::shared_ptr<oci::OpenedSource> source = oci::open_source(given, options, warnings);
   naming({source->reference().location, given.text}, [&] { return fmt::format("copying {}", in_quotes(given.text)); }, [&] {
     Copy copy(*destination, options, warnings, report);

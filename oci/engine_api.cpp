@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine_api.h"
 
+#include <algorithm>
+
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -69,6 +71,29 @@ std::unique_ptr<Source> EngineApi::stream(const std::string& path) {
 Json EngineApi::get(const std::string& path, const Limits& limits) {
   const auto body = read_all(*stream(path), limits.json_bytes, path);
   return parse_json(as_text(body), path, limits);
+}
+
+void EngineApi::load(net::HttpBody archive) {
+  static constexpr std::size_t kMaxAnswer = std::size_t{1} << 20;
+  static constexpr const char* kPath = "/images/load?quiet=1";
+  operation_.logger->write(LogLevel::debug, fmt::format("{}: POST {}", address_.where, kPath));
+  auto response = client_.send({.url = address_.base_url + kPath,
+                                .method = "POST",
+                                .headers = {{"Content-Type", "application/x-tar"}},
+                                .streamed = std::move(archive)});
+  if (response.status() != 200) {
+    throw Error(net::error_kind_of(response.status()), fmt::format("{}: status {}: {}", address_.where, response.status(),
+                                                                   printable(message_of(response.error_text()))));
+  }
+  // What goes wrong later is one of the documents that follow each other, a line each.
+  const auto body = response.text(kMaxAnswer);
+  for (std::string_view rest = body; !rest.empty();) {
+    const auto line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    const Json document = Json::parse(line, nullptr, false);
+    if (document.is_object() && document.contains("error") && document["error"].is_string())
+      throw Error(ErrorKind::network, fmt::format("{}: {}", address_.where, printable(document["error"].get<std::string>())));
+  }
 }
 
 }  // namespace sifkit::oci

@@ -25,6 +25,9 @@ class EngineApi {
   /// A body of any size, as it comes; errors as `get`. The source may be read on another thread.
   std::unique_ptr<Source> stream(const std::string& path);
 
+  /// Has the service take the images of an archive. Throws what it says against that.
+  void load(net::HttpBody archive);
+
   /// Where it talks to, for messages.
   const std::string& where() const noexcept { return address_.where; }
 

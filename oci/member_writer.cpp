@@ -14,11 +14,12 @@ namespace sifkit::oci {
 
 namespace {
 
-constexpr std::size_t kRecord = 512;
+constexpr std::size_t kRecord = kTarRecord;
 constexpr std::uint64_t kMaxOctal = (std::uint64_t{1} << 33) - 1;  ///< eleven digits
 
-/// POSIX ustar; a size that eleven octal digits do not hold is in base 256, as GNU tar and Go write it.
-std::array<std::byte, kRecord> header_of(const std::string& name, std::uint64_t size) {
+}  // namespace
+
+std::array<std::byte, kTarRecord> member_header(const std::string& name, std::uint64_t size) {
   static constexpr std::size_t kName = 100;
   static constexpr std::size_t kSizeAt = 124;
   static constexpr std::size_t kChecksumAt = 148;
@@ -45,8 +46,6 @@ std::array<std::byte, kRecord> header_of(const std::string& name, std::uint64_t 
   header[kChecksumAt + 6] = std::byte{0};
   return header;
 }
-
-}  // namespace
 
 class MemberWriter::Member : public BlobWriter {
  public:
@@ -81,7 +80,7 @@ std::unique_ptr<BlobWriter> MemberWriter::begin(std::string prefix, std::string 
 void MemberWriter::end_member(std::uint64_t header_at, std::uint64_t size, const std::string& name) {
   // The bytes of one that is there already are written over by the next, or cut off.
   if (!names_.insert(name).second) return;
-  file_.write_at(header_at, header_of(name, size));
+  file_.write_at(header_at, member_header(name, size));
   end_ = header_at + kRecord + size;
   static constexpr std::array<std::byte, kRecord> kZeros{};
   if (const auto over = end_ % kRecord; over != 0) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <set>
@@ -12,6 +14,12 @@
 #include <sifkit/oci/image_destination.h>
 
 namespace sifkit::oci {
+
+inline constexpr std::size_t kTarRecord = 512;
+
+/// The header of a regular file 0644 of root: POSIX ustar. A size that eleven octal digits do not hold is in base 256,
+/// as GNU tar and Go write it.
+std::array<std::byte, kTarRecord> member_header(const std::string& name, std::uint64_t size);
 
 /// A tar archive of regular files 0644 of root whose names and sizes may be known only when their bytes are written:
 /// headers are filled in afterwards. libarchive cannot do that, and a blob is named by its digest. Not thread safe.

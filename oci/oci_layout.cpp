@@ -266,7 +266,10 @@ class LayoutReader {
     if (view["config"].is_null()) throw Error(ErrorKind::malformed, fmt::format("{}no config", view.place()));
     const auto config = parse_descriptor(view["config"]);
     if (!config.media_type.empty() && !one_of(kConfigTypes, config.media_type)) {
-      throw Error(ErrorKind::unsupported, fmt::format("{}an artifact of type {}, not an image", view.place(), in_quotes(config.media_type)));
+      const auto layers = view["layers"].value();
+      const bool sif = layers.is_array() && !layers.empty() && layers[0].is_object() && layers[0].value("mediaType", Json()).dump().find(".sylabs.sif.layer.") != std::string::npos;
+      throw Error(ErrorKind::unsupported, fmt::format("{}an artifact of type {}, not an image", view.place(), in_quotes(config.media_type)),
+                  sif ? "it is a SIF file: a registry has it under a name with oras://, not docker://" : "");
     }
     auto& summary = candidate.summary;
     summary.config_digest = config.digest;

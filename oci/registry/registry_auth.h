@@ -28,6 +28,9 @@ class RegistryAuth {
   /// The Authorization header for the next request; empty for none.
   std::string header();
 
+  /// Something else that is to be done: "repository:app:pull". Before the first request.
+  void add_scope(std::string scope) { scopes_.push_back(std::move(scope)); }
+
   /// Takes the challenges of a 401 that came although `sent` was the header; whether to ask again with a new one.
   /// Throws denied where the token service refuses, and as HttpClient.
   bool answer(const net::HttpResponse& refused, const std::string& sent, unsigned round);

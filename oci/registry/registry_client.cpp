@@ -54,8 +54,13 @@ RegistryClient::RegistryClient(const RegistryName& name, const SourceOptions& op
       client_(client_for(name, options)) {}
 
 net::HttpResponse RegistryClient::send(net::HttpRequest request, Backoff& backoff, bool elsewhere) {
-  if (!elsewhere) request.url = base_url_ + request.url;
   const auto origin = net::Url::parse(base_url_)->origin();
+  if (request.url.starts_with('/')) {
+    request.url = base_url_ + request.url;
+  } else {
+    const auto url = net::Url::parse(request.url);
+    elsewhere = elsewhere || !url || !url->user.empty() || url->origin() != origin;
+  }
   for (unsigned round = 0;; ++round) {
     net::HttpRequest current = request;
     const std::string authorization = elsewhere ? "" : auth_.header();
@@ -68,6 +73,27 @@ net::HttpResponse RegistryClient::send(net::HttpRequest request, Backoff& backof
     const auto url = net::Url::parse(response.url());
     if (!url || url->origin() != origin || !auth_.answer(response, authorization, round)) return response;
   }
+}
+
+std::string RegistryClient::location(const net::HttpResponse& response) const {
+  const auto refuse = [&](const std::string& why) {
+    throw Error(ErrorKind::network, fmt::format("{}: status {}: {}", response.name(), response.status(), why));
+  };
+  const auto stated = response.header("location");
+  if (!stated) refuse("it has no Location header");
+  const std::string target = net::resolved_url(response.url(), *stated);
+  const auto shown = in_quotes(net::url_without_secrets(target));
+  const auto url = net::Url::parse(target);
+  const auto registry = *net::Url::parse(base_url_);
+  if (!url || !url->user.empty()) refuse(fmt::format("its Location {} is no URL", shown));
+  if (url->scheme == "http" && registry.scheme == "https") {
+    // A registry behind a proxy that does TLS for it may not know how it is called.
+    if (!equal_ignoring_case(url->host, registry.host)) refuse(fmt::format("it points to {}, without TLS", shown));
+    return registry.origin() + url->path;
+  }
+  if (url->is_local() && !registry.is_local() && url->origin() != registry.origin())
+    refuse(fmt::format("it points to {}, on this network", shown));
+  return target;
 }
 
 Error RegistryClient::failure(net::HttpResponse& response) {

@@ -35,8 +35,11 @@ class RegistryClient {
   /// By tag or digest; by a digest it is verified. Throws not_found, denied, network, integrity, limit.
   ManifestDocument manifest(const std::string& reference);
 
-  /// Sends a request, a path of the repository ("/blobs/…") or, with `elsewhere`, a whole URL which gets no
-  /// credentials.
+  /// Reads from another repository of the registry, too. Before the first request.
+  void also_pull(const std::string& repository) { auth_.add_scope("repository:" + repository + ":pull"); }
+
+  /// Sends a request, a path of the repository ("/blobs/…") or a whole URL. Credentials go to the registry only, and
+  /// nowhere with `elsewhere`.
   net::HttpResponse send(net::HttpRequest request, Backoff& backoff, bool elsewhere = false);
   net::HttpResponse send(net::HttpRequest request) {
     Backoff backoff = new_backoff();
@@ -46,7 +49,17 @@ class RegistryClient {
   /// What an answer that is none comes to.
   Error failure(net::HttpResponse& response);
 
+  /// Sends a request once, whatever comes of it, but for a challenge that can be answered.
+  net::HttpResponse send_once(net::HttpRequest request) {
+    Backoff backoff = new_backoff();
+    backoff.at_most(0);
+    return send(std::move(request), backoff);
+  }
+  /// Where the Location of an answer leads, to be asked next. Throws where that is not to be followed.
+  std::string location(const net::HttpResponse& response) const;
+
   Backoff new_backoff() const { return {options_.registry, options_.operation}; }
+  const SourceOptions& options() const noexcept { return options_; }
   const RegistryName& name() const noexcept { return name_; }
   /// "https://host/v2/repository"
   const std::string& base_url() const noexcept { return base_url_; }

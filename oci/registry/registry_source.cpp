@@ -106,6 +106,7 @@ class RegistryImage : public Image {
   const ImageConfig& config() const override { return parts_.config; }
   const std::vector<Layer>& layers() const override { return parts_.layers; }
   std::optional<Digest> manifest_digest() const override { return parts_.manifest_digest; }
+  std::optional<Manifest> manifest() const override { return parts_.manifest; }
   std::optional<Digest> config_digest() const override { return parts_.config_digest; }
   std::uint64_t compressed_bytes() const override {
     return std::accumulate(parts_.layers.begin(), parts_.layers.end(), std::uint64_t{0},
@@ -114,7 +115,9 @@ class RegistryImage : public Image {
 
   std::unique_ptr<Source> open_layer(std::size_t index) override {
     if (!turn_ && parts_.manifest_digest) turn_ = cache_->take_turn(*parts_.manifest_digest);
-    auto source = fetcher_.take(index);
+    // Who takes another order than that would have the fetcher fetch for nobody.
+    auto source = in_order_ ? fetcher_.take(index) : nullptr;
+    in_order_ = source != nullptr;
     return source ? std::move(source) : download(index);
   }
 
@@ -135,6 +138,7 @@ class RegistryImage : public Image {
   std::shared_ptr<RegistryClient> client_;
   std::shared_ptr<Cache> cache_;
   std::shared_ptr<const void> turn_;
+  bool in_order_ = true;
   LayerFetcher fetcher_;  // last: its threads use the others
 };
 

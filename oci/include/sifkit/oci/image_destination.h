@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,14 +16,16 @@
 #include <sifkit/core/limits.h>
 #include <sifkit/core/stream.h>
 #include <sifkit/oci/descriptor.h>
+#include <sifkit/oci/image.h>
 #include <sifkit/oci/reference.h>
 
 namespace sifkit::oci {
 
-/// Where an image of layers is written: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]` or `docker-archive:FILE[:NAME]`.
+/// Where an image of layers is written: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:NAME]`,
+/// `docker://NAME` or `docker-daemon:NAME`.
 struct Target {
   Transport transport = Transport::oci_layout;
-  std::filesystem::path path;
+  std::filesystem::path path;  ///< none of a registry or a daemon
   std::string name;            ///< tag of a layout, name of a Docker image; empty: none
   std::string text;            ///< as given
 
@@ -39,6 +42,13 @@ struct StoredBlob {
 class SIFKIT_API BlobWriter : public Sink {
  public:
   virtual StoredBlob finish() = 0;
+};
+
+/// A blob that is known before it is read, and can be read more than once.
+struct ReadableBlob {
+  Digest digest;
+  std::uint64_t size = 0;
+  std::function<std::unique_ptr<Source>()> open;  ///< from its start
 };
 
 /// The documents of an image whose layers are all there.
@@ -59,12 +69,20 @@ class SIFKIT_API ImageDestination {
   virtual bool plain_layers() const = 0;
   /// Starts the next layer; one at a time.
   virtual std::unique_ptr<BlobWriter> begin_layer() = 0;
+  /// Whether `add_layer` takes layers, too, which saves what begin_layer would store of them until their end.
+  virtual bool takes_readable_layers() const { return false; }
+  /// The next layer, which is read as often as it takes: not at all where it is there already.
+  virtual void add_layer(ReadableBlob layer);
   virtual void finish(const ImageDocuments& documents) = 0;
 };
 
+struct DestinationOptions : SourceOptions {
+  Overwrite overwrite = Overwrite::no;
+  std::optional<Reference> from;  ///< the source: a registry need not be sent what it has in another repository
+};
+
 /// Throws exists where the target is there and `overwrite` is no; a layout that is there takes an image under another
-/// tag.
-SIFKIT_API std::unique_ptr<ImageDestination> open_destination(const Target& target, Overwrite overwrite,
-                                                              const Limits& limits = {});
+/// tag. In a registry and a daemon a name is taken from the image that has it. The options are copied.
+SIFKIT_API std::unique_ptr<ImageDestination> open_destination(const Target& target, const DestinationOptions& options);
 
 }  // namespace sifkit::oci
