@@ -53,6 +53,8 @@ constexpr Item kFiles[] = {
 constexpr Item kExamples[] = {
     {"sifkit build app.sif docker://alpine:3", "converts an image of a registry"},
     {"sifkit pull --verify oras://registry.example/team/app:1", "fetches a SIF file, app_1.sif, if it is signed by a known key"},
+    {"sifkit push app.sif oras://registry.example/team/app:1", "puts a SIF file into a registry, as Apptainer does"},
+    {"sifkit copy app.sif docker://registry.example/team/app:2", "puts a SIF there as an image of layers, which Docker runs"},
     {"sifkit build app.sif docker-daemon://my_app:latest", "converts an image of the local Docker daemon"},
     {"docker save my_app | sifkit build app.sif -", "converts a stream"},
     {"sifkit build --fast --sign app.sif my_app.tar", "converts a saved archive with faster compression, and signs with your key"},

@@ -19,6 +19,7 @@ sifkit_test(cli SOURCES cli/test_cli_app.cpp
                         cli/test_cli_layout.cpp
                         cli/test_cli_messages.cpp
                         cli/test_cli_pull.cpp
+                        cli/test_cli_push.cpp
                         cli/test_cli_registry.cpp
                         cli/test_cli_sbom.cpp
                         cli/test_cli_sif.cpp

@@ -55,11 +55,10 @@ RegistryClient::RegistryClient(const RegistryName& name, const SourceOptions& op
 
 net::HttpResponse RegistryClient::send(net::HttpRequest request, Backoff& backoff, bool elsewhere) {
   const auto origin = net::Url::parse(base_url_)->origin();
-  if (request.url.starts_with('/')) {
+  if (const auto url = net::Url::parse(request.url)) {
+    elsewhere = elsewhere || !url->user.empty() || url->origin() != origin;
+  } else if (!elsewhere) {
     request.url = base_url_ + request.url;
-  } else {
-    const auto url = net::Url::parse(request.url);
-    elsewhere = elsewhere || !url || !url->user.empty() || url->origin() != origin;
   }
   for (unsigned round = 0;; ++round) {
     net::HttpRequest current = request;

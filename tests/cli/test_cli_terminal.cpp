@@ -126,6 +126,7 @@ const std::map<std::string, std::vector<std::vector<std::string>>> kCommands{
     {"tar", {{"app.sif"}, {"app.sif", "/none@"}, {"@"}}},
     {"cp", {{"app.sif", "/@", "copy"}, {"--json", "app.sif", "/@", "copy2"}, {"app.sif", "/none@", "copy3"}, {"app.sif", "/", "copy4"}, {"app.sif", "/@", "copy"}}},
     {"pull", {{"docker://127.0.0.1:1/@"}, {"@"}, {"shub://@"}, {"--name", "@", "--no-https", "--retries", "0", "http://127.0.0.1:1/x.sif"}, {"--authfile", "@", "--no-https", "--retries", "0", "docker://127.0.0.1:1/x"}}},
+    {"push", {{"@", "oras://127.0.0.1:1/x"}, {"app.sif", "@"}, {"--no-https", "--retries", "0", "app.sif", "oras://127.0.0.1:1/x"}, {"app.sif", "oras://127.0.0.1:1/@"}, {"app.sif", "docker://127.0.0.1:1/@"}, {"--annotation", "@", "app.sif", "oras://127.0.0.1:1/x"}}},
     {"registry login", {{"@"}, {"--username", "@", "@"}}},
     {"registry logout", {{"@"}, {"--authfile", "@", "127.0.0.1:1"}}},
     {"registry list", {{"--authfile", "@"}, {"--json", "--authfile", "@"}}},

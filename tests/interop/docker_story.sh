@@ -75,4 +75,15 @@ grep -q 'my_app:latest' error.txt
 if "$SIFKIT" build none.sif several.tar 2>error.txt; then exit 1; fi
 grep -q 'first:latest' error.txt
 [ ! -e none.sif ]
+
+# And into the daemon again: from what it has saved, from an archive of it, and from a SIF.
+"$SIFKIT" copy -q docker-daemon:my_app docker-daemon:copied:1 --digestfile copied.txt
+"$SIFKIT" build -q docker-daemon:from_gzip my_app.tar.gz
+[ "$(cat copied.txt)" = "$id" ]
+for name in copied:1 from_gzip; do [ "$(docker image inspect --format '{{.Id}}' $name)" = "$id" ]; done
+"$SIFKIT" copy -q daemon.sif docker-daemon:from_sif
+[ "$(docker run --rm --network=none from_sif)" = "it works" ]
+"$SIFKIT" copy -q docker-daemon:from_sif docker-archive:from_sif.tar
+if "$SIFKIT" copy -q several.tar:base docker-daemon:base:2 --docker-host unix:///none/such 2>error.txt; then exit 1; fi
+grep -q 'cannot connect to unix:///none/such' error.txt
 echo "eleven ways, one image"

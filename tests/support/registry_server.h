@@ -310,7 +310,8 @@ class RegistryServer {
       if (number < requests_.size()) requests_[number].body = request.body;
     }
     if (cut) {
-      answer(request);  // what has come counts
+      request.method = "PATCH";  // what has come counts, and is not the end
+      answer(request);
       return;
     }
     if (fault && !waits) wrong = fault(request);

@@ -51,7 +51,7 @@ struct OneLayer : RegistryFixture {
     return out;
   }
   /// The right answer, cut after some bytes of its body.
-  std::string cut(const Request& request, std::size_t after) const {
+  std::string cut(const Request& request, std::size_t after) {
     const auto answer = server.answer(request);
     return answer.substr(0, answer.find("\r\n\r\n") + 4 + after);
   }

@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Images that go to a real registry, with TLS and passwords, as skopeo and, where it is, Apptainer find them there.
+. "$(dirname "$0")/lib.sh"
+need docker-registry skopeo htpasswd openssl python3 jq curl
+
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+host=localhost:$port
+export HOME=$work/home
+mkdir -p "$HOME" "$work/certs"
+unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy REGISTRY_AUTH_FILE DOCKER_CONFIG XDG_RUNTIME_DIR
+openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost \
+  -keyout "$work/key.pem" -out "$work/certs/ca.crt" 2>/dev/null
+password='s3cret: p%w'
+htpasswd -Bbn alice "$password" >"$work/htpasswd"
+cat >"$work/config.yml" <<EOF2
+version: 0.1
+log: {level: error, accesslog: {disabled: true}}
+storage: {filesystem: {rootdirectory: $work/store}}
+auth: {htpasswd: {realm: test, path: $work/htpasswd}}
+http: {addr: "127.0.0.1:$port", tls: {certificate: $work/certs/ca.crt, key: $work/key.pem}}
+EOF2
+serve() {
+  docker-registry serve "$work/config.yml" >>"$work/registry.log" 2>&1 &
+  registry=$!
+}
+serve
+trap 'kill $registry; chmod -R u+rwx "$work"; rm -rf "$work"' EXIT
+for _ in $(seq 100); do
+  curl -s --cacert "$work/certs/ca.crt" "https://$host/v2/" >/dev/null && break
+  sleep 0.1
+done
+mkdir -p "$HOME/.config/containers/certs.d/$host"
+cp "$work/certs/ca.crt" "$HOME/.config/containers/certs.d/$host/"
+
+cd "$work"
+python3 "$here/layer_stacks.py" 17 stack
+"$SIFKIT" build -q app.sif oci:stack/layout 2>/dev/null
+raw() { skopeo inspect --raw --cert-dir certs --creds "alice:$password" "docker://$host/$1"; }
+digest_at() { raw "$1" | sha256sum | cut -d' ' -f1; }
+
+code=0
+"$SIFKIT" push -U app.sif "oras://$host/sif/app:1" 2>log || code=$?
+[ $code -eq 11 ] && holds "unauthorized: authentication required" log || { echo "no password: $code"; cat log; exit 1; }
+printf %s "$password" | "$SIFKIT" registry login -q --username alice --password-stdin "$host"
+
+# A SIF file, as it is.
+"$SIFKIT" push --debug app.sif "oras://$host/sif/app:1" --digestfile digest 2>log
+if holds -F -e "$password" -e "$(printf 'alice:%s' "$password" | base64 -w0)" log; then echo "a log has the password"; exit 1; fi
+[ "$(cat digest)" = "sha256:$(digest_at sif/app:1)" ]
+[ "$(raw sif/app:1 | jq -r '.layers[0].digest')" = "sha256:$(sha256sum app.sif | cut -d' ' -f1)" ]
+"$SIFKIT" pull -q back.sif "oras://$host/sif/app:1"
+cmp app.sif back.sif
+
+# An image of layers: the manifest stays what it is, and what a neighbour has is not sent again.
+wanted=$(skopeo inspect --raw oci:stack/layout | sha256sum | cut -d' ' -f1)
+"$SIFKIT" copy -q oci:stack/layout "docker://$host/team/app:1"
+[ "$(digest_at team/app:1)" = "$wanted" ]
+"$SIFKIT" copy --debug "docker://$host/team/app:1" "docker://$host/other/app:2" 2>log
+[ "$(digest_at other/app:2)" = "$wanted" ]
+if holds "PUT .*/blobs/" log; then echo "a blob was sent that is there"; cat log; exit 1; fi
+skopeo copy -q --src-cert-dir certs --src-creds "alice:$password" "docker://$host/other/app:2" dir:fetched
+[ "$(sha256sum fetched/manifest.json | cut -d' ' -f1)" = "$wanted" ]
+
+# A SIF as an image, and an archive, whose layers have no digests of their own.
+"$SIFKIT" build -q "docker://$host/from/sif:1" app.sif
+skopeo copy -q --src-cert-dir certs --src-creds "alice:$password" "docker://$host/from/sif:1" docker-archive:sif.tar:from/sif:1
+"$SIFKIT" copy -q sif.tar "docker://$host/from/archive:1"
+[ "$(raw from/archive:1 | jq -r .config.digest)" = "$(raw from/sif:1 | jq -r .config.digest)" ]
+
+# A registry that dies while it is sent something, and comes back.
+head -c 60000000 /dev/urandom >big
+mkdir root
+mv big root/big
+"$SIFKIT" build -q --compress none big.sif dir:root 2>/dev/null
+"$SIFKIT" push -q -U --retries 20 big.sif "oras://$host/sif/big:1" &
+pushing=$!
+for _ in $(seq 1000); do
+  find store -path '*_uploads*' -name data -size +1M 2>/dev/null | holds . && break
+done
+kill -9 $registry
+wait $registry 2>/dev/null || true
+serve
+wait $pushing
+"$SIFKIT" pull -q -F back.sif "oras://$host/sif/big:1"
+cmp big.sif back.sif
+echo "what was sent is there"
