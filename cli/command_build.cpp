@@ -197,7 +197,7 @@ bool names_source(const std::string& text) {
     const auto transport = oci::Reference::parse(text).transport;
     return transport != oci::Transport::automatic && transport != oci::Transport::standard_input;
   } catch (const Error& error) {
-    return error.kind() == ErrorKind::unsupported;  // oras://
+    return error.kind() == ErrorKind::unsupported;  // library://
   }
 }
 
@@ -326,7 +326,7 @@ void add_build_command(CLI::App& root, Session& session) {
   const auto arguments = std::make_shared<BuildArguments>();
   auto& a = *arguments;
   verb->add_option("output", a.output, "The file to write; also docker://NAME, docker-daemon:NAME, oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME], as copy does")->required()->type_name("OUT");
-  verb->add_option("source", a.source, "The image: docker://NAME, docker-archive:FILE, oci-archive:FILE, oci:DIR, docker-daemon:NAME, podman:NAME, docker-container:NAME, tar:FILE, dir:DIR, sif:FILE, squashfs:FILE, a path, or - for standard input")
+  verb->add_option("source", a.source, "The image: docker://NAME, oras://NAME, docker-archive:FILE, oci-archive:FILE, oci:DIR, docker-daemon:NAME, podman:NAME, docker-container:NAME, tar:FILE, dir:DIR, sif:FILE, squashfs:FILE, a path, or - for standard input")
       ->required()
       ->type_name("SRC");
   verb->add_flag("-F,--force", a.force, "Replace an existing output");

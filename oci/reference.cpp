@@ -25,6 +25,7 @@ constexpr TransportWord kWords[] = {
     {"oci-archive", Transport::oci_archive},
     {"oci", Transport::oci_layout},
     {"docker", Transport::docker},
+    {"oras", Transport::oras},
     {"docker-daemon", Transport::docker_daemon},
     {"podman", Transport::podman},
     {"docker-container", Transport::docker_container},
@@ -35,11 +36,11 @@ constexpr TransportWord kWords[] = {
 };
 
 constexpr std::string_view kKnownTransports =
-    "docker:, docker-archive:, oci-archive:, oci:, docker-daemon:, podman:, docker-container:, tar:, dir:, sif:, squashfs:, "
-    "- (standard input) or a path";
+    "docker:, oras:, docker-archive:, oci-archive:, oci:, docker-daemon:, podman:, docker-container:, tar:, dir:, sif:, "
+    "squashfs:, - (standard input) or a path";
 
 /// Words that name sources on a network, which belong to the registry client.
-constexpr std::string_view kRegistryWords[] = {"oras", "library", "shub", "http", "https", "ipfs"};
+constexpr std::string_view kRegistryWords[] = {"library", "shub", "http", "https", "ipfs"};
 
 std::optional<Transport> transport_of(std::string_view word) {
   for (const auto& known : kWords) {
@@ -56,7 +57,7 @@ bool is_scheme(std::string_view word) {
 
 /// How an image gets from there to a source that is read.
 std::string network_hint(std::string_view word) {
-  if (word == "http" || word == "https") return "download the file, for example by 'curl -LO', then use its path";
+  if (word == "http" || word == "https") return "'sifkit pull' fetches the file, then use its path";
   return "'apptainer pull' fetches it";
 }
 
@@ -159,7 +160,7 @@ Reference Reference::parse(std::string_view text) {
     return out;
   }
   if (std::find(std::begin(kRegistryWords), std::end(kRegistryWords), word) != std::end(kRegistryWords)) {
-    throw Error(ErrorKind::unsupported, fmt::format("source {}: images are not fetched from a network", in_quotes(text)),
+    throw Error(ErrorKind::unsupported, fmt::format("source {}: it is not read from there", in_quotes(text)),
                 network_hint(word));
   }
   split_location(out, text);

@@ -21,6 +21,7 @@
 #include "docker_archive.h"
 #include "oci_layout.h"
 #include "reference_hint.h"
+#include "registry/oras_source.h"
 #include "registry/registry_source.h"
 #include "rootfs_image.h"
 #include "service_source.h"
@@ -366,6 +367,7 @@ SourceIdentity identify(const std::filesystem::path& path, const Limits& limits)
 
 std::unique_ptr<OpenedSource> open_source(const Reference& reference, const SourceOptions& options, WarningList& warnings) {
   if (reference.transport == Transport::docker) return open_registry(reference, options, warnings);
+  if (reference.transport == Transport::oras) return open_oras_source(reference, options);
   if (is_service(reference.transport)) return open_service(reference, options, warnings);
   try {
     return std::make_unique<LocalSource>(reference, options, warnings);

@@ -23,8 +23,9 @@ std::string base_url_of(const RegistryName& name, const RegistryOptions& options
   return fmt::format("{}://{}/v2/{}", options.plain_http ? "http" : "https", name.address(), name.repository);
 }
 
-net::HttpClient client_for(const RegistryName& name, const SourceOptions& options) {
-  auto http = http_options(name.host, options.registry);
+/// For what a host has to do with a registry's repository: with the certificates that are for this host.
+net::HttpClient client_for(const std::string& host, const RegistryName& name, const SourceOptions& options) {
+  auto http = http_options(host, options.registry);
   http.name = name.host;
   http.silence_timeout = options.service_timeout;
   http.redirects = RegistryClient::kRedirects;
@@ -51,26 +52,34 @@ RegistryClient::RegistryClient(const RegistryName& name, const SourceOptions& op
       options_(options),
       base_url_(base_url_of(name, options.registry)),
       auth_(name, base_url_, std::move(actions), options.registry, options.service_timeout, options.operation),
-      client_(client_for(name, options)) {}
+      client_(client_for(name.host, name, options)) {}
 
 net::HttpResponse RegistryClient::send(net::HttpRequest request, Backoff& backoff, bool elsewhere) {
   const auto origin = net::Url::parse(base_url_)->origin();
-  if (const auto url = net::Url::parse(request.url)) {
-    elsewhere = elsewhere || !url->user.empty() || url->origin() != origin;
-  } else if (!elsewhere) {
-    request.url = base_url_ + request.url;
-  }
-  for (unsigned round = 0;; ++round) {
+  if (!elsewhere && !net::Url::parse(request.url)) request.url = base_url_ + request.url;
+  unsigned challenges = 0;
+  unsigned redirects = 0;
+  while (true) {
+    const auto url = net::Url::parse(request.url);
+    elsewhere = elsewhere || !url || !url->user.empty() || url->origin() != origin;
     net::HttpRequest current = request;
     const std::string authorization = elsewhere ? "" : auth_.header();
     if (!authorization.empty()) current.headers.emplace_back("Authorization", authorization);
     options_.operation.logger->write(LogLevel::debug,
                                      fmt::format("{} {}", current.method, net::url_without_secrets(current.url)));
-    auto response = send_patiently(client_, current, backoff, known_);
+    const bool other = elsewhere && url;
+    const auto host = other ? url->host + (url->port.empty() ? "" : ":" + url->port) : name_.host;
+    auto response = send_patiently(other ? client_for(host, name_, options_) : client_, current, backoff, known_);
+    // Those that read are followed by the client itself.
+    const bool moved = response.status() == 307 || response.status() == 308;
+    if (moved && request.method != "GET" && request.method != "HEAD" && ++redirects <= kRedirects) {
+      request.url = location(response);
+      continue;
+    }
     if (response.status() != 401 || elsewhere) return response;
     // Whom a redirect has led to has no say in where credentials go.
-    const auto url = net::Url::parse(response.url());
-    if (!url || url->origin() != origin || !auth_.answer(response, authorization, round)) return response;
+    const auto asked = net::Url::parse(response.url());
+    if (!asked || asked->origin() != origin || !auth_.answer(response, authorization, challenges++)) return response;
   }
 }
 

@@ -206,3 +206,102 @@ TEST_CASE("a copy that a registry refuses or damages ends with its words", "[cli
   CHECK_THAT(exchanged.err, ContainsSubstring("OUT comes before SRC"));
   CHECK(fixture.server.requests().empty());
 }
+
+TEST_CASE("a SIF file of a registry is a source of every verb", "[cli][registry][oras]") {
+  PushFixture fixture;
+  const auto bytes = read_file(fixture.home / "app.sif");
+  const auto uri = fixture.oras("app:1");
+  REQUIRE(fixture.run({"push", "-U", fixture.at("app.sif"), uri}).code == 0);
+  const std::vector<std::vector<std::string>> verbs{{"ls", "-laR"}, {"inspect", "--all"}, {"digest"}, {"digest", "--tree"}, {"find"}};
+  for (auto verb : verbs) {
+    INFO(verb[0]);
+    auto local = verb;
+    local.push_back(fixture.at("app.sif"));
+    verb.push_back(uri);
+    const auto remote = fixture.run(verb);
+    CHECK(remote.code == 0);
+    CHECK_FALSE(remote.out.empty());
+    CHECK(remote.out == run_cli(local).out);
+  }
+  REQUIRE(fixture.run({"build", "-q", fixture.at("again.sif"), uri}).code == 0);
+  REQUIRE(run_cli({"build", "-q", fixture.at("local.sif"), "sif:" + fixture.at("app.sif")}).code == 0);
+  CHECK((read_file(fixture.home / "again.sif") == read_file(fixture.home / "local.sif")));
+  REQUIRE(fixture.run({"copy", uri, fixture.server.image("layers:1")}).code == 0);
+  CHECK(Json::parse(fixture.manifest("layers", "1"))["layers"].size() == 1);
+  const auto refused = [&](std::vector<std::string> args, ErrorKind kind, const std::string& text) {
+    const auto result = fixture.run(args);
+    CHECK(result.code == exit_code(kind));
+    CHECK_THAT(result.err, ContainsSubstring(text));
+  };
+  refused({"images", uri}, ErrorKind::unsupported, "is a SIF image, an image of layers was expected");
+  refused({"ls", fixture.oras("app:2")}, ErrorKind::not_found, "manifest unknown");
+  refused({"ls", fixture.oras("layers:1")}, ErrorKind::unsupported, "an image of layers, a SIF file was expected");
+  fixture.server.set_fault([&](const Request& request) -> Answer {
+    if (request.path.find("/blobs/") == std::string::npos) return std::nullopt;
+    auto wrong = bytes;
+    wrong.back() ^= 1;
+    return RegistryServer::response(200, wrong);
+  });
+  refused({"ls", uri}, ErrorKind::integrity, "expected sha256:" + sha256(bytes));
+}
+
+TEST_CASE("a daemon gets an archive that is made while it goes", "[cli][registry][daemon]") {
+  PushFixture fixture;
+  std::string archive;
+  std::string id;
+  std::string said = R"({"stream":"Loaded image: app:latest\n"})";
+  Json layers = Json::array();
+  for (const auto& layer : fixture.image.layers) layers.push_back("sha256:" + sha256(layer));
+  fixture.server.set_fault([&](const Request& request) -> Answer {
+    if (request.path == "/_ping") return RegistryServer::response(200, "OK");
+    if (request.path == "/images/load?quiet=1") {
+      archive = request.body;
+      return RegistryServer::response(200, said);
+    }
+    if (request.path == "/images/app:latest/json")
+      return RegistryServer::response(200, Json{{"Id", id}, {"RootFS", {{"Layers", layers}}}}.dump());
+    return RegistryServer::response(404, R"({"message":"no such image"})");
+  });
+  const auto copy = [&](const std::string& source) {
+    return run_cli({"copy", source, "docker-daemon:app", "--docker-host", "tcp://" + fixture.server.place(), "--json"});
+  };
+  as_directory(oci_layout(fixture.image, {.packer = "gzip -c", .layer_type = "application/vnd.oci.image.layer.v1.tar+gzip"}), fixture.home / "layout");
+  for (const std::string source : {"made.tar", "layout", "app.sif"}) {
+    INFO(source);
+    const bool sif = source == "app.sif";
+    const auto expected = run_cli({"copy", "--json", "-F", fixture.at(source), "docker-archive:" + fixture.at("same.tar") + ":app"});
+    id = Json::parse(expected.out)["config_digest"];
+    const auto copied = copy(fixture.at(source));
+    INFO(copied.err);
+    REQUIRE(copied.code == 0);
+    CHECK(Json::parse(copied.out)["config_digest"] == id);
+    CHECK(Json::parse(copied.out)["manifest_digest"].is_null());
+    write_file(fixture.home / "got.tar", archive);
+    const Json listed = Json::parse(run_cli({"images", "--json", fixture.at("got.tar")}).out)["images"];
+    REQUIRE(listed.size() == 1);
+    CHECK(listed[0]["tags"] == Json::array({"app:latest"}));
+    CHECK(listed[0]["config_digest"] == id);
+    CHECK(listed[0]["layers"] == (sif ? 1 : fixture.image.layers.size()));
+    CHECK(run_cli({"digest", "--tree", fixture.at("got.tar")}).out == run_cli({"digest", "--tree", fixture.at("same.tar")}).out);
+    CHECK(run_process({"tar", "-tf", fixture.at("got.tar")}).code == 0);
+  }
+  // One that keeps manifests has another ID for the same layers.
+  id = "sha256:" + std::string(64, '1');
+  CHECK(copy(fixture.at("made.tar")).code == 0);
+  layers = Json::array({"sha256:" + std::string(64, '2')});
+  const auto other = copy(fixture.at("made.tar"));
+  CHECK(other.code == exit_code(ErrorKind::integrity));
+  CHECK_THAT(other.out + other.err, ContainsSubstring("the image that was sent is sha256:"));
+  said = "{\"stream\":\"\"}\n{\"errorDetail\":{\"message\":\"no space\"},\"error\":\"no space left on device\"}\n";
+  const auto full = copy(fixture.at("made.tar"));
+  CHECK(full.code == exit_code(ErrorKind::network));
+  CHECK_THAT(full.out + full.err, ContainsSubstring("no space left on device"));
+  fixture.server.set_fault([](const Request& request) -> Answer {
+    if (request.path == "/_ping") return RegistryServer::response(200, "OK");
+    return RegistryServer::response(403, R"({"message":"loading is not allowed"})");
+  });
+  const auto denied = copy(fixture.at("made.tar"));
+  CHECK(denied.code == exit_code(ErrorKind::denied));
+  CHECK_THAT(denied.out + denied.err, ContainsSubstring("status 403: loading is not allowed"));
+  CHECK(run_cli({"copy", fixture.at("made.tar"), "docker-daemon:App"}).code == exit_code(ErrorKind::usage));
+}

@@ -98,7 +98,7 @@ TEST_CASE("every form of a source", "[oci][reference]") {
       {"docker:h:5000/a:1@sha256:x", "docker h:5000/a:1@sha256:x"},
       {"docker:", "!usage"},
       {"library://x/y/z", "!unsupported"},
-      {"oras://x", "!unsupported"},
+      {"oras://x:1", "oras x:1"},
       {"https://x/y.tar", "!unsupported"},
       {std::string("docker-archive:x\0y", 18), "!usage"},
       {std::string("\0", 1), "!usage"},

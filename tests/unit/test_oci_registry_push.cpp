@@ -20,14 +20,14 @@ using Lines = std::vector<std::string>;
 
 namespace {
 
-std::string bytes_of(std::size_t size, unsigned seed) {
+std::string random_bytes(std::size_t size, unsigned seed) {
   std::string out(size, '\0');
   for (auto& c : out) c = static_cast<char>((seed = seed * 1664525u + 1013904223u) >> 24);
   return out;
 }
 
 struct PushFixture : RegistryFixture {
-  std::string bytes = bytes_of(300'000, 5);
+  std::string bytes = random_bytes(300'000, 5);
   std::size_t opened = 0;
 
   std::string digest() const { return "sha256:" + sha256(bytes); }
@@ -97,7 +97,7 @@ TEST_CASE("a blob is sent in one request, and not at all where it is there", "[o
   CHECK(fixture.opened == 1);
   // One of another repository is taken from there, if the registry does that.
   fixture.server.forget();
-  fixture.bytes = bytes_of(5000, 6);
+  fixture.bytes = random_bytes(5000, 6);
   fixture.server.put_blob("other/app", fixture.bytes);
   CHECK(fixture.push("other/app") == 0);
   CHECK(fixture.arrived());
@@ -106,7 +106,7 @@ TEST_CASE("a blob is sent in one request, and not at all where it is there", "[o
   CHECK(fixture.server.uploads() == 0);
   for (const unsigned status : {400u, 401u, 403u, 404u, 405u, 202u}) {
     CAPTURE(status);
-    fixture.bytes = bytes_of(5000, 7 + status);
+    fixture.bytes = random_bytes(5000, 7 + status);
     fixture.server.forget();
     fixture.server.set_fault([&](const Request& request) -> Answer {
       if (request.path.find("?mount=") == std::string::npos || status == 202) return std::nullopt;
@@ -121,7 +121,7 @@ TEST_CASE("a blob is sent in one request, and not at all where it is there", "[o
 
 TEST_CASE("an upload that breaks off goes on where it was", "[oci][registry][push]") {
   PushFixture fixture;
-  fixture.bytes = bytes_of((9 << 20) + 77, 1);
+  fixture.bytes = random_bytes((9 << 20) + 77, 1);
   const std::size_t after = GENERATE(0u, 1u, 70'000u, 5'000'000u, (9u << 20) + 70);
   CAPTURE(after);
   int cuts = 0;
@@ -142,7 +142,7 @@ TEST_CASE("an upload that breaks off goes on where it was", "[oci][registry][pus
 
 TEST_CASE("chunks are what the registry takes", "[oci][registry][push]") {
   PushFixture fixture;
-  fixture.bytes = bytes_of((9 << 20) + 77, 2);
+  fixture.bytes = random_bytes((9 << 20) + 77, 2);
   std::atomic<int> broken = 0;
   const auto ranges = [&] {
     Lines out;
@@ -258,7 +258,7 @@ TEST_CASE("what is lost is sent anew, and what cannot heal is told", "[oci][regi
   }
   SECTION("bytes that are not the blob's") {
     auto wrong = fixture.blob();
-    const std::string other = bytes_of(300'000, 99);
+    const std::string other = random_bytes(300'000, 99);
     wrong.open = [&] { return std::make_unique<MemorySource>(as_bytes(other)); };
     RepositoryWriter writer(fixture.name(), fixture.options);
     const auto error = error_of([&] { writer.add_blob(wrong); });
@@ -313,9 +313,34 @@ TEST_CASE("credentials go to the registry only, wherever it has blobs sent", "[o
   CHECK(elsewhere.wire().find("Authorization") == std::string::npos);
 }
 
+TEST_CASE("an upload goes where the registry sends it", "[oci][registry][push]") {
+  PushFixture fixture;
+  RegistryServer elsewhere;
+  fixture.options.registry.credentials = RegistryCredentials{"alice", "s3cret", "", "", "the test"};
+  elsewhere.set_fault([](const Request&) -> Answer { return RegistryServer::response(201, ""); });
+  fixture.server.set_fault([&](const Request& request) -> Answer {
+    if (request.header("authorization") != "Basic YWxpY2U6czNjcmV0")
+      return RegistryServer::failure(401, "UNAUTHORIZED", "who?", "WWW-Authenticate: Basic realm=\"x\"\r\n");
+    if (request.method == "POST" && request.path.find("moved") == std::string::npos)
+      return RegistryServer::redirect("/v2/app/blobs/uploads/?moved=yes", 308);
+    if (request.method == "PUT") return RegistryServer::redirect(elsewhere.url("/s3/1?signature=x"));
+    return std::nullopt;
+  });
+  CHECK(fixture.push() == fixture.bytes.size());
+  REQUIRE(elsewhere.requests().size() == 1);
+  CHECK(elsewhere.requests()[0].path == "/s3/1?signature=x");
+  CHECK((elsewhere.requests()[0].body == fixture.bytes));
+  CHECK(elsewhere.wire().find("Authorization") == std::string::npos);
+  fixture.server.set_fault([](const Request& request) -> Answer {
+    if (request.method != "POST") return std::nullopt;
+    return RegistryServer::redirect(request.path);
+  });
+  CHECK_THAT(fixture.push_failure(), StartsWith("network: ") && ContainsSubstring("status 307"));
+}
+
 TEST_CASE("a token that expires in the middle is renewed, and the blob sent once", "[oci][registry][push]") {
   PushFixture fixture;
-  fixture.bytes = bytes_of(2 << 20, 3);  // it is asked for first
+  fixture.bytes = random_bytes(2 << 20, 3);  // it is asked for first
   std::atomic<int> tokens = 0;
   fixture.server.set_fault([&](const Request& request) -> Answer {
     if (request.path.starts_with("/token"))

@@ -14,6 +14,7 @@ enum class Transport : std::uint8_t {
   oci_archive,
   oci_layout,
   docker,  ///< an image of a registry
+  oras,    ///< a SIF file of a registry
   docker_daemon,
   podman,           ///< podman's service, which speaks the Docker Engine API
   docker_container,
@@ -25,7 +26,7 @@ enum class Transport : std::uint8_t {
   automatic,  ///< a bare path: content decides
 };
 
-/// A source expression: `docker://alpine:3`, `docker-archive:x.tar:app:1`, `oci://dir@sha256:…`, `docker-daemon:app`, `-`, `x.tar`, …
+/// A source expression: `docker://alpine:3`, `oras://host/app:1`, `docker-archive:x.tar:app:1`, `oci://dir@sha256:…`, `docker-daemon:app`, `-`, `x.tar`, …
 struct Reference {
   Transport transport = Transport::automatic;
   std::string location;  ///< path ("-" is standard input), or the name of a registry's or daemon's image or of a container
@@ -45,7 +46,8 @@ SIFKIT_API std::string_view to_string(Transport transport) noexcept;
 
 /// Whether a service is asked, and the location is a name there, not a path.
 constexpr bool is_service(Transport transport) noexcept {
-  return transport == Transport::docker || transport == Transport::docker_daemon || transport == Transport::podman || transport == Transport::docker_container;
+  return transport == Transport::docker || transport == Transport::oras || transport == Transport::docker_daemon ||
+         transport == Transport::podman || transport == Transport::docker_container;
 }
 
 }  // namespace sifkit::oci
