@@ -118,7 +118,8 @@ class EngineDestination : public ImageDestination {
   }
 
   std::unique_ptr<BlobWriter> begin_layer() override {
-    return std::make_unique<SpooledLayer>(options_.scratch, [this](ReadableBlob layer) { add_layer(std::move(layer)); });
+    return std::make_unique<SpooledLayer>(options_.scratch,
+                                          [this](ReadableBlob layer) { add_layer(std::move(layer)); });
   }
 
   void finish(const ImageDocuments& documents) override {

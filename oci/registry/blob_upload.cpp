@@ -69,8 +69,8 @@ bool BlobUpload::is_there() {
 
 bool BlobUpload::mount(RegistryClient& mounter, const std::string& from) {
   try {
-    auto response = mounter.send({.url = fmt::format("/blobs/uploads/?mount={}&from={}", blob_.digest.text(), from),
-                                 .method = "POST"});
+    auto response = mounter.send(
+        {.url = fmt::format("/blobs/uploads/?mount={}&from={}", blob_.digest.text(), from), .method = "POST"});
     if (response.status() == 201) return true;
     if (response.status() == 202 && !place_) place_ = place_of(client_, response);
   } catch (const Error& error) {
@@ -127,7 +127,8 @@ void BlobUpload::send_chunks(std::uint64_t from) {
   }
   Bytes chunk(std::min(size, blob_.size - from));
   while (from != blob_.size) {
-    const auto count = read_full(*source, std::span(chunk).first(std::min<std::uint64_t>(chunk.size(), blob_.size - from)));
+    const auto count =
+        read_full(*source, std::span(chunk).first(std::min<std::uint64_t>(chunk.size(), blob_.size - from)));
     const auto bytes = ByteView(chunk).first(count);
     send({.url = place_->url,
           .method = "PATCH",

@@ -3,7 +3,6 @@
 
 #include <utility>
 
-#include <unistd.h>
 #include <fcntl.h>
 
 #include <fmt/format.h>
@@ -52,7 +51,8 @@ class OrasSource : public OpenedSource {
 
  private:
   Error no_layers() const {
-    return {ErrorKind::unsupported, fmt::format("{} is a SIF image, an image of layers was expected", in_quotes(reference_.text)),
+    return {ErrorKind::unsupported,
+            fmt::format("{} is a SIF image, an image of layers was expected", in_quotes(reference_.text)),
             Advice::look_inside};
   }
 

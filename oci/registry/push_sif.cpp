@@ -36,7 +36,8 @@ std::string json_text(std::string_view text) {
 std::string annotations_text(const Annotations& annotations) {
   const std::map<std::string, std::string> sorted(annotations.begin(), annotations.end());
   std::string out;
-  for (const auto& [key, value] : sorted) out += fmt::format("{}{}:{}", out.empty() ? "" : ",", json_text(key), json_text(value));
+  for (const auto& [key, value] : sorted)
+    out += fmt::format("{}{}:{}", out.empty() ? "" : ",", json_text(key), json_text(value));
   return "{" + out + "}";
 }
 
@@ -44,11 +45,10 @@ std::string annotations_text(const Annotations& annotations) {
 std::string manifest_of(const SifFile& file, const Digest& digest, std::uint64_t size) {
   const auto annotations =
       file.annotations.empty() ? std::string() : ",\"annotations\":" + annotations_text(file.annotations);
-  return fmt::format(
-      R"({{"schemaVersion":2,"mediaType":"{}","config":{{"mediaType":"{}","size":{},"digest":"{}"}},)"
-      R"("layers":[{{"mediaType":"{}","size":{},"digest":"{}","annotations":{}}}]{}}})",
-      kManifestType, kConfigType, kConfig.size(), digest_of(as_bytes(kConfig)).text(), kLayerType, size, digest.text(),
-      annotations_text({{std::string(kTitle), file.title}}), annotations);
+  return fmt::format(R"({{"schemaVersion":2,"mediaType":"{}","config":{{"mediaType":"{}","size":{},"digest":"{}"}},)"
+                     R"("layers":[{{"mediaType":"{}","size":{},"digest":"{}","annotations":{}}}]{}}})",
+                     kManifestType, kConfigType, kConfig.size(), digest_of(as_bytes(kConfig)).text(), kLayerType, size,
+                     digest.text(), annotations_text({{std::string(kTitle), file.title}}), annotations);
 }
 
 struct Entry {
@@ -57,15 +57,15 @@ struct Entry {
   std::size_t size = 0;
 
   std::string text() const {
-    return fmt::format(
-        R"({{"mediaType":"{}","size":{},"digest":"{}","platform":{{"architecture":{},"os":"linux"}}}})", kManifestType,
-        size, digest.text(), json_text(architecture));
+    return fmt::format(R"({{"mediaType":"{}","size":{},"digest":"{}","platform":{{"architecture":{},"os":"linux"}}}})",
+                       kManifestType, size, digest.text(), json_text(architecture));
   }
 };
 
 /// Readers that know no platforms take the first one, or the one for amd64.
 std::string index_of(std::vector<Entry> entries) {
-  std::stable_partition(entries.begin(), entries.end(), [](const Entry& entry) { return entry.architecture == "amd64"; });
+  std::stable_partition(entries.begin(), entries.end(),
+                        [](const Entry& entry) { return entry.architecture == "amd64"; });
   std::string list;
   for (const auto& entry : entries) list += (list.empty() ? "" : ",") + entry.text();
   return fmt::format(R"({{"schemaVersion":2,"mediaType":"{}","manifests":[{}]}})", kIndexType, list);
@@ -80,8 +80,9 @@ void expect_one_each(const std::vector<SifFile>& files) {
                   "of several images under one name each is for an architecture of its own");
     const auto [other, first] = seen.emplace(file.architecture, file.file->name());
     if (!first)
-      throw Error(ErrorKind::usage, fmt::format("{} and {} are both for {}", in_quotes(other->second),
-                                                in_quotes(file.file->name()), printable(file.architecture)),
+      throw Error(ErrorKind::usage,
+                  fmt::format("{} and {} are both for {}", in_quotes(other->second), in_quotes(file.file->name()),
+                              printable(file.architecture)),
                   "of several images under one name each is for an architecture of its own");
   }
 }

@@ -49,7 +49,8 @@ void RepositoryWriter::add_blob(const ReadableBlob& blob) {
 }
 
 void RepositoryWriter::add_document(const std::string& text) {
-  add_blob({digest_of(as_bytes(text)), text.size(), [&text] { return std::make_unique<MemorySource>(as_bytes(text)); }});
+  add_blob(
+      {digest_of(as_bytes(text)), text.size(), [&text] { return std::make_unique<MemorySource>(as_bytes(text)); }});
 }
 
 Digest RepositoryWriter::put_manifest(const std::string& text, const std::string& media_type,
@@ -61,10 +62,8 @@ Digest RepositoryWriter::put_manifest(const std::string& text, const std::string
     throw Error(ErrorKind::usage, fmt::format("the image is {}, not {}", digest.text(), reference),
                 "a tag names an image, whatever its digest is");
   in_file(client_.name().text(), [&] {
-    auto response = client_.send({.url = "/manifests/" + reference,
-                                  .method = "PUT",
-                                  .headers = {{"Content-Type", media_type}},
-                                  .body = text});
+    auto response = client_.send(
+        {.url = "/manifests/" + reference, .method = "PUT", .headers = {{"Content-Type", media_type}}, .body = text});
     if (response.status() / 100 != 2) throw client_.failure(response);
     const std::string stated(response.header("docker-content-digest").value_or(""));
     if (stated.starts_with(to_string(digest.algorithm())) && stated != digest.text()) {

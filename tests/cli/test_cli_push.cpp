@@ -51,7 +51,8 @@ struct PushFixture : RegistryFixture {
 TEST_CASE("push writes what Apptainer writes, and pull brings it back", "[cli][registry][push]") {
   const PushFixture fixture;
   const auto bytes = read_file(fixture.home / "app.sif");
-  const auto pushed = fixture.run({"push", fixture.at("app.sif"), fixture.oras("team/app:1"), "--digestfile", fixture.at("digest")});
+  const auto pushed =
+      fixture.run({"push", fixture.at("app.sif"), fixture.oras("team/app:1"), "--digestfile", fixture.at("digest")});
   INFO(pushed.err);
   REQUIRE(pushed.code == 0);
   const std::string expected =
@@ -63,7 +64,8 @@ TEST_CASE("push writes what Apptainer writes, and pull brings it back", "[cli][r
       R"(","annotations":{"org.opencontainers.image.title":"app.sif"}}]})";
   CHECK(fixture.manifest("team/app", "1") == expected);
   CHECK(read_file(fixture.home / "digest") == "sha256:" + sha256(expected) + "\n");
-  CHECK_THAT(pushed.err, ContainsSubstring("app.sif' is not signed") && ContainsSubstring("sha256:" + sha256(expected)));
+  CHECK_THAT(pushed.err,
+             ContainsSubstring("app.sif' is not signed") && ContainsSubstring("sha256:" + sha256(expected)));
   REQUIRE(fixture.run({"pull", fixture.at("back.sif"), fixture.oras("team/app:1")}).code == 0);
   CHECK((read_file(fixture.home / "back.sif") == bytes));
   // Again: nothing is sent, and nothing said of signatures.
@@ -75,7 +77,9 @@ TEST_CASE("push writes what Apptainer writes, and pull brings it back", "[cli][r
   CHECK(record["digest"] == "sha256:" + sha256(expected));
   CHECK(record["bytes"] == bytes.size());
   CHECK(record["sent_bytes"] == 0);
-  CHECK(record["images"] == Json::array({{{"file", fixture.at("app.sif")}, {"architecture", "amd64"}, {"manifest_digest", record["digest"]}}}));
+  CHECK(record["images"] ==
+        Json::array(
+            {{{"file", fixture.at("app.sif")}, {"architecture", "amd64"}, {"manifest_digest", record["digest"]}}}));
   CHECK(fixture.manifest("team/app", "latest") == expected);
   CHECK(fixture.server.uploads() == 0);
   // docker:// is the wrong word for it.
@@ -87,7 +91,10 @@ TEST_CASE("push writes what Apptainer writes, and pull brings it back", "[cli][r
 TEST_CASE("labels of the standard's words are annotations, and more can be given", "[cli][registry][push]") {
   const PushFixture fixture;
   fixture.build("app.sif", {"--label", "org.opencontainers.image.source=https://x/?a&b", "--label", "maintainer=me"});
-  REQUIRE(fixture.run({"push", "-U", fixture.at("app.sif"), fixture.oras("app:1"), "--description", "Two words", "--annotation", "z=<1>"}).code == 0);
+  REQUIRE(fixture
+              .run({"push", "-U", fixture.at("app.sif"), fixture.oras("app:1"), "--description", "Two words",
+                    "--annotation", "z=<1>"})
+              .code == 0);
   const auto text = fixture.manifest("app", "1");
   CHECK(Json::parse(text)["annotations"] == Json{{"org.opencontainers.image.description", "Two words"},
                                                  {"org.opencontainers.image.source", "https://x/?a&b"},
@@ -98,7 +105,8 @@ TEST_CASE("labels of the standard's words are annotations, and more can be given
 TEST_CASE("SIF files of several architectures are one index", "[cli][registry][push]") {
   const PushFixture fixture;
   fixture.build_for("arm.sif", "arm64");
-  const auto pushed = fixture.run({"push", "-U", "--json", fixture.at("arm.sif"), fixture.at("app.sif"), fixture.oras("app:all")});
+  const auto pushed =
+      fixture.run({"push", "-U", "--json", fixture.at("arm.sif"), fixture.at("app.sif"), fixture.oras("app:all")});
   INFO(pushed.err);
   REQUIRE(pushed.code == 0);
   const Json record = Json::parse(pushed.out);
@@ -110,8 +118,10 @@ TEST_CASE("SIF files of several architectures are one index", "[cli][registry][p
   CHECK(index["manifests"][1]["platform"] == Json{{"architecture", "arm64"}, {"os", "linux"}});
   CHECK(index["manifests"][1]["digest"] == record["images"][0]["manifest_digest"]);
   for (const std::string architecture : {"amd64", "arm64"}) {
-    REQUIRE(fixture.run({"pull", "-F", fixture.at("back.sif"), fixture.oras("app:all"), "--arch", architecture}).code == 0);
-    CHECK((read_file(fixture.home / "back.sif") == read_file(fixture.home / (architecture == "amd64" ? "app.sif" : "arm.sif"))));
+    REQUIRE(fixture.run({"pull", "-F", fixture.at("back.sif"), fixture.oras("app:all"), "--arch", architecture}).code ==
+            0);
+    CHECK((read_file(fixture.home / "back.sif") ==
+           read_file(fixture.home / (architecture == "amd64" ? "app.sif" : "arm.sif"))));
   }
   const auto twice = fixture.run({"push", "-U", fixture.at("app.sif"), fixture.at("app.sif"), fixture.oras("app:2")});
   CHECK(twice.code == exit_code(ErrorKind::usage));
@@ -136,7 +146,8 @@ TEST_CASE("what is no SIF file, or no place for one, is refused before anything 
   refused({sif, sif, fixture.server.image("app:1")}, ErrorKind::usage, "expected one image");
   refused({sif, fixture.server.image("app:1"), "--annotation", "a=b"}, ErrorKind::usage, "annotations are for oras://");
   refused({sif, fixture.oras("app:1"), "--annotation", "a"}, ErrorKind::usage, "expected NAME=VALUE");
-  refused({sif, fixture.oras("app:1"), "--json", "--digestfile", "-"}, ErrorKind::usage, "only one of --json and --digestfile -");
+  refused({sif, fixture.oras("app:1"), "--json", "--digestfile", "-"}, ErrorKind::usage,
+          "only one of --json and --digestfile -");
   CHECK(fixture.server.requests().empty());
 }
 
@@ -145,7 +156,8 @@ TEST_CASE("an image of layers goes to a registry bit for bit", "[cli][registry][
   const auto manifest = fixture.put(fixture.image, "from/app");
   const auto digest = "sha256:" + sha256(manifest);
   fixture.server.forget();
-  auto copied = fixture.run({"copy", fixture.server.image("from/app:1"), fixture.server.image("to/app:2"), "--digestfile", fixture.at("d")});
+  auto copied = fixture.run(
+      {"copy", fixture.server.image("from/app:1"), fixture.server.image("to/app:2"), "--digestfile", fixture.at("d")});
   INFO(copied.err);
   REQUIRE(copied.code == 0);
   CHECK(fixture.manifest("to/app", "2") == manifest);
@@ -171,14 +183,16 @@ TEST_CASE("an image of layers goes to a registry bit for bit", "[cli][registry][
   REQUIRE(fixture.run({"copy", fixture.at("app.sif"), fixture.server.image("sif/app:1")}).code == 0);
   CHECK(Json::parse(fixture.manifest("sif/app", "1"))["layers"].size() == 1);
   REQUIRE(fixture.run({"build", "-q", fixture.at("again.sif"), fixture.server.image("sif/app:1")}).code == 0);
-  CHECK(run_cli({"ls", "-aR", fixture.at("again.sif"), "/bin"}).out == run_cli({"ls", "-aR", fixture.at("app.sif"), "/bin"}).out);
+  CHECK(run_cli({"ls", "-aR", fixture.at("again.sif"), "/bin"}).out ==
+        run_cli({"ls", "-aR", fixture.at("app.sif"), "/bin"}).out);
 }
 
 TEST_CASE("a copy that a registry refuses or damages ends with its words", "[cli][registry][push]") {
   PushFixture fixture;
   const auto copy = [&](const std::string& source) {
     fixture.server.forget();
-    return fixture.run({"copy", fixture.at(source), fixture.server.image("app:1"), "--creds", "bob:pa55word", "--debug"});
+    return fixture.run(
+        {"copy", fixture.at(source), fixture.server.image("app:1"), "--creds", "bob:pa55word", "--debug"});
   };
   fixture.server.set_fault([](const Request& request) -> Answer {
     if (request.method != "POST") return std::nullopt;
@@ -212,7 +226,8 @@ TEST_CASE("a SIF file of a registry is a source of every verb", "[cli][registry]
   const auto bytes = read_file(fixture.home / "app.sif");
   const auto uri = fixture.oras("app:1");
   REQUIRE(fixture.run({"push", "-U", fixture.at("app.sif"), uri}).code == 0);
-  const std::vector<std::vector<std::string>> verbs{{"ls", "-laR"}, {"inspect", "--all"}, {"digest"}, {"digest", "--tree"}, {"find"}};
+  const std::vector<std::vector<std::string>> verbs{
+      {"ls", "-laR"}, {"inspect", "--all"}, {"digest"}, {"digest", "--tree"}, {"find"}};
   for (auto verb : verbs) {
     INFO(verb[0]);
     auto local = verb;
@@ -265,11 +280,14 @@ TEST_CASE("a daemon gets an archive that is made while it goes", "[cli][registry
   const auto copy = [&](const std::string& source) {
     return run_cli({"copy", source, "docker-daemon:app", "--docker-host", "tcp://" + fixture.server.place(), "--json"});
   };
-  as_directory(oci_layout(fixture.image, {.packer = "gzip -c", .layer_type = "application/vnd.oci.image.layer.v1.tar+gzip"}), fixture.home / "layout");
+  as_directory(
+      oci_layout(fixture.image, {.packer = "gzip -c", .layer_type = "application/vnd.oci.image.layer.v1.tar+gzip"}),
+      fixture.home / "layout");
   for (const std::string source : {"made.tar", "layout", "app.sif"}) {
     INFO(source);
     const bool sif = source == "app.sif";
-    const auto expected = run_cli({"copy", "--json", "-F", fixture.at(source), "docker-archive:" + fixture.at("same.tar") + ":app"});
+    const auto expected =
+        run_cli({"copy", "--json", "-F", fixture.at(source), "docker-archive:" + fixture.at("same.tar") + ":app"});
     id = Json::parse(expected.out)["config_digest"];
     const auto copied = copy(fixture.at(source));
     INFO(copied.err);
@@ -282,7 +300,8 @@ TEST_CASE("a daemon gets an archive that is made while it goes", "[cli][registry
     CHECK(listed[0]["tags"] == Json::array({"app:latest"}));
     CHECK(listed[0]["config_digest"] == id);
     CHECK(listed[0]["layers"] == (sif ? 1 : fixture.image.layers.size()));
-    CHECK(run_cli({"digest", "--tree", fixture.at("got.tar")}).out == run_cli({"digest", "--tree", fixture.at("same.tar")}).out);
+    CHECK(run_cli({"digest", "--tree", fixture.at("got.tar")}).out ==
+          run_cli({"digest", "--tree", fixture.at("same.tar")}).out);
     CHECK(run_process({"tar", "-tf", fixture.at("got.tar")}).code == 0);
   }
   // One that keeps manifests has another ID for the same layers.

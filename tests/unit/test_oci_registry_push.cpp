@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What is sent to a registry, and everything that a registry can do wrong with it.
-#include <filesystem>
-
-#include <sifkit/oci/image_destination.h>
-
 #include "registry/blob_upload.h"
 #include "registry/repository_writer.h"
 #include "support/catch.h"
@@ -42,9 +38,7 @@ struct PushFixture : RegistryFixture {
             }};
   }
 
-  RegistryName name(const std::string& image = "app:1") const {
-    return RegistryName::parse(server.place() + "/" + image, image);
-  }
+  RegistryName name() const { return RegistryName::parse(server.place() + "/app:1", "app:1"); }
 
   /// Sends the blob; how many bytes the writer says were sent.
   std::uint64_t push(const std::string& neighbour = "") {
@@ -66,9 +60,8 @@ struct PushFixture : RegistryFixture {
   Lines lines() const {
     Lines out;
     for (const auto& request : server.requests()) {
-      const auto uploads = request.path.find("/uploads/");
-      out.push_back(request.method + " " + (uploads == std::string::npos ? request.path.substr(0, request.path.rfind('/'))
-                                                                        : request.path.substr(0, uploads + 8)));
+      const auto end = std::min(request.path.find("/uploads/"), request.path.rfind('/'));
+      out.push_back(request.method + " " + request.path.substr(0, end));
     }
     return out;
   }
@@ -80,15 +73,13 @@ struct PushFixture : RegistryFixture {
   }
 };
 
-const std::string kUploads = "/v2/app/blobs/uploads";
-
 }  // namespace
 
 TEST_CASE("a blob is sent in one request, and not at all where it is there", "[oci][registry][push]") {
   PushFixture fixture;
   CHECK(fixture.push() == fixture.bytes.size());
   CHECK(fixture.arrived());
-  CHECK(fixture.lines() == Lines{"HEAD /v2/app/blobs", "POST " + kUploads, "PUT " + kUploads});
+  CHECK(fixture.lines() == Lines{"HEAD /v2/app/blobs", "POST /v2/app/blobs", "PUT /v2/app/blobs"});
   CHECK(fixture.server.requests()[2].header("content-type") == "application/octet-stream");
   CHECK(fixture.body_bytes() == fixture.bytes.size());
   fixture.server.forget();
@@ -137,7 +128,8 @@ TEST_CASE("an upload that breaks off goes on where it was", "[oci][registry][pus
   // Nothing that had come is sent again; "0-0" may be no byte at all, so that one is.
   const std::size_t again = after == 1 ? 1 : 0;
   CHECK(fixture.body_bytes() == fixture.bytes.size() + again);
-  for (const auto& request : fixture.server.requests()) CHECK(request.body.size() <= std::max<std::size_t>(after, BlobUpload::kChunk));
+  for (const auto& request : fixture.server.requests())
+    CHECK(request.body.size() <= std::max<std::size_t>(after, BlobUpload::kChunk));
 }
 
 TEST_CASE("chunks are what the registry takes", "[oci][registry][push]") {
@@ -153,7 +145,8 @@ TEST_CASE("chunks are what the registry takes", "[oci][registry][push]") {
   SECTION("what is too large in one piece") {
     fixture.server.set_fault([&](const Request& request) -> Answer {
       if (request.method != "PUT" || std::stoull(request.header("content-length")) < 5'000'000) return std::nullopt;
-      return "HTTP/1.1 413 Too Large\r\nContent-Type: text/html\r\nContent-Length: 6\r\nConnection: close\r\n\r\n<html>";
+      return "HTTP/1.1 413 Too Large\r\nContent-Type: text/html\r\nContent-Length: 6\r\nConnection: "
+             "close\r\n\r\n<html>";
     });
     fixture.options.registry.retries = 0;  // it is no failure
     CHECK(fixture.push() == fixture.bytes.size());
@@ -179,7 +172,8 @@ TEST_CASE("chunks are what the registry takes", "[oci][registry][push]") {
       auto answer = fixture.server.answer(request);
       return answer.insert(answer.find("\r\n") + 2, "OCI-Chunk-Min-Length: 100000000\r\n");
     });
-    CHECK_THAT(fixture.push_failure(), ContainsSubstring("it wants chunks of 100000000 bytes, over the limit of 67108864"));
+    CHECK_THAT(fixture.push_failure(),
+               ContainsSubstring("it wants chunks of 100000000 bytes, over the limit of 67108864"));
     return;
   }
   SECTION("a chunk that fails") {
@@ -226,7 +220,8 @@ TEST_CASE("what is lost is sent anew, and what cannot heal is told", "[oci][regi
   }
   SECTION("too many requests") {
     trouble("PUT", [](const Request&, int number) -> Answer {
-      return number == 0 ? Answer(RegistryServer::failure(429, "TOOMANYREQUESTS", "slow down", "Retry-After: 0\r\n")) : std::nullopt;
+      return number == 0 ? Answer(RegistryServer::failure(429, "TOOMANYREQUESTS", "slow down", "Retry-After: 0\r\n"))
+                         : std::nullopt;
     });
     CHECK(fixture.push() == fixture.bytes.size());
     trouble("PUT", [](const Request&, int) -> Answer {
@@ -242,15 +237,20 @@ TEST_CASE("what is lost is sent anew, and what cannot heal is told", "[oci][regi
       if (request.method != "PUT" && request.method != "PATCH") return std::nullopt;
       return RegistryServer::failure(503, "UNAVAILABLE", "no disk");
     });
-    CHECK_THAT(fixture.push_failure(), StartsWith("network: ") && ContainsSubstring("status 503: unavailable: no disk"));
+    CHECK_THAT(fixture.push_failure(),
+               StartsWith("network: ") && ContainsSubstring("status 503: unavailable: no disk"));
     CHECK(fixture.server.count("PUT") + fixture.server.count("PATCH") == fixture.options.registry.retries + 1);
-    trouble("POST", [](const Request&, int) -> Answer { return RegistryServer::failure(503, "UNAVAILABLE", "no disk"); });
-    CHECK_THAT(fixture.push_failure(), StartsWith("network: ") && ContainsSubstring("status 503: unavailable: no disk"));
+    trouble("POST",
+            [](const Request&, int) -> Answer { return RegistryServer::failure(503, "UNAVAILABLE", "no disk"); });
+    CHECK_THAT(fixture.push_failure(),
+               StartsWith("network: ") && ContainsSubstring("status 503: unavailable: no disk"));
     CHECK(fixture.server.count("POST") == fixture.options.registry.retries + 1);
   }
   SECTION("another digest") {
-    trouble("PUT", [](const Request&, int) -> Answer { return RegistryServer::failure(400, "DIGEST_INVALID", "no match"); });
-    CHECK_THAT(fixture.push_failure(), StartsWith("network: ") && ContainsSubstring("status 400: digest invalid: no match"));
+    trouble("PUT",
+            [](const Request&, int) -> Answer { return RegistryServer::failure(400, "DIGEST_INVALID", "no match"); });
+    CHECK_THAT(fixture.push_failure(),
+               StartsWith("network: ") && ContainsSubstring("status 400: digest invalid: no match"));
     trouble("PUT", [](const Request&, int) -> Answer {
       return RegistryServer::response(201, "", "Docker-Content-Digest: sha256:" + std::string(64, 'b') + "\r\n");
     });
@@ -271,8 +271,10 @@ TEST_CASE("what is lost is sent anew, and what cannot heal is told", "[oci][regi
     CHECK_THAT(longer->what(), ContainsSubstring("more than 299999 bytes"));
   }
   SECTION("nothing may be pushed") {
-    trouble("POST", [](const Request&, int) -> Answer { return RegistryServer::failure(403, "DENIED", "access denied"); });
-    CHECK_THAT(fixture.push_failure(), StartsWith("denied: ") && ContainsSubstring("status 403: denied: access denied"));
+    trouble("POST",
+            [](const Request&, int) -> Answer { return RegistryServer::failure(403, "DENIED", "access denied"); });
+    CHECK_THAT(fixture.push_failure(),
+               StartsWith("denied: ") && ContainsSubstring("status 403: denied: access denied"));
     CHECK(fixture.opened == 0);
   }
 }
