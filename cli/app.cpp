@@ -235,6 +235,8 @@ int run_safely(std::span<const std::string> args, Console& io) {
   add_ls_command(app, session);
   add_files_commands(app, session);
   add_find_command(app, session);
+  add_du_command(app, session);
+  add_history_command(app, session);
   add_check_command(app, session);
   add_sbom_command(app, session);
   add_take_commands(app, session);

@@ -38,6 +38,7 @@ class LayeredFileSystem : public OpenedFileSystem {
   layers::FileSystem& files() override { return files_; }
   oci::Image* image() override { return &files_.image(); }
   std::optional<std::size_t> layer_of(layers::InodeId inode) const override { return files_.layer_of(inode); }
+  std::vector<layers::LayerUsage> layer_usage() const override { return files_.layer_usage(); }
 
  private:
   oci::Reference reference_;

@@ -27,6 +27,9 @@ class FlattenedImage : public layers::FileSystem {
   layers::ContentId read(layers::InodeId inode, layers::ContentSink& sink) override;
   void read_files(std::vector<layers::InodeId> files, const SinkFor& sink_for) override;
 
+  /// What each layer brings and hides, the oldest first.
+  std::vector<layers::LayerUsage> layer_usage() const { return root_->usage(); }
+
   /// The layer that has the bytes of a regular file, the oldest being 0; nothing for a file of no bytes.
   std::optional<std::size_t> layer_of(layers::InodeId inode) const;
 

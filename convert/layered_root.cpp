@@ -134,6 +134,7 @@ Tree LayeredRoot::merge(std::uint32_t time, ContentSink* sink, std::vector<Missi
   for (std::size_t index = image_.layers().size(); index-- > 0;) read_layer(index, time, flattener, sink);
   Tree tree = flattener.finish(missing, options_.operation);
   replaced_links_ = flattener.replaced_links();
+  usage_ = flattener.usage();
   check_root(tree);
   return tree;
 }

@@ -30,6 +30,9 @@ class LayeredRoot : public RootSource {
   std::unique_ptr<ContainerFiles> texts(const layers::Tree& tree) override;
   std::vector<layers::Flattener::ReplacedLink> replaced_links() const override { return replaced_links_; }
 
+  /// After `read` or `index`: of each layer, the oldest first.
+  const std::vector<layers::LayerUsage>& usage() const noexcept { return usage_; }
+
   using Missing = layers::Flattener::Missing;
 
   /// In place of `read`: the tree alone, all of it. `contents` says which entry of which layer has the bytes of each
@@ -56,6 +59,7 @@ class LayeredRoot : public RootSource {
   layers::PathPatterns excludes_;
   ContainerTexts texts_;
   std::vector<layers::Flattener::ReplacedLink> replaced_links_;
+  std::vector<layers::LayerUsage> usage_;
 };
 
 }  // namespace sifkit

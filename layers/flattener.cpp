@@ -77,6 +77,7 @@ struct Flattener::Impl {
   std::uint64_t log_bytes = 0;   ///< of the changes in `layers`
   std::string last_path;         ///< in the current layer
   std::vector<ReplacedLink> replaced_links;
+  std::vector<LayerUsage> usage;
 
   void check_memory() const {
     if (log_bytes + tree.bytes() <= limits.metadata_bytes) return;
@@ -170,7 +171,8 @@ Flattener::Flattener(const Limits& limits, WarningList& warnings)
                      .layers = {},
                      .covered = {},
                      .last_path = {},
-                     .replaced_links = {}}) {}
+                     .replaced_links = {},
+                     .usage = {}}) {}
 
 Flattener::~Flattener() = default;
 
@@ -223,6 +225,8 @@ Flattener::Decision Flattener::accept(const Entry& entry) {
 
 const std::vector<Flattener::ReplacedLink>& Flattener::replaced_links() const noexcept { return impl_->replaced_links; }
 
+const std::vector<LayerUsage>& Flattener::usage() const noexcept { return impl_->usage; }
+
 void Flattener::set_content(ContentId content) { impl_->layers.back().changes.back().content = content; }
 
 Tree Flattener::finish(std::vector<Missing>& missing, const OperationContext& operation) {
@@ -232,6 +236,7 @@ Tree Flattener::finish(std::vector<Missing>& missing, const OperationContext& op
   LayerMerger merger(state.tree, state.limits, state.warnings);
   for (auto number = static_cast<std::uint32_t>(state.layers.size()); number-- > 0;) state.merge(number, merger, missing, operation);
   state.replaced_links = merger.take_replaced_links();
+  state.usage = merger.take_usage();
   state.hide_aufs_files();
   std::erase_if(missing, [&](const Missing& file) { return state.tree.inode(file.inode).links == 0; });
   std::sort(missing.begin(), missing.end(),

@@ -23,6 +23,8 @@ void LayerMerger::begin_layer(std::uint32_t default_mtime) {
   default_mtime_ = default_mtime;
   root_named_ = false;
   linked_older_.clear();
+  usage_.emplace_back();
+  first_inodes_.push_back(static_cast<InodeId>(tree_.inode_count()));
   // The root is a directory like others that no layer names.
   if (layer_ == 1) tree_.inode(Tree::kRoot).metadata.mtime = default_mtime;
 }
@@ -59,11 +61,24 @@ NameId LayerMerger::make_directory(InodeId parent, std::string_view name) {
   return made;
 }
 
+void LayerMerger::note_loss(InodeId id) {
+  const Inode& inode = tree_.inode(id);
+  if (inode.type != EntryType::regular || inode.links != 0) return;
+  auto& hiding = usage_.back();
+  ++hiding.hidden_files;
+  hiding.hidden_bytes += inode.size;
+  const auto next = std::upper_bound(first_inodes_.begin(), first_inodes_.end(), id);
+  auto& losing = usage_[static_cast<std::size_t>(next - first_inodes_.begin() - 1)];
+  ++losing.lost_files;
+  losing.lost_bytes += inode.size;
+}
+
 void LayerMerger::remove(InodeId parent, NameId name) {
   const InodeId top = tree_.inode_of(name);
   std::vector<InodeId> directories;
   if (tree_.inode(top).type == EntryType::directory) directories.push_back(top);
   tree_.unlink(parent, name);
+  note_loss(top);
   while (!directories.empty()) {
     const InodeId directory = directories.back();
     directories.pop_back();
@@ -71,6 +86,7 @@ void LayerMerger::remove(InodeId parent, NameId name) {
       const InodeId inode = tree_.inode_of(child);
       if (tree_.inode(inode).type == EntryType::directory) directories.push_back(inode);
       tree_.unlink(directory, child);
+      note_loss(inode);
     }
   }
 }
@@ -195,7 +211,9 @@ void LayerMerger::put(const Place& place, InodeId inode) {
   if (name != kNone) {
     note_named_twice(name, place.name);
     if (tree_.inode(tree_.inode_of(name)).type != EntryType::directory) {
+      const InodeId replaced = tree_.inode_of(name);
       tree_.relink(name, inode);
+      note_loss(replaced);
       touch(name, true);
       return;
     }
@@ -267,6 +285,10 @@ InodeId LayerMerger::apply(std::string_view path, const Inode& inode) {
   }
   if (name != kNone && inode.type == EntryType::directory) note_replaced_link(path, name);
   const InodeId added = tree_.add_inode(inode);
+  if (inode.type == EntryType::regular) {
+    ++usage_.back().files;
+    usage_.back().bytes += inode.size;
+  }
   put(*place, added);
   return added;
 }

@@ -34,6 +34,7 @@ class LayerMerger {
   InodeId apply(std::string_view path, const Inode& inode);
 
   std::vector<Flattener::ReplacedLink> take_replaced_links() { return std::move(replaced_links_); }
+  std::vector<LayerUsage> take_usage() { return std::move(usage_); }
 
  private:
   struct Place {
@@ -46,6 +47,8 @@ class LayerMerger {
   std::optional<Place> place_of(std::string_view path, bool create);
   NameId make_directory(InodeId parent, std::string_view name);
   void remove(InodeId parent, NameId name);
+  /// Counts a file that has lost a name, if it was the last one.
+  void note_loss(InodeId inode);
   /// Takes away everything below a directory that this layer has not touched.
   void remove_untouched(InodeId directory);
   void put(const Place& place, InodeId inode);
@@ -66,6 +69,8 @@ class LayerMerger {
   std::vector<std::uint32_t> stamps_;  ///< by NameId: twice the layer that touched it last, plus 1 when it named it
   std::vector<std::uint32_t> emptied_;  ///< by InodeId: the layer that took away last what it does not touch there
   std::vector<Flattener::ReplacedLink> replaced_links_;
+  std::vector<LayerUsage> usage_;       ///< by layer
+  std::vector<InodeId> first_inodes_;   ///< by layer: what it adds is from there on
   std::unordered_set<NameId> linked_older_;  ///< names of older layers that a hard link of this one goes to
 };
 

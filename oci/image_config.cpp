@@ -267,12 +267,39 @@ ImageConfig ImageConfig::parse(std::string_view json, const Limits& limits, Warn
   return out;
 }
 
-std::string ImageConfig::go_config_json() const {
-  if (raw.empty()) return "{}";
+namespace {
+
+/// A document that `parse` has seen already.
+Json parsed_again(const std::string& raw) {
   Limits limits;
   limits.json_bytes = raw.size();
-  limits.json_depth = ~0u;  // `parse` has seen this document already
-  const Json document = parse_json(raw, kWhat, limits);
+  limits.json_depth = ~0u;
+  return parse_json(raw, kWhat, limits);
+}
+
+}  // namespace
+
+std::vector<HistoryStep> ImageConfig::history() const {
+  std::vector<HistoryStep> out;
+  if (raw.empty()) return out;
+  const Json document = parsed_again(raw);
+  const auto list = document.find("history");
+  if (list == document.end() || !list->is_array()) return out;
+  for (const auto& step : *list) {
+    const auto text = [&](const char* name) {
+      const auto found = step.find(name);
+      return found != step.end() && found->is_string() ? found->get<std::string>() : std::string();
+    };
+    const auto empty = step.find("empty_layer");
+    out.push_back({text("created"), text("created_by"), text("comment"),
+                   empty != step.end() && empty->is_boolean() && empty->get<bool>()});
+  }
+  return out;
+}
+
+std::string ImageConfig::go_config_json() const {
+  if (raw.empty()) return "{}";
+  const Json document = parsed_again(raw);
   const JsonView view(document, std::string(kWhat) + ": ");
   return go_config(view["config"]);
 }

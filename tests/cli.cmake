@@ -6,6 +6,7 @@ sifkit_test(cli SOURCES cli/test_cli_app.cpp
                         cli/test_cli_copy.cpp
                         cli/test_cli_damaged.cpp
                         cli/test_cli_diff.cpp
+                        cli/test_cli_du.cpp
                         cli/test_cli_faults.cpp
                         cli/test_cli_files.cpp
                         cli/test_cli_find.cpp

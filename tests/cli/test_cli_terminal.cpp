@@ -116,6 +116,8 @@ const std::map<std::string, std::vector<std::vector<std::string>>> kCommands{
     {"stat", {{"app.sif", "/@"}, {"--json", "app.sif", "/@", "/link"}, {"app.sif", "/none@"}}},
     {"readlink", {{"app.sif", "/link"}, {"-n", "app.sif", "/link"}, {"-f", "app.sif", "/@"}, {"app.sif", "/none@"}}},
     {"find", {{"app.sif"}, {"app.sif", "/@"}, {"-print0", "app.sif"}, {"--json", "app.sif", "-name", "a*"}, {"app.sif", "-name", "@["}, {"app.sif", "-user", "@"}, {"app.sif", "-newer", "/none@"}}},
+    {"du", {{"-a", "app.sif"}, {"--layers", "app.tar"}, {"--duplicates", "app.sif"}, {"--json", "-a", "app.tar"}, {"app.sif", "/none@"}}},
+    {"history", {{"app.tar"}, {"--json", "app.tar"}, {"app.sif"}, {"@"}}},
     {"check", {{"app.sif"}, {"--deep", "app.tar"}, {"--json", "app.sif"}, {"--sarif", "app.sif"}, {"--for", "@", "app.sif"}, {"--glibc", "@", "app.sif"}, {"@"}}},
     {"sbom gen", {{"app.sif"}, {"--format", "cyclonedx", "app.tar"}, {"--name", "@", "app.sif"}, {"--format", "@", "app.sif"}, {"@"}}},
     {"sbom add", {{"--json", "app.sif"}, {"app.sif", "@"}, {"--format", "@", "app.sif", "data"}}},

@@ -4,12 +4,14 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include <sifkit/core/export.h>
 #include <sifkit/core/file.h>
 #include <sifkit/core/limits.h>
 #include <sifkit/core/operation.h>
 #include <sifkit/layers/file_system.h>
+#include <sifkit/layers/flattener.h>
 #include <sifkit/layers/squashfs.h>
 #include <sifkit/oci/image.h>
 #include <sifkit/oci/source.h>
@@ -40,6 +42,8 @@ class SIFKIT_API OpenedFileSystem {
   virtual oci::Image* image() { return nullptr; }
   /// Which of the image's layers has the bytes of a regular file, the oldest being 0; nothing where that cannot be said.
   virtual std::optional<std::size_t> layer_of(layers::InodeId) const { return std::nullopt; }
+  /// What each of the image's layers brings and hides, the oldest first; nothing where there are no layers.
+  virtual std::vector<layers::LayerUsage> layer_usage() const { return {}; }
 };
 
 /// Of a regular file that is a SIF or a squashfs image, whether or not it has a name.

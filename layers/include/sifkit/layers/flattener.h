@@ -16,6 +16,16 @@
 
 namespace sifkit::layers {
 
+/// What one layer has brought, and what it took away.
+struct LayerUsage {
+  std::uint64_t files = 0;  ///< regular files that it brought
+  std::uint64_t bytes = 0;
+  std::uint64_t hidden_files = 0;  ///< files that are gone since it: of older layers, or its own that it named twice
+  std::uint64_t hidden_bytes = 0;
+  std::uint64_t lost_files = 0;  ///< of those that it brought, gone at the end
+  std::uint64_t lost_bytes = 0;
+};
+
 /// Merges layers that are read newest first into the tree that applying them oldest first gives.
 ///
 /// While layers are read, every change is kept in a compact log, and `accept` only guesses: the bytes of a file that an
@@ -57,6 +67,9 @@ class SIFKIT_API Flattener {
   };
   /// After `finish`, in the order in which it happened.
   const std::vector<ReplacedLink>& replaced_links() const noexcept;
+
+  /// After `finish`, the oldest layer first.
+  const std::vector<LayerUsage>& usage() const noexcept;
 
   /// Applies the log and releases it. `missing` is sorted by layer and entry; give each its content through
   /// Tree::inode before the tree is used.

@@ -26,6 +26,14 @@ struct ExecConfig {
   std::string working_dir;
 };
 
+/// One command of those that made an image.
+struct HistoryStep {
+  std::string created;     ///< as stored, may be empty
+  std::string created_by;  ///< the command
+  std::string comment;
+  bool empty_layer = false;  ///< it made no layer
+};
+
 /// OCI image-spec config.md.
 struct ImageConfig {
   Platform platform;
@@ -38,6 +46,10 @@ struct ImageConfig {
   /// Checks everything that is used later; odd but harmless values become warnings. Throws malformed, unsupported
   /// (an operating system that is not linux).
   SIFKIT_API static ImageConfig parse(std::string_view json, const Limits& limits, WarningList& warnings);
+
+  /// What the document says of how the image was made, oldest first. Nothing checks it: what is of another type than it
+  /// should be is empty.
+  SIFKIT_API std::vector<HistoryStep> history() const;
 
   /// The inner `config` object as Go's encoding/json writes go-containerregistry's Config: known members only, in its
   /// order, compact, HTML-escaped, zero values left out. What Apptainer stores as "oci-config.json".

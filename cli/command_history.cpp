@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <memory>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include <sifkit/inspect.h>
+#include <sifkit/oci/image.h>
+
+#include "commands.h"
+#include "file_text.h"
+#include "layer_text.h"
+#include "source_options.h"
+#include "table.h"
+#include "terminal_filter.h"
+
+namespace sifkit::cli {
+
+namespace {
+
+struct HistoryArguments {
+  std::string source;
+  SourceArguments from;
+  bool human = false;
+};
+
+/// A command and the layer that it made.
+struct Step {
+  oci::HistoryStep told;
+  std::optional<std::size_t> layer;
+};
+
+/// The commands of an image, and behind them layers that no command tells of.
+std::vector<Step> steps_of(const oci::Image& image) {
+  std::vector<Step> out;
+  std::size_t layer = 0;
+  for (auto& told : image.config().history()) {
+    const bool made = !told.empty_layer && layer < image.layers().size();
+    out.push_back({std::move(told), made ? std::optional(layer++) : std::nullopt});
+  }
+  for (; layer < image.layers().size(); ++layer) out.push_back({{}, layer});
+  return out;
+}
+
+int show_layers(const HistoryArguments& arguments, const OpenedSource& source, Session& session) {
+  const auto& layers = source.image->image()->layers();
+  const auto usage = source.image->layer_usage();
+  const auto steps = steps_of(*source.image->image());
+  if (session.json) {
+    Json records = Json::array();
+    for (const auto& [told, layer] : steps) {
+      records.push_back({{"created", told.created},
+                         {"created_by", told.created_by},
+                         {"comment", told.comment},
+                         {"layer", layer ? layer_record(*layer, layers[*layer], usage[*layer]) : Json(nullptr)}});
+    }
+    session.print_json({{"schema", "sifkit/history/v1"}, {"made_of", nullptr}, {"steps", records}});
+    return 0;
+  }
+  const auto size_text = [&](std::uint64_t bytes) { return arguments.human ? short_size(bytes) : std::to_string(bytes); };
+  Table table({"LAYER", "BYTES", "HIDES", "LOSES", "CREATED", "COMMAND"});
+  for (const std::size_t column : {0u, 1u, 2u, 3u}) table.align_right(column);
+  table.allow_cut(5, 16, Keep::start);
+  for (const auto& [told, layer] : steps) {
+    std::vector<std::string> row{"-", "-", "-", "-"};
+    if (layer) {
+      const auto& has = usage[*layer];
+      row = {std::to_string(*layer + 1), size_text(has.bytes), size_text(has.hidden_bytes), size_text(has.lost_bytes)};
+    }
+    row.push_back(told.created.empty() ? "-" : single_line(told.created));
+    row.push_back(told.created_by.empty() ? single_line(told.comment) : single_line(told.created_by));
+    table.add(std::move(row));
+  }
+  session.io.out << table.text(session.io);
+  return 0;
+}
+
+/// Of a file system without layers: what it says it was made of.
+int show_origin(const HistoryArguments& arguments, const OpenedSource& source, Session& session) {
+  static constexpr const char* kBootstrap = "org.label-schema.usage.singularity.deffile.bootstrap";
+  static constexpr const char* kFrom = "org.label-schema.usage.singularity.deffile.from";
+  static constexpr const char* kTime = "org.label-schema.build-date";
+  WarningList warnings;
+  const auto labels = inspect_container(source.image->reference(), source_options(arguments.from, session), warnings).attributes.labels;
+  const auto label = [&](const char* name) {
+    const auto found = labels.find(name);
+    return found == labels.end() ? std::string() : found->second;
+  };
+  const std::string bootstrap = label(kBootstrap);
+  const std::string from = bootstrap.empty() ? label(kFrom) : bootstrap + ": " + label(kFrom);
+  const std::string time = label(kTime);
+  if (session.json) {
+    const Json origin = from.empty() ? Json(nullptr) : Json{{"source", from}, {"time", time.empty() ? Json(nullptr) : Json(time)}};
+    session.print_json({{"schema", "sifkit/history/v1"}, {"made_of", origin}, {"steps", Json::array()}});
+    return 0;
+  }
+  session.io.out << "one file system, without layers";
+  if (from.empty()) {
+    session.io.out << "; its labels do not say what it was made of\n";
+  } else {
+    session.io.out << "; made of " << single_line(from) << (time.empty() ? "" : " at " + single_line(time)) << '\n';
+  }
+  return 0;
+}
+
+int history(const HistoryArguments& arguments, Session& session) {
+  const OpenedSource source = open_files(arguments.source, arguments.from, session);
+  return source.image->image() != nullptr ? show_layers(arguments, source, session) : show_origin(arguments, source, session);
+}
+
+}  // namespace
+
+void add_history_command(CLI::App& root, Session& session) {
+  CLI::App* verb = add_verb(root, session, "history", "Show the layers of an image, the commands that made them, and what each hides");
+  const auto arguments = std::make_shared<HistoryArguments>();
+  verb->add_option("source", arguments->source, kSourceDescription)->required()->type_name("SRC");
+  verb->add_flag("-H,--human", arguments->human, "Sizes like 1.5K");
+  add_source_options(*verb, arguments->from);
+  verb->callback([arguments, &session] { session.action = [arguments, &session] { return history(*arguments, session); }; });
+}
+
+}  // namespace sifkit::cli
