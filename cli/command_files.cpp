@@ -29,11 +29,11 @@ struct FilesArguments {
 };
 
 int cat(const FilesArguments& arguments, Session& session) {
-  const OpenedSource source = open_files(arguments.source, arguments.from, session);
+  const OpenedSource source = open_files(arguments.source, arguments.from, session, Opening::on_demand);
   StreamSink sink(session.io);
   return for_each_path(arguments.source, arguments.paths, session, [&](const std::string& path) {
     const InodeId inode = source.files().require(path, true);
-    if (const auto type = source.tree().inode(inode).type; type != EntryType::regular) {
+    if (const auto type = source.known().inode(inode).type; type != EntryType::regular) {
       throw Error(ErrorKind::usage, fmt::format("{} is a {}, not a regular file", in_quotes(path), type_word(type)));
     }
     source.files().read(inode, sink);
@@ -46,7 +46,7 @@ std::string attribute_text(const std::pair<std::string, std::string>& attribute)
 }
 
 std::string stat_text(const OpenedSource& source, const std::string& path, InodeId id, const Session& session) {
-  const Tree& tree = source.tree();
+  const Tree& tree = source.known();
   const Inode& inode = tree.inode(id);
   std::string out = fmt::format("path: {}\ntype: {}\n", shown(path, session), type_word(inode.type));
   if (inode.type == EntryType::symlink) out += "target: " + shown(tree.symlink_target(inode), session) + "\n";
@@ -66,13 +66,14 @@ std::string stat_text(const OpenedSource& source, const std::string& path, Inode
 }
 
 int stat(const FilesArguments& arguments, Session& session) {
-  const OpenedSource source = open_files(arguments.source, arguments.from, session);
+  const OpenedSource source = open_files(arguments.source, arguments.from, session, Opening::on_demand);
   Json files = Json::array();
   bool first = true;
   const int code = for_each_path(arguments.source, arguments.paths, session, [&](const std::string& path) {
     const InodeId id = source.files().require(path, arguments.follow || path.ends_with('/'));
+    source.files().count_links({&id, 1});
     if (session.json) {
-      Json record = file_record(source.tree(), path, id);
+      Json record = file_record(source.known(), path, id);
       const auto layer = source.image->layer_of(id);
       record["layer"] = layer ? Json(*layer + 1) : Json(nullptr);
       files.push_back(std::move(record));
@@ -86,8 +87,8 @@ int stat(const FilesArguments& arguments, Session& session) {
 }
 
 int readlink(const FilesArguments& arguments, Session& session) {
-  const OpenedSource source = open_files(arguments.source, arguments.from, session);
-  const Tree& tree = source.tree();
+  const OpenedSource source = open_files(arguments.source, arguments.from, session, Opening::on_demand);
+  const Tree& tree = source.known();
   Json links = Json::array();
   const int code = for_each_path(arguments.source, arguments.paths, session, [&](const std::string& path) {
     const Inode& inode = tree.inode(source.files().require(path, arguments.follow));

@@ -54,17 +54,18 @@ std::string without_final_slashes(std::string path) {
 
 class Lister {
  public:
-  Lister(const Tree& tree, const ListArguments& arguments) : tree_(tree), arguments_(arguments) {}
+  Lister(const FileSystem& files, const ListArguments& arguments)
+      : source_(files), tree_(files.known()), arguments_(arguments) {}
 
   /// A path of the command line. `ls` follows a link there unless it shows links themselves (-l, -d).
-  void add(const FileSystem& files, const std::string& path) {
+  void add(const std::string& path) {
     const bool slash = path.ends_with('/');
-    const auto target = tree_.resolve(path, true);
+    const auto target = source_.find(path, true);
     const bool to_directory = target && tree_.inode(*target).type == EntryType::directory;
     if (slash && target && !to_directory) {
       throw Error(ErrorKind::not_found, fmt::format("{} is not a directory", in_quotes(path)));
     }
-    const InodeId itself = files.require(path, slash);
+    const InodeId itself = source_.require(path, slash);
     const bool follow = to_directory && !arguments_.long_format && !arguments_.directories;
     const InodeId inode = follow ? *target : itself;
     const bool is_directory = tree_.inode(inode).type == EntryType::directory;
@@ -76,7 +77,7 @@ class Lister {
   void list(const std::function<void(const Listing&)>& show) {
     if (!files_.empty()) {
       sort(files_);
-      show({{}, files_});
+      show(counted({{}, files_}));
     }
     auto open = directories_;
     sort(open);
@@ -86,13 +87,14 @@ class Lister {
       const InodeId directory = open.back().inode;
       open.pop_back();
       const std::string prefix = listing.directory == "/" ? "/" : listing.directory + "/";
+      source_.list(directory);
       for (const NameId id : tree_.sorted_children(directory)) {
         const auto name = tree_.text_of(id);
         if (name.starts_with('.') && !arguments_.all) continue;
         listing.files.push_back({std::string(name), prefix + std::string(name), tree_.inode_of(id)});
       }
       sort(listing.files);
-      show(listing);
+      show(counted(listing));
       if (!arguments_.recursive) continue;
       for (auto file = listing.files.rbegin(); file != listing.files.rend(); ++file) {
         if (tree_.inode(file->inode).type == EntryType::directory) open.push_back(*file);
@@ -101,6 +103,14 @@ class Lister {
   }
 
  private:
+  /// With as many links as files have.
+  const Listing& counted(const Listing& listing) const {
+    std::vector<InodeId> ids;
+    for (const auto& file : listing.files) ids.push_back(file.inode);
+    source_.count_links(ids);
+    return listing;
+  }
+
   void sort(std::vector<ListedFile>& files) const {
     const auto before = [&](const ListedFile& a, const ListedFile& b) {
       const Inode& of_a = tree_.inode(a.inode);
@@ -117,6 +127,7 @@ class Lister {
     });
   }
 
+  const FileSystem& source_;
   const Tree& tree_;
   const ListArguments& arguments_;
   std::vector<ListedFile> files_;
@@ -157,13 +168,14 @@ std::string long_text(const Tree& tree, const Listing& listing, bool human, cons
 }
 
 int list(ListArguments arguments, Session& session) {
-  const OpenedSource source = open_files(arguments.source, arguments.from, session);
-  const Tree& tree = source.tree();
+  const OpenedSource source = open_files(arguments.source, arguments.from, session,
+                                         arguments.recursive ? Opening::whole : Opening::on_demand);
+  const Tree& tree = source.known();
   if (arguments.paths.empty()) arguments.paths = {"/"};
   if (session.json) arguments.all = true;
-  Lister lister(tree, arguments);
+  Lister lister(source.files(), arguments);
   const int code = for_each_path(arguments.source, arguments.paths, session,
-                                 [&](const std::string& path) { lister.add(source.files(), path); });
+                                 [&](const std::string& path) { lister.add(path); });
   if (session.json) {
     Json files = Json::array();
     lister.list([&](const Listing& listing) {

@@ -61,9 +61,10 @@ oci::SourceOptions source_options(const SourceArguments& arguments, const Sessio
   return options;
 }
 
-OpenedSource open_files(const std::string& source, const SourceArguments& arguments, Session& session) {
+OpenedSource open_files(const std::string& source, const SourceArguments& arguments, Session& session,
+                        layers::Opening opening) {
   OpenedSource out{std::make_unique<WarningList>(), nullptr};
-  out.image = open_file_system(oci::Reference::parse(source), source_options(arguments, session), *out.warnings);
+  out.image = open_file_system(oci::Reference::parse(source), source_options(arguments, session), *out.warnings, opening);
   session.progress->done();
   // What a build would warn of is not asked here; flaws of the file are.
   for (const auto& warning : out.warnings->listed()) {

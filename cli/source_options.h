@@ -39,9 +39,12 @@ struct OpenedSource {
 
   layers::FileSystem& files() const { return image->files(); }
   const layers::Tree& tree() const { return image->tree(); }
+  const layers::Tree& known() const { return files().known(); }
 };
 
-OpenedSource open_files(const std::string& source, const SourceArguments& arguments, Session& session);
+/// `opening` on demand is for a verb that asks for files by their paths alone.
+OpenedSource open_files(const std::string& source, const SourceArguments& arguments, Session& session,
+                        layers::Opening opening = layers::Opening::whole);
 
 /// What such a verb says of its SRC.
 inline constexpr const char* kSourceDescription = "A SIF, a squashfs image, an archive, a layout, a directory, a container, docker-daemon:NAME or -";

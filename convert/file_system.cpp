@@ -12,6 +12,8 @@
 
 namespace sifkit {
 
+using layers::Opening;
+
 namespace {
 
 class PackedFileSystem : public OpenedFileSystem {
@@ -46,8 +48,8 @@ class LayeredFileSystem : public OpenedFileSystem {
 };
 
 std::unique_ptr<OpenedFileSystem> open_packed(const oci::Reference& reference, std::shared_ptr<const File> file,
-                                              const Limits& limits, WarningList& warnings) {
-  auto rootfs = RootFs::open(file, limits);
+                                              const Limits& limits, WarningList& warnings, Opening opening) {
+  auto rootfs = RootFs::open(file, limits, opening);
   for (const auto& problem : rootfs.problems()) {
     warnings.add("sif-flaw", fmt::format("{}: {}", in_quotes(file->name()), printable(problem)));
   }
@@ -58,20 +60,23 @@ std::unique_ptr<OpenedFileSystem> open_packed(const oci::Reference& reference, s
 
 std::unique_ptr<OpenedFileSystem> open_file_system(std::shared_ptr<const File> file, const Limits& limits,
                                                    WarningList& warnings) {
-  return open_packed({oci::Transport::automatic, file->name(), {}, file->name()}, file, limits, warnings);
+  return open_packed({oci::Transport::automatic, file->name(), {}, file->name()}, file, limits, warnings, Opening::whole);
 }
 
 std::unique_ptr<OpenedFileSystem> open_file_system(std::shared_ptr<oci::OpenedSource> source,
-                                                   const oci::SourceOptions& options, WarningList& warnings) {
-  if (const auto file = source->image_file()) return open_packed(source->reference(), file, options.limits, warnings);
+                                                   const oci::SourceOptions& options, WarningList& warnings,
+                                                   Opening opening) {
+  if (const auto file = source->image_file()) {
+    return open_packed(source->reference(), file, options.limits, warnings, opening);
+  }
   return std::make_unique<LayeredFileSystem>(std::move(source), options, warnings);
 }
 
 std::unique_ptr<OpenedFileSystem> open_file_system(const oci::Reference& given, const oci::SourceOptions& options,
-                                                   WarningList& warnings) {
+                                                   WarningList& warnings, Opening opening) {
   std::shared_ptr<oci::OpenedSource> source = oci::open_source(given, options, warnings);
   return naming({source->reference().location, given.text}, [&] { return in_quotes(given.text); },
-                [&] { return open_file_system(source, options, warnings); });
+                [&] { return open_file_system(source, options, warnings, opening); });
 }
 
 }  // namespace sifkit

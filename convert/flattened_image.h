@@ -22,7 +22,7 @@ class FlattenedImage : public layers::FileSystem {
 
   oci::Image& image() noexcept { return *image_; }
 
-  const layers::Tree& tree() const noexcept override { return tree_; }
+  const layers::Tree& tree() const override { return tree_; }
   using FileSystem::read;
   layers::ContentId read(layers::InodeId inode, layers::ContentSink& sink) override;
   void read_files(std::vector<layers::InodeId> files, const SinkFor& sink_for) override;

@@ -15,10 +15,11 @@
 
 namespace sifkit {
 
-RootFs::RootFs(std::shared_ptr<const File> file, std::uint64_t offset, std::uint64_t size, const Limits& limits)
+RootFs::RootFs(std::shared_ptr<const File> file, std::uint64_t offset, std::uint64_t size, const Limits& limits,
+               layers::Opening opening)
     : file_(std::move(file)),
       region_(std::make_unique<FileRegion>(*file_, offset, size)),
-      reader_(std::make_unique<layers::SquashfsReader>(*region_, limits)) {}
+      reader_(std::make_unique<layers::SquashfsReader>(*region_, limits, opening)) {}
 
 RootFs RootFs::open(const std::filesystem::path& path, const Limits& limits) {
   const auto refuse = [&] {
@@ -54,10 +55,10 @@ RootPlace find_root(const std::shared_ptr<const File>& file) {
   return {image, static_cast<std::uint64_t>(primary->offset), static_cast<std::uint64_t>(primary->size)};
 }
 
-RootFs RootFs::open(std::shared_ptr<const File> file, const Limits& limits) {
+RootFs RootFs::open(std::shared_ptr<const File> file, const Limits& limits, layers::Opening opening) {
   return naming({file->name()}, [&] { return in_quotes(file->name()); }, [&] {
     const auto place = find_root(file);
-    RootFs out(file, place.offset, place.size, limits);
+    RootFs out(file, place.offset, place.size, limits, opening);
     out.sif_ = place.sif;
     return out;
   });

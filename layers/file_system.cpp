@@ -42,7 +42,7 @@ void FileSystem::read(InodeId inode, Sink& sink) {
 }
 
 std::string FileSystem::text(InodeId inode, std::uint64_t max_bytes) {
-  if (const auto size = tree().inode(inode).size; size > max_bytes) {
+  if (const auto size = known().inode(inode).size; size > max_bytes) {
     throw Error(ErrorKind::limit, fmt::format("a file of {} bytes, expected at most {}", size, max_bytes));
   }
   MemorySink sink;
@@ -51,7 +51,7 @@ std::string FileSystem::text(InodeId inode, std::uint64_t max_bytes) {
 }
 
 InodeId FileSystem::require(std::string_view path, bool follow) const {
-  const auto found = tree().resolve(path, follow);
+  const auto found = find(path, follow);
   if (!found) throw Error(ErrorKind::not_found, fmt::format("{} is not in the image", in_quotes(path)));
   return *found;
 }

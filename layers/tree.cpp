@@ -13,6 +13,7 @@ namespace sifkit::layers {
 namespace {
 
 constexpr std::size_t kFirstTable = 1024;
+constexpr unsigned kMaxHops = 255;  ///< links on the way, unless a caller says
 // Of a set of attributes and of one of them, beside its texts: here, and while the image's tables are written.
 constexpr std::uint64_t kSetBytes = 160;
 constexpr std::uint64_t kXattrBytes = sizeof(Xattrs::value_type) + 64;
@@ -129,7 +130,8 @@ std::vector<NameId> Tree::sorted_children(InodeId directory) const {
   return children;
 }
 
-std::optional<std::vector<NameId>> Tree::names_to(std::string_view path, bool follow, unsigned max_hops) const {
+std::optional<std::vector<NameId>> Tree::names_to(std::string_view path, bool follow, unsigned max_hops,
+                                                  const BeforeFind& before_find) const {
   std::vector<NameId> names;
   std::string rest(path);
   unsigned hops = 0;
@@ -144,6 +146,7 @@ std::optional<std::vector<NameId>> Tree::names_to(std::string_view path, bool fo
     }
     const InodeId here = names.empty() ? kRoot : inode_of(names.back());
     if (inodes_[here].type != EntryType::directory) return std::nullopt;
+    if (before_find) before_find(here, component);
     const NameId name = find(here, component);
     if (name == kNone) return std::nullopt;
     const InodeId id = inode_of(name);
@@ -166,8 +169,13 @@ std::optional<InodeId> Tree::resolve(std::string_view path, bool follow, unsigne
   return names->empty() ? kRoot : inode_of(names->back());
 }
 
+std::optional<InodeId> Tree::resolve(std::string_view path, bool follow, const BeforeFind& before_find) const {
+  const auto names = names_to(path, follow, kMaxHops, before_find);
+  if (!names) return std::nullopt;
+  return names->empty() ? kRoot : inode_of(names->back());
+}
+
 std::optional<std::string> Tree::real_path(std::string_view path, bool follow) const {
-  static constexpr unsigned kMaxHops = 255;
   const auto names = names_to(path, follow, kMaxHops);
   if (!names) return std::nullopt;
   std::string out;

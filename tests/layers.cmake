@@ -5,6 +5,7 @@ sifkit_test(layers SOURCES unit/test_layers_archive_cases.cpp
                            unit/test_layers_glob.cpp
                            unit/test_layers_squashfs.cpp
                            unit/test_layers_squashfs_hostile.cpp
+                           unit/test_layers_squashfs_lookup.cpp
                            unit/test_layers_stacks.cpp
                            unit/test_layers_stretches.cpp
                            unit/test_layers_tar_tree.cpp

@@ -24,20 +24,34 @@ struct SquashfsReader::Impl {
   const Limits limits;
   const Superblock super;
   const std::unique_ptr<BlockDecompressor> codec;
-  std::vector<StoredFragment> fragments;
+  std::vector<StoredFragment> fragments;  ///< all or, on demand, none
   StoredTree stored;
+  std::unique_ptr<StoredTreeReader> rest;  ///< reads what is not in `stored` yet
   Bytes packed;
   Bytes fragment;  ///< the bytes of the one that was read last
   std::uint32_t fragment_index = kNoFragment;
 
-  Impl(Region& image, const Limits& reader_limits)
+  Impl(Region& image, const Limits& reader_limits, Opening opening)
       : region(image),
         limits(reader_limits),
         super(Superblock::read(region)),
         codec(make_block_decompressor(super.codec, super.block_size)),
-        fragments(read_fragment_table(region, *codec, super, limits)),
-        stored(read_stored_tree(region, *codec, super, limits)),
-        packed(super.block_size) {}
+        rest(std::make_unique<StoredTreeReader>(region, *codec, super, limits, stored)),
+        packed(super.block_size) {
+    if (opening == Opening::on_demand) return;
+    fragments = read_fragment_table(region, *codec, super, limits);
+    complete();
+  }
+
+  void complete() {
+    if (!rest) return;
+    rest->read_rest();
+    rest.reset();
+  }
+
+  StoredFragment fragment_at(std::uint32_t index) const {
+    return fragments.empty() ? read_fragment(region, *codec, super, index) : fragments.at(index);
+  }
 
   /// Unpacks the block at `place` to the start of `into`; returns how much that is.
   std::size_t read_block(std::uint64_t place, std::uint32_t word, std::span<std::byte> into) {
@@ -60,7 +74,7 @@ struct SquashfsReader::Impl {
 
   ByteView tail(const FileBlocks& file, std::size_t size) {
     if (fragment_index != file.fragment) {
-      const StoredFragment& entry = fragments.at(file.fragment);
+      const StoredFragment entry = fragment_at(file.fragment);
       fragment_index = kNoFragment;
       fragment.resize(super.block_size);
       fragment.resize(read_block(entry.start, entry.size_field, fragment));
@@ -115,14 +129,29 @@ struct SquashfsReader::Impl {
       const FileBlocks& file = stored.files.at(static_cast<std::uint32_t>(stored.tree.inode(id).content));
       if (file.count != 0) return std::pair(file.start, std::uint32_t{0});
       if (stored.tree.inode(id).size == 0) return std::pair(std::uint64_t{0}, std::uint32_t{0});
-      return std::pair(fragments.at(file.fragment).start, file.offset);
+      return std::pair(fragment_at(file.fragment).start, file.offset);
     };
-    std::stable_sort(ids.begin(), ids.end(), [&](InodeId a, InodeId b) { return place(a) < place(b); });
+    using Place = std::pair<std::uint64_t, std::uint32_t>;
+    std::vector<std::pair<Place, InodeId>> sorted;
+    sorted.reserve(ids.size());
+    for (const InodeId id : ids) sorted.emplace_back(place(id), id);
+    std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::transform(sorted.begin(), sorted.end(), ids.begin(), [](const auto& each) { return each.second; });
   }
 };
 
-SquashfsReader::SquashfsReader(Region& region, const Limits& limits)
-    : impl_(in_context([] { return std::string("squashfs"); }, [&] { return std::make_unique<Impl>(region, limits); })) {}
+namespace {
+
+/// What is wrong with an image is so of the squashfs in it, whenever it is found.
+template <class Body>
+auto in_image(Body&& body) {
+  return in_context([] { return std::string("squashfs"); }, std::forward<Body>(body));
+}
+
+}  // namespace
+
+SquashfsReader::SquashfsReader(Region& region, const Limits& limits, Opening opening)
+    : impl_(in_image([&] { return std::make_unique<Impl>(region, limits, opening); })) {}
 
 SquashfsReader::~SquashfsReader() = default;
 
@@ -130,12 +159,32 @@ SquashfsCodec SquashfsReader::codec() const noexcept { return impl_->super.codec
 
 std::uint32_t SquashfsReader::block_size() const noexcept { return impl_->super.block_size; }
 
-const Tree& SquashfsReader::tree() const noexcept { return impl_->stored.tree; }
+const Tree& SquashfsReader::tree() const {
+  in_image([&] { impl_->complete(); });
+  return impl_->stored.tree;
+}
+
+const Tree& SquashfsReader::known() const { return impl_->stored.tree; }
+
+std::optional<InodeId> SquashfsReader::find(std::string_view path, bool follow) const {
+  if (!impl_->rest) return known().resolve(path, follow);
+  return in_image([&] {
+    return known().resolve(path, follow, [&](InodeId directory, std::string_view name) { impl_->rest->look_up(directory, name); });
+  });
+}
+
+void SquashfsReader::list(InodeId directory) const {
+  if (impl_->rest) in_image([&] { impl_->rest->list(directory); });
+}
+
+void SquashfsReader::count_links(std::span<const InodeId> files) const {
+  if (impl_->rest && std::any_of(files.begin(), files.end(), [&](InodeId id) { return impl_->rest->may_have_more_names(id); })) tree();
+}
 
 std::uint32_t SquashfsReader::time() const noexcept { return impl_->super.time; }
 
 ContentId SquashfsReader::read(InodeId inode, ContentSink& sink) {
-  sink.begin(tree().inode(inode).size);
+  sink.begin(known().inode(inode).size);
   impl_->read(inode, [&](ByteView bytes) { sink.append(bytes); }, [&](std::uint64_t count) { sink.append_zeros(count); });
   return sink.end();
 }

@@ -2,6 +2,9 @@
 #include "squashfs/tree_reader.h"
 
 #include <algorithm>
+#include <array>
+#include <optional>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -45,34 +48,53 @@ std::uint32_t device_of(std::uint32_t number) {
 
 std::uint64_t end_of_directories(const Superblock& super) { return std::min(super.fragment_table, super.id_table); }
 
-class TreeReader {
+constexpr std::size_t kFragmentEntry = 16;  ///< start, size word, unused
+
+StoredFragment fragment_of(const std::byte* at) {
+  return {load_le<std::uint64_t>(at), load_le<std::uint32_t>(at + sizeof(std::uint64_t))};
+}
+
+}  // namespace
+
+class StoredTreeReader::Impl {
  public:
-  TreeReader(Region& region, BlockDecompressor& codec, const Superblock& super, const Limits& limits)
+  Impl(Region& region, BlockDecompressor& codec, const Superblock& super, const Limits& limits, StoredTree& out)
       : super_(super),
         limits_(limits),
         inodes_(region, codec, super.inode_table, super.directory_table, "the inode table"),
         directories_(region, codec, super.directory_table, end_of_directories(super), "the directory table"),
-        xattrs_(region, codec, super, limits) {
+        xattrs_(region, codec, super, limits),
+        out_(out) {
     const Bytes ids = read_table(region, codec, super, super.id_table, std::uint64_t{super.ids} * sizeof(std::uint32_t), limits, "the id table");
     for (std::size_t at = 0; at < ids.size(); at += sizeof(std::uint32_t)) ids_.push_back(load_le<std::uint32_t>(ids.data() + at));
     if (super.inodes > inodes_.max_bytes() / kMinInode) throw_malformed(fmt::format("the superblock: more inodes ({}) than their table can hold", super.inodes));
     expect_room(std::uint64_t{super.inodes} * sizeof(InodeId));
     by_number_.resize(std::size_t{super.inodes} + 1, kNone);
-  }
-
-  StoredTree read() {
     const Record root = in_context([] { return std::string("the root"); }, [&] { return read_inode(MetadataPlace::of(super_.root)); });
     if (root.inode.type != EntryType::directory) throw_malformed("the root is no directory");
     tree().inode(Tree::kRoot).metadata = root.inode.metadata;
     by_number_[root.number] = Tree::kRoot;
     open_.push_back({.inode = Tree::kRoot, .listing = root.listing});
-    while (!open_.empty()) {
-      const Directory directory = open_.back();
-      open_.pop_back();
-      read_directory(directory);
-    }
-    return std::move(out_);
   }
+
+  void look_up(InodeId directory, std::string_view name) {
+    if (tree().find(directory, name) != kNone) return;
+    const auto at = place_of(directory);
+    if (at == open_.size()) return;
+    open_[at].begun = true;
+    const Directory copy = open_[at];
+    read_directory(copy, name);
+  }
+
+  void list(InodeId directory) {
+    if (const auto at = place_of(directory); at != open_.size()) list_at(at);
+  }
+
+  void read_rest() {
+    while (!open_.empty()) list_at(open_.size() - 1);
+  }
+
+  bool may_have_more_names(InodeId file) const { return several_.contains(file); }
 
  private:
   static constexpr std::size_t kMinInode = 20;
@@ -84,21 +106,38 @@ class TreeReader {
   struct Record {
     Inode inode;
     std::uint32_t number = 0;
-    Listing listing;  ///< of a directory
+    std::uint32_t links = 1;  ///< as the inode counts them
+    Listing listing;          ///< of a directory
   };
   struct Directory {
     InodeId inode = kNone;
     Listing listing;
     std::uint32_t depth = 0;
     std::uint32_t path_bytes = 0;
+    bool begun = false;  ///< some of its entries are known
   };
+
+  /// In `open_`; its size for a directory all of which is known.
+  std::size_t place_of(InodeId directory) const {
+    const auto found = std::find_if(open_.begin(), open_.end(), [&](const Directory& each) { return each.inode == directory; });
+    return static_cast<std::size_t>(found - open_.begin());
+  }
+
+  /// A directory stays open until all of its list was sound, so that an error is no reason to take a part for the whole.
+  void list_at(std::size_t at) {
+    const Directory directory = open_[at];
+    open_[at].begun = true;
+    read_directory(directory, std::nullopt);
+    open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(at));
+  }
 
   Tree& tree() noexcept { return out_.tree; }
 
   /// Refuses what would take more memory, `more` bytes included, than an image may.
   void expect_room(std::uint64_t more) const {
     const std::uint64_t kept = out_.tree.bytes() + out_.files.size() * sizeof(FileBlocks) + out_.words.size() * sizeof(std::uint32_t) +
-                               by_number_.size() * sizeof(InodeId) + open_.size() * sizeof(Directory);
+                               by_number_.size() * sizeof(InodeId) + open_.size() * sizeof(Directory) +
+                               several_.size() * 4 * sizeof(InodeId);
     if (kept > limits_.metadata_bytes || more > limits_.metadata_bytes - kept) {
       throw_over_limit(fmt::format("what is to be kept of the files takes more than {} bytes of memory", limits_.metadata_bytes), &Limits::metadata_bytes);
     }
@@ -126,9 +165,9 @@ class TreeReader {
     if (by_number_[out.number] != kNone) return out;  // another name of what is known
     std::uint32_t xattrs = kNoXattr;
     if (inode.type == EntryType::regular) {
-      xattrs = read_regular(inode, extended);
+      xattrs = read_regular(out, extended);
     } else {
-      inodes_.le<std::uint32_t>();  // how many names, which is counted
+      out.links = inodes_.le<std::uint32_t>();
       if (inode.type == EntryType::symlink) read_symlink(inode);
       if (inode.type == EntryType::char_device || inode.type == EntryType::block_device) inode.data = device_of(inodes_.le<std::uint32_t>());
       if (extended) xattrs = inodes_.le<std::uint32_t>();
@@ -163,14 +202,15 @@ class TreeReader {
     if (number != kNoXattr) inode.metadata.xattrs = xattrs_.read(number, tree());
   }
 
-  std::uint32_t read_regular(Inode& inode, bool extended) {
+  std::uint32_t read_regular(Record& out, bool extended) {
+    Inode& inode = out.inode;
     FileBlocks file;
     std::uint32_t xattrs = kNoXattr;
     if (extended) {
       file.start = inodes_.le<std::uint64_t>();
       inode.size = inodes_.le<std::uint64_t>();
       inodes_.le<std::uint64_t>();  // bytes in holes
-      inodes_.le<std::uint32_t>();  // names
+      out.links = inodes_.le<std::uint32_t>();
       file.fragment = inodes_.le<std::uint32_t>();
       file.offset = inodes_.le<std::uint32_t>();
       xattrs = inodes_.le<std::uint32_t>();
@@ -212,7 +252,8 @@ class TreeReader {
     inode.data = tree().add_symlink_target(target);
   }
 
-  void read_directory(const Directory& directory) {
+  /// All of a directory's list, or as far as `wanted` is or would be in it.
+  void read_directory(const Directory& directory, std::optional<std::string_view> wanted) {
     std::uint32_t left = directory.listing.size;
     const auto take = [&](std::uint32_t bytes) {
       if (bytes > left) throw_malformed(fmt::format("a directory's list ends inside an entry, {} bytes too early", bytes - left));
@@ -220,6 +261,7 @@ class TreeReader {
     };
     if (left != 0) directories_.seek(directory.listing.place);
     std::string last;
+    std::uint64_t seen = 0;
     while (left != 0) {
       take(kHeaderSize);
       const auto count = directories_.le<std::uint32_t>();  // less one
@@ -234,22 +276,35 @@ class TreeReader {
         std::string name(std::size_t{directories_.le<std::uint16_t>()} + 1, '\0');
         take(static_cast<std::uint32_t>(name.size()));
         directories_.read(std::as_writable_bytes(std::span(name)));
-        in_context([&] { return in_quotes(name); }, [&] { add(directory, name, last, place, number, type); });
+        in_context([&] { return in_quotes(name); }, [&] {
+          expect_name(directory, name, last, ++seen);
+          const bool passed_over = wanted ? name != *wanted : directory.begun && tree().find(directory.inode, name) != kNone;
+          if (!passed_over) add(directory, name, place, number, type);
+        });
+        if (wanted && name >= *wanted) return;
         last = std::move(name);
       }
     }
   }
 
-  void add(const Directory& directory, const std::string& name, const std::string& last, MetadataPlace place, std::uint32_t number, std::uint16_t type) {
+  void expect_name(const Directory& directory, const std::string& name, const std::string& last, std::uint64_t seen) const {
     if (name == "." || name == ".." || name.find('/') != std::string::npos || name.find('\0') != std::string::npos || name.size() > limits_.name_bytes) {
       throw_malformed("this is no name of a file");
     }
     if (name <= last) throw_malformed(fmt::format("a directory's names are not sorted or not unique, this one stands behind {}", in_quotes(last)));
-    if (++names_ > limits_.entries) throw_over_limit(fmt::format("more than {} names", limits_.entries), &Limits::entries);
-    const auto path_bytes = directory.path_bytes + 1 + static_cast<std::uint32_t>(name.size());
+    if (seen > limits_.entries || names_ >= limits_.entries) throw_over_limit(fmt::format("more than {} names", limits_.entries), &Limits::entries);
+    const auto path_bytes = path_bytes_of(directory, name);
     if (path_bytes > limits_.path_bytes + 1 || directory.depth >= limits_.path_depth) {
       throw Error(ErrorKind::limit, fmt::format("a path of {} bytes and {} names, the limits are {} and {}", path_bytes - 1, directory.depth + 1, limits_.path_bytes, limits_.path_depth));
     }
+  }
+
+  static std::uint32_t path_bytes_of(const Directory& directory, const std::string& name) {
+    return directory.path_bytes + 1 + static_cast<std::uint32_t>(name.size());
+  }
+
+  void add(const Directory& directory, const std::string& name, MetadataPlace place, std::uint32_t number, std::uint16_t type) {
+    ++names_;
     const Record record = read_inode(place);
     if (record.number != number) throw_malformed(fmt::format("its directory says inode {}, the inode says {}", number, record.number));
     if (entry_type(type) != record.inode.type) throw_malformed(fmt::format("its directory says type {}, the inode is of another", type));
@@ -262,7 +317,8 @@ class TreeReader {
     } else {
       known = tree().add_inode(record.inode);
       tree().link(directory.inode, name, known);
-      if (is_directory) open_.push_back({.inode = known, .listing = record.listing, .depth = directory.depth + 1, .path_bytes = path_bytes});
+      if (is_directory) open_.push_back({.inode = known, .listing = record.listing, .depth = directory.depth + 1, .path_bytes = path_bytes_of(directory, name)});
+      if (!is_directory && record.links != 1) several_.insert(known);
     }
     expect_room(0);
   }
@@ -275,27 +331,53 @@ class TreeReader {
   std::vector<std::uint32_t> ids_;
   std::vector<InodeId> by_number_;
   std::vector<Directory> open_;
+  std::unordered_set<InodeId> several_;  ///< files whose inodes count more names than one
   std::uint64_t names_ = 0;
-  StoredTree out_;
+  StoredTree& out_;
 };
 
-}  // namespace
+StoredTreeReader::StoredTreeReader(Region& region, BlockDecompressor& codec, const Superblock& super, const Limits& limits, StoredTree& out)
+    : impl_(std::make_unique<Impl>(region, codec, super, limits, out)) {}
+
+StoredTreeReader::~StoredTreeReader() = default;
+
+void StoredTreeReader::look_up(InodeId directory, std::string_view name) { impl_->look_up(directory, name); }
+
+void StoredTreeReader::list(InodeId directory) { impl_->list(directory); }
+
+void StoredTreeReader::read_rest() { impl_->read_rest(); }
+
+bool StoredTreeReader::may_have_more_names(InodeId file) const { return impl_->may_have_more_names(file); }
 
 StoredTree read_stored_tree(Region& region, BlockDecompressor& codec, const Superblock& super, const Limits& limits) {
-  return TreeReader(region, codec, super, limits).read();
+  StoredTree out;
+  StoredTreeReader(region, codec, super, limits, out).read_rest();
+  return out;
+}
+
+StoredFragment read_fragment(Region& region, BlockDecompressor& codec, const Superblock& super, std::uint32_t index) {
+  static constexpr std::uint32_t kInBlock = kMetadataBlock / kFragmentEntry;
+  static constexpr std::string_view kWhat = "the fragment table";
+  if (index >= super.fragments) throw_malformed(fmt::format("fragment {} of {}", index, super.fragments));
+  std::array<std::byte, sizeof(std::uint64_t)> place;
+  read_image(region, super.bytes, super.fragment_table + std::uint64_t{index / kInBlock} * sizeof place, place, kWhat);
+  const auto block = load_le<std::uint64_t>(place.data());
+  if (block < sizeof(sqfs_super_t)) throw_malformed(fmt::format("{}: a block at {}", kWhat, block));
+  MetadataReader blocks(region, codec, 0, super.fragment_table, kWhat);
+  blocks.seek({block, index % kInBlock * static_cast<std::uint32_t>(kFragmentEntry)});
+  std::array<std::byte, kFragmentEntry> entry;
+  blocks.read(entry);
+  return fragment_of(entry.data());
 }
 
 std::vector<StoredFragment> read_fragment_table(Region& region, BlockDecompressor& codec, const Superblock& super,
                                                 const Limits& limits) {
-  static constexpr std::size_t kEntry = 16;  // start, size word, unused
   std::vector<StoredFragment> out;
   if (super.fragments == 0) return out;
   const std::string what = fmt::format("the table of {} fragments", super.fragments);
   const Bytes table =
-      read_table(region, codec, super, super.fragment_table, std::uint64_t{super.fragments} * kEntry, limits, what);
-  for (const std::byte* at = table.data(); at != table.data() + table.size(); at += kEntry) {
-    out.push_back({load_le<std::uint64_t>(at), load_le<std::uint32_t>(at + sizeof(std::uint64_t))});
-  }
+      read_table(region, codec, super, super.fragment_table, std::uint64_t{super.fragments} * kFragmentEntry, limits, what);
+  for (const std::byte* at = table.data(); at != table.data() + table.size(); at += kFragmentEntry) out.push_back(fragment_of(at));
   return out;
 }
 

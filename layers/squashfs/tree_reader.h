@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
+#include <string_view>
 #include <vector>
 
 #include <sifkit/layers/tree.h>
@@ -34,10 +36,36 @@ struct StoredTree {
   std::vector<std::uint32_t> words;  ///< sizes of blocks as they are stored
 };
 
-/// Reads every directory and every inode that has a name. What is kept of them counts against the limit of metadata.
-/// Throws malformed where names are not sorted, unique and sound, where a directory has two names, and where what a directory
-/// says of an inode is not what the inode says.
+/// Reads directories and inodes that have a name, all or those that are asked for. What is kept of them counts against
+/// the limit of metadata. Throws malformed where names are not sorted, unique and sound, where a directory has two names, and
+/// where what a directory says of an inode is not what the inode says. Not thread safe.
+class StoredTreeReader {
+ public:
+  /// Reads the root's inode. Everything that is given outlives the reader; `out` is an empty tree.
+  StoredTreeReader(Region& region, BlockDecompressor& codec, const Superblock& super, const Limits& limits, StoredTree& out);
+  ~StoredTreeReader();
+  StoredTreeReader(const StoredTreeReader&) = delete;
+  StoredTreeReader& operator=(const StoredTreeReader&) = delete;
+
+  /// Makes one entry of a directory known, if there is such an entry; the list is read no further than to it.
+  void look_up(InodeId directory, std::string_view name);
+  /// Makes all entries of a directory known.
+  void list(InodeId directory);
+  void read_rest();
+
+  /// Whether a file that is known may have names that are not.
+  bool may_have_more_names(InodeId file) const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// All of it.
 StoredTree read_stored_tree(Region& region, BlockDecompressor& codec, const Superblock& super, const Limits& limits);
+
+/// One entry of the fragment table.
+StoredFragment read_fragment(Region& region, BlockDecompressor& codec, const Superblock& super, std::uint32_t index);
 
 /// The fragment table; empty where the image has none.
 std::vector<StoredFragment> read_fragment_table(Region& region, BlockDecompressor& codec, const Superblock& super,

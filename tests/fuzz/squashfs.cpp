@@ -25,5 +25,15 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     }
     reader.tree().resolve("etc/os-release", true);
   });
+  // On demand, by the same rules: whatever is found is what the whole tree has, where there is one.
+  fuzz::accepted([&] {
+    const layers::SquashfsReader reader(region, fuzz::small_limits(), layers::Opening::on_demand);
+    fuzz::accepted([&] { reader.find("dir/../first/in 1", true); });
+    fuzz::accepted([&] { reader.find("link", true); });
+    fuzz::accepted([&] { reader.list(layers::Tree::kRoot); });
+    const auto found = reader.find("dir/small", false);
+    const auto& tree = reader.tree();
+    fuzz::require(found == tree.resolve("dir/small", false), "a file that was found is where it was");
+  });
   return 0;
 }

@@ -50,13 +50,15 @@ class SIFKIT_API OpenedFileSystem {
 SIFKIT_API std::unique_ptr<OpenedFileSystem> open_file_system(std::shared_ptr<const File> file, const Limits& limits,
                                                               WarningList& warnings);
 
-/// Opens whatever a source is. Flaws of a SIF that do not keep it from being read are warnings "sif-flaw". `warnings`
+/// Opens whatever a source is; of what is packed no more than `opening` says is read. Flaws of a SIF that do not keep it from being read are warnings "sif-flaw". `warnings`
 /// outlives the result. Throws as `convert` does for a source that is no image.
 SIFKIT_API std::unique_ptr<OpenedFileSystem> open_file_system(const oci::Reference& reference,
-                                                              const oci::SourceOptions& options, WarningList& warnings);
+                                                              const oci::SourceOptions& options, WarningList& warnings,
+                                                              layers::Opening opening = layers::Opening::whole);
 
 /// The same of a source that is open already.
 SIFKIT_API std::unique_ptr<OpenedFileSystem> open_file_system(std::shared_ptr<oci::OpenedSource> source,
-                                                              const oci::SourceOptions& options, WarningList& warnings);
+                                                              const oci::SourceOptions& options, WarningList& warnings,
+                                                              layers::Opening opening = layers::Opening::whole);
 
 }  // namespace sifkit

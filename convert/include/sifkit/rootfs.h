@@ -26,7 +26,8 @@ class SIFKIT_API RootFs {
   /// that is neither SIF nor squashfs.
   static RootFs open(const std::filesystem::path& path, const Limits& limits = {});
   /// Of a regular file that is one of the two, as `oci::OpenedSource::image_file` gives it.
-  static RootFs open(std::shared_ptr<const File> file, const Limits& limits = {});
+  static RootFs open(std::shared_ptr<const File> file, const Limits& limits = {},
+                     layers::Opening opening = layers::Opening::whole);
 
   /// What is wrong with the SIF around it, as sif::Image says.
   std::span<const std::string> problems() const noexcept;
@@ -34,10 +35,11 @@ class SIFKIT_API RootFs {
   const sif::Image* sif() const noexcept { return sif_.get(); }
 
   layers::SquashfsReader& reader() noexcept { return *reader_; }
-  const layers::Tree& tree() const noexcept { return reader_->tree(); }
+  const layers::Tree& tree() const { return reader_->tree(); }
 
  private:
-  RootFs(std::shared_ptr<const File> file, std::uint64_t offset, std::uint64_t size, const Limits& limits);
+  RootFs(std::shared_ptr<const File> file, std::uint64_t offset, std::uint64_t size, const Limits& limits,
+         layers::Opening opening);
 
   std::shared_ptr<const sif::Image> sif_;
   std::shared_ptr<const File> file_;

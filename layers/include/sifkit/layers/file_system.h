@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,9 +21,20 @@ class SIFKIT_API FileSystem {
  public:
   virtual ~FileSystem() = default;
 
-  virtual const Tree& tree() const noexcept = 0;
+  /// All of it. Of one that was opened on demand that reads the rest; ids stay what they are.
+  virtual const Tree& tree() const = 0;
+  /// As much of `tree()` as has been read: the way to what `find` gave, and what is in the directories that `list` was
+  /// asked for. In a part of a tree, names of an inode may be missing, and so may links count less.
+  virtual const Tree& known() const { return tree(); }
 
-  /// Gives the bytes of a regular file of `tree()` to `sink`, holes as such.
+  /// What a path leads to, the last link followed when `follow` is set; nothing where that is nothing.
+  virtual std::optional<InodeId> find(std::string_view path, bool follow) const { return tree().resolve(path, follow); }
+  /// Makes all entries of a directory known.
+  virtual void list(InodeId) const {}
+  /// Makes all names known if those of one of these files may be missing.
+  virtual void count_links(std::span<const InodeId>) const {}
+
+  /// Gives the bytes of a regular file to `sink`, holes as such.
   virtual ContentId read(InodeId inode, ContentSink& sink) = 0;
   /// The same to a plain sink, holes as zeros.
   void read(InodeId inode, Sink& sink);
@@ -34,7 +47,7 @@ class SIFKIT_API FileSystem {
 
   /// The bytes of a small file; limit where there are more than `max_bytes`.
   std::string text(InodeId inode, std::uint64_t max_bytes);
-  /// What a path leads to, the last link followed when `follow` is set; not_found names the path.
+  /// As `find`; not_found names the path.
   InodeId require(std::string_view path, bool follow) const;
 };
 

@@ -79,13 +79,19 @@ class SIFKIT_API SquashfsWriter : public ContentSink {
   std::unique_ptr<Impl> impl_;
 };
 
+/// How much of an image is read when it is opened.
+enum class Opening : std::uint8_t {
+  whole,      ///< all names and inodes: what is wrong with one of them is an error of opening
+  on_demand,  ///< of names and inodes what is asked for, by the same rules
+};
+
 /// Reads squashfs 4.0 images, independently of the writer and of libsquashfs. Every bound is checked: an image may be
 /// anything. Not thread safe.
 class SIFKIT_API SquashfsReader : public FileSystem {
  public:
   /// The region outlives the reader. Throws malformed for anything that is not a sound image, limit for one whose files
-  /// take more memory than `limits.metadata_bytes`.
-  explicit SquashfsReader(Region& region, const Limits& limits = {});
+  /// take more memory than `limits.metadata_bytes`; on demand, of what is asked for, when it is.
+  explicit SquashfsReader(Region& region, const Limits& limits = {}, Opening opening = Opening::whole);
   ~SquashfsReader() override;
   SquashfsReader(const SquashfsReader&) = delete;
   SquashfsReader& operator=(const SquashfsReader&) = delete;
@@ -94,8 +100,12 @@ class SIFKIT_API SquashfsReader : public FileSystem {
   std::uint32_t block_size() const noexcept;
   std::uint32_t time() const noexcept;  ///< of the image, seconds since 1970
 
-  /// The whole tree. Contents of regular files are named by the inode's `content`, for `read`.
-  const Tree& tree() const noexcept override;
+  /// Contents of regular files are named by the inode's `content`, for `read`.
+  const Tree& tree() const override;
+  const Tree& known() const override;
+  std::optional<InodeId> find(std::string_view path, bool follow) const override;
+  void list(InodeId directory) const override;
+  void count_links(std::span<const InodeId> files) const override;
 
   using FileSystem::read;
   ContentId read(InodeId inode, ContentSink& sink) override;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -68,6 +69,10 @@ class SIFKIT_API Tree {
   /// Resolves a path inside the root as a chrooted process would, the last component too when `follow` is set.
   /// Nothing where a component is missing or links loop.
   std::optional<InodeId> resolve(std::string_view path, bool follow, unsigned max_hops = 255) const;
+  /// Called before a name is looked for in a directory: it may add that name.
+  using BeforeFind = std::function<void(InodeId directory, std::string_view name)>;
+  /// The same in a tree that is not all there yet.
+  std::optional<InodeId> resolve(std::string_view path, bool follow, const BeforeFind& before_find) const;
   /// The same as the path that no link is on the way of, with a leading slash.
   std::optional<std::string> real_path(std::string_view path, bool follow) const;
 
@@ -90,7 +95,8 @@ class SIFKIT_API Tree {
   };
 
   /// The names from the root to what a path leads to; the root itself is none.
-  std::optional<std::vector<NameId>> names_to(std::string_view path, bool follow, unsigned max_hops) const;
+  std::optional<std::vector<NameId>> names_to(std::string_view path, bool follow, unsigned max_hops,
+                                              const BeforeFind& before_find = {}) const;
 
   std::size_t bucket(InodeId parent, std::string_view name) const;
   void grow_table();
