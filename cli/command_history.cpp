@@ -10,6 +10,7 @@
 #include "commands.h"
 #include "file_text.h"
 #include "layer_text.h"
+#include "records.h"
 #include "source_options.h"
 #include "table.h"
 #include "terminal_filter.h"
@@ -90,7 +91,7 @@ int show_origin(const HistoryArguments& arguments, const OpenedSource& source, S
   const std::string from = bootstrap.empty() ? label(kFrom) : bootstrap + ": " + label(kFrom);
   const std::string time = label(kTime);
   if (session.json) {
-    const Json origin = from.empty() ? Json(nullptr) : Json{{"source", from}, {"time", time.empty() ? Json(nullptr) : Json(time)}};
+    const Json origin = from.empty() ? Json(nullptr) : Json{{"source", from}, {"time", text_or_null(time)}};
     session.print_json({{"schema", "sifkit/history/v1"}, {"made_of", origin}, {"steps", Json::array()}});
     return 0;
   }

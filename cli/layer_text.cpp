@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "layer_text.h"
 
+#include "records.h"
+
 namespace sifkit::cli {
 
 std::string layer_name(const oci::Layer& layer) {
@@ -10,8 +12,8 @@ std::string layer_name(const oci::Layer& layer) {
 
 Json layer_record(std::size_t index, const oci::Layer& layer, const layers::LayerUsage& usage) {
   return {{"layer", index + 1},
-          {"digest", layer.digest ? Json(layer.digest->text()) : Json(nullptr)},
-          {"diff_id", layer.diff_id ? Json(layer.diff_id->text()) : Json(nullptr)},
+          {"digest", digest_or_null(layer.digest)},
+          {"diff_id", digest_or_null(layer.diff_id)},
           {"stored_bytes", layer.size ? Json(*layer.size) : Json(nullptr)},
           {"files", usage.files},
           {"bytes", usage.bytes},

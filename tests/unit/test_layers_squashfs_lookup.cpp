@@ -43,7 +43,7 @@ void grow(Pack& pack, std::mt19937& random) {
   std::vector<InodeId> files;
   std::vector<std::string> paths{"", "nowhere", "/", ".."};
   std::vector<std::string> directory_paths{""};
-  for (int i = 0; i < 60; ++i) {
+  for (unsigned i = 0; i < 60; ++i) {
     const auto at = random() % directories.size();
     const std::string name = fmt::format("{}{}", static_cast<char>('a' + random() % 26), i);
     const std::string path = directory_paths[at] + "/" + name;
@@ -136,9 +136,9 @@ TEST_CASE("a path that is looked up is what it is in the whole tree, links on th
 
 TEST_CASE("looking up one file of many reads little", "[layers][squashfs][lookup]") {
   Pack pack({.threads = 1});
-  for (int i = 0; i < 50; ++i) {
+  for (unsigned i = 0; i < 50; ++i) {
     const auto directory = pack.directory(Tree::kRoot, fmt::format("directory {}", i));
-    for (int j = 0; j < 100; ++j) pack.file(directory, fmt::format("{} {}", i, j), text_of(100, i * 100 + j));
+    for (unsigned j = 0; j < 100; ++j) pack.file(directory, fmt::format("{} {}", i, j), text_of(100, i * 100 + j));
   }
   pack.finish();
   CountingRegion counting(pack.region);
