@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include <sifkit/inspect.h>
+#include <sifkit/inspect/package_diff.h>
 #include <sifkit/inspect/tree_diff.h>
 
 #include "commands.h"
@@ -29,6 +30,7 @@ struct DiffArguments {
   std::vector<std::string> ignored;
   bool ignore_times = false;
   bool with_runtime_files = false;
+  bool packages = false;
   bool summary = false;
 };
 
@@ -127,6 +129,24 @@ Json record_of(const TreeChange& change, const Tree& first, const Tree& second) 
   return record;
 }
 
+std::vector<inspect::PackageChange> package_changes(const OpenedSource& first, const OpenedSource& second, const Session& session) {
+  WarningList warnings;
+  const auto of_first = sbom::take_inventory(*first.image, session.operation(), warnings);
+  const auto out = inspect::package_diff(of_first, sbom::take_inventory(*second.image, session.operation(), warnings));
+  session.progress->done();
+  session.show_warnings(warnings);
+  return out;
+}
+
+std::string line_of(const inspect::PackageChange& change) {
+  const std::string name = printable(change.kind + " " + change.name);
+  const std::string before = printable(joined(change.before));
+  const std::string after = printable(joined(change.after));
+  if (change.before.empty()) return fmt::format("package added {} {}\n", name, after);
+  if (change.after.empty()) return fmt::format("package removed {} {}\n", name, before);
+  return fmt::format("package changed {} {} -> {}\n", name, before, after);
+}
+
 int diff(const DiffArguments& arguments, Session& session) {
   inspect::TreeDiffOptions options;
   options.ignored = PathPatterns(arguments.ignored);
@@ -144,6 +164,8 @@ int diff(const DiffArguments& arguments, Session& session) {
   } else {
     session.logger->write(LogLevel::info, "configuration is not compared: not both of them say anything of it");
   }
+  std::vector<inspect::PackageChange> packages;
+  if (arguments.packages && !changes.empty()) packages = package_changes(first, second, session);
   std::map<ChangeKind, std::size_t> counts;
   for (const auto& change : changes) ++counts[change.kind];
   const bool equal = changes.empty() && facts.empty();
@@ -156,19 +178,29 @@ int diff(const DiffArguments& arguments, Session& session) {
                       {"before", fact.before ? Json(*fact.before) : Json(nullptr)},
                       {"after", fact.after ? Json(*fact.after) : Json(nullptr)}});
     }
-    session.print_json({{"schema", "sifkit/diff/v1"}, {"equal", equal}, {"files", files}, {"configuration", said}});
+    Json listed = Json::array();
+    for (const auto& package : packages) {
+      listed.push_back({{"kind", package.kind}, {"name", package.name}, {"before", package.before}, {"after", package.after}});
+    }
+    session.print_json({{"schema", "sifkit/diff/v1"},
+                        {"equal", equal},
+                        {"files", files},
+                        {"configuration", said},
+                        {"packages", arguments.packages ? listed : Json(nullptr)}});
     return equal ? 0 : 1;
   }
   if (arguments.summary) {
-    session.io.out << fmt::format("{} added, {} removed, {} changed, {} renamed; {} of the configuration\n",
+    session.io.out << fmt::format("{} added, {} removed, {} changed, {} renamed; {} of the configuration{}\n",
                                   counts[ChangeKind::added], counts[ChangeKind::removed], counts[ChangeKind::changed],
-                                  counts[ChangeKind::renamed], facts.size());
+                                  counts[ChangeKind::renamed], facts.size(),
+                                  arguments.packages ? fmt::format("; {} packages", packages.size()) : "");
     return equal ? 0 : 1;
   }
   for (const auto& fact : facts) {
     const auto text = [](const std::optional<std::string>& value) { return value ? in_quotes(*value) : "nothing"; };
     session.io.out << fmt::format("configuration {}: {} -> {}\n", printable(fact.name), text(fact.before), text(fact.after));
   }
+  for (const auto& package : packages) session.io.out << line_of(package);
   for (const auto& change : changes) session.io.out << line_of(change, first.tree(), second.tree(), session);
   if (equal && !session.quiet) session.io.out << "equal\n";
   return equal ? 0 : 1;
@@ -181,6 +213,7 @@ void add_diff_command(CLI::App& root, Session& session) {
   const auto arguments = std::make_shared<DiffArguments>();
   verb->add_option("first", arguments->first, kSourceDescription)->required()->type_name("A");
   verb->add_option("second", arguments->second, "The same; a change is what makes it of A")->required()->type_name("B");
+  verb->add_flag("--packages", arguments->packages, "Packages, too: which were added, removed, or are of another version");
   verb->add_flag("--stat", arguments->summary, "How many differences there are, in one line");
   verb->add_option("--ignore", arguments->ignored, "Leave out files that match (may be given again)")
       ->type_name("PATTERN")

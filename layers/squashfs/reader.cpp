@@ -2,6 +2,9 @@
 #include <sifkit/layers/squashfs.h>
 
 #include <algorithm>
+#include <cstring>
+#include <map>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -30,17 +33,17 @@ struct SquashfsReader::Impl {
   Bytes packed;
   Bytes fragment;  ///< the bytes of the one that was read last
   std::uint32_t fragment_index = kNoFragment;
+  std::map<std::tuple<const Impl*, std::uint32_t, std::uint32_t>, bool> same_fragments;
 
   Impl(Region& image, const Limits& reader_limits, Opening opening)
       : region(image),
         limits(reader_limits),
         super(Superblock::read(region)),
         codec(make_block_decompressor(super.codec, super.block_size)),
+        fragments(opening == Opening::whole ? read_fragment_table(region, *codec, super, limits) : std::vector<StoredFragment>()),
         rest(std::make_unique<StoredTreeReader>(region, *codec, super, limits, stored)),
         packed(super.block_size) {
-    if (opening == Opening::on_demand) return;
-    fragments = read_fragment_table(region, *codec, super, limits);
-    complete();
+    if (opening == Opening::whole) complete();
   }
 
   void complete() {
@@ -123,6 +126,49 @@ struct SquashfsReader::Impl {
     if (left != 0) take(tail(file, static_cast<std::size_t>(left)));
   }
 
+  /// Whether [start, start + size) of this image and [other_start, …) of another one hold the same bytes.
+  bool same_bytes(std::uint64_t start, Impl& other, std::uint64_t other_start, std::uint64_t size) {
+    Bytes mine(static_cast<std::size_t>(std::min<std::uint64_t>(size, kPiece)));
+    Bytes others(mine.size());
+    while (size != 0) {
+      const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(size, mine.size()));
+      read_image(region, super.bytes, start, std::span(mine).first(count), "a block");
+      read_image(other.region, other.super.bytes, other_start, std::span(others).first(count), "a block");
+      if (std::memcmp(mine.data(), others.data(), count) != 0) return false;
+      start += count;
+      other_start += count;
+      size -= count;
+    }
+    return true;
+  }
+
+  bool same_fragment(std::uint32_t index, Impl& other, std::uint32_t other_index) {
+    const auto [known, added] = same_fragments.try_emplace({&other, index, other_index}, false);
+    if (added) {
+      const auto mine = fragment_at(index);
+      const auto others = other.fragment_at(other_index);
+      known->second = mine.size_field == others.size_field && same_bytes(mine.start, other, others.start, stored_size(mine.size_field));
+    }
+    return known->second;
+  }
+
+  bool stored_alike(InodeId id, Impl& other, InodeId other_id) {
+    const Inode& inode = stored.tree.inode(id);
+    const Inode& others = other.stored.tree.inode(other_id);
+    if (super.codec != other.super.codec || super.block_size != other.super.block_size || inode.size != others.size) return false;
+    const FileBlocks& file = stored.files.at(static_cast<std::uint32_t>(inode.content));
+    const FileBlocks& other_file = other.stored.files.at(static_cast<std::uint32_t>(others.content));
+    const auto words = std::span(stored.words).subspan(static_cast<std::size_t>(file.first_block), file.count);
+    const auto other_words = std::span(other.stored.words).subspan(static_cast<std::size_t>(other_file.first_block), other_file.count);
+    if (!std::equal(words.begin(), words.end(), other_words.begin(), other_words.end())) return false;
+    // The number of blocks says whether both have an end in a fragment.
+    const bool tail = std::uint64_t{file.count} * super.block_size < inode.size;
+    if (tail && (file.offset != other_file.offset || !same_fragment(file.fragment, other, other_file.fragment))) return false;
+    std::uint64_t size = 0;
+    for (const auto word : words) size += word == 0 ? 0 : stored_size(word);
+    return same_bytes(file.start, other, other_file.start, size);
+  }
+
   /// The order in which the bytes of files lie in the image.
   void sort_by_place(std::vector<InodeId>& ids) const {
     const auto place = [&](InodeId id) {
@@ -187,6 +233,10 @@ ContentId SquashfsReader::read(InodeId inode, ContentSink& sink) {
   sink.begin(known().inode(inode).size);
   impl_->read(inode, [&](ByteView bytes) { sink.append(bytes); }, [&](std::uint64_t count) { sink.append_zeros(count); });
   return sink.end();
+}
+
+bool SquashfsReader::stored_alike(InodeId file, SquashfsReader& other, InodeId other_file) {
+  return in_image([&] { return impl_->stored_alike(file, *other.impl_, other_file); });
 }
 
 std::vector<InodeId> SquashfsReader::files_by_place() const {

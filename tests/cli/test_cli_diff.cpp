@@ -106,3 +106,28 @@ TEST_CASE("diff compares what images say of themselves", "[cli][diff]") {
   const auto missing = run_cli({"diff", a, (pair.directory / "none").string()});
   CHECK(missing.code == exit_code(ErrorKind::not_found));
 }
+
+TEST_CASE("diff --packages names packages that came, went, or are of another version", "[cli][diff]") {
+  const auto database = [](const std::string& packages) {
+    return TarBuilder().directory("lib/apk/db").file("lib/apk/db/installed", packages).bytes();
+  };
+  TempDir directory;
+  TestImage image = small_image();
+  const auto with = [&](const std::string& name, const std::string& packages) {
+    image.layers.back() = database(packages);
+    write_file(directory / name, as_tar(docker_24(image)));
+    return (directory / name).string();
+  };
+  const auto a = with("a.tar", "P:gone\nV:1\n\nP:kept\nV:2\n\nP:moved\nV:3-r0\n\n");
+  const auto b = with("b.tar", "P:fresh\nV:9\n\nP:kept\nV:2\n\nP:moved\nV:3-r1\n\n");
+  const auto result = run_cli({"diff", "--packages", "--ignore", "/lib", a, b});
+  CHECK(result.out == "equal\n");
+  const auto changed = run_cli({"diff", "--packages", "--ignore-times", a, b});
+  CHECK(changed.code == 1);
+  CHECK_THAT(changed.out, StartsWith("package added apk fresh 9\npackage removed apk gone 1\npackage changed apk moved 3-r0 -> 3-r1\n"));
+  CHECK_THAT(run_cli({"diff", "--packages", "--stat", a, b}).out, EndsWith("; 3 packages\n"));
+  const auto record = Json::parse(run_cli({"diff", "--json", "--packages", a, b}).out);
+  REQUIRE(record["packages"].size() == 3);
+  CHECK(record["packages"][2] == Json{{"kind", "apk"}, {"name", "moved"}, {"before", {"3-r0"}}, {"after", {"3-r1"}}});
+  CHECK(Json::parse(run_cli({"diff", "--json", a, b}).out)["packages"] == nullptr);
+}

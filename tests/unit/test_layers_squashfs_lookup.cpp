@@ -214,3 +214,40 @@ TEST_CASE("damaged metadata is refused or makes no difference when it is read on
     }
   }
 }
+
+TEST_CASE("files that two images store alike need no unpacking, and only those", "[layers][squashfs][lookup]") {
+  const auto image = [](std::uint32_t block_size, const std::string& change, SquashfsCodec codec = SquashfsCodec::gzip) {
+    Pack pack({.codec = codec, .block_size = block_size, .threads = 1});
+    pack.file(Tree::kRoot, "first", text_of(30000, 9) + change);
+    pack.file(Tree::kRoot, "large", text_of(100000, 1));
+    pack.file(Tree::kRoot, "whole", text_of(8192, 2));
+    pack.file(Tree::kRoot, "holes", text_of(4096, 3) + std::string(8192, '\0') + text_of(4096, 4));
+    pack.file(Tree::kRoot, "empty", "");
+    pack.finish();
+    return pack.region;
+  };
+  auto a = image(4096, "");
+  auto b = image(4096, "x");
+  auto c = image(8192, "");
+  auto d = image(4096, "", SquashfsCodec::zstd);
+  const auto alike = [&](MemoryRegion& one, MemoryRegion& two, const std::string& name) {
+    SquashfsReader first(one);
+    SquashfsReader second(two);
+    return first.stored_alike(*first.find(name, false), second, *second.find(name, false));
+  };
+  for (const char* name : {"first", "large", "whole", "holes", "empty"}) {
+    INFO(name);
+    auto same = a;
+    CHECK(alike(a, same, name));
+    CHECK_FALSE(alike(a, c, name) && std::string(name) != "empty");
+    CHECK_FALSE(alike(a, d, name) && std::string(name) != "empty");
+  }
+  CHECK_FALSE(alike(a, b, "first"));
+  CHECK(alike(a, b, "whole"));
+  CHECK(alike(a, b, "holes"));
+  // The same tables over other bytes.
+  auto damaged = a;
+  damaged.bytes[100] ^= std::byte{1};
+  CHECK_FALSE(alike(a, damaged, "first"));
+  CHECK(alike(a, damaged, "whole"));
+}

@@ -110,6 +110,9 @@ class SIFKIT_API SquashfsReader : public FileSystem {
   using FileSystem::read;
   ContentId read(InodeId inode, ContentSink& sink) override;
   void read_files(std::vector<InodeId> files, const SinkFor& sink_for) override;
+  /// Whether a regular file is stored as the same bytes as one of another image of the same compressor and block size: then
+  /// both hold the same, and nothing had to be unpacked to know it. A no says nothing.
+  bool stored_alike(InodeId file, SquashfsReader& other, InodeId other_file);
   /// The regular files that are not empty, in the order in which their bytes lie in the image: so none is unpacked twice.
   std::vector<InodeId> files_by_place() const;
 
