@@ -238,6 +238,8 @@ int run_safely(std::span<const std::string> args, Console& io) {
   add_du_command(app, session);
   add_history_command(app, session);
   add_check_command(app, session);
+  add_report_command(app, session);
+  add_edit_command(app, session);
   add_sbom_command(app, session);
   add_take_commands(app, session);
   add_digest_command(app, session);

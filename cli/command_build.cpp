@@ -15,6 +15,7 @@
 #include "commands.h"
 #include "copy.h"
 #include "keys.h"
+#include "name_values.h"
 #include "numbers.h"
 #include "one_of.h"
 #include "records.h"
@@ -56,18 +57,6 @@ struct BuildArguments {
   bool sign = false;
 };
 
-std::vector<std::pair<std::string, std::string>> pairs(const std::vector<std::string>& texts, std::string_view flag) {
-  std::vector<std::pair<std::string, std::string>> out;
-  for (const auto& text : texts) {
-    const auto equals = text.find('=');
-    if (equals == 0 || equals == std::string::npos) {
-      throw Error(ErrorKind::usage, fmt::format("{} {}: expected NAME=VALUE", flag, in_quotes(text)));
-    }
-    out.emplace_back(text.substr(0, equals), text.substr(equals + 1));
-  }
-  return out;
-}
-
 std::uint32_t parse_size(std::string_view text, std::string_view flag) {
   const auto value = scaled_number(text);
   if (!value || *value > 0xffffffffu) throw Error(ErrorKind::usage, fmt::format("{} {}: expected a number of bytes, with K or M behind it for larger units", flag, in_quotes(text)));
@@ -106,8 +95,8 @@ ConvertOptions convert_options(const BuildArguments& arguments, const Session& s
   options.keep_capabilities = arguments.xattrs == "keep";
   options.layers.clamp_climbing_names = arguments.clamp_names;
   options.excludes = arguments.excludes;
-  options.labels = pairs(arguments.labels, "--label");
-  options.env = pairs(arguments.env, "--env");
+  options.labels = name_values(arguments.labels, "--label");
+  options.env = name_values(arguments.env, "--env");
   options.reproducible = arguments.reproducible;
   options.source_date_epoch = source_date_epoch();
   options.base = arguments.base;

@@ -5,7 +5,6 @@
 #include <optional>
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <sifkit/inspect.h>
 #include <sifkit/inspect/package_diff.h>
@@ -33,12 +32,6 @@ struct DiffArguments {
   bool packages = false;
   bool summary = false;
 };
-
-/// Whether it can be read but once.
-bool is_stream(const oci::Reference& reference) {
-  struct stat status {};
-  return reference.location == "-" || (::stat(reference.location.c_str(), &status) == 0 && S_ISFIFO(status.st_mode));
-}
 
 /// What an image says of itself, by what it is called; nothing for a root file system that says nothing.
 std::optional<TextMap> facts_of(const std::string& source, const DiffArguments& arguments, const Session& session) {
@@ -140,8 +133,8 @@ std::vector<inspect::PackageChange> package_changes(const OpenedSource& first, c
 
 std::string line_of(const inspect::PackageChange& change) {
   const std::string name = printable(change.kind + " " + change.name);
-  const std::string before = printable(joined(change.before));
-  const std::string after = printable(joined(change.after));
+  const std::string before = printable(fmt::format("{}", fmt::join(change.before, ", ")));
+  const std::string after = printable(fmt::format("{}", fmt::join(change.after, ", ")));
   if (change.before.empty()) return fmt::format("package added {} {}\n", name, after);
   if (change.after.empty()) return fmt::format("package removed {} {}\n", name, before);
   return fmt::format("package changed {} {} -> {}\n", name, before, after);

@@ -33,6 +33,7 @@ struct ListArguments {
   bool by_time = false;
   bool reverse = false;
   bool ignored = false;
+  bool links = false;  ///< their number is shown
 };
 
 struct ListedFile {
@@ -77,7 +78,8 @@ class Lister {
   void list(const std::function<void(const Listing&)>& show) {
     if (!files_.empty()) {
       sort(files_);
-      show(counted({{}, files_}));
+      const Listing named{{}, files_};
+      show(counted(named));
     }
     auto open = directories_;
     sort(open);
@@ -105,6 +107,7 @@ class Lister {
  private:
   /// With as many links as files have.
   const Listing& counted(const Listing& listing) const {
+    if (!arguments_.links) return listing;
     std::vector<InodeId> ids;
     for (const auto& file : listing.files) ids.push_back(file.inode);
     source_.count_links(ids);
@@ -173,6 +176,7 @@ int list(ListArguments arguments, Session& session) {
   const Tree& tree = source.known();
   if (arguments.paths.empty()) arguments.paths = {"/"};
   if (session.json) arguments.all = true;
+  arguments.links = session.json || arguments.long_format;
   Lister lister(source.files(), arguments);
   const int code = for_each_path(arguments.source, arguments.paths, session,
                                  [&](const std::string& path) { lister.add(path); });

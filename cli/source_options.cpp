@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include <sys/stat.h>
+
 #include <fmt/format.h>
 
 #include "numbers.h"
@@ -59,6 +61,11 @@ oci::SourceOptions source_options(const SourceArguments& arguments, const Sessio
   options.registry = registry_options(arguments.registry, session);
   for (const auto& limit : arguments.limits) set_limit(options.limits, limit);
   return options;
+}
+
+bool is_stream(const oci::Reference& reference) {
+  struct stat status {};
+  return reference.location == "-" || (::stat(reference.location.c_str(), &status) == 0 && S_ISFIFO(status.st_mode));
 }
 
 OpenedSource open_files(const std::string& source, const SourceArguments& arguments, Session& session,

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <limits>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -26,6 +27,7 @@ namespace {
 
 /// The image's own test and help texts go into the metadata, too; they are seen only when it is too late to make room.
 constexpr std::uint64_t kRoomForMore = 4096;
+constexpr std::size_t kPiece = 1u << 20;  ///< of a file, read at once
 
 /// Hands contents on while it watches for a stop request.
 class StoppableSink : public ForwardingSink {
@@ -39,6 +41,14 @@ class StoppableSink : public ForwardingSink {
  private:
   const OperationContext& operation_;
 };
+
+/// Throws unsupported for what is in the way of a file.
+void expect_room(const TreeEdit& edit, std::string_view path, std::string_view what) {
+  if (const auto obstacle = edit.obstacle(path)) {
+    throw Error(ErrorKind::unsupported, fmt::format("{} {} cannot be written: {} {}", what, in_quotes("/" + std::string(path)),
+                                                    in_quotes("/" + obstacle->path), obstacle->description));
+  }
+}
 
 std::int64_t conversion_time(const oci::ImageConfig& config, const ConvertOptions& options) {
   if (options.source_date_epoch) return *options.source_date_epoch;
@@ -77,8 +87,9 @@ Tree Conversion::run(ContentSink& given) {
   }
   if (options_.layers.xattrs == XattrPolicy::keep) settle_capabilities(tree, capability_form(), warnings_);
   decide_architecture(probe, tree);
-  if (root_.config().raw.empty() && is_container(tree)) {
+  if (root_.config().raw.empty() && (is_container(tree) || options_.edit)) {
     keep_container(tree, sink);
+    add_files(tree, sink);
   } else {
     add_container(tree, sink);
     warn_of_runtime(probe, tree);
@@ -168,7 +179,12 @@ void Conversion::describe(const ContainerAttributes& attributes) {
 
 void Conversion::keep_container(Tree& tree, ContentSink& sink) {
   objects_ = root_.objects();
-  const bool changed = !options_.env.empty() || !options_.labels.empty();
+  const bool edited = options_.edit && options_.edit->changes_container();
+  const bool changed = edited || !options_.env.empty() || !options_.labels.empty();
+  if (!is_container(tree)) {
+    if (changed) throw Error(ErrorKind::unsupported, "the image is no container: it has no labels, variables or scripts");
+    return;
+  }
   if (!objects_.empty() && !changed) return;
   const auto texts = root_.texts(tree);
   ContainerAttributes attributes = read_attributes(*texts, options_.limits, warnings_);
@@ -179,26 +195,72 @@ void Conversion::keep_container(Tree& tree, ContentSink& sink) {
   if (objects_.empty()) return describe(attributes);
   const auto old = std::find_if(objects_.begin(), objects_.end(), is_description);
   if (old != objects_.end()) old->bytes = inspect_metadata_json(attributes);
+  if (!options_.edit || !options_.edit->definition) return;
+  const auto is_definition = [](const SmallObject& object) { return object.spec.type == sif::DataType::deffile; };
+  const auto definition = std::find_if(objects_.begin(), objects_.end(), is_definition);
+  if (definition != objects_.end()) {
+    definition->bytes = attributes.deffile;
+  } else {
+    add_object(sif::DataType::deffile, "", attributes.deffile);
+  }
+}
+
+void Conversion::add_files(Tree& tree, ContentSink& sink) {
+  if (!options_.edit) return;
+  TreeEdit edit(tree, sink, file_time());
+  for (const auto& [from, to] : options_.edit->files) {
+    const auto mode = expect_readable(from);
+    if (!S_ISREG(mode)) throw Error(ErrorKind::unsupported, fmt::format("{} is no regular file", in_quotes(from.native())));
+    expect_room(edit, to, "the new file");
+    const auto file = std::make_shared<const File>(File::open_read(from));
+    const std::uint64_t size = file->size();
+    FileSource source(file);
+    ContentId content = kEmptyContent;
+    if (size != 0) {
+      Bytes buffer(static_cast<std::size_t>(std::min<std::uint64_t>(size, kPiece)));
+      sink.begin(size);
+      for (std::uint64_t left = size; left != 0;) {
+        const auto got = source.read(std::span(buffer).first(static_cast<std::size_t>(std::min<std::uint64_t>(left, buffer.size()))));
+        if (got == 0) throw Error(ErrorKind::io, fmt::format("{} became shorter while it was read", in_quotes(from.native())));
+        sink.append(ByteView(buffer).first(got));
+        left -= got;
+      }
+      content = sink.end();
+    }
+    edit.put_content(to, mode & 0777u, content, size);
+  }
 }
 
 void Conversion::change_container(Tree& tree, ContentSink& sink, ContainerFiles& texts,
                                   ContainerAttributes& attributes) {
   TreeEdit edit(tree, sink, file_time());
   const auto put = [&](std::string_view path, std::uint32_t mode, const std::string& text) {
-    if (const auto obstacle = edit.obstacle(path)) {
-      throw Error(ErrorKind::unsupported,
-                  fmt::format("the container's {} cannot be written: {} {}", in_quotes("/" + std::string(path)),
-                              in_quotes("/" + obstacle->path), obstacle->description));
-    }
+    expect_room(edit, path, "the container's");
     edit.put_file(path, mode, text);
   };
+  const ImageEdit more = options_.edit.value_or(ImageEdit());
+  for (const auto& name : more.removed_labels) {
+    if (attributes.labels.erase(name) == 0) throw Error(ErrorKind::not_found, fmt::format("the label {} is not in the image", in_quotes(name)));
+  }
   for (const auto& [name, value] : options_.labels) attributes.labels[name] = value;
-  if (!options_.labels.empty()) put(kLabelsPath, 0644, labels_json(attributes.labels));
-  if (options_.env.empty()) return;
+  if (!options_.labels.empty() || !more.removed_labels.empty()) put(kLabelsPath, 0644, labels_json(attributes.labels));
+  if (more.runscript) {
+    put(kRunScriptPath, 0755, *more.runscript);
+    attributes.runscript = without_final_line_feeds(*more.runscript);
+  }
+  if (more.definition) {
+    put(kDefinitionPath, 0644, *more.definition);
+    attributes.deffile = without_final_line_feeds(*more.definition);
+  }
+  if (options_.env.empty() && more.unset.empty()) return;
   // The last script that is for the builder to write: what it sets is what counts.
   std::string script =
       texts.text(std::string(kCustomEnvironmentPath), options_.limits.json_bytes).value_or("#!/bin/sh\n");
   if (!script.ends_with('\n')) script += '\n';
+  for (const auto& name : more.unset) {
+    if (!is_shell_name(name)) throw Error(ErrorKind::usage, fmt::format("{} is no name of a variable", in_quotes(name)));
+    script += fmt::format("unset {}\n", name);
+  }
   for (const auto& [name, value] : options_.env) {
     if (is_shell_name(name)) {
       script += fmt::format("export {}=\"{}\"\n", name, escape_in_double_quotes(value));

@@ -38,7 +38,7 @@ ConvertReport converted(const oci::Reference& given, const std::filesystem::path
   layers::require_block_size(options.squashfs.block_size);
   ConvertReport report;
   report.target = target;
-  if (!options.dry_run) refuse_own_source(given, target);
+  if (!options.dry_run && !options.edit) refuse_own_source(given, target);
   // First of all, so that a target which cannot be written does not cost the transfer of an image.
   const auto output = open_output(target, options, warnings, report);
   options.operation.progress->stage("reading the source", 0);
@@ -49,6 +49,10 @@ ConvertReport converted(const oci::Reference& given, const std::filesystem::path
   std::unique_ptr<RootSource> root;
   if (packed) {
     root = std::make_unique<PackedRoot>(packed, options, warnings, report);
+    // A copy may lack what its original keeps; of what is replaced nothing would be left.
+    if (options.edit && warnings.count("object-left-out") != 0) {
+      throw Error(ErrorKind::unsupported, "objects of the image are too many or too large to be copied");
+    }
   } else {
     root = std::make_unique<LayeredRoot>(*image, *source, options, warnings, report);
   }

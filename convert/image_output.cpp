@@ -171,7 +171,9 @@ class SifOutput : public Output {
   ContentSink& contents(const Conversion& conversion) override {
     const sif::NewImage image{.launch_script = std::string(sif::kLaunchScript), .time = conversion.time()};
     writer_.emplace(target_.file(), image, conversion.expected_text_bytes());
-    partition_ = &writer_->begin({.type = sif::DataType::partition});
+    sif::ObjectSpec partition{.type = sif::DataType::partition};
+    if (options_.edit) partition.name = options_.edit->name.value_or("");
+    partition_ = &writer_->begin(partition);
     return packing_.start(*partition_, conversion);
   }
 

@@ -36,6 +36,8 @@ class ReportingSink : public ForwardingSink {
   Progress& progress_;
 };
 
+bool inode_has_bytes(const Inode& inode) { return inode.type == EntryType::regular && inode.size != 0; }
+
 }  // namespace
 
 PackedRoot::PackedRoot(const std::shared_ptr<const File>& file, const ConvertOptions& options, WarningList& warnings,
@@ -44,6 +46,7 @@ PackedRoot::PackedRoot(const std::shared_ptr<const File>& file, const ConvertOpt
       warnings_(warnings),
       report_(report),
       excludes_(options.excludes),
+      has_base_(options.use_base && (!options.base.empty() || options.overwrite == Overwrite::yes)),
       rootfs_(RootFs::open(file, options.limits)),
       copies_(rootfs_.tree().inode_count(), kNone) {
   for (const auto& problem : rootfs_.problems()) warnings_.add("sif-flaw", printable(problem));
@@ -124,6 +127,7 @@ void PackedRoot::copy_tree(Tree& tree) {
     ++report_.entries;
     InodeId& copy = copies_[here.inode];
     if (copy == kNone) {
+      if (has_base_ && inode_has_bytes(from.inode(here.inode))) paths_.emplace(here.inode, here.path);
       Inode inode = from.inode(here.inode);
       inode.metadata = metadata_of(inode);
       inode.links = 0;
@@ -146,6 +150,7 @@ Tree PackedRoot::read(ContentSink& given, std::uint32_t) {
   for (const InodeId id : rootfs_.reader().files_by_place()) {
     if (copies_[id] == kNone) continue;
     options_.operation.check();
+    if (const auto path = paths_.find(id); path != paths_.end()) sink.expect(path->second);
     tree.inode(copies_[id]).content = rootfs_.reader().read(id, sink);
     report_.uncompressed_bytes += rootfs_.tree().inode(id).size;
   }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <unordered_map>
 #include <vector>
 
 #include <sifkit/convert.h>
@@ -36,10 +38,12 @@ class PackedRoot : public RootSource {
   WarningList& warnings_;
   ConvertReport& report_;
   layers::PathPatterns excludes_;
+  const bool has_base_;  ///< blocks may be taken from an older image, which knows them by paths
   RootFs rootfs_;
   oci::ImageConfig config_;
   std::vector<SmallObject> objects_;
   std::uint64_t file_bytes_ = 0;
+  std::unordered_map<layers::InodeId, std::string> paths_;  ///< of files with bytes, where there is a base
   std::vector<layers::InodeId> copies_;  ///< of the inodes there; kNone for those that are left out
 };
 

@@ -94,13 +94,17 @@ ContentId TreeEdit::store(std::string_view text) {
 }
 
 void TreeEdit::put_file(std::string_view path, std::uint32_t mode, std::string_view text) {
+  put_content(path, mode, store(text), text.size());
+}
+
+void TreeEdit::put_content(std::string_view path, std::uint32_t mode, ContentId content, std::uint64_t size) {
   const Place place = place_of(path, true);
   Inode inode;
   inode.type = EntryType::regular;
   inode.metadata.mode = mode;
   inode.metadata.mtime = mtime_;
-  inode.size = text.size();
-  inode.content = store(text);
+  inode.size = size;
+  inode.content = content;
   if (const NameId name = tree_.find(place.directory, place.name); name != kNone) {
     SIFKIT_CHECK(tree_.inode(tree_.inode_of(name)).type == EntryType::regular);
     // The file is written anew, so other hard links of the name keep the image's own text.

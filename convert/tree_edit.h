@@ -34,6 +34,8 @@ class TreeEdit {
 
   /// Creates or rewrites a regular file; there is no `obstacle`.
   void put_file(std::string_view path, std::uint32_t mode, std::string_view text);
+  /// The same with bytes that are in the sink already.
+  void put_content(std::string_view path, std::uint32_t mode, layers::ContentId content, std::uint64_t size);
 
   /// Creates a link or replaces another link of the name; anything else of the name stays.
   void put_symlink(std::string_view path, std::string_view target);

@@ -4,9 +4,11 @@ sifkit_test(cli SOURCES cli/test_cli_app.cpp
                         cli/test_cli_build_sources.cpp
                         cli/test_cli_check.cpp
                         cli/test_cli_copy.cpp
+                        cli/test_cli_corpus.cpp
                         cli/test_cli_damaged.cpp
                         cli/test_cli_diff.cpp
                         cli/test_cli_du.cpp
+                        cli/test_cli_edit.cpp
                         cli/test_cli_faults.cpp
                         cli/test_cli_files.cpp
                         cli/test_cli_find.cpp
@@ -22,6 +24,7 @@ sifkit_test(cli SOURCES cli/test_cli_app.cpp
                         cli/test_cli_pull.cpp
                         cli/test_cli_push.cpp
                         cli/test_cli_registry.cpp
+                        cli/test_cli_report.cpp
                         cli/test_cli_sbom.cpp
                         cli/test_cli_sif.cpp
                         cli/test_cli_sign.cpp

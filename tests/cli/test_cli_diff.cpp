@@ -124,8 +124,8 @@ TEST_CASE("diff --packages names packages that came, went, or are of another ver
   CHECK(result.out == "equal\n");
   const auto changed = run_cli({"diff", "--packages", "--ignore-times", a, b});
   CHECK(changed.code == 1);
-  CHECK_THAT(changed.out, StartsWith("package added apk fresh 9\npackage removed apk gone 1\npackage changed apk moved 3-r0 -> 3-r1\n"));
-  CHECK_THAT(run_cli({"diff", "--packages", "--stat", a, b}).out, EndsWith("; 3 packages\n"));
+  CHECK_THAT(changed.out, Catch::Matchers::StartsWith("package added apk fresh 9\npackage removed apk gone 1\npackage changed apk moved 3-r0 -> 3-r1\n"));
+  CHECK_THAT(run_cli({"diff", "--packages", "--stat", a, b}).out, Catch::Matchers::EndsWith("; 3 packages\n"));
   const auto record = Json::parse(run_cli({"diff", "--json", "--packages", a, b}).out);
   REQUIRE(record["packages"].size() == 3);
   CHECK(record["packages"][2] == Json{{"kind", "apk"}, {"name", "moved"}, {"before", {"3-r0"}}, {"after", {"3-r1"}}});

@@ -118,6 +118,8 @@ const std::map<std::string, std::vector<std::vector<std::string>>> kCommands{
     {"find", {{"app.sif"}, {"app.sif", "/@"}, {"-print0", "app.sif"}, {"--json", "app.sif", "-name", "a*"}, {"app.sif", "-name", "@["}, {"app.sif", "-user", "@"}, {"app.sif", "-newer", "/none@"}}},
     {"du", {{"-a", "app.sif"}, {"--layers", "app.tar"}, {"--duplicates", "app.sif"}, {"--json", "-a", "app.tar"}, {"app.sif", "/none@"}}},
     {"history", {{"app.tar"}, {"--json", "app.tar"}, {"app.sif"}, {"@"}}},
+    {"report", {{"-F", "-o", "page@", "app.tar"}, {"--json", "-F", "-o", "page@", "app.sif"}, {"-o", "page", "@"}}},
+    {"edit", {{"--label", "a=@", "app.sqfs"}, {"--json", "--name", "@", "app.sqfs"}, {"--remove-label", "@", "app.sif"}, {"--remove", "/none@", "app.sif"}, {"--add", "@:/x", "@"}}},
     {"check", {{"app.sif"}, {"--deep", "app.tar"}, {"--json", "app.sif"}, {"--sarif", "app.sif"}, {"--for", "@", "app.sif"}, {"--glibc", "@", "app.sif"}, {"@"}}},
     {"sbom gen", {{"app.sif"}, {"--format", "cyclonedx", "app.tar"}, {"--name", "@", "app.sif"}, {"--format", "@", "app.sif"}, {"@"}}},
     {"sbom add", {{"--json", "app.sif"}, {"app.sif", "@"}, {"--format", "@", "app.sif", "data"}}},

@@ -239,8 +239,8 @@ TEST_CASE("files that two images store alike need no unpacking, and only those",
     INFO(name);
     auto same = a;
     CHECK(alike(a, same, name));
-    CHECK_FALSE(alike(a, c, name) && std::string(name) != "empty");
-    CHECK_FALSE(alike(a, d, name) && std::string(name) != "empty");
+    CHECK(alike(a, c, name) == false);
+    CHECK(alike(a, d, name) == false);
   }
   CHECK_FALSE(alike(a, b, "first"));
   CHECK(alike(a, b, "whole"));

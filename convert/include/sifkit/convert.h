@@ -25,6 +25,27 @@ enum class OutputFormat : std::uint8_t {
   sandbox,   ///< a directory
 };
 
+/// A file of the machine that goes into an image.
+struct AddedFile {
+  std::filesystem::path from;
+  std::string to;  ///< path in the image
+};
+
+/// What is changed of a container beside labels, variables and what is left out (sifkit/image_edit.h).
+struct ImageEdit {
+  std::vector<std::string> removed_labels;
+  std::vector<std::string> unset;          ///< variables
+  std::optional<std::string> runscript;    ///< its text
+  std::optional<std::string> definition;   ///< likewise
+  std::optional<std::string> name;         ///< of the partition in a SIF
+  std::vector<AddedFile> files;
+
+  /// Whether what the container says of itself changes.
+  bool changes_container() const noexcept {
+    return !removed_labels.empty() || !unset.empty() || runscript || definition;
+  }
+};
+
 /// How an image becomes a container file: where it comes from, within which limits, and how it is written. The defaults
 /// are those of `sifkit build`.
 struct ConvertOptions : oci::SourceOptions {
@@ -54,6 +75,9 @@ struct ConvertOptions : oci::SourceOptions {
 
   bool verify_after = false;  ///< read the finished image back and compare every file before it gets its name
   bool dry_run = false;       ///< read and check everything, write nothing
+
+  /// The image is changed: it may be replaced by what is made of it, and nothing makes a container of what is none.
+  std::optional<ImageEdit> edit;
 
   /// Called with the finished, still unnamed SIF, for signing it.
   std::function<void(File&)> before_commit;

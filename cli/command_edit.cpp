@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <memory>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/file.h>
+#include <sifkit/core/stream.h>
+#include <sifkit/image_edit.h>
+#include <sifkit/trust/sign.h>
+
+#include "commands.h"
+#include "keys.h"
+#include "name_values.h"
+#include "numbers.h"
+#include "source_options.h"
+
+namespace sifkit::cli {
+
+namespace {
+
+constexpr std::uint64_t kMaxText = 64u << 20;  ///< of a runscript or a definition
+
+struct EditArguments {
+  std::string image;
+  std::vector<std::string> labels;
+  std::vector<std::string> removed_labels;
+  std::vector<std::string> env;
+  std::vector<std::string> unset;
+  std::string runscript;
+  std::string definition;
+  std::optional<std::string> name;
+  std::vector<std::string> added;
+  std::vector<std::string> removed;
+  std::string compress;
+  unsigned threads = 0;
+  bool verify_after = false;
+  KeyArguments key;
+  bool sign = false;
+};
+
+std::string text_of_file(const std::string& path) {
+  const auto source = open_source(path);
+  const auto bytes = read_all(*source, kMaxText, path);
+  return std::string(as_text(bytes));
+}
+
+/// "FILE:/path/in/the/image"; the file's own name may hold colons.
+AddedFile added_file(const std::string& text) {
+  const auto colon = text.rfind(":/");
+  if (colon == std::string::npos || colon == 0) {
+    throw Error(ErrorKind::usage, fmt::format("--add {}: expected FILE:/PATH, the path in the image", in_quotes(text)));
+  }
+  return {text.substr(0, colon), text.substr(colon + 1)};
+}
+
+ConvertOptions edit_options(const EditArguments& arguments, const Session& session) {
+  ConvertOptions options;
+  options.operation = session.operation();
+  options.threads = arguments.threads;
+  options.verify_after = arguments.verify_after;
+  options.labels = name_values(arguments.labels, "--label");
+  options.env = name_values(arguments.env, "--env");
+  options.excludes = arguments.removed;
+  if (!arguments.compress.empty()) layers::parse_compression(arguments.compress, options.squashfs);
+  auto& edit = options.edit.emplace();
+  edit.removed_labels = arguments.removed_labels;
+  edit.unset = arguments.unset;
+  if (!arguments.runscript.empty()) edit.runscript = text_of_file(arguments.runscript);
+  if (!arguments.definition.empty()) edit.definition = text_of_file(arguments.definition);
+  edit.name = arguments.name;
+  for (const auto& text : arguments.added) edit.files.push_back(added_file(text));
+  if (arguments.sign || !arguments.key.files.empty()) {
+    options.before_commit = [keys = signing_keys(arguments.key, session), operation = options.operation](File& file) {
+      trust::SignOptions signing;
+      signing.operation = operation;
+      trust::sign_in_place(file, keys, signing);
+    };
+  }
+  return options;
+}
+
+int edit(const EditArguments& arguments, Session& session) {
+  auto options = edit_options(arguments, session);
+  const bool changes = arguments.name || !arguments.compress.empty() || !options.labels.empty() || !options.env.empty() ||
+                       !options.excludes.empty() || options.edit->changes_container() || !options.edit->files.empty();
+  if (!changes) throw Error(ErrorKind::usage, "nothing to change", "see 'sifkit edit --help' for what can be changed");
+  WarningList warnings;
+  const ConvertReport report = edit_image(arguments.image, std::move(options), arguments.compress.empty(), warnings);
+  session.progress->done();
+  session.show_warnings(warnings);
+  if (session.json) {
+    Json listed = Json::array();
+    for (const auto& warning : warnings.listed()) listed.push_back({{"kind", warning.kind}, {"text", warning.text}});
+    session.print_json({{"schema", "sifkit/edit/v1"},
+                        {"image", arguments.image},
+                        {"bytes", report.bytes},
+                        {"digest", report.digest->text()},
+                        {"file_bytes", report.file_bytes},
+                        {"reused_bytes", report.reused_bytes},
+                        {"warnings", listed}});
+  } else {
+    session.logger->write_line(fmt::format("{}: {}, {} of the data copied as it was packed, {}", printable(arguments.image),
+                                           human_bytes(report.bytes), human_bytes(report.reused_bytes), report.digest->text()));
+  }
+  return 0;
+}
+
+}  // namespace
+
+void add_edit_command(CLI::App& root, Session& session) {
+  CLI::App* verb = add_verb(root, session, "edit", "Change a SIF file or a squashfs image in its place");
+  const auto arguments = std::make_shared<EditArguments>();
+  auto& a = *arguments;
+  verb->add_option("image", a.image, "The file to change")->required()->type_name("IMG");
+  const auto several = [&](const char* name, std::vector<std::string>& values, const char* description, const char* type) {
+    verb->add_option(name, values, description)->type_name(type)->allow_extra_args(false);
+  };
+  several("--label", a.labels, "Set a label (may be given again)", "NAME=VALUE");
+  several("--remove-label", a.removed_labels, "Take a label away", "NAME");
+  several("--env", a.env, "Set a variable of the container (may be given again)", "NAME=VALUE");
+  several("--unset", a.unset, "Take a variable away", "NAME");
+  verb->add_option("--runscript", a.runscript, "What the container runs: a script, of a file")->type_name("FILE");
+  verb->add_option("--deffile", a.definition, "The definition, of a file")->type_name("FILE");
+  verb->add_option("--name", a.name, "The name of the partition, as 'sif list' shows it")->type_name("NAME");
+  several("--add", a.added, "Put a file into the image, root's, with its mode; one that is there is replaced", "FILE:/PATH");
+  several("--remove", a.removed, "Take out what matches a shell pattern, with all that is in it", "GLOB");
+  verb->add_option("--compress", a.compress, "Compression (default: that of the image): gzip[:1-12], zstd[:1-22], lz4, xz[:1-9] or none")->type_name("CODEC");
+  verb->add_option("-j,--threads", a.threads, "Threads that compress (default: what the job may use)")->transform(Integer<unsigned>())->type_name("N");
+  verb->add_flag("--verify-after", a.verify_after, "Read the changed image back and compare every file before it takes the old one's place");
+  verb->add_flag("--sign", a.sign, "Sign the changed SIF before it takes the old one's place");
+  add_key_options(*verb, a.key);
+  verb->callback([arguments, &session] { session.action = [arguments, &session] { return edit(*arguments, session); }; });
+}
+
+}  // namespace sifkit::cli

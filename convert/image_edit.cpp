@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/image_edit.h>
+
+#include <algorithm>
+#include <memory>
+
+#include <sys/stat.h>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+#include <sifkit/core/file_kind.h>
+#include <sifkit/layers/glob.h>
+#include <sifkit/layers/walk.h>
+#include <sifkit/rootfs.h>
+#include <sifkit/sif/image.h>
+
+#include "root_place.h"
+
+namespace sifkit {
+
+using namespace layers;
+
+namespace {
+
+constexpr std::string_view kRuntimeDirectory = ".singularity.d";
+constexpr std::size_t kMaxNameBytes = 255;
+
+void refuse_runtime_file(std::string_view path) {
+  const bool inside = path == kRuntimeDirectory || path.starts_with(std::string(kRuntimeDirectory) + "/");
+  if (!inside) return;
+  throw Error(ErrorKind::usage, fmt::format("{} is the runtime's own: it is changed by what it says", in_quotes("/" + std::string(path))),
+              "labels, variables, runscript and definition have options of their own");
+}
+
+/// Relative and clean, as trees have paths; throws usage for one that leads elsewhere.
+std::string clean_path(std::string_view path) {
+  std::string out;
+  for (std::string_view rest = path; !rest.empty();) {
+    const auto slash = rest.find('/');
+    const auto component = rest.substr(0, slash);
+    rest = slash == std::string_view::npos ? std::string_view() : rest.substr(slash + 1);
+    if (component.empty() || component == ".") continue;
+    const bool sound = component != ".." && component.size() <= kMaxNameBytes && component.find('\0') == std::string_view::npos;
+    if (!sound) throw Error(ErrorKind::usage, fmt::format("{} is no path of a file in an image", in_quotes(path)));
+    out.append(out.empty() ? "" : "/").append(component);
+  }
+  if (out.empty() || path.ends_with('/')) throw Error(ErrorKind::usage, fmt::format("{} names no file", in_quotes(path)));
+  return out;
+}
+
+/// A pattern that matches nothing is a mistake, where something was to be taken away.
+void expect_matches(const Tree& tree, const std::vector<std::string>& patterns) {
+  for (const auto& text : patterns) {
+    const PathPatterns pattern(std::vector<std::string>{text});
+    bool found = false;
+    walk(tree, Tree::kRoot, [&](const WalkedName& here) {
+      if (!pattern.matches(here.path)) return true;
+      refuse_runtime_file(here.path);
+      found = true;
+      return false;
+    });
+    if (!found) throw Error(ErrorKind::not_found, fmt::format("{} is not in the image", in_quotes(text)));
+  }
+}
+
+void refuse_losses(const sif::Image& image) {
+  for (const auto* object : image.objects()) {
+    if (object == image.primary_partition() || object->type != sif::DataType::partition) continue;
+    throw Error(ErrorKind::unsupported,
+                fmt::format("object {} is a partition with {}, which belongs to the file system as it is", object->id,
+                            object->partition() ? sif::to_string(object->partition()->fs) : "something unknown"),
+                "'sifkit sif del' takes it out of the image");
+  }
+}
+
+/// Compressor and block size of the image, and the level that its blocks show, as far as that can be told.
+SquashfsOptions packing_of(const std::shared_ptr<const File>& file, const RootPlace& place, const SquashfsReader& reader,
+                           const ConvertOptions& options) {
+  SquashfsOptions out = options.squashfs;
+  out.codec = reader.codec();
+  out.level = 0;
+  out.fast = false;
+  out.block_size = reader.block_size();
+  if (out.codec != SquashfsCodec::gzip) return out;
+  const PackedBlocks blocks(file, place.offset, place.size, options.limits);
+  if (blocks.unfit_for(out).empty()) return out;
+  SquashfsOptions fast = out;
+  fast.fast = true;
+  return blocks.unfit_for(fast).empty() ? fast : out;
+}
+
+}  // namespace
+
+ConvertReport edit_image(const std::filesystem::path& image, ConvertOptions options, bool same_packing, WarningList& warnings) {
+  if (!options.edit) options.edit.emplace();
+  auto& edit = *options.edit;
+  if (S_ISDIR(expect_readable(image))) {
+    throw Error(ErrorKind::unsupported, fmt::format("{} is a directory; its files are changed as any others are", in_quotes(image.native())));
+  }
+  const auto file = std::make_shared<const File>(File::open_read(image));
+  const auto sniffed = sniff_file(*file).kind;
+  if (sniffed != FileKind::sif && sniffed != FileKind::squashfs) {
+    throw unexpected_kind(in_quotes(image.native()), words_of(sniffed), {}, "a SIF or squashfs image");
+  }
+  in_context([&] { return in_quotes(image.native()); }, [&] {
+    RootFs root = RootFs::open(file, options.limits);
+    if (const auto* sif = root.sif()) {
+      refuse_losses(*sif);
+      if (!edit.name) edit.name = sif->primary_partition()->name();
+      const bool files_change = !edit.files.empty() || !options.excludes.empty();
+      if (files_change && !sif->objects_of(sif::DataType::sbom).empty()) {
+        warnings.add("sbom-stale", "the SBOM in the image says what was in it before: 'sifkit sbom add' makes a new one");
+      }
+    }
+    expect_matches(root.tree(), options.excludes);
+    for (auto& added : edit.files) {
+      added.to = clean_path(added.to);
+      refuse_runtime_file(added.to);
+    }
+    if (same_packing) options.squashfs = packing_of(file, find_root(file), root.reader(), options);
+  });
+  options.format = sniffed == FileKind::sif ? OutputFormat::sif : OutputFormat::squashfs;
+  options.overwrite = Overwrite::yes;
+  const auto transport = sniffed == FileKind::sif ? oci::Transport::sif : oci::Transport::squashfs;
+  return convert({transport, image.native(), {}, image.native()}, image, options, warnings);
+}
+
+}  // namespace sifkit

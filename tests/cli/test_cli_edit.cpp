@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `edit`: an image changes in its place, whole or not at all, and says the same inside and beside its file system.
+#include <sifkit/core/error.h>
+#include <sifkit/core/json.h>
+
+#include "support/build_fixture.h"
+#include "support/run_process.h"
+
+using namespace sifkit;
+using namespace sifkit::testing;
+
+namespace {
+
+struct Edited : BuildFixture {
+  std::string sif = at("app.sif");
+
+  Edited() {
+    REQUIRE(build("app.sif", at("app.tar"), {"-q", "--label", "old=1", "--label", "stays=2"}).code == 0);
+    write_file(directory / "run", "#!/bin/sh\necho edited\n");
+    write_file(directory / "definition", "Bootstrap: scratch\n");
+    write_file(directory / "new", std::string(300000, 'n'));
+  }
+
+  CliResult edit(std::vector<std::string> words, const std::string& name = "app.sif") const {
+    words.insert(words.begin(), {"edit", at(name)});
+    return run_cli(words);
+  }
+  std::string cat(const std::string& path) const { return run_cli({"cat", sif, path}).out; }
+};
+
+}  // namespace
+
+TEST_CASE("edit keeps files, objects and labels in step", "[cli][edit]") {
+  const Edited fixture;
+  const auto result = fixture.edit({"--json", "--label", "new=x y", "--remove-label", "old", "--env", "SET=a b", "--unset", "GONE", "--runscript",
+                                    fixture.at("run"), "--deffile", fixture.at("definition"), "--name", "system"});
+  INFO(result.err);
+  REQUIRE(result.code == 0);
+  const Json record = Json::parse(result.out);
+  CHECK(record["schema"] == "sifkit/edit/v1");
+  CHECK(record["digest"] == "sha256:" + sha256(read_file(fixture.sif)));
+  CHECK(record["reused_bytes"].get<std::uint64_t>() >= 250000);
+  const Json said = Json::parse(run_cli({"inspect", "--json", "--all", fixture.sif}).out)["data"]["attributes"];
+  CHECK(said["labels"]["new"] == "x y");
+  CHECK(said["labels"]["stays"] == "2");
+  CHECK_FALSE(said["labels"].contains("old"));
+  CHECK(said["runscript"] == "#!/bin/sh\necho edited");
+  CHECK(said["deffile"] == "Bootstrap: scratch");
+  const Json labels = Json::parse(fixture.cat("/.singularity.d/labels.json"));
+  CHECK(labels["new"] == "x y");
+  CHECK_FALSE(labels.contains("old"));
+  CHECK(fixture.cat("/.singularity.d/runscript") == "#!/bin/sh\necho edited\n");
+  CHECK(fixture.cat("/.singularity.d/Singularity") == "Bootstrap: scratch\n");
+  CHECK_THAT(fixture.cat("/.singularity.d/env/90-environment.sh"), Catch::Matchers::EndsWith("unset GONE\nexport SET=\"a b\"\n"));
+  CHECK_THAT(run_cli({"inspect", "-d", fixture.sif}).out, Catch::Matchers::StartsWith("Bootstrap: scratch"));
+  CHECK_THAT(run_cli({"sif", "list", "--json", fixture.sif}).out, ContainsSubstring("\"system\""));
+  // The name stays where nothing is said of it.
+  REQUIRE(fixture.edit({"--label", "n=1"}).code == 0);
+  CHECK_THAT(run_cli({"sif", "list", "--json", fixture.sif}).out, ContainsSubstring("\"system\""));
+}
+
+TEST_CASE("edit writes what a build of the image would", "[cli][edit]") {
+  const Edited fixture;
+  const auto source = "sif:" + fixture.sif;
+  REQUIRE(fixture.build("expected.sif", source, {"-q", "--label", "new=1", "--exclude", "/etc/new"}).code == 0);
+  REQUIRE(fixture.edit({"-q", "--label", "new=1", "--remove", "/etc/new"}).code == 0);
+  CHECK(read_file(fixture.sif) == read_file(fixture.directory / "expected.sif"));
+  REQUIRE(fixture.build("packed.sif", source, {"-q", "--compress", "zstd"}).code == 0);
+  REQUIRE(fixture.edit({"-q", "--compress", "zstd"}).code == 0);
+  CHECK(read_file(fixture.sif) == read_file(fixture.directory / "packed.sif"));
+  // Compressor and block size stay those of the image.
+  REQUIRE(fixture.build("small.sif", source, {"-q", "--compress", "lz4", "--block-size", "4K"}).code == 0);
+  REQUIRE(fixture.edit({"-q", "--label", "a=b"}, "small.sif").code == 0);
+  const Json summary = Json::parse(run_cli({"inspect", "--json", "--summary", fixture.at("small.sif")}).out);
+  CHECK_THAT(summary.dump(), ContainsSubstring("\"block_size\":4096") && ContainsSubstring("lz4"));
+}
+
+TEST_CASE("edit puts files in and takes them out", "[cli][edit]") {
+  const Edited fixture;
+  const auto result = fixture.edit({"--add", fixture.at("new") + ":/opt/made/new", "--add", fixture.at("run") + ":bin/../bin/tool", "--remove", "/etc/*"});
+  CHECK(result.code == exit_code(ErrorKind::usage));
+  CHECK_THAT(result.err, ContainsSubstring("expected FILE:/PATH"));
+  const auto done = fixture.edit({"--add", fixture.at("new") + ":/opt/made/new", "--add", fixture.at("run") + "://bin/./tool"});
+  INFO(done.err);
+  REQUIRE(done.code == 0);
+  CHECK(fixture.cat("/opt/made/new") == std::string(300000, 'n'));
+  CHECK(fixture.cat("/bin/tool") == "#!/bin/sh\necho edited\n");
+  CHECK_THAT(run_cli({"ls", "-l", fixture.sif, "/opt/made/new"}).out, Catch::Matchers::StartsWith("-rw-r--r-- 1 0 0 300000 "));
+  REQUIRE(fixture.edit({"--remove", "/opt/*"}).code == 0);
+  CHECK(run_cli({"ls", "-a", fixture.sif, "/opt"}).out.empty());
+}
+
+TEST_CASE("an edit that fails leaves the image as it is", "[cli][edit]") {
+  const Edited fixture;
+  const auto before = read_file(fixture.sif);
+  const auto refused = [&](const std::vector<std::string>& words, ErrorKind kind, const std::string& text) {
+    INFO(text);
+    const auto result = fixture.edit(words);
+    CHECK(result.code == exit_code(kind));
+    CHECK_THAT(result.err, ContainsSubstring(text));
+    CHECK(read_file(fixture.sif) == before);
+  };
+  refused({}, ErrorKind::usage, "nothing to change");
+  refused({"--label", "=x"}, ErrorKind::usage, "expected NAME=VALUE");
+  refused({"--remove-label", "none"}, ErrorKind::not_found, "the label 'none' is not in the image");
+  refused({"--remove", "/none*"}, ErrorKind::not_found, "'/none*' is not in the image");
+  refused({"--remove", "/.singularity.d/env"}, ErrorKind::usage, "'/.singularity.d/env' is the runtime's own");
+  refused({"--add", fixture.at("new") + ":/.singularity.d/runscript"}, ErrorKind::usage, "is the runtime's own");
+  refused({"--add", fixture.at("new") + ":/a/../b"}, ErrorKind::usage, "is no path of a file in an image");
+  refused({"--add", fixture.at("new") + ":/opt/"}, ErrorKind::usage, "names no file");
+  refused({"--add", fixture.at("new") + ":/bin"}, ErrorKind::unsupported, "the new file '/bin' cannot be written: '/bin' is a ");
+  refused({"--add", fixture.at("none") + ":/x"}, ErrorKind::not_found, "none");
+  refused({"--add", fixture.directory.path().string() + ":/x"}, ErrorKind::unsupported, "is no regular file");
+  refused({"--runscript", fixture.at("none")}, ErrorKind::not_found, "none");
+  refused({"--unset", "a b"}, ErrorKind::usage, "'a b' is no name of a variable");
+  write_file(fixture.directory / "overlay", std::string(8192, '\0'));
+  REQUIRE(run_cli({"sif", "add", fixture.sif, fixture.at("overlay"), "--datatype", "4", "--parttype", "4", "--partfs", "2", "--partarch", "2"}).code == 0);
+  const auto overlaid = read_file(fixture.sif);
+  const auto result = fixture.edit({"--label", "a=b"});
+  CHECK(result.code == exit_code(ErrorKind::unsupported));
+  CHECK_THAT(result.err, ContainsSubstring("is a partition with Ext3, which belongs to the file system as it is"));
+  CHECK(read_file(fixture.sif) == overlaid);
+  CHECK(run_cli({"edit", "--label", "a=b", fixture.at("app.tar")}).code == exit_code(ErrorKind::unsupported));
+  CHECK(run_cli({"edit", "--label", "a=b", fixture.directory.path().string()}).code == exit_code(ErrorKind::unsupported));
+}
+
+TEST_CASE("edit changes squashfs images, too", "[cli][edit]") {
+  const Edited fixture;
+  write_file(fixture.directory / "root.tar", TarBuilder().directory("bin").file("bin/x", "x").bytes());
+  const std::string image = fixture.at("root.sqfs");
+  REQUIRE(run_cli({"build", "-q", "--format", "squashfs", image, "tar:" + fixture.at("root.tar")}).code == 0);
+  REQUIRE(run_cli({"edit", "-q", image, "--add", fixture.at("new") + ":/opt/new"}).code == 0);
+  CHECK(run_cli({"cat", image, "/opt/new"}).out == std::string(300000, 'n'));
+  REQUIRE(run_cli({"edit", "-q", image, "--label", "a=b"}).code == 0);
+  CHECK(Json::parse(run_cli({"cat", image, "/.singularity.d/labels.json"}).out)["a"] == "b");
+}
+
+TEST_CASE("edit says what becomes of signatures and SBOMs, and signs again", "[cli][edit]") {
+  const Edited fixture;
+  const std::string key = fixture.at("key.pem");
+  REQUIRE(run_process({"openssl", "genpkey", "-algorithm", "ed25519", "-out", key}).code == 0);
+  REQUIRE(run_process({"openssl", "pkey", "-in", key, "-pubout", "-out", fixture.at("key.pub")}).code == 0);
+  REQUIRE(run_cli({"sbom", "add", "-q", fixture.sif}).code == 0);
+  REQUIRE(run_cli({"sign", "-q", "--key", key, fixture.sif}).code == 0);
+  REQUIRE(run_cli({"verify", "-q", "--key", fixture.at("key.pub"), fixture.sif}).code == 0);
+  const auto result = fixture.edit({"--add", fixture.at("new") + ":/new"});
+  CHECK(result.code == 0);
+  CHECK_THAT(result.err, ContainsSubstring("of the old image do not hold for the new one: sign that") || ContainsSubstring("of the old image does not hold for the new one: sign that"));
+  CHECK_THAT(result.err, ContainsSubstring("the SBOM in the image says what was in it before"));
+  CHECK(run_cli({"verify", "-q", "--key", fixture.at("key.pub"), fixture.sif}).code == exit_code(ErrorKind::unsigned_image));
+  REQUIRE(fixture.edit({"-q", "--label", "a=b", "--sign", "--key", key}).code == 0);
+  CHECK(run_cli({"verify", "-q", "--key", fixture.at("key.pub"), fixture.sif}).code == 0);
+  CHECK_THAT(run_cli({"sbom", "list", fixture.sif}).out, ContainsSubstring("spdx"));
+}

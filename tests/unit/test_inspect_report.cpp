@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The map of sizes in a page: the largest names of a tree, however many there are.
+#include <fmt/format.h>
+
+#include "report/size_map.h"
+#include "support/catch.h"
+
+using namespace sifkit;
+using namespace sifkit::layers;
+using sifkit::inspect::SizedName;
+
+namespace {
+
+InodeId add(Tree& tree, InodeId parent, const std::string& name, EntryType type, std::uint64_t size = 0) {
+  const InodeId id = tree.add_inode({.type = type, .size = size});
+  tree.link(parent, name, id);
+  return id;
+}
+
+std::string line(const SizedName& name) {
+  return fmt::format("{} '{}' {} {} {}", name.parent, name.name, name.bytes, name.names, static_cast<int>(name.kind));
+}
+
+std::vector<std::string> lines(const Tree& tree, std::size_t most) {
+  std::vector<std::string> out;
+  for (const auto& name : inspect::size_map(tree, most, {})) out.push_back(line(name));
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("a map of sizes holds the largest, each with its directory, and counts the rest", "[inspect][report]") {
+  Tree tree;
+  const auto a = add(tree, Tree::kRoot, "a", EntryType::directory);
+  const auto b = add(tree, a, "b", EntryType::directory);
+  const auto big = add(tree, b, "big", EntryType::regular, 1000);
+  tree.link(Tree::kRoot, "twin", big);
+  add(tree, b, "small", EntryType::regular, 10);
+  add(tree, b, "tiny", EntryType::regular, 1);
+  add(tree, Tree::kRoot, "c", EntryType::regular, 500);
+  add(tree, Tree::kRoot, "link", EntryType::symlink, 7);
+  CHECK(lines(tree, 100) == std::vector<std::string>{"0 '' 1511 9 1", "0 'a' 1011 5 1", "1 'b' 1011 4 1", "2 'big' 1000 1 0",
+                                                     "2 'small' 10 1 0", "2 'tiny' 1 1 0", "0 'c' 500 1 0", "0 'link' 0 1 0",
+                                                     "0 'twin' 0 1 0"});
+  CHECK(lines(tree, 5) == std::vector<std::string>{"0 '' 1511 9 1", "0 'a' 1011 5 1", "1 'b' 1011 4 1", "2 'big' 1000 1 0",
+                                                   "0 'c' 500 1 0", "0 '' 0 2 2", "2 '' 11 2 2"});
+  CHECK(lines(tree, 1) == std::vector<std::string>{"0 '' 1511 9 1", "0 '' 1511 8 2"});
+  CHECK(lines(Tree(), 0) == std::vector<std::string>{"0 '' 0 1 1"});
+}
