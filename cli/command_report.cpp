@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
 #include <memory>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -53,6 +55,10 @@ int report(const ReportArguments& arguments, Session& session) {
   }
   const auto reference = oci::Reference::parse(arguments.source);
   if (is_stream(reference)) throw Error(ErrorKind::usage, "a page needs a source that can be read again", "save what the pipe gives to a file first");
+  std::error_code none;
+  if (std::filesystem::equivalent(reference.location, arguments.output, none)) {
+    throw Error(ErrorKind::usage, fmt::format("the page {} is the source itself", in_quotes(arguments.output)), "choose another name for the page");
+  }
   AtomicFile target(arguments.output, arguments.force ? Overwrite::yes : Overwrite::no);
   const OpenedSource source = open_files(arguments.source, arguments.from, session);
   WarningList warnings;

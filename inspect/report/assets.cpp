@@ -28,12 +28,14 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; wh
 code, .path { font-family: ui-monospace, monospace; font-size: .92em; }
 .severity { font-weight: 600; }
 .error .severity { color: var(--error); } .warning .severity { color: var(--warning); } .note .severity { color: var(--note); }
-#map { position: relative; height: 26rem; margin: .5rem 0; background: var(--card); border: 1px solid var(--line); }
-#map button { position: absolute; overflow: hidden; margin: 0; padding: .15rem .3rem; border: 1px solid var(--back); color: #fff;
+#map { position: relative; overflow: hidden; height: 26rem; margin: .5rem 0; background: var(--card); border: 1px solid var(--line); }
+#map button { position: absolute; display: flex; align-items: flex-start; overflow: hidden; margin: 0; padding: 0 .3rem; border: 1px solid var(--back); color: #fff;
   text-align: left; font: .8rem/1.25 system-ui, sans-serif; border-radius: 0; }
 #map button.directory { background: #1f5f99; cursor: zoom-in; }
 #map button.file { background: #54606c; }
 #map button.others { background: #6b5b3a; }
+#map button.inner { font-size: .7rem; border-color: #1f5f99; }
+#map button.directory.inner { background: #2f76b5; border-color: #1f5f99; }
 #map button:hover { filter: brightness(1.15); }
 button:focus-visible, a:focus-visible, input:focus-visible { outline: 3px solid #d97706; outline-offset: -3px; z-index: 1; }
 #crumbs button { font: inherit; color: var(--link); background: none; border: 0; padding: .1rem .2rem; cursor: pointer; }
@@ -55,6 +57,7 @@ const std::string_view kReportScript = R"js(
 "use strict";
 (() => {
   const kShown = 200;
+  const kInner = 40;
   const nodes = JSON.parse(document.getElementById("data").textContent).names.map(
     ([parent, name, bytes, names, kind]) => ({parent, name, bytes, names, kind, children: []}));
   nodes.forEach((node, at) => { if (at !== 0) nodes[node.parent].children.push(node); });
@@ -117,14 +120,25 @@ const std::string_view kReportScript = R"js(
     const children = node.children.slice(0, kShown);
     const shown = children.filter((child) => child.bytes !== 0);
     map.replaceChildren();
-    if (shown.length !== 0) place(shown, 0, 0, 1, 1, (child, left, top, width, height) => {
-      const button = opener(is_open(child) ? child : node, label(child) + " " + text(child.bytes));
-      button.className = ["file", "directory", "others"][child.kind];
-      if (!is_open(child)) button.tabIndex = -1;
-      button.title = label(child) + ", " + text(child.bytes) + ", " + share(child, node);
+    const put = (child, above, kind, left, top, width, height) => {
+      const button = opener(is_open(child) ? child : above, label(child) + " " + text(child.bytes));
+      button.className = ["file", "directory", "others"][child.kind] + kind;
+      button.title = label(child) + ", " + text(child.bytes) + ", " + share(child, above);
       button.setAttribute("aria-label", button.title + (is_open(child) ? ", open" : ""));
+      if (kind || !is_open(child)) button.tabIndex = -1;
+      if (kind) button.setAttribute("aria-hidden", "true");
       Object.assign(button.style, {left: left * 100 + "%", top: top * 100 + "%", width: width * 100 + "%", height: height * 100 + "%"});
       map.append(button);
+    };
+    // What is in a directory is drawn below its name, where there is room.
+    if (shown.length !== 0) place(shown, 0, 0, 1, 1, (child, left, top, width, height) => {
+      put(child, node, "", left, top, width, height);
+      const edge = 3 / map.clientWidth;
+      const head = 20 / map.clientHeight;
+      const inner = child.children.slice(0, kInner).filter((each) => each.bytes !== 0);
+      if (inner.length === 0 || width < 20 * edge || height < 2 * head) return;
+      place(inner, left + edge, top + head, width - 2 * edge, height - head - 3 / map.clientHeight,
+            (each, ...rectangle) => put(each, child, " inner", ...rectangle));
     });
     list.replaceChildren(...children.map((child) => {
       const row = document.createElement("tr");

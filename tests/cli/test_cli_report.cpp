@@ -100,5 +100,8 @@ TEST_CASE("pages are the same each time, replace nothing unasked, and are whole 
   CHECK_THAT(read_file(page), ContainsSubstring("Nothing is signed.") && !ContainsSubstring("<section id=\"layers\""));
   CHECK(run_cli({"report", fixture.at("none"), "-o", fixture.at("no.html")}).code == exit_code(ErrorKind::not_found));
   CHECK_FALSE(std::filesystem::exists(fixture.at("no.html")));
+  const auto before = read_file(fixture.at("app.sif"));
+  CHECK(run_cli({"report", "-F", fixture.at("app.sif"), "-o", fixture.at("app.sif")}).code == exit_code(ErrorKind::usage));
+  CHECK(read_file(fixture.at("app.sif")) == before);
   CHECK(run_cli({"report", "-", "-o", fixture.at("no.html")}).code == exit_code(ErrorKind::usage));
 }
