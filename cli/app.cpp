@@ -15,6 +15,7 @@
 
 #include <fmt/format.h>
 
+#include <sifkit/records/error.h>
 #include <sifkit/version.h>
 
 #include "commands.h"
@@ -55,15 +56,7 @@ std::string hint_of(const Error& error) {
 void report_error(Session& session, const Error& error) {
   const auto hint = hint_of(error);
   if (session.json) {
-    Json frames = Json::array();
-    for (const auto& frame : error.context()) frames.push_back(frame);
-    const Json record{{"schema", "sifkit/error/v1"},
-                      {"kind", to_string(error.kind())},
-                      {"exit_code", exit_code(error.kind())},
-                      {"message", error.message()},
-                      {"context", frames},
-                      {"hint", hint.empty() ? Json(nullptr) : Json(hint)}};
-    session.io.err << record.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
+    session.io.err << records::record_text(records::error_record(error, hint), -1) << '\n';
     return;
   }
   if (error.kind() == ErrorKind::cancelled) {  // where it was does not matter to who stopped it

@@ -11,6 +11,8 @@
 #include <fmt/format.h>
 
 #include <sifkit/convert.h>
+#include <sifkit/core/option_values.h>
+#include <sifkit/records/image.h>
 
 #include "commands.h"
 #include "copy.h"
@@ -18,7 +20,6 @@
 #include "name_values.h"
 #include "numbers.h"
 #include "one_of.h"
-#include "records.h"
 #include "sbom.h"
 #include "side_output.h"
 #include "source_options.h"
@@ -125,34 +126,6 @@ ConvertOptions convert_options(const BuildArguments& arguments, const Session& s
     };
   }
   return options;
-}
-
-
-Json record_of(const ConvertReport& report, const WarningList& warnings) {
-  Json listed = Json::array();
-  for (const auto& warning : warnings.listed()) listed.push_back({{"kind", warning.kind}, {"text", warning.text}});
-  return {{"schema", "sifkit/build/v1"},
-          {"target", report.target.native()},
-          {"bytes", report.bytes},
-          {"digest", digest_or_null(report.digest)},
-          {"architecture", report.architecture},
-          {"uuid", report.uuid.empty() ? Json(nullptr) : Json(report.uuid)},
-          {"manifest_digest", digest_or_null(report.manifest_digest)},
-          {"config_digest", digest_or_null(report.config_digest)},
-          {"layers", report.layers},
-          {"entries", report.entries},
-          {"inodes", report.inodes},
-          {"compressed_bytes", report.compressed_bytes},
-          {"uncompressed_bytes", report.uncompressed_bytes},
-          {"file_bytes", report.file_bytes},
-          {"duplicate_bytes", report.duplicate_bytes},
-          {"reused_bytes", report.reused_bytes},
-          {"hidden_files", report.hidden_files},
-          {"layers_read_again", report.layers_read_again},
-          {"threads", report.threads},
-          {"seconds", report.seconds},
-          {"warnings_total", warnings.total()},
-          {"warnings", listed}};
 }
 
 bool is_same_file(const std::filesystem::path& one, const std::filesystem::path& other) {
@@ -273,7 +246,7 @@ int build(const CLI::App& verb, const BuildArguments& arguments, Session& sessio
   }
   session.progress->done();
   session.show_warnings(warnings);
-  const Json record = record_of(report, warnings);
+  const Json record = records::build_record(report, warnings);
   stats.write(record.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
   if (report.digest) digest.write(report.digest->text() + "\n");
   if (session.json) {

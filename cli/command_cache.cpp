@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/civil_time.h>
+#include <sifkit/core/option_values.h>
 #include <sifkit/oci/cache.h>
 
 #include "commands.h"

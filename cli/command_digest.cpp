@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <memory>
-#include <optional>
-#include <utility>
 
 #include <fmt/format.h>
 
-#include <sifkit/core/digest.h>
-#include <sifkit/core/file_kind.h>
-#include <sifkit/inspect/tree_digest.h>
-#include <sifkit/oci/source.h>
-#include <sifkit/sif/image.h>
+#include <sifkit/inspect/stored_digests.h>
+#include <sifkit/records/image.h>
 
 #include "commands.h"
 #include "source_options.h"
@@ -25,49 +20,11 @@ struct DigestArguments {
   bool without_runtime_files = false;
 };
 
-Digest digest_of_source(Source& source, const OperationContext& operation) {
-  Hasher hasher;
-  Bytes room(1u << 20);
-  while (const auto count = source.read(room)) {
-    operation.check();
-    hasher.update(ByteView(room).first(count));
-    operation.progress->advance(count);
-  }
-  return hasher.finish();
-}
-
-using Digests = std::vector<std::pair<std::string, std::optional<Digest>>>;
-
-/// What has a digest of its own as it is stored.
-Digests stored_digests(const DigestArguments& arguments, const Session& session) {
-  WarningList warnings;
-  const auto operation = session.operation();
-  const auto source = oci::open_source(oci::Reference::parse(arguments.source),
-                                       source_options(arguments.from, session), warnings);
-  const auto file = source->image_file();
-  if (!file) {
-    const auto image = source->open_image();
-    return {{"manifest", image->manifest_digest()}, {"config", image->config_digest()}};
-  }
-  return in_context([&] { return in_quotes(file->name()); }, [&] {
-    operation.progress->stage("reading", file->size());
-    FileSource whole(file);
-    Digests out{{"file", digest_of_source(whole, operation)}};
-    if (sniff_file(*file).kind == FileKind::sif) {
-      const sif::Image image(file);
-      if (const auto* primary = image.primary_partition()) {
-        const auto data = image.open_data(*primary);
-        out.emplace_back("partition", digest_of_source(*data, operation));
-      }
-    }
-    return out;
-  });
-}
-
 int digest(const DigestArguments& arguments, Session& session) {
   Json record{{"schema", "sifkit/digest/v1"}};
   if (!arguments.tree) {
-    const auto digests = stored_digests(arguments, session);
+    WarningList warnings;
+    const auto digests = inspect::stored_digests(oci::Reference::parse(arguments.source), source_options(arguments.from, session), warnings);
     session.progress->done();
     for (const auto& [name, value] : digests) {
       record[name] = value ? Json(value->text()) : Json(nullptr);
@@ -86,11 +43,7 @@ int digest(const DigestArguments& arguments, Session& session) {
                           fmt::format("attributes {} do not count: not every image can hold them", in_quotes(name)));
   }
   if (session.json) {
-    record["tree"] = {{"definition", "sifkit-tree/v1"},
-                      {"digest", tree.digest.text()},
-                      {"names", tree.names},
-                      {"bytes", tree.bytes},
-                      {"with_runtime_files", !arguments.without_runtime_files}};
+    record["tree"] = records::tree_record(tree, !arguments.without_runtime_files);
     session.print_json(record);
   } else {
     session.io.out << tree.digest.text() << '\n';

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/inspect.h>
+#include <sifkit/records/image.h>
 
 #include "commands.h"
 #include "inspect_text.h"
@@ -96,7 +97,7 @@ InspectReport look_into(const std::string& source, const InspectArguments& argum
 /// The record of one source.
 Json record_of(const std::string& source, const InspectReport& report, const InspectArguments& arguments) {
   Json record = arguments.oci ? Json{{"config", parse_json(report.oci_config, "oci-config.json")}} : Json::parse(report.apptainer_json());
-  if (arguments.summary) record = {{"summary", summary_record(report)}};
+  if (arguments.summary) record = {{"summary", records::summary_record(report)}};
   record["source"] = source;
   return record;
 }

@@ -116,11 +116,11 @@ int list(const KeyCommand& arguments, Session& session) {
 }
 
 Bytes input(const std::string& file, const Session& session) {
-  if (file != "-") return read_all(*open_source(file), kMaxKeyBytes, file);
+  if (file != "-") return read_all(*open_source(file), trust::kMaxKeyFileBytes, file);
   const int fd = ::dup(session.io.in);
   if (fd < 0) throw_errno("standard input");
   StreamSource source(File(UniqueFd(fd), "standard input"));
-  return read_all(source, kMaxKeyBytes, "standard input");
+  return read_all(source, trust::kMaxKeyFileBytes, "standard input");
 }
 
 int import_keys(const KeyCommand& arguments, Session& session) {

@@ -14,11 +14,11 @@
 #include <sifkit/net/url.h>
 #include <sifkit/oci/remote_file.h>
 #include <sifkit/sif/image.h>
+#include <sifkit/trust/default_keys.h>
 #include <sifkit/trust/verify.h>
 #include <sifkit/version.h>
 
 #include "commands.h"
-#include "keys.h"
 #include "source_options.h"
 
 namespace sifkit::cli {
@@ -74,7 +74,7 @@ void verify_image(const sif::Image& image, const Session& session) {
   trust::VerifyOptions options;
   options.threads = available_threads();
   options.operation = session.operation();
-  const auto report = trust::verify(image, trusted_keys({}, std::nullopt), options);
+  const auto report = trust::verify(image, trust::keys_to_trust({}, std::nullopt), options);
   if (report.failure) throw Error(report.failure->kind(), printable(report.failure->message()), report.failure->hint());
 }
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/resources.h>
+#include <sifkit/records/signatures.h>
 #include <sifkit/trust/sign.h>
 
 #include "commands.h"
@@ -43,17 +44,6 @@ void warn_of_rest(const std::string& file, const trust::SignReport& report, bool
   }
 }
 
-Json sign_record(const std::string& file, const trust::SignReport& report) {
-  Json stale = Json::array();
-  for (const auto& old : report.stale)
-    stale.push_back({{"signature", old.id}, {"group", old.group}, {"reason", old.reason}});
-  return {{"file", file},
-          {"added", report.added},
-          {"replaced", report.replaced},
-          {"stale", stale},
-          {"without_group", report.without_group}};
-}
-
 int run_sign(const SignArguments& arguments, Session& session) {
   const auto keys = signing_keys(arguments.key, session);
   trust::SignOptions options;
@@ -67,7 +57,7 @@ int run_sign(const SignArguments& arguments, Session& session) {
     const auto report = trust::sign(file, keys, options);
     session.progress->done();
     warn_of_rest(file, report, arguments.replace, session);
-    images.push_back(sign_record(file, report));
+    images.push_back(records::sign_record(file, report));
     const auto dropped = report.replaced.empty()
                              ? ""
                              : fmt::format(", {} replaced", count_text(report.replaced.size(), "old signature"));

@@ -6,11 +6,12 @@
 
 #include <sifkit/core/resources.h>
 #include <sifkit/oci/image_config.h>
+#include <sifkit/records/signatures.h>
+#include <sifkit/trust/default_keys.h>
 #include <sifkit/trust/verify.h>
 
 #include "commands.h"
 #include "hint_text.h"
-#include "keys.h"
 #include "numbers.h"
 #include "one_of.h"
 #include "sif_text.h"
@@ -82,7 +83,7 @@ Digest digest_of_option(const std::string& text) {
 
 trust::TrustedKeys keys_of(const VerifyArguments& arguments) {
   const auto at = validation_time_of(arguments.at);
-  if (arguments.certificate.empty()) return trusted_keys(arguments.keys, at);
+  if (arguments.certificate.empty()) return trust::keys_to_trust(arguments.keys, at);
   trust::TrustedKeys keys(at);
   keys.add_certificate({arguments.certificate, arguments.intermediates, arguments.roots, arguments.ocsp});
   return keys;
@@ -91,7 +92,7 @@ trust::TrustedKeys keys_of(const VerifyArguments& arguments) {
 /// Prints what was found in one file; the exit code that it asks for.
 int show(const std::string& file, const sif::Image& image, const trust::VerifyReport& report, const VerifyArguments& arguments, Session& session, Json& records) {
   if (arguments.json == "v1") {
-    records.push_back(verify_record(file, &image, &report, nullptr));
+    records.push_back(records::verify_record(file, &image, &report, nullptr));
   } else if (!arguments.json.empty()) {
     session.io.out << apptainer_json(image, report);
   } else if (!session.quiet) {
@@ -130,7 +131,7 @@ int run_verify(VerifyArguments arguments, Session& session) {
       if ((arguments.files.size() == 1 && arguments.json != "v1") || error.kind() == ErrorKind::cancelled) throw;
       session.progress->done();
       if (arguments.json != "v1") report_error(session, error);
-      records.push_back(verify_record(file, nullptr, nullptr, &error));
+      records.push_back(records::verify_record(file, nullptr, nullptr, &error));
       worst = std::max(worst, exit_code(error.kind()));
     }
   }

@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <optional>
-#include <string>
-
-#include <sifkit/core/digest.h>
-#include <sifkit/core/json.h>
+#include <sifkit/records/or_null.h>
 
 namespace sifkit::cli {
 
-/// In a record what is not there is null, so that every record of a schema has the same members.
-inline Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
-inline Json digest_or_null(const std::optional<Digest>& digest) { return digest ? Json(digest->text()) : Json(nullptr); }
+using records::digest_or_null;
+using records::text_or_null;
 
 }  // namespace sifkit::cli

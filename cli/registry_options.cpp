@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <sifkit/core/option_values.h>
 #include <sifkit/core/resources.h>
 
 #include "numbers.h"

@@ -1,39 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source_options.h"
 
-#include <algorithm>
-
 #include <sys/stat.h>
 
 #include <fmt/format.h>
 
+#include <sifkit/core/option_values.h>
+
 #include "numbers.h"
 
 namespace sifkit::cli {
-
-namespace {
-
-std::string names_of_limits() {
-  std::string names;
-  for (const auto& limit : adjustable_limits()) names += fmt::format("{}{}", names.empty() ? "" : ", ", limit.name);
-  return names;
-}
-
-void set_limit(Limits& limits, std::string_view text) {
-  const auto equals = std::min(text.find('='), text.size());
-  const auto name = text.substr(0, equals);
-  const auto number = text.substr(std::min(equals + 1, text.size()));
-  const auto known = adjustable_limits();
-  const auto limit = std::find_if(known.begin(), known.end(), [&](const auto& entry) { return entry.name == name; });
-  if (limit == known.end())
-    throw Error(ErrorKind::usage, fmt::format("--limit {}: unknown limit {}", in_quotes(text), in_quotes(name)),
-                "the limits are " + names_of_limits());
-  const auto value = scaled_number(number);
-  if (!value) throw Error(ErrorKind::usage, fmt::format("--limit {}: expected NAME=NUMBER, with K, M, G or T behind it", in_quotes(text)));
-  limits.*limit->value = *value;
-}
-
-}  // namespace
 
 void add_source_options(CLI::App& verb, SourceArguments& arguments) {
   auto* platform = verb.add_option("--platform", arguments.platform, "Platform to choose, for example linux/arm64")->type_name("OS/ARCH");
@@ -45,7 +21,7 @@ void add_source_options(CLI::App& verb, SourceArguments& arguments) {
       ->type_name("SECONDS");
   add_registry_options(verb, arguments.registry);
   verb.add_option("--limit", arguments.limits,
-                  "Set a limit on what the source may contain (may be given again): " + names_of_limits())
+                  "Set a limit on what the source may contain (may be given again): " + names_of_adjustable_limits())
       ->type_name("NAME=N[K|M|G|T]")
       ->allow_extra_args(false);
 }
@@ -59,7 +35,9 @@ oci::SourceOptions source_options(const SourceArguments& arguments, const Sessio
   options.daemon_host = arguments.host;
   options.service_timeout = std::chrono::seconds(arguments.service_timeout);
   options.registry = registry_options(arguments.registry, session);
-  for (const auto& limit : arguments.limits) set_limit(options.limits, limit);
+  for (const auto& limit : arguments.limits) {
+    in_context([&] { return "--limit " + in_quotes(limit); }, [&] { set_limit(options.limits, limit); });
+  }
   return options;
 }
 

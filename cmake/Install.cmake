@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 include(CMakePackageConfigHelpers)
 
+# Or the umask of who installs would decide.
+set(CMAKE_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
+
 install(
   TARGETS sifkit
   EXPORT sifkitTargets
@@ -9,7 +12,18 @@ install(
   INCLUDES
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 
-# These are for the modules and the program: they would make nlohmann_json a part of the interface.
+# 'cmake --install --strip' and the .deb: an archive keeps the names that a linker needs.
+if(NOT BUILD_SHARED_LIBS)
+  install(
+    CODE "if(CMAKE_INSTALL_DO_STRIP)
+      execute_process(COMMAND \"${CMAKE_STRIP}\" --strip-debug --enable-deterministic-archives
+        \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/libsifkit.a\" COMMAND_ERROR_IS_FATAL ANY)
+    endif()"
+    COMPONENT dev)
+endif()
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright COMPONENT runtime)
+
+# core/json.h and records are for the modules and the program: they would make nlohmann_json a part of the interface.
 get_property(modules GLOBAL PROPERTY SIFKIT_MODULES)
 foreach(module IN LISTS modules)
   install(
@@ -18,7 +32,8 @@ foreach(module IN LISTS modules)
     COMPONENT dev
     FILES_MATCHING
     PATTERN *.h
-    PATTERN core/json.h EXCLUDE)
+    PATTERN core/json.h EXCLUDE
+    PATTERN records EXCLUDE)
 endforeach()
 install(FILES ${PROJECT_BINARY_DIR}/generated/sifkit/version.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sifkit COMPONENT dev)
 

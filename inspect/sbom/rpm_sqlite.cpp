@@ -6,6 +6,7 @@
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/freed_by.h>
+#include <sifkit/inspect/database.h>
 
 #include "big_endian.h"
 #include "rpm.h"
@@ -124,5 +125,7 @@ void for_each_sqlite_header(ByteView bytes, ByteView log, const std::function<vo
   }
   if (result != SQLITE_DONE) fail(raw, result);
 }
+
+std::string database_library_version() { return sqlite3_libversion(); }
 
 }  // namespace sifkit::sbom

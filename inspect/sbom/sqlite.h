@@ -16,6 +16,7 @@ SIFKIT_ON_DEMAND(libsqlite3, sqlite3_column_bytes);
 SIFKIT_ON_DEMAND(libsqlite3, sqlite3_deserialize);
 SIFKIT_ON_DEMAND(libsqlite3, sqlite3_errmsg);
 SIFKIT_ON_DEMAND(libsqlite3, sqlite3_finalize);
+SIFKIT_ON_DEMAND(libsqlite3, sqlite3_libversion);
 SIFKIT_ON_DEMAND(libsqlite3, sqlite3_open_v2);
 SIFKIT_ON_DEMAND(libsqlite3, sqlite3_prepare_v2);
 SIFKIT_ON_DEMAND(libsqlite3, sqlite3_progress_handler);

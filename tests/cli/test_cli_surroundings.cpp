@@ -354,7 +354,7 @@ TEST_CASE("version says which libraries are not installed", "[cli]") {
   const std::vector<std::string> environment{"LD_LIBRARY_PATH=" + fixture.directory.path().string()};
   const auto text = fixture.shell("$SIFKIT version", environment);
   CHECK(text.code == 0);
-  CHECK_THAT(text.err, ContainsSubstring("  rnp         not installed\n") && ContainsSubstring("  curl        not installed\n") && ContainsSubstring("  zstd        1."));
+  CHECK_THAT(text.err, ContainsSubstring("  rnp           not installed\n") && ContainsSubstring("  curl          not installed\n") && ContainsSubstring("  zstd          1."));
   const auto record = Json::parse(fixture.shell("$SIFKIT version --json", environment).err);
   CHECK(record["libraries"]["rnp"].is_null());
   CHECK(record["libraries"]["curl"].is_null());

@@ -32,11 +32,11 @@ for file in bin/sifkit share/man/man1/sifkit.1 share/bash-completion/completions
 done
 
 # Every header stands alone, with no other library's headers.
-if grep -rhoE '#include <[^>]*>' "$work/usr/include" | grep -v '<sifkit/' | grep -vE '<[a-z_]+>' | sort -u | grep .; then
+if grep -rhoE '#include <[^>]*>' "$work/usr/include" | grep -v '<sifkit/' | grep -vE '<([a-z_]+|stddef.h|stdint.h)>' | sort -u | grep .; then
   echo "public headers include headers of other libraries"
   exit 1
 fi
-(cd "$work/usr/include" && find sifkit -name '*.h') | while read -r header; do
+(cd "$work/usr/include" && find sifkit.h sifkit -name '*.h') | while read -r header; do
   echo "#include <$header>" | "${CXX:-c++}" -std=c++20 -Wall -Wextra -Werror -fsyntax-only -I"$work/usr/include" -x c++ - || { echo "$header does not stand alone"; exit 1; }
 done
 
@@ -63,10 +63,17 @@ export PKG_CONFIG_PATH=$packages
 "${CXX:-c++}" -std=c++20 "$source/tests/consumer/main.cpp" $(pkg-config --cflags --libs sifkit) -o "$work/by_hand"
 try "$work/by_hand" pkg-config
 
+# A C program, by pkg-config.
+language=(-lstdc++ -lm)
+[ "$kind" = static ] || language=()
+# shellcheck disable=SC2046
+"${CC:-cc}" -std=c99 -Wall -Wextra -Wpedantic -Werror "$source/tests/consumer/main.c" $(pkg-config --cflags --libs sifkit) "${language[@]}" -o "$work/by_c"
+try "$work/by_c" "C program"
+
 # A shared library shows our names, and what C++ makes of templates and inline functions of the standard library.
 library=$libraries/libsifkit.so
 if [ "$kind" = shared ]; then
-  others=$(nm -DC --defined-only "$library" | sed -E 's/^[0-9a-f]* . //' | grep -vE '(^|[ (])(sifkit|std|__gnu_cxx)::' || true)
+  others=$(nm -DC --defined-only "$library" | sed -E 's/^[0-9a-f]* . //' | grep -vE '(^|[ (])(sifkit|std|__gnu_cxx)::|^sifkit_[a-z_]*$' || true)
   if [ -n "$others" ]; then
     echo "the shared library shows names that are not ours:"
     head -20 <<<"$others"

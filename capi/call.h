@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <stop_token>
+#include <string>
+
+#include <sifkit/core/operation.h>
+
+#include "error.h"
+#include "options.h"
+
+namespace sifkit::capi {
+
+/// What one call, or one open image, works with: the options, and their functions as the library calls them. Not movable.
+class Call final : private Progress, private Logger {
+ public:
+  explicit Call(const sifkit_options* options);
+
+  const sifkit_options& options() const { return options_; }
+  OperationContext operation();
+  /// The options of a source, with this operation.
+  oci::SourceOptions source();
+  /// The options of a conversion, with this operation.
+  ConvertOptions build();
+
+  /// Whether this call was to stop, so that an error is no more than what that has brought about.
+  bool stopped() const { return stop_.stop_requested(); }
+
+  void show(const WarningList& warnings);
+
+ private:
+  void stage(std::string_view name, std::uint64_t total) override;
+  void advance(std::uint64_t bytes) override;
+  void write(LogLevel level, std::string_view text) override;
+  void report();
+
+  sifkit_options options_;  ///< the caller may change or free its own
+  std::stop_source stop_;
+  std::stop_callback<std::function<void()>> link_;
+  std::string stage_;
+  std::uint64_t done_ = 0;
+  std::uint64_t total_ = 0;
+  std::mutex mutex_;
+};
+
+/// What a call throws is told; where it was to stop, as that.
+template <class Body>
+int in_call(const Call& call, sifkit_error** error, const Body& body) noexcept {
+  const int code = guarded(error, body);
+  if (code == 0 || !call.stopped()) return code;
+  if (error != nullptr) sifkit_error_free(*error);
+  return guarded(error, []() -> int { throw Error(ErrorKind::cancelled, "stopped on request"); });
+}
+
+}  // namespace sifkit::capi

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include <sifkit.h>
+#include <sifkit/convert.h>
+#include <sifkit/trust/sign.h>
+#include <sifkit/trust/verify.h>
+
+struct sifkit_options {
+  sifkit::ConvertOptions build;  ///< which is the source's, too
+  bool sign_after_build = false;
+
+  std::vector<std::string> keys;
+  std::string key_name;
+  std::optional<std::string> passphrase;
+  std::vector<std::uint32_t> groups;
+  std::vector<std::uint32_t> objects;
+  bool replace = false;
+
+  sifkit::trust::VerifyOptions verify;
+  sifkit::trust::CertificateFiles certificate;
+  std::string policy;
+  std::optional<std::int64_t> at;
+
+  bool tree = false;
+  bool without_runtime_files = false;
+
+  sifkit_progress_function progress = nullptr;
+  void* progress_user = nullptr;
+  sifkit_message_function message = nullptr;
+  void* message_user = nullptr;
+  std::stop_source cancel;
+};
+
+namespace sifkit::capi {
+
+/// Throws usage for an option that there is not, or a value that it does not take.
+void set_option(sifkit_options& options, std::string_view name, std::string_view value);
+
+/// The options that a null pointer stands for.
+const sifkit_options& options_or_none(const sifkit_options* options);
+
+}  // namespace sifkit::capi

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit.h>
+
+#include <sifkit/core/resources.h>
+#include <sifkit/file_system.h>
+#include <sifkit/inspect/stored_digests.h>
+#include <sifkit/inspect/tree_digest.h>
+#include <sifkit/records/error.h>
+#include <sifkit/records/image.h>
+#include <sifkit/records/signatures.h>
+#include <sifkit/records/version.h>
+#include <sifkit/trust/default_keys.h>
+#include <sifkit/version.h>
+
+#include "call.h"
+
+namespace sifkit::capi {
+
+namespace {
+
+void give_record(const Json& record, char** to) { give(records::record_text(record, -1), to); }
+
+/// Runs what a function does with its call.
+template <class Body>
+int with_call(const sifkit_options* options, char** record, sifkit_error** error, const Body& body) noexcept {
+  if (record != nullptr) *record = nullptr;
+  std::optional<Call> call;
+  const int failed = guarded(error, [&] {
+    call.emplace(options);
+    return 0;
+  });
+  return failed != 0 ? failed : in_call(*call, error, [&] { return body(*call); });
+}
+
+std::vector<trust::SigningKey> keys_to_sign(const sifkit_options& options) {
+  trust::SigningKey choice;
+  choice.which = options.key_name;
+  choice.passphrase = [passphrase = options.passphrase](std::string_view key) {
+    if (passphrase) return *passphrase;
+    throw Error(ErrorKind::denied, "the key " + in_quotes(key) + " needs a passphrase", "set the option passphrase");
+  };
+  return trust::keys_to_sign(options.keys, choice);
+}
+
+trust::SignOptions sign_options(Call& call) {
+  trust::SignOptions signing;
+  signing.groups = call.options().groups;
+  signing.objects = call.options().objects;
+  signing.replace = call.options().replace;
+  signing.threads = available_threads();
+  signing.limits = call.options().build.limits;
+  signing.operation = call.operation();
+  return signing;
+}
+
+int build(const char* target, const char* source, Call& call, char** record) {
+  require(target, "target");
+  require(source, "source");
+  auto options = call.build();
+  if (call.options().sign_after_build) {
+    if (options.format != OutputFormat::sif) throw Error(ErrorKind::usage, "only SIF files are signed");
+    // Read now: a key that is not there must not cost a conversion.
+    options.before_commit = [keys = keys_to_sign(call.options()), operation = options.operation](File& file) {
+      trust::SignOptions signing;
+      signing.operation = operation;
+      trust::sign_in_place(file, keys, signing);
+    };
+  }
+  WarningList warnings;
+  const auto report = convert(oci::Reference::parse(source), target, options, warnings);
+  call.show(warnings);
+  give_record(records::build_record(report, warnings), record);
+  return 0;
+}
+
+int inspect_image(const char* source, Call& call, char** record) {
+  require(source, "source");
+  WarningList warnings;
+  const auto report = inspect_container(oci::Reference::parse(source), call.source(), warnings);
+  call.show(warnings);
+  give_record({{"schema", "sifkit/image/v1"},
+               {"source", source},
+               {"summary", records::summary_record(report)},
+               {"attributes", Json::parse(report.apptainer_json()).at("data").at("attributes")},
+               {"oci_config", report.oci_config.empty() ? Json(nullptr) : parse_json(report.oci_config, "oci-config.json")}},
+              record);
+  return 0;
+}
+
+int digest(const char* source, Call& call, char** record) {
+  require(source, "source");
+  WarningList warnings;
+  const auto reference = oci::Reference::parse(source);
+  Json out{{"schema", "sifkit/digest/v1"}};
+  if (call.options().tree) {
+    const bool with_runtime_files = !call.options().without_runtime_files;
+    const auto opened = open_file_system(reference, call.source(), warnings);
+    out["tree"] = records::tree_record(inspect::tree_digest(opened->files(), with_runtime_files, call.operation()), with_runtime_files);
+  } else {
+    for (const auto& [name, value] : inspect::stored_digests(reference, call.source(), warnings)) {
+      out[name] = value ? Json(value->text()) : Json(nullptr);
+    }
+  }
+  give_record(out, record);
+  return 0;
+}
+
+int sign(const char* file, Call& call, char** record) {
+  require(file, "file");
+  const auto report = trust::sign(file, keys_to_sign(call.options()), sign_options(call));
+  give_record({{"schema", "sifkit/sign/v1"}, {"signed", Json::array({file})}, {"images", Json::array({records::sign_record(file, report)})}}, record);
+  return 0;
+}
+
+trust::TrustedKeys keys_to_trust(const sifkit_options& options) {
+  if (options.certificate.certificate.empty()) return trust::keys_to_trust(options.keys, options.at);
+  trust::TrustedKeys keys(options.at);
+  keys.add_certificate(options.certificate);
+  return keys;
+}
+
+int verify(const char* file, Call& call, char** record) {
+  require(file, "file");
+  auto options = call.options().verify;
+  options.groups = call.options().groups;
+  options.objects = call.options().objects;
+  options.digest = options.required_digest.has_value();
+  options.threads = available_threads();
+  options.limits = call.options().build.limits;
+  options.operation = call.operation();
+  std::optional<trust::VerifyPolicy> policy;
+  if (!call.options().policy.empty()) options.policy = &policy.emplace(trust::VerifyPolicy::read(call.options().policy));
+  const auto keys = keys_to_trust(call.options());
+  const auto image = sif::Image::open(file);
+  const auto report = trust::verify(image, keys, options);
+  give_record({{"schema", "sifkit/verify/v1"}, {"images", Json::array({records::verify_record(file, &image, &report, nullptr)})}}, record);
+  if (report.failure) throw Error(*report.failure);
+  return 0;
+}
+
+}  // namespace
+
+}  // namespace sifkit::capi
+
+// As sifkit.h declares them: functions of the global namespace, which the library shows.
+using namespace sifkit;
+using namespace sifkit::capi;
+
+extern "C" {
+
+const char* sifkit_version(void) { return SIFKIT_VERSION_STRING; }
+int sifkit_c_api(void) { return SIFKIT_C_API; }
+
+int sifkit_build(const char* target, const char* source, const sifkit_options* options, char** record, sifkit_error** error) {
+  return with_call(options, record, error, [&](Call& call) { return build(target, source, call, record); });
+}
+
+int sifkit_inspect(const char* source, const sifkit_options* options, char** record, sifkit_error** error) {
+  return with_call(options, record, error, [&](Call& call) { return inspect_image(source, call, record); });
+}
+
+int sifkit_digest(const char* source, const sifkit_options* options, char** record, sifkit_error** error) {
+  return with_call(options, record, error, [&](Call& call) { return digest(source, call, record); });
+}
+
+int sifkit_sign(const char* file, const sifkit_options* options, char** record, sifkit_error** error) {
+  return with_call(options, record, error, [&](Call& call) { return sign(file, call, record); });
+}
+
+int sifkit_verify(const char* file, const sifkit_options* options, char** record, sifkit_error** error) {
+  return with_call(options, record, error, [&](Call& call) { return verify(file, call, record); });
+}
+
+int sifkit_version_record(char** record, sifkit_error** error) {
+  return with_call(nullptr, record, error, [&](Call&) {
+    give_record(records::version_record(), record);
+    return 0;
+  });
+}
+
+}  // extern "C"

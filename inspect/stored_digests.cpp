@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/inspect/stored_digests.h>
+
+#include <sifkit/core/error.h>
+#include <sifkit/core/file_kind.h>
+#include <sifkit/oci/source.h>
+#include <sifkit/sif/image.h>
+
+namespace sifkit::inspect {
+
+namespace {
+
+Digest digest_of_source(Source& source, const OperationContext& operation) {
+  Hasher hasher;
+  Bytes room(1u << 20);
+  while (const auto count = source.read(room)) {
+    operation.check();
+    hasher.update(ByteView(room).first(count));
+    operation.progress->advance(count);
+  }
+  return hasher.finish();
+}
+
+}  // namespace
+
+NamedDigests stored_digests(const oci::Reference& reference, const oci::SourceOptions& options, WarningList& warnings) {
+  const auto source = oci::open_source(reference, options, warnings);
+  const auto file = source->image_file();
+  if (!file) {
+    const auto image = source->open_image();
+    return {{"manifest", image->manifest_digest()}, {"config", image->config_digest()}};
+  }
+  return in_context([&] { return in_quotes(file->name()); }, [&] {
+    options.operation.progress->stage("reading", file->size());
+    FileSource whole(file);
+    NamedDigests out{{"file", digest_of_source(whole, options.operation)}};
+    if (sniff_file(*file).kind == FileKind::sif) {
+      const sif::Image image(file);
+      if (const auto* primary = image.primary_partition()) {
+        const auto data = image.open_data(*primary);
+        out.emplace_back("partition", digest_of_source(*data, options.operation));
+      }
+    }
+    return out;
+  });
+}
+
+}  // namespace sifkit::inspect

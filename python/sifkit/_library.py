@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The C interface (sifkit.h) by ctypes, and its errors as exceptions."""
+
+import ctypes
+import json
+import os
+from typing import Any, Callable, Dict, List, Mapping, Optional, Type
+
+C_API = 1
+
+Progress = Callable[[str, int, int], Any]
+Message = Callable[[str, str], Any]
+
+
+class Error(Exception):
+    """What went wrong. `kind` is a stable word, `hint` says what to do about it and may be empty."""
+
+    kind = ""
+
+    def __init__(self, message: str, hint: str = "", exit_code: int = 70) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.exit_code = exit_code
+        self.record: Optional[Dict[str, Any]] = None  #: of a verification that failed: what was found
+
+
+class UsageError(Error):
+    kind = "usage"
+
+
+class NotFound(Error):
+    kind = "not_found"
+
+
+class Exists(Error):
+    kind = "exists"
+
+
+class InputOutput(Error):
+    kind = "io"
+
+
+class NoSpace(Error):
+    kind = "no_space"
+
+
+class Malformed(Error):
+    kind = "malformed"
+
+
+class Integrity(Error):
+    kind = "integrity"
+
+
+class Unsupported(Error):
+    kind = "unsupported"
+
+
+class LimitExceeded(Error):
+    kind = "limit"
+
+
+class Denied(Error):
+    kind = "denied"
+
+
+class NetworkError(Error):
+    kind = "network"
+
+
+class Unsigned(Error):
+    kind = "unsigned"
+
+
+class Untrusted(Error):
+    kind = "untrusted"
+
+
+class Tampered(Error):
+    kind = "tampered"
+
+
+class Internal(Error):
+    kind = "internal"
+
+
+class Cancelled(Error):
+    kind = "cancelled"
+
+
+_KINDS: Dict[str, Type[Error]] = {known.kind: known for known in Error.__subclasses__()}
+
+PROGRESS = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint64, ctypes.c_uint64)
+MESSAGE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p)
+WRITE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+
+_TEXT = ctypes.c_char_p
+_POINTER = ctypes.c_void_p
+_OUT = ctypes.POINTER(ctypes.c_void_p)
+
+_FUNCTIONS = {
+    "sifkit_version": (_TEXT, []),
+    "sifkit_c_api": (ctypes.c_int, []),
+    "sifkit_version_record": (ctypes.c_int, [_OUT, _OUT]),
+    "sifkit_error_kind": (_TEXT, [_POINTER]),
+    "sifkit_error_exit_code": (ctypes.c_int, [_POINTER]),
+    "sifkit_error_message": (_TEXT, [_POINTER]),
+    "sifkit_error_hint": (_TEXT, [_POINTER]),
+    "sifkit_error_free": (None, [_POINTER]),
+    "sifkit_free": (None, [_POINTER]),
+    "sifkit_options_new": (_POINTER, []),
+    "sifkit_options_free": (None, [_POINTER]),
+    "sifkit_options_set": (ctypes.c_int, [_POINTER, _TEXT, _TEXT, _OUT]),
+    "sifkit_options_on_progress": (None, [_POINTER, PROGRESS, _POINTER]),
+    "sifkit_options_on_message": (None, [_POINTER, MESSAGE, _POINTER]),
+    "sifkit_build": (ctypes.c_int, [_TEXT, _TEXT, _POINTER, _OUT, _OUT]),
+    "sifkit_inspect": (ctypes.c_int, [_TEXT, _POINTER, _OUT, _OUT]),
+    "sifkit_digest": (ctypes.c_int, [_TEXT, _POINTER, _OUT, _OUT]),
+    "sifkit_sign": (ctypes.c_int, [_TEXT, _POINTER, _OUT, _OUT]),
+    "sifkit_verify": (ctypes.c_int, [_TEXT, _POINTER, _OUT, _OUT]),
+    "sifkit_image_open": (ctypes.c_int, [_TEXT, _POINTER, _OUT, _OUT]),
+    "sifkit_image_close": (None, [_POINTER]),
+    "sifkit_image_list": (ctypes.c_int, [_POINTER, _TEXT, ctypes.c_int, _OUT, _OUT]),
+    "sifkit_image_stat": (ctypes.c_int, [_POINTER, _TEXT, ctypes.c_int, _OUT, _OUT]),
+    "sifkit_image_read": (ctypes.c_int, [_POINTER, _TEXT, WRITE, _POINTER, _OUT]),
+}
+
+
+def _load() -> ctypes.CDLL:
+    beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_sifkit.so")
+    path = os.environ.get("SIFKIT_LIBRARY") or beside
+    library = ctypes.CDLL(path)
+    for name, (result, arguments) in _FUNCTIONS.items():
+        function = getattr(library, name)
+        function.restype = result
+        function.argtypes = arguments
+    if library.sifkit_c_api() != C_API:
+        raise ImportError("%s has C interface %d, and this module needs %d" % (path, library.sifkit_c_api(), C_API))
+    return library
+
+
+library = _load()
+
+
+def _text(value: Optional[bytes]) -> str:
+    return (value or b"").decode("utf-8", "surrogateescape")
+
+
+def take_record(pointer: ctypes.c_void_p) -> Optional[Dict[str, Any]]:
+    """The record behind a pointer that a function set, which is freed."""
+    if not pointer.value:
+        return None
+    try:
+        return json.loads(ctypes.string_at(pointer.value).decode("utf-8"))
+    finally:
+        library.sifkit_free(pointer)
+
+
+def raise_error(pointer: ctypes.c_void_p) -> None:
+    """Raises the error behind a pointer that a function set, which is freed."""
+    try:
+        kind = _KINDS.get(_text(library.sifkit_error_kind(pointer)), Error)
+        raise kind(_text(library.sifkit_error_message(pointer)), _text(library.sifkit_error_hint(pointer)),
+                   library.sifkit_error_exit_code(pointer))
+    finally:
+        library.sifkit_error_free(pointer)
+
+
+class Options:
+    """Options of one call or one image; keeps its functions alive, and what they raise until `call` raises it again."""
+
+    def __init__(self, values: Mapping[str, Any], progress: Optional[Progress], message: Optional[Message]) -> None:
+        self.pointer = library.sifkit_options_new()
+        if not self.pointer:
+            raise MemoryError
+        self.raised: List[BaseException] = []
+        self._functions: List[Any] = []
+        for name, value in values.items():
+            self._set(name.replace("_", "-"), value)
+        if progress is not None:
+            self._functions.append(PROGRESS(self._guard(lambda _, stage, done, total: progress(_text(stage), done, total))))
+            library.sifkit_options_on_progress(self.pointer, self._functions[-1], None)
+        if message is not None:
+            self._functions.append(MESSAGE(self._guard(lambda _, level, text: message(_text(level), _text(text)))))
+            library.sifkit_options_on_message(self.pointer, self._functions[-1], None)
+
+    def __del__(self) -> None:
+        if getattr(self, "pointer", None):
+            library.sifkit_options_free(self.pointer)
+
+    def _guard(self, function: Callable[..., Any]) -> Callable[..., int]:
+        def guarded(*arguments: Any) -> int:
+            try:
+                function(*arguments)
+                return 0
+            except BaseException as raised:  # Ctrl-C, too: no exception passes through C
+                self.raised.append(raised)
+                return 1
+
+        return guarded
+
+    def _set(self, name: str, value: Any) -> None:
+        if value is None:
+            return
+        if isinstance(value, Mapping):
+            value = ["%s=%s" % item for item in value.items()]
+        if isinstance(value, (list, tuple)):
+            for one in value:
+                self._set(name, one)
+            return
+        text = str(value).lower() if isinstance(value, bool) else os.fspath(value) if isinstance(value, os.PathLike) else str(value)
+        error = ctypes.c_void_p()
+        if library.sifkit_options_set(self.pointer, os.fsencode(name), os.fsencode(text), ctypes.byref(error)) != 0:
+            raise_error(error)
+
+    def call(self, function: Callable[..., int], *arguments: Any) -> None:
+        """Calls a function of the interface, and raises what it tells, or what one of the functions raised."""
+        error = ctypes.c_void_p()
+        failed = function(*arguments, ctypes.byref(error)) != 0
+        if self.raised:
+            if failed:
+                library.sifkit_error_free(error)
+            raise self.raised.pop(0)
+        if failed:
+            raise_error(error)
+
+    def record(self, function: Callable[..., int], *arguments: Any) -> Dict[str, Any]:
+        """The same for a function that gives a record."""
+        record = ctypes.c_void_p()
+        try:
+            self.call(function, *arguments, ctypes.byref(record))
+        except BaseException as raised:
+            found = take_record(record)
+            if isinstance(raised, Error):
+                raised.record = found
+            raise
+        return take_record(record) or {}

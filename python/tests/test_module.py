@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The module as a user has it, on images that are made here."""
+
+import io
+import os
+import pathlib
+import subprocess
+import tarfile
+import tempfile
+import unittest
+
+import sifkit
+
+
+def add(archive: tarfile.TarFile, name: str, data: bytes = b"", kind: bytes = tarfile.REGTYPE, link: str = "") -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(data)
+    member.type = kind
+    member.linkname = link
+    member.mode = 0o755 if kind == tarfile.DIRTYPE else 0o644
+    archive.addfile(member, io.BytesIO(data))
+
+
+class ModuleTest(unittest.TestCase):
+    def setUp(self) -> None:
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name)
+        self.archive = self.directory / "root.tar"
+        with tarfile.open(self.archive, "w") as archive:
+            for name in ("bin", "etc", "usr"):
+                add(archive, name, kind=tarfile.DIRTYPE)
+            add(archive, "etc/motd", b"hello\n")
+            add(archive, "big", os.urandom(3 << 20))
+            add(archive, "bin/tool", kind=tarfile.SYMTYPE, link="../etc/motd")
+        self.image = self.directory / "app.sif"
+
+    def build(self, **options):
+        return sifkit.build(self.image, self.archive, **options)
+
+    def test_version(self):
+        self.assertRegex(sifkit.version(), r"^\d+\.\d+\.\d+$")
+        self.assertEqual(sifkit.__version__, sifkit.version())
+        self.assertRegex(sifkit.versions()["zstd"], r"^1\.")
+
+    def test_build_and_inspect(self):
+        record = self.build(labels={"colour": "blue", "shape": "round"}, env={"A": "b=c"}, threads=1)
+        self.assertEqual(record["schema"], "sifkit/build/v1")
+        self.assertEqual(record["bytes"], self.image.stat().st_size)
+        self.assertEqual(sifkit.digest(self.image)["file"], record["digest"])
+        found = sifkit.inspect(self.image)
+        self.assertEqual(found["summary"]["kind"], "SIF")
+        self.assertEqual((found["summary"]["labels"]["colour"], found["summary"]["labels"]["shape"]), ("blue", "round"))
+        self.assertEqual(sifkit.digest(self.image, tree=True, without_singularity=True)["tree"]["digest"],
+                         sifkit.digest(self.archive, tree=True, without_singularity=True)["tree"]["digest"])
+
+    def test_same_bytes(self):
+        first = self.build(threads=1)["digest"]
+        self.assertEqual(self.build(threads=4, force=True)["digest"], first)
+
+    def test_errors_by_kind(self):
+        self.build()
+        with self.assertRaises(sifkit.Exists) as caught:
+            self.build()
+        self.assertEqual(caught.exception.message, "'%s' exists" % self.image)
+        self.assertEqual((caught.exception.kind, caught.exception.exit_code), ("exists", 4))
+        self.assertNotEqual(caught.exception.hint, "")
+        with self.assertRaises(sifkit.NotFound):
+            sifkit.inspect(self.directory / "no-such.sif")
+        with self.assertRaises(sifkit.UsageError) as caught:
+            self.build(no_such=1)
+        self.assertEqual(str(caught.exception), "unknown option 'no-such'")
+        with self.assertRaises(sifkit.UsageError) as caught:
+            self.build(label=["=x"])
+        self.assertEqual(str(caught.exception), "option 'label': expected NAME=VALUE, got '=x'")
+
+    def test_progress(self):
+        seen = []
+        self.build(progress=lambda stage, done, total: seen.append((stage, done, total)))
+        self.assertGreater(len(seen), 1)
+        self.assertTrue(all(stage and (total == 0 or done <= total) for stage, done, total in seen))
+
+    def test_what_a_callback_raises_stops_the_build(self):
+        for raised in (KeyboardInterrupt, ZeroDivisionError):
+            def stop(stage, done, total, raised=raised):
+                raise raised
+
+            with self.assertRaises(raised):
+                self.build(progress=stop)
+            self.assertFalse(self.image.exists())
+
+    def test_messages(self):
+        with tarfile.open(self.archive, "w") as archive:
+            add(archive, "etc", kind=tarfile.DIRTYPE)
+            add(archive, "bin", kind=tarfile.DIRTYPE)
+        seen = []
+        self.build(message=lambda level, text: seen.append((level, text)))
+        self.assertIn(("debug", "layer 1 of 1: 10240 bytes stored, 10240 uncompressed"), seen)
+
+    def test_files(self):
+        self.build()
+        for source in (self.image, self.archive):
+            with sifkit.open(source) as image:
+                self.assertIn("/etc/motd", [file["path"] for file in image.files("/etc")])
+                self.assertIn("/bin/tool", [file["path"] for file in image.files(recursive=True)])
+                self.assertEqual(image.read("/bin/tool"), b"hello\n")
+                self.assertEqual(image.stat("/bin/tool")["type"], "regular")
+                self.assertEqual(image.stat("/bin/tool", follow=False)["target"], "../etc/motd")
+                self.assertEqual(len(image.read("/big")), 3 << 20)
+                copy = io.BytesIO()
+                image.copy("/etc/motd", copy)
+                self.assertEqual(copy.getvalue(), b"hello\n")
+                with self.assertRaises(sifkit.UsageError) as caught:
+                    image.read("/etc")
+                self.assertEqual(str(caught.exception), "'/etc' is a directory, not a regular file")
+                with self.assertRaises(sifkit.NotFound):
+                    image.files("/no/such")
+        with self.assertRaises(sifkit.UsageError):  # closed
+            image.read("/etc/motd")
+
+    def test_sign_and_verify(self):
+        keys = {}
+        for name in ("key", "other"):
+            keys[name] = self.directory / (name + ".pem")
+            subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", keys[name]], check=True, stderr=subprocess.DEVNULL)
+            subprocess.run(["openssl", "pkey", "-in", keys[name], "-pubout", "-out", str(keys[name]) + ".pub"], check=True)
+        self.build()
+        public, other = (str(keys[name]) + ".pub" for name in ("key", "other"))
+        with self.assertRaises(sifkit.Unsigned) as caught:
+            sifkit.verify(self.image, key=public)
+        self.assertFalse(caught.exception.record["images"][0]["verified"])
+        self.assertEqual(sifkit.sign(self.image, key=keys["key"])["signed"], [str(self.image)])
+        self.assertTrue(sifkit.verify(self.image, key=public)["images"][0]["verified"])
+        with self.assertRaises(sifkit.Untrusted):
+            sifkit.verify(self.image, key=other)
+        data = bytearray(self.image.read_bytes())
+        data[70000] ^= 1
+        self.image.write_bytes(data)
+        with self.assertRaises(sifkit.Tampered):
+            sifkit.verify(self.image, key=[public, other])
+
+
+if __name__ == "__main__":
+    unittest.main()
