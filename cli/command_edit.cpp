@@ -99,7 +99,7 @@ int edit(const EditArguments& arguments, Session& session) {
                         {"file_bytes", report.file_bytes},
                         {"reused_bytes", report.reused_bytes},
                         {"warnings", listed}});
-  } else {
+  } else if (!session.quiet) {
     session.logger->write_line(fmt::format("{}: {}, {} of the data copied as it was packed, {}", printable(arguments.image),
                                            human_bytes(report.bytes), human_bytes(report.reused_bytes), report.digest->text()));
   }

@@ -72,7 +72,7 @@ int report(const ReportArguments& arguments, Session& session) {
   session.show_warnings(warnings);
   if (session.json) {
     session.print_json({{"schema", "sifkit/report/v1"}, {"page", arguments.output}, {"bytes", page.size()}, {"digest", digest_of(as_bytes(page)).text()}});
-  } else {
+  } else if (!session.quiet) {
     session.logger->write_line(fmt::format("{}: {}", printable(arguments.output), human_bytes(page.size())));
   }
   return 0;
