@@ -93,8 +93,7 @@ struct SquashfsReader::Impl {
   template <class Take, class TakeZeros>
   void read(InodeId id, const Take& take, const TakeZeros& take_zeros) {
     const Inode& inode = stored.tree.inode(id);
-    if (inode.type != EntryType::regular) throw Error(ErrorKind::usage, "only regular files have contents");
-    const FileBlocks& file = stored.files.at(static_cast<std::uint32_t>(inode.content));
+    const FileBlocks& file = blocks_of(inode);
     const auto words = std::span(stored.words).subspan(static_cast<std::size_t>(file.first_block), file.count);
     Bytes buffer(static_cast<std::size_t>(std::min<std::uint64_t>(inode.size, kPiece)));
     std::size_t filled = 0;
@@ -124,6 +123,11 @@ struct SquashfsReader::Impl {
     }
     flush();
     if (left != 0) take(tail(file, static_cast<std::size_t>(left)));
+  }
+
+  const FileBlocks& blocks_of(const Inode& inode) const {
+    if (inode.type != EntryType::regular) throw Error(ErrorKind::usage, "only regular files have contents");
+    return stored.files.at(static_cast<std::uint32_t>(inode.content));
   }
 
   /// Whether [start, start + size) of this image and [other_start, …) of another one hold the same bytes.
@@ -156,8 +160,8 @@ struct SquashfsReader::Impl {
     const Inode& inode = stored.tree.inode(id);
     const Inode& others = other.stored.tree.inode(other_id);
     if (super.codec != other.super.codec || super.block_size != other.super.block_size || inode.size != others.size) return false;
-    const FileBlocks& file = stored.files.at(static_cast<std::uint32_t>(inode.content));
-    const FileBlocks& other_file = other.stored.files.at(static_cast<std::uint32_t>(others.content));
+    const FileBlocks& file = blocks_of(inode);
+    const FileBlocks& other_file = other.blocks_of(others);
     const auto words = std::span(stored.words).subspan(static_cast<std::size_t>(file.first_block), file.count);
     const auto other_words = std::span(other.stored.words).subspan(static_cast<std::size_t>(other_file.first_block), other_file.count);
     if (!std::equal(words.begin(), words.end(), other_words.begin(), other_words.end())) return false;
@@ -172,7 +176,7 @@ struct SquashfsReader::Impl {
   /// The order in which the bytes of files lie in the image.
   void sort_by_place(std::vector<InodeId>& ids) const {
     const auto place = [&](InodeId id) {
-      const FileBlocks& file = stored.files.at(static_cast<std::uint32_t>(stored.tree.inode(id).content));
+      const FileBlocks& file = blocks_of(stored.tree.inode(id));
       if (file.count != 0) return std::pair(file.start, std::uint32_t{0});
       if (stored.tree.inode(id).size == 0) return std::pair(std::uint64_t{0}, std::uint32_t{0});
       return std::pair(fragment_at(file.fragment).start, file.offset);

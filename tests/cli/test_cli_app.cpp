@@ -26,8 +26,8 @@ TEST_CASE("a wrong command line is exit code 2 and names the nearest verb", "[cl
 }
 
 TEST_CASE("for verbs that other tools have it is said what there is here", "[cli]") {
-  const std::pair<const char*, const char*> verbs[] = {{"push", "apptainer push"}, {"exec", "apptainer exec"},          {"run", "apptainer run"},  {"shell", "apptainer shell"}, {"search", "sifkit key search"},
-                                                       {"cache", "keeps no cache"},     {"instance", "instance"},   {"remote", "--keyserver"},           {"oci", "oci:DIR"},        {"delete", "sifkit sif del"}, {"config", "sifkit man"},
+  const std::pair<const char*, const char*> verbs[] = {{"exec", "apptainer exec"},          {"run", "apptainer run"},  {"shell", "apptainer shell"}, {"search", "sifkit key search"},
+                                                       {"instance", "instance"},   {"remote", "--keyserver"},           {"oci", "oci:DIR"},        {"delete", "sifkit sif del"}, {"config", "sifkit man"},
                                                        {"list", "'sif list'"}, {"dump", "did you mean 'sif dump'?"}, {"newpair", "did you mean 'key newpair'?"}, {"header", "'sif header'"}};
   for (const auto& [verb, instead] : verbs) {
     INFO(verb);

@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
 #include "support/catch.h"
 #include "support/errors.h"
 #include "support/temp_dir.h"
@@ -126,8 +128,11 @@ TEST_CASE("a file that ends too early is called cut short, wherever it ends", "[
     });
     return error ? error->message() : "";
   };
-  CHECK(message(sample.bytes.substr(0, 20))
-            .ends_with("' is a script (it begins with '#!/usr/bin/env run-s'), a SIF image was expected"));
+  CHECK(message(sample.bytes.substr(0, 19))
+            .ends_with("' is a script (it begins with '#!/usr/bin/env run-'), a SIF image was expected"));
+  for (const std::size_t size : {20u, 31u, 32u, 33u, 40u})
+    CHECK(message(sample.bytes.substr(0, size)) ==
+          fmt::format("reading global header: the file is cut short: expected 128 bytes, the file has {}", size));
   CHECK(message(sample.bytes.substr(0, 60)) == "reading global header: the file is cut short: expected 128 bytes, the file has 60");
   CHECK(message(sample.bytes.substr(0, 128)) == "reading descriptors: the file is cut short: the table ends at byte 32176, the file has 128");
   CHECK(message(sample.bytes.substr(0, 32175)) == "reading descriptors: the file is cut short: the table ends at byte 32176, the file has 32175");
