@@ -55,6 +55,39 @@ start_dockerd() {
   skip "dockerd does not answer"
 }
 
+# A registry of the test's own at $host, with TLS ($work/certs) and the user alice ($password), and a HOME that knows
+# neither. It ends with the test.
+start_registry() {
+  need docker-registry htpasswd openssl curl
+  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  host=localhost:$port
+  export HOME=$work/home
+  mkdir -p "$HOME" "$work/certs"
+  unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy REGISTRY_AUTH_FILE DOCKER_CONFIG XDG_RUNTIME_DIR
+  openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost \
+    -keyout "$work/key.pem" -out "$work/certs/ca.crt" 2>/dev/null
+  password='s3cret: p%w'
+  htpasswd -Bbn alice "$password" >"$work/htpasswd"
+  cat >"$work/config.yml" <<EOF
+version: 0.1
+log: {level: error, accesslog: {disabled: true}}
+storage: {filesystem: {rootdirectory: $work/store}}
+auth: {htpasswd: {realm: test, path: $work/htpasswd}}
+http: {addr: "127.0.0.1:$port", tls: {certificate: $work/certs/ca.crt, key: $work/key.pem}}
+EOF
+  serve_registry
+  trap 'kill $registry; chmod -R u+rwx "$work"; rm -rf "$work"' EXIT
+}
+
+serve_registry() {
+  docker-registry serve "$work/config.yml" >>"$work/registry.log" 2>&1 &
+  registry=$!
+  for _ in $(seq 100); do
+    curl -s --cacert "$work/certs/ca.crt" "https://$host/v2/" >/dev/null && break
+    sleep 0.1
+  done
+}
+
 # Where the file system starts in a SIF.
 partition_offset() {
   "$SIFKIT" sif list --json "$1" | jq '.objects[] | select(.partition == "*System") | .offset'

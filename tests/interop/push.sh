@@ -3,34 +3,8 @@
 #
 # Images that go to a real registry, with TLS and passwords, as skopeo and, where it is, Apptainer find them there.
 . "$(dirname "$0")/lib.sh"
-need docker-registry skopeo htpasswd openssl python3 jq curl
-
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-host=localhost:$port
-export HOME=$work/home
-mkdir -p "$HOME" "$work/certs"
-unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy REGISTRY_AUTH_FILE DOCKER_CONFIG XDG_RUNTIME_DIR
-openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost \
-  -keyout "$work/key.pem" -out "$work/certs/ca.crt" 2>/dev/null
-password='s3cret: p%w'
-htpasswd -Bbn alice "$password" >"$work/htpasswd"
-cat >"$work/config.yml" <<EOF2
-version: 0.1
-log: {level: error, accesslog: {disabled: true}}
-storage: {filesystem: {rootdirectory: $work/store}}
-auth: {htpasswd: {realm: test, path: $work/htpasswd}}
-http: {addr: "127.0.0.1:$port", tls: {certificate: $work/certs/ca.crt, key: $work/key.pem}}
-EOF2
-serve() {
-  docker-registry serve "$work/config.yml" >>"$work/registry.log" 2>&1 &
-  registry=$!
-}
-serve
-trap 'kill $registry; chmod -R u+rwx "$work"; rm -rf "$work"' EXIT
-for _ in $(seq 100); do
-  curl -s --cacert "$work/certs/ca.crt" "https://$host/v2/" >/dev/null && break
-  sleep 0.1
-done
+need skopeo python3 jq
+start_registry
 mkdir -p "$HOME/.config/containers/certs.d/$host"
 cp "$work/certs/ca.crt" "$HOME/.config/containers/certs.d/$host/"
 
@@ -81,7 +55,7 @@ for _ in $(seq 1000); do
 done
 kill -9 $registry
 wait $registry 2>/dev/null || true
-serve
+serve_registry
 wait $pushing
 "$SIFKIT" pull -q -F back.sif "oras://$host/sif/big:1"
 cmp big.sif back.sif

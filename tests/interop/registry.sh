@@ -3,31 +3,8 @@
 #
 # Images of a real registry, with TLS and passwords: what skopeo has pushed there is what the archive of it is.
 . "$(dirname "$0")/lib.sh"
-need docker-registry skopeo htpasswd openssl python3 jq curl
-
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-host=localhost:$port
-export HOME=$work/home
-mkdir -p "$HOME" "$work/certs"
-unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy REGISTRY_AUTH_FILE DOCKER_CONFIG XDG_RUNTIME_DIR
-openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost \
-  -keyout "$work/key.pem" -out "$work/certs/ca.crt" 2>/dev/null
-password='s3cret: p%w'
-htpasswd -Bbn alice "$password" >"$work/htpasswd"
-cat >"$work/config.yml" <<EOF
-version: 0.1
-log: {level: error, accesslog: {disabled: true}}
-storage: {filesystem: {rootdirectory: $work/store}}
-auth: {htpasswd: {realm: test, path: $work/htpasswd}}
-http: {addr: "127.0.0.1:$port", tls: {certificate: $work/certs/ca.crt, key: $work/key.pem}}
-EOF
-docker-registry serve "$work/config.yml" >"$work/registry.log" 2>&1 &
-registry=$!
-trap 'kill $registry; chmod -R u+rwx "$work"; rm -rf "$work"' EXIT
-for _ in $(seq 100); do
-  curl -s --cacert "$work/certs/ca.crt" "https://$host/v2/" >/dev/null && break
-  sleep 0.1
-done
+need skopeo python3 jq
+start_registry
 
 python3 "$here/layer_stacks.py" 17 "$work/stack"
 skopeo copy -q --dest-cert-dir "$work/certs" --dest-creds "alice:$password" "oci:$work/stack/layout" "docker://$host/team/app:1"
