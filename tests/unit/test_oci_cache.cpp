@@ -103,7 +103,7 @@ TEST_CASE("a transfer that breaks off is not kept", "[oci][registry][cache]") {
   CacheFixture fixture;
   fixture.options.registry.retries = 0;
   const auto layer = "/v2/app/blobs/sha256:" + sha256(fixture.image.layers.back());
-  fixture.server.set_fault([&](const RegistryServer::Request& request) -> std::optional<std::string> {
+  fixture.server.set_fault([&fixture, layer](const RegistryServer::Request& request) -> std::optional<std::string> {
     if (request.path != layer) return std::nullopt;
     const auto answer = fixture.server.answer(request);
     return answer.substr(0, answer.size() - 100);
