@@ -77,16 +77,9 @@ Digest digest_and_sync(const File& file, std::uint64_t size, const OperationCont
       sync();
     }
     // The file outlives the source.
-    ReadAhead ahead(
+    const auto hashed = hash_ahead(
         std::make_unique<FileSource>(std::shared_ptr<const File>(std::shared_ptr<const File>(), &file), 0, size),
-        ReadAhead::kForHashing);
-    std::uint64_t hashed = 0;
-    for (auto piece = ahead.next(); !piece.empty(); piece = ahead.next()) {
-      operation.check();
-      hasher.update(piece);
-      operation.progress->advance(piece.size());
-      hashed += piece.size();
-    }
+        hasher, operation);
     if (hashed != size)
       throw Error(ErrorKind::io, fmt::format("the finished file has {} bytes, expected {}", hashed, size));
   }

@@ -144,4 +144,16 @@ ByteView ReadAhead::next() {
   return rest;
 }
 
+std::uint64_t hash_ahead(std::unique_ptr<Source> source, Hasher& hasher, const OperationContext& operation) {
+  ReadAhead ahead(std::move(source), ReadAhead::kForHashing);
+  std::uint64_t bytes = 0;
+  for (auto piece = ahead.next(); !piece.empty(); piece = ahead.next()) {
+    operation.check();
+    hasher.update(piece);
+    operation.progress->advance(piece.size());
+    bytes += piece.size();
+  }
+  return bytes;
+}
+
 }  // namespace sifkit

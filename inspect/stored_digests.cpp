@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sifkit/inspect/stored_digests.h>
 
+#include <memory>
+#include <utility>
+
 #include <sifkit/core/error.h>
 #include <sifkit/core/file_kind.h>
+#include <sifkit/core/read_ahead.h>
 #include <sifkit/oci/source.h>
 #include <sifkit/sif/image.h>
 
@@ -10,14 +14,9 @@ namespace sifkit::inspect {
 
 namespace {
 
-Digest digest_of_source(Source& source, const OperationContext& operation) {
+Digest digest_of_source(std::unique_ptr<Source> source, const OperationContext& operation) {
   Hasher hasher;
-  Bytes room(1u << 20);
-  while (const auto count = source.read(room)) {
-    operation.check();
-    hasher.update(ByteView(room).first(count));
-    operation.progress->advance(count);
-  }
+  hash_ahead(std::move(source), hasher, operation);
   return hasher.finish();
 }
 
@@ -32,13 +31,11 @@ NamedDigests stored_digests(const oci::Reference& reference, const oci::SourceOp
   }
   return in_context([&] { return in_quotes(file->name()); }, [&] {
     options.operation.progress->stage("reading", file->size());
-    FileSource whole(file);
-    NamedDigests out{{"file", digest_of_source(whole, options.operation)}};
+    NamedDigests out{{"file", digest_of_source(std::make_unique<FileSource>(file), options.operation)}};
     if (sniff_file(*file).kind == FileKind::sif) {
       const sif::Image image(file);
       if (const auto* primary = image.primary_partition()) {
-        const auto data = image.open_data(*primary);
-        out.emplace_back("partition", digest_of_source(*data, options.operation));
+        out.emplace_back("partition", digest_of_source(image.open_data(*primary), options.operation));
       }
     }
     return out;

@@ -47,10 +47,6 @@ class DockerArchiveDestination : public ImageDestination {
   MemberWriter archive_;
 };
 
-}  // namespace
-
-namespace {
-
 constexpr std::pair<std::string_view, Transport> kTargets[] = {
     {"oci:", Transport::oci_layout},
     {"oci-archive:", Transport::oci_archive},

@@ -121,12 +121,7 @@ std::map<ObjectHash, SignedDigest> hash_objects(const Image& image, const std::v
 Digest file_digest(const Image& image, DigestAlgorithm algorithm, const OperationContext& operation) {
   operation.progress->stage("hashing the file", image.file_size());
   Hasher hasher(algorithm);
-  ReadAhead ahead(std::make_unique<FileSource>(image.file(), 0, image.file_size()), ReadAhead::kForHashing);
-  for (auto piece = ahead.next(); !piece.empty(); piece = ahead.next()) {
-    operation.check();
-    hasher.update(piece);
-    operation.progress->advance(piece.size());
-  }
+  hash_ahead(std::make_unique<FileSource>(image.file(), 0, image.file_size()), hasher, operation);
   return hasher.finish();
 }
 

@@ -88,16 +88,8 @@ void expect_one_each(const std::vector<SifFile>& files) {
 }
 
 Digest digest_of_file(const SifFile& file, std::uint64_t size, const OperationContext& operation) {
-  ReadAhead ahead(std::make_unique<FileSource>(file.file, 0, size), ReadAhead::kForHashing);
   Hasher hasher;
-  std::uint64_t hashed = 0;
-  for (auto piece = ahead.next(); !piece.empty(); piece = ahead.next()) {
-    operation.check();
-    hasher.update(piece);
-    operation.progress->advance(piece.size());
-    hashed += piece.size();
-  }
-  if (hashed != size)
+  if (hash_ahead(std::make_unique<FileSource>(file.file, 0, size), hasher, operation) != size)
     throw Error(ErrorKind::io, fmt::format("{} has changed while it was read", in_quotes(file.file->name())));
   return hasher.finish();
 }

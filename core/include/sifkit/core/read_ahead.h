@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <memory>
 
+#include <sifkit/core/digest.h>
 #include <sifkit/core/export.h>
+#include <sifkit/core/operation.h>
 #include <sifkit/core/stream.h>
 
 namespace sifkit {
@@ -29,5 +31,8 @@ class SIFKIT_API ReadAhead : public Source {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// Hashes the rest of a source, which another thread reads, and counts it as progress. How many bytes there were.
+SIFKIT_API std::uint64_t hash_ahead(std::unique_ptr<Source> source, Hasher& hasher, const OperationContext& operation);
 
 }  // namespace sifkit
