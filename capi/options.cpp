@@ -95,6 +95,7 @@ constexpr auto kOptions = std::to_array<std::pair<std::string_view, Set>>({
     {"key-name", [](auto& o, auto value) { o.key_name = value; }},
     {"label", [](auto& o, auto value) { o.build.labels.push_back(name_and_value(value)); }},
     {"legacy-insecure", [](auto& o, auto value) { o.verify.legacy = truth(value); }},
+    {"library", [](auto& o, auto value) { o.build.registry.library = value; }},
     {"limit", [](auto& o, auto value) { set_limit(o.build.limits, value); }},
     {"no-base", [](auto& o, auto value) { o.build.use_base = !truth(value); }},
     {"no-https", [](auto& o, auto value) { o.build.registry.plain_http = truth(value); }},

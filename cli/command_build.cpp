@@ -288,7 +288,7 @@ void add_build_command(CLI::App& root, Session& session) {
   const auto arguments = std::make_shared<BuildArguments>();
   auto& a = *arguments;
   verb->add_option("output", a.output, "The file to write; also docker://NAME, docker-daemon:NAME, oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:NAME], as copy does")->required()->type_name("OUT");
-  verb->add_option("source", a.source, "The image: docker://NAME, oras://NAME, docker-archive:FILE, oci-archive:FILE, oci:DIR, docker-daemon:NAME, podman:NAME, docker-container:NAME, tar:FILE, dir:DIR, sif:FILE, squashfs:FILE, a path, or - for standard input")
+  verb->add_option("source", a.source, "The image: docker://NAME, oras://NAME, library://NAME, docker-archive:FILE, oci-archive:FILE, oci:DIR, docker-daemon:NAME, podman:NAME, docker-container:NAME, tar:FILE, dir:DIR, sif:FILE, squashfs:FILE, a path, or - for standard input")
       ->required()
       ->type_name("SRC");
   verb->add_flag("-F,--force", a.force, "Replace an existing output");

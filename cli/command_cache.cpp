@@ -91,9 +91,7 @@ void add_cache_command(CLI::App& root, Session& session) {
   const auto add = [&](const char* name, const char* description, int (*run)(const CacheCommand&, Session&)) {
     CLI::App* verb = add_verb(*family, session, name, description);
     const auto arguments = std::make_shared<CacheCommand>();
-    verb->callback([arguments, run, &session] {
-      session.action = [arguments, run, &session] { return run(*arguments, session); };
-    });
+    set_action(*verb, session, arguments, run);
     return std::pair(verb, arguments);
   };
   add("list", "List what is kept, the first to go in front", list_cache);

@@ -13,15 +13,26 @@
 
 namespace sifkit::cli {
 
+namespace {
+
+std::string counted(std::size_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
+}  // namespace
+
 int copy_image_to(const std::string& source, const oci::Target& target, const SourceArguments& from,
                   const CopyArguments& arguments, Session& session) {
   if (session.json && arguments.digest_file == "-")
     throw Error(ErrorKind::usage, "only one of --json and --digestfile - can be written to standard output");
   CopyOptions options{source_options(from, session)};
   options.overwrite = arguments.force ? Overwrite::yes : Overwrite::no;
+  if (arguments.all && options.platform)
+    throw Error(ErrorKind::usage, "--all copies every platform: --platform and --arch choose one");
   SideOutput digest_file(arguments.digest_file, session);
   WarningList warnings;
-  const auto report = copy_image(oci::Reference::parse(source), target, options, warnings);
+  const auto copy = arguments.all ? &copy_all : &copy_image;
+  const auto report = copy(oci::Reference::parse(source), target, options, warnings);
   session.progress->done();
   session.show_warnings(warnings);
   // Docker's archives and its daemon know an image by its configuration.
@@ -34,14 +45,16 @@ int copy_image_to(const std::string& source, const oci::Target& target, const So
                         {"source", source},
                         {"target", target.text},
                         {"manifest_digest", by_id ? Json(nullptr) : Json(digest)},
-                        {"config_digest", report.config_digest.text()},
+                        {"config_digest", arguments.all ? Json(nullptr) : Json(report.config_digest.text())},
+                        {"images", arguments.all ? report.images : 1},
                         {"layers", report.layers},
                         {"bytes", report.bytes},
                         {"seconds", report.seconds}});
   } else if (!session.quiet) {
-    session.logger->write_line(fmt::format("{}: {} {}, {} in {}, {}", printable(target.text), report.layers,
-                                           report.layers == 1 ? "layer" : "layers", human_bytes(report.bytes),
-                                           human_time(report.seconds), digest));
+    const auto what = arguments.all ? counted(report.images, "image") + ", " + counted(report.layers, "blob")
+                                    : counted(report.layers, "layer");
+    session.logger->write_line(fmt::format("{}: {}, {} in {}, {}", printable(target.text), what,
+                                           human_bytes(report.bytes), human_time(report.seconds), digest));
   }
   return 0;
 }
@@ -62,6 +75,8 @@ void add_copy_command(CLI::App& root, Session& session) {
       ->required()
       ->type_name("DST");
   verb->add_flag("-F,--force", arguments->how.force, "Replace an existing file, or the image of that tag in a layout");
+  verb->add_flag("-a,--all", arguments->how.all,
+                 "Copy all that the name stands for as it is: an index with its images of every platform");
   verb->add_option("--digestfile", arguments->how.digest_file, "Write the digest to a file; - for standard output")
       ->type_name("FILE");
   add_source_options(*verb, arguments->from);

@@ -130,7 +130,7 @@ void add_edit_command(CLI::App& root, Session& session) {
   verb->add_flag("--verify-after", a.verify_after, "Read the changed image back and compare every file before it takes the old one's place");
   verb->add_flag("--sign", a.sign, "Sign the changed SIF before it takes the old one's place");
   add_key_options(*verb, a.key);
-  verb->callback([arguments, &session] { session.action = [arguments, &session] { return edit(*arguments, session); }; });
+  set_action(*verb, session, arguments, edit);
 }
 
 }  // namespace sifkit::cli

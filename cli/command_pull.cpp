@@ -10,9 +10,11 @@
 
 #include <sifkit/convert.h>
 #include <sifkit/core/digest.h>
+#include <sifkit/core/read_ahead.h>
 #include <sifkit/core/resources.h>
 #include <sifkit/net/url.h>
 #include <sifkit/oci/remote_file.h>
+#include <sifkit/oci/source.h>
 #include <sifkit/sif/image.h>
 #include <sifkit/trust/default_keys.h>
 #include <sifkit/trust/verify.h>
@@ -24,8 +26,6 @@
 namespace sifkit::cli {
 
 namespace {
-
-constexpr std::size_t kPiece = std::size_t{1} << 20;
 
 struct PullArguments {
   std::vector<std::string> places;  ///< [OUT] URI
@@ -41,7 +41,7 @@ struct PullArguments {
 std::pair<std::string, std::string> cut_scheme(const std::string& uri) {
   const auto colon = uri.find("://");
   const std::string scheme = colon == std::string::npos ? "" : uri.substr(0, colon);
-  for (const char* known : {"docker", "oras", "http", "https"}) {
+  for (const char* known : {"docker", "oras", "library", "http", "https"}) {
     if (scheme == known) return {scheme, uri.substr(colon + 3)};
   }
   if (scheme == "shub") {
@@ -49,11 +49,8 @@ std::pair<std::string, std::string> cut_scheme(const std::string& uri) {
                 fmt::format("source {}: Singularity Hub has no images any more", in_quotes(uri)),
                 "it was closed in 2021; look for the image in a registry");
   }
-  if (scheme == "library")
-    throw Error(ErrorKind::unsupported, fmt::format("source {}: libraries are not read", in_quotes(uri)),
-                "'apptainer pull' fetches it");
   throw Error(ErrorKind::usage,
-              fmt::format("source {}: expected docker://, oras://, http:// or https://", in_quotes(uri)));
+              fmt::format("source {}: expected docker://, oras://, library://, http:// or https://", in_quotes(uri)));
 }
 
 std::filesystem::path target_of(const PullArguments& arguments, const std::string& name) {
@@ -90,45 +87,58 @@ struct Pulled {
   Digest digest;
 };
 
-/// Writes what comes to the file, and checks that it is what was promised.
-Pulled download(oci::RemoteFile& remote, File& file, const std::optional<Digest>& pinned, const Session& session) {
+/// Writes the file that was promised, or what the cache has of it.
+oci::ReceivedFile fetch(oci::RemoteFile& remote, const File& file, const Session& session) {
+  if (remote.file) {
+    copy_range(*remote.file, 0, file, 0, remote.file->size(), session.operation());
+    return {remote.file->size(), *remote.digest};
+  }
   session.progress->stage("downloading", remote.size.value_or(0));
-  const auto expected = remote.digest ? remote.digest : pinned;
-  Hasher hasher(expected ? expected->algorithm() : DigestAlgorithm::sha256);
-  Pulled out;
-  Bytes buffer(kPiece);
-  while (const auto got = remote.bytes->read(buffer)) {
-    session.operation().check();
-    const auto piece = ByteView(buffer).first(got);
-    hasher.update(piece);
-    file.write_at(out.bytes, piece);
-    out.bytes += got;
-    session.progress->advance(got);
-  }
-  out.digest = hasher.finish();
-  if (remote.size && out.bytes != *remote.size)
-    throw Error(ErrorKind::integrity, fmt::format("expected {} bytes, got {}", *remote.size, out.bytes));
-  for (const auto& wanted : {remote.digest, pinned}) {
-    if (wanted && wanted->algorithm() == out.digest.algorithm() && *wanted != out.digest)
-      throw Error(ErrorKind::integrity, fmt::format("expected {}, got {}", wanted->text(), out.digest.text()));
-  }
-  return out;
+  return oci::receive(remote, session.operation(),
+                      [&](std::uint64_t at, ByteView piece) { file.write_at(at, piece); });
 }
 
-Pulled pull_file(const PullArguments& arguments, oci::RemoteFile remote, const Session& session) {
-  const auto target = target_of(arguments, remote.name);
-  AtomicFile output(target, arguments.force ? Overwrite::yes : Overwrite::no, 0777);
+/// A pin may be of another algorithm than what the file was checked against.
+void expect_digest(const Digest& pinned, const Pulled& pulled, const std::shared_ptr<const File>& file,
+                   const Session& session) {
+  Digest found = pulled.digest;
+  if (found.algorithm() != pinned.algorithm()) {
+    Hasher hasher(pinned.algorithm());
+    hash_ahead(std::make_unique<FileSource>(file), hasher, session.operation());
+    found = hasher.finish();
+  }
+  if (found != pinned)
+    throw Error(ErrorKind::integrity, fmt::format("expected {}, got {}", pinned.text(), found.text()));
+}
+
+oci::RemoteFile open_remote(const std::string& scheme, const std::string& name, const std::string& uri,
+                            const oci::SourceOptions& options, const std::optional<Digest>& pinned) {
+  if (scheme == "oras") return oci::open_oras(name, uri, options);
+  if (scheme == "library") return oci::open_library(name, uri, options);
+  return oci::open_url(uri, options, pinned);
+}
+
+Pulled pull_file(const PullArguments& arguments, const std::string& scheme, const std::string& name,
+                 const Session& session) {
+  const auto& uri = arguments.places.back();
   const auto pinned =
       arguments.digest.empty() ? std::nullopt : std::optional(Digest::parse(arguments.digest, "--digest"));
-  auto out = in_context([&] { return in_quotes(net::url_without_secrets(arguments.places.back())); },
-                        [&] {
-                          auto done = download(remote, output.file(), pinned, session);
-                          const sif::Image image(shared(output.file(), target));  // or it is none
-                          if (arguments.verify) verify_image(image, session);
-                          return done;
-                        });
+  auto remote = open_remote(scheme, name, uri, source_options(arguments.from, session), pinned);
+  const auto shown = in_quotes(net::url_without_secrets(uri));
+  Pulled out;
+  out.target = target_of(arguments, remote.name);
+  AtomicFile output(out.target, arguments.force ? Overwrite::yes : Overwrite::no, 0777);
+  in_context([&] { return shown; }, [&] {
+    if (pinned && !remote.digest) remote.digest = pinned;
+    const auto received = fetch(remote, output.file(), session);
+    out.bytes = received.bytes;
+    out.digest = received.digest;
+    const auto file = shared(output.file(), out.target);
+    if (pinned) expect_digest(*pinned, out, file, session);
+    const sif::Image image(file);  // or it is none
+    if (arguments.verify) verify_image(image, session);
+  });
   output.commit();
-  out.target = target;
   return out;
 }
 
@@ -150,17 +160,17 @@ Pulled pull_image(const PullArguments& arguments, const std::string& name, const
   const auto target = target_of(arguments, oci::sif_name_of(name, uri));
   const auto reference = oci::Reference::parse(uri);
   oci::Cache cache(options.registry.cache, session.operation());
+  const auto source = oci::open_source(reference, options, warnings);
+  const auto image = source->open_image();
   if (cache.is_on()) {
-    WarningList of_the_look;
-    const auto manifest = oci::open_image(reference, options, of_the_look)->manifest_digest();
-    if (const auto kept = cache.find_image(image_key(uri, *manifest))) {
+    if (const auto kept = cache.find_image(image_key(uri, *image->manifest_digest()))) {
       AtomicFile output(target, options.overwrite, 0777);
       copy_range(*kept->file, 0, output.file(), 0, kept->file->size(), session.operation());
       output.commit();
       return {target, kept->file->size(), kept->digest};
     }
   }
-  const auto report = convert(reference, target, options, warnings);
+  const auto report = convert(*source, *image, target, options, warnings);
   session.progress->done();
   session.show_warnings(warnings);
   // An image that warned is made again: its user is told again.
@@ -178,9 +188,7 @@ int pull(const PullArguments& arguments, Session& session) {
   if (scheme == "docker") {
     pulled = pull_image(arguments, rest, session);
   } else {
-    const auto options = source_options(arguments.from, session);
-    pulled = pull_file(arguments, scheme == "oras" ? oci::open_oras(rest, uri, options) : oci::open_url(uri, options),
-                       session);
+    pulled = pull_file(arguments, scheme, rest, session);
   }
   session.progress->done();
   if (session.json) {
@@ -203,8 +211,8 @@ void add_pull_command(CLI::App& root, Session& session) {
   const auto arguments = std::make_shared<PullArguments>();
   auto& a = *arguments;
   verb->add_option("places", a.places,
-                   "The file to write (default: NAME_TAG.sif), and the image: docker://NAME, oras://NAME or the URL of "
-                   "a SIF file")
+                   "The file to write (default: NAME_TAG.sif), and the image: docker://NAME, oras://NAME, "
+                   "library://NAME or the URL of a SIF file")
       ->required()
       ->expected(1, 2)
       ->type_name("[OUT] URI");
@@ -214,8 +222,7 @@ void add_pull_command(CLI::App& root, Session& session) {
   verb->add_flag("--verify", a.verify, "Verify the signatures of a SIF file before it gets its name");
   verb->add_option("--digest", a.digest, "Fail unless the file has this digest")->type_name("DIGEST");
   add_source_options(*verb, a.from);
-  verb->callback(
-      [arguments, &session] { session.action = [arguments, &session] { return pull(*arguments, session); }; });
+  set_action(*verb, session, arguments, pull);
 }
 
 }  // namespace sifkit::cli

@@ -139,8 +139,7 @@ void add_push_command(CLI::App& root, Session& session) {
   verb->add_option("--digestfile", a.digest_file, "Write the digest to a file; - for standard output")
       ->type_name("FILE");
   add_source_options(*verb, a.from);
-  verb->callback(
-      [arguments, &session] { session.action = [arguments, &session] { return push(*arguments, session); }; });
+  set_action(*verb, session, arguments, push);
 }
 
 }  // namespace sifkit::cli

@@ -118,9 +118,7 @@ void add_registry_command(CLI::App& root, Session& session) {
     verb->add_option("--authfile", arguments->auth_file,
                      "The file of credentials (default: REGISTRY_AUTH_FILE, else Docker's config.json)")
         ->type_name("FILE");
-    verb->callback([arguments, run, &session] {
-      session.action = [arguments, run, &session] { return run(*arguments, session); };
-    });
+    set_action(*verb, session, arguments, run);
     return std::pair(verb, arguments);
   };
   const auto add_host = [](CLI::App& verb, RegistryCommand& arguments) {

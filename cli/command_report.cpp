@@ -87,7 +87,7 @@ void add_report_command(CLI::App& root, Session& session) {
   verb->add_option("-o,--output", arguments->output, "The page to write")->required()->type_name("FILE");
   verb->add_flag("-F,--force", arguments->force, "Replace an existing page");
   add_source_options(*verb, arguments->from);
-  verb->callback([arguments, &session] { session.action = [arguments, &session] { return report(*arguments, session); }; });
+  set_action(*verb, session, arguments, report);
 }
 
 }  // namespace sifkit::cli

@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "numbers.h"
 #include "sif_text.h"
+#include "source_options.h"
 #include "stream_sink.h"
 
 namespace sifkit::cli {
@@ -17,10 +18,11 @@ namespace {
 struct SifArguments {
   std::string id;
   std::string file;
+  SourceArguments from;
 };
 
 int show_header(const SifArguments& arguments, Session& session) {
-  const auto image = sif::Image::open(arguments.file);
+  const auto image = open_sif(arguments.file, arguments.from, session);
   warn_of_problems(session, arguments.file, image.problems());
   if (session.json) {
     Json record = header_record(image);
@@ -86,8 +88,9 @@ void add_sif_command(CLI::App& root, Session& session) {
     CLI::App* verb = add_verb(*family, session, name, description);
     const auto arguments = std::make_shared<SifArguments>();
     if (by_id) verb->add_option("id", arguments->id, "The object's id")->required()->type_name("ID");
-    verb->add_option("file", arguments->file, "The SIF file")->required()->type_name("FILE");
-    verb->callback([arguments, run, &session] { session.action = [arguments, run, &session] { return run(*arguments, session); }; });
+    verb->add_option("file", arguments->file, "The SIF file, of a registry (oras://NAME) or a library (library://NAME), too")->required()->type_name("FILE");
+    add_remote_options(*verb, arguments->from);
+    set_action(*verb, session, arguments, run);
     return verb;
   };
   add("header", "Show the global header", false, show_header);

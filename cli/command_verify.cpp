@@ -15,6 +15,7 @@
 #include "numbers.h"
 #include "one_of.h"
 #include "sif_text.h"
+#include "source_options.h"
 #include "verify_text.h"
 
 namespace sifkit::cli {
@@ -33,6 +34,7 @@ struct VerifyArguments {
   std::string policy;
   std::string json;  ///< "true": Apptainer's, "v1": ours
   bool ignored = false;
+  SourceArguments from;
   trust::VerifyOptions options;
 };
 
@@ -117,12 +119,16 @@ int run_verify(VerifyArguments arguments, Session& session) {
   if (arguments.digest) options.required_digest = digest_of_option(*arguments.digest);
   std::optional<trust::VerifyPolicy> policy;
   if (!arguments.policy.empty()) options.policy = &policy.emplace(trust::VerifyPolicy::read(arguments.policy));
+  const auto remote = [](const std::string& file) { return file.starts_with("oras://") || file.starts_with("library://"); };
+  if (policy && std::any_of(arguments.files.begin(), arguments.files.end(), remote))
+    throw Error(ErrorKind::usage, "--policy is for files: what a registry or a library has is in no directory",
+                "'sifkit pull' fetches it");
   const auto keys = keys_of(arguments);
   Json records = Json::array();
   int worst = 0;
   for (const auto& file : arguments.files) {
     try {
-      const auto image = sif::Image::open(file);
+      const auto image = open_sif(file, arguments.from, session);
       const auto report = trust::verify(image, keys, options);
       session.progress->done();
       worst = std::max(worst, show(file, image, report, arguments, session, records));
@@ -146,7 +152,7 @@ void add_verify_command(CLI::App& root, Session& session) {
   const auto arguments = std::make_shared<VerifyArguments>();
   auto& a = *arguments;
   auto& o = a.options;
-  verb->add_option("file", a.files, "SIF files")->required()->type_name("FILE");
+  verb->add_option("file", a.files, "SIF files, of registries (oras://NAME) and libraries (library://NAME), too")->required()->type_name("FILE");
   auto* key = verb->add_option("--key", a.keys, "A PEM public key or OpenPGP keys (may be given again; default: the rings of the user and the site)")
                   ->type_name("KEYFILE")->allow_extra_args(false);
   auto* certificate = verb->add_option("--certificate", a.certificate, "A certificate (PEM) whose key must have signed")->type_name("FILE")->transform(NonEmptyPath())->excludes(key);
@@ -166,6 +172,7 @@ void add_verify_command(CLI::App& root, Session& session) {
   verb->add_flag("--print-digest", o.digest, "Print the digest of the whole file");
   verb->add_option("--require-digest", a.digest, "Fail unless the whole file has this digest: a signature does not tell that there is a newer image")->type_name("DIGEST");
   verb->add_option("--at", a.at, "Judge keys, certificates and signatures as of this time, for audits: 2026-01-31 or 2026-01-31T12:00:00Z")->type_name("TIME");
+  add_remote_options(*verb, a.from);
   verb->add_flag("-l,--local", a.ignored, "Use no keyserver, which is always so");
   verb->remove_option(verb->get_option("--json"));
   verb->add_flag("-j,--json", a.json, "Print JSON in Apptainer's form; --json=v1: one JSON record")->transform(OneOf({"true", "v1"}));

@@ -54,6 +54,15 @@ struct Session {
 /// of CLI::App::add_subcommand. The returned App lives as long as `parent`.
 CLI::App* add_verb(CLI::App& parent, Session& session, const std::string& name, const std::string& description);
 
+/// What a verb does with its arguments, once they are parsed: `run` gives the exit code.
+template <class Arguments>
+void set_action(CLI::App& verb, Session& session, std::shared_ptr<Arguments> arguments,
+                int (*run)(const Arguments&, Session&)) {
+  verb.callback([arguments, run, &session] {
+    session.action = [arguments, run, &session] { return run(*arguments, session); };
+  });
+}
+
 /// For a verb that has a `-d` of its own.
 void keep_short_debug_free(CLI::App& verb, Session& session);
 

@@ -13,6 +13,7 @@ namespace sifkit::cli {
 struct CopyArguments {
   bool force = false;
   std::string digest_file;
+  bool all = false;  ///< every platform of an index
 };
 
 /// Writes the image of a source to where `target` says: an archive, a layout, a registry or a daemon. The exit code.

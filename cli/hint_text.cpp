@@ -46,6 +46,8 @@ std::string advice_text(const Hint& hint) {
     case Advice::plain_http:
       return fmt::format("--no-https is for a registry without TLS; if its certificate is not known here, "
                          "put its authority into /etc/containers/certs.d/{}/ca.crt", argument);
+    case Advice::name_library:
+      return "--library, SIFKIT_LIBRARY or 'apptainer remote add' names one, as in --library https://library.sylabs.io";
     case Advice::pipe_archive: return "docker save NAME | sifkit build OUT -";
     case Advice::convert: return "'sifkit build' makes an image of it";
     case Advice::look_inside: return "'sifkit inspect' and 'sifkit ls' look into it";

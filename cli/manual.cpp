@@ -27,6 +27,7 @@ constexpr Item kEnvironment[] = {
     {"REGISTRY_AUTH_FILE, DOCKER_AUTH_CONFIG, DOCKER_CONFIG, APPTAINER_CONFIGDIR, SINGULARITY_CONFIGDIR, XDG_RUNTIME_DIR, XDG_CONFIG_HOME, CONTAINERS_REGISTRIES_CONF", "where credentials and registries.conf for registries are, see FILES"},
     {"SIFKIT_CACHEDIR, APPTAINER_CACHEDIR, SINGULARITY_CACHEDIR, XDG_CACHE_HOME", "where what is fetched from registries is kept, see FILES"},
     {"SIFKIT_CACHE_SIZE, SIFKIT_SHARED_CACHE, SIFKIT_DISABLE_CACHE", "how much of it (20G); read-only caches of the site, with colons between them, that are looked at first; 1 is as --disable-cache"},
+    {"SIFKIT_LIBRARY, APPTAINER_LIBRARY, SINGULARITY_LIBRARY", "as --library"},
     {"HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY", "proxies for registries and keyservers, in upper or lower case; loopback addresses need none; NO_PROXY lists hosts (with their subdomains), .domains, HOST:PORT, addresses, networks and *"},
     {"DOCKER_HOST, DOCKER_CONTEXT, DOCKER_CONFIG", "address of the Docker daemon (unix://, tcp://, http:// or https://), else the context that has it, and the directory of Docker's settings"},
     {"DOCKER_TLS_VERIFY, DOCKER_TLS, DOCKER_CERT_PATH", "TLS for tcp://; directory of ca.pem, cert.pem and key.pem (default: ~/.docker)"},
@@ -42,8 +43,9 @@ constexpr Item kEnvironment[] = {
 
 constexpr Item kFiles[] = {
     {"$REGISTRY_AUTH_FILE, ~/.apptainer/docker-config.json, ~/.singularity/docker-config.json, ~/.docker/config.json, $XDG_RUNTIME_DIR/containers/auth.json, ~/.config/containers/auth.json", "credentials for registries: the first file that has an entry for the image; in each, a credential helper goes before what is written there; registry login writes the first of $REGISTRY_AUTH_FILE and Docker's"},
-    {"~/.config/containers/registries.conf, /etc/containers/registries.conf", "mirrors, other locations and blocked registries for docker:// (containers-registries.conf(5), version 2): the first that is there, with what is in registries.conf.d beside it; CONTAINERS_REGISTRIES_CONF names one that stands in for all"},
+    {"~/.config/containers/registries.conf, /etc/containers/registries.conf", "mirrors, other locations and blocked registries (containers-registries.conf(5), version 2): the first that is there, with what is in registries.conf.d beside it; CONTAINERS_REGISTRIES_CONF names one that stands in for all"},
     {"~/.config/containers/certs.d/HOST, /etc/containers/certs.d/HOST, /etc/docker/certs.d/HOST", "the first of them that is there has certificates for a registry: *.crt are authorities, X.cert and X.key the client's"},
+    {"~/.apptainer/remote.yaml, ~/.singularity/remote.yaml, /etc/apptainer/remote.yaml, /etc/singularity/remote.yaml", "the remote in use, whose library has the names of library:// without a host; its token goes to that library only"},
     {"$SIFKIT_CACHEDIR, $APPTAINER_CACHEDIR/sifkit, $SINGULARITY_CACHEDIR/sifkit, $XDG_CACHE_HOME/sifkit, ~/.cache/sifkit", "the first of them that is set is the cache: layers and SIF files by digest, which is computed whenever one is read"},
     {"$SIFKIT_CONFIGDIR/keys, $XDG_CONFIG_HOME/sifkit/keys, ~/.config/sifkit/keys", "the first of them that is set is the directory of keys: pgp-public and pgp-secret"},
     {"~/.apptainer/keys, ~/.singularity/sypgp", "keys that sign and verify look at after these"},

@@ -2,6 +2,8 @@
 #include "registry_options.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -13,7 +15,26 @@
 
 namespace sifkit::cli {
 
-std::vector<std::string> add_registry_options(CLI::App& verb, RegistryArguments& arguments) {
+namespace {
+
+/// A number of seconds, with a fraction or without, becomes one of milliseconds.
+class Milliseconds : public CLI::Validator {
+ public:
+  Milliseconds() {
+    func_ = [](std::string& text) -> std::string {
+      double seconds = -1;
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds, std::chars_format::fixed);
+      if (error != std::errc() || end != text.data() + text.size() || !(seconds >= 0 && seconds <= 60))
+        return fmt::format("expected seconds from 0 to 60, got {}", in_quotes(text));
+      text = std::to_string(std::llround(seconds * 1000));
+      return {};
+    };
+  }
+};
+
+}  // namespace
+
+void add_registry_options(CLI::App& verb, RegistryArguments& arguments) {
   verb.add_option("--creds", arguments.credentials,
                   "Credentials for the registry; a password that is left out is asked for")
       ->type_name("USER[:PASSWORD]");
@@ -24,8 +45,17 @@ std::vector<std::string> add_registry_options(CLI::App& verb, RegistryArguments&
   verb.add_option("--retries", arguments.retries, "Times that a failed transfer is tried again (default 5)")
       ->transform(Integer<unsigned>(0, 1000))
       ->type_name("N");
+  verb.add_option("--retry-delay", arguments.retry_delay,
+                  "Delay before the first new try (default 0.5); doubled each time, up to 60")
+      ->transform(Milliseconds())
+      ->type_name("SECONDS");
+  verb.add_option("--connections", arguments.connections, "Layers that are transferred at once (default 4)")
+      ->transform(Integer<unsigned>(1, 64))
+      ->type_name("N");
   verb.add_flag("--disable-cache", arguments.no_cache, "Neither take from the cache nor keep in it what is fetched");
-  return {"--creds", "--authfile", "--no-https", "--retries", "--disable-cache"};
+  verb.add_option("--library", arguments.library,
+                  "Library of library:// names without a host (default: SIFKIT_LIBRARY, then the remote that Apptainer uses)")
+      ->type_name("URL");
 }
 
 namespace {
@@ -74,6 +104,9 @@ oci::RegistryOptions registry_options(const RegistryArguments& arguments, const 
   options.auth_file = arguments.auth_file;
   options.plain_http = arguments.plain_http;
   options.retries = arguments.retries;
+  options.retry_delay = std::chrono::milliseconds(arguments.retry_delay);
+  options.connections = arguments.connections;
+  options.library = arguments.library.empty() ? environment("LIBRARY").value_or("") : arguments.library;
   options.cache = cache_options(arguments.no_cache || is_set("DISABLE_CACHE"));
   if (arguments.credentials.empty()) return options;
   oci::RegistryCredentials credentials;

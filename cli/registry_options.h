@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include <CLI/CLI.hpp>
 
@@ -18,11 +17,13 @@ struct RegistryArguments {
   std::string auth_file;
   bool plain_http = false;
   unsigned retries = 5;
+  unsigned retry_delay = 500;  ///< milliseconds
+  unsigned connections = 4;
   bool no_cache = false;
+  std::string library;
 };
 
-/// The names of the options come back, for the help's groups.
-std::vector<std::string> add_registry_options(CLI::App& verb, RegistryArguments& arguments);
+void add_registry_options(CLI::App& verb, RegistryArguments& arguments);
 
 /// The user's cache: SIFKIT_CACHEDIR; else the directory "sifkit" in APPTAINER_CACHEDIR, SINGULARITY_CACHEDIR,
 /// XDG_CACHE_HOME or ~/.cache; that of the site (SIFKIT_SHARED_CACHE), the size (SIFKIT_CACHE_SIZE). Nothing where it is

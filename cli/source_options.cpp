@@ -6,20 +6,25 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/option_values.h>
+#include <sifkit/oci/source.h>
 
 #include "numbers.h"
 
 namespace sifkit::cli {
 
-void add_source_options(CLI::App& verb, SourceArguments& arguments) {
+void add_remote_options(CLI::App& verb, SourceArguments& arguments) {
   auto* platform = verb.add_option("--platform", arguments.platform, "Platform to choose, for example linux/arm64")->type_name("OS/ARCH");
   verb.add_option("--arch", arguments.architecture, "Architecture to choose, for example arm64")->type_name("ARCH")->excludes(platform);
   verb.add_option("--tmpdir", arguments.scratch, "Directory for temporary data of sources that can be read only once")->type_name("DIR");
-  verb.add_option("--docker-host", arguments.host, "Address of the Docker daemon (default: DOCKER_HOST, then Docker's context, then the local socket)")->type_name("URL");
   verb.add_option("--service-timeout", arguments.service_timeout, "Timeout for a daemon or a registry that does not answer (default 300)")
       ->transform(Integer<unsigned>(1, 86400))
       ->type_name("SECONDS");
   add_registry_options(verb, arguments.registry);
+}
+
+void add_source_options(CLI::App& verb, SourceArguments& arguments) {
+  add_remote_options(verb, arguments);
+  verb.add_option("--docker-host", arguments.host, "Address of the Docker daemon (default: DOCKER_HOST, then Docker's context, then the local socket)")->type_name("URL");
   verb.add_option("--limit", arguments.limits,
                   "Set a limit on what the source may contain (may be given again): " + names_of_adjustable_limits())
       ->type_name("NAME=N[K|M|G|T]")
@@ -39,6 +44,17 @@ oci::SourceOptions source_options(const SourceArguments& arguments, const Sessio
     in_context([&] { return "--limit " + in_quotes(limit); }, [&] { set_limit(options.limits, limit); });
   }
   return options;
+}
+
+sif::Image open_sif(const std::string& place, const SourceArguments& arguments, const Session& session) {
+  for (const char* scheme : {"oras://", "library://"}) {
+    if (!place.starts_with(scheme)) continue;
+    WarningList none;
+    const auto source = oci::open_source(oci::Reference::parse(place), source_options(arguments, session), none);
+    session.progress->done();
+    return sif::Image(source->image_file());
+  }
+  return sif::Image::open(place);
 }
 
 bool is_stream(const oci::Reference& reference) {

@@ -9,6 +9,7 @@
 
 #include <sifkit/file_system.h>
 #include <sifkit/oci/image.h>
+#include <sifkit/sif/image.h>
 
 #include "commands.h"
 #include "registry_options.h"
@@ -27,6 +28,12 @@ struct SourceArguments {
 };
 
 void add_source_options(CLI::App& verb, SourceArguments& arguments);
+
+/// Those that are for registries and libraries.
+void add_remote_options(CLI::App& verb, SourceArguments& arguments);
+
+/// A SIF file, or that of a registry or a library.
+sif::Image open_sif(const std::string& place, const SourceArguments& arguments, const Session& session);
 
 /// Throws usage for a platform nobody knows.
 oci::SourceOptions source_options(const SourceArguments& arguments, const Session& session);

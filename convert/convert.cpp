@@ -32,9 +32,17 @@ void refuse_own_source(const oci::Reference& source, const std::filesystem::path
   throw Error(ErrorKind::usage, fmt::format("the output {} is the source itself", in_quotes(target.native())), "choose another name for the output");
 }
 
-ConvertReport converted(const oci::Reference& given, const std::filesystem::path& target, const ConvertOptions& options,
+/// What is to be converted: opened here, or by the caller.
+struct Input {
+  const oci::Reference& given;
+  oci::OpenedSource* source = nullptr;
+  oci::Image* image = nullptr;
+};
+
+ConvertReport converted(const Input& input, const std::filesystem::path& target, const ConvertOptions& options,
                         WarningList& warnings) {
   const auto start = std::chrono::steady_clock::now();
+  const oci::Reference& given = input.given;
   layers::require_block_size(options.squashfs.block_size);
   ConvertReport report;
   report.target = target;
@@ -42,10 +50,11 @@ ConvertReport converted(const oci::Reference& given, const std::filesystem::path
   // First of all, so that a target which cannot be written does not cost the transfer of an image.
   const auto output = open_output(target, options, warnings, report);
   options.operation.progress->stage("reading the source", 0);
-  const auto source = oci::open_source(given, options, warnings);
-  const oci::Reference& reference = source->reference();
-  const auto packed = source->image_file();
-  const auto image = packed ? nullptr : source->open_image();
+  const auto own_source = input.source ? nullptr : oci::open_source(given, options, warnings);
+  oci::OpenedSource& source = input.source ? *input.source : *own_source;
+  const oci::Reference& reference = source.reference();
+  const auto packed = source.image_file();
+  const auto own_image = packed || input.image ? nullptr : source.open_image();
   std::unique_ptr<RootSource> root;
   if (packed) {
     root = std::make_unique<PackedRoot>(packed, options, warnings, report);
@@ -54,7 +63,7 @@ ConvertReport converted(const oci::Reference& given, const std::filesystem::path
       throw Error(ErrorKind::unsupported, "objects of the image are too many or too large to be copied");
     }
   } else {
-    root = std::make_unique<LayeredRoot>(*image, *source, options, warnings, report);
+    root = std::make_unique<LayeredRoot>(input.image ? *input.image : *own_image, source, options, warnings, report);
   }
   naming({reference.location, given.text}, [&] { return fmt::format("converting {}", in_quotes(given.text)); }, [&] {
     Conversion conversion(*root, reference, options, warnings, report);
@@ -65,18 +74,28 @@ ConvertReport converted(const oci::Reference& given, const std::filesystem::path
   return report;
 }
 
-}  // namespace
-
-ConvertReport convert(const oci::Reference& given, const std::filesystem::path& target, const ConvertOptions& options,
-                      WarningList& warnings) {
+ConvertReport convert_input(const Input& input, const std::filesystem::path& target, const ConvertOptions& options,
+                            WarningList& warnings) {
   try {
-    return converted(given, target, options, warnings);
+    return converted(input, target, options, warnings);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::no_space) throw;
     // A full disk is no fault of the layer or the file at which it became full.
     throw Error(error.kind(), error.message(),
                 error.hint().empty() ? "free some space or choose another directory for the output" : error.hint());
   }
+}
+
+}  // namespace
+
+ConvertReport convert(const oci::Reference& given, const std::filesystem::path& target, const ConvertOptions& options,
+                      WarningList& warnings) {
+  return convert_input({given}, target, options, warnings);
+}
+
+ConvertReport convert(oci::OpenedSource& source, oci::Image& image, const std::filesystem::path& target,
+                      const ConvertOptions& options, WarningList& warnings) {
+  return convert_input({source.reference(), &source, &image}, target, options, warnings);
 }
 
 }  // namespace sifkit

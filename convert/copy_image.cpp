@@ -26,15 +26,11 @@ using namespace layers;
 
 namespace {
 
-constexpr std::string_view kConfigType = "application/vnd.oci.image.config.v1+json";
-constexpr std::string_view kManifestType = "application/vnd.oci.image.manifest.v1+json";
-
 std::string layer_type(Compression compression) {
-  static constexpr std::string_view kLayerType = "application/vnd.oci.image.layer.v1.tar";
   switch (compression) {
-    case Compression::none: return std::string(kLayerType);
-    case Compression::gzip: return fmt::format("{}+gzip", kLayerType);
-    case Compression::zstd: return fmt::format("{}+zstd", kLayerType);
+    case Compression::none: return std::string(oci::kLayerType);
+    case Compression::gzip: return fmt::format("{}+gzip", oci::kLayerType);
+    case Compression::zstd: return fmt::format("{}+zstd", oci::kLayerType);
     default:
       throw Error(ErrorKind::unsupported,
                   fmt::format("a layer compressed with {}, which no media type of OCI names", to_string(compression)),
@@ -78,6 +74,7 @@ class Copy {
     options_.operation.progress->stage("copying layers", image.compressed_bytes());
     for (std::size_t i = 0; i < image.layers().size(); ++i) {
       in_context([&] { return fmt::format("layer {} of {}", i + 1, image.layers().size()); }, [&] { layer(image, i); });
+      destination_.check();
     }
     const auto manifest = image.manifest();
     finish(image.config().raw, image.config().platform, manifest ? manifest->text : std::string(),
@@ -114,6 +111,7 @@ class Copy {
     const auto& stated = image.layers()[index];
     oci::ReadableBlob blob;
     blob.open = [&image, index] { return image.open_layer(index); };
+    blob.context = fmt::format("layer {} of {}", index + 1, image.layers().size());
     if (stated.digest && stated.size && stated.diff_id && image.manifest()) {
       blob.digest = *stated.digest;
       blob.size = *stated.size;
@@ -175,10 +173,10 @@ class Copy {
   void finish(const std::string& config, const oci::Platform& platform, std::string manifest, std::string type) {
     report_.config_digest = digest_of(as_bytes(config));
     if (manifest.empty()) {
-      type = kManifestType;
+      type = oci::kManifestType;
       manifest = Json{{"schemaVersion", 2},
                       {"mediaType", type},
-                      {"config", {{"mediaType", kConfigType}, {"digest", report_.config_digest.text()}, {"size", config.size()}}},
+                      {"config", {{"mediaType", oci::kConfigType}, {"digest", report_.config_digest.text()}, {"size", config.size()}}},
                       {"layers", descriptors_}}
                      .dump();
     }
@@ -241,6 +239,7 @@ CopyReport copy_image(const oci::Reference& given, const oci::Target& target, co
   oci::DestinationOptions to{options};
   to.overwrite = options.overwrite;
   to.from = given;
+  std::unique_ptr<oci::Image> image;  // the destination reads it, and goes first
   const auto destination = oci::open_destination(target, to);
   const std::shared_ptr<oci::OpenedSource> source = oci::open_source(given, options, warnings);
   naming({source->reference().location, given.text}, [&] { return fmt::format("copying {}", in_quotes(given.text)); }, [&] {
@@ -248,7 +247,8 @@ CopyReport copy_image(const oci::Reference& given, const oci::Target& target, co
     if (source->image_file() || source->is_root()) {
       copy.file_system(*open_file_system(source, options, warnings));
     } else {
-      copy.image(*source->open_image());
+      image = source->open_image();
+      copy.image(*image);
     }
   });
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -20,6 +20,7 @@ std::string advice_text(const Hint& hint) {
     case Advice::service_timeout: return "wait longer";
     case Advice::registry_login: return "name credentials for " + argument;
     case Advice::plain_http: return "ask " + argument + " without TLS, or trust its certificate";
+    case Advice::name_library: return "name the URL of one";
     case Advice::pipe_archive: return "let a program write an archive there";
     case Advice::convert: return "it can be converted";
     case Advice::look_inside: return "it can be looked into";

@@ -18,7 +18,8 @@ namespace sifkit::net {
 namespace {
 
 constexpr std::chrono::milliseconds kMaxWait{1000};
-constexpr std::size_t kMaxDropped = std::size_t{64} << 10;  ///< bytes of a redirect's body
+constexpr std::size_t kMaxDropped = std::size_t{64} << 10;  ///< bytes of a body that nobody reads
+constexpr std::chrono::milliseconds kMaxSettling{20};
 constexpr long kSendBuffer = 256 << 10;
 constexpr int kFirstFinalStatus = 200;                      ///< what is less is an interim answer
 constexpr std::string_view kBlank = " \t\r\n";
@@ -31,7 +32,8 @@ bool is_transient(CURLcode result) {
     case CURLE_GOT_NOTHING:
     case CURLE_PARTIAL_FILE:
     case CURLE_RECV_ERROR:
-    case CURLE_SEND_ERROR: return true;
+    case CURLE_SEND_ERROR:
+    case CURLE_SEND_FAIL_REWIND: return true;
     default: return false;
   }
 }
@@ -47,14 +49,55 @@ HttpExchange::HttpExchange(const HttpOptions& options, HttpRequest request, std:
       total_timeout_(options.total_timeout),
       deadline_(deadline),
       stop_(std::move(stop)),
+      connections_(options.connections),
       handle_(new_curl_handle()) {
-  multi_.reset(curl_multi_init());
+  if (connections_) {
+    const std::lock_guard lock(connections_->idle_->mutex);
+    auto& idle = connections_->idle_->handles;
+    if (!idle.empty()) {
+      multi_ = std::move(idle.back());
+      idle.pop_back();
+    }
+  }
+  if (!multi_) multi_.reset(curl_multi_init());
   if (!multi_) throw std::bad_alloc();
   set_up(options);
   if (curl_multi_add_handle(multi_.get(), handle_.get()) != CURLM_OK) throw std::bad_alloc();
 }
 
-HttpExchange::~HttpExchange() { curl_multi_remove_handle(multi_.get(), handle_.get()); }
+HttpExchange::~HttpExchange() {
+  if (connections_ && head_complete_ && !ended_ && unsent_ == 0) settle();
+  curl_multi_remove_handle(multi_.get(), handle_.get());
+  if (!connections_) return;
+  handle_.reset();  // before another thread may have the other one
+  const std::lock_guard lock(connections_->idle_->mutex);
+  auto& idle = connections_->idle_->handles;
+  try {
+    if (idle.size() < HttpConnections::Idle::kMost) idle.push_back(std::move(multi_));
+  } catch (const std::bad_alloc&) {  // then the connection is closed
+  }
+}
+
+HttpConnections::HttpConnections() : idle_(std::make_unique<Idle>()) {}
+HttpConnections::~HttpConnections() = default;
+
+void HttpExchange::settle() noexcept {
+  const auto enough = Clock::now() + kMaxSettling;
+  while (!failure_ && !lacks_memory_ && !stop_.stop_requested() && waiting_.size() - used_ < kMaxDropped) {
+    int running = 0;
+    if (curl_multi_perform(multi_.get(), &running) != CURLM_OK) return;
+    if (running == 0) return note_end();
+    if (Clock::now() >= enough) return;
+    curl_multi_poll(multi_.get(), nullptr, 0, static_cast<int>(kMaxSettling.count()), nullptr);
+  }
+}
+
+void HttpExchange::note_end() {
+  int left = 0;
+  const CURLMsg* const message = curl_multi_info_read(multi_.get(), &left);
+  ended_ = true;
+  result_ = message == nullptr ? CURLE_FAILED_INIT : message->data.result;
+}
 
 void HttpExchange::set_up(const HttpOptions& options) {
   CURL* const curl = handle_.get();
@@ -112,6 +155,8 @@ void HttpExchange::set_up_body() {
   set_option(curl, CURLOPT_UPLOAD_BUFFERSIZE, kSendBuffer);
   set_option(curl, CURLOPT_READFUNCTION, &HttpExchange::give_body);
   set_option(curl, CURLOPT_READDATA, this);
+  set_option(curl, CURLOPT_SEEKFUNCTION, &HttpExchange::rewind_body);
+  set_option(curl, CURLOPT_SEEKDATA, this);
   if (request_.streamed.size)
     set_option(curl, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(*request_.streamed.size));
 }
@@ -192,6 +237,19 @@ std::size_t HttpExchange::give_body(char* into, std::size_t, std::size_t count, 
   }
 }
 
+int HttpExchange::rewind_body(void* self, curl_off_t offset, int origin) noexcept {
+  auto& exchange = *static_cast<HttpExchange*>(self);
+  if (offset != 0 || origin != SEEK_SET) return CURL_SEEKFUNC_CANTSEEK;
+  try {
+    exchange.sent_ = exchange.request_.streamed.open();
+    exchange.unsent_ = exchange.request_.streamed.size.value_or(0);
+    return CURL_SEEKFUNC_OK;
+  } catch (...) {
+    exchange.failure_ = std::current_exception();
+    return CURL_SEEKFUNC_FAIL;
+  }
+}
+
 int HttpExchange::status() const {
   long status = 0;
   curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
@@ -230,10 +288,7 @@ void HttpExchange::advance(Done&& done) {
     if (lacks_memory_ || code == CURLM_OUT_OF_MEMORY) throw std::bad_alloc();
     if (code != CURLM_OK) throw Error(ErrorKind::network, fmt::format("{}: libcurl has failed", name_));
     if (running == 0) {
-      int left = 0;
-      const CURLMsg* const message = curl_multi_info_read(multi_.get(), &left);
-      ended_ = true;
-      result_ = message == nullptr ? CURLE_FAILED_INIT : message->data.result;
+      note_end();
       // libcurl has several names for lack of memory, and one of them for a header line that is too long, so errno tells.
       if (result_ != CURLE_OK && no_memory) throw std::bad_alloc();
     }

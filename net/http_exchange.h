@@ -4,6 +4,7 @@
 #include <chrono>
 #include <exception>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -17,6 +18,14 @@
 #include "curl.h"
 
 namespace sifkit::net {
+
+/// Each has the connections of the exchanges that used it, one at a time.
+struct HttpConnections::Idle {
+  static constexpr std::size_t kMost = 16;
+
+  std::mutex mutex;
+  std::vector<CurlMulti> handles;
+};
 
 using Clock = std::chrono::steady_clock;
 
@@ -45,10 +54,14 @@ class HttpExchange : public Source {
 
  private:
   void set_up(const HttpOptions& options);
+  /// Takes what little may be left of the answer, so that the connection can be used again.
+  void settle() noexcept;
+  void note_end();
   void set_up_tls(const TlsOptions& tls);
   static std::size_t take_header(char* bytes, std::size_t, std::size_t count, void* self) noexcept;
   static std::size_t take_body(char* bytes, std::size_t, std::size_t count, void* self) noexcept;
   static std::size_t give_body(char* into, std::size_t size, std::size_t count, void* self) noexcept;
+  static int rewind_body(void* self, curl_off_t offset, int origin) noexcept;
   void set_up_body();
   /// What a callback of libcurl does; an exception must not cross its frames.
   template <class Work>
@@ -71,6 +84,7 @@ class HttpExchange : public Source {
   const std::optional<Clock::time_point> deadline_;
   const std::stop_token stop_;
 
+  const std::shared_ptr<HttpConnections> connections_;
   CurlMulti multi_;
   CurlList sent_headers_;
   CurlHandle handle_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,6 +32,8 @@ class BlobStore {
   /// A whole document, not yet verified; nothing where it is not there. `what` names it in errors.
   virtual std::optional<std::string> read(const Descriptor& descriptor, BlobKind kind, const Limits& limits,
                                           std::string_view what) = 0;
+  /// The bytes of a blob, not yet verified. Throws not_found where it is not there.
+  virtual std::unique_ptr<Source> open(const Descriptor& descriptor) = 0;
   /// As FileSet::forget_documents.
   virtual void forget_documents() noexcept = 0;
 };
@@ -49,6 +52,9 @@ class FileBlobs : public BlobStore {
   std::optional<std::uint64_t> size_of(const Descriptor& descriptor, BlobKind kind) override;
   std::optional<std::string> read(const Descriptor& descriptor, BlobKind kind, const Limits& limits,
                                   std::string_view what) override;
+  std::unique_ptr<Source> open(const Descriptor& descriptor) override {
+    return files_.open(name_of(descriptor.digest, BlobKind::other));
+  }
   void forget_documents() noexcept override { files_.forget_documents(); }
 
  private:

@@ -16,6 +16,7 @@
 
 #include <sifkit/core/background_thread.h>
 #include <sifkit/core/error.h>
+#include <sifkit/core/read_ahead.h>
 #include <sifkit/core/text.h>
 
 namespace sifkit::oci {
@@ -25,7 +26,6 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
-constexpr std::size_t kPiece = std::size_t{1} << 20;
 constexpr auto kSignOfLife = 5s;    ///< how often a process shows that it runs
 constexpr auto kNotRunning = 30s;   ///< without one it is not waited for
 constexpr auto kUnfinished = 24h;   ///< after that nobody writes a file any more
@@ -170,12 +170,7 @@ std::shared_ptr<const File> Cache::checked(const fs::path& path, const Digest& d
     if (!status || !S_ISREG(status->st_mode)) return nullptr;
     file = std::make_shared<const File>(File::open_read(path));
     Hasher hasher(digest.algorithm());
-    FileSource bytes(file);
-    Bytes piece(kPiece);
-    while (const auto got = bytes.read(piece)) {
-      operation_.check();
-      hasher.update(ByteView(piece).first(got));
-    }
+    hash_ahead(std::make_unique<FileSource>(file), hasher, {operation_.logger, &no_progress(), operation_.stop});
     if (size && file->size() != *size) {
       problem = fmt::format("expected {} bytes, found {}", *size, file->size());
     } else if (const auto found = hasher.finish(); found != digest) {

@@ -12,7 +12,7 @@
 namespace sifkit::oci {
 
 /// The bytes of a blob while they are sent. They have the size and the digest that they should have before the last of
-/// them is handed on; else `read` throws integrity.
+/// them is handed on; else `read` throws integrity. One that was hashed already is not again.
 class CheckedBlob : public Source {
  public:
   /// All of it outlives the object. `shown` is how much of the blob the progress has counted, in this try or an earlier

@@ -68,6 +68,13 @@ std::string tagged_docker_name(std::string_view name, std::string_view text) {
 }  // namespace
 
 void ImageDestination::add_layer(ReadableBlob) { throw Error(ErrorKind::internal, "layers are written here"); }
+void ImageDestination::add_blob(ReadableBlob) { throw Error(ErrorKind::internal, "no place for blobs"); }
+void ImageDestination::add_manifest(const Descriptor&, const std::string&) {
+  throw Error(ErrorKind::internal, "no place for manifests");
+}
+void ImageDestination::finish_set(const Descriptor&, const std::string&) {
+  throw Error(ErrorKind::internal, "no place for an index");
+}
 
 std::optional<Target> Target::parse(std::string_view text) {
   for (const auto& [prefix, transport] : kTargets) {
@@ -99,8 +106,8 @@ std::optional<Target> Target::parse(std::string_view text) {
 
 std::unique_ptr<ImageDestination> open_destination(const Target& target, const DestinationOptions& options) {
   switch (target.transport) {
-    case Transport::oci_layout: return open_layout_destination(target, options.overwrite, options.limits);
-    case Transport::oci_archive: return open_layout_archive_destination(target, options.overwrite);
+    case Transport::oci_layout: return open_layout_destination(target, options);
+    case Transport::oci_archive: return open_layout_archive_destination(target, options);
     case Transport::docker_archive: return std::make_unique<DockerArchiveDestination>(target, options.overwrite);
     case Transport::docker_daemon: return open_engine_destination(target, options);
     case Transport::docker: return open_registry_destination(target, options);

@@ -15,6 +15,7 @@
 #include <sifkit/core/output_place.h>
 #include <sifkit/core/unfinished.h>
 
+#include "checked_blob.h"
 #include "member_writer.h"
 
 namespace sifkit::oci {
@@ -25,7 +26,6 @@ namespace {
 
 constexpr std::string_view kRefName = "org.opencontainers.image.ref.name";
 constexpr std::string_view kLayoutText = R"({"imageLayoutVersion":"1.0.0"})";
-constexpr std::string_view kIndexType = "application/vnd.oci.image.index.v1+json";
 
 Json entry_of(const Descriptor& manifest, const std::string& tag) {
   Json entry{{"mediaType", manifest.media_type}, {"digest", manifest.digest.text()}, {"size", manifest.size}};
@@ -48,10 +48,28 @@ Descriptor described(const ImageDocuments& documents) {
   return manifest;
 }
 
+/// Blobs are stored by the digests of the one algorithm that they are hashed by here.
+void expect_sha256(const Digest& digest) {
+  if (digest.algorithm() != DigestAlgorithm::sha256)
+    throw Error(ErrorKind::unsupported, fmt::format("{}: layouts are written with digests of sha256", digest.text()));
+}
+
+/// A blob that is checked while it is stored.
+void store(const ReadableBlob& blob, BlobWriter& into, const OperationContext& operation) {
+  expect_sha256(blob.digest);
+  std::uint64_t shown = 0;
+  CheckedBlob bytes(blob, operation, shown);
+  copy(bytes, into);
+  into.finish();
+}
+
 class LayoutArchiveDestination : public ImageDestination {
  public:
-  LayoutArchiveDestination(const Target& target, Overwrite overwrite)
-      : tag_(target.name), file_(target.path, overwrite), archive_(file_.file()) {}
+  LayoutArchiveDestination(const Target& target, const DestinationOptions& options)
+      : tag_(target.name),
+        operation_(options.operation),
+        file_(target.path, options.overwrite),
+        archive_(file_.file()) {}
 
   bool plain_layers() const override { return false; }
   std::unique_ptr<BlobWriter> begin_layer() override { return archive_.begin("blobs/sha256/", ""); }
@@ -59,16 +77,32 @@ class LayoutArchiveDestination : public ImageDestination {
     for (const auto& text : {documents.config, documents.manifest_text}) {
       archive_.add("blobs/sha256/" + digest_of(as_bytes(text)).hex(), text);
     }
+    finish_index(described(documents));
+  }
+
+  bool takes_sets() const override { return true; }
+  void add_blob(ReadableBlob blob) override { store(blob, *begin_layer(), operation_); }
+  void add_manifest(const Descriptor& descriptor, const std::string& text) override {
+    expect_sha256(descriptor.digest);
+    archive_.add("blobs/sha256/" + descriptor.digest.hex(), text);
+  }
+  void finish_set(const Descriptor& top, const std::string& text) override {
+    add_manifest(top, text);
+    finish_index(top);
+  }
+
+ private:
+  void finish_index(const Descriptor& top) {
     Json index = empty_index();
-    index["manifests"].push_back(entry_of(described(documents), tag_));
+    index["manifests"].push_back(entry_of(top, tag_));
     archive_.add("index.json", index.dump() + "\n");
     archive_.add("oci-layout", kLayoutText);
     archive_.finish();
     file_.commit();
   }
 
- private:
   std::string tag_;
+  const OperationContext operation_;
   AtomicFile file_;
   MemberWriter archive_;
 };
@@ -129,15 +163,15 @@ class StagedDirectory {
 
 class LayoutDestination : public ImageDestination {
  public:
-  LayoutDestination(const Target& target, Overwrite overwrite, const Limits& limits)
-      : target_(target.path), tag_(target.name), index_(empty_index()) {
+  LayoutDestination(const Target& target, const DestinationOptions& options)
+      : target_(target.path), tag_(target.name), operation_(options.operation), index_(empty_index()) {
     expect_own_name(target_, "the layout's path");
     struct stat status {};
     if (::lstat(target_.c_str(), &status) == 0) {
       if (!fs::exists(target_ / "oci-layout") || !fs::exists(target_ / "index.json")) {
         throw Error(ErrorKind::exists, fmt::format("{} exists and is no OCI layout", in_quotes(target_.native())), "choose another name for the output");
       }
-      read_index(overwrite, limits);
+      read_index(options.overwrite, options.limits);
       root_ = target_;
     } else {
       staged_.emplace(directory_of(target_) / hidden_name_for(target_));
@@ -154,7 +188,22 @@ class LayoutDestination : public ImageDestination {
     for (const auto& text : {documents.config, documents.manifest_text}) {
       write_file(root_ / "blobs/sha256" / digest_of(as_bytes(text)).hex(), text);
     }
-    const Descriptor manifest = described(documents);
+    finish_index(described(documents));
+  }
+
+  bool takes_sets() const override { return true; }
+  void add_blob(ReadableBlob blob) override { store(blob, *begin_layer(), operation_); }
+  void add_manifest(const Descriptor& descriptor, const std::string& text) override {
+    expect_sha256(descriptor.digest);
+    write_file(root_ / "blobs/sha256" / descriptor.digest.hex(), text);
+  }
+  void finish_set(const Descriptor& top, const std::string& text) override {
+    add_manifest(top, text);
+    finish_index(top);
+  }
+
+ private:
+  void finish_index(const Descriptor& manifest) {
     Json& list = index_["manifests"];
     for (auto at = list.begin(); at != list.end();) {
       const bool same_tag = !tag_.empty() && tag_of(*at) == tag_;
@@ -177,7 +226,6 @@ class LayoutDestination : public ImageDestination {
     if (directory) sync_directory(directory.get(), directory_of(target_));
   }
 
- private:
   static std::string tag_of(const Json& entry) {
     const auto annotations = entry.find("annotations");
     if (annotations == entry.end() || !annotations->is_object()) return {};
@@ -201,6 +249,7 @@ class LayoutDestination : public ImageDestination {
 
   const fs::path target_;
   const std::string tag_;
+  const OperationContext operation_;
   fs::path root_;  ///< where it is written: the target, or beside it
   std::optional<StagedDirectory> staged_;
   Json index_;
@@ -208,12 +257,13 @@ class LayoutDestination : public ImageDestination {
 
 }  // namespace
 
-std::unique_ptr<ImageDestination> open_layout_destination(const Target& target, Overwrite overwrite, const Limits& limits) {
-  return std::make_unique<LayoutDestination>(target, overwrite, limits);
+std::unique_ptr<ImageDestination> open_layout_destination(const Target& target, const DestinationOptions& options) {
+  return std::make_unique<LayoutDestination>(target, options);
 }
 
-std::unique_ptr<ImageDestination> open_layout_archive_destination(const Target& target, Overwrite overwrite) {
-  return std::make_unique<LayoutArchiveDestination>(target, overwrite);
+std::unique_ptr<ImageDestination> open_layout_archive_destination(const Target& target,
+                                                                  const DestinationOptions& options) {
+  return std::make_unique<LayoutArchiveDestination>(target, options);
 }
 
 }  // namespace sifkit::oci

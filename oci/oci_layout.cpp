@@ -13,14 +13,11 @@ namespace sifkit::oci {
 
 namespace {
 
-constexpr std::string_view kIndexTypes[] = {"application/vnd.oci.image.index.v1+json",
-                                            "application/vnd.docker.distribution.manifest.list.v2+json"};
-constexpr std::string_view kManifestTypes[] = {"application/vnd.oci.image.manifest.v1+json",
-                                               "application/vnd.docker.distribution.manifest.v2+json"};
-constexpr std::string_view kConfigTypes[] = {"application/vnd.oci.image.config.v1+json",
-                                             "application/vnd.docker.container.image.v1+json"};
+constexpr std::string_view kIndexTypes[] = {kIndexType, kDockerIndexType};
+constexpr std::string_view kManifestTypes[] = {kManifestType, kDockerManifestType};
+constexpr std::string_view kConfigTypes[] = {kConfigType, kDockerConfigType};
 constexpr std::string_view kLayerTypes[] = {
-    "application/vnd.oci.image.layer.v1.tar",
+    kLayerType,
     "application/vnd.oci.image.layer.v1.tar+gzip",
     "application/vnd.oci.image.layer.v1.tar+zstd",
     "application/vnd.oci.image.layer.nondistributable.v1.tar",
@@ -65,12 +62,6 @@ void read_descriptor(const JsonView& view, Descriptor& out) {
   out.urls = view["urls"].text_list();
 }
 
-Descriptor parse_descriptor(const JsonView& view) {
-  Descriptor out;
-  read_descriptor(view, out);
-  return out;
-}
-
 std::string annotation(const Descriptor& descriptor, std::string_view key) {
   for (const auto& [name, value] : descriptor.annotations) {
     if (name == key) return value;
@@ -93,6 +84,31 @@ std::vector<std::string> tags_of(const Descriptor& descriptor) {
     if (std::find(out.begin(), out.end(), value) == out.end()) out.push_back(std::move(value));
   }
   return out;
+}
+
+void check_schema(const JsonView& view) {
+  view.require_object().refuse_case_variants({"schemaVersion", "mediaType", "manifests", "config", "layers", "annotations"});
+  const auto version = view["schemaVersion"];
+  if (version.is_null()) return;
+  if (version.unsigned_number() == 1) {
+    throw Error(ErrorKind::unsupported, fmt::format("{}schema 1 manifests are not supported", view.place()), "push or save the image again with a Docker of this decade");
+  }
+  if (version.unsigned_number() != 2) {
+    throw Error(ErrorKind::unsupported, fmt::format("{}: expected 2, found {}", version.place(), version.unsigned_number()));
+  }
+}
+
+/// A document must not be readable as an index and as a manifest (CVE-2021-41190).
+void check_kind(const JsonView& view, bool index, const std::string& stated, std::string_view where) {
+  const auto type = view["mediaType"].text_or("");
+  if (!type.empty() && !stated.empty() && type != stated) {
+    throw Error(ErrorKind::malformed, fmt::format("{}: its media type is {}, its descriptor says {}", where, in_quotes(type), in_quotes(stated)));
+  }
+  const bool other_type = index ? one_of(kManifestTypes, type) : one_of(kIndexTypes, type);
+  const bool confused = index ? !view["layers"].is_null() || !view["config"].is_null() : !view["manifests"].is_null();
+  if (confused || other_type || !view["fsLayers"].is_null()) {
+    throw Error(ErrorKind::malformed, fmt::format("{} has members of an index and of a manifest", where));
+  }
 }
 
 class LayoutReader {
@@ -135,18 +151,6 @@ class LayoutReader {
     return text;
   }
 
-  static void check_schema(const JsonView& view) {
-    view.require_object().refuse_case_variants({"schemaVersion", "mediaType", "manifests", "config", "layers", "annotations"});
-    const auto version = view["schemaVersion"];
-    if (version.is_null()) return;
-    if (version.unsigned_number() == 1) {
-      throw Error(ErrorKind::unsupported, fmt::format("{}schema 1 manifests are not supported", view.place()), "push or save the image again with a Docker of this decade");
-    }
-    if (version.unsigned_number() != 2) {
-      throw Error(ErrorKind::unsupported, fmt::format("{}: expected 2, found {}", version.place(), version.unsigned_number()));
-    }
-  }
-
   /// Each entry is judged alone: what is broken, absent or not for us does not hide what stands beside it.
   void read_index(const JsonView& view, unsigned depth, const Descriptor* top) {
     if (depth > limits_.index_depth) throw Error(ErrorKind::limit, fmt::format("indexes are nested more than {} deep", limits_.index_depth));
@@ -174,19 +178,6 @@ class LayoutReader {
     }
   }
 
-  /// A document must not be readable as an index and as a manifest (CVE-2021-41190).
-  static void check_kind(const JsonView& view, bool index, const std::string& stated, std::string_view where) {
-    const auto type = view["mediaType"].text_or("");
-    if (!type.empty() && !stated.empty() && type != stated) {
-      throw Error(ErrorKind::malformed, fmt::format("{}: its media type is {}, its descriptor says {}", where, in_quotes(type), in_quotes(stated)));
-    }
-    const bool other_type = index ? one_of(kManifestTypes, type) : one_of(kIndexTypes, type);
-    const bool confused = index ? !view["layers"].is_null() || !view["config"].is_null() : !view["manifests"].is_null();
-    if (confused || other_type || !view["fsLayers"].is_null()) {
-      throw Error(ErrorKind::malformed, fmt::format("{} has members of an index and of a manifest", where));
-    }
-  }
-
   void read_entry(const Descriptor& descriptor, const Place& place) {
     const auto where = where_of(descriptor);
     const bool other = only_ && descriptor.platform && !descriptor.platform->empty() && !matches(*descriptor.platform, *only_);
@@ -205,13 +196,7 @@ class LayoutReader {
   void read_document(std::string_view text, std::string_view where, const Descriptor& descriptor, const Place& place) {
     const Json document = parse_json(text, where, limits_);
     const JsonView view(document, std::string(where) + ": ");
-    check_schema(view);
-    const bool index = one_of(kIndexTypes, descriptor.media_type) || (!one_of(kManifestTypes, descriptor.media_type) && !view["manifests"].is_null());
-    if (!index && !descriptor.media_type.empty() && !one_of(kManifestTypes, descriptor.media_type)) {
-      throw Error(ErrorKind::unsupported, fmt::format("{}: {} is no type of an image", where, in_quotes(descriptor.media_type)));
-    }
-    check_kind(view, index, descriptor.media_type, where);
-    if (index) {
+    if (is_index(view, descriptor.media_type, where)) {
       read_index(view, place.depth + 1, &place.top);
     } else {
       read_manifest(view, add(descriptor, place));
@@ -229,7 +214,7 @@ class LayoutReader {
     if (summary.tags.empty()) summary.tags = tags_of(place.top);
     summary.platform = descriptor.platform;
     if (!descriptor.digest.hex().empty()) summary.manifest_digest = descriptor.digest;
-    if (!place.top.digest.hex().empty()) candidate.top_digest = place.top.digest;
+    if (!place.top.digest.hex().empty()) candidate.top = place.top;
     candidate.load = [blobs = blobs_, &limits = limits_, descriptor](Candidate& into, WarningList& said) {
       blobs->forget_documents();
       return in_file(blobs->name(), [&] { return LayoutReader(blobs, limits, said).read_one(descriptor, into); });
@@ -338,6 +323,21 @@ void check_layout_file(FileSet& files, const Limits& limits) {
 }
 
 }  // namespace
+
+Descriptor parse_descriptor(const JsonView& view) {
+  Descriptor out;
+  read_descriptor(view, out);
+  return out;
+}
+
+bool is_index(const JsonView& view, const std::string& stated, std::string_view where) {
+  check_schema(view);
+  const bool index = one_of(kIndexTypes, stated) || (!one_of(kManifestTypes, stated) && !view["manifests"].is_null());
+  if (!index && !stated.empty() && !one_of(kManifestTypes, stated))
+    throw Error(ErrorKind::unsupported, fmt::format("{}: {} is no type of an image", where, in_quotes(stated)));
+  check_kind(view, index, stated, where);
+  return index;
+}
 
 std::vector<Candidate> read_oci_layout(FileSet& files, bool strict_layout, const Limits& limits, WarningList& warnings) {
   return in_file(files.name(), [&] {

@@ -11,6 +11,13 @@ namespace sifkit::oci {
 inline constexpr std::string_view kIndexFile = "index.json";
 inline constexpr std::string_view kLayoutFile = "oci-layout";
 
+/// A descriptor of a document.
+Descriptor parse_descriptor(const JsonView& view);
+
+/// Whether a document is an index, not a manifest, by the type that its descriptor states, which may be none, and by its
+/// members. Throws unsupported and malformed for what is neither or both.
+bool is_index(const JsonView& view, const std::string& stated, std::string_view where);
+
 /// The images of an OCI layout (image-spec image-layout.md): every manifest that index.json leads to, in its order.
 /// Attestations are passed over. `strict_layout` asks for a sound oci-layout file.
 std::vector<Candidate> read_oci_layout(FileSet& files, bool strict_layout, const Limits& limits, WarningList& warnings);

@@ -26,6 +26,7 @@ constexpr TransportWord kWords[] = {
     {"oci", Transport::oci_layout},
     {"docker", Transport::docker},
     {"oras", Transport::oras},
+    {"library", Transport::library},
     {"docker-daemon", Transport::docker_daemon},
     {"podman", Transport::podman},
     {"docker-container", Transport::docker_container},
@@ -36,11 +37,11 @@ constexpr TransportWord kWords[] = {
 };
 
 constexpr std::string_view kKnownTransports =
-    "docker:, oras:, docker-archive:, oci-archive:, oci:, docker-daemon:, podman:, docker-container:, tar:, dir:, sif:, "
-    "squashfs:, - (standard input) or a path";
+    "docker:, oras:, library:, docker-archive:, oci-archive:, oci:, docker-daemon:, podman:, docker-container:, tar:, "
+    "dir:, sif:, squashfs:, - (standard input) or a path";
 
 /// Words that name sources on a network, which belong to the registry client.
-constexpr std::string_view kRegistryWords[] = {"library", "shub", "http", "https", "ipfs"};
+constexpr std::string_view kRegistryWords[] = {"shub", "http", "https", "ipfs"};
 
 std::optional<Transport> transport_of(std::string_view word) {
   for (const auto& known : kWords) {

@@ -21,8 +21,8 @@
 #include "docker_archive.h"
 #include "oci_layout.h"
 #include "reference_hint.h"
-#include "registry/oras_source.h"
 #include "registry/registry_source.h"
+#include "registry/remote_source.h"
 #include "rootfs_image.h"
 #include "service_source.h"
 #include "stored_image.h"
@@ -230,6 +230,15 @@ class LocalSource : public OpenedSource {
     return open_candidate(look_.files, chosen, warnings_);
   }
 
+  std::unique_ptr<ImageSet> open_all() override {
+    if (!look_.files || !look_.files->find(kIndexFile)) return OpenedSource::open_all();
+    WarningList ignored;  // what a build would warn of is copied as it is
+    auto candidates = read_oci_layout(*look_.files, true, options_.limits, ignored);
+    const auto top = choose_top(candidates, reference_.selector, look_.files->name());
+    look_.files->forget_documents();
+    return std::make_unique<ImageSet>(std::make_shared<FileBlobs>(*look_.files, false), top, options_.limits, look_.files);
+  }
+
   std::vector<ImageSummary> list_images() override {
     if (is_image_file()) throw look_.identity.unexpected(shown(reference_), "an image of layers");
     if (is_root()) {
@@ -355,6 +364,11 @@ Error SourceIdentity::unexpected(std::string_view name, std::string_view expecte
   return error;
 }
 
+std::unique_ptr<ImageSet> OpenedSource::open_all() {
+  throw Error(ErrorKind::unsupported, fmt::format("{} has no index of images", in_quotes(reference().text)),
+              "all architectures are in layouts (oci:, oci-archive:) and registries (docker://)");
+}
+
 SourceIdentity identify(const std::filesystem::path& path, const Limits& limits) {
   Reference reference;
   reference.location = path.native();
@@ -367,7 +381,8 @@ SourceIdentity identify(const std::filesystem::path& path, const Limits& limits)
 
 std::unique_ptr<OpenedSource> open_source(const Reference& reference, const SourceOptions& options, WarningList& warnings) {
   if (reference.transport == Transport::docker) return open_registry(reference, options, warnings);
-  if (reference.transport == Transport::oras) return open_oras_source(reference, options);
+  if (reference.transport == Transport::oras || reference.transport == Transport::library)
+    return open_remote_source(reference, options);
   if (is_service(reference.transport)) return open_service(reference, options, warnings);
   try {
     return std::make_unique<LocalSource>(reference, options, warnings);

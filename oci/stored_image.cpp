@@ -52,7 +52,7 @@ bool named(const Candidate& candidate, std::string_view selector) {
 }
 
 bool identified(const Candidate& candidate, std::string_view text) {
-  return has_prefix(candidate.summary.config_digest, text) || has_prefix(candidate.summary.manifest_digest, text) || has_prefix(candidate.top_digest, text);
+  return has_prefix(candidate.summary.config_digest, text) || has_prefix(candidate.summary.manifest_digest, text) || (candidate.top && has_prefix(candidate.top->digest, text));
 }
 
 /// Whether "app:1@sha256:…" or "app@sha256:…" is this image: both halves must be true.
@@ -129,7 +129,7 @@ std::vector<Candidate*> of_platform(const std::vector<Candidate*>& left, const P
     const bool untold = !named && c->summary.state == ImageState::broken && platform_unknown(*c);
     // What an index lists besides is a platform of the same image.
     return untold && std::none_of(fitting.begin(), fitting.end(), [&](const Candidate* other) {
-             return c->top_digest && c->top_digest == other->top_digest;
+             return c->top && other->top && c->top->digest == other->top->digest;
            });
   });
   return out;
@@ -290,6 +290,22 @@ Candidate& choose(std::vector<Candidate>& candidates, const std::string& selecto
   return *chosen;
 }
 
+const Descriptor& choose_top(std::vector<Candidate>& candidates, const std::string& selector,
+                             const std::string& where) {
+  if (candidates.empty()) throw Error(ErrorKind::not_found, fmt::format("{} holds no image", in_quotes(where)));
+  std::vector<Candidate*> all;
+  for (auto& candidate : candidates) all.push_back(&candidate);
+  const auto left = selected(candidates, selector);
+  if (left.empty())
+    throw Error(ErrorKind::not_found, fmt::format("{}: no image {}", in_quotes(where), in_quotes(selector)), list_of(all));
+  const auto same_top = [&](const Candidate* c) {
+    return c->top && left.front()->top && c->top->digest == left.front()->top->digest;
+  };
+  if (!std::all_of(left.begin(), left.end(), same_top))
+    throw Error(ErrorKind::usage, fmt::format("{} holds several images; one must be chosen", in_quotes(where)), list_of(left));
+  return *left.front()->top;
+}
+
 std::unique_ptr<Image> open_candidate(std::shared_ptr<FileSet> files, const Candidate& chosen, WarningList& warnings) {
   Candidate again = chosen;
   again.summary.compressed_bytes = 0;
@@ -301,7 +317,10 @@ std::unique_ptr<Image> open_candidate(std::shared_ptr<FileSet> files, const Cand
 
 StoredImage::StoredImage(std::shared_ptr<FileSet> files, StoredParts parts) : files_(std::move(files)), parts_(std::move(parts)) {}
 
-std::unique_ptr<Source> StoredImage::open_layer(std::size_t index) { return files_->open(parts_.layer_names.at(index)); }
+std::unique_ptr<Source> StoredImage::open_layer(std::size_t index) {
+  const std::lock_guard lock(opening_);
+  return files_->open(parts_.layer_names.at(index));
+}
 
 std::uint64_t StoredImage::compressed_bytes() const {
   std::uint64_t sum = 0;

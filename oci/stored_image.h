@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -41,12 +42,13 @@ class StoredImage : public Image {
  private:
   std::shared_ptr<FileSet> files_;
   StoredParts parts_;
+  std::mutex opening_;
 };
 
 /// One of the images a source holds: what choosing among them needs.
 struct Candidate {
   ImageSummary summary;
-  std::optional<Digest> top_digest;  ///< of the entry in the top index that led here
+  std::optional<Descriptor> top;     ///< the entry of the top index that led here
   unsigned depth = 0;                ///< indexes above the one that lists it
   std::optional<unsigned> index;     ///< number of the index that lists it; absent: none does
   bool platform_stated = false;      ///< by an index; the configuration states one in any case
@@ -65,6 +67,9 @@ struct Candidate {
 /// source.
 Candidate& choose(std::vector<Candidate>& candidates, const std::string& selector,
                   const std::optional<Platform>& platform, const std::string& where, WarningList& warnings);
+
+/// What an index lists at its top that a selector chooses, with all that it leads to. Throws as `choose`.
+const Descriptor& choose_top(std::vector<Candidate>& candidates, const std::string& selector, const std::string& where);
 
 /// The image that was chosen.
 std::unique_ptr<Image> open_candidate(std::shared_ptr<FileSet> files, const Candidate& chosen, WarningList& warnings);

@@ -4,6 +4,7 @@ sifkit_test(cli SOURCES cli/test_cli_app.cpp
                         cli/test_cli_build_sources.cpp
                         cli/test_cli_check.cpp
                         cli/test_cli_copy.cpp
+                        cli/test_cli_copy_all.cpp
                         cli/test_cli_corpus.cpp
                         cli/test_cli_damaged.cpp
                         cli/test_cli_diff.cpp
@@ -20,6 +21,7 @@ sifkit_test(cli SOURCES cli/test_cli_app.cpp
                         cli/test_cli_kinds.cpp
                         cli/test_cli_kinds_borders.cpp
                         cli/test_cli_layout.cpp
+                        cli/test_cli_library.cpp
                         cli/test_cli_messages.cpp
                         cli/test_cli_pull.cpp
                         cli/test_cli_push.cpp

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-sifkit_test(net SOURCES unit/test_net_http_client.cpp LINK sifkit_net sifkit_core)
+sifkit_test(net SOURCES unit/test_net_http_body.cpp unit/test_net_http_client.cpp LINK sifkit_net sifkit_core)

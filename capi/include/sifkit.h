@@ -61,7 +61,8 @@ SIFKIT_PUBLIC void sifkit_options_free(sifkit_options *options);
 /* Sets an option, which has the name of the program's without dashes. The value of a flag is "true" (or a null pointer) or
  * "false". Those marked + may be set several times. An option that a function does not use is ignored by it.
  *
- * Sources:  platform, tmpdir, docker-host, service-timeout, authfile, creds, no-https, retries, limit+ (NAME=NUMBER)
+ * Sources:  platform, tmpdir, docker-host, service-timeout, authfile, creds, no-https, retries,
+ *           library, limit+ (NAME=NUMBER)
  * Build:    force, format, threads, compress, block-size, fast, all-root, xattrs, exclude+, label+ (NAME=VALUE),
  *           env+ (NAME=VALUE), reproducible, source-date-epoch, base, no-base, verify-after, dry-run, clamp-names, sign
  * Sign:     key+ (a file; without one, the user's rings), key-name, passphrase, replace, group-id+, sif-id+

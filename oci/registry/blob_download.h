@@ -9,6 +9,7 @@
 #include <sifkit/oci/cache.h>
 
 #include "registry_client.h"
+#include "resumed_download.h"
 
 namespace sifkit::oci {
 
@@ -19,36 +20,21 @@ struct BlobRequest {
   std::vector<std::string> urls;
 };
 
-/// The bytes of a blob, exactly as many as its descriptor says; whoever reads checks the digest. Where a connection
-/// breaks off, the rest is asked for. Nothing is asked before the first read.
-class BlobDownload : public Source {
+/// The bytes of a blob, exactly as many as its descriptor says; whoever reads checks the digest.
+class BlobDownload : public ResumedDownload {
  public:
-  /// With this much between two failures there was progress, and the tries are counted from the start.
-  static constexpr std::uint64_t kProgress = std::uint64_t{1} << 20;
-
   BlobDownload(std::shared_ptr<RegistryClient> client, BlobRequest request, std::uint64_t from = 0);
 
-  std::size_t read(std::span<std::byte> into) override;
-
  private:
-  void open();
+  net::HttpResponse ask(std::optional<std::uint64_t> from) override;
+  bool ask_elsewhere(int status) override;
+  Error failure(net::HttpResponse& response) override { return client_->failure(response); }
   /// Goes on to the next of the URLs that may be asked.
   bool next_place();
-  net::HttpResponse ask(bool range);
-  void take_whole(net::HttpResponse& response);
-  void check_range(const net::HttpResponse& response) const;
-  void pass_over(std::uint64_t count);
-  std::size_t read_some(std::span<std::byte> into);
 
   std::shared_ptr<RegistryClient> client_;
   BlobRequest request_;
-  Backoff backoff_;
-  std::size_t place_ = 0;     ///< 0: the registry; else one of the URLs
-  std::uint64_t offset_ = 0;  ///< of what is read next
-  std::uint64_t failed_at_ = 0;
-  bool ranges_ = true;           ///< until a server shows that it does not know them
-  bool ends_by_itself_ = false;  ///< the answer has said how long it is
-  std::unique_ptr<Source> body_;
+  std::size_t place_ = 0;  ///< 0: the registry; else one of the URLs
 };
 
 /// A blob out of the cache, or from where it is, and then the cache keeps it. The cache outlives it.

@@ -50,16 +50,12 @@ UploadPlace begin_upload(RegistryClient& client) {
   return place_of(client, response);
 }
 
-void cancel_upload(RegistryClient& client, const UploadPlace& place) noexcept {
-  try {
-    client.send_once({.url = place.url, .method = "DELETE"});
-  } catch (const std::exception&) {
-    // A registry forgets it by itself some day.
-  }
-}
-
 BlobUpload::BlobUpload(RegistryClient& client, const ReadableBlob& blob, std::optional<UploadPlace> place)
     : client_(client), blob_(blob), place_(std::move(place)), backoff_(client.new_backoff()) {}
+
+BlobUpload::~BlobUpload() {
+  if (place_) client_.abandon(place_->url);
+}
 
 bool BlobUpload::is_there() {
   const auto response = client_.send({.url = "/blobs/" + blob_.digest.text(), .method = "HEAD"});
@@ -72,7 +68,11 @@ bool BlobUpload::mount(RegistryClient& mounter, const std::string& from) {
     auto response = mounter.send(
         {.url = fmt::format("/blobs/uploads/?mount={}&from={}", blob_.digest.text(), from), .method = "POST"});
     if (response.status() == 201) return true;
-    if (response.status() == 202 && !place_) place_ = place_of(client_, response);
+    if (response.status() == 202) {
+      const auto begun = place_of(client_, response);
+      if (place_) client_.abandon(begun.url);
+      if (!place_) place_ = begun;
+    }
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::cancelled) throw;
     // Some registries answer a mount that they do not do with an error: the blob is sent, then.
@@ -107,11 +107,8 @@ void BlobUpload::finish_with(net::HttpRequest request) {
   request.method = "PUT";
   request.url = with_parameter(place_->url, "digest", blob_.digest.text());
   const auto response = send(std::move(request));
-  const std::string stated(response.header("docker-content-digest").value_or(""));
-  if (stated.starts_with(to_string(blob_.digest.algorithm())) && stated != blob_.digest.text()) {
-    throw Error(ErrorKind::integrity, fmt::format("{}: blob: expected {}, found {}", response.name(),
-                                                  blob_.digest.text(), in_quotes(stated)));
-  }
+  place_.reset();
+  RegistryClient::expect_digest(response, "blob", blob_.digest);
 }
 
 void BlobUpload::send_whole() {
@@ -160,10 +157,7 @@ bool BlobUpload::run(RegistryClient* mounter, const std::string& from_repository
     std::optional<Setback> setback;
     try {
       if (!from) {
-        if (is_there()) {
-          if (place_) cancel_upload(client_, *place_);
-          return !first;
-        }
+        if (is_there()) return !first;
         if (first && mounter != nullptr && mount(*mounter, from_repository)) return false;
         if (!place_) place_ = begin_upload(client_);
       }
@@ -178,7 +172,7 @@ bool BlobUpload::run(RegistryClient* mounter, const std::string& from_repository
     } catch (const net::TransientError& error) {
       setback = Setback{error, {}};
     }
-    from = arrived();
+    from = place_ ? arrived() : std::nullopt;
     if (!from) place_.reset();
     if (from.value_or(0) >= failed_at_ + kProgress) backoff_.restart();
     failed_at_ = from.value_or(0);

@@ -21,12 +21,9 @@ struct UploadPlace {
 
 /// Begins an upload. Throws denied where nothing may be pushed.
 UploadPlace begin_upload(RegistryClient& client);
-/// Ends one that is not wanted after all, as far as that can be done.
-void cancel_upload(RegistryClient& client, const UploadPlace& place) noexcept;
-
 /// Sends one blob to a repository (distribution-spec, "Pushing blobs"): in one request, and where that breaks off or is
 /// too large for what stands before the registry, on from there in chunks. What is sent is checked against its digest,
-/// before the last of it goes. Not thread safe.
+/// before the last of it goes. One that comes to nothing is cancelled. Not thread safe.
 class BlobUpload {
  public:
   static constexpr std::uint64_t kChunk = std::uint64_t{4} << 20;      ///< some registries take no more
@@ -34,6 +31,9 @@ class BlobUpload {
 
   /// All of it outlives the object. `place` is an upload that has begun.
   BlobUpload(RegistryClient& client, const ReadableBlob& blob, std::optional<UploadPlace> place = {});
+  ~BlobUpload();
+  BlobUpload(const BlobUpload&) = delete;
+  BlobUpload& operator=(const BlobUpload&) = delete;
 
   /// Whether anything had to be sent: nothing where the repository has the blob, or another one of the registry, `from`,
   /// which `mounter` may ask for; it may be none.
@@ -55,7 +55,7 @@ class BlobUpload {
 
   RegistryClient& client_;
   const ReadableBlob& blob_;
-  std::optional<UploadPlace> place_;
+  std::optional<UploadPlace> place_;  ///< that the registry waits at
   Backoff backoff_;
   bool in_chunks_ = false;
   std::uint64_t shown_ = 0;      ///< bytes that the progress has counted

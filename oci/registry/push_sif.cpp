@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <map>
 
+#include <sys/stat.h>
+
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
@@ -17,10 +19,8 @@ namespace sifkit::oci {
 
 namespace {
 
-constexpr std::string_view kManifestType = "application/vnd.oci.image.manifest.v1+json";
-constexpr std::string_view kIndexType = "application/vnd.oci.image.index.v1+json";
-constexpr std::string_view kConfigType = "application/vnd.sylabs.sif.config.v1+json";
-constexpr std::string_view kLayerType = "application/vnd.sylabs.sif.layer.v1.sif";
+constexpr std::string_view kSifConfigType = "application/vnd.sylabs.sif.config.v1+json";
+constexpr std::string_view kSifType = "application/vnd.sylabs.sif.layer.v1.sif";
 constexpr std::string_view kTitle = "org.opencontainers.image.title";
 const std::string kConfig = "{}";
 
@@ -47,7 +47,7 @@ std::string manifest_of(const SifFile& file, const Digest& digest, std::uint64_t
       file.annotations.empty() ? std::string() : ",\"annotations\":" + annotations_text(file.annotations);
   return fmt::format(R"({{"schemaVersion":2,"mediaType":"{}","config":{{"mediaType":"{}","size":{},"digest":"{}"}},)"
                      R"("layers":[{{"mediaType":"{}","size":{},"digest":"{}","annotations":{}}}]{}}})",
-                     kManifestType, kConfigType, kConfig.size(), digest_of(as_bytes(kConfig)).text(), kLayerType, size,
+                     kManifestType, kSifConfigType, kConfig.size(), digest_of(as_bytes(kConfig)).text(), kSifType, size,
                      digest.text(), annotations_text({{std::string(kTitle), file.title}}), annotations);
 }
 
@@ -87,11 +87,48 @@ void expect_one_each(const std::vector<SifFile>& files) {
   }
 }
 
-Digest digest_of_file(const SifFile& file, std::uint64_t size, const OperationContext& operation) {
+struct stat status_of(const File& file) {
+  struct stat out {};
+  if (::fstat(file.fd(), &out) != 0) throw_errno(in_quotes(file.name()));
+  return out;
+}
+
+/// The bytes of a file, which must stay as it was: that is told by its times, not by hashing it once more.
+class SettledFile : public Source {
+ public:
+  SettledFile(std::shared_ptr<const File> file, const struct stat& before)
+      : file_(std::move(file)), before_(before), bytes_(file_) {}
+
+  std::size_t read(std::span<std::byte> into) override {
+    const auto got = bytes_.read(into);
+    if (got == 0) expect_same();
+    return got;
+  }
+
+ private:
+  void expect_same() const {
+    const auto now = status_of(*file_);
+    const auto same = [](const timespec& a, const timespec& b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; };
+    if (now.st_size != before_.st_size || !same(now.st_mtim, before_.st_mtim) || !same(now.st_ctim, before_.st_ctim))
+      throw Error(ErrorKind::io, fmt::format("{} has changed while it was read", in_quotes(file_->name())));
+  }
+
+  std::shared_ptr<const File> file_;
+  const struct stat before_;
+  FileSource bytes_;
+};
+
+ReadableBlob blob_of(const SifFile& file, const OperationContext& operation) {
+  const auto status = status_of(*file.file);
+  ReadableBlob out;
+  out.size = static_cast<std::uint64_t>(status.st_size);
+  operation.progress->stage("reading", out.size);
   Hasher hasher;
-  if (hash_ahead(std::make_unique<FileSource>(file.file, 0, size), hasher, operation) != size)
-    throw Error(ErrorKind::io, fmt::format("{} has changed while it was read", in_quotes(file.file->name())));
-  return hasher.finish();
+  hash_ahead(std::make_unique<SettledFile>(file.file, status), hasher, operation);
+  out.digest = hasher.finish();
+  out.open = [file = file.file, status] { return std::make_unique<SettledFile>(file, status); };
+  out.hashed = true;
+  return out;
 }
 
 }  // namespace
@@ -108,20 +145,18 @@ PushReport push_sif(std::string_view image, std::string_view target, const std::
   std::vector<Entry> entries;
   std::string last;
   for (const auto& file : files) {
-    const auto size = file.file->size();
-    options.operation.progress->stage("reading", size);
-    const auto digest = digest_of_file(file, size, options.operation);
-    options.operation.progress->stage("sending", size);
+    const auto blob = blob_of(file, options.operation);
+    options.operation.progress->stage("sending", blob.size);
     const auto before = writer.sent_bytes();
-    writer.add_blob({digest, size, [&file] { return std::make_unique<FileSource>(file.file); }});
+    writer.add_blob(blob);
     report.sent_bytes += writer.sent_bytes() - before;
     writer.add_document(kConfig);
-    last = manifest_of(file, digest, size);
+    last = manifest_of(file, blob.digest, blob.size);
     const auto manifest = digest_of(as_bytes(last));
     if (files.size() > 1) writer.put_manifest(last, std::string(kManifestType), manifest.text());
     entries.push_back({file.architecture, manifest, last.size()});
     report.manifests.push_back(manifest);
-    report.bytes += size;
+    report.bytes += blob.size;
   }
   report.digest = files.size() > 1
                       ? writer.put_manifest(index_of(std::move(entries)), std::string(kIndexType), name.reference())

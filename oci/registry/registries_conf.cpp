@@ -165,6 +165,8 @@ std::vector<RegistryPlace> RegistriesConf::places(const RegistryName& name) cons
   const auto rest = full.substr(covered(full, prefix));
   const auto reference = name.text().substr(full.size());
   const auto at = [&](const std::string& location) { return RegistryName::parse(location + rest + reference, location); };
+  // A registry alone, as one logs in to it, is nowhere else.
+  if (name.repository.empty()) return {{name, registry.insecure}};
   std::vector<RegistryPlace> out;
   for (const auto& mirror : registry.mirrors) {
     const bool by_digest = name.digest.has_value();

@@ -39,13 +39,13 @@ bool is_one_line(std::string_view text) {
 }  // namespace
 
 RegistryAuth::RegistryAuth(const RegistryName& name, std::string base_url, std::string actions,
-                           const RegistryOptions& options, std::chrono::seconds silence_timeout,
-                           const OperationContext& operation)
+                           const SourceOptions& options, std::shared_ptr<net::HttpConnections> connections)
     : name_(name),
       base_url_(std::move(base_url)),
-      options_(options),
-      silence_timeout_(silence_timeout),
-      operation_(operation) {
+      options_(options.registry),
+      silence_timeout_(options.service_timeout),
+      operation_(options.operation),
+      connections_(std::move(connections)) {
   if (!name.repository.empty()) scopes_.push_back(fmt::format("repository:{}:{}", name.repository, actions));
 }
 
@@ -140,6 +140,7 @@ net::HttpResponse RegistryAuth::ask_token_service(const net::HttpRequest& reques
   options.name = fmt::format("{} (token service of {})", url.host, name_.host);
   options.redirects = kRedirects;
   options.silence_timeout = silence_timeout_;
+  options.connections = connections_;
   Backoff backoff(options_, operation_);
   return send_patiently(net::HttpClient(options, operation_), request, backoff, known_);
 }

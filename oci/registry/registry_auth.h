@@ -10,7 +10,7 @@
 
 #include <sifkit/core/limits.h>
 #include <sifkit/net/http_client.h>
-#include <sifkit/oci/registry.h>
+#include <sifkit/oci/image.h>
 
 #include "challenge.h"
 #include "registry_name.h"
@@ -22,8 +22,8 @@ namespace sifkit::oci {
 class RegistryAuth {
  public:
   /// `actions` is what is to be done in the repository: "pull", "pull,push".
-  RegistryAuth(const RegistryName& name, std::string base_url, std::string actions, const RegistryOptions& options,
-               std::chrono::seconds silence_timeout, const OperationContext& operation);
+  RegistryAuth(const RegistryName& name, std::string base_url, std::string actions, const SourceOptions& options,
+               std::shared_ptr<net::HttpConnections> connections);
 
   /// The Authorization header for the next request; empty for none.
   std::string header();
@@ -52,6 +52,7 @@ class RegistryAuth {
   const RegistryOptions options_;
   const std::chrono::seconds silence_timeout_;
   const OperationContext operation_;
+  const std::shared_ptr<net::HttpConnections> connections_;
 
   std::mutex mutex_;
   std::vector<std::string> scopes_;

@@ -14,24 +14,31 @@ namespace sifkit::oci {
 namespace {
 
 /// Some registries know a manifest only if its type is asked for. Schema 1 is, to be refused by its name.
-constexpr std::string_view kAccepted =
-    "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
-    "application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json, "
-    "application/vnd.docker.distribution.manifest.v1+prettyjws";
+std::string accepted_types() {
+  return fmt::format("{}, {}, {}, {}, application/vnd.docker.distribution.manifest.v1+prettyjws", kIndexType,
+                     kManifestType, kDockerIndexType, kDockerManifestType);
+}
 
 std::string base_url_of(const RegistryName& name, const RegistryOptions& options) {
   return fmt::format("{}://{}/v2/{}", options.plain_http ? "http" : "https", name.address(), name.repository);
 }
 
 /// For what a host has to do with a registry's repository: with the certificates that are for this host.
-net::HttpClient client_for(const std::string& host, const RegistryName& name, const SourceOptions& options) {
+net::HttpOptions options_for(const std::string& host, const RegistryName& name, const SourceOptions& options,
+                             std::shared_ptr<net::HttpConnections> connections) {
   auto http = http_options(host, options.registry);
+  http.connections = std::move(connections);
   http.name = name.host;
   http.silence_timeout = options.service_timeout;
   http.redirects = RegistryClient::kRedirects;
   http.hints.silent = {Advice::service_timeout, {}, "it may be busy"};
   if (!options.registry.plain_http) http.hints.other = {Advice::plain_http, name.host};
-  return net::HttpClient(http, options.operation);
+  return http;
+}
+
+net::HttpClient client_for(const std::string& host, const RegistryName& name, const SourceOptions& options,
+                           std::shared_ptr<net::HttpConnections> connections) {
+  return net::HttpClient(options_for(host, name, options, std::move(connections)), options.operation);
 }
 
 /// The type of a document, if the header says one: servers of plain files do not.
@@ -51,8 +58,9 @@ RegistryClient::RegistryClient(const RegistryName& name, const SourceOptions& op
     : name_(name),
       options_(options),
       base_url_(base_url_of(name, options.registry)),
-      auth_(name, base_url_, std::move(actions), options.registry, options.service_timeout, options.operation),
-      client_(client_for(name.host, name, options)) {}
+      connections_(std::make_shared<net::HttpConnections>()),
+      auth_(name, base_url_, std::move(actions), options, connections_),
+      client_(client_for(name.host, name, options, connections_)) {}
 
 net::HttpResponse RegistryClient::send(net::HttpRequest request, Backoff& backoff, bool elsewhere) {
   const auto origin = net::Url::parse(base_url_)->origin();
@@ -69,7 +77,7 @@ net::HttpResponse RegistryClient::send(net::HttpRequest request, Backoff& backof
                                      fmt::format("{} {}", current.method, net::url_without_secrets(current.url)));
     const bool other = elsewhere && url;
     const auto host = other ? url->host + (url->port.empty() ? "" : ":" + url->port) : name_.host;
-    auto response = send_patiently(other ? client_for(host, name_, options_) : client_, current, backoff, known_);
+    auto response = send_patiently(other ? client_for(host, name_, options_, connections_) : client_, current, backoff, known_);
     // Those that read are followed by the client itself.
     const bool moved = response.status() == 307 || response.status() == 308;
     if (moved && request.method != "GET" && request.method != "HEAD" && ++redirects <= kRedirects) {
@@ -80,6 +88,23 @@ net::HttpResponse RegistryClient::send(net::HttpRequest request, Backoff& backof
     // Whom a redirect has led to has no say in where credentials go.
     const auto asked = net::Url::parse(response.url());
     if (!asked || asked->origin() != origin || !auth_.answer(response, authorization, challenges++)) return response;
+  }
+}
+
+void RegistryClient::abandon(const std::string& url) noexcept {
+  static constexpr std::chrono::seconds kMost{1};
+  try {
+    const auto place = net::Url::parse(url);
+    if (!place || place->origin() != net::Url::parse(base_url_)->origin()) return;
+    net::HttpRequest request{.url = url, .method = "DELETE"};
+    if (const auto authorization = auth_.header(); !authorization.empty())
+      request.headers.emplace_back("Authorization", authorization);
+    auto http = options_for(name_.host, name_, options_, connections_);
+    http.connect_timeout = kMost;
+    http.total_timeout = kMost;
+    net::HttpClient(http, {options_.operation.logger, &no_progress(), {}}).send(request);
+  } catch (const std::exception&) {
+    // A registry forgets it by itself some day.
   }
 }
 
@@ -104,6 +129,13 @@ std::string RegistryClient::location(const net::HttpResponse& response) const {
   return target;
 }
 
+void RegistryClient::expect_digest(const net::HttpResponse& response, std::string_view what, const Digest& digest) {
+  const auto stated = response.header("docker-content-digest").value_or("");
+  if (!stated.starts_with(to_string(digest.algorithm())) || stated == digest.text()) return;
+  throw Error(ErrorKind::integrity, fmt::format("{}: {}: expected {}, found {}", response.name(), what, digest.text(),
+                                                in_quotes(stated)));
+}
+
 Error RegistryClient::failure(net::HttpResponse& response) {
   const int status = response.status();
   const auto kind = net::error_kind_of(status);
@@ -125,7 +157,7 @@ Error RegistryClient::failure(net::HttpResponse& response) {
 }
 
 ManifestDocument RegistryClient::fetch_manifest(const std::string& reference, Backoff& backoff) {
-  auto response = send({.url = "/manifests/" + reference, .headers = {{"Accept", std::string(kAccepted)}}}, backoff);
+  auto response = send({.url = "/manifests/" + reference, .headers = {{"Accept", accepted_types()}}}, backoff);
   if (response.status() != 200) throw failure(response);
   ManifestDocument out;
   out.media_type = type_of(response);

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include <sifkit/core/digest.h>
 #include <sifkit/core/limits.h>
@@ -46,6 +47,8 @@ class RegistryClient {
     return send(std::move(request), backoff);
   }
 
+  /// Throws where a registry has taken something under another digest than it was sent with.
+  static void expect_digest(const net::HttpResponse& response, std::string_view what, const Digest& digest);
   /// What an answer that is none comes to.
   Error failure(net::HttpResponse& response);
 
@@ -55,6 +58,8 @@ class RegistryClient {
     backoff.at_most(0);
     return send(std::move(request), backoff);
   }
+  /// Tells a registry that an upload is not wanted, as far as that can be done within a second: after a stop, too.
+  void abandon(const std::string& url) noexcept;
   /// Where the Location of an answer leads, to be asked next. Throws where that is not to be followed.
   std::string location(const net::HttpResponse& response) const;
 
@@ -70,6 +75,7 @@ class RegistryClient {
   RegistryName name_;
   SourceOptions options_;
   std::string base_url_;
+  const std::shared_ptr<net::HttpConnections> connections_;
   RegistryAuth auth_;
   net::HttpClient client_;
   std::atomic<bool> known_ = false;  ///< the registry has answered

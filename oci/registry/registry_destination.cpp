@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry_destination.h"
 
-#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -16,25 +15,28 @@ namespace sifkit::oci {
 
 namespace {
 
-constexpr std::string_view kManifestType = "application/vnd.oci.image.manifest.v1+json";
-
-/// The repository that the source is, if the same registry has it.
-std::string neighbour_of(const RegistryName& name, const std::optional<Reference>& from) {
-  if (!from || from->transport != Transport::docker) return {};
-  const auto other = RegistryName::parse(from->location, from->text);
-  return other.host == name.host && other.repository != name.repository ? other.repository : "";
-}
-
 class RegistryDestination : public ImageDestination {
  public:
   RegistryDestination(const Target& target, const DestinationOptions& options)
       : options_(options), name_(RegistryName::parse(target.name, target.text)), writer_(name_, options) {
-    if (const auto other = neighbour_of(name_, options.from); !other.empty()) writer_.mount_from(other);
+    const auto& from = options.from;
+    if (from && from->transport == Transport::docker)
+      writer_.mount_from(RegistryName::parse(from->location, from->text));
   }
 
   bool plain_layers() const override { return false; }
   bool takes_readable_layers() const override { return true; }
-  void add_layer(ReadableBlob layer) override { writer_.add_blob(layer); }
+  void add_layer(ReadableBlob layer) override { writer_.send_blob(std::move(layer)); }
+  void check() override { writer_.check(); }
+
+  bool takes_sets() const override { return true; }
+  void add_blob(ReadableBlob blob) override { writer_.send_blob(std::move(blob)); }
+  void add_manifest(const Descriptor& descriptor, const std::string& text) override {
+    writer_.put_manifest(text, descriptor.media_type, descriptor.digest.text());
+  }
+  void finish_set(const Descriptor& top, const std::string& text) override {
+    writer_.put_manifest(text, top.media_type, name_.reference());
+  }
 
   std::unique_ptr<BlobWriter> begin_layer() override {
     // A refusal comes before the layer is made.

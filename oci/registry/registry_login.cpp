@@ -12,7 +12,7 @@
 #include <sifkit/core/resources.h>
 
 #include "auth_file.h"
-#include "registry_client.h"
+#include "registry_places.h"
 
 namespace sifkit::oci {
 
@@ -100,7 +100,8 @@ std::string registry_host(std::string_view text) {
 void check_registry_login(const std::string& host, const SourceOptions& options) {
   RegistryName name;
   name.host = host;
-  RegistryClient client(name, options);
+  const auto reached = reach_registry(RegistriesConf::load(*options.operation.logger), name, options);
+  RegistryClient client(reached.name, reached.options);
   auto response = client.send({.url = ""});
   if (response.status() != 200) throw client.failure(response);
 }

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <mutex>
 #include <numeric>
 #include <utility>
 
@@ -15,25 +16,12 @@
 #include "../oci_layout.h"
 #include "blob_download.h"
 #include "layer_fetcher.h"
-#include "registries_conf.h"
-#include "registry_client.h"
+#include "linked_stop.h"
+#include "registry_places.h"
 
 namespace sifkit::oci {
 
 namespace {
-
-/// Stops with another operation, or before it.
-class LinkedStop {
- public:
-  explicit LinkedStop(const std::stop_token& other) : link_(other, [this] { source_.request_stop(); }) {}
-
-  std::stop_token token() const { return source_.get_token(); }
-  void request() { source_.request_stop(); }
-
- private:
-  std::stop_source source_;
-  std::stop_callback<std::function<void()>> link_;
-};
 
 /// Documents of images, fetched once: what is read a second time is kept.
 class RegistryBlobs : public BlobStore {
@@ -45,8 +33,19 @@ class RegistryBlobs : public BlobStore {
   std::string name_of(const Digest& digest, BlobKind) const override { return digest.text(); }
   std::optional<std::uint64_t> size_of(const Descriptor& descriptor, BlobKind) override { return descriptor.size; }
   void forget_documents() noexcept override { document_bytes_ = 0; }
+  std::unique_ptr<Source> open(const Descriptor& descriptor) override {
+    return open_blob(*cache_, client_, {descriptor.digest, descriptor.size, descriptor.urls});
+  }
 
-  void keep(const Digest& digest, std::string text) { kept_.insert_or_assign(digest, std::move(text)); }
+  /// Keeps what was fetched already; what describes it.
+  Descriptor keep(const ManifestDocument& document) {
+    kept_.insert_or_assign(document.digest, document.text);
+    Descriptor out;
+    out.media_type = document.media_type;
+    out.digest = document.digest;
+    out.size = document.text.size();
+    return out;
+  }
 
   std::optional<std::string> read(const Descriptor& descriptor, BlobKind kind, const Limits& limits,
                                   std::string_view what) override {
@@ -114,6 +113,7 @@ class RegistryImage : public Image {
   }
 
   std::unique_ptr<Source> open_layer(std::size_t index) override {
+    const std::lock_guard lock(opening_);
     if (!turn_ && parts_.manifest_digest) turn_ = cache_->take_turn(*parts_.manifest_digest);
     // Who takes another order than that would have the fetcher fetch for nobody.
     auto source = in_order_ ? fetcher_.take(index) : nullptr;
@@ -139,6 +139,7 @@ class RegistryImage : public Image {
   std::shared_ptr<Cache> cache_;
   std::shared_ptr<const void> turn_;
   bool in_order_ = true;
+  std::mutex opening_;
   LayerFetcher fetcher_;  // last: its threads use the others
 };
 
@@ -173,6 +174,13 @@ class RegistrySource : public OpenedSource {
     return std::make_unique<RegistryImage>(std::move(parts), stop_, client_, cache_, options_);
   }
 
+  std::unique_ptr<ImageSet> open_all() override {
+    const auto document = in_file(name_.text(), [&] { return find(); });
+    auto blobs = std::make_shared<RegistryBlobs>(client_, cache_);
+    auto top = blobs->keep(document);
+    return std::make_unique<ImageSet>(std::move(blobs), std::move(top), options_.limits, stop_);
+  }
+
   std::vector<ImageSummary> list_images() override {
     std::vector<ImageSummary> out;
     for (auto& candidate : read(std::nullopt, warnings_)) out.push_back(std::move(candidate.summary));
@@ -181,13 +189,9 @@ class RegistrySource : public OpenedSource {
 
  private:
   std::vector<Candidate> read(const std::optional<Platform>& only, WarningList& warnings) {
-    auto document = in_file(name_.text(), [&] { return find_manifest(); });
+    auto document = in_file(name_.text(), [&] { return find(); });
     blobs_ = std::make_shared<RegistryBlobs>(client_, cache_);
-    Descriptor descriptor;
-    descriptor.media_type = document.media_type;
-    descriptor.digest = document.digest;
-    descriptor.size = document.text.size();
-    blobs_->keep(document.digest, document.text);
+    const auto descriptor = blobs_->keep(document);
     auto candidates = read_manifest(blobs_, document.text, descriptor, only, options_.limits, warnings);
     // What an entry calls itself inside is no name here.
     const auto tag = fmt::format("{}:{}", name_.without_reference(), name_.tag);
@@ -196,40 +200,12 @@ class RegistrySource : public OpenedSource {
     return candidates;
   }
 
-  /// Asks mirrors in their order and at last the registry: whoever has the manifest is asked for the rest, too.
-  ManifestDocument find_manifest() {
-    const auto places = RegistriesConf::load(*options_.operation.logger).places(name_);
-    for (std::size_t i = 0;; ++i) {
-      const auto& place = places[i];
-      const bool last = i + 1 == places.size();
-      try {
-        if (!place.insecure || options_.registry.plain_http) return ask(place, options_.registry.plain_http, false);
-        try {
-          return ask(place, false, true);
-        } catch (const Error& error) {
-          if (error.kind() != ErrorKind::network) throw;
-          return ask(place, true, false);
-        }
-      } catch (const Error& error) {
-        if (error.kind() == ErrorKind::cancelled || last) throw;
-        options_.operation.logger->write(LogLevel::info, fmt::format("{}: {}; asking {}", printable(place.name.host),
-                                                                     error.message(), printable(places[i + 1].name.host)));
-      }
-    }
-  }
-
-  ManifestDocument ask(const RegistryPlace& place, bool plain_http, bool unverified) {
+  ManifestDocument find() {
     auto options = options_;
     options.operation.stop = stop_->token();
-    options.registry.plain_http = plain_http;
-    options.registry.unverified_tls = unverified;
-    if (place.name.host != name_.host) {
-      // What the user has given is for the host that the user has named.
-      options.registry.credentials.reset();
-      options.registry.credentials_of_files_only = true;
-    }
-    client_ = std::make_shared<RegistryClient>(place.name, options);
-    return client_->manifest(place.name.reference());
+    auto found = find_manifest(name_, options);
+    client_ = std::move(found.client);
+    return std::move(found.document);
   }
 
   Reference reference_;

@@ -13,8 +13,9 @@
 
 #include "../stored_image.h"
 #include "blob_download.h"
-#include "credentials.h"
-#include "registry_client.h"
+#include "registry_places.h"
+#include "remote_source.h"
+#include "url_download.h"
 
 namespace sifkit::oci {
 
@@ -79,11 +80,9 @@ std::string sif_name_of(std::string_view image, std::string_view source) {
 
 RemoteFile open_oras(std::string_view image, std::string_view source, const SourceOptions& options) {
   const auto name = RegistryName::parse(image, source);
-  const auto client = std::make_shared<RegistryClient>(name, options);
   return in_file(name.text(), [&] {
-    std::string reference = name.reference();
+    auto [client, document] = find_manifest(name, options);
     for (unsigned depth = 0; depth <= kMaxIndexes; ++depth) {
-      const auto document = client->manifest(reference);
       const auto what = fmt::format("manifest {}", document.digest.text());
       const Json json = parse_json(document.text, what, options.limits);
       const JsonView view(json, what + ": ");
@@ -91,7 +90,7 @@ RemoteFile open_oras(std::string_view image, std::string_view source, const Sour
       if (!view["manifests"].is_null() && !view["layers"].is_null())
         throw Error(ErrorKind::malformed, fmt::format("{} has members of an index and of a manifest", what));
       if (!view["manifests"].is_null()) {
-        reference = choose_entry(view, options.platform.value_or(Platform::host())).text();
+        document = client->manifest(choose_entry(view, options.platform.value_or(Platform::host())).text());
         continue;
       }
       const auto layer = layer_of(view, name);
@@ -99,38 +98,53 @@ RemoteFile open_oras(std::string_view image, std::string_view source, const Sour
       out.name = sif_name_of(image, source);
       out.size = layer.size;
       out.digest = layer.digest;
-      out.cache = std::make_shared<Cache>(options.registry.cache, options.operation);
-      out.turn = out.cache->take_turn(layer.digest);
-      out.bytes = open_blob(*out.cache, client, {layer.digest, layer.size, {}});
+      take_or_fetch(out, options, [&, asked = client] {
+        return std::make_unique<BlobDownload>(asked, BlobRequest{layer.digest, layer.size, {}});
+      });
       return out;
     }
     throw Error(ErrorKind::limit, fmt::format("indexes are nested more than {} deep", kMaxIndexes));
   });
 }
 
-RemoteFile open_url(const std::string& url, const SourceOptions& options) {
+RemoteFile open_url(const std::string& url, const SourceOptions& options, const std::optional<Digest>& pinned) {
   const auto parsed = net::Url::parse(url);
+  const auto name = net::url_without_secrets(url);
   if (!parsed || !parsed->user.empty())
-    throw Error(ErrorKind::usage,
-                fmt::format("source {}: that is no URL of a file", in_quotes(net::url_without_secrets(url))));
+    throw Error(ErrorKind::usage, fmt::format("source {}: that is no URL of a file", in_quotes(name)));
   const std::string path = parsed->path.substr(0, parsed->path.find_first_of("?#"));
+  const auto failure = [](net::HttpResponse& response) {
+    return Error(net::error_kind_of(response.status()), fmt::format("{}: status {}", response.name(), response.status()));
+  };
+  auto download = std::make_unique<UrlDownload>(UrlRequest{url, {}, {}, pinned.has_value(), failure},
+                                                client_of_url(url, name, options), name, options);
   RemoteFile out;
   out.name = path.substr(path.rfind('/') + 1);
-  net::HttpOptions http =
-      http_options(parsed->host + (parsed->port.empty() ? "" : ":" + parsed->port), options.registry);
-  http.name = net::url_without_secrets(url);
-  http.redirects = RegistryClient::kRedirects;
-  http.silence_timeout = options.service_timeout;
-  http.hints.silent = Advice::service_timeout;
-  Backoff backoff(options.registry, options.operation);
-  std::atomic<bool> known = false;
-  auto response = send_patiently(net::HttpClient(http, options.operation),
-                                 {.url = url, .headers = {{"Accept-Encoding", "identity"}}}, backoff, known);
-  if (response.status() != 200) {
-    throw Error(net::error_kind_of(response.status()), fmt::format("{}: status {}", response.name(), response.status()));
+  out.digest = pinned;
+  out.size = download->begin();
+  out.bytes = std::move(download);
+  return out;
+}
+
+ReceivedFile receive(RemoteFile& file, const OperationContext& operation,
+                     const std::function<void(std::uint64_t at, ByteView piece)>& write) {
+  static constexpr std::size_t kPiece = std::size_t{1} << 20;
+  Hasher hasher(file.digest ? file.digest->algorithm() : DigestAlgorithm::sha256);
+  ReceivedFile out;
+  Bytes buffer(kPiece);
+  while (const auto got = file.bytes->read(buffer)) {
+    operation.check();
+    const auto piece = ByteView(buffer).first(got);
+    hasher.update(piece);
+    write(out.bytes, piece);
+    out.bytes += got;
+    operation.progress->advance(got);
   }
-  out.size = whole_number<std::uint64_t>(response.header("content-length").value_or(""));
-  out.bytes = response.take_body();
+  out.digest = hasher.finish();
+  if (file.size && out.bytes != *file.size)
+    throw Error(ErrorKind::integrity, fmt::format("expected {} bytes, got {}", *file.size, out.bytes));
+  if (file.digest && *file.digest != out.digest)
+    throw Error(ErrorKind::integrity, fmt::format("expected {}, got {}", file.digest->text(), out.digest.text()));
   return out;
 }
 

@@ -14,15 +14,31 @@ namespace {
 
 constexpr const char* kActions = "pull,push";
 
+SourceOptions with_operation(SourceOptions options, const OperationContext& operation) {
+  options.operation = operation;
+  return options;
+}
+
 }  // namespace
 
 RepositoryWriter::RepositoryWriter(const RegistryName& name, const SourceOptions& options)
-    : client_(name, options, kActions) {}
+    : configuration_(RegistriesConf::load(*options.operation.logger)),
+      progress_(*options.operation.progress),
+      transfers_(options.registry.connections, options.operation),
+      registry_(reach_registry(configuration_, name, with_operation(options, transfers_.operation()))),
+      client_(registry_.name, registry_.options, kActions) {}
 
-void RepositoryWriter::mount_from(const std::string& repository) {
-  neighbour_ = repository;
+RepositoryWriter::~RepositoryWriter() {
+  transfers_.stop();
+  if (ready_) client_.abandon(ready_->url);
+}
+
+void RepositoryWriter::mount_from(const RegistryName& other) {
+  const auto place = configuration_.places(other).back().name;
+  if (place.host != client_.name().host || place.repository == client_.name().repository) return;
+  neighbour_ = place.repository;
   mounter_.emplace(client_.name(), client_.options(), kActions);
-  mounter_->also_pull(repository);
+  mounter_->also_pull(neighbour_);
 }
 
 void RepositoryWriter::expect_welcome() {
@@ -31,21 +47,30 @@ void RepositoryWriter::expect_welcome() {
   });
 }
 
-void RepositoryWriter::add_blob(const ReadableBlob& blob) {
-  if (there_.contains(blob.digest)) {
-    client_.options().operation.progress->advance(blob.size);
+void RepositoryWriter::send_blob(ReadableBlob blob) {
+  if (!there_.insert(blob.digest).second) {
+    progress_.advance(blob.size);
     return;
   }
-  in_file(client_.name().text(), [&] {
-    BlobUpload upload(client_, blob, std::exchange(ready_, std::nullopt));
-    const bool sent = upload.run(mounter_ ? &*mounter_ : nullptr, neighbour_);
-    if (sent) {
-      sent_bytes_ += blob.size;
-    } else {
-      client_.options().operation.progress->advance(blob.size);
-    }
+  transfers_.start([this, blob = std::move(blob), place = std::exchange(ready_, std::nullopt)] {
+    const auto send = [&] {
+      BlobUpload upload(client_, blob, place);
+      const bool sent = upload.run(mounter_ ? &*mounter_ : nullptr, neighbour_);
+      if (sent) {
+        sent_bytes_ += blob.size;
+      } else {
+        client_.options().operation.progress->advance(blob.size);
+      }
+    };
+    const auto in_repository = [&] { in_file(client_.name().text(), send); };
+    if (blob.context.empty()) return in_repository();
+    in_context([&] { return blob.context; }, in_repository);
   });
-  there_.insert(blob.digest);
+}
+
+void RepositoryWriter::add_blob(const ReadableBlob& blob) {
+  send_blob(blob);
+  transfers_.wait();
 }
 
 void RepositoryWriter::add_document(const std::string& text) {
@@ -61,15 +86,12 @@ Digest RepositoryWriter::put_manifest(const std::string& text, const std::string
   if (by_digest && digest.text() != reference)
     throw Error(ErrorKind::usage, fmt::format("the image is {}, not {}", digest.text(), reference),
                 "a tag names an image, whatever its digest is");
+  transfers_.wait();
   in_file(client_.name().text(), [&] {
     auto response = client_.send(
         {.url = "/manifests/" + reference, .method = "PUT", .headers = {{"Content-Type", media_type}}, .body = text});
     if (response.status() / 100 != 2) throw client_.failure(response);
-    const std::string stated(response.header("docker-content-digest").value_or(""));
-    if (stated.starts_with(to_string(digest.algorithm())) && stated != digest.text()) {
-      throw Error(ErrorKind::integrity, fmt::format("{}: manifest: expected {}, found {}", response.name(),
-                                                    digest.text(), in_quotes(stated)));
-    }
+    RegistryClient::expect_digest(response, "manifest", digest);
   });
   return digest;
 }

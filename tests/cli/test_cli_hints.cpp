@@ -41,7 +41,7 @@ TEST_CASE("the name of a Docker image as a source gets the transport that takes 
   for (const std::string name : {"localhost:5000/app", "localhost:5000/app:1", "ghcr.io/owner/app:1", "app_x:1"})
     CHECK_THAT(hint_for(name), ContainsSubstring(" docker-daemon:" + name + ","));
   for (const std::string other : {"appx:/tmp/app.tar", "appx://y", "appx:"}) {
-    CHECK_THAT(hint_for(other), ContainsSubstring("unknown transport 'appx'\n  hint: known: docker:, oras:, docker-archive:, "));
+    CHECK_THAT(hint_for(other), ContainsSubstring("unknown transport 'appx'\n  hint: known: docker:, oras:, library:, docker-archive:, "));
   }
   for (const std::string path : {"none.d/app", "none.d/App:x y", "none.d/a:b:c"})
     CHECK_THAT(hint_for(path), !ContainsSubstring("hint:"));

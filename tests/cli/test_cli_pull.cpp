@@ -4,8 +4,7 @@
 #include <filesystem>
 
 #include "support/catch.h"
-#include "support/cli_run.h"
-#include "support/registry_fixture.h"
+#include "support/pull_fixture.h"
 
 using namespace sifkit;
 using namespace sifkit::testing;
@@ -13,46 +12,6 @@ using Request = RegistryServer::Request;
 using Answer = std::optional<std::string>;
 
 namespace {
-
-constexpr const char* kSifType = "application/vnd.sylabs.sif.layer.v1.sif";
-
-struct PullFixture : RegistryFixture {
-  std::string sif;  ///< a file's bytes
-
-  PullFixture() {
-    const auto path = (home / "made.sif").native();
-    write_file(home / "made.tar", as_tar(docker_24(small_image())));
-    REQUIRE(run_cli({"build", "-q", path, (home / "made.tar").native()}).code == 0);
-    sif = read_file(path);
-    std::filesystem::create_directory(home / "out");
-  }
-
-  static Json manifest_of(const std::string& bytes, const std::string& type = kSifType) {
-    return {{"schemaVersion", 2},
-            {"config",
-             {{"mediaType", "application/vnd.sylabs.sif.config.v1+json"},
-              {"size", 2},
-              {"digest", digest_of(as_bytes(std::string("{}"))).text()}}},
-            {"layers", Json::array({{{"mediaType", type},
-                                     {"size", bytes.size()},
-                                     {"digest", digest_of(as_bytes(bytes)).text()},
-                                     {"annotations", {{"org.opencontainers.image.title", "../../evil.sif"}}}}})}};
-  }
-
-  CliResult pull(const std::string& uri, const std::vector<std::string>& more = {}) {
-    std::vector<std::string> args{"pull", "--no-https", "--dir", (home / "out").native(), uri};
-    args.insert(args.end(), more.begin(), more.end());
-    return run_cli(args);
-  }
-  std::string oras(const std::string& name) const { return "oras://" + server.place() + "/" + name; }
-  /// The names in the directory that everything is pulled to.
-  std::vector<std::string> there() const {
-    std::vector<std::string> out;
-    for (const auto& entry : std::filesystem::directory_iterator(home / "out"))
-      out.push_back(entry.path().filename().native());
-    return out;
-  }
-};
 
 using Names = std::vector<std::string>;
 
@@ -145,7 +104,7 @@ TEST_CASE("what is not as it was promised gets no name", "[cli][registry][pull][
   fixture.RegistryFixture::put(small_image());
   refused(fixture.oras("app:1"), {}, ErrorKind::unsupported, "an image of layers, a SIF file was expected");
   refused("shub://x/y", {}, ErrorKind::unsupported, "Singularity Hub has no images any more");
-  refused("x.sif", {}, ErrorKind::usage, "expected docker://, oras://, http:// or https://");
+  refused("x.sif", {}, ErrorKind::usage, "expected docker://, oras://, library://, http:// or https://");
 }
 
 TEST_CASE("images and URLs are pulled", "[cli][registry][pull]") {

@@ -227,7 +227,8 @@ TEST_CASE("a SIF file of a registry is a source of every verb", "[cli][registry]
   const auto uri = fixture.oras("app:1");
   REQUIRE(fixture.run({"push", "-U", fixture.at("app.sif"), uri}).code == 0);
   const std::vector<std::vector<std::string>> verbs{
-      {"ls", "-laR"}, {"inspect", "--all"}, {"digest"}, {"digest", "--tree"}, {"find"}};
+      {"ls", "-laR"}, {"inspect", "--all"}, {"digest"}, {"digest", "--tree"}, {"find"},
+      {"sif", "list"}, {"sif", "header"},   {"sif", "info", "2"}, {"sif", "dump", "1"}};
   for (auto verb : verbs) {
     INFO(verb[0]);
     auto local = verb;
@@ -238,6 +239,18 @@ TEST_CASE("a SIF file of a registry is a source of every verb", "[cli][registry]
     CHECK_FALSE(remote.out.empty());
     CHECK(remote.out == run_cli(local).out);
   }
+  // Its signatures are judged where it is.
+  CHECK(fixture.run({"verify", uri}).code == exit_code(ErrorKind::unsigned_image));
+  write_file(fixture.home / "signed.sif", bytes);
+  REQUIRE(run_cli({"key", "newpair", "-q", "-N", "Ada", "--no-passphrase"}).code == 0);
+  REQUIRE(run_cli({"sign", "-q", fixture.at("signed.sif")}).code == 0);
+  REQUIRE(fixture.run({"push", "-q", fixture.at("signed.sif"), fixture.oras("app:signed")}).code == 0);
+  const auto verified = fixture.run({"verify", fixture.oras("app:signed"), uri});
+  CHECK(verified.code == exit_code(ErrorKind::unsigned_image));
+  CHECK_THAT(verified.out, ContainsSubstring("Ada"));
+  CHECK(fixture.run({"verify", fixture.oras("app:signed")}).code == 0);
+  write_file(fixture.home / "policy.json", R"({"schema":"sifkit/verify-policy/v1","rules":[]})");
+  CHECK(fixture.run({"verify", "--policy", fixture.at("policy.json"), uri}).code == exit_code(ErrorKind::usage));
   REQUIRE(fixture.run({"build", "-q", fixture.at("again.sif"), uri}).code == 0);
   REQUIRE(run_cli({"build", "-q", fixture.at("local.sif"), "sif:" + fixture.at("app.sif")}).code == 0);
   CHECK((read_file(fixture.home / "again.sif") == read_file(fixture.home / "local.sif")));

@@ -43,6 +43,41 @@ skopeo copy -q --src-cert-dir certs --src-creds "alice:$password" "docker://$hos
 "$SIFKIT" copy -q sif.tar "docker://$host/from/archive:1"
 [ "$(raw from/archive:1 | jq -r .config.digest)" = "$(raw from/sif:1 | jq -r .config.digest)" ]
 
+# An index with all that it lists, as skopeo copies it.
+python3 "$here/layer_stacks.py" 18 other
+"$SIFKIT" copy -q oci:stack/layout oci:both:a
+"$SIFKIT" copy -q oci:other/layout oci:both:b
+jq -c '{schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json", manifests: [
+  (.manifests[0] | del(.annotations) | .platform = {os: "linux", architecture: "amd64"}),
+  (.manifests[1] | del(.annotations) | .platform = {os: "linux", architecture: "arm64"})]}' both/index.json >index
+all=$(sha256sum index | cut -d' ' -f1)
+cp index "both/blobs/sha256/$all"
+jq -c --arg digest "sha256:$all" --argjson size "$(stat -c %s index)" '.manifests = [{
+  mediaType: "application/vnd.oci.image.index.v1+json", digest: $digest, size: $size,
+  annotations: {"org.opencontainers.image.ref.name": "all"}}]' both/index.json >new.json
+mv new.json both/index.json
+"$SIFKIT" copy -q --all oci:both:all "docker://$host/all/app:1"
+[ "$(digest_at all/app:1)" = "$all" ]
+skopeo copy -q --all --src-cert-dir certs --src-creds "alice:$password" "docker://$host/all/app:1" oci:fetched-all:1
+[ "$(jq -r '.manifests[0].digest' fetched-all/index.json)" = "sha256:$all" ]
+"$SIFKIT" copy -q --all "docker://$host/all/app:1" oci-archive:all.tar:1
+[ "$(tar -xOf all.tar index.json | jq -r '.manifests[0].digest')" = "sha256:$all" ]
+skopeo copy -q --all oci-archive:all.tar:1 oci:archived:1
+diff -r archived/blobs fetched-all/blobs
+
+# registries.conf says where what is pushed goes, and where nothing does.
+export CONTAINERS_REGISTRIES_CONF=$work/registries.conf
+printf '[[registry]]\nprefix = "push.example/team"\nlocation = "%s/mapped"\n[[registry]]\nprefix = "%s/closed"\nblocked = true\n' \
+  "$host" "$host" >"$CONTAINERS_REGISTRIES_CONF"
+"$SIFKIT" push -q -U app.sif oras://push.example/team/app:1
+"$SIFKIT" copy -q oci:stack/layout docker://push.example/team/layers:1
+[ "$(raw mapped/app:1 | jq -r '.layers[0].digest')" = "sha256:$(sha256sum app.sif | cut -d' ' -f1)" ]
+[ "$(digest_at mapped/layers:1)" = "$wanted" ]
+code=0
+"$SIFKIT" push -q -U app.sif "oras://$host/closed/app:1" 2>log || code=$?
+[ $code -eq 11 ] && holds "is blocked in" log || { echo "a blocked registry: $code"; cat log; exit 1; }
+unset CONTAINERS_REGISTRIES_CONF
+
 # A registry that dies while it is sent something, and comes back.
 head -c 60000000 /dev/urandom >big
 mkdir root

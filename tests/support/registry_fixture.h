@@ -13,6 +13,13 @@
 
 namespace sifkit::testing {
 
+/// Bytes that nothing compresses, the same for the same seed.
+inline std::string random_bytes(std::size_t size, unsigned seed) {
+  std::string out(size, '\0');
+  for (auto& c : out) c = static_cast<char>((seed = seed * 1664525u + 1013904223u) >> 24);
+  return out;
+}
+
 /// A registry in this process, and clients of it that know no credentials and wait for nothing.
 struct RegistryFixture {
   TempDir home;
@@ -32,7 +39,8 @@ struct RegistryFixture {
     for (const char* name : {"REGISTRY_AUTH_FILE", "DOCKER_CONFIG", "DOCKER_AUTH_CONFIG", "XDG_RUNTIME_DIR",
                              "CONTAINERS_REGISTRIES_CONF", "SIFKIT_DOCKER_USERNAME", "SIFKIT_DOCKER_PASSWORD",
                              "APPTAINER_DOCKER_USERNAME", "APPTAINER_DOCKER_PASSWORD", "SINGULARITY_DOCKER_USERNAME",
-                             "SINGULARITY_DOCKER_PASSWORD", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"})
+                             "SINGULARITY_DOCKER_PASSWORD", "SIFKIT_LIBRARY", "APPTAINER_LIBRARY", "SINGULARITY_LIBRARY",
+                             "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"})
       out.emplace_back(name, std::nullopt);
     return out;
   }

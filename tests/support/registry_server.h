@@ -26,7 +26,8 @@
 
 namespace sifkit::testing {
 
-/// A registry in this process, on loopback, that answers each connection once and does wrong what a test wants it to.
+/// A registry in this process, on loopback, that answers each connection once, unless it keeps them, and does wrong what a
+/// test wants it to.
 class RegistryServer {
  public:
   struct Request {
@@ -81,6 +82,10 @@ class RegistryServer {
     const std::lock_guard lock(mutex_);
     fault_ = std::move(fault);
   }
+
+  /// Answers as many requests as come over one connection, or `most` of them; then it is closed without a word.
+  void keep_connections(std::size_t most = 1000) { requests_a_connection_ = most; }
+  std::size_t connections() const { return connections_; }
 
   /// How much of a request's body is read, before the connection is closed; nothing: all of it.
   using Cut = std::function<std::optional<std::size_t>(const Request&)>;
@@ -245,6 +250,7 @@ class RegistryServer {
     while (!stopping_) {
       UniqueFd client(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
       if (!client) continue;
+      ++connections_;
       servers.emplace_back([this, fd = std::move(client)] { serve(fd.get()); });
     }
     const std::lock_guard lock(mutex_);
@@ -256,12 +262,15 @@ class RegistryServer {
       const std::lock_guard lock(mutex_);
       clients_.push_back(client);
     }
-    answer_one(client);
+    for (std::size_t i = 0; i < std::max<std::size_t>(requests_a_connection_, 1) && answer_one(client); ++i) {
+    }
+    ::shutdown(client, SHUT_RDWR);
     const std::lock_guard lock(mutex_);
     std::erase(clients_, client);
   }
 
-  void answer_one(int client) {
+  /// Whether the connection may be used again.
+  bool answer_one(int client) {
     std::string text;
     char buffer[16384];
     const auto more = [&] {
@@ -275,7 +284,7 @@ class RegistryServer {
       return got > 0;
     };
     while (text.find("\r\n\r\n") == std::string::npos) {
-      if (!more()) return;
+      if (!more()) return false;
     }
     Request request;
     const auto end = text.find("\r\n\r\n");
@@ -303,7 +312,7 @@ class RegistryServer {
     if (!waits || !wrong) {
       const auto enough = [&] { return chunked ? text.ends_with("0\r\n\r\n") : text.size() >= cut.value_or(size); };
       while (!enough()) {
-        if (!more()) return;
+        if (!more()) return false;
       }
       request.body = chunked ? unchunked(text) : text.substr(0, cut.value_or(size));
       const std::lock_guard lock(mutex_);
@@ -312,13 +321,17 @@ class RegistryServer {
     if (cut) {
       request.method = "PATCH";  // what has come counts, and is not the end
       answer(request);
-      return;
+      return false;
     }
     if (fault && !waits) wrong = fault(request);
-    const auto reply = wrong ? *wrong : answer(request);
+    auto reply = wrong ? *wrong : answer(request);
     while (reply.empty() && more()) {
     }
+    static constexpr std::string_view kClose = "Connection: close\r\n";
+    const auto close = reply.find(kClose);
+    if (requests_a_connection_ != 0 && close != std::string::npos) reply.erase(close, kClose.size());
     send(client, reply);
+    return requests_a_connection_ != 0;
   }
 
   static std::string unchunked(std::string_view text) {
@@ -348,6 +361,8 @@ class RegistryServer {
   UniqueFd listener_;
   std::string place_;
   std::atomic<bool> stopping_ = false;
+  std::atomic<std::size_t> requests_a_connection_ = 0;  ///< 0: one, and that is said
+  std::atomic<std::size_t> connections_ = 0;
   mutable std::mutex mutex_;
   Fault fault_;
   Cut cut_;

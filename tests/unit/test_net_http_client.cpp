@@ -8,9 +8,7 @@
 #include <sifkit/net/url.h>
 
 #include "support/catch.h"
-#include "support/engine_server.h"
-#include "support/environment.h"
-#include "support/errors.h"
+#include "support/http_requests.h"
 #include "support/registry_server.h"
 #include "support/temp_dir.h"
 
@@ -22,30 +20,6 @@ namespace {
 
 using Answer = std::optional<std::string>;
 using Seconds = std::chrono::seconds;
-
-/// No proxy of the machine stands before the servers of a test.
-std::vector<Environment::Setting> no_proxies(std::vector<Environment::Setting> settings = {}) {
-  for (const char* name :
-       {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"})
-    settings.emplace_back(name, std::nullopt);
-  std::reverse(settings.begin(), settings.end());
-  return settings;
-}
-
-std::string url_of(const EngineServer& server, const std::string& path = "/") {
-  return "http://" + server.place() + path;
-}
-
-std::string moved(const std::string& to, int status = 302) {
-  return fmt::format("HTTP/1.1 {} Moved\r\nLocation: {}\r\nContent-Length: 4\r\nConnection: close\r\n\r\ngone", status,
-                     to);
-}
-
-Error failure_of(const HttpOptions& options, const HttpRequest& request, const OperationContext& operation = {}) {
-  const auto error = error_of([&] { HttpClient(options, operation).send(request).text(1 << 20); });
-  REQUIRE(error);
-  return *error;
-}
 
 }  // namespace
 
@@ -239,154 +213,6 @@ TEST_CASE("an answer that is none or breaks off is an error of the network", "[n
     CHECK_THAT(error.message(), ContainsSubstring(part));
   }
   CHECK(failure_of({}, {.url = "ftp://127.0.0.1/"}).kind() == ErrorKind::network);
-}
-
-namespace {
-
-/// Gives a text again and again, and counts.
-struct Body {
-  std::string text;
-  std::size_t opened = 0;
-  std::size_t read = 0;
-
-  HttpBody streamed(bool known = true) {
-    return {[this] { return open(); }, known ? std::optional<std::uint64_t>(text.size()) : std::nullopt};
-  }
-
- private:
-  class Reader : public Source {
-   public:
-    explicit Reader(Body& body) : body_(body) {}
-    std::size_t read(std::span<std::byte> into) override {
-      const auto count = std::min<std::size_t>({into.size(), 70'000, body_.text.size() - at_});
-      std::memcpy(into.data(), body_.text.data() + at_, count);
-      at_ += count;
-      body_.read += count;
-      return count;
-    }
-
-   private:
-    Body& body_;
-    std::size_t at_ = 0;
-  };
-
-  std::unique_ptr<Source> open() {
-    ++opened;
-    return std::make_unique<Reader>(*this);
-  }
-};
-
-std::string text_of(std::size_t size) {
-  std::string out(size, '\0');
-  for (std::size_t i = 0; i < size; ++i) out[i] = static_cast<char>(i * 7 >> 2);
-  return out;
-}
-
-std::optional<std::string> made(const RegistryServer::Request&) { return RegistryServer::response(201, "made"); }
-
-}  // namespace
-
-TEST_CASE("a body is read while it is sent, with its size or in chunks", "[net]") {
-  const Environment plain(no_proxies());
-  RegistryServer server;
-  server.set_fault(made);
-  Body body{text_of(3 << 20)};
-  for (const bool known : {true, false}) {
-    INFO(known);
-    server.forget();
-    auto response = HttpClient({}).send({.url = server.url("/x"), .method = "PUT", .streamed = body.streamed(known)});
-    CHECK(response.status() == 201);
-    const auto sent = server.requests();
-    REQUIRE(sent.size() == 1);
-    CHECK(sent[0].method == "PUT");
-    CHECK(sent[0].header("content-length") == (known ? std::to_string(body.text.size()) : ""));
-    CHECK(sent[0].header("transfer-encoding") == (known ? "" : "chunked"));
-    CHECK(sent[0].header("expect") == "100-continue");
-  }
-  // As fault answers before the body, only what was asked for is sent.
-  CHECK(body.read == 0);
-  server.set_fault({});
-  server.forget();
-  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{HttpBody::kMinExpected - 1},
-                                 std::size_t{HttpBody::kMinExpected}, std::size_t{2 << 20}}) {
-    Body other{text_of(size)};
-    for (const bool known : {true, false}) {
-      CAPTURE(size, known);
-      server.forget();
-      other.read = 0;
-      HttpClient({}).send({.url = server.url("/v2/app/blobs/uploads/"), .method = "POST", .streamed = other.streamed(known)});
-      const auto sent = server.requests();
-      REQUIRE(sent.size() == 1);
-      CHECK((sent[0].body == other.text));
-      CHECK(sent[0].header("expect") == (known && size < HttpBody::kMinExpected ? "" : "100-continue"));
-      CHECK(other.read == size);
-    }
-  }
-}
-
-TEST_CASE("an answer that comes before the end of a body counts", "[net]") {
-  const Environment plain(no_proxies());
-  EngineServer server([](const std::string&) -> Answer { return EngineServer::response(413, "too much"); });
-  // This one never says that it wants the body, and reads none of it.
-  Body body{text_of(64 << 20)};
-  auto response = HttpClient({}).send({.url = url_of(server), .method = "PUT", .streamed = body.streamed()});
-  CHECK(response.status() == 413);
-  CHECK(body.read == 0);
-  CHECK(response.error_text() == "too much");
-  CHECK(body.opened == 1);
-}
-
-TEST_CASE("what goes wrong with a body is told", "[net]") {
-  const Environment plain(no_proxies());
-  RegistryServer server;
-  const std::string upload = server.url("/v2/app/blobs/uploads/");
-  Body body{text_of(100'000)};
-  HttpRequest request{.url = upload, .method = "POST", .streamed = body.streamed()};
-  SECTION("it is shorter than its size") {
-    request.streamed.size = body.text.size() + 5;
-    const auto error = failure_of({}, request);
-    CHECK(error.kind() == ErrorKind::integrity);
-    CHECK(error.message() == "5 bytes are missing at the end of what is sent");
-  }
-  SECTION("it is longer: only its size is sent") {
-    request.streamed.size = 1000;
-    CHECK(HttpClient({}).send(request).status() == 202);
-    CHECK((server.requests().back().body == body.text.substr(0, 1000)));
-  }
-  SECTION("it cannot be read") {
-    class Broken : public Source {
-      std::size_t read(std::span<std::byte>) override { throw Error(ErrorKind::io, "the disk is gone"); }
-    };
-    request.streamed.open = [] { return std::make_unique<Broken>(); };
-    const auto error = failure_of({}, request);
-    CHECK(error.kind() == ErrorKind::io);
-    CHECK(error.message() == "the disk is gone");
-  }
-  SECTION("the connection breaks off") {
-    server.set_cut([](const RegistryServer::Request&) { return std::optional<std::size_t>(10'000); });
-    const auto error = error_of([&] { HttpClient({}).send(request); });
-    REQUIRE(error);
-    CHECK(error->kind() == ErrorKind::network);
-    CHECK(server.requests().size() == 1);
-  }
-  SECTION("a stop ends it") {
-    std::stop_source stop;
-    class Stopping : public Source {
-     public:
-      explicit Stopping(std::stop_source& stop) : stop_(stop) {}
-      std::size_t read(std::span<std::byte> into) override {
-        stop_.request_stop();
-        return into.size();
-      }
-
-     private:
-      std::stop_source& stop_;
-    };
-    request.streamed = {[&] { return std::make_unique<Stopping>(stop); }, std::nullopt};
-    OperationContext operation;
-    operation.stop = stop.get_token();
-    CHECK(failure_of({}, request, operation).kind() == ErrorKind::cancelled);
-  }
 }
 
 TEST_CASE("a Location is what it means where it was given", "[net]") {

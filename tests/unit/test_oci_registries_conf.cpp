@@ -4,8 +4,11 @@
 #include <filesystem>
 
 #include <sifkit/core/base64.h>
+#include <sifkit/oci/registry_login.h>
+#include <sifkit/oci/remote_file.h>
 
 #include "registry/registries_conf.h"
+#include "registry/repository_writer.h"
 #include "support/catch.h"
 #include "support/registry_fixture.h"
 
@@ -142,4 +145,55 @@ TEST_CASE("a mirror that has the image serves it, whatever it lacks goes to the 
   CHECK(mirror.wire().find(base64_encode(as_bytes(std::string("ada:secret-of-ada")))) == std::string::npos);
   write_file(fixture.home / "registries.conf", "[[registry]]\nlocation = \"" + fixture.server.place() + "\"\nblocked = true\n");
   CHECK_THAT(fixture.failure("app:1"), ContainsSubstring("denied: ") && ContainsSubstring("is blocked in"));
+}
+
+TEST_CASE("what is pushed goes to the registry itself, and to a blocked one nothing does", "[oci][registry]") {
+  RegistryFixture fixture;
+  RegistryServer mirror;
+  const Environment configuration("CONTAINERS_REGISTRIES_CONF", (fixture.home / "registries.conf").native());
+  const auto configure = [&](const std::string& more) {
+    write_file(fixture.home / "registries.conf", "[[registry]]\nprefix = \"push.example/team\"\nlocation = \"" +
+                                                     fixture.server.place() + "/store\"\n" + more);
+  };
+  configure("insecure = true\n[[registry.mirror]]\nlocation = \"" + mirror.place() + "\"\n");
+  const auto name = oci::RegistryName::parse("push.example/team/app:1", "app");
+  // Whether there is TLS is asked first.
+  fixture.options.registry.plain_http = false;
+  fixture.options.registry.credentials = oci::RegistryCredentials{.user = "ada", .password = "secret-of-ada"};
+  const std::string manifest = R"({"schemaVersion":2})";
+  {
+    oci::RepositoryWriter writer(name, fixture.options);
+    writer.mount_from(oci::RegistryName::parse("push.example/team/base:1", "base"));
+    writer.add_document("{}");
+    writer.put_manifest(manifest, LayoutBuilder::kManifest, "1");
+  }
+  CHECK(fixture.server.bytes_of("/v2/store/app/manifests/1") == manifest);
+  CHECK(fixture.server.count("from=store/base") == 1);
+  CHECK(mirror.requests().empty());
+  CHECK_THAT(fixture.server.wire(), !ContainsSubstring(base64_encode(as_bytes(std::string("ada:secret-of-ada")))));
+  // A SIF file is read from a mirror.
+  const Json sif{{"schemaVersion", 2},
+                 {"layers", Json::array({{{"mediaType", "application/vnd.sylabs.sif.layer.v1.sif"},
+                                          {"size", 3},
+                                          {"digest", "sha256:" + sha256("abc")}}})}};
+  mirror.put_manifest("app", "2", LayoutBuilder::kManifest, sif.dump());
+  mirror.put_blob("app", "abc");
+  fixture.options.registry.plain_http = true;
+  auto file = oci::open_oras("push.example/team/app:2", "app", fixture.options);
+  CHECK(as_text(read_all(*file.bytes, 10, "file")) == "abc");
+  configure("blocked = true\n");
+  fixture.server.forget();
+  const auto blocked = [&](auto&& body) {
+    const auto error = error_of(body);
+    REQUIRE(error);
+    CHECK(error->kind() == ErrorKind::denied);
+    CHECK_THAT(error->what(), ContainsSubstring("registry 'push.example/team' is blocked in '"));
+  };
+  blocked([&] { oci::RepositoryWriter(name, fixture.options); });
+  blocked([&] { oci::open_oras("push.example/team/app:2", "app", fixture.options); });
+  write_file(fixture.home / "registries.conf", "[[registry]]\nprefix = \"push.example\"\nblocked = true\n");
+  const auto login = error_of([&] { oci::check_registry_login("push.example", fixture.options); });
+  REQUIRE(login);
+  CHECK(login->kind() == ErrorKind::denied);
+  CHECK(fixture.server.requests().empty());
 }

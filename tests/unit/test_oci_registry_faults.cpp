@@ -16,12 +16,6 @@ using Answer = std::optional<std::string>;
 
 namespace {
 
-std::string bytes_of(std::size_t size, unsigned seed) {
-  std::string out(size, '\0');
-  for (auto& c : out) c = static_cast<char>((seed = seed * 1664525u + 1013904223u) >> 24);
-  return out;
-}
-
 /// An image of one layer, "blob", which the registry has trouble with.
 struct OneLayer : RegistryFixture {
   TestImage image;
@@ -29,7 +23,7 @@ struct OneLayer : RegistryFixture {
   std::atomic<int> tries = 0;
 
   explicit OneLayer(std::size_t size = 200'000) {
-    image.layers = {bytes_of(size, 7)};
+    image.layers = {random_bytes(size, 7)};
     put(image);
     path = "/v2/app/blobs/sha256:" + sha256(image.layers[0]);
   }

@@ -16,12 +16,6 @@ using Lines = std::vector<std::string>;
 
 namespace {
 
-std::string random_bytes(std::size_t size, unsigned seed) {
-  std::string out(size, '\0');
-  for (auto& c : out) c = static_cast<char>((seed = seed * 1664525u + 1013904223u) >> 24);
-  return out;
-}
-
 struct PushFixture : RegistryFixture {
   std::string bytes = random_bytes(300'000, 5);
   std::size_t opened = 0;
@@ -43,7 +37,7 @@ struct PushFixture : RegistryFixture {
   /// Sends the blob; how many bytes the writer says were sent.
   std::uint64_t push(const std::string& neighbour = "") {
     RepositoryWriter writer(name(), options);
-    if (!neighbour.empty()) writer.mount_from(neighbour);
+    if (!neighbour.empty()) writer.mount_from(RegistryName::parse(server.place() + "/" + neighbour, neighbour));
     writer.add_blob(blob());
     return writer.sent_bytes();
   }
@@ -260,13 +254,13 @@ TEST_CASE("what is lost is sent anew, and what cannot heal is told", "[oci][regi
     auto wrong = fixture.blob();
     const std::string other = random_bytes(300'000, 99);
     wrong.open = [&] { return std::make_unique<MemorySource>(as_bytes(other)); };
-    RepositoryWriter writer(fixture.name(), fixture.options);
-    const auto error = error_of([&] { writer.add_blob(wrong); });
+    const auto sent = [&] { return error_of([&] { RepositoryWriter(fixture.name(), fixture.options).add_blob(wrong); }); };
+    const auto error = sent();
     REQUIRE(error);
     CHECK(error->kind() == ErrorKind::integrity);
     CHECK_FALSE(fixture.arrived());
     wrong.size -= 1;
-    const auto longer = error_of([&] { writer.add_blob(wrong); });
+    const auto longer = sent();
     REQUIRE(longer);
     CHECK_THAT(longer->what(), ContainsSubstring("more than 299999 bytes"));
   }

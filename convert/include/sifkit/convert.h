@@ -19,6 +19,10 @@
 
 namespace sifkit {
 
+namespace oci {
+class OpenedSource;
+}
+
 enum class OutputFormat : std::uint8_t {
   sif,
   squashfs,  ///< the root file system alone
@@ -110,6 +114,10 @@ struct ConvertReport {
 /// layers newest first, into the squashfs at its place in the SIF. Throws Error. Safe to call from several threads for
 /// different targets.
 SIFKIT_API ConvertReport convert(const oci::Reference& reference, const std::filesystem::path& target,
+                                 const ConvertOptions& options, WarningList& warnings);
+
+/// The same of an image that is open already; `image` is the one that `source` holds.
+SIFKIT_API ConvertReport convert(oci::OpenedSource& source, oci::Image& image, const std::filesystem::path& target,
                                  const ConvertOptions& options, WarningList& warnings);
 
 }  // namespace sifkit

@@ -23,8 +23,9 @@ struct CopyOptions : oci::SourceOptions {
 struct CopyReport {
   Digest manifest_digest;  ///< of what was written; a Docker archive has no manifest of that kind
   Digest config_digest;    ///< Docker's image ID
-  std::size_t layers = 0;
-  std::uint64_t bytes = 0;  ///< of layers as they are stored
+  std::size_t images = 0;   ///< of `copy_all`
+  std::size_t layers = 0;   ///< of `copy_all`: blobs of all kinds
+  std::uint64_t bytes = 0;  ///< of them as they are stored
   double seconds = 0;
 };
 
@@ -34,5 +35,11 @@ struct CopyReport {
 /// to it) is left out, and capabilities are real ones again. The target appears whole or not at all. Throws Error.
 SIFKIT_API CopyReport copy_image(const oci::Reference& source, const oci::Target& target, const CopyOptions& options,
                                  WarningList& warnings);
+
+/// Copies all that a name stands for in a layout, its archive or a registry to one of those: an index with its images of
+/// all platforms, attestations and artifacts, every document and blob as it is. The digest of the index stays, which is
+/// the report's `manifest_digest`; there is no one configuration.
+SIFKIT_API CopyReport copy_all(const oci::Reference& source, const oci::Target& target, const CopyOptions& options,
+                               WarningList& warnings);
 
 }  // namespace sifkit

@@ -24,6 +24,7 @@ enum class Advice : std::uint8_t {
   service_timeout,  ///< SourceOptions::service_timeout
   registry_login,   ///< name credentials for the registry `argument`
   plain_http,       ///< RegistryOptions::plain_http, or its certificates, for the registry `argument`
+  name_library,     ///< RegistryOptions::library
   pipe_archive,     ///< let a program write an archive to standard input
   convert,          ///< convert the source
   look_inside,      ///< inspect and list the image

@@ -42,6 +42,20 @@ struct HttpHints {
   Hint other;    ///< anything else between the two, TLS among it
 };
 
+/// Connections that stay open between requests, for all clients that are given them. Safe from several threads.
+class SIFKIT_API HttpConnections {
+ public:
+  HttpConnections();
+  ~HttpConnections();
+  HttpConnections(const HttpConnections&) = delete;
+  HttpConnections& operator=(const HttpConnections&) = delete;
+
+ private:
+  friend class HttpExchange;
+  struct Idle;
+  std::unique_ptr<Idle> idle_;
+};
+
 struct HttpOptions {
   std::string name;         ///< of the server, for messages; empty: its URL
   std::string unix_socket;  ///< path of a socket in place of TCP; no proxy stands before it
@@ -52,6 +66,7 @@ struct HttpOptions {
   std::chrono::seconds connect_timeout{20};
   std::chrono::seconds silence_timeout{60};           ///< that a server may take or send nothing
   std::optional<std::chrono::seconds> total_timeout;  ///< of a request with all of its answer
+  std::shared_ptr<HttpConnections> connections;       ///< absent: every request has its own
 };
 
 /// A body that is read while it is sent. From kMinExpected bytes on, or of no known size, the server is asked first
@@ -110,15 +125,15 @@ class SIFKIT_API HttpResponse {
   std::unique_ptr<Source> body_;
 };
 
-/// Speaks HTTP/1.1 over TCP, TLS or a unix socket; nothing else in this library talks to a network. One connection a
-/// request. The rules are the same for every server:
+/// Speaks HTTP/1.1 over TCP, TLS or a unix socket; nothing else in this library talks to a network. The rules are the same for every server:
 ///
 /// - The head of an answer, interim answers and the trailer of its body included, has 256 KiB at most.
 /// - A redirect is followed if the options say so, never from https to http or to another scheme; else the caller sees
 ///   it. Credentials (Authorization, Cookie, a client's certificate) stay with the host they were meant for: the same
 ///   scheme, name and port.
 /// - A stop is heard within a second, whatever the server does. No thread is started.
-/// - A body is sent once, whatever becomes of it; an answer that comes before its end counts, and ends it.
+/// - A body is sent once, whatever becomes of it, unless a connection that was kept turns out to be gone; an answer that
+///   comes before its end counts, and ends it.
 ///
 /// Throws what reading the body throws, network (nobody answers, silence, TLS, a broken answer; a TransientError where asking again may help), denied
 /// (the system), limit, cancelled, and not_found where libcurl is missing. Statuses are the caller's to judge. Const

@@ -13,6 +13,15 @@
 
 namespace sifkit::oci {
 
+/// OCI image-spec media-types.md, and what Docker calls the same.
+inline constexpr std::string_view kIndexType = "application/vnd.oci.image.index.v1+json";
+inline constexpr std::string_view kManifestType = "application/vnd.oci.image.manifest.v1+json";
+inline constexpr std::string_view kConfigType = "application/vnd.oci.image.config.v1+json";
+inline constexpr std::string_view kLayerType = "application/vnd.oci.image.layer.v1.tar";
+inline constexpr std::string_view kDockerIndexType = "application/vnd.docker.distribution.manifest.list.v2+json";
+inline constexpr std::string_view kDockerManifestType = "application/vnd.docker.distribution.manifest.v2+json";
+inline constexpr std::string_view kDockerConfigType = "application/vnd.docker.container.image.v1+json";
+
 /// OCI image-spec image-index.md "platform".
 struct Platform {
   std::string os;

@@ -35,7 +35,8 @@ class SIFKIT_API Image {
   virtual const ImageConfig& config() const = 0;
   /// Oldest first; as many as diff_ids.
   virtual const std::vector<Layer>& layers() const = 0;
-  /// The stored bytes of a layer, not yet verified: the caller checks digest, size and diff_id while it reads.
+  /// The stored bytes of a layer, not yet verified: the caller checks digest, size and diff_id while it reads. Where there
+  /// is a manifest it may be called from several threads.
   virtual std::unique_ptr<Source> open_layer(std::size_t index) = 0;
 
   virtual std::optional<Digest> manifest_digest() const = 0;

@@ -49,6 +49,8 @@ struct ReadableBlob {
   Digest digest;
   std::uint64_t size = 0;
   std::function<std::unique_ptr<Source>()> open;  ///< from its start
+  bool hashed = false;  ///< the digest was computed from what it opens, and holds while that can be read
+  std::string context;  ///< in front of what goes wrong; empty: nothing
 };
 
 /// The documents of an image whose layers are all there.
@@ -73,7 +75,19 @@ class SIFKIT_API ImageDestination {
   virtual bool takes_readable_layers() const { return false; }
   /// The next layer, which is read as often as it takes: not at all where it is there already.
   virtual void add_layer(ReadableBlob layer);
+  /// Throws what has gone wrong with an earlier one: layers may be sent while later ones are added, on other threads, until
+  /// `finish`. What they are read of outlives the object.
+  virtual void check() {}
   virtual void finish(const ImageDocuments& documents) = 0;
+
+  /// Whether it takes what an ImageSet has, by the three that follow, in place of one image.
+  virtual bool takes_sets() const { return false; }
+  /// A blob of whatever kind, as `add_layer`.
+  virtual void add_blob(ReadableBlob blob);
+  /// A document that another one lists, when everything that it names itself is there.
+  virtual void add_manifest(const Descriptor& descriptor, const std::string& text);
+  /// The document that gets the target's name, as `finish`.
+  virtual void finish_set(const Descriptor& top, const std::string& text);
 };
 
 struct DestinationOptions : SourceOptions {

@@ -15,6 +15,7 @@ enum class Transport : std::uint8_t {
   oci_layout,
   docker,  ///< an image of a registry
   oras,    ///< a SIF file of a registry
+  library,  ///< a SIF file of a library
   docker_daemon,
   podman,           ///< podman's service, which speaks the Docker Engine API
   docker_container,
@@ -46,8 +47,8 @@ SIFKIT_API std::string_view to_string(Transport transport) noexcept;
 
 /// Whether a service is asked, and the location is a name there, not a path.
 constexpr bool is_service(Transport transport) noexcept {
-  return transport == Transport::docker || transport == Transport::oras || transport == Transport::docker_daemon ||
-         transport == Transport::podman || transport == Transport::docker_container;
+  return transport == Transport::docker || transport == Transport::oras || transport == Transport::library ||
+         transport == Transport::docker_daemon || transport == Transport::podman || transport == Transport::docker_container;
 }
 
 }  // namespace sifkit::oci

@@ -29,11 +29,12 @@ struct RegistryOptions {
   bool credentials_of_files_only = false;          ///< the environment's are for another host
   std::filesystem::path auth_file;                 ///< in place of those files
   bool plain_http = false;                         ///< HTTP without TLS
+  std::string library;                             ///< URL of the library of names without a host
   bool unverified_tls = false;                     ///< any certificate will do
   unsigned retries = 5;                            ///< of what may heal, without progress in between
   std::chrono::milliseconds retry_delay{500};      ///< before the first; doubled each time, up to a minute
   CacheOptions cache;                              ///< of layers, configurations and SIF files
-  unsigned connections = 4;                        ///< layers that are fetched at once, from 1
+  unsigned connections = 4;                        ///< layers that are transferred at once, from 1
 };
 
 }  // namespace sifkit::oci

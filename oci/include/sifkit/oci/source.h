@@ -13,6 +13,7 @@
 #include <sifkit/core/file_kind.h>
 #include <sifkit/oci/contents.h>
 #include <sifkit/oci/image.h>
+#include <sifkit/oci/image_set.h>
 #include <sifkit/oci/reference.h>
 
 namespace sifkit::oci {
@@ -48,6 +49,8 @@ class SIFKIT_API OpenedSource {
   virtual std::unique_ptr<Image> open_image() = 0;
   /// Everything it holds, without reading any layer.
   virtual std::vector<ImageSummary> list_images() = 0;
+  /// All that the reference names, of every platform; once. Throws unsupported where it is no OCI layout and in no registry.
+  virtual std::unique_ptr<ImageSet> open_all();
   /// A root file system that no image describes.
   virtual bool is_root() const = 0;
   /// A root file system by its first names alone; whoever has read all of them asks ContentsSurvey again.

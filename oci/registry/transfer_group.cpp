@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "transfer_group.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include <sifkit/core/background_thread.h>
+
+namespace sifkit::oci {
+
+namespace {
+
+constexpr std::chrono::milliseconds kShown{100};  ///< between two looks at the progress
+
+}  // namespace
+
+TransferGroup::TransferGroup(unsigned most, const OperationContext& operation)
+    : most_(std::max(most, 1u)), outer_(operation), stop_(operation.stop), inner_(operation) {
+  inner_.progress = &progress_;
+  inner_.stop = stop_.token();
+}
+
+void TransferGroup::stop() {
+  stop_.request();
+  transfers_.clear();
+}
+
+void TransferGroup::wait_for(std::size_t count) {
+  std::unique_lock lock(mutex_);
+  while (running_ > count) {
+    changed_.wait_for(lock, kShown);
+    if (const auto bytes = progress_.take(); bytes != 0) {
+      lock.unlock();
+      outer_.progress->advance(bytes);
+      lock.lock();
+    }
+  }
+  std::list<Transfer> over;
+  for (auto at = transfers_.begin(); at != transfers_.end();) {
+    const auto next = std::next(at);
+    if (at->done) over.splice(over.end(), transfers_, at);
+    at = next;
+  }
+  lock.unlock();
+  over.clear();
+  if (const auto bytes = progress_.take(); bytes != 0) outer_.progress->advance(bytes);
+}
+
+void TransferGroup::start(std::function<void()> transfer) {
+  wait_for(most_ - 1);
+  const std::lock_guard lock(mutex_);
+  if (failure_) return;
+  Transfer& added = transfers_.emplace_back();
+  try {
+    added.thread = start_background_thread([this, &added, work = std::move(transfer)] {
+      std::exception_ptr failure;
+      try {
+        work();
+      } catch (...) {
+        failure = std::current_exception();
+      }
+      if (failure) stop_.request();
+      const std::lock_guard inner(mutex_);
+      if (failure && !failure_) failure_ = failure;
+      added.done = true;
+      --running_;
+      changed_.notify_all();
+    });
+  } catch (...) {
+    transfers_.pop_back();
+    throw;
+  }
+  ++running_;
+}
+
+void TransferGroup::check() {
+  const std::lock_guard lock(mutex_);
+  if (failure_) std::rethrow_exception(failure_);
+}
+
+void TransferGroup::wait() {
+  wait_for(0);
+  check();
+}
+
+}  // namespace sifkit::oci
