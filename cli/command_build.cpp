@@ -272,7 +272,7 @@ int build(const CLI::App& verb, const BuildArguments& arguments, Session& sessio
 void group_options(CLI::App& verb) {
   const std::pair<const char*, std::vector<const char*>> groups[] = {
       {"Output", {"--force", "--base", "--no-base", "--sandbox", "--format", "--dry-run", "--verify-after", "--reproducible", "--digestfile", "--stats"}},
-      {"Source", {"--platform", "--arch", "--creds", "--authfile", "--no-https", "--retries", "--disable-cache", "--docker-host", "--service-timeout", "--tmpdir", "--limit"}},
+      {"Source", {"--platform", "--arch", "--creds", "--authfile", "--no-https", "--retries", "--retry-delay", "--connections", "--disable-cache", "--library", "--docker-host", "--service-timeout", "--tmpdir", "--limit"}},
       {"Contents", {"--label", "--env", "--exclude", "--all-root", "--xattrs", "--clamp-names", "--sbom"}},
       {"Compression", {"--compress", "--block-size", "--fast", "--best", "--threads"}},
       {"Signature", {"--sign", "--key", "--key-name", "--passphrase-file", "--passphrase-fd"}}};

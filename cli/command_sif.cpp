@@ -35,7 +35,7 @@ int show_header(const SifArguments& arguments, Session& session) {
 }
 
 int show_list(const SifArguments& arguments, Session& session) {
-  const auto image = sif::Image::open(arguments.file);
+  const auto image = open_sif(arguments.file, arguments.from, session);
   warn_of_problems(session, arguments.file, image.problems());
   if (session.json) {
     Json objects = Json::array();
@@ -49,7 +49,7 @@ int show_list(const SifArguments& arguments, Session& session) {
 
 int show_info(const SifArguments& arguments, Session& session) {
   const auto id = parse_object_id(arguments.id);
-  const auto image = sif::Image::open(arguments.file);
+  const auto image = open_sif(arguments.file, arguments.from, session);
   const auto& object = image.object(id);
   warn_of_problems(session, arguments.file, image.problems());
   if (session.json) {
@@ -64,7 +64,7 @@ int show_info(const SifArguments& arguments, Session& session) {
 
 int dump(const SifArguments& arguments, Session& session) {
   const auto id = parse_object_id(arguments.id);
-  const auto image = sif::Image::open(arguments.file);
+  const auto image = open_sif(arguments.file, arguments.from, session);
   warn_of_problems(session, arguments.file, image.problems());
   const auto source = image.open_data(image.object(id));
   StreamSink sink(session.io);

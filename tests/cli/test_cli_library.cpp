@@ -14,7 +14,9 @@ namespace {
 
 /// A library in this process that has one SIF.
 struct LibraryFixture : PullFixture {
-  Environment library{"SIFKIT_LIBRARY", server.url("/")};
+  Environment library{{{"SIFKIT_LIBRARY", server.url("/")},
+                       {"SIFKIT_DISABLE_CACHE", std::nullopt},
+                       {"SIFKIT_CACHEDIR", (home / "cache").native()}}};
 
   explicit LibraryFixture(const std::string& name = "lab/tools/app:1", const std::string& architecture = "amd64") {
     put(name, architecture, record(sif));
@@ -199,7 +201,7 @@ TEST_CASE("which library is asked where none is named", "[cli][registry][library
   fixture.write_remotes(lab + "    Token: \"a\\nb\"\n");
   fails(ErrorKind::malformed, "remote.yaml': a token that is none");
   for (const auto& [text, why] : std::vector<std::pair<std::string, std::string>>{
-           {"Remotes: [", "line 1: "},
+           {"Remotes: [", "line 2: did not find expected node content"},
            {"a: &x 1\nb: *x\n", "line 2: an alias"},
            {"a: 1\na: 2\n", "line 2: 'a' stands there twice"},
            {"--- 1\n--- 2\n", "line 2: more than one document"},

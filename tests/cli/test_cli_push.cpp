@@ -249,7 +249,7 @@ TEST_CASE("a SIF file of a registry is a source of every verb", "[cli][registry]
   CHECK(verified.code == exit_code(ErrorKind::unsigned_image));
   CHECK_THAT(verified.out, ContainsSubstring("Ada"));
   CHECK(fixture.run({"verify", fixture.oras("app:signed")}).code == 0);
-  write_file(fixture.home / "policy.json", R"({"schema":"sifkit/verify-policy/v1","rules":[]})");
+  write_file(fixture.home / "policy.json", R"({"schema":"sifkit/verify-policy/v1","rules":[{"path":"/"}]})");
   CHECK(fixture.run({"verify", "--policy", fixture.at("policy.json"), uri}).code == exit_code(ErrorKind::usage));
   REQUIRE(fixture.run({"build", "-q", fixture.at("again.sif"), uri}).code == 0);
   REQUIRE(run_cli({"build", "-q", fixture.at("local.sif"), "sif:" + fixture.at("app.sif")}).code == 0);

@@ -9,6 +9,7 @@
 #include <sifkit/core/json.h>
 
 #include "support/build_fixture.h"
+#include "support/fault_fixture.h"
 
 using namespace sifkit;
 using namespace sifkit::testing;
@@ -23,12 +24,6 @@ std::string between(const std::string& text, const std::string& start, const std
   const auto to = text.find(end, from);
   REQUIRE(to != std::string::npos);
   return text.substr(from, to - from);
-}
-
-std::size_t count_of(const std::string& text, const std::string& what) {
-  std::size_t count = 0;
-  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++count;
-  return count;
 }
 
 std::string policy_digest(const std::string& text) {
