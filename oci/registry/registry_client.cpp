@@ -96,13 +96,22 @@ void RegistryClient::abandon(const std::string& url) noexcept {
   try {
     const auto place = net::Url::parse(url);
     if (!place || place->origin() != net::Url::parse(base_url_)->origin()) return;
-    net::HttpRequest request{.url = url, .method = "DELETE"};
-    if (const auto authorization = auth_.header(); !authorization.empty())
-      request.headers.emplace_back("Authorization", authorization);
     auto http = options_for(name_.host, name_, options_, connections_);
     http.connect_timeout = kMost;
     http.total_timeout = kMost;
-    net::HttpClient(http, {options_.operation.logger, &no_progress(), {}}).send(request);
+    const net::HttpClient client(http, {options_.operation.logger, &no_progress(), {}});
+    const auto send = [&](const std::string& method, const std::string& to) {
+      net::HttpRequest request{.url = to, .method = method};
+      if (const auto authorization = auth_.header(); !authorization.empty())
+        request.headers.emplace_back("Authorization", authorization);
+      return client.send(request);
+    };
+    if (send("DELETE", url).status() / 100 == 2) return;
+    // Where some of it has arrived the upload has another place, which is asked for.
+    const auto now = send("GET", url);
+    if (now.status() != 204) return;
+    const auto moved = location(now);
+    if (net::Url::parse(moved)->origin() == place->origin()) send("DELETE", moved);
   } catch (const std::exception&) {
     // A registry forgets it by itself some day.
   }

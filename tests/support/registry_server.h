@@ -193,12 +193,12 @@ class RegistryServer {
     auto* const upload = uploads_.find(request.path);
     if (upload == nullptr) return failure(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry");
     if (request.method == "GET") return response(204, "", upload->headers());
-    if (request.method == "DELETE") {
+    const bool current = std::stoull(RegistryUploads::parameter(request.path, "_state")) == upload->bytes.size();
+    if (request.method == "DELETE" && current) {
       uploads_.forget(*upload);
       return response(204, "");
     }
-    if (std::stoull(RegistryUploads::parameter(request.path, "_state")) != upload->bytes.size())
-      return failure(404, "BLOB_UPLOAD_INVALID", "blob upload invalid");
+    if (!current) return failure(404, "BLOB_UPLOAD_INVALID", "blob upload invalid");
     upload->bytes += request.body;
     if (request.method == "PATCH") return response(202, "", upload->headers());
     const auto digest = RegistryUploads::parameter(request.path, "digest");

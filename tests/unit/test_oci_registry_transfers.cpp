@@ -117,6 +117,19 @@ TEST_CASE("a stop cancels what a registry waits for", "[oci][registry][push]") {
   CHECK(error->kind() == ErrorKind::cancelled);
   CHECK(fixture.server.uploads() == 0);
   CHECK(fixture.server.count("DELETE /v2/app/blobs/uploads/") >= 1);
+  // Where some of it has arrived the registry waits for it elsewhere.
+  stop = {};
+  fixture.options.operation.stop = stop.get_token();
+  fixture.options.registry.connections = 1;
+  fixture.server.set_fault({});
+  fixture.server.set_cut([&](const Request& request) -> std::optional<std::size_t> {
+    if (request.method != "PUT") return std::nullopt;
+    stop.request_stop();
+    return 1000;
+  });
+  CHECK(error_of([&] { fixture.send_all(); }));
+  CHECK(fixture.server.uploads() == 0);
+  fixture.server.set_cut({});
   // One that was begun to see whether that is allowed, and then not needed.
   fixture.options.operation.stop = {};
   fixture.server.set_fault({});
