@@ -37,7 +37,8 @@ class SetCopy {
         const auto& child = last.document.manifests[last.next++];
         if (done_.contains(child.digest)) continue;
         if (open.size() > options_.limits.index_depth)
-          throw Error(ErrorKind::limit, fmt::format("indexes are nested more than {} deep", options_.limits.index_depth));
+          throw Error(ErrorKind::limit,
+                      fmt::format("indexes are nested more than {} deep", options_.limits.index_depth));
         open.push_back({read(child)});
         continue;
       }
@@ -60,7 +61,8 @@ class SetCopy {
   Document read(const oci::Descriptor& descriptor) {
     options_.operation.check();
     if (++documents_ > options_.limits.archive_members)
-      throw_over_limit(fmt::format("more than {} manifests", options_.limits.archive_members), &Limits::archive_members);
+      throw_over_limit(fmt::format("more than {} manifests", options_.limits.archive_members),
+                       &Limits::archive_members);
     return set_.read(descriptor);
   }
 
@@ -99,11 +101,13 @@ CopyReport copy_all(const oci::Reference& given, const oci::Target& target, cons
     throw Error(ErrorKind::usage, fmt::format("{} takes one image of one platform", in_quotes(target.text)),
                 "all architectures go to oci:, oci-archive: or docker://");
   const auto source = oci::open_source(given, options, warnings);
-  naming({source->reference().location, given.text}, [&] { return fmt::format("copying {}", in_quotes(given.text)); }, [&] {
-    set = source->open_all();
-    options.operation.progress->stage("copying blobs", 0);
-    SetCopy(*set, *destination, options, report).run();
-  });
+  naming(
+      {source->reference().location, given.text}, [&] { return fmt::format("copying {}", in_quotes(given.text)); },
+      [&] {
+        set = source->open_all();
+        options.operation.progress->stage("copying blobs", 0);
+        SetCopy(*set, *destination, options, report).run();
+      });
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;
 }

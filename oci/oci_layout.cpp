@@ -347,6 +347,15 @@ std::vector<Candidate> read_oci_layout(FileSet& files, bool strict_layout, const
   });
 }
 
+std::unique_ptr<ImageSet> open_layout_set(const std::shared_ptr<FileSet>& files, const std::string& selector,
+                                          const Limits& limits) {
+  WarningList ignored;  // what a build would warn of is copied as it is
+  auto candidates = read_oci_layout(*files, true, limits, ignored);
+  const auto top = choose_top(candidates, selector, files->name());
+  files->forget_documents();
+  return std::make_unique<ImageSet>(std::make_shared<FileBlobs>(*files, false), top, limits, files);
+}
+
 std::vector<Candidate> read_skopeo_dir(FileSet& files, const Limits& limits, WarningList& warnings) {
   static constexpr std::string_view kName = "manifest.json";
   return in_file(files.name(), [&] {

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
+#include <string>
 #include <vector>
+
+#include <sifkit/oci/image_set.h>
 
 #include "blob_store.h"
 #include "stored_image.h"
@@ -21,6 +25,10 @@ bool is_index(const JsonView& view, const std::string& stated, std::string_view 
 /// The images of an OCI layout (image-spec image-layout.md): every manifest that index.json leads to, in its order.
 /// Attestations are passed over. `strict_layout` asks for a sound oci-layout file.
 std::vector<Candidate> read_oci_layout(FileSet& files, bool strict_layout, const Limits& limits, WarningList& warnings);
+
+/// What index.json lists and `selector` chooses, with all that it leads to.
+std::unique_ptr<ImageSet> open_layout_set(const std::shared_ptr<FileSet>& files, const std::string& selector,
+                                          const Limits& limits);
 
 /// What `podman save --format docker-dir` and skopeo's `dir:` write: manifest.json is the image's manifest or an index,
 /// the other files are named by their digests.

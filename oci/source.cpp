@@ -232,11 +232,7 @@ class LocalSource : public OpenedSource {
 
   std::unique_ptr<ImageSet> open_all() override {
     if (!look_.files || !look_.files->find(kIndexFile)) return OpenedSource::open_all();
-    WarningList ignored;  // what a build would warn of is copied as it is
-    auto candidates = read_oci_layout(*look_.files, true, options_.limits, ignored);
-    const auto top = choose_top(candidates, reference_.selector, look_.files->name());
-    look_.files->forget_documents();
-    return std::make_unique<ImageSet>(std::make_shared<FileBlobs>(*look_.files, false), top, options_.limits, look_.files);
+    return open_layout_set(look_.files, reference_.selector, options_.limits);
   }
 
   std::vector<ImageSummary> list_images() override {

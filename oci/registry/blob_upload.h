@@ -26,8 +26,9 @@ UploadPlace begin_upload(RegistryClient& client);
 /// before the last of it goes. One that comes to nothing is cancelled. Not thread safe.
 class BlobUpload {
  public:
-  static constexpr std::uint64_t kChunk = std::uint64_t{4} << 20;      ///< some registries take no more
-  static constexpr std::uint64_t kMaxChunk = std::uint64_t{64} << 20;  ///< in memory; one that wants more gets no chunks
+  static constexpr std::uint64_t kChunk = std::uint64_t{4} << 20;  ///< some registries take no more
+  static constexpr std::uint64_t kMaxChunk = std::uint64_t{64}
+                                             << 20;  ///< in memory; one that wants more gets no chunks
 
   /// All of it outlives the object. `place` is an upload that has begun.
   BlobUpload(RegistryClient& client, const ReadableBlob& blob, std::optional<UploadPlace> place = {});
@@ -35,8 +36,8 @@ class BlobUpload {
   BlobUpload(const BlobUpload&) = delete;
   BlobUpload& operator=(const BlobUpload&) = delete;
 
-  /// Whether anything had to be sent: nothing where the repository has the blob, or another one of the registry, `from`,
-  /// which `mounter` may ask for; it may be none.
+  /// Whether anything had to be sent: nothing where the repository has the blob, or another one of the registry,
+  /// `from`, which `mounter` may ask for; it may be none.
   bool run(RegistryClient* mounter = nullptr, const std::string& from = {});
 
  private:

@@ -32,8 +32,7 @@ constexpr std::size_t kMaxParts = 4;
 }
 
 bool is_name(std::string_view part) {
-  static constexpr std::string_view kPlain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+  static constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
   return !part.empty() && part != "." && part != ".." && part.find_first_not_of(kPlain) == std::string_view::npos;
 }
 
@@ -88,8 +87,7 @@ Record read_record(net::HttpResponse& response, const SourceOptions& options) {
   const auto hash = data["hash"].text_or("");
   Record out;
   // Others, as "sif.UUID", do not say what is in the file.
-  if (hash.starts_with(kHash))
-    out.digest = Digest::parse("sha256:" + hash.substr(kHash.size()), data["hash"].place());
+  if (hash.starts_with(kHash)) out.digest = Digest::parse("sha256:" + hash.substr(kHash.size()), data["hash"].place());
   if (const auto size = data["size"]; !size.is_null() && size.unsigned_number() != 0) out.size = size.unsigned_number();
   return out;
 }
@@ -143,7 +141,8 @@ RemoteFile open_library(std::string_view image, std::string_view source, const S
   if (response.status() != 200) throw wanted.failure(response);
   const auto record = read_record(response, options);
   if (pinned && record.digest && *pinned != *record.digest)
-    throw Error(ErrorKind::integrity, fmt::format("{}: asked for {}, got {}", host, pinned->text(), record.digest->text()));
+    throw Error(ErrorKind::integrity,
+                fmt::format("{}: asked for {}, got {}", host, pinned->text(), record.digest->text()));
   RemoteFile out;
   out.name = fmt::format("{}_{}.sif", wanted.name.name, tag);
   out.size = record.size;

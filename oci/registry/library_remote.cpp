@@ -70,9 +70,9 @@ RemoteList read_remotes(const fs::path& path) {
     const JsonView entry(value, fmt::format("{}: {}: ", in_quotes(file), in_quotes(name)));
     const auto is_set = [&](const char* member) { return entry[member].text_or("") == "true"; };
     entry.require_object();
-    out.remotes.emplace_back(name, Remote{without_slash(entry["URI"].text_or("")),
-                                          one_line(entry["Token"].text_or(""), file), is_set("Exclusive"),
-                                          is_set("Insecure"), file});
+    out.remotes.emplace_back(name,
+                             Remote{without_slash(entry["URI"].text_or("")), one_line(entry["Token"].text_or(""), file),
+                                    is_set("Exclusive"), is_set("Insecure"), file});
   }
   return out;
 }
@@ -84,8 +84,8 @@ const Remote* find_remote(const RemoteList& in, std::string_view name) {
   return nullptr;
 }
 
-/// The remote that a program uses. What its administrator says of a remote counts, and a remote that is the only one goes
-/// before what a user has chosen.
+/// The remote that a program uses. What its administrator says of a remote counts, and a remote that is the only one
+/// goes before what a user has chosen.
 std::optional<Remote> active_remote(const RemoteFiles& files) {
   const RemoteList user = read_remotes(files.user);
   const RemoteList system = read_remotes(files.system);
@@ -152,8 +152,7 @@ std::vector<RemoteFiles> usual_remote_files() {
   return out;
 }
 
-LibraryPlace find_library(std::string_view host, const SourceOptions& options,
-                          const std::vector<RemoteFiles>& files) {
+LibraryPlace find_library(std::string_view host, const SourceOptions& options, const std::vector<RemoteFiles>& files) {
   std::string named = without_slash(options.registry.library);
   if (!host.empty()) named = fmt::format("{}://{}", options.registry.plain_http ? "http" : "https", host);
   if (!named.empty()) expect_url(named);

@@ -27,8 +27,8 @@ struct RemoteFiles {
 std::vector<RemoteFiles> usual_remote_files();
 
 /// The library for names that have a host of their own (`host`), else that of the options, else the one of the remote
-/// that Apptainer or SingularityCE uses, which is asked where its library is. Throws usage where there is none, and denied
-/// where an administrator allows another one only.
+/// that Apptainer or SingularityCE uses, which is asked where its library is. Throws usage where there is none, and
+/// denied where an administrator allows another one only.
 LibraryPlace find_library(std::string_view host, const SourceOptions& options, const std::vector<RemoteFiles>& files);
 
 }  // namespace sifkit::oci

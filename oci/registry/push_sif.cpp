@@ -108,7 +108,9 @@ class SettledFile : public Source {
  private:
   void expect_same() const {
     const auto now = status_of(*file_);
-    const auto same = [](const timespec& a, const timespec& b) { return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec; };
+    const auto same = [](const timespec& a, const timespec& b) {
+      return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+    };
     if (now.st_size != before_.st_size || !same(now.st_mtim, before_.st_mtim) || !same(now.st_ctim, before_.st_ctim))
       throw Error(ErrorKind::io, fmt::format("{} has changed while it was read", in_quotes(file_->name())));
   }

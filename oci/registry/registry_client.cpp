@@ -77,7 +77,8 @@ net::HttpResponse RegistryClient::send(net::HttpRequest request, Backoff& backof
                                      fmt::format("{} {}", current.method, net::url_without_secrets(current.url)));
     const bool other = elsewhere && url;
     const auto host = other ? url->host + (url->port.empty() ? "" : ":" + url->port) : name_.host;
-    auto response = send_patiently(other ? client_for(host, name_, options_, connections_) : client_, current, backoff, known_);
+    auto response =
+        send_patiently(other ? client_for(host, name_, options_, connections_) : client_, current, backoff, known_);
     // Those that read are followed by the client itself.
     const bool moved = response.status() == 307 || response.status() == 308;
     if (moved && request.method != "GET" && request.method != "HEAD" && ++redirects <= kRedirects) {
@@ -141,8 +142,8 @@ std::string RegistryClient::location(const net::HttpResponse& response) const {
 void RegistryClient::expect_digest(const net::HttpResponse& response, std::string_view what, const Digest& digest) {
   const auto stated = response.header("docker-content-digest").value_or("");
   if (!stated.starts_with(to_string(digest.algorithm())) || stated == digest.text()) return;
-  throw Error(ErrorKind::integrity, fmt::format("{}: {}: expected {}, found {}", response.name(), what, digest.text(),
-                                                in_quotes(stated)));
+  throw Error(ErrorKind::integrity,
+              fmt::format("{}: {}: expected {}, found {}", response.name(), what, digest.text(), in_quotes(stated)));
 }
 
 Error RegistryClient::failure(net::HttpResponse& response) {

@@ -23,8 +23,8 @@ struct ReachedRegistry {
   SourceOptions options;
 };
 
-/// Whom registries.conf names for what is not only read. A registry that may be insecure is asked whether it speaks TLS.
-/// Throws denied where it is blocked.
+/// Whom registries.conf names for what is not only read. A registry that may be insecure is asked whether it speaks
+/// TLS. Throws denied where it is blocked.
 ReachedRegistry reach_registry(const RegistriesConf& configuration, const RegistryName& name,
                                const SourceOptions& options);
 

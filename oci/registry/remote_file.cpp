@@ -114,7 +114,8 @@ RemoteFile open_url(const std::string& url, const SourceOptions& options, const 
     throw Error(ErrorKind::usage, fmt::format("source {}: that is no URL of a file", in_quotes(name)));
   const std::string path = parsed->path.substr(0, parsed->path.find_first_of("?#"));
   const auto failure = [](net::HttpResponse& response) {
-    return Error(net::error_kind_of(response.status()), fmt::format("{}: status {}", response.name(), response.status()));
+    return Error(net::error_kind_of(response.status()),
+                 fmt::format("{}: status {}", response.name(), response.status()));
   };
   auto download = std::make_unique<UrlDownload>(UrlRequest{url, {}, {}, pinned.has_value(), failure},
                                                 client_of_url(url, name, options), name, options);

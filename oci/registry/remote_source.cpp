@@ -33,9 +33,8 @@ std::shared_ptr<const File> spooled(RemoteFile& remote, const Reference& referen
 class RemoteSource : public OpenedSource {
  public:
   RemoteSource(const Reference& reference, const SourceOptions& options) : reference_(reference) {
-    auto remote = reference.transport == Transport::oras
-                      ? open_oras(reference.location, reference.text, options)
-                      : open_library(reference.location, reference.text, options);
+    auto remote = reference.transport == Transport::oras ? open_oras(reference.location, reference.text, options)
+                                                         : open_library(reference.location, reference.text, options);
     in_file(reference.location, [&] {
       file_ = remote.file ? renamed(*remote.file, reference.location) : spooled(remote, reference, options);
       const auto sniffed = sniff_file(*file_);

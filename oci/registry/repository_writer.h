@@ -12,8 +12,8 @@
 
 namespace sifkit::oci {
 
-/// Puts blobs, then manifests, into a repository of a registry. What is there is not sent again. Its methods are for one
-/// thread.
+/// Puts blobs, then manifests, into a repository of a registry. What is there is not sent again. Its methods are for
+/// one thread.
 class RepositoryWriter {
  public:
   RepositoryWriter(const RegistryName& name, const SourceOptions& options);

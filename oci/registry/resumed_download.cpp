@@ -68,8 +68,8 @@ void ResumedDownload::take_whole(net::HttpResponse& response) {
     const auto bytes = whole_number<std::uint64_t>(*length);
     if (!size_) size_ = bytes;
     if (bytes != size_) {
-      throw Error(ErrorKind::integrity, fmt::format("{}: expected {} bytes, got {}", named(response.name()), *size_,
-                                                    printable(*length)));
+      throw Error(ErrorKind::integrity,
+                  fmt::format("{}: expected {} bytes, got {}", named(response.name()), *size_, printable(*length)));
     }
   }
   take(response);

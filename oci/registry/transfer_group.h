@@ -15,8 +15,8 @@
 
 namespace sifkit::oci {
 
-/// Several transfers at once, each on a thread of its own. The first that fails stops the others. All methods are for one
-/// thread.
+/// Several transfers at once, each on a thread of its own. The first that fails stops the others. All methods are for
+/// one thread.
 class TransferGroup {
  public:
   TransferGroup(unsigned most, const OperationContext& operation);

@@ -18,9 +18,9 @@ net::HttpClient client_of_url(const std::string& url, std::string name, const So
 
 struct UrlRequest {
   std::string url;
-  std::string authorization;          ///< header for the URL's own host; empty: none
-  std::optional<std::uint64_t> size;  ///< where it is known before
-  bool has_digest = false;            ///< whoever reads will know whether the bytes are the right ones
+  std::string authorization;                         ///< header for the URL's own host; empty: none
+  std::optional<std::uint64_t> size;                 ///< where it is known before
+  bool has_digest = false;                           ///< whoever reads will know whether the bytes are the right ones
   std::function<Error(net::HttpResponse&)> failure;  ///< what an answer without the bytes comes to
 };
 

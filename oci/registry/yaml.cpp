@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "yaml.h"
 
-#include <memory>
+#include <new>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,17 +42,28 @@ class Parser {
     for (bool begun = false;;) {
       const Event event(*this);
       switch (event->type) {
-        case YAML_STREAM_END_EVENT: return std::move(root_);
+        case YAML_STREAM_END_EVENT:
+          return std::move(root_);
         case YAML_DOCUMENT_START_EVENT:
           if (std::exchange(begun, true)) fail(*event, "more than one document");
           break;
-        case YAML_ALIAS_EVENT: fail(*event, "an alias");
-        case YAML_MAPPING_START_EVENT: enter(*event, Json::object()); break;
-        case YAML_SEQUENCE_START_EVENT: enter(*event, Json::array()); break;
+        case YAML_ALIAS_EVENT:
+          fail(*event, "an alias");
+        case YAML_MAPPING_START_EVENT:
+          enter(*event, Json::object());
+          break;
+        case YAML_SEQUENCE_START_EVENT:
+          enter(*event, Json::array());
+          break;
         case YAML_MAPPING_END_EVENT:
-        case YAML_SEQUENCE_END_EVENT: open_.pop_back(); break;
-        case YAML_SCALAR_EVENT: take(*event); break;
-        default: break;
+        case YAML_SEQUENCE_END_EVENT:
+          open_.pop_back();
+          break;
+        case YAML_SCALAR_EVENT:
+          take(*event);
+          break;
+        default:
+          break;
       }
     }
   }
@@ -64,8 +76,9 @@ class Parser {
       if (yaml_parser_parse(&parser.parser_, &event_) != 0) return;
       if (parser.parser_.error == YAML_MEMORY_ERROR) throw std::bad_alloc();
       const char* const problem = parser.parser_.problem;
-      throw Error(ErrorKind::malformed, fmt::format("{}: line {}: {}", parser.what_, parser.parser_.problem_mark.line + 1,
-                                                    printable(problem == nullptr ? "no YAML" : problem)));
+      throw Error(ErrorKind::malformed,
+                  fmt::format("{}: line {}: {}", parser.what_, parser.parser_.problem_mark.line + 1,
+                              printable(problem == nullptr ? "no YAML" : problem)));
     }
     ~Event() { yaml_event_delete(&event_); }
     Event(const Event&) = delete;
@@ -120,7 +133,8 @@ class Parser {
   yaml_parser_t parser_{};
   std::string what_;
   Json root_;
-  std::vector<Open> open_;  ///< from the outermost; values of a list that is open do not move, for none is added to it meanwhile
+  /// From the outermost. Values of a list that is open do not move: none is added to it meanwhile.
+  std::vector<Open> open_;
 };
 
 }  // namespace

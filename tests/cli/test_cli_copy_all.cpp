@@ -32,7 +32,8 @@ struct IndexFixture : RegistryFixture {
     const Json attestation{
         {"schemaVersion", 2},
         {"mediaType", LayoutBuilder::kManifest},
-        {"config", layout.blob("application/vnd.oci.image.config.v1+json", R"({"architecture":"unknown","os":"unknown"})")},
+        {"config",
+         layout.blob("application/vnd.oci.image.config.v1+json", R"({"architecture":"unknown","os":"unknown"})")},
         {"layers", Json::array({layout.blob("application/vnd.in-toto+json", R"({"predicate":1})")})}};
     Json entry = layout.blob(LayoutBuilder::kManifest, attestation.dump());
     entry["platform"] = {{"os", "unknown"}, {"architecture", "unknown"}};

@@ -54,8 +54,8 @@ TEST_CASE("a container of a library is pulled, and read by every verb", "[cli][r
   CHECK(fixture.there() == Names{"app_1.sif"});
   CHECK((read_file(fixture.home / "out/app_1.sif") == fixture.sif));
   CHECK(Json::parse(pulled.out)["digest"] == "sha256:" + sha256(fixture.sif));
-  CHECK(fixture.server.lines() == Names{"GET /v1/images/lab/tools/app:1?arch=amd64",
-                                        "GET /v1/imagefile/lab/tools/app:1?arch=amd64"});
+  CHECK(fixture.server.lines() ==
+        Names{"GET /v1/images/lab/tools/app:1?arch=amd64", "GET /v1/imagefile/lab/tools/app:1?arch=amd64"});
   // The cache has it: its record is asked for only.
   fixture.server.forget();
   const auto read = run_cli({"cat", "library:lab/tools/app:1", "/etc/new", "--arch", "amd64"});
@@ -66,8 +66,8 @@ TEST_CASE("a container of a library is pulled, and read by every verb", "[cli][r
   fixture.server.forget();
   CHECK(run_cli({"digest", "library://lab/tools/app:1", "--arch", "amd64", "--disable-cache"}).code == 0);
   CHECK(fixture.server.count("imagefile") == 1);
-  const auto built = run_cli({"build", "-q", (fixture.home / "again.sif").native(), "library://lab/tools/app:1",
-                              "--platform", "linux/amd64"});
+  const auto built = run_cli(
+      {"build", "-q", (fixture.home / "again.sif").native(), "library://lab/tools/app:1", "--platform", "linux/amd64"});
   INFO(built.err);
   CHECK(built.code == 0);
   CHECK(run_cli({"cat", (fixture.home / "again.sif").native(), "/etc/new"}).out == "new");
@@ -187,11 +187,13 @@ TEST_CASE("which library is asked where none is named", "[cli][registry][library
     CHECK(result.code == exit_code(kind));
     CHECK_THAT(result.err, ContainsSubstring(text));
   };
-  fails(ErrorKind::usage, "no library is set\n  hint: Apptainer's own remote has none; --library, SIFKIT_LIBRARY or "
-                          "'apptainer remote add' names one, as in --library https://library.sylabs.io\n");
+  fails(ErrorKind::usage,
+        "no library is set\n  hint: Apptainer's own remote has none; --library, SIFKIT_LIBRARY or "
+        "'apptainer remote add' names one, as in --library https://library.sylabs.io\n");
   fixture.write_remotes("Active: DefaultRemote\nRemotes:\n  DefaultRemote:\n    URI: cloud.apptainer.org\n");
   fails(ErrorKind::usage, "no library is set");
-  const std::string lab = "Active: Lab\nRemotes:\n  Lab:\n    Insecure: true\n    URI: " + fixture.server.place() + "\n";
+  const std::string lab =
+      "Active: Lab\nRemotes:\n  Lab:\n    Insecure: true\n    URI: " + fixture.server.place() + "\n";
   fixture.write_remotes(lab);
   fails(ErrorKind::not_found, fixture.server.place() + ": status 404 where it names its services");
   fixture.server.put("/assets/config/config.prod.json", "application/json", "{}");
@@ -200,14 +202,14 @@ TEST_CASE("which library is asked where none is named", "[cli][registry][library
   fails(ErrorKind::usage, "library 'ftp://x': expected https://HOST");
   fixture.write_remotes(lab + "    Token: \"a\\nb\"\n");
   fails(ErrorKind::malformed, "remote.yaml': a token that is none");
-  for (const auto& [text, why] : std::vector<std::pair<std::string, std::string>>{
-           {"Remotes: [", "line 2: did not find expected node content"},
-           {"a: &x 1\nb: *x\n", "line 2: an alias"},
-           {"a: 1\na: 2\n", "line 2: 'a' stands there twice"},
-           {"--- 1\n--- 2\n", "line 2: more than one document"},
-           {"? [a]\n: 1\n", "line 1: a key that is no text"},
-           {"Remotes: 1", "expected an object"},
-           {std::string(40, '['), "nested more than 32 deep"}}) {
+  for (const auto& [text, why] :
+       std::vector<std::pair<std::string, std::string>>{{"Remotes: [", "line 2: did not find expected node content"},
+                                                        {"a: &x 1\nb: *x\n", "line 2: an alias"},
+                                                        {"a: 1\na: 2\n", "line 2: 'a' stands there twice"},
+                                                        {"--- 1\n--- 2\n", "line 2: more than one document"},
+                                                        {"? [a]\n: 1\n", "line 1: a key that is no text"},
+                                                        {"Remotes: 1", "expected an object"},
+                                                        {std::string(40, '['), "nested more than 32 deep"}}) {
     INFO(text);
     fixture.write_remotes(text);
     fails(ErrorKind::malformed, why);
@@ -250,9 +252,11 @@ TEST_CASE("a URL's file goes on where it broke off, if it is the same one", "[cl
   CHECK(fixture.server.requests()[1].header("range") == "bytes=" + std::to_string(fixture.sif.size() - half) + "-");
   // All of it again, as it was.
   const auto again = [&](const std::string& headers) {
-    return [&fixture, headers](const Request&) -> Answer { return RegistryServer::response(200, fixture.sif, headers); };
+    return
+        [&fixture, headers](const Request&) -> Answer { return RegistryServer::response(200, fixture.sif, headers); };
   };
-  trouble("Last-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\n", again("Last-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\n"));
+  trouble("Last-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\n",
+          again("Last-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\n"));
   CHECK(sound());
   // Another one, or one that nobody knows.
   trouble("ETag: \"v1\"\r\n", again("ETag: \"v2\"\r\n"));
@@ -268,9 +272,8 @@ TEST_CASE("a URL's file goes on where it broke off, if it is the same one", "[cl
   CHECK(sound({"--digest", "sha256:" + sha256(fixture.sif)}));
   // A status that may heal; and none that does.
   trouble("", again(""));
-  fixture.server.set_fault([&](const Request&) -> Answer {
-    return tries++ < 2 ? Answer(RegistryServer::response(503, "")) : std::nullopt;
-  });
+  fixture.server.set_fault(
+      [&](const Request&) -> Answer { return tries++ < 2 ? Answer(RegistryServer::response(503, "")) : std::nullopt; });
   CHECK(sound({"--retries", "2"}));
   tries = 0;
   CHECK(fixture.pull(url, {"-F", "--retries", "1"}).code == exit_code(ErrorKind::network));

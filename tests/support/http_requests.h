@@ -34,7 +34,8 @@ inline std::string moved(const std::string& to, int status = 302) {
                      to);
 }
 
-inline Error failure_of(const net::HttpOptions& options, const net::HttpRequest& request, const OperationContext& operation = {}) {
+inline Error failure_of(const net::HttpOptions& options, const net::HttpRequest& request,
+                        const OperationContext& operation = {}) {
   const auto error = error_of([&] { net::HttpClient(options, operation).send(request).text(1 << 20); });
   REQUIRE(error);
   return *error;

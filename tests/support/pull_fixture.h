@@ -23,7 +23,8 @@ struct PullFixture : RegistryFixture {
     std::filesystem::create_directory(home / "out");
   }
 
-  static Json manifest_of(const std::string& bytes, const std::string& type = "application/vnd.sylabs.sif.layer.v1.sif") {
+  static Json manifest_of(const std::string& bytes,
+                          const std::string& type = "application/vnd.sylabs.sif.layer.v1.sif") {
     return {{"schemaVersion", 2},
             {"config",
              {{"mediaType", "application/vnd.sylabs.sif.config.v1+json"},

@@ -91,7 +91,8 @@ TEST_CASE("a body is read while it is sent, with its size or in chunks", "[net]"
       CAPTURE(size, known);
       server.forget();
       other.read = 0;
-      HttpClient({}).send({.url = server.url("/v2/app/blobs/uploads/"), .method = "POST", .streamed = other.streamed(known)});
+      HttpClient({}).send(
+          {.url = server.url("/v2/app/blobs/uploads/"), .method = "POST", .streamed = other.streamed(known)});
       const auto sent = server.requests();
       REQUIRE(sent.size() == 1);
       CHECK((sent[0].body == other.text));
@@ -204,12 +205,14 @@ TEST_CASE("a connection that was closed meanwhile costs a new one, and a body is
   unsigned opened = 0;
   const std::string bytes(5000, 'x');
   for (unsigned i = 1; i <= 5; ++i) {
-    const auto response = HttpClient(options).send(
-        {.url = server.url("/v2/app/blobs/uploads/"), .method = "POST", .streamed = {[&] {
-                                                                                        ++opened;
-                                                                                        return std::make_unique<MemorySource>(as_bytes(bytes));
-                                                                                      },
-                                                                                      bytes.size()}});
+    const auto response =
+        HttpClient(options).send({.url = server.url("/v2/app/blobs/uploads/"),
+                                  .method = "POST",
+                                  .streamed = {[&] {
+                                                 ++opened;
+                                                 return std::make_unique<MemorySource>(as_bytes(bytes));
+                                               },
+                                               bytes.size()}});
     CHECK(response.status() == 202);
     CHECK(server.requests().size() == i);
     CHECK(server.requests().back().body == bytes);

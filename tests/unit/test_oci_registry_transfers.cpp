@@ -98,7 +98,8 @@ TEST_CASE("one upload that fails ends the others, and nothing waits for them the
   const auto error = error_of([&] { fixture.send_all(); });
   REQUIRE(error);
   CHECK(error->kind() == ErrorKind::denied);
-  CHECK_THAT(error->what(), ContainsSubstring("blob 200000: ") && ContainsSubstring("status 403: denied: not this one"));
+  CHECK_THAT(error->what(),
+             ContainsSubstring("blob 200000: ") && ContainsSubstring("status 403: denied: not this one"));
   CHECK(fixture.server.uploads() == 0);
   CHECK(fixture.server.count("manifests") == 0);
 }
@@ -148,10 +149,12 @@ TEST_CASE("one connection serves one request after another", "[oci][registry]") 
   fixture.options.registry.credentials = RegistryCredentials{.user = "ada", .password = "secret"};
   fixture.server.set_fault([](const Request& request) -> Answer {
     if (!request.header("authorization").empty()) return std::nullopt;
-    return RegistryServer::failure(401, "UNAUTHORIZED", "authentication required", "WWW-Authenticate: Basic realm=\"x\"\r\n");
+    return RegistryServer::failure(401, "UNAUTHORIZED", "authentication required",
+                                   "WWW-Authenticate: Basic realm=\"x\"\r\n");
   });
   fixture.send_all();
-  CHECK(fixture.server.requests().size() == 11);  // HEAD, POST and PUT of each blob; the manifest; and one that is refused
+  CHECK(fixture.server.requests().size() ==
+        11);  // HEAD, POST and PUT of each blob; the manifest; and one that is refused
   CHECK(fixture.server.connections() == 1);
   fixture.put(small_image(), "image");
   const auto image = fixture.open("image:1");

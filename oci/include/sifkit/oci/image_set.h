@@ -22,7 +22,7 @@ class SIFKIT_API ImageSet {
  public:
   /// One document, verified.
   struct Document {
-    Descriptor descriptor;               ///< with the media type of the document
+    Descriptor descriptor;  ///< with the media type of the document
     std::string text;
     bool index = false;
     std::vector<Descriptor> manifests;  ///< that an index lists
