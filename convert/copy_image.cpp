@@ -99,6 +99,9 @@ class Copy {
 
  private:
   void layer(oci::Image& image, std::size_t index) {
+    const auto& stated = image.layers()[index];
+    const bool known = stated.digest && stated.size && stated.diff_id && image.manifest();
+    if (known && (destination_.takes_readable_layers() || destination_.takes_sets())) return known_layer(image, index);
     if (destination_.takes_readable_layers()) return readable_layer(image, index);
     const auto blob = destination_.begin_layer();
     const bool plain = destination_.plain_layers();
@@ -106,21 +109,28 @@ class Copy {
     add_layer(blob->finish(), plain ? Compression::none : read.compression, read.diff_id);
   }
 
-  /// A layer whose digest and size are stated is not read here: whoever sends it checks them. Else it is read twice.
-  void readable_layer(oci::Image& image, std::size_t index) {
-    const auto& stated = image.layers()[index];
+  static oci::ReadableBlob blob_of(oci::Image& image, std::size_t index) {
     oci::ReadableBlob blob;
     blob.open = [&image, index] { return image.open_layer(index); };
     blob.context = fmt::format("layer {} of {}", index + 1, image.layers().size());
-    if (stated.digest && stated.size && stated.diff_id && image.manifest()) {
-      blob.digest = *stated.digest;
-      blob.size = *stated.size;
-      destination_.add_layer(blob);
-      diff_ids_.push_back(*stated.diff_id);
-      ++report_.layers;
-      report_.bytes += blob.size;
-      return;
-    }
+    return blob;
+  }
+
+  /// A layer whose digest and size are stated is not uncompressed here: whoever takes its bytes checks them.
+  void known_layer(oci::Image& image, std::size_t index) {
+    const auto& stated = image.layers()[index];
+    auto blob = blob_of(image, index);
+    blob.digest = *stated.digest;
+    blob.size = *stated.size;
+    destination_.takes_sets() ? destination_.add_blob(blob) : destination_.add_layer(blob);
+    diff_ids_.push_back(*stated.diff_id);
+    ++report_.layers;
+    report_.bytes += blob.size;
+  }
+
+  /// It is read twice.
+  void readable_layer(oci::Image& image, std::size_t index) {
+    auto blob = blob_of(image, index);
     const auto read = read_layer(image, index, nullptr, false, no_progress());
     blob.digest = read.stored.digest;
     blob.size = read.stored.size;

@@ -55,15 +55,17 @@ void TransferGroup::start(std::function<void()> transfer) {
   Transfer& added = transfers_.emplace_back();
   try {
     added.thread = start_background_thread([this, &added, work = std::move(transfer)] {
-      std::exception_ptr failure;
       try {
         work();
       } catch (...) {
-        failure = std::current_exception();
+        {
+          // Before the others are stopped, which is a failure of theirs.
+          const std::lock_guard inner(mutex_);
+          if (!failure_) failure_ = std::current_exception();
+        }
+        stop_.request();
       }
-      if (failure) stop_.request();
       const std::lock_guard inner(mutex_);
-      if (failure && !failure_) failure_ = failure;
       added.done = true;
       --running_;
       changed_.notify_all();

@@ -90,10 +90,19 @@ TEST_CASE("blobs are sent side by side, and shown by one thread", "[oci][registr
 TEST_CASE("one upload that fails ends the others, and nothing waits for them there", "[oci][registry][push]") {
   TransferFixture fixture;
   const auto digest = sha256(fixture.texts[1]);
+  std::mutex mutex;
+  std::condition_variable changed;
+  unsigned silent = 0;
   fixture.server.set_fault([&](const Request& request) -> Answer {
     if (request.method != "PUT") return std::nullopt;
-    if (request.path.find(digest) != std::string::npos) return RegistryServer::failure(403, "DENIED", "not this one");
-    return "";  // silence
+    std::unique_lock lock(mutex);
+    if (request.path.find(digest) != std::string::npos) {
+      changed.wait_for(lock, std::chrono::seconds(10), [&] { return silent == 2; });
+      return RegistryServer::failure(403, "DENIED", "not this one");
+    }
+    ++silent;
+    changed.notify_all();
+    return "";
   });
   const auto error = error_of([&] { fixture.send_all(); });
   REQUIRE(error);
@@ -108,6 +117,7 @@ TEST_CASE("a stop cancels what a registry waits for", "[oci][registry][push]") {
   TransferFixture fixture;
   std::stop_source stop;
   fixture.options.operation.stop = stop.get_token();
+  fixture.options.registry.connections = 1;
   fixture.server.set_fault([&](const Request& request) -> Answer {
     if (request.method != "PUT") return std::nullopt;
     stop.request_stop();
@@ -121,7 +131,6 @@ TEST_CASE("a stop cancels what a registry waits for", "[oci][registry][push]") {
   // Where some of it has arrived the registry waits for it elsewhere.
   stop = {};
   fixture.options.operation.stop = stop.get_token();
-  fixture.options.registry.connections = 1;
   fixture.server.set_fault({});
   fixture.server.set_cut([&](const Request& request) -> std::optional<std::size_t> {
     if (request.method != "PUT") return std::nullopt;
