@@ -17,7 +17,7 @@ set(CPACK_THREADS 1) # or the number of processors would be in the bytes
 # What the program is linked with is found by dpkg-shlibdeps; what it loads on demand (core/on_demand.h) nothing finds.
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "libarchive13, libcurl4, librnp0")
-set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "ca-certificates, libsqlite3-0")
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "ca-certificates, libsqlite3-0, libyaml-0-2")
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS
     "libssl-dev, libzstd-dev, libdeflate-dev, libisal-dev, libsquashfs-dev, zlib1g-dev, libbz2-dev, liblzma-dev, libfmt-dev")
 include(CPack)

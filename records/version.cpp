@@ -14,6 +14,7 @@
 #include <sifkit/core/tar_writer.h>
 #include <sifkit/inspect/database.h>
 #include <sifkit/net/http_client.h>
+#include <sifkit/oci/remote_file.h>
 #include <sifkit/trust/pgp_key.h>
 #include <sifkit/version.h>
 
@@ -52,6 +53,7 @@ std::vector<std::pair<std::string, std::optional<std::string>>> library_versions
           {"nlohmann_json", parts(NLOHMANN_JSON_VERSION_MAJOR, NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH)},
           {"rnp", where_installed(trust::pgp_library_version)},
           {"curl", where_installed(net::http_library_version)},
+          {"libyaml", where_installed(oci::yaml_library_version)},
           {"SQLite", where_installed(sbom::database_library_version)}};
 }
 

@@ -7,20 +7,27 @@
 #include <utility>
 #include <vector>
 
+#if __has_include(<yaml.h>)
+#define SIFKIT_HAS_YAML 1
 #include <yaml.h>
+#endif
 
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/on_demand.h>
+#include <sifkit/oci/remote_file.h>
 
 namespace sifkit::oci {
+
+#if defined(SIFKIT_HAS_YAML)
 
 namespace {
 
 inline constinit OnDemandLibrary libyaml{"libyaml-0.so.2", "libyaml-0-2"};
 
 SIFKIT_ON_DEMAND(libyaml, yaml_event_delete);
+SIFKIT_ON_DEMAND(libyaml, yaml_get_version_string);
 SIFKIT_ON_DEMAND(libyaml, yaml_parser_delete);
 SIFKIT_ON_DEMAND(libyaml, yaml_parser_initialize);
 SIFKIT_ON_DEMAND(libyaml, yaml_parser_parse);
@@ -140,5 +147,17 @@ class Parser {
 }  // namespace
 
 Json parse_yaml(std::string_view text, std::string_view what) { return Parser(text, what).document(); }
+
+std::string yaml_library_version() { return yaml_get_version_string(); }
+
+#else
+
+Json parse_yaml(std::string_view, std::string_view what) {
+  throw Error(ErrorKind::not_found, fmt::format("{}: this program is built without libyaml", what));
+}
+
+std::string yaml_library_version() { throw Error(ErrorKind::not_found, "no libyaml"); }
+
+#endif
 
 }  // namespace sifkit::oci

@@ -47,6 +47,9 @@ SIFKIT_API RemoteFile open_oras(std::string_view image, std::string_view source,
 /// The SIF file of a library's container (`library://`), of the platform's architecture.
 SIFKIT_API RemoteFile open_library(std::string_view image, std::string_view source, const SourceOptions& options);
 
+/// Of libyaml, which reads the file that says which library is used. Throws not_found where it is missing.
+SIFKIT_API std::string yaml_library_version();
+
 /// The file of an http:// or https:// URL; `pinned` is the digest that it must have.
 SIFKIT_API RemoteFile open_url(const std::string& url, const SourceOptions& options,
                                const std::optional<Digest>& pinned = {});
