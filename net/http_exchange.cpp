@@ -340,7 +340,11 @@ void HttpExchange::fail() const {
   const char* const reason = error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(result_);
   const auto message =
       fmt::format("{}: {}", name_, printable(result_ == CURLE_OK ? "the answer has no head" : reason));
-  if (is_transient(result_)) throw TransientError(ErrorKind::network, message, hints_.other);
+  // A server that goes down in the middle of a handshake is no failure of TLS.
+  long os_error = 0;
+  curl_easy_getinfo(handle_.get(), CURLINFO_OS_ERRNO, &os_error);
+  const bool reset = result_ == CURLE_SSL_CONNECT_ERROR && (os_error == ECONNRESET || os_error == EPIPE);
+  if (reset || is_transient(result_)) throw TransientError(ErrorKind::network, message, hints_.other);
   throw Error(ErrorKind::network, message, hints_.other);
 }
 

@@ -227,3 +227,25 @@ TEST_CASE("a Location is what it means where it was given", "[net]") {
   CHECK(resolved_url("https://h", "/a") == "https://h/a");
   CHECK(resolved_url(base, "file:/etc/passwd") == "file:/etc/passwd");
 }
+
+TEST_CASE("a connection that is reset in the middle of a handshake may be tried again", "[net]") {
+  const Environment plain(no_proxies());
+  UniqueFd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  auto* const raw = reinterpret_cast<sockaddr*>(&address);
+  REQUIRE(::bind(listener.get(), raw, length) == 0);
+  REQUIRE(::listen(listener.get(), 1) == 0);
+  REQUIRE(::getsockname(listener.get(), raw, &length) == 0);
+  const std::jthread server([&] {
+    const UniqueFd client(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    char hello[16];
+    ::recv(client.get(), hello, sizeof hello, 0);
+    const linger at_once{1, 0};
+    ::setsockopt(client.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  });
+  const HttpRequest request{.url = fmt::format("https://127.0.0.1:{}/", ntohs(address.sin_port))};
+  CHECK_THROWS_AS(HttpClient({}).send(request), TransientError);
+}
