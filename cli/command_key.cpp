@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
-#include <openssl/crypto.h>
 
 #include <sifkit/core/civil_time.h>
 #include <sifkit/core/file.h>
+#include <sifkit/core/secret.h>
 #include <sifkit/trust/key_store.h>
 
 #include "commands.h"
@@ -70,10 +70,10 @@ int new_pair(const KeyCommand& arguments, Session& session) {
     wanted.email = ask("Email: ");
     if (wanted.comment.empty()) wanted.comment = ask("Comment (may be empty): ");
   }
+  const Wiper wiper(wanted.passphrase);
   if (!arguments.no_passphrase) wanted.passphrase = new_passphrase(arguments.passphrase, session.io.stop);
   const auto store = arguments.store();
   const auto key = store.generate(wanted);
-  OPENSSL_cleanse(wanted.passphrase.data(), wanted.passphrase.size());
   const auto certificate = (store.directory() / "revocations" / (key.fingerprint + ".asc")).native();
   if (session.json) {
     session.print_json({{"schema", "sifkit/key-newpair/v1"}, {"directory", store.directory().native()}, {"revocation", certificate}, {"key", key_record(key)}});
@@ -129,8 +129,8 @@ int import_keys(const KeyCommand& arguments, Session& session) {
   Json records = Json::array();
   for (const auto& file : arguments.files) {
     auto bytes = input(file, session);
+    const Wiper wiper(bytes);
     const auto done = store.import_keys(bytes, file == "-" ? "standard input" : file, !arguments.no_secret);
-    OPENSSL_cleanse(bytes.data(), bytes.size());
     for (const auto& [key, change] : done) {
       auto record = key_record(key);
       record["change"] = to_string(change);
@@ -160,12 +160,13 @@ int export_keys(const KeyCommand& arguments, Session& session) {
   if (arguments.secret) forbid_core_dumps();
   const auto store = arguments.store();
   Bytes bytes;
+  const Wiper wiper(bytes);
   Json records = Json::array();
   for (const auto& which : arguments.which) {
     const auto key = store.find(which, arguments.part());
     auto one = store.export_key(key.fingerprint, arguments.part(), arguments.armor);
+    const Wiper one_wiper(one);
     bytes.insert(bytes.end(), one.begin(), one.end());
-    OPENSSL_cleanse(one.data(), one.size());
     records.push_back(key_record(key));
   }
   if (to_stdout) {
@@ -175,7 +176,6 @@ int export_keys(const KeyCommand& arguments, Session& session) {
     out.file().write_at(0, bytes);
     out.commit();
   }
-  OPENSSL_cleanse(bytes.data(), bytes.size());
   if (session.json) session.print_json({{"schema", "sifkit/key-export/v1"}, {"output", arguments.output}, {"armored", arguments.armor}, {"keys", records}});
   return 0;
 }

@@ -11,6 +11,7 @@
 #include <openssl/provider.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/secret.h>
 
 namespace sifkit {
 
@@ -28,6 +29,8 @@ void hold_default_provider() {
 bool lacked_memory() noexcept { return errno == ENOMEM; }
 
 }  // namespace
+
+void cleanse(void* bytes, std::size_t size) noexcept { OPENSSL_cleanse(bytes, size); }
 
 void prepare_crypto() {
   static const bool ready = [] {

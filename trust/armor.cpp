@@ -47,26 +47,18 @@ std::optional<Block> next_block(std::string_view text, std::size_t from, std::st
 }
 
 Bytes packets_of(const Block& block, std::string_view name) {
-  std::string base64;
-  const Wiper wiper(base64);
-  base64.reserve(block.body.size());
-  std::string_view checksum;
+  ArmorBody body(block.body.size());
   for (auto left = block.body; !left.empty();) {
     const auto end = std::min(left.find('\n'), left.size());
     const auto line = trimmed(left.substr(0, end), kBlank);
     left.remove_prefix(std::min(end + 1, left.size()));
-    const bool header = base64.empty() && line.find(':') != std::string_view::npos;
+    const bool header = body.empty() && line.find(':') != std::string_view::npos;
     if (line.empty() || header) continue;
-    if (!checksum.empty()) fail(name, block.at, "goes on behind its checksum");
-    if (line.starts_with('=') && line.size() > 2) {
-      checksum = line.substr(1);
-    } else {
-      base64 += line;
-    }
+    if (!body.add(line)) fail(name, block.at, "goes on behind its checksum");
   }
-  auto packets = base64_decode(base64);
-  if (!packets || packets->empty()) fail(name, block.at, "is not base64");
-  if (!checksum.empty() && checksum != armor_checksum(*packets)) {
+  auto packets = body.packets();
+  if (!packets) fail(name, block.at, "is not base64");
+  if (body.checksum() && *body.checksum() != armor_checksum(*packets)) {
     throw Error(ErrorKind::malformed,
                 fmt::format("{}: the checksum of an armored block does not match", printable(name)));
   }
@@ -74,6 +66,22 @@ Bytes packets_of(const Block& block, std::string_view name) {
 }
 
 }  // namespace
+
+bool ArmorBody::add(std::string_view line) {
+  if (checksum_) return false;
+  // Shorter ones are padding on a line of its own.
+  if (line.starts_with('=') && line.size() > 2) {
+    checksum_ = line.substr(1);
+  } else {
+    base64_ += line;
+  }
+  return true;
+}
+
+std::optional<Bytes> ArmorBody::packets() const {
+  auto packets = base64_decode(base64_);
+  return packets && packets->empty() ? std::nullopt : std::move(packets);
+}
 
 Bytes read_armor(std::string_view text, std::string_view name) {
   Bytes out;

@@ -99,27 +99,20 @@ void read_body(Lines& lines, ClearSigned& message) {
 
 constexpr std::size_t kMaxArmorColumns = 76;  ///< RFC 4880, section 6.3
 
-Bytes read_armor(Lines& lines) {
+Bytes read_signature(Lines& lines) {
   if (!lines.require("an empty line").empty()) lines.fail("expected an empty line before the signature's base64");
-  std::string text;
-  std::optional<std::string> crc;
-  while (true) {
-    const auto line = lines.require(kEnd);
-    if (line == kEnd) break;
-    if (crc) lines.fail("expected the end of the signature after its checksum");
-    if (line.starts_with('=')) {
-      crc = line.substr(1);
-    } else if (line.size() > kMaxArmorColumns) {
+  ArmorBody body(0);
+  for (auto line = lines.require(kEnd); line != kEnd; line = lines.require(kEnd)) {
+    if (line.size() > kMaxArmorColumns) {
       lines.fail(fmt::format("a line of base64 has {} characters (expected {} or fewer)", line.size(), kMaxArmorColumns));
-    } else {
-      text += line;
     }
+    if (!body.add(line)) lines.fail("expected the end of the signature after its checksum");
   }
-  auto packets = base64_decode(text);
-  if (!packets || packets->empty()) lines.fail("the signature is not base64");
-  if (crc) {
-    if (const auto computed = armor_checksum(*packets); *crc != computed) {
-      lines.fail(fmt::format("armor checksum {} does not match the data's {}", in_quotes(*crc), in_quotes(computed)));
+  auto packets = body.packets();
+  if (!packets) lines.fail("the signature is not base64");
+  if (const auto& checksum = body.checksum()) {
+    if (const auto computed = armor_checksum(*packets); *checksum != computed) {
+      lines.fail(fmt::format("armor checksum {} does not match the data's {}", in_quotes(*checksum), in_quotes(computed)));
     }
   }
   return std::move(*packets);
@@ -150,7 +143,7 @@ ClearSigned parse_clear_signed(std::string_view data) {
     read_hash_header(line, lines, message.hashes);
   }
   read_body(lines, message);
-  message.packets = read_armor(lines);
+  message.packets = read_signature(lines);
   if (lines.next()) lines.fail("text after the end of the message");
   return message;
 }

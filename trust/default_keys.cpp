@@ -3,10 +3,9 @@
 
 #include <algorithm>
 
-#include <openssl/crypto.h>
-
 #include <sifkit/core/error.h>
 #include <sifkit/core/file.h>
+#include <sifkit/core/secret.h>
 
 namespace sifkit::trust {
 
@@ -14,9 +13,8 @@ namespace {
 
 std::string key_text(const std::string& path) {
   auto bytes = read_all(*open_source(path), kMaxKeyFileBytes, path);
-  std::string text(as_text(bytes));
-  OPENSSL_cleanse(bytes.data(), bytes.size());
-  return text;
+  const Wiper wiper(bytes);
+  return std::string(as_text(bytes));
 }
 
 }  // namespace

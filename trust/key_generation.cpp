@@ -5,9 +5,9 @@
 #include <cstring>
 
 #include <fmt/format.h>
-#include <openssl/crypto.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/secret.h>
 
 #include "rnp.h"
 
@@ -79,8 +79,8 @@ KeyPair generate_key_pair(const NewPgpKey& wanted) {
   const auto secret = memory_output();
   check(rnp_key_export(key.get(), secret.get(), RNP_KEY_EXPORT_SECRET), "new key");
   std::string bytes = bytes_of(secret);
+  const Wiper wiper(bytes);
   auto blocks = split_keys(as_bytes(bytes), "the new key");
-  OPENSSL_cleanse(bytes.data(), bytes.size());
   SIFKIT_CHECK(blocks.size() == 1);
   pair.secret = std::move(blocks.front());
 

@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
-#include <openssl/crypto.h>
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/resources.h>
+#include <sifkit/core/secret.h>
 
 #include "key_blocks.h"
 #include "key_files.h"
@@ -25,20 +25,23 @@ namespace {
 using Blocks = std::vector<KeyBlock>;
 
 Blocks load(const KeyStore& store, KeyPart part) {
-  const auto bytes = store.read(part);
+  auto bytes = store.read(part);
+  const Wiper wiper(bytes);
   const auto name = store.ring(part).native();
-  return split_keys(without_armor(bytes, name), name);
+  auto packets = without_armor(bytes, name);
+  const Wiper packets_wiper(packets);
+  return split_keys(packets, name);
 }
 
 void save(const KeyStore& store, KeyPart part, const Blocks& blocks) {
   Bytes bytes;
+  const Wiper wiper(bytes);
   for (const auto& block : blocks) bytes.insert(bytes.end(), block.bytes.begin(), block.bytes.end());
   if (bytes.size() > kMaxRingBytes || blocks.size() > kMaxKeys) {
     throw Error(ErrorKind::limit, fmt::format("{} would have {} keys of {} bytes, over the limit of {} keys of {} bytes", in_quotes(store.ring(part).native()), blocks.size(),
                                               bytes.size(), kMaxKeys, kMaxRingBytes));
   }
   write_private_file(store.ring(part), bytes);
-  if (part == KeyPart::secret_key) OPENSSL_cleanse(bytes.data(), bytes.size());
 }
 
 KeyBlock* with_fingerprint(Blocks& blocks, std::string_view fingerprint) {

@@ -21,6 +21,7 @@
 #include <sifkit/core/crypto.h>
 #include <sifkit/core/error.h>
 #include <sifkit/core/freed_by.h>
+#include <sifkit/core/secret.h>
 
 namespace sifkit::trust {
 
@@ -42,25 +43,5 @@ inline int int_size(std::size_t size) {
   SIFKIT_CHECK(size <= 0x7fffffff);
   return static_cast<int>(size);
 }
-
-/// Overwrites a secret before its memory is given back.
-template <class Container>
-void wipe(Container& secret) noexcept {
-  OPENSSL_cleanse(secret.data(), secret.size() * sizeof(*secret.data()));
-  secret.clear();
-}
-
-/// Wipes a secret on every way out of a scope.
-template <class Container>
-class Wiper {
- public:
-  explicit Wiper(Container& secret) : secret_(secret) {}
-  ~Wiper() { wipe(secret_); }
-  Wiper(const Wiper&) = delete;
-  Wiper& operator=(const Wiper&) = delete;
-
- private:
-  Container& secret_;
-};
 
 }  // namespace sifkit::trust

@@ -8,13 +8,13 @@
 #include <string_view>
 
 #include <fmt/format.h>
-#include <openssl/crypto.h>
 #include <rnp/rnp_err.h>
 
 #include <sifkit/core/bytes.h>
 #include <sifkit/core/crypto.h>
 #include <sifkit/core/error.h>
 #include <sifkit/core/freed_by.h>
+#include <sifkit/core/secret.h>
 
 #include "armor.h"
 #include "rnp_functions.h"
@@ -63,7 +63,7 @@ class ArmoredInput {
     check(rnp_input_from_memory(&input, reinterpret_cast<const std::uint8_t*>(text_.data()), text_.size(), false), "OpenPGP data");
     input_.reset(input);
   }
-  ~ArmoredInput() { OPENSSL_cleanse(text_.data(), text_.size()); }
+  ~ArmoredInput() { wipe(text_); }
   ArmoredInput(const ArmoredInput&) = delete;
   ArmoredInput& operator=(const ArmoredInput&) = delete;
 

@@ -61,13 +61,13 @@ struct Chain {
 
 }  // namespace
 
-TEST_CASE("every certificate below the root is asked for, at its own responder", "[sif][certificate]") {
+TEST_CASE("every certificate below the root is asked for, at its own responder", "[trust][certificate]") {
   Chain chain;
   CHECK(chain.refusal().empty());
   CHECK(chain.asked == std::vector<std::string>{"http://leaf.example/", "http://lower.example/", "http://upper.example/"});
 }
 
-TEST_CASE("nobody is asked without --ocsp-verify, nor of a chain that does not hold anyway", "[sif][certificate]") {
+TEST_CASE("nobody is asked without --ocsp-verify, nor of a chain that does not hold anyway", "[trust][certificate]") {
   const auto ask = [](const std::string&, ByteView) -> Bytes { throw std::logic_error("asked"); };
   Chain chain;
   const auto trusted = chain.checked(ask, false);
@@ -78,7 +78,7 @@ TEST_CASE("nobody is asked without --ocsp-verify, nor of a chain that does not h
   CHECK_THAT(chain.refusal(ask)->what(), ContainsSubstring("CN=lower") && ContainsSubstring("invalid CA certificate"));
 }
 
-TEST_CASE("a certificate anywhere in the chain that is revoked or unknown is refused by name", "[sif][certificate]") {
+TEST_CASE("a certificate anywhere in the chain that is revoked or unknown is refused by name", "[trust][certificate]") {
   Chain chain;
   const std::string name = GENERATE("leaf", "lower", "upper");
   auto& answer = chain.answers.at("http://" + name + ".example/");
@@ -88,7 +88,7 @@ TEST_CASE("a certificate anywhere in the chain that is revoked or unknown is ref
   CHECK_THAT(chain.refusal(), ContainsSubstring("CN=" + name) && ContainsSubstring("OCSP: the responder does not know the certificate"));
 }
 
-TEST_CASE("an OCSP answer counts at its time only", "[sif][certificate]") {
+TEST_CASE("an OCSP answer counts at its time only", "[trust][certificate]") {
   Chain chain;
   auto& answer = chain.of_leaf();
   const auto [from, until, counts] = GENERATE(table<long, std::optional<long>, bool>({{-7200, -3600, false},
@@ -108,7 +108,7 @@ TEST_CASE("an OCSP answer counts at its time only", "[sif][certificate]") {
   }
 }
 
-TEST_CASE("an OCSP answer is about the certificate and to the request", "[sif][certificate]") {
+TEST_CASE("an OCSP answer is about the certificate and to the request", "[trust][certificate]") {
   Chain chain;
   auto& answer = chain.of_leaf();
   const Party other = certified("other", kCodeSigner, &chain.lower);
@@ -122,7 +122,7 @@ TEST_CASE("an OCSP answer is about the certificate and to the request", "[sif][c
   CHECK(chain.refusal().empty());
 }
 
-TEST_CASE("an OCSP answer is signed by the issuer or by whom it has named for that", "[sif][certificate]") {
+TEST_CASE("an OCSP answer is signed by the issuer or by whom it has named for that", "[trust][certificate]") {
   Chain chain;
   auto& answer = chain.of_leaf();
   const auto signed_by = [&](const Party& signer) {
@@ -143,7 +143,7 @@ TEST_CASE("an OCSP answer is signed by the issuer or by whom it has named for th
   CHECK_THAT(signed_by(certified("delegate", kOcspSigner, &stranger_root)), ContainsSubstring("OCSP: the answer's signature does not hold"));
 }
 
-TEST_CASE("an OCSP answer signed over SHA-1 is refused", "[sif][certificate]") {
+TEST_CASE("an OCSP answer signed over SHA-1 is refused", "[trust][certificate]") {
   Chain chain;
   auto& answer = chain.of_leaf();
   answer.hash = EVP_sha1();
@@ -160,7 +160,7 @@ TEST_CASE("an OCSP answer signed over SHA-1 is refused", "[sif][certificate]") {
   CHECK(chain.refusal().empty());
 }
 
-TEST_CASE("what is not an OCSP answer is refused", "[sif][certificate]") {
+TEST_CASE("what is not an OCSP answer is refused", "[trust][certificate]") {
   Chain chain;
   for (const int result : {OCSP_RESPONSE_STATUS_MALFORMEDREQUEST, OCSP_RESPONSE_STATUS_INTERNALERROR, OCSP_RESPONSE_STATUS_TRYLATER, OCSP_RESPONSE_STATUS_SIGREQUIRED,
                            OCSP_RESPONSE_STATUS_UNAUTHORIZED}) {
@@ -190,7 +190,7 @@ TEST_CASE("what is not an OCSP answer is refused", "[sif][certificate]") {
   }
 }
 
-TEST_CASE("a responder that cannot be reached is an error of the network", "[sif][certificate]") {
+TEST_CASE("a responder that cannot be reached is an error of the network", "[trust][certificate]") {
   Chain chain;
   const auto failing = [](const std::string&, ByteView) -> Bytes { throw Error(ErrorKind::network, "no route"); };
   const auto error = chain.refusal(failing);
@@ -203,7 +203,7 @@ TEST_CASE("a responder that cannot be reached is an error of the network", "[sif
   }
 }
 
-TEST_CASE("a responder's answer is bounded, its headers and trailers, too", "[sif][certificate]") {
+TEST_CASE("a responder's answer is bounded, its headers and trailers, too", "[trust][certificate]") {
   const auto outcome = [](const std::string& answer) {
     const EngineServer server([&](const std::string&) { return answer; });
     const std::string url = "http://" + server.place() + "/";
@@ -232,7 +232,7 @@ TEST_CASE("a responder's answer is bounded, its headers and trailers, too", "[si
   CHECK(outcome("nonsense\r\n\r\n") == "network");
 }
 
-TEST_CASE("every certificate of the chain must be valid now", "[sif][certificate]") {
+TEST_CASE("every certificate of the chain must be valid now", "[trust][certificate]") {
   // Expired authorities were accepted elsewhere (CVE-2026-24122).
   const auto ask = [](const std::string&, ByteView) -> Bytes { throw std::logic_error("asked"); };
   const auto [upper, leaf, reason] = GENERATE(table<Validity, Validity, std::string>({{{-7200, -3600}, {}, "CN=upper': certificate has expired"},
@@ -246,7 +246,7 @@ TEST_CASE("every certificate of the chain must be valid now", "[sif][certificate
   CHECK_THAT(error->what(), ContainsSubstring(reason));
 }
 
-TEST_CASE("for an audit the chain must have been valid then", "[sif][certificate]") {
+TEST_CASE("for an audit the chain must have been valid then", "[trust][certificate]") {
   const auto ask = [](const std::string&, ByteView) -> Bytes { throw std::logic_error("asked"); };
   const Chain chain({-7200, 86400}, {-7200, -5400});
   const auto at = [&](long seconds) {

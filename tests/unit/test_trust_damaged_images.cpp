@@ -126,7 +126,7 @@ const std::vector<Damage>& damages() {
 
 }  // namespace
 
-TEST_CASE("what is wrong with an image is said, found by verify, and in the way of edits that it makes unsafe", "[sif][integrity][hostile]") {
+TEST_CASE("what is wrong with an image is said, found by verify, and in the way of edits that it makes unsafe", "[trust][integrity][hostile]") {
   SignedImage image;
   const std::string sound = image.bytes;
   REQUIRE(image.open().problems().empty());
@@ -162,7 +162,7 @@ TEST_CASE("what is wrong with an image is said, found by verify, and in the way 
   }
 }
 
-TEST_CASE("of thousands of flaws some are said, and of thousands of signatures none is looked at", "[sif][integrity][hostile]") {
+TEST_CASE("of thousands of flaws some are said, and of thousands of signatures none is looked at", "[trust][integrity][hostile]") {
   SignedImage image;
   constexpr unsigned kMany = 10'000;
   const auto table = image.bytes.size();
@@ -184,7 +184,7 @@ TEST_CASE("of thousands of flaws some are said, and of thousands of signatures n
   CHECK_THAT(error->message(), ContainsSubstring("9997 signature objects are over the limit of 64"));
 }
 
-TEST_CASE("a full table takes no signature, stays as it was, and the error says what helps", "[sif][integrity]") {
+TEST_CASE("a full table takes no signature, stays as it was, and the error says what helps", "[trust][integrity]") {
   SignFixture fixture;
   {
     ImageEditor editor(fixture.directory / "image.sif");

@@ -19,7 +19,7 @@ ErrorKind failure_of(const VerifyReport& report) {
 
 }  // namespace
 
-TEST_CASE("what is signed is verified, by the right key only", "[sif][integrity]") {
+TEST_CASE("what is signed is verified, by the right key only", "[trust][integrity]") {
   SignFixture fixture;
   CHECK(failure_of(fixture.verified({"ed25519.pub"})) == ErrorKind::unsigned_image);
   const std::string kind = GENERATE("ed25519", "ecdsa");
@@ -36,7 +36,7 @@ TEST_CASE("what is signed is verified, by the right key only", "[sif][integrity]
   CHECK(Image::open(fixture.directory / "image.sif").problems().empty());
 }
 
-TEST_CASE("a signature is the same every time, where its algorithm allows it", "[sif][integrity]") {
+TEST_CASE("a signature is the same every time, where its algorithm allows it", "[trust][integrity]") {
   SignFixture one;
   write_file(one.directory / "again.sif", read_file(one.directory / "image.sif"));
   one.sign(one.key("ed25519.pem"));
@@ -46,7 +46,7 @@ TEST_CASE("a signature is the same every time, where its algorithm allows it", "
   CHECK(read_file(one.directory / "image.sif") == first);
 }
 
-TEST_CASE("groups and objects may be signed and verified alone", "[sif][integrity]") {
+TEST_CASE("groups and objects may be signed and verified alone", "[trust][integrity]") {
   SignFixture fixture;
   fixture.sign(fixture.key("ed25519.pem"), {.groups = {2}});
   CHECK_FALSE(fixture.verified({"ed25519.pub"}, {.groups = {2}}).failure);
@@ -60,7 +60,7 @@ TEST_CASE("groups and objects may be signed and verified alone", "[sif][integrit
   CHECK(error_of([&] { fixture.sign(fixture.key("ed25519.pem"), {.groups = {7}}); })->kind() == ErrorKind::not_found);
 }
 
-TEST_CASE("two signatures must both hold", "[sif][integrity]") {
+TEST_CASE("two signatures must both hold", "[trust][integrity]") {
   SignFixture fixture;
   fixture.sign(fixture.key("ed25519.pem"), {});
   fixture.sign(fixture.key("ecdsa.pem"), {});
@@ -71,7 +71,7 @@ TEST_CASE("two signatures must both hold", "[sif][integrity]") {
   CHECK(half.signatures[2].verdict == Verdict::valid);
 }
 
-TEST_CASE("an object added to a signed group is found", "[sif][integrity]") {
+TEST_CASE("an object added to a signed group is found", "[trust][integrity]") {
   SignFixture fixture;
   fixture.sign(fixture.key("ed25519.pem"), {});
   const File file = File::open_read_write(fixture.directory / "image.sif");
@@ -82,7 +82,7 @@ TEST_CASE("an object added to a signed group is found", "[sif][integrity]") {
   CHECK(failure_of(fixture.verified({"ed25519.pub"})) == ErrorKind::tampered);
 }
 
-TEST_CASE("an image that cannot be signed stays as it was", "[sif][integrity]") {
+TEST_CASE("an image that cannot be signed stays as it was", "[trust][integrity]") {
   SignFixture fixture;
   const std::string before = read_file(fixture.directory / "image.sif");
   fixture.shell("openssl genpkey -algorithm ed25519 -aes-256-cbc -pass pass:secret -out locked.pem");
@@ -92,7 +92,7 @@ TEST_CASE("an image that cannot be signed stays as it was", "[sif][integrity]") 
   CHECK_NOTHROW(fixture.sign(fixture.key("locked.pem", "secret"), {}));
 }
 
-TEST_CASE("what deletions leave is signed, a damaged image is not", "[sif][integrity]") {
+TEST_CASE("what deletions leave is signed, a damaged image is not", "[trust][integrity]") {
   SignFixture fixture;
   const auto path = fixture.directory / "image.sif";
   fixture.add("about the definition", {.group = 2, .link = 1});
@@ -120,7 +120,7 @@ TEST_CASE("what deletions leave is signed, a damaged image is not", "[sif][integ
   CHECK(read_file(path) == bytes);
 }
 
-TEST_CASE("several PEM keys sign one envelope, which holds with any of them", "[sif][integrity]") {
+TEST_CASE("several PEM keys sign one envelope, which holds with any of them", "[trust][integrity]") {
   SignFixture fixture;
   fixture.make_pgp("ada");
   const SigningKey keys[] = {fixture.key("ed25519.pem"), fixture.key("ada.asc"), fixture.key("ecdsa.pem")};
@@ -137,7 +137,7 @@ TEST_CASE("several PEM keys sign one envelope, which holds with any of them", "[
   CHECK(failure_of(fixture.verified({"ecdsa.pub"}, {.groups = {1}})) == ErrorKind::untrusted);
 }
 
-TEST_CASE("a required key must have signed everything that is checked", "[sif][integrity]") {
+TEST_CASE("a required key must have signed everything that is checked", "[trust][integrity]") {
   SignFixture fixture;
   fixture.make_pgp("ada");
   fixture.sign(fixture.key("ada.asc"), {.groups = {1}});
@@ -161,7 +161,7 @@ TEST_CASE("a required key must have signed everything that is checked", "[sif][i
   }
 }
 
-TEST_CASE("an object outside of all groups makes the image unsigned", "[sif][integrity]") {
+TEST_CASE("an object outside of all groups makes the image unsigned", "[trust][integrity]") {
   SignFixture fixture;
   fixture.sign(fixture.key("ed25519.pem"));
   const File file = File::open_read_write(fixture.directory / "image.sif");
@@ -172,7 +172,7 @@ TEST_CASE("an object outside of all groups makes the image unsigned", "[sif][int
   CHECK(failure_of(fixture.verified({"ed25519.pub"}, {.groups = {1}})) == ErrorKind::unsigned_image);
 }
 
-TEST_CASE("the worst that was found is the failure", "[sif][integrity]") {
+TEST_CASE("the worst that was found is the failure", "[trust][integrity]") {
   SignFixture fixture;
   fixture.sign(fixture.key("ed25519.pem"), {.groups = {1}});
   fixture.sign(fixture.key("ecdsa.pem"), {.groups = {1}});
@@ -186,7 +186,7 @@ TEST_CASE("the worst that was found is the failure", "[sif][integrity]") {
   CHECK(report.signatures[0].objects == std::vector<std::uint32_t>{2});
 }
 
-TEST_CASE("no signature is made that is too long to be verified", "[sif][integrity]") {
+TEST_CASE("no signature is made that is too long to be verified", "[trust][integrity]") {
   SignFixture fixture;
   const std::string before = read_file(fixture.directory / "image.sif");
   SignOptions options;
@@ -197,7 +197,7 @@ TEST_CASE("no signature is made that is too long to be verified", "[sif][integri
   CHECK(read_file(fixture.directory / "image.sif") == before);
 }
 
-TEST_CASE("what is verified is the open file, whatever its name means later", "[sif][integrity]") {
+TEST_CASE("what is verified is the open file, whatever its name means later", "[trust][integrity]") {
   SignFixture fixture;
   fixture.sign(fixture.key("ed25519.pem"));
   const Image image = Image::open(fixture.directory / "image.sif");

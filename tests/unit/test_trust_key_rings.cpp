@@ -16,7 +16,7 @@ using namespace sifkit::sif;
 using namespace sifkit::trust;
 using namespace sifkit::testing;
 
-TEST_CASE("keys that others may read or write are not used, and the error says the remedy", "[sif][keys]") {
+TEST_CASE("keys that others may read or write are not used, and the error says the remedy", "[trust][keys]") {
   KeyFixture fixture;
   fixture.make("ada");
   const auto refused = [&](const std::filesystem::path& path, unsigned mode, KeyPart part) {
@@ -38,7 +38,7 @@ TEST_CASE("keys that others may read or write are not used, and the error says t
   CHECK(fixture.maker.list(kPublic).size() == 1);
 }
 
-TEST_CASE("a ring of another user is not used", "[sif][keys]") {
+TEST_CASE("a ring of another user is not used", "[trust][keys]") {
   if (::geteuid() != 0) SKIP_TEST("needs root");
   KeyFixture fixture;
   fixture.make("ada");
@@ -48,7 +48,7 @@ TEST_CASE("a ring of another user is not used", "[sif][keys]") {
   CHECK(kind_of(error_of([&] { fixture.maker.list(kPublic); })) == ErrorKind::denied);
 }
 
-TEST_CASE("a ring that cannot be looked at is not passed over, for it may say that a key is revoked", "[sif][keys]") {
+TEST_CASE("a ring that cannot be looked at is not passed over, for it may say that a key is revoked", "[trust][keys]") {
   const TempDir directory;
   TrustedKeys keys;
   CHECK_NOTHROW(keys.add_ring(directory / "absent" / "ring", "LOCAL"));
@@ -58,7 +58,7 @@ TEST_CASE("a ring that cannot be looked at is not passed over, for it may say th
   CHECK(error_of([&] { keys.add_ring(directory / std::string(300, 'x'), "LOCAL"); }));
 }
 
-TEST_CASE("a ring may be a link, which stays, but no pipe or directory", "[sif][keys]") {
+TEST_CASE("a ring may be a link, which stays, but no pipe or directory", "[trust][keys]") {
   KeyFixture fixture;
   const auto ada = fixture.make("ada");
   const auto elsewhere = fixture.directory / "elsewhere";
@@ -75,7 +75,7 @@ TEST_CASE("a ring may be a link, which stays, but no pipe or directory", "[sif][
   CHECK(kind_of(error_of([&] { fixture.maker.list(kPublic); })) == ErrorKind::usage);
 }
 
-TEST_CASE("nothing is lost when many write at once", "[sif][keys]") {
+TEST_CASE("nothing is lost when many write at once", "[trust][keys]") {
   KeyFixture fixture;
   std::vector<Bytes> keys;
   std::vector<std::string> wanted;
@@ -95,7 +95,7 @@ TEST_CASE("nothing is lost when many write at once", "[sif][keys]") {
   }
 }
 
-TEST_CASE("the directory is the one the environment names", "[sif][keys]") {
+TEST_CASE("the directory is the one the environment names", "[trust][keys]") {
   const Environment plain(keys_below("/home/ada"));
   CHECK(KeyStore::default_directory() == "/home/ada/.config/sifkit/keys");
   const Environment relative("XDG_CONFIG_HOME", "relative");

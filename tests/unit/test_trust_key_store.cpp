@@ -14,7 +14,7 @@ using namespace sifkit::trust;
 using namespace sifkit::testing;
 using Catch::Matchers::StartsWith;
 
-TEST_CASE("a new key pair is in both rings, locked, and for its owner alone whatever the umask", "[sif][keys]") {
+TEST_CASE("a new key pair is in both rings, locked, and for its owner alone whatever the umask", "[trust][keys]") {
   const mode_t umask = GENERATE(mode_t{0}, mode_t{0777});
   KeyFixture fixture;
   const mode_t before = ::umask(umask);
@@ -42,7 +42,7 @@ TEST_CASE("a new key pair is in both rings, locked, and for its owner alone what
   }
 }
 
-TEST_CASE("the secret numbers of a locked key are not in the ring", "[sif][keys]") {
+TEST_CASE("the secret numbers of a locked key are not in the ring", "[trust][keys]") {
   KeyFixture fixture;
   fixture.make("open", "");
   const auto open = fixture.maker.list(kSecret);
@@ -58,7 +58,7 @@ TEST_CASE("the secret numbers of a locked key are not in the ring", "[sif][keys]
   CHECK(usage("shut") == 254);
 }
 
-TEST_CASE("RSA keys have 4096 bits, and a key may be made for ever", "[sif][keys]") {
+TEST_CASE("RSA keys have 4096 bits, and a key may be made for ever", "[trust][keys]") {
   KeyFixture fixture;
   const auto key = fixture.store.generate({.name = "Ada", .comment = "work", .email = "", .passphrase = "x", .algorithm = KeyAlgorithm::rsa4096, .lifetime = std::nullopt});
   CHECK(key.algorithm == "RSA");
@@ -68,7 +68,7 @@ TEST_CASE("RSA keys have 4096 bits, and a key may be made for ever", "[sif][keys
   CHECK(key.user_ids == std::vector<std::string>{"Ada (work)"});
 }
 
-TEST_CASE("names and emails that would read as something else are refused", "[sif][keys]") {
+TEST_CASE("names and emails that would read as something else are refused", "[trust][keys]") {
   KeyFixture fixture;
   const auto refused = [&](const std::string& name, const std::string& comment, const std::string& email) {
     return kind_of(error_of([&] { fixture.store.generate({.name = name, .comment = comment, .email = email, .passphrase = "x", .algorithm = {}, .lifetime = {}}); }));
@@ -85,7 +85,7 @@ TEST_CASE("names and emails that would read as something else are refused", "[si
   CHECK_FALSE(std::filesystem::exists(fixture.store.directory()));
 }
 
-TEST_CASE("keys come in binary, armored, several at once and with text around them", "[sif][keys]") {
+TEST_CASE("keys come in binary, armored, several at once and with text around them", "[trust][keys]") {
   KeyFixture fixture;
   const auto ada = fixture.make("ada");
   const auto bob = fixture.make("bob");
@@ -110,7 +110,7 @@ TEST_CASE("keys come in binary, armored, several at once and with text around th
   CHECK(fixture.store.list(kPublic).size() == 2);
 }
 
-TEST_CASE("a secret key goes to both rings, or to the public one when only that is wanted", "[sif][keys]") {
+TEST_CASE("a secret key goes to both rings, or to the public one when only that is wanted", "[trust][keys]") {
   KeyFixture fixture;
   const auto ada = fixture.make("ada");
   fixture.store.import_keys(fixture.exported(ada, kSecret, true), "input", false);
@@ -121,7 +121,7 @@ TEST_CASE("a secret key goes to both rings, or to the public one when only that 
   CHECK(fixture.store.list(kPublic).size() == 1);
 }
 
-TEST_CASE("a revocation certificate revokes its key and no other", "[sif][keys]") {
+TEST_CASE("a revocation certificate revokes its key and no other", "[trust][keys]") {
   KeyFixture fixture;
   const auto ada = fixture.make("ada");
   const auto bob = fixture.make("bob");
@@ -139,7 +139,7 @@ TEST_CASE("a revocation certificate revokes its key and no other", "[sif][keys]"
   CHECK(fixture.store.find(ada, kPublic).problem.starts_with("is revoked"));
 }
 
-TEST_CASE("what is no key is refused and changes nothing", "[sif][keys]") {
+TEST_CASE("what is no key is refused and changes nothing", "[trust][keys]") {
   KeyFixture fixture;
   const auto ada = fixture.make("ada");
   const std::string armored(as_text(fixture.exported(ada, kPublic, true)));
@@ -166,7 +166,7 @@ TEST_CASE("what is no key is refused and changes nothing", "[sif][keys]") {
   CHECK(fixture.store.list(kPublic).empty());
 }
 
-TEST_CASE("no cut and no flipped byte of a ring does worse than an error", "[sif][keys]") {
+TEST_CASE("no cut and no flipped byte of a ring does worse than an error", "[trust][keys]") {
   KeyFixture fixture;
   fixture.make("ada");
   const auto ring = fixture.maker.read(kSecret);
@@ -180,7 +180,7 @@ TEST_CASE("no cut and no flipped byte of a ring does worse than an error", "[sif
   }
 }
 
-TEST_CASE("a key that is not known here stays as it is beside others", "[sif][keys]") {
+TEST_CASE("a key that is not known here stays as it is beside others", "[trust][keys]") {
   KeyFixture fixture;
   const auto ada = fixture.make("ada");
   const auto bob = fixture.make("bob");
@@ -200,7 +200,7 @@ TEST_CASE("a key that is not known here stays as it is beside others", "[sif][ke
   CHECK(fixture.store.read(kPublic) == foreign);
 }
 
-TEST_CASE("keys of other versions than 4 are refused by their version", "[sif][keys]") {
+TEST_CASE("keys of other versions than 4 are refused by their version", "[trust][keys]") {
   KeyFixture fixture;
   // Old packet formats, with what the versions have behind their time: days of validity (3), a length (5, 6).
   const auto number = std::string("\x08\x00", 2) + "\xc1" + std::string(255, '\x55');  // an MPI of 2048 bits
@@ -227,7 +227,7 @@ TEST_CASE("keys of other versions than 4 are refused by their version", "[sif][k
   }
 }
 
-TEST_CASE("of two keys with the same long key ID the whole fingerprint tells which is meant", "[sif][keys]") {
+TEST_CASE("of two keys with the same long key ID the whole fingerprint tells which is meant", "[trust][keys]") {
   PgpKeyInfo one;
   PgpKeyInfo other;
   one.fingerprint = std::string(24, 'A') + "0123456789ABCDEF";
@@ -238,7 +238,7 @@ TEST_CASE("of two keys with the same long key ID the whole fingerprint tells whi
   CHECK(keys_meant(keys, "89ABCDEF").empty());
 }
 
-TEST_CASE("a key is meant by its fingerprint, its long key ID or a part of a user id, if it is the only one", "[sif][keys]") {
+TEST_CASE("a key is meant by its fingerprint, its long key ID or a part of a user id, if it is the only one", "[trust][keys]") {
   KeyFixture fixture;
   const auto ada = fixture.make("ada");
   const auto bob = fixture.make("bob");
@@ -288,7 +288,7 @@ TEST_CASE("a key is meant by what names it best", "[trust][keys]") {
   CHECK(short_id->hint().text() == "a key ID of 8 digits is too easily forged to mean a key: use 16 or 40 of them");
 }
 
-TEST_CASE("a key is removed from the ring that is named, by whatever means one key", "[sif][keys]") {
+TEST_CASE("a key is removed from the ring that is named, by whatever means one key", "[trust][keys]") {
   KeyFixture fixture;
   const auto ada = fixture.make("ada");
   const auto bob = fixture.make("bob");
@@ -301,7 +301,7 @@ TEST_CASE("a key is removed from the ring that is named, by whatever means one k
   CHECK(kind_of(error_of([&] { fixture.maker.remove(ada, kSecret); })) == ErrorKind::not_found);
 }
 
-TEST_CASE("the address of a keyserver is a scheme, a host and perhaps a port", "[sif][keys]") {
+TEST_CASE("the address of a keyserver is a scheme, a host and perhaps a port", "[trust][keys]") {
   CHECK(Keyserver("hkps://keys.example.org").url() == "https://keys.example.org:443");
   CHECK(Keyserver("hkp://keys.example.org").url() == "http://keys.example.org:11371");
   CHECK(Keyserver("https://keys.example.org:8443/").url() == "https://keys.example.org:8443");

@@ -37,7 +37,7 @@ struct LayoutFixture : SignFixture {
 
 }  // namespace
 
-TEST_CASE("a strict layout has no byte that says something and is not signed", "[sif][integrity]") {
+TEST_CASE("a strict layout has no byte that says something and is not signed", "[trust][integrity]") {
   const LayoutFixture fixture;
   REQUIRE(fixture.refusal(fixture.bytes).empty());
   CHECK(fixture.judged(fixture.bytes).unprotected.bytes_behind == 0);
@@ -57,7 +57,7 @@ TEST_CASE("a strict layout has no byte that says something and is not signed", "
   CHECK(fixture.judged(changed(32768, 'x') + "x").failure->kind() == ErrorKind::tampered);
 }
 
-TEST_CASE("a strict layout has no signature object that nothing looks at", "[sif][integrity]") {
+TEST_CASE("a strict layout has no signature object that nothing looks at", "[trust][integrity]") {
   const LayoutFixture fixture;
   const auto with = [&](const ObjectSpec& object, const std::string& data) {
     write_file(fixture.directory / "image.sif", fixture.bytes);
@@ -76,7 +76,7 @@ TEST_CASE("a strict layout has no signature object that nothing looks at", "[sif
   CHECK(with(object, "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nSIFHASH:\nanything\n-----BEGIN PGP SIGNATURE-----\n\nwsA=\n-----END PGP SIGNATURE-----\n") == why);
 }
 
-TEST_CASE("a strict layout has nothing in the descriptor of a signature that nothing signs", "[sif][integrity]") {
+TEST_CASE("a strict layout has nothing in the descriptor of a signature that nothing signs", "[trust][integrity]") {
   const LayoutFixture fixture;
   const auto slot = kDescriptorsOffset + 3 * kDescriptorSize;
   REQUIRE(Descriptor::decode(as_bytes(fixture.bytes).subspan(slot, kDescriptorSize)).type == DataType::signature);
@@ -93,7 +93,7 @@ TEST_CASE("a strict layout has nothing in the descriptor of a signature that not
   CHECK_FALSE(fixture.refusal(image).empty());
 }
 
-TEST_CASE("a hole that an edit has left is refused by a strict layout until the image is compact", "[sif][integrity]") {
+TEST_CASE("a hole that an edit has left is refused by a strict layout until the image is compact", "[trust][integrity]") {
   SignFixture fixture;
   const ObjectSpec object{.type = DataType::generic, .group = 1};
   fixture.add(std::string(100'000, 'x'), object);
@@ -109,7 +109,7 @@ TEST_CASE("a hole that an edit has left is refused by a strict layout until the 
   CHECK_FALSE(fixture.verified({"ed25519.pub"}, {.strict_layout = true}).failure);
 }
 
-TEST_CASE("the digest of the whole file is that of the open file, and may be required", "[sif][integrity]") {
+TEST_CASE("the digest of the whole file is that of the open file, and may be required", "[trust][integrity]") {
   SignFixture fixture;
   fixture.sign(fixture.key("ed25519.pem"));
   const auto bytes = read_file(fixture.directory / "image.sif");
@@ -126,7 +126,7 @@ TEST_CASE("the digest of the whole file is that of the open file, and may be req
   CHECK(report.covered.size() == 3);
 }
 
-TEST_CASE("keys are counted, not signatures", "[sif][integrity]") {
+TEST_CASE("keys are counted, not signatures", "[trust][integrity]") {
   using Ids = std::vector<std::uint32_t>;
   SignFixture fixture;
   fixture.sign(fixture.key("ed25519.pem"));

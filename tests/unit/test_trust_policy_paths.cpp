@@ -54,7 +54,7 @@ void refused(const VerifyReport& report, const fs::path& place) {
 
 }  // namespace
 
-TEST_CASE("a symbolic link in a directory does not carry an image past the directory's rule", "[sif][policy]") {
+TEST_CASE("a symbolic link in a directory does not carry an image past the directory's rule", "[trust][policy]") {
   const TwoDirectories fixture;
   CHECK_FALSE(fixture.check(fixture.lax / "a.sif").failure);
   fs::create_symlink(fixture.lax / "a.sif", fixture.strict / "absolute.sif");
@@ -78,7 +78,7 @@ TEST_CASE("a symbolic link in a directory does not carry an image past the direc
   CHECK(report.policy_links.empty());
 }
 
-TEST_CASE("the place of a name counts also when the name has become another file's", "[sif][policy]") {
+TEST_CASE("the place of a name counts also when the name has become another file's", "[trust][policy]") {
   const TwoDirectories fixture;
   fs::create_symlink(fixture.lax / "a.sif", fixture.strict / "a.sif");
   const auto open = Image::open(fixture.strict / "a.sif");
@@ -88,7 +88,7 @@ TEST_CASE("the place of a name counts also when the name has become another file
   refused(fixture.check(open), fixture.strict / "a.sif");
 }
 
-TEST_CASE("a rule for everything demands nothing of links, as the default does not", "[sif][policy]") {
+TEST_CASE("a rule for everything demands nothing of links, as the default does not", "[trust][policy]") {
   const TwoDirectories fixture;
   const auto policy = VerifyPolicy::parse(fmt::format(R"({{"schema": "sifkit/verify-policy/v1", "rules": [{{"path": "/", "threshold": 2}}, {{"path": "{}"}}]}})", fixture.lax.string()), "site.json");
   fs::create_symlink(fixture.lax / "a.sif", fixture.directory / "link.sif");
@@ -97,7 +97,7 @@ TEST_CASE("a rule for everything demands nothing of links, as the default does n
   CHECK(verify(Image::open(fixture.directory / "a.sif"), fixture.keys, {.policy = &policy}).failure);
 }
 
-TEST_CASE("a file whose name is gone or another's has no place, whatever links it has left", "[sif][policy]") {
+TEST_CASE("a file whose name is gone or another's has no place, whatever links it has left", "[trust][policy]") {
   const TwoDirectories fixture;
   const auto refusal = [&](const Image& image) {
     const auto error = error_of([&] { fixture.check(image); });

@@ -27,7 +27,7 @@ constexpr Verdict tampered = Verdict::tampered;
 
 }  // namespace
 
-TEST_CASE("envelopes are read strictly", "[sif][dsse]") {
+TEST_CASE("envelopes are read strictly", "[trust][dsse]") {
   const ForgedSignatureFixture fixture;
   const std::string good = fixture.envelope(fixture.payload);
   const std::string id = fixture.asymmetric("ed25519").key_id();
@@ -66,7 +66,7 @@ TEST_CASE("envelopes are read strictly", "[sif][dsse]") {
   }
 }
 
-TEST_CASE("a signature object is bounded and of a known kind", "[sif][dsse]") {
+TEST_CASE("a signature object is bounded and of a known kind", "[trust][dsse]") {
   const ForgedSignatureFixture fixture;
   const std::string good = fixture.envelope(fixture.payload);
   CHECK(fixture.envelope_verdict(good + std::string((1u << 20) - good.size(), ' ')) == valid);
@@ -79,7 +79,7 @@ TEST_CASE("a signature object is bounded and of a known kind", "[sif][dsse]") {
   CHECK(error_of([&] { verify(image, fixture.trusted({"ed25519.pub"}), {.limits = {.signatures = 0}}); })->kind() == ErrorKind::limit);
 }
 
-TEST_CASE("RSA signatures are PKCS #1 v1.5 over SHA-256", "[sif][dsse]") {
+TEST_CASE("RSA signatures are PKCS #1 v1.5 over SHA-256", "[trust][dsse]") {
   const ForgedSignatureFixture fixture;
   fixture.shell("openssl genrsa -out rsa.pem 2048 && openssl pkey -in rsa.pem -pubout -out rsa.pub && openssl rsa -in rsa.pem -RSAPublicKey_out -out rsa1.pub");
   const AsymmetricKey key = fixture.asymmetric("rsa");
@@ -98,7 +98,7 @@ TEST_CASE("RSA signatures are PKCS #1 v1.5 over SHA-256", "[sif][dsse]") {
   CHECK(error_of([&] { fixture.trusted({"weak.pub"}); })->kind() == ErrorKind::unsupported);
 }
 
-TEST_CASE("signed metadata is read strictly", "[sif][metadata]") {
+TEST_CASE("signed metadata is read strictly", "[trust][metadata]") {
   const ForgedSignatureFixture fixture;
   const std::string& good = fixture.payload;
   const auto first_digest = good.find("sha256:") + 7;
@@ -131,7 +131,7 @@ TEST_CASE("signed metadata is read strictly", "[sif][metadata]") {
   }
 }
 
-TEST_CASE("clear-signed messages are read strictly", "[sif][pgp]") {
+TEST_CASE("clear-signed messages are read strictly", "[trust][pgp]") {
   const ForgedPgpFixture fixture;
   const std::string& good = fixture.message;
   std::string crlf;
@@ -171,7 +171,7 @@ TEST_CASE("clear-signed messages are read strictly", "[sif][pgp]") {
   for (const unsigned hash : {1u, 2u, 3u, 11u, 99u}) CHECK(fixture.message_verdict(fixture.with_packet_byte(version + 3, hash)) == tampered);
 }
 
-TEST_CASE("a signature packet names one issuer and says nothing that belongs to keys", "[sif][pgp]") {
+TEST_CASE("a signature packet names one issuer and says nothing that belongs to keys", "[trust][pgp]") {
   const ForgedPgpFixture fixture;
   const ClearSigned parts = parse_clear_signed(fixture.message);
   const std::string packet(as_text(parts.packets));
@@ -201,7 +201,7 @@ TEST_CASE("a signature packet names one issuer and says nothing that belongs to 
   CHECK(with(true, "\x64 anything").reason == "the signature does not match its text");
 }
 
-TEST_CASE("the fingerprint in the descriptor must be that of the key which has signed", "[sif][pgp]") {
+TEST_CASE("the fingerprint in the descriptor must be that of the key which has signed", "[trust][pgp]") {
   // Whoever reads descriptors only must not be told another name (CVE-2020-13845).
   const ForgedPgpFixture fixture;
   CHECK(fixture.verdict_of(fixture.message, {"ada.pub"}).verdict == tampered);
@@ -216,7 +216,7 @@ TEST_CASE("the fingerprint in the descriptor must be that of the key which has s
   CHECK(report.created);
 }
 
-TEST_CASE("keys that may not be used sign nothing and vouch for nothing", "[sif][pgp]") {
+TEST_CASE("keys that may not be used sign nothing and vouch for nothing", "[trust][pgp]") {
   const ForgedPgpFixture fixture;
   const auto now = static_cast<std::uint32_t>(std::time(nullptr));
   CHECK(fixture.verdict_of(fixture.message, {"ada.revoked"}, fixture.info).verdict == untrusted);
@@ -232,14 +232,14 @@ TEST_CASE("keys that may not be used sign nothing and vouch for nothing", "[sif]
   CHECK(error_of([&] { fixture.sign(fixture.key("weak.asc")); })->kind() == ErrorKind::denied);
 }
 
-TEST_CASE("hashes of OpenPGP signatures are SHA-256 or stronger", "[sif][pgp]") {
+TEST_CASE("hashes of OpenPGP signatures are SHA-256 or stronger", "[trust][pgp]") {
   const ForgedPgpFixture fixture;
   SignatureInfo info{HashType::sha256, {}};
   for (const char* hash : {"SHA256", "SHA384", "SHA512"}) CHECK(fixture.verdict_of(fixture.foreign_clear_sign("ada", hash, info), {"ada.pub"}, info).verdict == valid);
   for (const char* hash : {"SHA224", "SHA1"}) CHECK(fixture.verdict_of(fixture.foreign_clear_sign("ada", hash, info), {"ada.pub"}, info).verdict == tampered);
 }
 
-TEST_CASE("each kind of OpenPGP key signs with the hash that fits it", "[sif][pgp]") {
+TEST_CASE("each kind of OpenPGP key signs with the hash that fits it", "[trust][pgp]") {
   SignFixture fixture;
   const auto [algorithm, bits, curve, hash] = GENERATE(table<std::string, unsigned, const char*, std::string>({{"EDDSA", 0, nullptr, "SHA256"},
                                                                                                                 {"RSA", 2048, nullptr, "SHA256"},
@@ -259,7 +259,7 @@ TEST_CASE("each kind of OpenPGP key signs with the hash that fits it", "[sif][pg
   CHECK(report.signatures[0].signers.at(0).valid);
 }
 
-TEST_CASE("without a salt and at its time a PGP signature of the corpus is made again to the byte", "[sif][pgp]") {
+TEST_CASE("without a salt and at its time a PGP signature of the corpus is made again to the byte", "[trust][pgp]") {
   const char* shared = std::getenv("SIFKIT_SHARED");
   const auto corpus = (shared != nullptr ? std::filesystem::path(shared) : std::filesystem::path(SIFKIT_SOURCE_DIR) / "../shared") / "corpus/sif";
   if (!std::filesystem::exists(corpus)) SKIP_TEST("no corpus of SIF images beside the project");

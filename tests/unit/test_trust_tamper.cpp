@@ -81,7 +81,7 @@ std::pair<std::string, std::size_t> part_of(const Image& image, std::size_t at, 
 
 }  // namespace
 
-TEST_CASE("every changed byte is noticed or documented as not protected", "[sif][integrity][tamper]") {
+TEST_CASE("every changed byte is noticed or documented as not protected", "[trust][integrity][tamper]") {
   SignFixture fixture;
   const std::string format = GENERATE("PGP", "DSSE");
   const auto path = fixture.directory / "image.sif";

@@ -33,7 +33,7 @@ struct ValidationTimeFixture : ForgedSignatureFixture {
 
 }  // namespace
 
-TEST_CASE("an expired key counts for an audit of before, and the reason says when it expired", "[sif][pgp]") {
+TEST_CASE("an expired key counts for an audit of before, and the reason says when it expired", "[trust][pgp]") {
   ValidationTimeFixture fixture({.lifetime = 365 * kDaySeconds});
   const auto now = fixture.judged(fixture.kUsed, std::nullopt);
   CHECK(now.verdict == Verdict::untrusted);
@@ -52,7 +52,7 @@ TEST_CASE("an expired key counts for an audit of before, and the reason says whe
   CHECK(older.reason == "the signature, made 2019-12-31 23:59:59 UTC, is older than the key, made 2020-01-01 00:00:00 UTC");
 }
 
-TEST_CASE("a key that was given up counts for an audit of before, one that was stolen for none", "[sif][pgp]") {
+TEST_CASE("a key that was given up counts for an audit of before, one that was stolen for none", "[trust][pgp]") {
   const auto [reason, counts] = GENERATE(table<const char*, bool>({{"retired", true}, {"superseded", true}, {"compromised", false}, {"no", false}}));
   INFO(reason);
   const std::int64_t end = kYear2020 + 200 * kDaySeconds;
@@ -70,7 +70,7 @@ TEST_CASE("a key that was given up counts for an audit of before, one that was s
   CHECK(before.reason == (counts ? "" : "the key is revoked since 2020-07-19 00:00:00 UTC: in a letter"));
 }
 
-TEST_CASE("a key of a clock that is wrong signs nothing", "[sif][pgp]") {
+TEST_CASE("a key of a clock that is wrong signs nothing", "[trust][pgp]") {
   SignFixture fixture;
   fixture.make_pgp("ada", "EDDSA", 0, nullptr, {.made = static_cast<std::uint64_t>(std::time(nullptr) + kDaySeconds)});
   const auto error = error_of([&] { fixture.sign(fixture.key("ada.asc")); });
@@ -79,7 +79,7 @@ TEST_CASE("a key of a clock that is wrong signs nothing", "[sif][pgp]") {
   CHECK_THAT(error->message(), ContainsSubstring("the key is from the future: made "));
 }
 
-TEST_CASE("the time of an audit is one that keys can have", "[sif][pgp]") {
+TEST_CASE("the time of an audit is one that keys can have", "[trust][pgp]") {
   for (const std::int64_t at : {std::int64_t{0}, std::int64_t{-1}, std::int64_t{1} << 32}) CHECK(error_of([&] { TrustedKeys keys(at); })->kind() == ErrorKind::usage);
   CHECK_NOTHROW(TrustedKeys(kYear2020));
 }

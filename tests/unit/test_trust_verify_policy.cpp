@@ -64,7 +64,7 @@ void fails(const VerifyReport& report, const std::string& why, ErrorKind kind = 
 
 }  // namespace
 
-TEST_CASE("a policy that is not sound is refused, and the place is named", "[sif][policy]") {
+TEST_CASE("a policy that is not sound is refused, and the place is named", "[trust][policy]") {
   const std::string key(40, 'A');
   const auto refuses = [](const std::string& members, const std::string& why, ErrorKind kind = ErrorKind::malformed) {
     INFO(members);
@@ -119,7 +119,7 @@ TEST_CASE("a policy that is not sound is refused, and the place is named", "[sif
   refuses(R"("default": {"keys": [)" + many + "]}", "default.keys: 1025 values are over the limit of 1024", ErrorKind::limit);
 }
 
-TEST_CASE("a policy of another version or none is refused", "[sif][policy]") {
+TEST_CASE("a policy of another version or none is refused", "[trust][policy]") {
   const auto kind = [](const std::string& text) { return kind_of(error_of([&] { VerifyPolicy::parse(text, "site.json"); })); };
   CHECK(kind(R"({"schema": "sifkit/verify-policy/v2", "news": 1})") == ErrorKind::unsupported);
   CHECK(kind(R"({"default": {}})") == ErrorKind::malformed);
@@ -130,7 +130,7 @@ TEST_CASE("a policy of another version or none is refused", "[sif][policy]") {
   CHECK(kind(R"({"schema": "sifkit/verify-policy/v1", "default": )" + std::string(100, '[')) == ErrorKind::limit);
 }
 
-TEST_CASE("the rule with the most components of a path is for it, whatever the order", "[sif][policy]") {
+TEST_CASE("the rule with the most components of a path is for it, whatever the order", "[trust][policy]") {
   const bool turned = GENERATE(false, true);
   const std::string wide = R"({"path": "/data-of-nobody"})";
   const std::string deep = R"({"path": "/data-of-nobody/images"})";
@@ -148,7 +148,7 @@ TEST_CASE("the rule with the most components of a path is for it, whatever the o
   CHECK(place_for(policy_of(R"("rules": [{"path": "/x"}], "default": {})"), "/a.sif") == "default");
 }
 
-TEST_CASE("a rule is for the place of the open file, not for a name of it", "[sif][policy]") {
+TEST_CASE("a rule is for the place of the open file, not for a name of it", "[trust][policy]") {
   PolicyFixture fixture;
   const auto strict = fixture.directory / "strict";
   const auto lax = fixture.directory / "lax";
@@ -189,7 +189,7 @@ TEST_CASE("a rule is for the place of the open file, not for a name of it", "[si
   CHECK(report.covered.size() == 3);
 }
 
-TEST_CASE("a rule for a path over a symbolic link would be for nothing, and is refused", "[sif][policy]") {
+TEST_CASE("a rule for a path over a symbolic link would be for nothing, and is refused", "[trust][policy]") {
   const TempDir directory;
   fs::create_directory(directory / "real");
   fs::create_directory_symlink(directory / "real", directory / "link");
@@ -201,7 +201,7 @@ TEST_CASE("a rule for a path over a symbolic link would be for nothing, and is r
   CHECK_NOTHROW(policy_of(fmt::format(R"("rules": [{{"path": "{}"}}])", (directory / "not-there").string())));
 }
 
-TEST_CASE("different keys are counted, that have signed all", "[sif][policy]") {
+TEST_CASE("different keys are counted, that have signed all", "[trust][policy]") {
   PolicyFixture fixture;
   const auto two = default_of(R"("threshold": 2)");
   passes(fixture.check(default_of("")));
@@ -217,7 +217,7 @@ TEST_CASE("different keys are counted, that have signed all", "[sif][policy]") {
   fails(fixture.check(default_of(R"("threshold": 3)")), "2 of 3 keys");
 }
 
-TEST_CASE("keys that are named are all needed, unless a threshold says how many", "[sif][policy]") {
+TEST_CASE("keys that are named are all needed, unless a threshold says how many", "[trust][policy]") {
   PolicyFixture fixture;
   const std::string stranger(40, 'A');
   passes(fixture.check(default_of(fmt::format(R"("keys": ["{}"])", fixture.ed25519_id))));
@@ -230,7 +230,7 @@ TEST_CASE("keys that are named are all needed, unless a threshold says how many"
   fails(fixture.check(default_of(fmt::format(R"("keys": ["{}"], "threshold": 1)", stranger))), "0 of 1 keys");
 }
 
-TEST_CASE("a key that a descriptor or an envelope merely names does not count", "[sif][policy]") {
+TEST_CASE("a key that a descriptor or an envelope merely names does not count", "[trust][policy]") {
   PolicyFixture fixture;
   fixture.sign_with_ecdsa();
   const auto policy = default_of(fmt::format(R"("keys": ["{}"])", fixture.ecdsa_id));
@@ -240,7 +240,7 @@ TEST_CASE("a key that a descriptor or an envelope merely names does not count", 
   REQUIRE(fixture.check(policy).failure);
 }
 
-TEST_CASE("keys of several kinds and formats are told apart", "[sif][policy]") {
+TEST_CASE("keys of several kinds and formats are told apart", "[trust][policy]") {
   PolicyFixture fixture;
   fixture.make_pgp("ada", "RSA", 2048);
   fixture.keys.add_file(fixture.directory / "ada.pub");
@@ -258,7 +258,7 @@ TEST_CASE("keys of several kinds and formats are told apart", "[sif][policy]") {
   fails(fixture.check(default_of(R"("key_bits": {"ec": 257}, "threshold": 2)")), "it has 256 bits, expected 257 or more");
 }
 
-TEST_CASE("the key of a certificate is of its own format", "[sif][policy]") {
+TEST_CASE("the key of a certificate is of its own format", "[trust][policy]") {
   PolicyFixture fixture;
   fixture.sign_with_ecdsa();
   fixture.shell("openssl req -x509 -key ecdsa.pem -subj /CN=ada -addext keyUsage=digitalSignature -addext extendedKeyUsage=codeSigning -out ada.crt");
@@ -269,7 +269,7 @@ TEST_CASE("the key of a certificate is of its own format", "[sif][policy]") {
   fails(fixture.check(default_of(R"("formats": ["dsse"], "threshold": 2)")), "key " + fixture.ecdsa_id + " does not count: its signature is of the format x509");
 }
 
-TEST_CASE("a chain of certificates is as weak as the smallest of its keys", "[sif][policy]") {
+TEST_CASE("a chain of certificates is as weak as the smallest of its keys", "[trust][policy]") {
   PolicyFixture fixture;
   fixture.sign_with_ecdsa();
   fixture.make_chain();
@@ -279,7 +279,7 @@ TEST_CASE("a chain of certificates is as weak as the smallest of its keys", "[si
   fails(fixture.check(default_of(R"("threshold": 2, "key_bits": {"rsa": 2049})")), "key " + fixture.ecdsa_id + " does not count: a key that it rests on has 2048 bits, expected 2049 or more");
 }
 
-TEST_CASE("a policy tightens what the options say, and loosens nothing", "[sif][policy]") {
+TEST_CASE("a policy tightens what the options say, and loosens nothing", "[trust][policy]") {
   PolicyFixture fixture;
   const auto lax = default_of(R"("legacy": true)");
   const auto strict = default_of("");
@@ -295,7 +295,7 @@ TEST_CASE("a policy tightens what the options say, and loosens nothing", "[sif][
   fails(fixture.check(default_of(R"("strict_layout": false)"), {.strict_layout = true}), "layout: ", ErrorKind::unsigned_image);
 }
 
-TEST_CASE("what fails without a policy fails with it, for the same reason", "[sif][policy]") {
+TEST_CASE("what fails without a policy fails with it, for the same reason", "[trust][policy]") {
   SignFixture fixture;
   const auto policy = default_of(R"("threshold": 2)");
   fails(fixture.verified({"ed25519.pub"}, {.policy = &policy}), "signature not found for object group 1", ErrorKind::unsigned_image);
@@ -306,7 +306,7 @@ TEST_CASE("what fails without a policy fails with it, for the same reason", "[si
   fails(fixture.verified({"ed25519.pub"}, {.policy = &policy}), "data object integrity compromised: 1", ErrorKind::tampered);
 }
 
-TEST_CASE("a policy that others may write is not used", "[sif][policy]") {
+TEST_CASE("a policy that others may write is not used", "[trust][policy]") {
   const TempDir directory;
   const auto file = directory / "site.json";
   CHECK(kind_of(error_of([&] { VerifyPolicy::read(file); })) == ErrorKind::not_found);
