@@ -9,6 +9,7 @@
 
 #include <sifkit/core/error.h>
 #include <sifkit/layers/squashfs.h>
+#include <sifkit/layers/walk.h>
 
 namespace sifkit::layers {
 
@@ -64,31 +65,27 @@ class Comparison {
 
   void run() {
     compare_inode("/", Tree::kRoot, Tree::kRoot);
-    struct Pair {
-      std::string path;
-      InodeId written;
-      InodeId read;
-    };
-    std::vector<Pair> open{{"", Tree::kRoot, Tree::kRoot}};
-    while (!open.empty()) {
-      const Pair here = std::move(open.back());
-      open.pop_back();
-      const auto expected = written_.sorted_children(here.written);
-      const auto found = read_.sorted_children(here.read);
-      if (expected.size() != found.size()) differ(here.path, "entries", expected.size(), found.size());
-      for (std::size_t i = 0; i < expected.size(); ++i) {
-        const std::string path = fmt::format("{}/{}", here.path, written_.text_of(expected[i]));
-        if (written_.text_of(expected[i]) != read_.text_of(found[i])) differ(path, "name", "", "");
-        const InodeId a = written_.inode_of(expected[i]);
-        const InodeId b = read_.inode_of(found[i]);
-        const bool fresh = pairs_[a] == kNone;
-        if (fresh) pairs_[a] = b;
-        if (pairs_[a] != b) differ(path, "hard link", pairs_[a], b);
-        if (!fresh) continue;
-        compare_inode(path, a, b);
-        if (written_.inode(a).type == EntryType::directory) open.push_back({path, a, b});
-      }
-    }
+    compare_count("/", Tree::kRoot, Tree::kRoot);
+    std::vector<InodeId> open{Tree::kRoot};  // of what was read
+    walk(
+        written_, Tree::kRoot,
+        [&](const WalkedName& here) {
+          const std::string path = fmt::format("/{}", here.path);
+          const NameId name = read_.find(open.back(), written_.text_of(here.name));
+          if (name == kNone) differ(path, "name", "it", "nothing");
+          const InodeId found = read_.inode_of(name);
+          const bool fresh = pairs_[here.inode] == kNone;
+          if (fresh) pairs_[here.inode] = found;
+          if (pairs_[here.inode] != found) differ(path, "hard link", pairs_[here.inode], found);
+          if (!fresh) return false;
+          compare_inode(path, here.inode, found);
+          if (written_.inode(here.inode).type == EntryType::directory) {
+            compare_count(path, here.inode, found);
+            open.push_back(found);
+          }
+          return true;
+        },
+        [&](const WalkedName&) { open.pop_back(); });
   }
 
  private:
@@ -96,6 +93,17 @@ class Comparison {
   [[noreturn]] void differ(std::string_view path, std::string_view what, const A& expected, const B& found) const {
     throw Error(ErrorKind::internal, fmt::format("the finished image differs at {}: {}: expected {}, found {}", in_quotes(path), what, expected, found),
                 "the image was not kept; please report this");
+  }
+
+  void compare_count(const std::string& path, InodeId a, InodeId b) const {
+    const auto expected = count(written_, a);
+    if (const auto found = count(read_, b); expected != found) differ(path, "entries", expected, found);
+  }
+
+  static std::size_t count(const Tree& tree, InodeId directory) {
+    std::size_t out = 0;
+    for (NameId name = tree.inode(directory).first_child; name != kNone; name = tree.next_sibling(name)) ++out;
+    return out;
   }
 
   void compare_inode(const std::string& path, InodeId a_id, InodeId b_id) {
