@@ -48,6 +48,7 @@ int tar(const TakeArguments& arguments, Session& session) {
     wanted.push_back(source.tree().real_path(path, path.ends_with('/')).value().substr(1));
   });
   TarTreeOptions options;
+  options.sparse = true;
   if (!arguments.paths.empty()) {
     // Directories on the way, too, so that they get their owners and modes.
     options.keep = [&wanted](std::string_view path, InodeId) {

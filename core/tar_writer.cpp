@@ -15,6 +15,7 @@
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/libarchive.h>
+#include <sifkit/core/readable.h>
 
 namespace sifkit {
 
@@ -26,6 +27,7 @@ SIFKIT_ON_DEMAND(libarchive, archive_entry_copy_stat);
 SIFKIT_ON_DEMAND(libarchive, archive_entry_copy_symlink);
 SIFKIT_ON_DEMAND(libarchive, archive_entry_free);
 SIFKIT_ON_DEMAND(libarchive, archive_entry_new);
+SIFKIT_ON_DEMAND(libarchive, archive_entry_sparse_add_entry);
 SIFKIT_ON_DEMAND(libarchive, archive_entry_unset_atime);
 SIFKIT_ON_DEMAND(libarchive, archive_entry_unset_ctime);
 SIFKIT_ON_DEMAND(libarchive, archive_entry_unset_size);
@@ -69,6 +71,8 @@ class NamesAreUtf8 {
   locale_t locale_;
   locale_t previous_ = nullptr;
 };
+
+constexpr std::size_t kShortName = 100;
 
 }  // namespace
 
@@ -117,6 +121,15 @@ void TarWriter::begin(const struct stat& status, const NewTarMember& member) {
   if (!member.link_target.empty()) archive_entry_copy_symlink(entry.get(), member.link_target.c_str());
   if (!member.hard_link.empty()) archive_entry_copy_hardlink(entry.get(), member.hard_link.c_str());
   if (!S_ISREG(status.st_mode) || !member.hard_link.empty()) archive_entry_unset_size(entry.get());
+  // libarchive cuts the name of a sparse file where it is long and no UTF-8.
+  if (member.sparse && (member.path.size() <= kShortName || is_utf8(member.path))) {
+    // Without any segment the whole file is a hole, which libarchive must be told, too.
+    if (member.segments.empty()) archive_entry_sparse_add_entry(entry.get(), 0, 0);
+    for (const auto& segment : member.segments) {
+      archive_entry_sparse_add_entry(entry.get(), static_cast<la_int64_t>(segment.offset),
+                                     static_cast<la_int64_t>(segment.length));
+    }
+  }
   for (const auto& [name, value] : member.xattrs)
     archive_entry_xattr_add_entry(entry.get(), name.c_str(), value.data(), value.size());
   const NamesAreUtf8 locale;

@@ -146,6 +146,7 @@ ContentId LayerReader::read_content(ContentSink& sink) {
         count -= bytes.size();
       }
     };
+    if (member.sparse) sink.expect_segments(member.segments);
     sink.begin(member.size);
     if (!member.sparse) {
       copy_bytes(member.stored_size);

@@ -2,6 +2,8 @@
 #include <sifkit/layers/tar_tree.h>
 
 #include <algorithm>
+#include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -22,7 +24,8 @@ namespace sifkit::layers {
 
 namespace {
 
-constexpr std::size_t kZeros = 1u << 16;  ///< written at once
+constexpr std::size_t kZeros = 1u << 20;        ///< written at once
+constexpr std::size_t kMaxSegments = 1u << 16;  ///< of one file; one with more is stored whole
 
 class TarTree : private ContentSink {
  public:
@@ -42,7 +45,8 @@ class TarTree : private ContentSink {
     std::vector<InodeId> contents;
     for (const auto& [inode, path] : first_names_) contents.push_back(inode);
     files_.read_files(std::move(contents), [&](InodeId inode) -> ContentSink* {
-      begin_member(inode, first_names_.at(inode), {});
+      next_ = inode;
+      segments_.reset();
       return this;
     });
     for (const auto& [path, inode] : more_names_) begin_member(inode, path, first_names_.at(inode));
@@ -97,10 +101,19 @@ class TarTree : private ContentSink {
       const Xattrs& xattrs = tree_.xattrs(inode.metadata.xattrs);
       member.xattrs = options_.xattrs ? options_.xattrs(xattrs) : xattrs;
     }
+    if (segments_ && inode.type == EntryType::regular) {
+      member.sparse = true;
+      member.segments = std::move(*segments_);
+      segments_.reset();
+    }
     writer_.begin(status, member);
   }
 
-  void begin(std::uint64_t) override {}
+  void expect_segments(std::span<const DataSegment> segments) override {
+    if (!options_.sparse || segments.size() > kMaxSegments) return;
+    segments_.emplace(segments.begin(), segments.end());
+  }
+  void begin(std::uint64_t) override { begin_member(next_, first_names_.at(next_), {}); }
   void append(ByteView bytes) override {
     operation_.check();
     writer_.write(bytes);
@@ -125,6 +138,8 @@ class TarTree : private ContentSink {
   std::unordered_map<InodeId, std::string> first_names_;  ///< of regular files
   std::unordered_map<InodeId, std::string> other_names_;  ///< of links and devices with several names
   std::vector<std::pair<std::string, InodeId>> more_names_;
+  InodeId next_ = kNone;                             ///< whose bytes come
+  std::optional<std::vector<DataSegment>> segments_;  ///< of that one, if it has holes
 };
 
 }  // namespace

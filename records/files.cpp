@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/digest.h>
+#include <sifkit/core/readable.h>
 
 namespace sifkit::records {
 
@@ -29,19 +30,6 @@ bool is_device(const Inode& inode) {
 std::uint64_t size_of(const Tree& tree, const Inode& inode) {
   return inode.type == EntryType::symlink ? tree.symlink_target(inode).size() : inode.size;
 }
-
-namespace {
-
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const auto length = utf8_sequence(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
-}
-
-}  // namespace
 
 void put_text(Json& record, const std::string& key, std::string_view text) {
   record[key] = std::string(text);

@@ -88,6 +88,50 @@ TEST_CASE("a file system as a tar archive is the same when it is a layer", "[lay
   CHECK(flat.tree.name_count() == names);
 }
 
+TEST_CASE("holes go into a tar archive as holes, and come out of it", "[layers][tar]") {
+  Pack pack({.block_size = 4096, .threads = 1});
+  const auto some = text_of(5000, 3);
+  pack.file(Tree::kRoot, "begin", std::string(100000, '\0') + some);
+  pack.file(Tree::kRoot, "end", some + std::string(100000, '\0'));
+  pack.file(Tree::kRoot, "middle", text_of(8192, 1) + std::string(65536, '\0') + text_of(3, 2));
+  pack.file(Tree::kRoot, "nothing", std::string(1u << 20, '\0'));
+  pack.file(Tree::kRoot, "plain", some);
+  pack.file(Tree::kRoot, "other\xff", std::string(1u << 20, '\0') + "x");
+  // libarchive would cut this name, so the file is stored whole.
+  pack.file(Tree::kRoot, std::string(150, 'n') + "\xff", std::string(65536, '\0') + "x");
+  pack.tree.link(Tree::kRoot, "other", pack.tree.inode_of(pack.tree.find(Tree::kRoot, "begin")));
+  pack.finish();
+  const auto tar = [&](bool sparse) {
+    SquashfsReader reader(pack.region);
+    MemorySink sink;
+    WarningList warnings;
+    TarTreeOptions options;
+    options.sparse = sparse;
+    write_tar(reader, options, sink, warnings, {});
+    return std::string(as_text(sink.bytes()));
+  };
+  const std::string holes = tar(true);
+  CHECK((holes == tar(true)));
+  CHECK(holes.size() < 130'000);
+  CHECK(tar(false).size() > 2'400'000);
+  CHECK(holes.find("GNU.sparse.major=1") != std::string::npos);
+  const auto flattened = flatten({holes});
+  const Flat& flat = *flattened;
+  CHECK(flat.warnings.total() == 0);
+  SquashfsReader reader(pack.region);
+  std::size_t names = 0;
+  walk(reader.tree(), Tree::kRoot, [&](const WalkedName& here) {
+    INFO(printable(here.path));
+    const auto found = flat.tree.resolve(here.path, false);
+    REQUIRE(found);
+    CHECK((flat.sink.text(flat.tree.inode(*found).content) == reader.text(here.inode, 1u << 22)));
+    CHECK(flat.tree.inode(*found).links == reader.tree().inode(here.inode).links);
+    ++names;
+    return true;
+  });
+  CHECK(names == 8);
+}
+
 TEST_CASE("a part of a file system goes into a tar archive", "[layers][tar]") {
   TarFixture fixture;
   TarTreeOptions options;

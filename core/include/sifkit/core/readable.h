@@ -15,4 +15,7 @@ SIFKIT_API std::string readable(std::string_view text, std::size_t limit = 256);
 /// The character that a whole sequence of UTF-8 stands for (`utf8_sequence` of core/json.h).
 SIFKIT_API char32_t code_point(std::string_view sequence) noexcept;
 
+/// Whether a text is UTF-8 as a whole.
+SIFKIT_API bool is_utf8(std::string_view text) noexcept;
+
 }  // namespace sifkit

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <sifkit/core/data_segment.h>
 #include <sifkit/core/export.h>
 #include <sifkit/core/limits.h>
 #include <sifkit/core/operation.h>
@@ -19,12 +20,6 @@ enum class TarType : std::uint8_t { regular, hard_link, symlink, char_device, bl
 
 /// One member of a tar archive with its PAX, GNU and ustar extensions applied. Names are bytes, exactly as stored.
 struct TarMember {
-  /// A run of real bytes in a sparse file; the rest reads as zeros.
-  struct Segment {
-    std::uint64_t offset = 0;
-    std::uint64_t length = 0;
-  };
-
   std::uint64_t index = 0;          ///< 0 for the first member
   std::uint64_t header_offset = 0;  ///< of the first header block that belongs to it, extensions included
   std::uint64_t data_offset = 0;    ///< of its stored bytes
@@ -40,7 +35,7 @@ struct TarMember {
   std::uint64_t size = 0;         ///< of the file, holes included
   std::uint64_t stored_size = 0;  ///< bytes in the archive
   bool sparse = false;
-  std::vector<Segment> segments;                            ///< of a sparse file, sorted
+  std::vector<DataSegment> segments;                        ///< of a sparse file, sorted
   std::vector<std::pair<std::string, std::string>> xattrs;  ///< SCHILY.xattr and LIBARCHIVE.xattr, decoded, by name
 };
 

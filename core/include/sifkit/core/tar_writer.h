@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <sifkit/core/bytes.h>
+#include <sifkit/core/data_segment.h>
 #include <sifkit/core/export.h>
 #include <sifkit/core/stream.h>
 
@@ -20,6 +21,8 @@ struct NewTarMember {
   std::string link_target;  ///< of a symbolic link
   std::string hard_link;    ///< the path of the member that it is another name of; empty: none
   std::vector<std::pair<std::string, std::string>> xattrs;
+  bool sparse = false;                ///< a regular file of which only `segments` are stored (PAX, GNU.sparse 1.0)
+  std::vector<DataSegment> segments;  ///< sorted
 };
 
 /// Writes a tar archive: ustar, with PAX headers for what that cannot hold, names as bytes. The same calls give the same
@@ -32,7 +35,7 @@ class SIFKIT_API TarWriter {
   TarWriter(const TarWriter&) = delete;
   TarWriter& operator=(const TarWriter&) = delete;
 
-  /// Starts a member. Of a regular file that is no hard link, `status.st_size` bytes follow by `write`.
+  /// Starts a member. Of a regular file that is no hard link, `status.st_size` bytes follow by `write`, holes included.
   void begin(const struct stat& status, const NewTarMember& member);
   void write(ByteView bytes);
   /// Ends the archive.

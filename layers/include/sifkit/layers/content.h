@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include <sifkit/core/bytes.h>
+#include <sifkit/core/data_segment.h>
 #include <sifkit/core/export.h>
 
 namespace sifkit::layers {
@@ -24,6 +26,9 @@ class SIFKIT_API ContentSink {
   /// The next file is the one of this path: a hint for a sink that may know it from before. The path is relative and
   /// clean.
   virtual void expect(std::string_view) {}
+  /// The next file has holes: all of it but these segments, sorted, comes by `append_zeros`. A hint for a sink that has to
+  /// say so in front of the bytes.
+  virtual void expect_segments(std::span<const DataSegment>) {}
   /// Starts a file of exactly `size` bytes.
   virtual void begin(std::uint64_t size) = 0;
   virtual void append(ByteView bytes) = 0;
@@ -44,6 +49,7 @@ class ForwardingSink : public ContentSink {
   explicit ForwardingSink(ContentSink& next) : next_(next) {}
 
   void expect(std::string_view path) override { next_.expect(path); }
+  void expect_segments(std::span<const DataSegment> segments) override { next_.expect_segments(segments); }
   void begin(std::uint64_t size) override { next_.begin(size); }
   void append(ByteView bytes) override { next_.append(bytes); }
   void append_zeros(std::uint64_t count) override { next_.append_zeros(count); }

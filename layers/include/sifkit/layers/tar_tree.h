@@ -19,6 +19,7 @@ struct TarTreeOptions {
   std::function<bool(std::string_view path, InodeId inode)> keep;
   /// The attributes that a file has in the archive; empty: those it has.
   std::function<Xattrs(const Xattrs&)> xattrs;
+  bool sparse = false;  ///< holes are kept as such, as the file system knows them; else they are zeros
 };
 
 /// Writes a file system as one tar archive: PAX, exact but for sockets, which tar does not have (a warning
