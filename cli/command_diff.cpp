@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -29,7 +31,7 @@ struct DiffArguments {
   std::vector<std::string> ignored;
   bool ignore_times = false;
   bool with_runtime_files = false;
-  bool packages = false;
+  bool ignored_flag = false;
   bool summary = false;
 };
 
@@ -122,12 +124,35 @@ Json record_of(const TreeChange& change, const Tree& first, const Tree& second) 
   return record;
 }
 
-std::vector<inspect::PackageChange> package_changes(const OpenedSource& first, const OpenedSource& second, const Session& session) {
+/// Whether a path, or a directory on the way to it, matches.
+bool is_below_match(std::string_view path, const PathPatterns& patterns) {
+  for (std::size_t at = 0; at != std::string_view::npos;) {
+    at = path.find('/', at + 1);
+    if (patterns.matches(path.substr(0, at))) return true;
+  }
+  return false;
+}
+
+/// Files that have not changed say the same of both. So only where those that have say something else is all of both
+/// images asked: a package may be there twice.
+std::vector<inspect::PackageChange> package_changes(const OpenedSource& first, const OpenedSource& second,
+                                                    const std::vector<TreeChange>& changes,
+                                                    const PathPatterns& ignored, const Session& session) {
+  std::set<std::string, std::less<>> paths;
+  for (const auto& change : changes) {
+    paths.insert(change.path);
+    if (!change.old_path.empty()) paths.insert(change.old_path);
+  }
+  const auto compare = [&](const std::function<bool(std::string_view)>& counts, WarningList& warnings) {
+    const auto of_first = sbom::take_inventory(*first.image, session.operation(), warnings, counts);
+    return inspect::package_diff(of_first, sbom::take_inventory(*second.image, session.operation(), warnings, counts));
+  };
+  WarningList of_changed;
+  auto out = compare([&](std::string_view path) { return paths.contains(path); }, of_changed);
   WarningList warnings;
-  const auto of_first = sbom::take_inventory(*first.image, session.operation(), warnings);
-  const auto out = inspect::package_diff(of_first, sbom::take_inventory(*second.image, session.operation(), warnings));
+  if (!out.empty()) out = compare([&](std::string_view path) { return !is_below_match(path, ignored); }, warnings);
   session.progress->done();
-  session.show_warnings(warnings);
+  session.show_warnings(out.empty() ? of_changed : warnings);
   return out;
 }
 
@@ -158,7 +183,7 @@ int diff(const DiffArguments& arguments, Session& session) {
     session.logger->write(LogLevel::info, "configuration is not compared: not both of them say anything of it");
   }
   std::vector<inspect::PackageChange> packages;
-  if (arguments.packages && !changes.empty()) packages = package_changes(first, second, session);
+  if (!changes.empty()) packages = package_changes(first, second, changes, options.ignored, session);
   std::map<ChangeKind, std::size_t> counts;
   for (const auto& change : changes) ++counts[change.kind];
   const bool equal = changes.empty() && facts.empty();
@@ -179,14 +204,13 @@ int diff(const DiffArguments& arguments, Session& session) {
                         {"equal", equal},
                         {"files", files},
                         {"configuration", said},
-                        {"packages", arguments.packages ? listed : Json(nullptr)}});
+                        {"packages", listed}});
     return equal ? 0 : 1;
   }
   if (arguments.summary) {
-    session.io.out << fmt::format("{} added, {} removed, {} changed, {} renamed; {} of the configuration{}\n",
+    session.io.out << fmt::format("{} added, {} removed, {} changed, {} renamed; {} of the configuration; {} packages\n",
                                   counts[ChangeKind::added], counts[ChangeKind::removed], counts[ChangeKind::changed],
-                                  counts[ChangeKind::renamed], facts.size(),
-                                  arguments.packages ? fmt::format("; {} packages", packages.size()) : "");
+                                  counts[ChangeKind::renamed], facts.size(), packages.size());
     return equal ? 0 : 1;
   }
   for (const auto& fact : facts) {
@@ -202,11 +226,10 @@ int diff(const DiffArguments& arguments, Session& session) {
 }  // namespace
 
 void add_diff_command(CLI::App& root, Session& session) {
-  CLI::App* verb = add_verb(root, session, "diff", "Compare two images: files, metadata and configuration");
+  CLI::App* verb = add_verb(root, session, "diff", "Compare two images: files, metadata, configuration and packages");
   const auto arguments = std::make_shared<DiffArguments>();
   verb->add_option("first", arguments->first, kSourceDescription)->required()->type_name("A");
   verb->add_option("second", arguments->second, "The same; a change is what makes it of A")->required()->type_name("B");
-  verb->add_flag("--packages", arguments->packages, "Packages, too: which were added, removed, or are of another version");
   verb->add_flag("--stat", arguments->summary, "How many differences there are, in one line");
   verb->add_option("--ignore", arguments->ignored, "Leave out files that match (may be given again)")
       ->type_name("PATTERN")
@@ -214,6 +237,7 @@ void add_diff_command(CLI::App& root, Session& session) {
   verb->add_flag("--ignore-times", arguments->ignore_times, "Times of files do not count");
   verb->add_flag("--with-singularity", arguments->with_runtime_files,
                  "What building an image adds to its files counts, too");
+  verb->add_flag("--packages", arguments->ignored_flag)->group("");  // always so
   add_source_options(*verb, arguments->from);
   verb->callback([arguments, &session] { session.action = [arguments, &session] { return diff(*arguments, session); }; });
 }

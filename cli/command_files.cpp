@@ -55,7 +55,7 @@ std::string stat_text(const OpenedSource& source, const std::string& path, Inode
   out += is_device(inode) ? fmt::format("device: {}\n", device_text(inode))
                           : fmt::format("size: {}\n", size_of(tree, inode));
   out += fmt::format("modified: {} UTC ({})\nlinks: {}\n", utc_time(inode.metadata.mtime), inode.metadata.mtime,
-                     inode.links);
+                     source.files().link_count(id));
   if (const auto layer = source.image->layer_of(id)) {
     out += fmt::format("layer: {} of {}\n", *layer + 1, source.image->image()->layers().size());
   }
@@ -71,9 +71,9 @@ int stat(const FilesArguments& arguments, Session& session) {
   bool first = true;
   const int code = for_each_path(arguments.source, arguments.paths, session, [&](const std::string& path) {
     const InodeId id = source.files().require(path, arguments.follow || path.ends_with('/'));
-    source.files().count_links({&id, 1});
     if (session.json) {
       Json record = file_record(source.known(), path, id);
+      record["links"] = source.files().link_count(id);
       const auto layer = source.image->layer_of(id);
       record["layer"] = layer ? Json(*layer + 1) : Json(nullptr);
       files.push_back(std::move(record));

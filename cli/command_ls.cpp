@@ -33,7 +33,6 @@ struct ListArguments {
   bool by_time = false;
   bool reverse = false;
   bool ignored = false;
-  bool links = false;  ///< their number is shown
 };
 
 struct ListedFile {
@@ -78,8 +77,7 @@ class Lister {
   void list(const std::function<void(const Listing&)>& show) {
     if (!files_.empty()) {
       sort(files_);
-      const Listing named{{}, files_};
-      show(counted(named));
+      show({{}, files_});
     }
     auto open = directories_;
     sort(open);
@@ -96,7 +94,7 @@ class Lister {
         listing.files.push_back({std::string(name), prefix + std::string(name), tree_.inode_of(id)});
       }
       sort(listing.files);
-      show(counted(listing));
+      show(listing);
       if (!arguments_.recursive) continue;
       for (auto file = listing.files.rbegin(); file != listing.files.rend(); ++file) {
         if (tree_.inode(file->inode).type == EntryType::directory) open.push_back(*file);
@@ -105,15 +103,6 @@ class Lister {
   }
 
  private:
-  /// With as many links as files have.
-  const Listing& counted(const Listing& listing) const {
-    if (!arguments_.links) return listing;
-    std::vector<InodeId> ids;
-    for (const auto& file : listing.files) ids.push_back(file.inode);
-    source_.count_links(ids);
-    return listing;
-  }
-
   void sort(std::vector<ListedFile>& files) const {
     const auto before = [&](const ListedFile& a, const ListedFile& b) {
       const Inode& of_a = tree_.inode(a.inode);
@@ -142,14 +131,15 @@ std::string minute_text(std::uint32_t seconds) {
   return fmt::format("{} {:02}:{:02}", utc_date(seconds), time.hour, time.minute);
 }
 
-std::string long_text(const Tree& tree, const Listing& listing, bool human, const Session& session) {
+std::string long_text(const FileSystem& files, const Listing& listing, bool human, const Session& session) {
+  const Tree& tree = files.known();
   std::vector<std::array<std::string, 4>> rows;
   std::array<std::size_t, 4> widths{};
   bool marks = false;
   for (const auto& file : listing.files) {
     const Inode& inode = tree.inode(file.inode);
     const auto size = size_of(tree, inode);
-    rows.push_back({std::to_string(inode.links), std::to_string(inode.metadata.uid), std::to_string(inode.metadata.gid),
+    rows.push_back({std::to_string(files.link_count(file.inode)), std::to_string(inode.metadata.uid), std::to_string(inode.metadata.gid),
                     is_device(inode) ? device_text(inode)
                     : human          ? short_size(size)
                                      : std::to_string(size)});
@@ -176,14 +166,16 @@ int list(ListArguments arguments, Session& session) {
   const Tree& tree = source.known();
   if (arguments.paths.empty()) arguments.paths = {"/"};
   if (session.json) arguments.all = true;
-  arguments.links = session.json || arguments.long_format;
   Lister lister(source.files(), arguments);
   const int code = for_each_path(arguments.source, arguments.paths, session,
                                  [&](const std::string& path) { lister.add(path); });
   if (session.json) {
     Json files = Json::array();
     lister.list([&](const Listing& listing) {
-      for (const auto& file : listing.files) files.push_back(file_record(tree, file.path, file.inode));
+      for (const auto& file : listing.files) {
+        files.push_back(file_record(tree, file.path, file.inode));
+        files.back()["links"] = source.files().link_count(file.inode);
+      }
     });
     session.print_json({{"schema", "sifkit/ls/v1"}, {"files", files}});
     return code;
@@ -194,7 +186,7 @@ int list(ListArguments arguments, Session& session) {
     std::string out = first ? "" : "\n";
     if (titles && !listing.directory.empty()) out += shown(listing.directory, session) + ":\n";
     if (arguments.long_format) {
-      out += long_text(tree, listing, arguments.human, session);
+      out += long_text(source.files(), listing, arguments.human, session);
     } else {
       for (const auto& file : listing.files) out += shown(file.name, session) + '\n';
     }

@@ -69,7 +69,8 @@ OpenedSource open_files(const std::string& source, const SourceArguments& argume
   session.progress->done();
   // What a build would warn of is not asked here; flaws of the file are.
   for (const auto& warning : out.warnings->listed()) {
-    session.logger->write(warning.kind == "sif-flaw" ? LogLevel::warning : LogLevel::debug, warning.text);
+    const bool shown = warning.kind == "sif-flaw" || warning.kind == "overlay";
+    session.logger->write(shown ? LogLevel::warning : LogLevel::debug, warning.text);
   }
   return out;
 }

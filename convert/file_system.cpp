@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/rootfs.h>
+#include <sifkit/sif/image.h>
 
 #include "flattened_image.h"
 #include "naming.h"
@@ -41,6 +42,9 @@ class LayeredFileSystem : public OpenedFileSystem {
   oci::Image* image() override { return &files_.image(); }
   std::optional<std::size_t> layer_of(layers::InodeId inode) const override { return files_.layer_of(inode); }
   std::vector<layers::LayerUsage> layer_usage() const override { return files_.layer_usage(); }
+  void read_hidden(const std::function<layers::ContentSink*(const HiddenFile&)>& sink_for) override {
+    files_.read_hidden(sink_for);
+  }
 
  private:
   oci::Reference reference_;
@@ -52,6 +56,14 @@ std::unique_ptr<OpenedFileSystem> open_packed(const oci::Reference& reference, s
   auto rootfs = RootFs::open(file, limits, opening);
   for (const auto& problem : rootfs.problems()) {
     warnings.add("sif-flaw", fmt::format("{}: {}", in_quotes(file->name()), printable(problem)));
+  }
+  if (const auto* sif = rootfs.sif()) {
+    for (const auto* object : sif->objects_of(sif::DataType::partition)) {
+      if (const auto partition = object->partition(); partition && partition->type == sif::PartitionType::overlay) {
+        warnings.add("overlay", fmt::format("{}: the overlay (object {}) is not looked into: a container has what is in "
+                                            "it, too", in_quotes(file->name()), object->id));
+      }
+    }
   }
   return std::make_unique<PackedFileSystem>(reference, std::move(rootfs));
 }

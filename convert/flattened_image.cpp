@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 #include <tuple>
+#include <unordered_set>
 #include <utility>
 
 #include <sifkit/core/error.h>
@@ -65,6 +66,22 @@ void FlattenedImage::read_files(std::vector<InodeId> files, const SinkFor& sink_
       if (ContentSink* sink = sink_for(file.inode)) reader.read_content(*sink);
     });
     left = {end, left.end()};
+  }
+}
+
+void FlattenedImage::read_hidden(const std::function<ContentSink*(const HiddenFile&)>& sink_for) {
+  const auto usage = layer_usage();
+  for (std::size_t layer = 0; layer < usage.size(); ++layer) {
+    if (usage[layer].lost_files == 0) continue;
+    std::unordered_set<std::uint64_t> kept;
+    for (const auto& [inode, file] : contents_) {
+      if (layer_of(inode) == layer) kept.insert(file.entry);
+    }
+    root_->read_again(layer, [&](std::uint64_t number, const Entry& entry, LayerReader& reader) {
+      if (entry.type != EntryType::regular || entry.size == 0 || entry.hard_link || entry.whiteout != Whiteout::none) return;
+      if (kept.contains(number)) return;
+      if (ContentSink* sink = sink_for({layer, entry.path, entry.size})) reader.read_content(*sink);
+    });
   }
 }
 

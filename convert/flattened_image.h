@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <unordered_map>
 #include <vector>
 
 #include <sifkit/convert.h>
+#include <sifkit/file_system.h>
 #include <sifkit/layers/file_system.h>
 #include <sifkit/oci/source.h>
 
@@ -29,6 +31,9 @@ class FlattenedImage : public layers::FileSystem {
 
   /// What each layer brings and hides, the oldest first.
   std::vector<layers::LayerUsage> layer_usage() const { return root_->usage(); }
+
+  /// As OpenedFileSystem has it.
+  void read_hidden(const std::function<layers::ContentSink*(const HiddenFile&)>& sink_for);
 
   /// The layer that has the bytes of a regular file, the oldest being 0; nothing for a file of no bytes.
   std::optional<std::size_t> layer_of(layers::InodeId inode) const;

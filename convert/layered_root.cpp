@@ -111,6 +111,15 @@ void LayeredRoot::read_again(std::span<const Missing> files,
   }
 }
 
+void LayeredRoot::read_again(std::size_t layer,
+                             const std::function<void(std::uint64_t, const Entry&, LayerReader&)>& take) {
+  LayerReader reader(blob(layer), options_.layers, options_.limits, warnings_);
+  for (std::uint64_t index = 0; auto entry = reader.next(); ++index) {
+    options_.operation.check();
+    take(index, *entry, reader);
+  }
+}
+
 void LayeredRoot::read_missing(std::span<const Missing> missing, Tree& tree, ContentSink& sink) {
   ContainerTexts::Keeper keeper(texts_, sink);
   while (!missing.empty()) {

@@ -44,6 +44,10 @@ class LayeredRoot : public RootSource {
   void read_again(std::span<const Missing> files,
                   const std::function<void(const Missing&, const layers::Entry&, layers::LayerReader&)>& take);
 
+  /// Reads all of one layer again, the oldest being 0.
+  void read_again(std::size_t layer,
+                  const std::function<void(std::uint64_t entry, const layers::Entry&, layers::LayerReader&)>& take);
+
  private:
   layers::LayerBlob blob(std::size_t index);
   void read_layer(std::size_t index, std::uint32_t time, layers::Flattener& flattener, layers::ContentSink* sink);

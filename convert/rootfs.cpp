@@ -49,7 +49,8 @@ RootPlace find_root(const std::shared_ptr<const File>& file) {
   }
   if (const auto fs = primary->partition()->fs; fs != sif::FsType::squashfs) {
     throw Error(ErrorKind::unsupported,
-                fmt::format("the primary partition is {}; only squashfs is looked into", sif::to_string(fs)));
+                fmt::format("the primary partition is {}; only squashfs is looked into", sif::to_string(fs)),
+                fs == sif::FsType::encrypted_squashfs ? "only a runtime that has its key reads it" : "");
   }
   image->check_range(*primary);
   return {image, static_cast<std::uint64_t>(primary->offset), static_cast<std::uint64_t>(primary->size)};

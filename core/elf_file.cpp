@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 #include <elf.h>
 
@@ -70,13 +71,14 @@ struct ElfFile::Tables {
   std::uint64_t flags = 0;  ///< DT_FLAGS_1
 };
 
-std::optional<ElfFile> ElfFile::open(ByteView bytes) {
+std::optional<ElfFile> ElfFile::open(ByteView bytes, Fetch fetch) {
   if (bytes.size() < kHeader32 || !is_elf(bytes)) return std::nullopt;
-  return ElfFile(bytes);
+  return ElfFile(bytes, std::move(fetch));
 }
 
-ElfFile::ElfFile(ByteView bytes)
+ElfFile::ElfFile(ByteView bytes, Fetch fetch)
     : bytes_(bytes),
+      fetch_(std::move(fetch)),
       big_(std::to_integer<unsigned char>(bytes[EI_DATA]) == ELFDATA2MSB),
       wide_(std::to_integer<unsigned char>(bytes[EI_CLASS]) == ELFCLASS64) {
   const auto table = field(0, offsetof(Elf32_Ehdr, e_phoff), offsetof(Elf64_Ehdr, e_phoff));
@@ -107,15 +109,16 @@ std::uint64_t ElfFile::number(ByteView bytes, std::uint64_t offset, unsigned wid
 }
 
 /// A field whose place and width differ between the two classes.
-std::uint64_t ElfFile::field(std::uint64_t base, unsigned in_32, unsigned in_64) const noexcept {
+std::uint64_t ElfFile::field(std::uint64_t base, unsigned in_32, unsigned in_64) const {
   return at(base + (wide_ ? in_64 : in_32), wide_ ? 8 : 4);
 }
 
 /// What there is of a part of the file.
-ByteView ElfFile::part(std::uint64_t offset, std::uint64_t size) const noexcept {
+ByteView ElfFile::part(std::uint64_t offset, std::uint64_t size) const {
   if (offset > bytes_.size()) return {};
-  return bytes_.subspan(static_cast<std::size_t>(offset),
-                        static_cast<std::size_t>(std::min<std::uint64_t>(size, bytes_.size() - offset)));
+  size = std::min<std::uint64_t>(size, bytes_.size() - offset);
+  if (fetch_ && size != 0) fetch_(offset, size);
+  return bytes_.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(size));
 }
 
 std::optional<std::string> ElfFile::loader() const {
@@ -127,6 +130,10 @@ std::optional<std::string> ElfFile::loader() const {
     return text_at(text, 0);
   }
   return std::string();
+}
+
+bool ElfFile::has_sections() const {
+  return at(wide_ ? offsetof(Elf64_Ehdr, e_shnum) : offsetof(Elf32_Ehdr, e_shnum), 2) != 0;
 }
 
 ByteView ElfFile::section(std::string_view name) const {
@@ -141,14 +148,14 @@ ByteView ElfFile::section(std::string_view name) const {
                 field(header, offsetof(Elf32_Shdr, sh_size), offsetof(Elf64_Shdr, sh_size)));
   };
   if (names >= count) return {};
+  const auto headers = part(table, count * size);
   const auto texts = place(table + names * size);
   for (std::uint64_t i = 0; i < count; ++i) {
-    const auto header = table + i * size;
-    if (at(header + 4, 4) == SHT_NOBITS) continue;
-    const auto from = at(header, 4);
+    if (number(headers, i * size + 4, 4) == SHT_NOBITS) continue;
+    const auto from = number(headers, i * size, 4);
     if (from >= texts.size()) continue;
     const auto rest = as_text(texts.subspan(static_cast<std::size_t>(from)));
-    if (rest.starts_with(name) && rest.size() > name.size() && rest[name.size()] == '\0') return place(header);
+    if (rest.starts_with(name) && rest.size() > name.size() && rest[name.size()] == '\0') return place(table + i * size);
   }
   return {};
 }

@@ -2,8 +2,10 @@
 #include "file_requests.h"
 
 #include <algorithm>
+#include <exception>
+#include <new>
 
-#include <sifkit/core/elf_file.h>
+#include <sys/mman.h>
 
 namespace sifkit {
 
@@ -60,12 +62,78 @@ class KeepingSink : public ContentSink {
   bool enough_ = false;
 };
 
+/// The bytes of a file in memory of their own, which takes room only where it was fetched.
+class FileInParts {
+ public:
+  FileInParts(FileSystem& files, InodeId inode)
+      : files_(files), inode_(inode), size_(static_cast<std::size_t>(files.known().inode(inode).size)), there_((size_ + kPiece - 1) / kPiece) {
+    memory_ = ::mmap(nullptr, std::max<std::size_t>(size_, 1), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory_ == MAP_FAILED) throw std::bad_alloc();
+  }
+  ~FileInParts() { ::munmap(memory_, std::max<std::size_t>(size_, 1)); }
+  FileInParts(const FileInParts&) = delete;
+  FileInParts& operator=(const FileInParts&) = delete;
+
+  ByteView bytes() const { return {static_cast<const std::byte*>(memory_), size_}; }
+
+  void fetch(std::uint64_t offset, std::uint64_t size) {
+    if (offset >= size_ || size == 0) return;
+    const auto end = offset + std::min<std::uint64_t>(size, size_ - offset);
+    for (auto piece = static_cast<std::size_t>(offset / kPiece); piece * kPiece < end; ++piece) {
+      if (there_[piece]) continue;
+      const auto start = piece * kPiece;
+      files_.read_part(inode_, start, {static_cast<std::byte*>(memory_) + start, std::min(kPiece, size_ - start)});
+      there_[piece] = true;
+    }
+  }
+
+ private:
+  static constexpr std::size_t kPiece = 4096;
+
+  FileSystem& files_;
+  InodeId inode_;
+  std::size_t size_;
+  std::vector<bool> there_;
+  void* memory_;
+};
+
 }  // namespace
 
 void FileRequests::add(InodeId inode, Part part, Taker taker) {
   auto& wanted = wanted_[inode];
   wanted.part = std::min(wanted.part, part);
-  wanted.takers.emplace_back(part, std::move(taker));
+  wanted.takers.emplace_back(part, [taker = std::move(taker)](ByteView bytes, const ElfFile::Fetch&) { taker(bytes); });
+}
+
+void FileRequests::add_program(InodeId inode, ProgramTaker taker) {
+  auto& wanted = wanted_[inode];
+  wanted.part = std::min(wanted.part, Part::program);
+  wanted.takers.emplace_back(Part::program, std::move(taker));
+}
+
+/// Of a program a small part says what it needs and what is in it.
+void FileRequests::read_parts(FileSystem& files, InodeId inode, Wanted& wanted) {
+  FileInParts file(files, inode);
+  file.fetch(0, kStart);
+  const bool elf = wanted.part == Part::program && is_elf(file.bytes());
+  // What is wrong with the image is no fault of the program, so it is not for its taker to pass over.
+  std::exception_ptr failure;
+  const auto fetch = [&](std::uint64_t offset, std::uint64_t size) {
+    try {
+      file.fetch(offset, size);
+    } catch (...) {
+      failure = std::current_exception();
+      throw;
+    }
+  };
+  for (const auto& [part, taker] : wanted.takers) {
+    if (elf && part == Part::program) {
+      taker(file.bytes(), fetch);
+      if (failure) std::rethrow_exception(failure);
+    } else {
+      taker(file.bytes().first(std::min(file.bytes().size(), kStart)), {});
+    }
+  }
 }
 
 void FileRequests::read(FileSystem& files, const OperationContext& operation) {
@@ -76,11 +144,17 @@ void FileRequests::read(FileSystem& files, const OperationContext& operation) {
   KeepingSink sink(operation);
   files.read_files(std::move(order), [&](InodeId inode) -> ContentSink* {
     auto& wanted = wanted_.at(inode);
+    if (wanted.part != Part::whole && files.reads_parts()) {
+      operation.check();
+      read_parts(files, inode, wanted);
+      wanted.takers.clear();
+      return nullptr;
+    }
     sink.part = wanted.part;
     sink.done = [&wanted](ByteView bytes) {
       for (const auto& [part, taker] : wanted.takers) {
         const bool all = part == Part::whole || (part == Part::program && is_elf(bytes));
-        taker(all ? bytes : bytes.first(std::min(bytes.size(), kStart)));
+        taker(all ? bytes : bytes.first(std::min(bytes.size(), kStart)), {});
       }
       wanted.takers.clear();
     };

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include <sifkit/core/elf_file.h>
 #include <sifkit/core/operation.h>
 #include <sifkit/layers/file_system.h>
 
@@ -17,17 +18,20 @@ namespace sifkit {
 class FileRequests {
  public:
   using Taker = std::function<void(ByteView bytes)>;
+  /// Takes a program. With `fetch`, only what that was called for is there; the first kStart bytes are.
+  using ProgramTaker = std::function<void(ByteView bytes, const ElfFile::Fetch& fetch)>;
 
   /// Which part of a file is wanted.
   enum class Part : std::uint8_t {
     whole,
-    program,  ///< the whole of an ELF file; of any other the first kStart bytes
+    program,  ///< an ELF file, as far as it is looked at; of any other the first kStart bytes
     start,    ///< the first kStart bytes, or all where there are fewer
   };
   static constexpr std::size_t kStart = 4096;
 
   /// Asks for a regular file. Takers of one file are called in the order in which they asked.
   void add(layers::InodeId inode, Part part, Taker taker);
+  void add_program(layers::InodeId inode, ProgramTaker taker);
 
   /// Reads all that was asked for; a taker's exception ends it.
   void read(layers::FileSystem& files, const OperationContext& operation);
@@ -35,8 +39,11 @@ class FileRequests {
  private:
   struct Wanted {
     Part part = Part::start;
-    std::vector<std::pair<Part, Taker>> takers;
+    std::vector<std::pair<Part, ProgramTaker>> takers;
   };
+
+  static void read_parts(layers::FileSystem& files, layers::InodeId inode, Wanted& wanted);
+
   std::unordered_map<layers::InodeId, Wanted> wanted_;
 };
 

@@ -41,6 +41,10 @@ void FileSystem::read(InodeId inode, Sink& sink) {
   read(inode, plain);
 }
 
+void FileSystem::read_part(InodeId, std::uint64_t, std::span<std::byte>) {
+  throw Error(ErrorKind::internal, "files are read from their start here");
+}
+
 std::string FileSystem::text(InodeId inode, std::uint64_t max_bytes) {
   if (const auto size = known().inode(inode).size; size > max_bytes) {
     throw Error(ErrorKind::limit, fmt::format("a file of {} bytes, expected at most {}", size, max_bytes));

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -71,6 +72,23 @@ std::vector<std::string> split(std::string_view text, char separator) {
   return out;
 }
 
+/// Gives a small file's bytes as one text.
+struct TextSink : ContentSink {
+  std::string path;
+  std::function<void(std::string_view text)> done;
+
+  void begin(std::uint64_t) override { text_.clear(); }
+  void append(ByteView bytes) override { text_ += as_text(bytes); }
+  void append_zeros(std::uint64_t count) override { text_.append(static_cast<std::size_t>(count), '\0'); }
+  ContentId end() override {
+    done(text_);
+    return kEmptyContent;
+  }
+
+ private:
+  std::string text_;
+};
+
 class Check {
  public:
   Check(OpenedFileSystem& image, const Options& options)
@@ -79,12 +97,8 @@ class Check {
   Report run() {
     read_configuration();
     choose_files();
-    try {
-      requests_.read(image_.files(), options_.operation);
-    } catch (const Error& error) {
-      if (!is_damage(error)) throw;
-      out_.add("damaged", "", error.what());
-    }
+    noting_damage([&] { requests_.read(image_.files(), options_.operation); });
+    look_at_hidden_files();
     surface_.finish();
     accelerators_.finish(report_.facts, out_);
     look_at_architecture();
@@ -169,7 +183,8 @@ class Check {
   void request(const std::string& path, InodeId id, const Inode& inode, std::string_view name) {
     if (((inode.metadata.mode & 0111) != 0 || is_library_name(name)) && inode.size <= kMaxProgram) {
       if (places_.try_emplace(id, "/" + path).second) {
-        requests_.add(id, Part::program, [this, id](ByteView bytes) { programs_.add(id, bytes); });
+        requests_.add_program(
+            id, [this, id](ByteView bytes, const ElfFile::Fetch& fetch) { programs_.add(id, bytes, fetch); });
       }
     }
     if (may_hold_secrets(path, inode.size)) {
@@ -182,6 +197,39 @@ class Check {
     if (path.starts_with("etc/ld-musl-") && path.ends_with(".path") && inode.size <= kMaxText) {
       requests_.add(id, Part::whole, [this](ByteView bytes) { loader_files_.musl_path = as_text(bytes); });
     }
+  }
+
+  template <class Body>
+  void noting_damage(const Body& body) {
+    try {
+      body();
+    } catch (const Error& error) {
+      if (!is_damage(error)) throw;
+      out_.add("damaged", "", error.what());
+    }
+  }
+
+  /// What a later layer replaces or removes is still in the archive, for all who have that.
+  void look_at_hidden_files() {
+    if (image_.image() == nullptr) return;
+    const auto layers = image_.image()->layers().size();
+    TextSink sink;
+    std::string where;
+    sink.done = [&](std::string_view text) {
+      Findings found;
+      look_for_secrets(sink.path, text, found);
+      for (auto& finding : found.sorted()) {
+        out_.add("hidden-secret", std::move(finding.path), fmt::format("{}: {}", where, finding.text));
+      }
+    };
+    noting_damage([&] {
+      image_.read_hidden([&](const HiddenFile& file) -> ContentSink* {
+        if (!may_hold_secrets(file.path, file.size)) return nullptr;
+        sink.path = file.path;
+        where = fmt::format("layer {} of {} has it, though a later one hides it", file.layer + 1, layers);
+        return &sink;
+      });
+    });
   }
 
   void look_at_architecture() {
@@ -290,6 +338,12 @@ class Check {
 
   void tell(const Loader::Missing& missing, Severity severity, const std::string& path, const std::string& whose) {
     const auto by = missing.needed_by == whose ? std::string() : fmt::format(" for {}", in_quotes(missing.needed_by));
+    if (!missing.level.empty()) {
+      out_.add("cpu-level", std::min(severity, Severity::warning), path,
+               fmt::format("it needs {}{}, which is there for processors of the level {} alone",
+                           in_quotes(missing.library), by, in_quotes(missing.level)));
+      return;
+    }
     if (!missing.version.empty()) {
       out_.add("symbol-version", severity, path,
                fmt::format("it needs version {} of {}{}, which is older", in_quotes(missing.version),
@@ -339,7 +393,7 @@ class Check {
           note_driver(missing.library, path);
           continue;
         }
-        const auto key = missing.library + "/" + missing.version;
+        const auto key = missing.library + "/" + missing.version + "/" + missing.level;
         if (by_library.try_emplace(key, missing, 0).first->second.second++ == 0) first[key] = path;
       }
     }

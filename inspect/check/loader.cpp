@@ -2,6 +2,7 @@
 #include "loader.h"
 
 #include <algorithm>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -43,6 +44,27 @@ bool is_part_of_musl(std::string_view name) {
   return std::any_of(std::begin(kParts), std::end(kParts), [&](auto part) { return name.starts_with(part); });
 }
 
+constexpr std::string_view kLevels = "/glibc-hwcaps/";
+
+/// Subdirectories that glibc's loader looks into first, those that most processors have in front.
+std::span<const std::string_view> levels_of(std::string_view architecture) {
+  static constexpr std::string_view kAmd64[] = {"x86-64-v2", "x86-64-v3", "x86-64-v4"};
+  static constexpr std::string_view kPower[] = {"power9", "power10"};
+  static constexpr std::string_view kMainframe[] = {"z13", "z14", "z15", "z16"};
+  if (architecture == "amd64") return kAmd64;
+  if (architecture == "ppc64le") return kPower;
+  if (architecture == "s390x") return kMainframe;
+  return {};
+}
+
+/// "x86-64-v3" of a path through glibc-hwcaps.
+std::string level_of(std::string_view path) {
+  const auto at = path.find(kLevels);
+  if (at == std::string_view::npos) return "of one kind";
+  const auto rest = path.substr(at + kLevels.size());
+  return std::string(rest.substr(0, rest.find('/')));
+}
+
 void replace_all(std::string& text, std::string_view what, std::string_view by) {
   for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size()))
     text.replace(at, what.size(), by);
@@ -72,7 +94,6 @@ void Loader::read_cache() {
   if (start == std::string::npos) return;
   const auto bytes = as_bytes(files_.cache).subspan(start);
   if (bytes.size() < kCacheHeader) return;
-  has_cache_ = true;
   const std::uint64_t count = load_le<std::uint32_t>(bytes.data() + 20);
   const auto text = [&](std::uint32_t offset) {
     if (offset >= bytes.size()) return std::string();
@@ -81,8 +102,8 @@ void Loader::read_cache() {
   };
   for (std::uint64_t i = 0; i < count && kCacheHeader + (i + 1) * kCacheEntry <= bytes.size(); ++i) {
     const auto* entry = bytes.data() + kCacheHeader + i * kCacheEntry;
-    if ((load_le<std::uint64_t>(entry + 16) >> 62) != 0) continue;  // for some processors only
-    cache_.emplace(text(load_le<std::uint32_t>(entry + 4)), text(load_le<std::uint32_t>(entry + 8)));
+    auto& cache = (load_le<std::uint64_t>(entry + 16) >> 62) != 0 ? cache_of_levels_ : cache_;
+    cache.emplace(text(load_le<std::uint32_t>(entry + 4)), text(load_le<std::uint32_t>(entry + 8)));
   }
 }
 
@@ -95,8 +116,36 @@ Loader::Found Loader::at(const std::string& path, std::string_view architecture)
   return {found.place, found.inode};
 }
 
+/// A directory's own file comes first here, since that is the one for all processors. The loader takes that of the best
+/// level which its processor has, but whether there is any is what is asked.
+Loader::Found Loader::in_directory(const std::string& directory, const std::string& name, std::string_view architecture,
+                                   bool musl) const {
+  auto found = at(directory + "/" + name, architecture);
+  if (found.inode != kNone || musl) return found;
+  for (const auto level : levels_of(architecture)) {
+    found = at(fmt::format("{}{}{}/{}", directory, kLevels, level, name), architecture);
+    if (found.inode == kNone) continue;
+    found.level = level;
+    return found;
+  }
+  return {};
+}
+
+Loader::Found Loader::in_cache(const std::string& name, std::string_view architecture) const {
+  for (const auto* cache : {&cache_, &cache_of_levels_}) {
+    const auto [first, last] = cache->equal_range(name);
+    for (auto entry = first; entry != last; ++entry) {
+      auto found = at(entry->second, architecture);
+      if (found.inode == kNone) continue;
+      if (cache == &cache_of_levels_) found.level = level_of(entry->second);
+      return found;
+    }
+  }
+  return {};
+}
+
 Loader::Found Loader::in_list(std::string_view list, const std::string& name, const Loaded& origin,
-                              std::string_view architecture) const {
+                              std::string_view architecture, bool musl) const {
   while (!list.empty()) {
     const auto part = list.substr(0, list.find_first_of(":\n"));
     list.remove_prefix(std::min(list.size(), part.size() + 1));
@@ -109,7 +158,7 @@ Loader::Found Loader::in_list(std::string_view list, const std::string& name, co
       for (const char* form : {"$PLATFORM", "${PLATFORM}"})
         replace_all(directory, form, architecture == "amd64" ? "x86_64" : architecture);
       if (!directory.starts_with('/')) break;
-      if (auto found = at(directory + "/" + name, architecture); found.inode != kNone) return found;
+      if (auto found = in_directory(directory, name, architecture, musl); found.inode != kNone) return found;
       if (part.find("LIB") == std::string_view::npos) break;
     }
   }
@@ -132,7 +181,7 @@ Loader::Found Loader::search(const std::string& name, const std::vector<Loaded>&
   if (name.find('/') != std::string::npos) return name.starts_with('/') ? at(name, architecture) : Found{};
   const auto given = [&]() -> Found {
     for (const auto& directory : files_.library_path) {
-      if (auto found = at(directory + "/" + name, architecture); found.inode != kNone) return found;
+      if (auto found = in_directory(directory, name, architecture, musl); found.inode != kNone) return found;
     }
     return {};
   };
@@ -141,7 +190,7 @@ Loader::Found Loader::search(const std::string& name, const std::vector<Loaded>&
     for (std::size_t i = by;; i = loaded[i].by) {
       const auto& list = list_of(*loaded[i].object);
       if (list) {
-        if (auto found = in_list(*list, name, loaded[i], architecture); found.inode != kNone) return found;
+        if (auto found = in_list(*list, name, loaded[i], architecture, musl); found.inode != kNone) return found;
       }
       if (i == 0) return {};
     }
@@ -152,7 +201,7 @@ Loader::Found Loader::search(const std::string& name, const std::vector<Loaded>&
     if (auto found = chain(either); found.inode != kNone) return found;
     const std::string_view path =
         files_.musl_path.empty() ? "/lib:/usr/local/lib:/usr/lib" : std::string_view(files_.musl_path);
-    return in_list(path, name, object, architecture);
+    return in_list(path, name, object, architecture, musl);
   }
   if (!object.object->dynamic.runpath) {
     static const std::optional<std::string> kNothing;
@@ -163,16 +212,13 @@ Loader::Found Loader::search(const std::string& name, const std::vector<Loaded>&
   }
   if (auto found = given(); found.inode != kNone) return found;
   if (object.object->dynamic.runpath) {
-    if (auto found = in_list(*object.object->dynamic.runpath, name, object, architecture); found.inode != kNone)
+    if (auto found = in_list(*object.object->dynamic.runpath, name, object, architecture, musl); found.inode != kNone)
       return found;
   }
-  const auto [first, last] = cache_.equal_range(name);
-  for (auto entry = first; entry != last; ++entry) {
-    if (auto found = at(entry->second, architecture); found.inode != kNone) return found;
-  }
+  if (auto found = in_cache(name, architecture); found.inode != kNone) return found;
   if (object.object->dynamic.no_default_directories) return {};
   for (const auto& directory : default_directories(architecture)) {
-    if (auto found = at(directory + "/" + name, architecture); found.inode != kNone) return found;
+    if (auto found = in_directory(directory, name, architecture, musl); found.inode != kNone) return found;
   }
   return {};
 }
@@ -197,9 +243,10 @@ std::vector<Loader::Missing> Loader::missing(const std::string& path, InodeId in
       const auto found = search(name, loaded, i, musl);
       if (found.inode == kNone) {
         said.insert(name);
-        out.push_back({name, "", loaded[i].place});
+        out.push_back({name, "", loaded[i].place, ""});
         continue;
       }
+      if (!found.level.empty()) out.push_back({name, "", loaded[i].place, found.level});
       names[name] = loaded.size();
       const auto* library = programs_.elf(found.inode);
       if (library == nullptr) {
@@ -218,7 +265,7 @@ std::vector<Loader::Missing> Loader::missing(const std::string& path, InodeId in
       const auto& offers = loaded[at->second].object->offers;
       if (offers.empty() || std::find(offers.begin(), offers.end(), need.version) != offers.end()) continue;
       if (said.insert(need.library + "/" + need.version).second)
-        out.push_back({need.library, need.version, object.place});
+        out.push_back({need.library, need.version, object.place, ""});
     }
   }
   return out;

@@ -30,6 +30,7 @@ class Loader {
     std::string library;    ///< a name, or the library that is too old
     std::string version;    ///< of symbols that the library does not have; "" where the library is not there
     std::string needed_by;  ///< path
+    std::string level;      ///< "x86-64-v3": the library is there for processors of this level alone
   };
   /// What a program, or a library by itself, would miss; each library once.
   std::vector<Missing> missing(const std::string& path, layers::InodeId inode) const;
@@ -46,20 +47,24 @@ class Loader {
   struct Found {
     std::string place;
     layers::InodeId inode = layers::kNone;
+    std::string level = {};  ///< of processors that the loader takes it for; "" for all
   };
 
   void read_cache();
   Found search(const std::string& name, const std::vector<Loaded>& loaded, std::size_t by, bool musl) const;
   Found at(const std::string& path, std::string_view architecture) const;
+  Found in_directory(const std::string& directory, const std::string& name, std::string_view architecture,
+                     bool musl) const;
+  Found in_cache(const std::string& name, std::string_view architecture) const;
   Found in_list(std::string_view list, const std::string& name, const Loaded& origin,
-                std::string_view architecture) const;
+                std::string_view architecture, bool musl) const;
   std::vector<std::string> default_directories(std::string_view architecture) const;
 
   const layers::Tree& tree_;
   const Programs& programs_;
   LoaderFiles files_;
   std::multimap<std::string, std::string> cache_;
-  bool has_cache_ = false;
+  std::multimap<std::string, std::string> cache_of_levels_;  ///< entries for some processors only
 };
 
 /// Whether a library comes from the host, with its driver.

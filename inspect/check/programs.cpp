@@ -5,8 +5,8 @@ namespace sifkit::check {
 
 using namespace layers;
 
-void Programs::add(InodeId inode, ByteView bytes) {
-  if (const auto elf = ElfFile::open(bytes)) {
+void Programs::add(InodeId inode, ByteView bytes, const ElfFile::Fetch& fetch) {
+  if (const auto elf = ElfFile::open(bytes, fetch)) {
     elf_[inode] = {elf->architecture(),    elf->is_executable(),    elf->loader(),       elf->dynamic(),
                    elf->needed_versions(), elf->offered_versions(), elf->oldest_kernel()};
   } else if (as_text(bytes).starts_with("#!")) {

@@ -27,8 +27,8 @@ struct ElfObject {
 /// The ELF files and scripts of an image.
 class Programs {
  public:
-  /// `bytes` are all of an ELF file, of any other its start.
-  void add(layers::InodeId inode, ByteView bytes);
+  /// `bytes` are an ELF file, as ElfFile takes it, or the start of any other.
+  void add(layers::InodeId inode, ByteView bytes, const ElfFile::Fetch& fetch = {});
 
   const ElfObject* elf(layers::InodeId inode) const;
   const std::optional<std::string>* script(layers::InodeId inode) const;  ///< its first line; nullptr: no script

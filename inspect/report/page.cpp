@@ -2,6 +2,7 @@
 #include <sifkit/inspect/report.h>
 
 #include <algorithm>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -190,10 +191,14 @@ void add_packages(Page& page, const sbom::Inventory& inventory) {
   page.open("packages", fmt::format("Packages ({})", inventory.packages.size()));
   page.raw("<p class=\"scripted\"><label for=\"search\">Only with</label> <input type=\"search\" id=\"search\"></p>\n");
   page.start_table("package-table", {{"Kind"}, {"Name"}, {"Version"}, {"License"}});
-  for (const auto& package : inventory.packages) {
+  const auto shown = std::min(inventory.packages.size(), kReportedPackages);
+  for (const auto& package : std::span(inventory.packages).first(shown)) {
     page.row({{html(package.kind)}, {html(package.name)}, {html(package.version)}, {html(package.license)}});
   }
   page.end_table();
+  if (shown < inventory.packages.size()) {
+    page.raw(fmt::format("<p>And {} more, which <code>sifkit sbom gen</code> lists.</p>\n", inventory.packages.size() - shown));
+  }
   page.close();
 }
 

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include <sifkit/core/bytes.h>
+#include <sifkit/core/elf_file.h>
 
 #include "findings.h"
 
@@ -35,7 +36,7 @@ bool is_java_archive(std::string_view name) noexcept;                        ///
 void read_java(ByteView archive, const std::string& path, Findings& out);
 void read_java_release(std::string_view text, Findings& out);
 /// What the linker of Go and cargo-auditable have put into a program.
-void read_program(ByteView program, Findings& out);
+void read_program(ByteView program, const ElfFile::Fetch& fetch, Findings& out);
 
 // High-performance computing.
 

@@ -35,8 +35,9 @@ bool is_program_name(std::string_view name) {
 /// Chooses the files that say what packages there are, and has them read.
 class Cataloger {
  public:
-  Cataloger(OpenedFileSystem& image, const OperationContext& operation, WarningList& warnings)
-      : tree_(image.tree()), files_(image.files()), operation_(operation), found_(warnings) {}
+  Cataloger(OpenedFileSystem& image, const OperationContext& operation, WarningList& warnings,
+            const std::function<bool(std::string_view)>& counts)
+      : tree_(image.tree()), files_(image.files()), operation_(operation), counts_(counts), found_(warnings) {}
 
   Inventory run() {
     request_os_release();
@@ -46,7 +47,9 @@ class Cataloger {
       if (inode.type == EntryType::regular && inode.size != 0) choose(std::string(name.path), name.inode);
       return false;
     });
-    for (auto& [directory, database] : rpm_) request_rpm(directory, database);
+    for (auto& [directory, database] : rpm_) {
+      if (database.counts) request_rpm(directory, database);
+    }
     requests_.read(files_, operation_);
     read_sqlite();
     Inventory out;
@@ -59,6 +62,7 @@ class Cataloger {
   /// Where rpm's files lie; the last of them counts.
   struct RpmFiles {
     InodeId sqlite = kNone, log = kNone, ndb = kNone, hash = kNone;
+    bool counts = false;  ///< one of them does
   };
 
   void request_os_release() {
@@ -108,12 +112,20 @@ class Cataloger {
     const std::string_view name = std::string_view(path).substr(slash + 1);
     const std::string_view directory =
         slash == std::string::npos ? std::string_view() : std::string_view(path).substr(0, slash);
+    const bool counts = !counts_ || counts_(path);
+    if (directory == "usr/lib/sysimage/rpm" || directory == "var/lib/rpm" || directory == "usr/share/rpm") {
+      note_rpm(rpm_[std::string(directory)], name, inode, counts);
+    }
+    if (!counts) return;
     choose_database(path, directory, name, inode);
     choose_document(path, directory, name, inode);
     const Inode& file = tree_.inode(inode);
     if ((file.metadata.mode & 0111) != 0 || is_program_name(name)) {
-      request("program", path, inode, kMaxProgram, Part::program,
-              [this](ByteView bytes) { read_program(bytes, found_); });
+      if (file.size <= kMaxProgram) {
+        requests_.add_program(inode, [this, path](ByteView bytes, const ElfFile::Fetch& fetch) {
+          found_.read("program", path, [&] { read_program(bytes, fetch, found_); });
+        });
+      }
     }
   }
 
@@ -136,12 +148,16 @@ class Cataloger {
       document_at("portage", path, inode, read_portage);
     } else if (path == "var/lib/rpmmanifest/container-manifest-2") {
       database("rpm", read_rpm_manifest);
-    } else if (directory == "usr/lib/sysimage/rpm" || directory == "var/lib/rpm" || directory == "usr/share/rpm") {
-      auto& files = rpm_[std::string(directory)];
-      if (name == "rpmdb.sqlite") files.sqlite = inode;
-      if (name == "rpmdb.sqlite-wal") files.log = inode;
-      if (name == "Packages.db") files.ndb = inode;
-      if (name == "Packages") files.hash = inode;
+    }
+  }
+
+  /// A database and its log are one, so either of them lets both count.
+  static void note_rpm(RpmFiles& files, std::string_view name, InodeId inode, bool counts) {
+    for (const auto& [of_rpm, place] : {std::pair("rpmdb.sqlite", &files.sqlite), std::pair("rpmdb.sqlite-wal", &files.log),
+                                        std::pair("Packages.db", &files.ndb), std::pair("Packages", &files.hash)}) {
+      if (name != of_rpm) continue;
+      *place = inode;
+      files.counts = files.counts || counts;
     }
   }
 
@@ -216,6 +232,7 @@ class Cataloger {
   const Tree& tree_;
   FileSystem& files_;
   const OperationContext& operation_;
+  const std::function<bool(std::string_view)>& counts_;
   Findings found_;
   FileRequests requests_;
   std::map<std::string, RpmFiles> rpm_;
@@ -224,8 +241,9 @@ class Cataloger {
 
 }  // namespace
 
-Inventory take_inventory(OpenedFileSystem& image, const OperationContext& operation, WarningList& warnings) {
-  Inventory out = Cataloger(image, operation, warnings).run();
+Inventory take_inventory(OpenedFileSystem& image, const OperationContext& operation, WarningList& warnings,
+                         const std::function<bool(std::string_view path)>& counts) {
+  Inventory out = Cataloger(image, operation, warnings, counts).run();
   if (const auto* sif = image.sif()) {
     const auto* partition = sif->primary_partition();
     if (partition != nullptr && partition->partition()) out.architecture = partition->partition()->architecture;

@@ -21,6 +21,7 @@ constexpr std::uint64_t kMaxMember = 256u << 20;  ///< an archive in an archive
 constexpr std::uint64_t kMaxNested = 1u << 30;    ///< all of them together
 constexpr std::uint64_t kMaxText = 1u << 20;
 
+constexpr std::string_view kWhole = "-jar-with-dependencies";
 constexpr std::string_view kProperties = "/pom.properties";
 
 struct Artifact {
@@ -69,7 +70,10 @@ Artifact from_file_name(std::string_view path) {
   name = name.substr(0, name.rfind('.'));
   for (std::size_t dash = 0; (dash = name.find('-', dash)) != std::string_view::npos; ++dash) {
     if (dash + 1 < name.size() && name[dash + 1] >= '0' && name[dash + 1] <= '9') {
-      return {{}, std::string(name.substr(0, dash)), std::string(name.substr(dash + 1))};
+      auto version = name.substr(dash + 1);
+      // Maven's word for an archive with all that it needs.
+      if (version.ends_with(kWhole)) version.remove_suffix(kWhole.size());
+      return {{}, std::string(name.substr(0, dash)), std::string(version)};
     }
   }
   return {{}, std::string(name), {}};
@@ -94,6 +98,13 @@ Artifact from_manifest(std::map<std::string, std::string> manifest, std::string_
   return out;
 }
 
+/// Whether Maven's documents in an archive are all of others that were put into it.
+bool is_missing(const std::vector<Artifact>& artifacts, std::string_view path) {
+  const auto file = path.substr(path.rfind('/') + 1);
+  return std::none_of(artifacts.begin(), artifacts.end(),
+                      [&](const Artifact& artifact) { return file.starts_with(artifact.name); });
+}
+
 class JavaArchive {
  public:
   explicit JavaArchive(Findings& out) : out_(out) {}
@@ -111,7 +122,10 @@ class JavaArchive {
         nested(member, path + "!/" + name, depth);
       }
     });
-    if (artifacts.empty()) artifacts.push_back(from_manifest(manifest, path));
+    if (artifacts.empty() || is_missing(artifacts, path)) {
+      auto itself = from_manifest(manifest, path);
+      if (artifacts.empty() || !itself.version.empty()) artifacts.push_back(std::move(itself));
+    }
     for (const auto& artifact : artifacts) {
       Found found{.purl = {"maven", artifact.group, artifact.name, artifact.version, {}}};
       if (depth != 0) found.properties = {{"java:inside", "/" + path}};

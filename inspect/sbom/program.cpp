@@ -73,7 +73,8 @@ std::optional<BuildInfo> old_build_info(const ElfFile& elf, ByteView header) {
 
 std::optional<BuildInfo> build_info(const ElfFile& elf) {
   auto section = elf.section(".go.buildinfo");
-  if (section.empty()) section = elf.writable_data();
+  // Without a table of sections Go itself looks there.
+  if (section.empty() && !elf.has_sections()) section = elf.writable_data();
   const auto text = as_text(section);
   for (std::size_t at = 0; (at = text.find(kGoMagic, at)) != std::string_view::npos; ++at) {
     if (at % 16 != 0 || section.size() - at < kGoHeader) continue;
@@ -99,6 +100,23 @@ void add_module(const Module& module, std::string_view go, Findings& out) {
   out.add(std::move(found));
 }
 
+/// The version that a program was given when it was linked: "v1.2.3" of -X main.version=1.2.3.
+std::string version_of_flags(std::string_view flags) {
+  static constexpr std::string_view kNames[] = {".version=", ".Version=", ".gitVersion=", ".GitVersion=", ".buildVersion=", ".BuildVersion="};
+  for (const auto name : kNames) {
+    const auto at = flags.find(name);
+    if (at == std::string_view::npos) continue;
+    auto value = flags.substr(at + name.size());
+    value = value.substr(0, value.find_first_of(" '\""));
+    const auto digits = value.starts_with('v') ? value.substr(1) : value;
+    // As modules are numbered; anything else is no version of one.
+    const bool numbered = std::count(digits.begin(), digits.end(), '.') >= 2 && digits[0] >= '0' && digits[0] <= '9' &&
+                          digits.find_first_not_of("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.+-") == std::string_view::npos;
+    if (numbered) return "v" + std::string(digits);
+  }
+  return {};
+}
+
 void read_go(const ElfFile& elf, Findings& out) {
   const auto info = build_info(elf);
   if (!info || !info->go.starts_with("go")) return;
@@ -111,6 +129,7 @@ void read_go(const ElfFile& elf, Findings& out) {
   std::vector<Module> modules;
   bool has_main = false;
   std::string revision;
+  std::string stated;
   while (!text.empty()) {
     const auto line = take_line(text);
     std::vector<std::string> columns;
@@ -129,10 +148,14 @@ void read_go(const ElfFile& elf, Findings& out) {
       if (!version.empty()) modules.back() = {columns[1], version};
     } else if (columns.size() >= 2 && columns[0] == "build" && columns[1].starts_with("vcs.revision=")) {
       revision = columns[1].substr(columns[1].find('=') + 1);
+    } else if (columns.size() >= 2 && columns[0] == "build" && columns[1].starts_with("-ldflags=")) {
+      stated = version_of_flags(columns[1]);
     }
   }
   for (std::size_t i = 0; i < modules.size(); ++i) {
-    if (modules[i].version == "(devel)") modules[i].version = i == 0 && has_main ? revision : std::string();
+    if (modules[i].version == "(devel)") {
+      modules[i].version = i != 0 || !has_main ? std::string() : stated.empty() ? revision : stated;
+    }
     add_module(modules[i], info->go, out);
   }
   const auto go = info->go.substr(2);
@@ -175,8 +198,8 @@ void read_rust(const ElfFile& elf, Findings& out) {
 
 }  // namespace
 
-void read_program(ByteView program, Findings& out) {
-  const auto elf = ElfFile::open(program);
+void read_program(ByteView program, const ElfFile::Fetch& fetch, Findings& out) {
+  const auto elf = ElfFile::open(program, fetch);
   if (!elf) return;
   read_go(*elf, out);
   read_rust(*elf, out);

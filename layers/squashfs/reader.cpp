@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -33,6 +34,13 @@ struct SquashfsReader::Impl {
   Bytes packed;
   Bytes fragment;  ///< the bytes of the one that was read last
   std::uint32_t fragment_index = kNoFragment;
+  struct Part {
+    InodeId file = kNone;
+    std::size_t index = 0;    ///< of the block
+    std::uint64_t place = 0;  ///< of the block in the image
+    Bytes block;              ///< empty: not read
+  };
+  Part part;  ///< what of a file was read last by itself
   std::map<std::tuple<const Impl*, std::uint32_t, std::uint32_t>, bool> same_fragments;
 
   Impl(Region& image, const Limits& reader_limits, Opening opening)
@@ -123,6 +131,58 @@ struct SquashfsReader::Impl {
     }
     flush();
     if (left != 0) take(tail(file, static_cast<std::size_t>(left)));
+  }
+
+  /// One block of a file, unpacked; valid until the next call.
+  ByteView block_of(InodeId id, std::size_t index) {
+    const Inode& inode = stored.tree.inode(id);
+    const FileBlocks& file = blocks_of(inode);
+    const auto words = std::span(stored.words).subspan(static_cast<std::size_t>(file.first_block), file.count);
+    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(super.block_size, inode.size - index * std::uint64_t{super.block_size}));
+    if (index >= words.size()) return tail(file, size);
+    if (part.file != id || index < part.index) part = {id, 0, file.start, {}};
+    if (part.index != index) part.block.clear();
+    for (; part.index < index; ++part.index) part.place += words[part.index] == 0 ? 0 : stored_size(words[part.index]);
+    if (part.block.empty()) {
+      Bytes block(size);
+      const auto got = words[index] == 0 ? size : read_block(part.place, words[index], block);
+      if (got != size) throw_malformed(fmt::format("the block at {} has {} bytes, expected {}", part.place, got, size));
+      part.block = std::move(block);
+    }
+    return part.block;
+  }
+
+  void read_part(InodeId id, std::uint64_t offset, std::span<std::byte> into) {
+    SIFKIT_CHECK(offset <= stored.tree.inode(id).size && into.size() <= stored.tree.inode(id).size - offset);
+    while (!into.empty()) {
+      const auto block = block_of(id, static_cast<std::size_t>(offset / super.block_size));
+      const auto bytes = block.subspan(static_cast<std::size_t>(offset % super.block_size));
+      const auto count = std::min(bytes.size(), into.size());
+      std::copy_n(bytes.begin(), count, into.begin());
+      into = into.subspan(count);
+      offset += count;
+    }
+  }
+
+  /// The segments of a file that are stored, if some are not.
+  std::optional<std::vector<DataSegment>> segments_of(InodeId id) const {
+    const Inode& inode = stored.tree.inode(id);
+    const FileBlocks& file = blocks_of(inode);
+    const auto words = std::span(stored.words).subspan(static_cast<std::size_t>(file.first_block), file.count);
+    if (std::find(words.begin(), words.end(), 0u) == words.end()) return std::nullopt;
+    std::vector<DataSegment> out;
+    for (std::size_t i = 0; i <= words.size(); ++i) {
+      const std::uint64_t start = i * std::uint64_t{super.block_size};
+      if (start >= inode.size || (i < words.size() && words[i] == 0)) continue;
+      // What is behind the blocks is the file's end, in a fragment.
+      const std::uint64_t length = std::min<std::uint64_t>(super.block_size, inode.size - start);
+      if (!out.empty() && out.back().offset + out.back().length == start) {
+        out.back().length += length;
+      } else {
+        out.push_back({start, length});
+      }
+    }
+    return out;
   }
 
   const FileBlocks& blocks_of(const Inode& inode) const {
@@ -227,13 +287,15 @@ void SquashfsReader::list(InodeId directory) const {
   if (impl_->rest) in_image([&] { impl_->rest->list(directory); });
 }
 
-void SquashfsReader::count_links(std::span<const InodeId> files) const {
-  if (impl_->rest && std::any_of(files.begin(), files.end(), [&](InodeId id) { return impl_->rest->may_have_more_names(id); })) tree();
+std::uint32_t SquashfsReader::link_count(InodeId inode) const {
+  const auto found = impl_->stored.link_counts.find(inode);
+  return found == impl_->stored.link_counts.end() ? 1 : found->second;
 }
 
 std::uint32_t SquashfsReader::time() const noexcept { return impl_->super.time; }
 
 ContentId SquashfsReader::read(InodeId inode, ContentSink& sink) {
+  if (const auto segments = impl_->segments_of(inode)) sink.expect_segments(*segments);
   sink.begin(known().inode(inode).size);
   impl_->read(inode, [&](ByteView bytes) { sink.append(bytes); }, [&](std::uint64_t count) { sink.append_zeros(count); });
   return sink.end();
@@ -251,6 +313,10 @@ std::vector<InodeId> SquashfsReader::files_by_place() const {
   }
   impl_->sort_by_place(out);
   return out;
+}
+
+void SquashfsReader::read_part(InodeId inode, std::uint64_t offset, std::span<std::byte> into) {
+  impl_->read_part(inode, offset, into);
 }
 
 void SquashfsReader::read_files(std::vector<InodeId> files, const SinkFor& sink_for) {

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <optional>
-#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -94,8 +93,6 @@ class StoredTreeReader::Impl {
     while (!open_.empty()) list_at(open_.size() - 1);
   }
 
-  bool may_have_more_names(InodeId file) const { return several_.contains(file); }
-
  private:
   static constexpr std::size_t kMinInode = 20;
 
@@ -137,7 +134,7 @@ class StoredTreeReader::Impl {
   void expect_room(std::uint64_t more) const {
     const std::uint64_t kept = out_.tree.bytes() + out_.files.size() * sizeof(FileBlocks) + out_.words.size() * sizeof(std::uint32_t) +
                                by_number_.size() * sizeof(InodeId) + open_.size() * sizeof(Directory) +
-                               several_.size() * 4 * sizeof(InodeId);
+                               out_.link_counts.size() * 6 * sizeof(InodeId);
     if (kept > limits_.metadata_bytes || more > limits_.metadata_bytes - kept) {
       throw_over_limit(fmt::format("what is to be kept of the files takes more than {} bytes of memory", limits_.metadata_bytes), &Limits::metadata_bytes);
     }
@@ -318,7 +315,7 @@ class StoredTreeReader::Impl {
       known = tree().add_inode(record.inode);
       tree().link(directory.inode, name, known);
       if (is_directory) open_.push_back({.inode = known, .listing = record.listing, .depth = directory.depth + 1, .path_bytes = path_bytes_of(directory, name)});
-      if (!is_directory && record.links != 1) several_.insert(known);
+      if (!is_directory && record.links != 1) out_.link_counts.emplace(known, record.links);
     }
     expect_room(0);
   }
@@ -331,7 +328,6 @@ class StoredTreeReader::Impl {
   std::vector<std::uint32_t> ids_;
   std::vector<InodeId> by_number_;
   std::vector<Directory> open_;
-  std::unordered_set<InodeId> several_;  ///< files whose inodes count more names than one
   std::uint64_t names_ = 0;
   StoredTree& out_;
 };
@@ -346,8 +342,6 @@ void StoredTreeReader::look_up(InodeId directory, std::string_view name) { impl_
 void StoredTreeReader::list(InodeId directory) { impl_->list(directory); }
 
 void StoredTreeReader::read_rest() { impl_->read_rest(); }
-
-bool StoredTreeReader::may_have_more_names(InodeId file) const { return impl_->may_have_more_names(file); }
 
 StoredTree read_stored_tree(Region& region, BlockDecompressor& codec, const Superblock& super, const Limits& limits) {
   StoredTree out;

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include <sifkit/layers/tree.h>
@@ -34,6 +35,7 @@ struct StoredTree {
   Tree tree;
   std::vector<FileBlocks> files{1};
   std::vector<std::uint32_t> words;  ///< sizes of blocks as they are stored
+  std::unordered_map<InodeId, std::uint32_t> link_counts;  ///< as inodes of files state them, where that is not 1
 };
 
 /// Reads directories and inodes that have a name, all or those that are asked for. What is kept of them counts against
@@ -52,9 +54,6 @@ class StoredTreeReader {
   /// Makes all entries of a directory known.
   void list(InodeId directory);
   void read_rest();
-
-  /// Whether a file that is known may have names that are not.
-  bool may_have_more_names(InodeId file) const;
 
  private:
   class Impl;

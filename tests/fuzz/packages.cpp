@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto bytes = as_bytes(fuzz::text_of(data, size));
   WarningList warnings;
   sbom::Findings found(warnings);
-  found.read("program", "program", [&] { fuzz::accepted([&] { sbom::read_program(bytes, found); }); });
+  found.read("program", "program", [&] { fuzz::accepted([&] { sbom::read_program(bytes, {}, found); }); });
   found.read("rpm", "header", [&] { fuzz::accepted([&] { sbom::read_rpm_header(bytes, found); }); });
   found.read("rpm", "database", [&] {
     fuzz::accepted([&] {

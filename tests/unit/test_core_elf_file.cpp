@@ -2,9 +2,11 @@
 #include <sifkit/core/elf_file.h>
 
 #include "support/catch.h"
+#include "support/elf_objects.h"
 #include "support/programs.h"
 
 using namespace sifkit;
+using sifkit::testing::elf_object;
 using sifkit::testing::elf_program;
 
 TEST_CASE("an ELF program says which loader it needs", "[core][elf]") {
@@ -32,4 +34,30 @@ TEST_CASE("an ELF program says which loader it needs", "[core][elf]") {
   big[sizeof(Elf32_Ehdr) + offsetof(Elf32_Phdr, p_offset) + 3] = static_cast<char>(big.size());
   big[sizeof(Elf32_Ehdr) + offsetof(Elf32_Phdr, p_filesz) + 3] = 8;
   CHECK(loader(big + "/lib/ld" + '\0') == "/lib/ld");
+}
+
+TEST_CASE("an ELF file is read no further than it is looked at", "[core][elf]") {
+  const std::string whole = elf_object({.loader = "/lib/ld.so",
+                                        .needed = {"libc.so.6"},
+                                        .runpath = "/opt",
+                                        .needs = {{"libc.so.6", "GLIBC_2.38"}},
+                                        .offers = {"MINE_1"},
+                                        .kernel = {3, 2, 0}}) +
+                            std::string(100000, 'x');
+  std::string there(whole.size(), '?');
+  const auto fetch = [&](std::uint64_t offset, std::uint64_t size) {
+    REQUIRE(offset + size <= whole.size());
+    there.replace(offset, size, whole, offset, size);
+  };
+  fetch(0, ElfFile::kHeaderBytes);
+  const auto elf = ElfFile::open(as_bytes(there), fetch);
+  REQUIRE(elf);
+  CHECK(elf->loader() == "/lib/ld.so");
+  CHECK(elf->dynamic().needed == std::vector<std::string>{"libc.so.6"});
+  CHECK(elf->dynamic().runpath == "/opt");
+  CHECK(elf->needed_versions().at(0).version == "GLIBC_2.38");
+  CHECK(elf->offered_versions() == std::vector<std::string>{"MINE_1"});
+  CHECK(elf->oldest_kernel() == "3.2.0");
+  CHECK_FALSE(elf->has_sections());
+  CHECK(there.substr(there.size() - 90000) == std::string(90000, '?'));
 }

@@ -154,6 +154,45 @@ TEST_CASE("libraries are found where the loader looks, and nowhere else", "[insp
         Lines{"error symbol-version /usr/bin/tool: it needs version 'GLIBC_2.38' of 'libc.so.6', which is older"});
 }
 
+TEST_CASE("a library in glibc-hwcaps alone is there for some processors", "[inspect][check]") {
+  const auto library = elf_object({.needed = {"libc.so.6"}, .soname = "libx.so.1"});
+  const std::string place = "usr/lib/x86_64-linux-gnu/glibc-hwcaps/x86-64-v3/libx.so.1";
+  const auto root = debian().file(place, library, 0755).file("usr/bin/tool", dynamic_program({"libx.so.1"}), 0755);
+  CHECK(checked(root).lines ==
+        Lines{"warning cpu-level /usr/bin/tool: it needs 'libx.so.1', which is there for processors of the level 'x86-64-v3' alone"});
+  CHECK(checked(TarBuilder(root).file("usr/lib/x86_64-linux-gnu/libx.so.1", library, 0755)).lines == Lines{});
+  // Beside a RUNPATH, too; what a library there lacks is told as of any other.
+  auto beside = debian();
+  beside.file("opt/x/glibc-hwcaps/x86-64-v2/libx.so.1", elf_object({.needed = {"liby.so"}, .soname = "libx.so.1"}), 0755);
+  beside.file("usr/bin/tool", elf_object({.loader = "/lib64/ld-linux-x86-64.so.2", .needed = {"libx.so.1"}, .runpath = "/opt/x"}), 0755);
+  const auto found = checked(beside).lines;
+  REQUIRE(found.size() == 3);
+  CHECK(found[0] == "error library-missing /usr/bin/tool: it needs 'liby.so' for '/opt/x/glibc-hwcaps/x86-64-v2/libx.so.1', which is not in the image");
+  CHECK(found[1] == "warning cpu-level /usr/bin/tool: it needs 'libx.so.1', which is there for processors of the level 'x86-64-v2' alone");
+  // Other machines have other levels, and musl none.
+  CHECK(checked(debian().file("usr/lib/x86_64-linux-gnu/glibc-hwcaps/power9/libx.so.1", library, 0755)
+                    .file("usr/bin/tool", dynamic_program({"libx.so.1"}), 0755)).lines[0].starts_with("error library-missing"));
+}
+
+TEST_CASE("secrets that a later layer hides are still in the archive", "[inspect][check]") {
+  const TempDir directory;
+  TestImage image;
+  image.layers = {debian().file("root/.netrc", "machine x login y password z\n").file("srv/key.pem", kKey).file("srv/kept.pem", kKey).file("srv/plain.txt", "x").bytes(),
+                  TarBuilder().file("srv/.wh.key.pem", "").file("srv/plain.txt", "y").file("srv/token.txt", "ghp_" + std::string(36, 'a')).bytes(),
+                  TarBuilder().file("root/.wh..wh..opq", "").file("srv/token.txt", "").bytes()};
+  image.config = Json{{"Cmd", {"/bin/sh"}}};
+  write_file(directory / "image.tar", as_tar(docker_24(image)));
+  WarningList warnings;
+  const auto opened = open_file_system(oci::Reference::parse((directory / "image.tar").string()), {}, warnings);
+  Lines lines;
+  for (const auto& finding : check::check_image(*opened, {}).findings) lines.push_back(finding.code + " " + finding.path + ": " + finding.text);
+  CHECK(lines ==
+        Lines{"hidden-secret /root/.netrc: layer 1 of 3 has it, though a later one hides it: the file has passwords of servers",
+              "hidden-secret /srv/key.pem: layer 1 of 3 has it, though a later one hides it: the file has a whole key (OPENSSH PRIVATE KEY)",
+              "hidden-secret /srv/token.txt: layer 2 of 3 has it, though a later one hides it: in the file is a token of GitHub, ghp_aaaa…",
+              "private-key /srv/kept.pem: the file has a whole key (OPENSSH PRIVATE KEY)"});
+}
+
 TEST_CASE("machines and C libraries", "[inspect][check]") {
   CHECK(checked(debian(), Json{{"Cmd", {"/bin/sh"}}}, {.architecture = "arm64"}).lines ==
         Lines{"error architecture : the image is for amd64, the machine is arm64"});

@@ -3,6 +3,8 @@
 // The map of sizes in a page: the largest names of a tree, however many there are.
 #include <fmt/format.h>
 
+#include <sifkit/inspect/report.h>
+
 #include "report/size_map.h"
 #include "support/catch.h"
 
@@ -47,4 +49,18 @@ TEST_CASE("a map of sizes holds the largest, each with its directory, and counts
                                                    "0 'c' 500 1 0", "0 '' 0 2 2", "2 '' 11 2 2"});
   CHECK(lines(tree, 1) == std::vector<std::string>{"0 '' 1511 9 1", "0 '' 1511 8 2"});
   CHECK(lines(Tree(), 0) == std::vector<std::string>{"0 '' 0 1 1"});
+}
+
+TEST_CASE("a page of very many files and packages stays small", "[inspect][report]") {
+  Tree tree;
+  for (int i = 0; i < 200; ++i) {
+    const auto directory = add(tree, Tree::kRoot, fmt::format("directory {}", i), EntryType::directory);
+    for (int j = 0; j < 1000; ++j) add(tree, directory, fmt::format("a file with a longer name {}", j), EntryType::regular, 100);
+  }
+  inspect::ReportInput input;
+  for (int i = 0; i < 6000; ++i) input.inventory.packages.push_back({.kind = "dpkg", .name = fmt::format("package-{}", i), .version = "1"});
+  const auto page = inspect::report_page(input, tree);
+  CHECK(page.size() < 3'000'000);
+  CHECK_THAT(page, ContainsSubstring("Packages (6000)") && ContainsSubstring("package-4999<") && !ContainsSubstring("package-5000<") &&
+                       ContainsSubstring("And 1000 more, which <code>sifkit sbom gen</code> lists."));
 }

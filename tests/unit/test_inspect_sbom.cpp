@@ -218,6 +218,23 @@ TEST_CASE("Java archives say what is in them, and in archives inside", "[inspect
   CHECK(found.warnings[0].starts_with("'/opt/app.jar': 'opt/app.jar!/BOOT-INF/lib/bad.jar': expected a zip archive: "));
 }
 
+TEST_CASE("what an archive and a program are themselves is told where its own documents do not say it", "[inspect][sbom]") {
+  const auto shaded = zip({{"META-INF/MANIFEST.MF", "Main-Class: x.Y\r\n\r\n"},
+                           {"META-INF/maven/org.shaded/lib/pom.properties", "groupId=org.shaded\nartifactId=lib\nversion=3\n"}});
+  const auto linked = [](const std::string& flags) {
+    return go_program("path\texample.org/t\nmod\texample.org/t\t(devel)\t\nbuild\t-ldflags=\"" + flags + "\"\nbuild\tvcs.revision=0123abc\n");
+  };
+  const auto found = listed(TarBuilder()
+                                .file("opt/tool-1.0.5-jar-with-dependencies.jar", shaded)
+                                .file("opt/app.jar", shaded)
+                                .file("usr/bin/a", linked("-s -X main.gitCommit=9.9.9 -X main.version=1.18.1 -X main.x=1"), 0755)
+                                .file("usr/bin/b", linked("-w -X 'example.org/t/v.Version=v2.0.0-rc1'"), 0755)
+                                .file("usr/bin/c", linked("-X main.version=latest"), 0755));
+  CHECK(found.purls == Texts{"pkg:golang/example.org/t@0123abc", "pkg:golang/example.org/t@v1.18.1",
+                             "pkg:golang/example.org/t@v2.0.0-rc1", "pkg:golang/stdlib@1.22.3",
+                             "pkg:maven/org.shaded/lib@3", "pkg:maven/tool@1.0.5"});
+}
+
 TEST_CASE("software of clusters", "[inspect][sbom]") {
   const auto found = listed(
       TarBuilder()

@@ -21,10 +21,10 @@ using namespace sifkit::testing;
 namespace {
 
 /// Everything of one inode but its id.
-std::string described(const Tree& tree, InodeId id) {
+std::string described(const Tree& tree, InodeId id, std::uint32_t links) {
   const Inode& inode = tree.inode(id);
   std::string out = fmt::format("{} {:o} {}:{} {} {} {}", static_cast<int>(inode.type), inode.metadata.mode, inode.metadata.uid,
-                                inode.metadata.gid, inode.metadata.mtime, inode.size, inode.links);
+                                inode.metadata.gid, inode.metadata.mtime, inode.size, links);
   if (inode.type == EntryType::symlink) out += " -> " + std::string(tree.symlink_target(inode));
   if (inode.type == EntryType::char_device || inode.type == EntryType::block_device) out += fmt::format(" {}", inode.data);
   for (const auto& [name, value] : tree.xattrs(inode.metadata.xattrs)) out += " " + name + "=" + value;
@@ -33,8 +33,7 @@ std::string described(const Tree& tree, InodeId id) {
 
 std::string described(const SquashfsReader& reader, const std::optional<InodeId>& id) {
   if (!id) return "nothing";
-  reader.count_links({&*id, 1});
-  return described(reader.known(), *id);
+  return described(reader.known(), *id, reader.link_count(*id));
 }
 
 /// A random tree of directories, files, links to any of them or to nothing, and hard links.
@@ -151,6 +150,30 @@ TEST_CASE("looking up one file of many reads little", "[layers][squashfs][lookup
   CHECK(reader.known().inode_count() == 3);
   reader.tree();
   CHECK(counting.bytes > for_one * 3 / 2);
+}
+
+TEST_CASE("a part of a file is read without what is before it", "[layers][squashfs][lookup]") {
+  Pack pack({.block_size = 4096, .threads = 1});
+  pack.file(Tree::kRoot, "large", text_of(300000, 5) + std::string(20000, '\0') + text_of(1000, 6));
+  pack.file(Tree::kRoot, "small", text_of(700, 7));
+  pack.finish();
+  CountingRegion counting(pack.region);
+  SquashfsReader reader(counting, {}, Opening::on_demand);
+  std::mt19937 random(5);
+  for (const std::string name : {"large", "small"}) {
+    const auto& whole = pack.files.at(name);
+    const auto id = *reader.find(name, false);
+    for (int i = 0; i < 200; ++i) {
+      const std::size_t offset = random() % whole.size();
+      std::string part(random() % std::min<std::size_t>(whole.size() - offset + 1, 10000), '?');
+      reader.read_part(id, offset, std::as_writable_bytes(std::span(part)));
+      CHECK((part == whole.substr(offset, part.size())));
+    }
+  }
+  const auto before = counting.bytes;
+  std::string part(10, '?');
+  reader.read_part(*reader.find("large", false), 200000, std::as_writable_bytes(std::span(part)));
+  CHECK(counting.bytes - before <= 4096);
 }
 
 TEST_CASE("what is wrong with an image is told of what is read of it", "[layers][squashfs][lookup][hostile]") {

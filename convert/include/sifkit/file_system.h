@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include <sifkit/core/export.h>
@@ -21,6 +24,13 @@ class Image;
 }  // namespace sifkit::sif
 
 namespace sifkit {
+
+/// A file of a layer that a later one, or a later entry of its own, replaces or removes.
+struct HiddenFile {
+  std::size_t layer = 0;  ///< the oldest being 0
+  std::string_view path;
+  std::uint64_t size = 0;
+};
 
 /// The root file system of an image of any source, open to be looked into: nothing is unpacked, mounted or run. Of a SIF
 /// it is the primary partition; of an image of layers what they come to, for which each is read once. Not thread safe.
@@ -44,13 +54,17 @@ class SIFKIT_API OpenedFileSystem {
   virtual std::optional<std::size_t> layer_of(layers::InodeId) const { return std::nullopt; }
   /// What each of the image's layers brings and hides, the oldest first; nothing where there are no layers.
   virtual std::vector<layers::LayerUsage> layer_usage() const { return {}; }
+  /// Looks at every regular file with bytes that a layer brought and that is gone at the end, and reads those for which
+  /// `sink_for` gives a sink. Layers that have any are read once more.
+  virtual void read_hidden(const std::function<layers::ContentSink*(const HiddenFile&)>&) {}
 };
 
 /// Of a regular file that is a SIF or a squashfs image, whether or not it has a name.
 SIFKIT_API std::unique_ptr<OpenedFileSystem> open_file_system(std::shared_ptr<const File> file, const Limits& limits,
                                                               WarningList& warnings);
 
-/// Opens whatever a source is; of what is packed no more than `opening` says is read. Flaws of a SIF that do not keep it from being read are warnings "sif-flaw". `warnings`
+/// Opens whatever a source is; of what is packed no more than `opening` says is read. Flaws of
+/// a SIF that do not keep it from being read are warnings "sif-flaw", its overlays warnings "overlay". `warnings`
 /// outlives the result. Throws as `convert` does for a source that is no image.
 SIFKIT_API std::unique_ptr<OpenedFileSystem> open_file_system(const oci::Reference& reference,
                                                               const oci::SourceOptions& options, WarningList& warnings,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,11 +20,16 @@ SIFKIT_API bool is_elf(ByteView start) noexcept;
 SIFKIT_API std::string_view elf_architecture(ByteView header) noexcept;
 
 /// Reads an ELF file of any class and byte order, or as much of its start as there is. Of a damaged one what its bounds
-/// leave is read; nothing throws but for lack of memory. The bytes outlive it.
+/// leave is read; nothing throws but for lack of memory, and `Fetch`. The bytes outlive it.
 class SIFKIT_API ElfFile {
  public:
-  /// Nothing for what is no ELF file, or shorter than its header.
-  static std::optional<ElfFile> open(ByteView bytes);
+  /// Makes bytes of the file ready, for one that is only read as far as it is looked at.
+  using Fetch = std::function<void(std::uint64_t offset, std::uint64_t size)>;
+
+  /// Nothing for what is no ELF file, or shorter than its header. With `fetch`, bytes are looked at only after it was
+  /// called for them; what it throws comes out of every function. The first kHeaderBytes are there.
+  static std::optional<ElfFile> open(ByteView bytes, Fetch fetch = {});
+  static constexpr std::size_t kHeaderBytes = 64;
 
   std::string_view architecture() const noexcept { return elf_architecture(bytes_); }
   bool is_executable() const;  ///< of type ET_EXEC, or a program that may lie anywhere (PIE)
@@ -34,6 +40,7 @@ class SIFKIT_API ElfFile {
 
   /// The bytes of a section; none where there is no such section.
   ByteView section(std::string_view name) const;
+  bool has_sections() const;
   /// The bytes that lie at an address when it runs, as far as the file has them.
   ByteView at_address(std::uint64_t address, std::uint64_t size) const;
   /// The first writable segment.
@@ -69,14 +76,15 @@ class SIFKIT_API ElfFile {
   };
   struct Tables;
 
-  explicit ElfFile(ByteView bytes);
-  std::uint64_t at(std::uint64_t offset, unsigned width) const noexcept { return number(bytes_, offset, width); }
+  ElfFile(ByteView bytes, Fetch fetch);
+  std::uint64_t at(std::uint64_t offset, unsigned width) const { return number(part(offset, width), 0, width); }
   std::uint64_t number(ByteView bytes, std::uint64_t offset, unsigned width) const noexcept;
-  std::uint64_t field(std::uint64_t base, unsigned in_32, unsigned in_64) const noexcept;
-  ByteView part(std::uint64_t offset, std::uint64_t size) const noexcept;
+  std::uint64_t field(std::uint64_t base, unsigned in_32, unsigned in_64) const;
+  ByteView part(std::uint64_t offset, std::uint64_t size) const;
   Tables tables() const;
 
   ByteView bytes_;
+  Fetch fetch_;
   bool big_ = false;
   bool wide_ = false;
   bool segments_known_ = false;

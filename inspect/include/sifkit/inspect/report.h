@@ -30,7 +30,8 @@ struct ReportInput {
   check::Report findings;
 };
 
-inline constexpr std::size_t kReportedNames = 20000;  ///< files and directories in a page, the largest of all
+inline constexpr std::size_t kReportedNames = 20000;    ///< files and directories in a page, the largest of all
+inline constexpr std::size_t kReportedPackages = 5000;  ///< the first of them
 
 /// One HTML page that needs nothing else: no network, no other script than its own, which its content security policy names
 /// by its digest. Without scripts everything but the map of sizes is there. The same input gives the same bytes.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -43,8 +44,10 @@ struct Inventory {
 };
 
 /// Lists the packages of an image from the databases and documents in it; nothing of it is run. A database that cannot
-/// be read is a warning "package-database", and what it lists is missing.
-SIFKIT_API Inventory take_inventory(OpenedFileSystem& image, const OperationContext& operation, WarningList& warnings);
+/// be read is a warning "package-database", and what it lists is missing. With `counts`, of the files that say what
+/// packages there are only those count of which it says so.
+SIFKIT_API Inventory take_inventory(OpenedFileSystem& image, const OperationContext& operation, WarningList& warnings,
+                                    const std::function<bool(std::string_view path)>& counts = {});
 
 enum class DocumentFormat : std::uint8_t { spdx, cyclonedx };
 

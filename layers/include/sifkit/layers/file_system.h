@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <span>
@@ -31,15 +32,21 @@ class SIFKIT_API FileSystem {
   virtual std::optional<InodeId> find(std::string_view path, bool follow) const { return tree().resolve(path, follow); }
   /// Makes all entries of a directory known.
   virtual void list(InodeId) const {}
-  /// Makes all names known if those of one of these files may be missing.
-  virtual void count_links(std::span<const InodeId>) const {}
+  /// How many names a file has, as the file system says it; not all of them need be known.
+  virtual std::uint32_t link_count(InodeId inode) const { return known().inode(inode).links; }
 
   /// Gives the bytes of a regular file to `sink`, holes as such.
   virtual ContentId read(InodeId inode, ContentSink& sink) = 0;
   /// The same to a plain sink, holes as zeros.
   void read(InodeId inode, Sink& sink);
 
-  /// Where the bytes of a file go, asked before they are read; nullptr passes the file over.
+  /// Whether a part of a file can be read without what is before it.
+  virtual bool reads_parts() const { return false; }
+  /// Reads such a part of a regular file: all of `into`, which ends inside the file.
+  virtual void read_part(InodeId inode, std::uint64_t offset, std::span<std::byte> into);
+
+  /// Where the bytes of a file go, asked before they are read; nullptr passes the file over. It may call
+  /// `read_part` of that file.
   using SinkFor = std::function<ContentSink*(InodeId)>;
   /// Gives the bytes of many regular files, in the order in which they lie: so nothing is unpacked twice. Each is given
   /// once, however often it is named.

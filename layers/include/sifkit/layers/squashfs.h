@@ -105,10 +105,12 @@ class SIFKIT_API SquashfsReader : public FileSystem {
   const Tree& known() const override;
   std::optional<InodeId> find(std::string_view path, bool follow) const override;
   void list(InodeId directory) const override;
-  void count_links(std::span<const InodeId> files) const override;
+  std::uint32_t link_count(InodeId inode) const override;
 
   using FileSystem::read;
   ContentId read(InodeId inode, ContentSink& sink) override;
+  bool reads_parts() const override { return true; }
+  void read_part(InodeId inode, std::uint64_t offset, std::span<std::byte> into) override;
   void read_files(std::vector<InodeId> files, const SinkFor& sink_for) override;
   /// Whether a regular file is stored as the same bytes as one of another image of the same compressor and block size: then
   /// both hold the same, and nothing had to be unpacked to know it. A no says nothing.
