@@ -9,6 +9,7 @@
 #include <sifkit/records/image.h>
 #include <sifkit/records/signatures.h>
 #include <sifkit/records/version.h>
+#include <sifkit/sif_file.h>
 #include <sifkit/trust/default_keys.h>
 #include <sifkit/version.h>
 
@@ -107,7 +108,7 @@ int digest(const char* source, Call& call, char** record) {
 
 int sign(const char* file, Call& call, char** record) {
   require(file, "file");
-  const auto report = trust::sign(file, keys_to_sign(call.options()), sign_options(call));
+  const auto report = with_sif_file(file, [&] { return trust::sign(file, keys_to_sign(call.options()), sign_options(call)); });
   give_record({{"schema", "sifkit/sign/v1"}, {"signed", Json::array({file})}, {"images", Json::array({records::sign_record(file, report)})}}, record);
   return 0;
 }
@@ -131,7 +132,7 @@ int verify(const char* file, Call& call, char** record) {
   std::optional<trust::VerifyPolicy> policy;
   if (!call.options().policy.empty()) options.policy = &policy.emplace(trust::VerifyPolicy::read(call.options().policy));
   const auto keys = keys_to_trust(call.options());
-  const auto image = sif::Image::open(file);
+  const auto image = open_sif(file);
   const auto report = trust::verify(image, keys, options);
   give_record({{"schema", "sifkit/verify/v1"}, {"images", Json::array({records::verify_record(file, &image, &report, nullptr)})}}, record);
   if (report.failure) throw Error(*report.failure);

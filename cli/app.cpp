@@ -183,7 +183,8 @@ void Session::show_warnings(const WarningList& warnings) const {
   std::map<std::string, std::uint64_t> listed;
   for (const auto& warning : warnings.listed()) {
     ++listed[warning.kind];
-    logger->write(LogLevel::warning, warning.text);
+    const auto hint = hint_text(warning.hint);
+    logger->write(LogLevel::warning, hint.empty() ? warning.text : fmt::format("{} ({})", warning.text, hint));
   }
   for (const auto& [kind, count] : listed) {
     if (const auto all = warnings.count(kind); all > count) {

@@ -147,7 +147,7 @@ int add_sbom(const SbomArguments& a, Session& session) {
 }
 
 int list_sboms(const SbomArguments& a, Session& session) {
-  const auto image = sif::Image::open(a.image);
+  const auto image = sifkit::open_sif(a.image);
   warn_of_problems(session, a.image, image.problems());
   const auto objects = image.objects_of(sif::DataType::sbom);
   if (session.json) {
@@ -197,7 +197,7 @@ const sif::Descriptor& chosen(const sif::Image& image, const SbomArguments& a) {
 
 int get_sbom(const SbomArguments& a, Session& session) {
   const auto text = in_file(a.image, [&] {
-    const auto image = sif::Image::open(a.image);
+    const auto image = sifkit::open_sif(a.image);
     return image.read_data(chosen(image, a), kMaxDocument);
   });
   put_out(as_text(text), a, session);

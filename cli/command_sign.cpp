@@ -5,6 +5,7 @@
 
 #include <sifkit/core/resources.h>
 #include <sifkit/records/signatures.h>
+#include <sifkit/sif_file.h>
 #include <sifkit/trust/sign.h>
 
 #include "commands.h"
@@ -54,7 +55,7 @@ int run_sign(const SignArguments& arguments, Session& session) {
   options.operation = session.operation();
   Json images = Json::array();
   for (const auto& file : arguments.files) {
-    const auto report = trust::sign(file, keys, options);
+    const auto report = with_sif_file(file, [&] { return trust::sign(file, keys, options); });
     session.progress->done();
     warn_of_rest(file, report, arguments.replace, session);
     images.push_back(records::sign_record(file, report));

@@ -37,6 +37,7 @@ std::string advice_text(const Hint& hint) {
     case Advice::larger_blocks: return "use larger blocks (--block-size)";
     case Advice::root_owners: return "--all-root gives every file to root";
     case Advice::exclude: return "leave them out with " + options_for("--exclude", argument);
+    case Advice::keep_capabilities: return "--xattrs keep leaves them as they are";
     case Advice::choose_platform: return platform_option(argument) + " builds the image for that";
     case Advice::service_address:
       return argument.empty() ? "DOCKER_HOST (CONTAINER_HOST for podman) or --docker-host names another address"
@@ -48,6 +49,9 @@ std::string advice_text(const Hint& hint) {
                          "put its authority into /etc/containers/certs.d/{}/ca.crt", argument);
     case Advice::name_library:
       return "--library, SIFKIT_LIBRARY or 'apptainer remote add' names one, as in --library https://library.sylabs.io";
+    case Advice::scratch_directory:
+      return fmt::format("choose another directory for temporary data{}{}: --tmpdir DIR, SIFKIT_TMPDIR or TMPDIR",
+                         argument.empty() ? "" : ", with ", argument);
     case Advice::pipe_archive: return "docker save NAME | sifkit build OUT -";
     case Advice::convert: return "'sifkit build' makes an image of it";
     case Advice::look_inside: return "'sifkit inspect' and 'sifkit ls' look into it";
@@ -64,6 +68,8 @@ std::string advice_text(const Hint& hint) {
                               : fmt::format("--key names a public key; this one's id is {}", argument);
     case Advice::find_key: return "'sifkit key search' shows fingerprints";
     case Advice::make_key: return "'sifkit key newpair' makes one";
+    case Advice::choose_key:
+      return "choose one with --key-name FINGERPRINT, or with -k N of 'sifkit sign': " + argument;
     case Advice::pem_key: return "'sign --key' and 'verify --key' take PEM keys from their files";
     case Advice::certificate: return "use --certificate";
     case Advice::legacy: return "--legacy-insecure looks at them";

@@ -7,6 +7,7 @@
 
 #include <sifkit/core/in_file.h>
 #include <sifkit/sif/image_editor.h>
+#include <sifkit/sif_file.h>
 #include <sifkit/trust/stale_signature.h>
 
 #include "commands.h"
@@ -17,7 +18,7 @@ namespace sifkit::cli {
 /// they sign goes or changes: those are named.
 template <class Change>
 void edit_sif(const std::string& file, const Session& session, const Change& change) {
-  sif::ImageEditor editor(file, {.operation = session.operation()});
+  auto editor = with_sif_file(file, [&] { return sif::ImageEditor(file, {.operation = session.operation()}); });
   in_file(file, [&] { change(editor); });
   for (const auto& broken : trust::signatures_broken_by_edit(editor.image(), sif::Image::open(file))) {
     session.logger->write(

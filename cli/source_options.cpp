@@ -7,6 +7,7 @@
 
 #include <sifkit/core/option_values.h>
 #include <sifkit/oci/source.h>
+#include <sifkit/sif_file.h>
 
 #include "numbers.h"
 
@@ -54,7 +55,7 @@ sif::Image open_sif(const std::string& place, const SourceArguments& arguments, 
     session.progress->done();
     return sif::Image(source->image_file());
   }
-  return sif::Image::open(place);
+  return sifkit::open_sif(place);
 }
 
 bool is_stream(const oci::Reference& reference) {

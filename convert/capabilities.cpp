@@ -106,12 +106,14 @@ void settle_capabilities(Tree& tree, CapabilityForm form, WarningList& warnings)
   // Programs with capabilities do start from a directory.
   if (count == 0 || form == CapabilityForm::real_of_root) return;
   const std::string programs = list_of(examples(tree, name), count);
-  warnings.add("capabilities",
-               real ? fmt::format("capabilities of {}: in a user namespace Linux may not start a program that has some",
-                                  programs)
-                    : fmt::format("capabilities of {}: kept as the attribute {}, since in a user namespace Linux may "
-                                  "not start a program that has some (--xattrs keep leaves them as they are)",
-                                  programs, kStoredCapability));
+  if (real) {
+    warnings.add("capabilities", fmt::format("capabilities of {}: in a user namespace Linux may not start a program "
+                                             "that has some", programs));
+    return;
+  }
+  warnings.add("capabilities", fmt::format("capabilities of {}: kept as the attribute {}, since in a user namespace "
+                                           "Linux may not start a program that has some", programs, kStoredCapability),
+               Advice::keep_capabilities);
 }
 
 }  // namespace sifkit

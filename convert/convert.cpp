@@ -82,7 +82,7 @@ ConvertReport convert_input(const Input& input, const std::filesystem::path& tar
     if (error.kind() != ErrorKind::no_space) throw;
     // A full disk is no fault of the layer or the file at which it became full.
     throw Error(error.kind(), error.message(),
-                error.hint().empty() ? "free some space or choose another directory for the output" : error.hint());
+                error.hint().empty() && !options.edit ? "free some space or choose another directory for the output" : error.hint());
   }
 }
 

@@ -12,6 +12,7 @@
 #include <sifkit/core/file_kind.h>
 #include <sifkit/layers/glob.h>
 #include <sifkit/layers/walk.h>
+#include <sifkit/oci/source.h>
 #include <sifkit/rootfs.h>
 #include <sifkit/sif/image.h>
 
@@ -101,7 +102,10 @@ ConvertReport edit_image(const std::filesystem::path& image, ConvertOptions opti
   const auto file = std::make_shared<const File>(File::open_read(image));
   const auto sniffed = sniff_file(*file).kind;
   if (sniffed != FileKind::sif && sniffed != FileKind::squashfs) {
-    throw unexpected_kind(in_quotes(image.native()), words_of(sniffed), {}, "a SIF or squashfs image");
+    const auto identity = oci::identify(image, options.limits);
+    Error error = identity.unexpected(in_quotes(image.native()), "a SIF or squashfs image");
+    if (identity.transport() != oci::Transport::automatic) error.set_hint(Advice::convert);
+    throw error;
   }
   in_context([&] { return in_quotes(image.native()); }, [&] {
     RootFs root = RootFs::open(file, options.limits);

@@ -20,6 +20,7 @@ namespace sifkit {
 
 struct AtomicFile::Impl {
   std::filesystem::path target;
+  std::string shown;  ///< how errors call the target
   std::filesystem::path directory;
   Overwrite overwrite = Overwrite::no;
   UniqueFd directory_fd;
@@ -46,9 +47,10 @@ struct AtomicFile::Impl {
   }
 };
 
-AtomicFile::AtomicFile(std::filesystem::path target, Overwrite overwrite, unsigned mode)
+AtomicFile::AtomicFile(std::filesystem::path target, Overwrite overwrite, unsigned mode, std::string shown)
     : impl_(std::make_unique<Impl>()) {
   impl_->target = std::move(target);
+  impl_->shown = shown.empty() ? impl_->target.native() : std::move(shown);
   impl_->overwrite = overwrite;
   expect_own_name(impl_->target, "file");
   impl_->directory = directory_of(impl_->target);
@@ -58,10 +60,10 @@ AtomicFile::AtomicFile(std::filesystem::path target, Overwrite overwrite, unsign
   if (const unsigned there = mode_in(impl_->directory_fd.get(), impl_->target); there != 0) {
     if (!S_ISREG(there)) {
       throw Error(ErrorKind::exists,
-                  fmt::format("{} is there and is not a regular file; it is not replaced", in_quotes(impl_->target.native())));
+                  fmt::format("{} is there and is not a regular file; it is not replaced", in_quotes(impl_->shown)));
     }
     if (overwrite == Overwrite::no) {
-      throw Error(ErrorKind::exists, fmt::format("{} exists", in_quotes(impl_->target.native())),
+      throw Error(ErrorKind::exists, fmt::format("{} exists", in_quotes(impl_->shown)),
                   Advice::overwrite);
     }
     expect_replaceable(impl_->directory_fd.get(), impl_->target);
@@ -81,7 +83,7 @@ AtomicFile::AtomicFile(std::filesystem::path target, Overwrite overwrite, unsign
       throw_errno(fmt::format("create a file in {}", in_quotes(impl_->directory.native())), error_number);
     }
   }
-  impl_->file = File(std::move(fd), impl_->target.native());
+  impl_->file = File(std::move(fd), impl_->shown);
 }
 
 AtomicFile::~AtomicFile() { impl_->drop_hidden_name(); }
@@ -95,7 +97,7 @@ void AtomicFile::commit(Durable durable) {
   expect_output_directory(impl_->directory_fd.get(), impl_->directory);
   const std::string name = impl_->target.filename().native();
   const int directory = impl_->directory_fd.get();
-  const std::string what = fmt::format("put {} in place", in_quotes(impl_->target.native()));
+  const std::string what = fmt::format("put {} in place", in_quotes(impl_->shown));
   const std::string self = fmt::format("/proc/self/fd/{}", impl_->file.fd());
 
   const auto link_as = [&](const std::string& as) {
@@ -108,7 +110,7 @@ void AtomicFile::commit(Durable durable) {
                             : ::linkat(directory, impl_->hidden_name.c_str(), directory, name.c_str(), 0) == 0;
     if (!linked) {
       if (errno == EEXIST) {
-        throw Error(ErrorKind::exists, fmt::format("{} was made by someone else meanwhile", in_quotes(impl_->target.native())),
+        throw Error(ErrorKind::exists, fmt::format("{} was made by someone else meanwhile", in_quotes(impl_->shown)),
                     Advice::overwrite);
       }
       // Some file systems have no hard links; there a check and a rename have to do.
@@ -150,8 +152,7 @@ std::filesystem::path scratch_directory() {
 void set_scratch_hint(Error& error) {
   if (!error.hint().empty()) return;
   const bool full = error.kind() == ErrorKind::no_space;
-  error.set_hint(fmt::format("choose another directory for temporary data{}: --tmpdir DIR, SIFKIT_TMPDIR or TMPDIR",
-                             full ? ", with room for the image" : ""));
+  error.set_hint(Hint(Advice::scratch_directory, full ? "room for the image" : ""));
 }
 
 std::filesystem::path directory_of(const std::filesystem::path& path) { return path.has_parent_path() ? path.parent_path() : std::filesystem::path("."); }

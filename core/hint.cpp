@@ -15,12 +15,16 @@ std::string advice_text(const Hint& hint) {
     case Advice::larger_blocks: return "use larger blocks";
     case Advice::root_owners: return "give every file to root";
     case Advice::exclude: return "leave out " + argument;
+    case Advice::keep_capabilities: return "they can be left as they are";
     case Advice::choose_platform: return "choose the platform " + argument;
     case Advice::service_address: return argument.empty() ? "name another address" : "name its address: " + argument;
     case Advice::service_timeout: return "wait longer";
     case Advice::registry_login: return "name credentials for " + argument;
     case Advice::plain_http: return "ask " + argument + " without TLS, or trust its certificate";
     case Advice::name_library: return "name the URL of one";
+    case Advice::scratch_directory:
+      return "choose another directory for temporary data" + (argument.empty() ? argument : ", with " + argument) +
+             ": SIFKIT_TMPDIR or TMPDIR";
     case Advice::pipe_archive: return "let a program write an archive there";
     case Advice::convert: return "it can be converted";
     case Advice::look_inside: return "it can be looked into";
@@ -32,6 +36,7 @@ std::string advice_text(const Hint& hint) {
     case Advice::name_public_key: return argument.empty() ? "name a public key" : "name the public key " + argument;
     case Advice::find_key: return "a keyserver knows fingerprints";
     case Advice::make_key: return "make an OpenPGP key";
+    case Advice::choose_key: return "choose one of them: " + argument;
     case Advice::pem_key: return "use PEM keys from their files";
     case Advice::certificate: return "verify with a certificate";
     case Advice::legacy: return "look at legacy signatures, too";

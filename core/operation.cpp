@@ -34,12 +34,12 @@ Progress& no_progress() noexcept {
 
 void OperationContext::throw_cancelled() { throw Error(ErrorKind::cancelled, "stopped on request"); }
 
-void WarningList::add(std::string kind, std::string text) {
+void WarningList::add(std::string kind, std::string text, Hint hint) {
   const std::lock_guard lock(mutex_);
   ++total_;
   auto tally = std::find_if(tallies_.begin(), tallies_.end(), [&](const Tally& t) { return t.kind == kind; });
   if (tally == tallies_.end()) tally = tallies_.insert(tallies_.end(), Tally{kind, 0});
-  if (++tally->count <= kPerKind) listed_.push_back({std::move(kind), std::move(text)});
+  if (++tally->count <= kPerKind) listed_.push_back({std::move(kind), std::move(text), std::move(hint)});
 }
 
 std::uint64_t WarningList::count(std::string_view kind) const {

@@ -38,6 +38,8 @@ constexpr std::string_view kAnImage = "an image or a root file system";
 
 bool is_archive_transport(Transport transport) { return transport == Transport::docker_archive || transport == Transport::oci_archive; }
 
+bool is_image(Transport transport) { return transport == Transport::sif || transport == Transport::squashfs; }
+
 /// Nobody has said what it is.
 bool is_guess(Transport transport) { return transport == Transport::automatic || transport == Transport::standard_input; }
 
@@ -96,7 +98,7 @@ std::shared_ptr<const File> spooled(Source& stream, const std::string& name, con
 
 /// Says what was held back until it was known whether it will be said once more.
 void hand_on(const WarningList& held, WarningList& to) {
-  for (const auto& one : held.listed()) to.add(one.kind, one.text);
+  for (const auto& one : held.listed()) to.add(one.kind, one.text, one.hint);
 }
 
 /// What a look at a source has found and opened.
@@ -161,10 +163,16 @@ class Looker {
     ContentsSurvey first;
     if (sniff.kind == FileKind::tar && guess && window.size() > kSniffedBytes) first = survey_window(window, options_.limits);
     if (!whole) out_.stream = std::move(plain);
+    const bool image = sniff.kind == FileKind::sif || sniff.kind == FileKind::squashfs;
+    if (out_.stream && image && identity.compression == Compression::none && (guess || is_image(reference_.transport))) {
+      // Its parts are read in no order.
+      out_.file = spooled(*std::exchange(out_.stream, nullptr), name, options_);
+    }
     if (first.has_root() && !first.has_part()) {
       identity.contents = first.verdict();
       out_.root_in_doubt = true;
-    } else if (sniff.kind == FileKind::tar && (guess || is_archive_transport(reference_.transport))) {
+    } else if (sniff.kind == FileKind::tar &&
+               (guess || is_archive_transport(reference_.transport) || (whole && is_image(reference_.transport)))) {
       index(name, guess, first.has_part());
     }
   }
@@ -211,14 +219,10 @@ class LocalSource : public OpenedSource {
     return !contents || (is_guess(reference_.transport) ? contents->kind == ContentsKind::rootfs : reference_.transport == Transport::tar || reference_.transport == Transport::directory);
   }
   bool is_root_in_doubt() const override { return look_.root_in_doubt; }
-  std::shared_ptr<const File> image_file() const override { return is_image_file() && !look_.piped ? look_.file : nullptr; }
+  std::shared_ptr<const File> image_file() const override { return is_image_file() ? look_.file : nullptr; }
 
   std::unique_ptr<Image> open_image() override {
-    if (is_image_file()) {
-      Error error = look_.identity.unexpected(shown(reference_), "an image of layers");
-      if (look_.piped) error.set_hint("its parts are read in no order: save it to a file first");
-      throw error;
-    }
+    if (is_image_file()) throw look_.identity.unexpected(shown(reference_), "an image of layers");
     if (is_root()) return open_root();
     WarningList of_all;  // the chosen one's are said when it is opened
     auto candidates = read(of_all);
@@ -254,6 +258,7 @@ class LocalSource : public OpenedSource {
     const auto& identity = look_.identity;
     const auto refuse = [&](std::string_view expected, Hint hint = {}) {
       Error error = identity.unexpected(shown(reference_), expected);
+      if (is_image(reference_.transport) && identity.transport() != Transport::automatic && !is_image_file()) hint = Advice::convert;
       if (!hint.empty()) error.set_hint(std::move(hint));
       throw error;
     };

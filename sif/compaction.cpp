@@ -36,7 +36,7 @@ std::vector<Descriptor> without_holes(const Header& header, const std::vector<De
 void move_objects(const std::filesystem::path& path, const File& file, const Header& header, const std::vector<Descriptor>& from, const std::vector<Descriptor>& to, const OperationContext& operation) {
   struct stat status {};
   if (::fstat(file.fd(), &status) != 0) throw_errno("look at the file");
-  AtomicFile target(path, Overwrite::yes, status.st_mode & 0777);
+  AtomicFile target(path, Overwrite::yes, status.st_mode & 0777, file.name());
   const File& copy = target.file();
   const auto end = end_of_data(header, to);
   operation.progress->stage("copying", static_cast<std::uint64_t>(end));

@@ -143,7 +143,7 @@ std::size_t chosen_key(const std::vector<PgpKeyInfo>& there, const PgpKeyChoice&
   if (!choice.name.empty()) return key_meant(there, choice.name, "secret", ring);
   if (there.size() == 1) return 0;
   throw Error(ErrorKind::usage, fmt::format("there are several secret keys in {}", in_quotes(ring)),
-              "choose one with --key-name FINGERPRINT, or with -k N of 'sifkit sign': " + list_of_keys(there));
+              Hint(Advice::choose_key, list_of_keys(there)));
 }
 
 bool is_fingerprint_in(const std::vector<std::string>& fingerprints, std::string_view end) {

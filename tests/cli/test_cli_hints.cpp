@@ -142,6 +142,33 @@ TEST_CASE("where temporary data cannot be, the hint names the option for it", "[
                                     "--tmpdir DIR, SIFKIT_TMPDIR or TMPDIR\n"));
 }
 
+TEST_CASE("a full disk is told with the file's name, once, by whatever writes", "[cli][messages]") {
+  const FaultFixture fixture;
+  REQUIRE(fixture.shell("$SIFKIT build -q app.sif ../app.tar; head -c 9000 /dev/zero >data; openssl genpkey -algorithm ed25519 -out key.pem 2>&1; "
+                        "for i in 1 2; do $SIFKIT sif add app.sif data --datatype 7 --groupid 1; done; $SIFKIT sif del 6 app.sif; "
+                        "SIFKIT_CONFIGDIR=$PWD/config $SIFKIT key newpair -q --no-passphrase -N Ada")
+              .code == 0);
+  const std::string before = read_file(fixture.out / "app.sif");
+  const std::pair<std::string, std::string> verbs[] = {
+      {"sif new -F app.sif", "app.sif"},         {"sif add app.sif data --datatype 7", "app.sif"},
+      {"sif del 2 app.sif", "app.sif"},          {"sif set --name x 2 app.sif", "app.sif"},
+      {"sif compact app.sif", "app.sif"},        {"sign --key key.pem app.sif", "app.sif"},
+      {"edit --label a=b app.sif", "app.sif"},   {"sbom add app.sif", "app.sif"},
+      {"sbom gen -o x.json app.sif", "x.json"},  {"report -o x.html app.sif", "x.html"},
+      {"cp app.sif /bin/tool ./tool", "./tool"}, {"key export -o x.asc Ada", "x.asc"}};
+  for (const auto& [words, name] : verbs) {
+    INFO(words);
+    const auto result = fixture.shell("LD_PRELOAD=" SIFKIT_FAULT_SHIM " ASAN_OPTIONS=verify_asan_link_order=0 SIFKIT_CONFIGDIR=$PWD/config "
+                                      "SIFKIT_FAULT=pwrite:1:" + std::to_string(ENOSPC) + " $SIFKIT " + words);
+    INFO(result.err);
+    CHECK(result.code == exit_code(ErrorKind::no_space));
+    CHECK_THAT(result.err, ContainsSubstring(": write '" + name + "' at offset ") &&
+                               EndsWith(": no space left on device\n  hint: free some space there\n"));
+    CHECK(count_of(result.err, name) == 1);
+    CHECK((read_file(fixture.out / "app.sif") == before));
+  }
+}
+
 TEST_CASE("of several keys the hint says how one is chosen", "[cli][key][messages]") {
   TempDir directory;
   const Environment environment(keys_below(directory.path().string()));

@@ -67,6 +67,40 @@ TEST_CASE("tar: and dir: insist on a root file system, and on nothing that is no
   CHECK_THAT(said("docker-archive:" + (directory / "x.tar").string()), ContainsSubstring("holds neither manifest.json nor index.json: it is a tar archive of other files"));
 }
 
+TEST_CASE("what is in place of a SIF is called alike by every verb that wants one", "[cli][kinds]") {
+  TempDir directory;
+  const auto at = [&](const char* name) { return (directory / name).string(); };
+  const std::string docker = as_tar(docker_24(small_image()));
+  write_file(at("docker.tar"), docker);
+  write_file(at("docker.tar.gz"), through("gzip -c", docker));
+  write_file(at("layout.tar"), as_tar(oci_layout(small_image())));
+  write_file(at("root.tar"), TarBuilder().directory("bin").file("bin/x", "x").bytes());
+  write_file(at("other.tar"), TarBuilder().file("notes", "text").bytes());
+  REQUIRE(run_process({"openssl", "genpkey", "-algorithm", "ed25519", "-out", at("key.pem")}).code == 0);
+  const std::string build = "\n  hint: 'sifkit build' makes an image of it\n";
+  const std::pair<const char*, std::string> files[] = {
+      {"docker.tar", "'{}' is a docker archive, a SIF image was expected" + build},
+      {"docker.tar.gz", "'{}' is a docker archive, a SIF image was expected" + build},
+      {"layout.tar", "'{}' is an OCI archive, a SIF image was expected" + build},
+      {"root.tar", "'{}' is the archive of a root file system, a SIF image was expected" + build},
+      {"other.tar", "'{}' is a tar archive of other files (it holds 'notes'), a SIF image was expected\n  hint: tar:FILE takes it as a root file system all the same\n"}};
+  for (const auto& [name, words] : files) {
+    const std::string file = at(name);
+    const std::vector<std::vector<std::string>> verbs{
+        {"verify", file}, {"sign", "--key", at("key.pem"), file}, {"sif", "list", file}, {"sif", "header", file}, {"sif", "del", "1", file},
+        {"sif", "compact", file}, {"sbom", "list", file}, {"ls", "sif:" + file}, {"build", "-q", at("out.sif"), "sif:" + file}};
+    for (const auto& verb : verbs) {
+      INFO(verb[0] + " " + verb[1]);
+      const auto result = run_cli(verb);
+      CHECK(result.code == exit_code(ErrorKind::unsupported));
+      const auto text = words.substr(0, words.find("{}")) + file + words.substr(words.find("{}") + 2);
+      CHECK(result.err == "sifkit: error: " + text);
+    }
+  }
+  CHECK(run_cli({"edit", "--label", "a=b", at("docker.tar")}).err ==
+        "sifkit: error: '" + at("docker.tar") + "' is a docker archive, a SIF or squashfs image was expected" + build);
+}
+
 TEST_CASE("a layout without its file oci-layout is refused alike from everywhere, with what to do", "[cli][kinds]") {
   TempDir directory;
   const std::string out = (directory / "out.sif").string();

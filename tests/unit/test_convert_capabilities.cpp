@@ -85,8 +85,7 @@ TEST_CASE("one warning names the first programs with capabilities", "[convert][c
                      root.tree.add_inode({.metadata = {.xattrs = root.tree.intern_xattrs({{kReal, "c"}})}})));
   CHECK(root.settle(CapabilityForm::stored) ==
         "capabilities of '/usr/a', '/usr/c': kept as the attribute user.sifkit.cap, since in a user namespace Linux "
-        "may not start a program that has some "
-        "(--xattrs keep leaves them as they are)");
+        "may not start a program that has some");
   CHECK(root.warnings.count("capabilities") == 1);
 }
 

@@ -145,8 +145,9 @@ enum class Durable : bool { no, yes };
 /// target as it was. A target that is not a regular file is refused.
 class SIFKIT_API AtomicFile {
  public:
-  /// Throws exists when the target is there and `overwrite` is no. The mode is `mode` less the umask.
-  AtomicFile(std::filesystem::path target, Overwrite overwrite, unsigned mode = 0666);
+  /// Throws exists when the target is there and `overwrite` is no. The mode is `mode` less the umask. Errors call the
+  /// target `shown`, by default its path.
+  AtomicFile(std::filesystem::path target, Overwrite overwrite, unsigned mode = 0666, std::string shown = {});
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;

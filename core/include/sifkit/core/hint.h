@@ -19,12 +19,14 @@ enum class Advice : std::uint8_t {
   larger_blocks,    ///< SquashfsOptions::block_size
   root_owners,      ///< ConvertOptions::all_root
   exclude,          ///< ConvertOptions::excludes: the paths in `argument`, a space between them
+  keep_capabilities,  ///< XattrPolicy::keep
   choose_platform,  ///< SourceOptions::platform: `argument`, as "linux/arm64"
   service_address,  ///< SourceOptions::daemon_host; `argument` is the one that is meant, where it is known
   service_timeout,  ///< SourceOptions::service_timeout
   registry_login,   ///< name credentials for the registry `argument`
   plain_http,       ///< RegistryOptions::plain_http, or its certificates, for the registry `argument`
   name_library,     ///< RegistryOptions::library
+  scratch_directory,  ///< SourceOptions::scratch; `argument` is what it must have, "room for the image" or nothing
   pipe_archive,     ///< let a program write an archive to standard input
   convert,          ///< convert the source
   look_inside,      ///< inspect and list the image
@@ -36,6 +38,7 @@ enum class Advice : std::uint8_t {
   name_public_key,  ///< to verify with; `argument` is its id, where it is known
   find_key,         ///< ask a keyserver for fingerprints
   make_key,         ///< an OpenPGP key
+  choose_key,       ///< PgpKeyChoice: of those that `argument` lists
   pem_key,          ///< PEM keys are not kept in rings: their files are named where they are used
   certificate,      ///< verify with a certificate
   legacy,           ///< VerifyOptions::legacy

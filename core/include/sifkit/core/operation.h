@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <sifkit/core/export.h>
+#include <sifkit/core/hint.h>
 
 namespace sifkit {
 
@@ -17,6 +18,7 @@ namespace sifkit {
 struct Warning {
   std::string kind;
   std::string text;
+  Hint hint = {};
 };
 
 enum class LogLevel : std::uint8_t { debug, info, warning, error };
@@ -59,7 +61,7 @@ class SIFKIT_API WarningList {
  public:
   static constexpr std::size_t kPerKind = 20;
 
-  void add(std::string kind, std::string text);
+  void add(std::string kind, std::string text, Hint hint = {});
   const std::vector<Warning>& listed() const noexcept { return listed_; }
   /// How many of a kind there were in all, listed or not.
   std::uint64_t count(std::string_view kind) const;
