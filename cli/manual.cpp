@@ -29,6 +29,7 @@ constexpr Item kEnvironment[] = {
     {"SIFKIT_CACHE_SIZE, SIFKIT_SHARED_CACHE, SIFKIT_DISABLE_CACHE", "how much of it (20G); read-only caches of the site, with colons between them, that are looked at first; 1 is as --disable-cache"},
     {"SIFKIT_LIBRARY, APPTAINER_LIBRARY, SINGULARITY_LIBRARY", "as --library"},
     {"HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY", "proxies for registries and keyservers, in upper or lower case; loopback addresses need none; NO_PROXY lists hosts (with their subdomains), .domains, HOST:PORT, addresses, networks and *"},
+    {"SSL_CERT_FILE, SSL_CERT_DIR", "certificates of the authorities that servers are believed by, in place of the system's: a file of PEM, a directory of files named by hashes"},
     {"DOCKER_HOST, DOCKER_CONTEXT, DOCKER_CONFIG", "address of the Docker daemon (unix://, tcp://, http:// or https://), else the context that has it, and the directory of Docker's settings"},
     {"DOCKER_TLS_VERIFY, DOCKER_TLS, DOCKER_CERT_PATH", "TLS for tcp://; directory of ca.pem, cert.pem and key.pem (default: ~/.docker)"},
     {"CONTAINER_HOST, XDG_RUNTIME_DIR", "address of the podman service, else the directory that podman/podman.sock is in"},

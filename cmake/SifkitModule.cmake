@@ -42,6 +42,7 @@ function(sifkit_library)
     list(REMOVE_ITEM link nlohmann_json::nlohmann_json) # headers, which the objects are made with
     target_link_libraries(sifkit PRIVATE ${link})
   endforeach()
+  target_link_libraries(sifkit PRIVATE ${SIFKIT_LINKED_LIBRARIES})
   target_include_directories(sifkit PUBLIC $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/generated>)
   target_compile_features(sifkit PUBLIC cxx_std_20)
   set_target_properties(sifkit PROPERTIES VERSION ${PROJECT_VERSION}

@@ -11,6 +11,7 @@
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/file.h>
+#include <sifkit/core/linux_names.h>
 
 namespace sifkit {
 

@@ -18,6 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <sifkit/core/linux_names.h>
+
 namespace sifkit {
 
 namespace {
@@ -51,7 +53,7 @@ UniqueFd open_to_empty(int parent, const char* name) noexcept {
 bool has_entries(int parent, const char* name) noexcept {
   const UniqueFd directory = open_to_empty(parent, name);
   alignas(dirent64) char entries[1024];
-  const ssize_t size = directory ? ::getdents64(directory.get(), entries, sizeof entries) : 0;
+  const ssize_t size = directory ? ::getdents64(directory.get(), reinterpret_cast<dirent64*>(entries), sizeof entries) : 0;
   for (ssize_t at = 0; at < size;) {
     const auto* const entry = reinterpret_cast<const dirent64*>(entries + at);
     at += entry->d_reclen;
@@ -65,7 +67,7 @@ bool has_entries(int parent, const char* name) noexcept {
 void remove_entries(int directory, bool& removed, char (&full)[NAME_MAX + 1]) noexcept {
   full[0] = '\0';
   alignas(dirent64) char entries[4096];
-  for (ssize_t size; (size = ::getdents64(directory, entries, sizeof entries)) > 0;) {
+  for (ssize_t size; (size = ::getdents64(directory, reinterpret_cast<dirent64*>(entries), sizeof entries)) > 0;) {
     for (ssize_t at = 0; at < size;) {
       const auto* const entry = reinterpret_cast<const dirent64*>(entries + at);
       at += entry->d_reclen;

@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/linux_names.h>
 #include <sifkit/core/unfinished.h>
 #include <sifkit/layers/directory_writer.h>
 #include <sifkit/layers/sparse_file_sink.h>

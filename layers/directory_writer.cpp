@@ -18,6 +18,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/linux_names.h>
 #include <sifkit/core/output_place.h>
 #include <sifkit/core/unfinished.h>
 #include <sifkit/layers/sparse_file_sink.h>

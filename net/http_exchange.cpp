@@ -9,9 +9,12 @@
 
 #include <fmt/format.h>
 
+#include <sifkit/core/bytes.h>
 #include <sifkit/core/error.h>
+#include <sifkit/core/file.h>
 #include <sifkit/core/text.h>
 
+#include "authorities.h"
 #include "proxy.h"
 
 namespace sifkit::net {
@@ -22,7 +25,8 @@ constexpr std::chrono::milliseconds kMaxWait{1000};
 constexpr std::size_t kMaxDropped = std::size_t{64} << 10;  ///< bytes of a body that nobody reads
 constexpr std::chrono::milliseconds kMaxSettling{20};
 constexpr long kSendBuffer = 256 << 10;
-constexpr int kFirstFinalStatus = 200;                      ///< what is less is an interim answer
+constexpr std::size_t kMaxAuthorities = std::size_t{16} << 20;
+constexpr int kFirstFinalStatus = 200;  ///< what is less is an interim answer
 constexpr std::string_view kBlank = " \t\r\n";
 
 /// What may be gone at the next try: the connection, or the name for a moment; not what two programs disagree on.
@@ -165,14 +169,19 @@ void HttpExchange::set_up_body() {
 void HttpExchange::set_up_tls(const TlsOptions& tls) {
   CURL* const curl = handle_.get();
   set_option(curl, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-  if (!tls.authorities.empty()) {
-    set_option(curl, CURLOPT_CAINFO, tls.authorities.c_str());
-    set_option(curl, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
-  }
+  const auto system = tls.authorities.empty() ? system_authorities() : Authorities{tls.authorities.native(), {}};
+  if (!system.directory.empty() || !tls.authorities.empty())
+    set_option(curl, CURLOPT_CAPATH, system.directory.empty() ? nullptr : system.directory.c_str());
+  lacks_authorities_ = system.file.empty();
+  if (!system.file.empty()) set_option(curl, CURLOPT_CAINFO, system.file.c_str());
   if (!tls.more_authorities.empty()) {
-    // It stands in for the system's file; the system's directory is read beside it.
-    curl_blob pem{const_cast<char*>(tls.more_authorities.data()), tls.more_authorities.size(), CURL_BLOB_COPY};
-    set_option(curl, CURLOPT_CAINFO_BLOB, &pem);
+    std::string pem = tls.more_authorities;  // it stands in for the file, and so has all of it
+    if (!system.file.empty()) {
+      const auto source = open_source(system.file);
+      pem += as_text(read_all(*source, kMaxAuthorities, system.file));
+    }
+    curl_blob blob{pem.data(), pem.size(), CURL_BLOB_COPY};
+    set_option(curl, CURLOPT_CAINFO_BLOB, &blob);
   }
   if (!tls.certificate.empty()) set_option(curl, CURLOPT_SSLCERT, tls.certificate.c_str());
   if (!tls.key.empty()) set_option(curl, CURLOPT_SSLKEY, tls.key.c_str());
@@ -345,6 +354,8 @@ void HttpExchange::fail() const {
   curl_easy_getinfo(handle_.get(), CURLINFO_OS_ERRNO, &os_error);
   const bool reset = result_ == CURLE_SSL_CONNECT_ERROR && (os_error == ECONNRESET || os_error == EPIPE);
   if (reset || is_transient(result_)) throw TransientError(ErrorKind::network, message, hints_.other);
+  if (result_ == CURLE_PEER_FAILED_VERIFICATION && lacks_authorities_)
+    throw Error(ErrorKind::network, message, authorities_hint());
   throw Error(ErrorKind::network, message, hints_.other);
 }
 

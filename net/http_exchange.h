@@ -101,6 +101,7 @@ class HttpExchange : public Source {
   std::string waiting_;   ///< of the body: received and not yet read
   std::size_t used_ = 0;  ///< of `waiting_`
   bool lacks_memory_ = false;
+  bool lacks_authorities_ = false;
   bool ended_ = false;
   CURLcode result_ = CURLE_OK;
 };

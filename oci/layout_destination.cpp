@@ -12,6 +12,7 @@
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/json.h>
+#include <sifkit/core/linux_names.h>
 #include <sifkit/core/output_place.h>
 #include <sifkit/core/unfinished.h>
 

@@ -87,7 +87,7 @@ TEST_CASE("an archive that is cut or was copied as text is to be copied again", 
   }
 }
 
-TEST_CASE("a full disk is named with the file, once, and with what helps there", "[cli][messages]") {
+TEST_CASE("a full disk is named with the file, once, and with what helps there", "[cli][messages][dynamic]") {
   if (::access("/dev/full", W_OK) != 0) SKIP_TEST("no /dev/full");
   const FaultFixture fixture;
   REQUIRE(fixture.shell("$SIFKIT build -q ../app.sif ../app.tar").code == 0);
@@ -120,7 +120,7 @@ TEST_CASE("a full disk is named with the file, once, and with what helps there",
                             EndsWith(std::string(": no space left on device") + kFreeSpace));
 }
 
-TEST_CASE("where temporary data cannot be, the hint names the option for it", "[cli][messages]") {
+TEST_CASE("where temporary data cannot be, the hint names the option for it", "[cli][messages][dynamic]") {
   const FaultFixture fixture;
   std::mt19937 random(1);
   std::string bytes(3u << 20, '\0');  // too much to be held in memory

@@ -61,6 +61,8 @@ struct MessageFixture {
       fs::copy_file(directory / "sound.sif", directory / "work.sif", fs::copy_options::overwrite_existing);
       ::chmod(at("work.sif").c_str(), 0666);
       INFO(command[0] << " " << command[1] << " " << command.back() << " " << file);
+      // Another program does not run with what root lends it.
+      if (file == "closed" && !other_program().empty()) continue;
       const bool leave_root = file == "closed" && ::geteuid() == 0;
       // Nobody, who root is for the moment, may write here.
       if (leave_root) REQUIRE((::chmod(directory.path().c_str(), 0777) == 0 && ::seteuid(65534) == 0));

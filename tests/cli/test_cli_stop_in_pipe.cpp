@@ -14,6 +14,7 @@
 
 #include "support/catch.h"
 #include "support/fault_fixture.h"
+#include "support/tested_program.h"
 
 using namespace sifkit;
 using namespace sifkit::testing;
@@ -33,7 +34,8 @@ class Reader {
     ::posix_spawn_file_actions_init(&actions);
     ::posix_spawn_file_actions_adddup2(&actions, ends[0], STDIN_FILENO);
     ::posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, said.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    std::vector<char*> words{const_cast<char*>(SIFKIT_PROGRAM)};
+    const std::string program = tested_program();
+    std::vector<char*> words{const_cast<char*>(program.c_str())};
     for (const auto& word : args) words.push_back(const_cast<char*>(word.c_str()));
     words.push_back(nullptr);
     const int error = ::posix_spawn(&child_, words[0], &actions, nullptr, words.data(), environ);

@@ -343,14 +343,14 @@ TEST_CASE("figures go to a file, to standard output or into a pipe, and where th
   }
 }
 
-TEST_CASE("what does without OpenPGP and services loads none of their libraries", "[cli]") {
+TEST_CASE("what does without OpenPGP and services loads none of their libraries", "[cli][dynamic]") {
   const FaultFixture fixture;
   const auto loaded = fixture.shell("LD_TRACE_LOADED_OBJECTS=1 exec $SIFKIT");
   CHECK_THAT(loaded.err, ContainsSubstring("libsquashfs"));
   CHECK_THAT(loaded.err, !ContainsSubstring("libcurl") && !ContainsSubstring("librnp"));
 }
 
-TEST_CASE("version says which libraries are not installed", "[cli]") {
+TEST_CASE("version says which libraries are not installed", "[cli][dynamic]") {
   const FaultFixture fixture;
   // In the loader's way, ahead of the system's.
   write_file(fixture.directory / "librnp.so.0", "no library");

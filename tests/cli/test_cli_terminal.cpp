@@ -91,12 +91,12 @@ struct Stranger {
 
   /// Off a terminal, in the directory.
   ProcessResult program(std::vector<std::string> args) const {
-    args.insert(args.begin(), {"env", "-C", directory.path().string(), SIFKIT_PROGRAM});
+    args.insert(args.begin(), {"env", "-C", directory.path().string(), tested_program()});
     return run_process(args, environment());
   }
 
   std::unique_ptr<Terminal> on_terminal(std::vector<std::string> args) const {
-    args.insert(args.begin(), {"/usr/bin/env", "-C", directory.path().string(), SIFKIT_PROGRAM});
+    args.insert(args.begin(), {"/usr/bin/env", "-C", directory.path().string(), tested_program()});
     return Terminal::start(args, environment(), true);
   }
 };
@@ -213,7 +213,7 @@ TEST_CASE("the bar is the only thing that controls a terminal", "[cli][terminal]
   const Stranger stranger;
   std::vector<std::string> environment = stranger.environment();
   std::replace(environment.begin(), environment.end(), std::string("TERM=dumb"), std::string("TERM=xterm"));
-  const auto terminal = Terminal::start({"/usr/bin/env", "-C", stranger.directory.path().string(), SIFKIT_PROGRAM, "build", "bar.sif", "app.tar"}, environment, true);
+  const auto terminal = Terminal::start({"/usr/bin/env", "-C", stranger.directory.path().string(), tested_program(), "build", "bar.sif", "app.tar"}, environment, true);
   if (!terminal) SKIP_TEST("no pseudo-terminal can be had");
   CHECK(terminal->wait() == 0);
   CHECK_THAT(terminal->screen(), ContainsSubstring("\r\x1b[K"));
@@ -240,7 +240,7 @@ TEST_CASE("a passphrase is typed unseen, also after Ctrl-Z and fg", "[cli][termi
   const auto terminal = Terminal::start({"/usr/bin/env", "-C", stranger.directory.path().string(), "bash", "--norc", "--noprofile", "--noediting", "-i"}, environment, false);
   if (!terminal) SKIP_TEST("no pseudo-terminal can be had");
   const std::string question = "Passphrase for the new key: ";
-  terminal->type(SIFKIT_PROGRAM " key newpair -N Eve\n");
+  terminal->type(tested_program() + " key newpair -N Eve\n");
   terminal->wait_for(question);
   CHECK_FALSE(terminal->echoes());
   terminal->type("half a sec");

@@ -232,7 +232,7 @@ TEST_CASE("verify --policy says which rule was for an image, and fails where one
   const auto links = parse_json(run_cli({"verify", "--json=v1", "--key", fixture.at("ada.pub"), "--policy", site, link}).out, "record")["images"][0]["policy"]["links"];
   CHECK(links == Json::array({{{"link", link}, {"rule", "rules[1]"}, {"path", other.path().string()}}}));
   with(rule + "}]");
-  const std::string from_nowhere = "cd '" + fixture.directory.path().string() + "' && mkdir gone && cd gone && rmdir ../gone && exec '" SIFKIT_PROGRAM "' verify --key '" + fixture.at("ada.pub") + "' --policy '" + site + "' ../image.sif";
+  const std::string from_nowhere = "cd '" + fixture.directory.path().string() + "' && mkdir gone && cd gone && rmdir ../gone && exec '" + tested_program() + "' verify --key '" + fixture.at("ada.pub") + "' --policy '" + site + "' ../image.sif";
   const auto nowhere = run_process({"sh", "-c", from_nowhere}, {"PATH=/usr/bin:/bin"}, true);
   CHECK(nowhere.code == 14);
   CHECK_THAT(nowhere.out, ContainsSubstring("'../image.sif' begins at a directory that has been removed"));

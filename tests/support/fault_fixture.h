@@ -10,6 +10,7 @@
 #include "support/image_shapes.h"
 #include "support/run_process.h"
 #include "support/temp_dir.h"
+#include "support/tested_program.h"
 
 namespace sifkit::testing {
 
@@ -30,7 +31,7 @@ struct FaultFixture {
 
   /// Runs a shell command in the directory of outputs; $SIFKIT is the program, standard error is returned.
   Outcome shell(const std::string& command, std::vector<std::string> environment = {}) const {
-    environment.insert(environment.end(), {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SIFKIT=" SIFKIT_PROGRAM, "TMPDIR=" + directory.path().string()});
+    environment.insert(environment.end(), {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "SIFKIT=" + tested_program(), "TMPDIR=" + directory.path().string()});
     const auto result = run_process({"bash", "-c", "cd '" + out.string() + "' && { " + command + "\n} 2>&1"}, environment);
     return {result.code, result.out};
   }

@@ -47,9 +47,14 @@ struct OnDemandCall<Function, Result(Parameters..., ...)> {
 }  // namespace sifkit
 
 /// Declares, in the namespace where it stands, an object that is called like the C function of that name and hides it.
-/// The function is found in `library` at the first call. Its header must have been included.
+/// The function is found in `library` at the first call. Its header must have been included. A program that has everything
+/// linked in (SIFKIT_PORTABLE) calls the function itself.
+#ifdef SIFKIT_LINKED_ON_DEMAND
+#define SIFKIT_ON_DEMAND(library, function) using ::function
+#else
 #define SIFKIT_ON_DEMAND(library, function)                                                             \
   struct function##_on_demand : ::sifkit::OnDemandCall<function##_on_demand, decltype(::function)> { \
     static void* address() { return library.find(#function); }                                          \
   };                                                                                                    \
   inline constexpr function##_on_demand function {}
+#endif
