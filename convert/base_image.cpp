@@ -1,21 +1,52 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base_image.h"
 
+#include <algorithm>
+
 #include <sys/stat.h>
 
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/file_kind.h>
+#include <sifkit/sif/image.h>
 
+#include "container_metadata.h"
 #include "root_place.h"
 
 namespace sifkit {
 
-std::shared_ptr<const layers::PackedBlocks> open_base(const std::filesystem::path& target,
-                                                      const ConvertOptions& options, WarningList& warnings) {
+namespace {
+
+/// The layers that an image was packed from; nothing where it does not say, or was packed otherwise.
+std::unique_ptr<BaseLayers> layers_of(const sif::Image& image, std::shared_ptr<const layers::PackedBlocks> blocks,
+                                      const ConvertOptions& options) {
+  const auto metadata = image.objects_of(sif::DataType::generic_json);
+  const auto found = std::find_if(metadata.begin(), metadata.end(),
+                                  [](const auto* object) { return object->name() == kInspectMetadataName; });
+  std::string why = "it has no packing record";
+  if (found != metadata.end()) {
+    try {
+      const Bytes text = image.read_data(**found, options.limits.json_bytes);
+      const auto record = read_packing_record(as_text(text), options.limits);
+      if (record && record->options != packing_options(options)) {
+        why = "it was packed with other options";
+      } else if (record) {
+        return std::make_unique<BaseLayers>(std::move(blocks), *record);
+      }
+    } catch (const Error& error) {
+      why = error.what();
+    }
+  }
+  options.operation.logger->write(LogLevel::debug, fmt::format("all layers are read: of the old image: {}", why));
+  return nullptr;
+}
+
+}  // namespace
+
+BaseImage open_base(const std::filesystem::path& target, const ConvertOptions& options, WarningList& warnings) {
   const bool asked_for = !options.base.empty();
-  if (!options.use_base || (!asked_for && options.overwrite == Overwrite::no)) return nullptr;
+  if (!options.use_base || (!asked_for && options.overwrite == Overwrite::no)) return {};
   const auto& path = asked_for ? options.base : target;
   const auto refuse = [&](std::string_view reason) {
     const std::string text = fmt::format("nothing is taken from {}: {}", in_quotes(path.native()), reason);
@@ -24,7 +55,7 @@ std::shared_ptr<const layers::PackedBlocks> open_base(const std::filesystem::pat
     } else {
       options.operation.logger->write(LogLevel::debug, text);
     }
-    return nullptr;
+    return BaseImage();
   };
   std::shared_ptr<const File> file;
   if (asked_for) {
@@ -33,7 +64,7 @@ std::shared_ptr<const layers::PackedBlocks> open_base(const std::filesystem::pat
   } else {
     // The output may be anything, or nothing yet.
     struct stat status {};
-    if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_size == 0) return nullptr;
+    if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_size == 0) return {};
   }
   try {
     if (!file) file = std::make_shared<const File>(File::open_read(path));
@@ -45,7 +76,9 @@ std::shared_ptr<const layers::PackedBlocks> open_base(const std::filesystem::pat
     const auto place = find_root(file);
     auto blocks = std::make_shared<const layers::PackedBlocks>(file, place.offset, place.size, options.limits);
     if (const auto reason = blocks->unfit_for(options.squashfs); !reason.empty()) return refuse(reason);
-    return blocks;
+    BaseImage base{blocks, nullptr};
+    if (place.sif && options.excludes.empty() && options.format == OutputFormat::sif) base.layers = layers_of(*place.sif, blocks, options);
+    return base;
   } catch (const Error& error) {
     return refuse(error.what());
   }

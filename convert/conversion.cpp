@@ -282,7 +282,8 @@ std::uint64_t Conversion::expected_text_bytes() const {
   // The definition names the source, which must not move the partition.
   attributes.labels.erase("org.label-schema.usage.singularity.deffile.bootstrap");
   attributes.labels.erase("org.label-schema.usage.singularity.deffile.from");
-  return inspect_metadata_json(attributes).size() + config.go_config_json().size() + kRoomForMore;
+  return inspect_metadata_json(attributes).size() + config.go_config_json().size() +
+         expected_record_bytes(report_.layers) + kRoomForMore;
 }
 
 }  // namespace sifkit

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,7 @@ class Conversion {
   layers::Tree run(layers::ContentSink& sink);
 
   RootIdentity identity() const { return root_.identity(); }
+  const std::optional<LayerOrigin>& origin() const { return root_.origin(); }
 
   /// After `run`: what a SIF holds beside the file system.
   const std::vector<SmallObject>& objects() const noexcept { return objects_; }

@@ -63,7 +63,9 @@ ConvertReport converted(const Input& input, const std::filesystem::path& target,
       throw Error(ErrorKind::unsupported, "objects of the image are too many or too large to be copied");
     }
   } else {
-    root = std::make_unique<LayeredRoot>(input.image ? *input.image : *own_image, source, options, warnings, report);
+    auto layered = std::make_unique<LayeredRoot>(input.image ? *input.image : *own_image, source, options, warnings, report);
+    layered->use(output->base_layers());
+    root = std::move(layered);
   }
   naming({reference.location, given.text}, [&] { return fmt::format("converting {}", in_quotes(given.text)); }, [&] {
     Conversion conversion(*root, reference, options, warnings, report);

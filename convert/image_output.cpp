@@ -109,10 +109,12 @@ class Packing {
   /// The region outlives the object.
   ContentSink& start(Region& region, const Conversion& conversion) {
     auto squashfs = squashfs_options(options_, conversion);
-    squashfs.base = base_;
+    squashfs.base = base_.blocks;
     report_.threads = squashfs.threads;
     return squash_.emplace(region, squashfs);
   }
+
+  BaseLayers* base_layers() const { return base_.layers.get(); }
 
   SquashfsSummary finish(const Tree& tree) {
     options_.operation.progress->stage("writing tables", 0);
@@ -139,7 +141,7 @@ class Packing {
   const ConvertOptions& options_;
   WarningList& warnings_;
   ConvertReport& report_;
-  std::shared_ptr<const PackedBlocks> base_;
+  BaseImage base_;
   std::optional<SquashfsWriter> squash_;
 };
 
@@ -161,6 +163,8 @@ class SifOutput : public Output {
         target_(target, options.overwrite, kSifMode),
         packing_(target, options, warnings, report) {}
 
+  BaseLayers* base_layers() const override { return packing_.base_layers(); }
+
   ContentSink& contents(const Conversion& conversion) override {
     const sif::NewImage image{.launch_script = std::string(sif::kLaunchScript), .time = conversion.time()};
     writer_.emplace(target_.file(), image, conversion.expected_text_bytes());
@@ -174,7 +178,11 @@ class SifOutput : public Output {
     const auto summary = packing_.finish(tree);
     const sif::Partition partition{sif::FsType::squashfs, sif::PartitionType::primary_system, architecture()};
     writer_->end(summary.bytes, sif::encode_extra(partition));
-    for (const auto& object : conversion.objects()) writer_->add_before(object.spec, as_bytes(object.bytes));
+    const auto record = conversion.origin() ? packing_record(tree, *conversion.origin(), summary, options_) : std::nullopt;
+    for (const auto& object : conversion.objects()) {
+      const bool holds_record = record && object.spec.name == kInspectMetadataName;
+      writer_->add_before(object.spec, as_bytes(holds_record ? with_packing_record(object.bytes, *record) : object.bytes));
+    }
     const auto text = options_text(options_, conversion.time());
     const sif::Uuid uuid =
         options_.reproducible ? content_uuid(conversion.identity(), *partition_, summary, text) : sif::random_uuid();

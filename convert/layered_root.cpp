@@ -9,6 +9,7 @@
 #include <sifkit/core/error.h>
 
 #include "root_check.h"
+#include "runtime_files.h"
 
 namespace sifkit {
 
@@ -27,6 +28,59 @@ LayeredRoot::LayeredRoot(oci::Image& image, const oci::OpenedSource& source, con
   report_.layers = image.layers().size();
   report_.manifest_digest = image.manifest_digest();
   report_.config_digest = image.config_digest();
+  for (const auto& layer : image.layers()) {
+    if (layer.diff_id) diff_ids_.push_back(*layer.diff_id);
+  }
+  if (diff_ids_.size() != image.layers().size()) diff_ids_.clear();
+}
+
+void LayeredRoot::use(BaseLayers* base) {
+  if (base == nullptr || config().raw.empty()) return;
+  if (base->are_oldest_of(diff_ids_)) {
+    base_ = base;
+    return;
+  }
+  options_.operation.logger->write(LogLevel::debug, "all layers are read: the old image was made of others");
+}
+
+bool LayeredRoot::is_in_base(std::size_t index) {
+  if (base_ == nullptr || index >= base_->count()) return false;
+  if (!base_is_sound_) {
+    base_is_sound_ = base_->is_sound(options_.operation);
+    if (!base_is_sound_) {
+      warnings_.add("base-damaged", "the old image has changed since it was made; all layers are read");
+      base_ = nullptr;
+      return false;
+    }
+  }
+  return true;
+}
+
+bool LayeredRoot::is_emptied(std::string_view path) const {
+  const auto files = emptied_files();
+  return !config().raw.empty() && std::find(files.begin(), files.end(), path) != files.end();
+}
+
+void LayeredRoot::take_layer(std::size_t index, std::uint32_t time, Flattener& flattener, ContentSink& sink) {
+  flattener.begin_layer(time);
+  ++report_.base_layers;
+  for (const auto& item : base_->items(index)) {
+    options_.operation.check();
+    ++report_.entries;
+    if (item.implied) {
+      flattener.imply_directory(item.entry.path);
+    } else if (flattener.accept(item.entry) == Flattener::Decision::pack && !is_emptied(item.entry.path)) {
+      flattener.set_content(sink.take(base_->blocks(), item.inode));
+    }
+  }
+  sink.end_layer();
+}
+
+void LayeredRoot::take_missing(std::span<const Missing> files, Tree& tree, ContentSink& sink) {
+  const auto& items = base_->items(image_.layers().size() - 1 - files.front().layer);
+  for (const Missing& file : files) {
+    tree.inode(file.inode).content = sink.take(base_->blocks(), items.at(static_cast<std::size_t>(file.entry)).inode);
+  }
 }
 
 RootIdentity LayeredRoot::identity() const {
@@ -75,7 +129,7 @@ void LayeredRoot::read_layer(std::size_t index, std::uint32_t time, Flattener& f
         [&] { return fmt::format("{}: entry {} {}", name, report_.entries - before, in_quotes(entry->path)); },
         [&] { return flattener.accept(*entry); });
     if (decision == Flattener::Decision::pack) {
-      if (keeper && !excluded) {
+      if (keeper && !excluded && !is_emptied(entry->path)) {
         sink->expect(entry->path);
         flattener.set_content(reader.read_content(keeper->for_path(entry->path)));
       }
@@ -129,10 +183,15 @@ void LayeredRoot::read_missing(std::span<const Missing> missing, Tree& tree, Con
         LogLevel::debug,
         fmt::format("layer {}: read again for files that it holds after all", image_.layers().size() - number));
     ++report_.layers_read_again;
-    read_again({missing.begin(), end}, [&](const Missing& file, const Entry& entry, LayerReader& reader) {
-      sink.expect(entry.path);
-      tree.inode(file.inode).content = reader.read_content(keeper.for_path(entry.path));
-    });
+    const auto files = missing.first(static_cast<std::size_t>(end - missing.begin()));
+    if (is_in_base(image_.layers().size() - 1 - number)) {
+      take_missing(files, tree, sink);
+    } else {
+      read_again(files, [&](const Missing& file, const Entry& entry, LayerReader& reader) {
+        sink.expect(entry.path);
+        tree.inode(file.inode).content = reader.read_content(keeper.for_path(entry.path));
+      });
+    }
     sink.end_layer();
     missing = {end, missing.end()};
   }
@@ -140,22 +199,48 @@ void LayeredRoot::read_missing(std::span<const Missing> missing, Tree& tree, Con
 
 Tree LayeredRoot::merge(std::uint32_t time, ContentSink* sink, std::vector<Missing>& missing) {
   Flattener flattener(options_.limits, warnings_);
-  for (std::size_t index = image_.layers().size(); index-- > 0;) read_layer(index, time, flattener, sink);
+  for (std::size_t index = image_.layers().size(); index-- > 0;) {
+    if (sink != nullptr && is_in_base(index)) {
+      take_layer(index, time, flattener, *sink);
+    } else {
+      read_layer(index, time, flattener, sink);
+    }
+  }
   Tree tree = flattener.finish(missing, options_.operation);
   replaced_links_ = flattener.replaced_links();
   usage_ = flattener.usage();
   check_root(tree);
+  origin_.emplace(LayerOrigin{flattener.origin(), static_cast<InodeId>(tree.inode_count()), diff_ids_});
   return tree;
+}
+
+void LayeredRoot::empty_files(std::vector<Missing>& missing, Tree& tree) const {
+  if (config().raw.empty()) return;
+  for (const auto path : emptied_files()) {
+    const auto directory = tree.resolve(path.substr(0, path.find('/')), false);
+    const auto file = tree.resolve(path, false);
+    if (!file || !directory || tree.inode(*directory).type != EntryType::directory) continue;
+    Inode& inode = tree.inode(*file);
+    if (inode.type != EntryType::regular || inode.content != kNoContent || inode.links != 1) continue;
+    inode.content = kEmptyContent;
+    inode.size = 0;
+    std::erase_if(missing, [&](const Missing& each) { return each.inode == *file; });
+  }
 }
 
 Tree LayeredRoot::index(std::uint32_t time, std::vector<Missing>& contents) { return merge(time, nullptr, contents); }
 
 Tree LayeredRoot::read(ContentSink& sink, std::uint32_t time) {
   std::vector<Missing> missing;
+  const auto warned = warnings_.total();
   Tree tree = merge(time, &sink, missing);
+  empty_files(missing, tree);
   if (!excludes_.empty()) remove_matching(tree, excludes_);
   std::erase_if(missing, [&](const auto& file) { return tree.inode(file.inode).links == 0; });
   read_missing(missing, tree, sink);
+  // What is not usual of a stack of layers is said, or read again; the tree alone does not tell it from the usual.
+  const bool usual = warnings_.total() == warned && report_.layers_read_again == 0 && replaced_links_.empty();
+  if (!usual || diff_ids_.empty() || config().raw.empty() || !excludes_.empty()) origin_.reset();
   return tree;
 }
 

@@ -3,7 +3,9 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include <sifkit/convert.h>
@@ -11,6 +13,7 @@
 #include <sifkit/layers/layer_reader.h>
 #include <sifkit/oci/source.h>
 
+#include "base_layers.h"
 #include "container_texts.h"
 #include "root_source.h"
 
@@ -29,6 +32,11 @@ class LayeredRoot : public RootSource {
   layers::Tree read(layers::ContentSink& sink, std::uint32_t time) override;
   std::unique_ptr<ContainerFiles> texts(const layers::Tree& tree) override;
   std::vector<layers::Flattener::ReplacedLink> replaced_links() const override { return replaced_links_; }
+
+  /// Before `read`: layers that an older image still holds are taken from there, if they are this image's oldest. It
+  /// outlives the object; none is one that holds nothing.
+  void use(BaseLayers* base);
+  const std::optional<LayerOrigin>& origin() const override { return origin_; }
 
   /// After `read` or `index`: of each layer, the oldest first.
   const std::vector<layers::LayerUsage>& usage() const noexcept { return usage_; }
@@ -51,6 +59,14 @@ class LayeredRoot : public RootSource {
  private:
   layers::LayerBlob blob(std::size_t index);
   void read_layer(std::size_t index, std::uint32_t time, layers::Flattener& flattener, layers::ContentSink* sink);
+  /// The same of a layer that the base holds.
+  void take_layer(std::size_t index, std::uint32_t time, layers::Flattener& flattener, layers::ContentSink& sink);
+  void take_missing(std::span<const Missing> files, layers::Tree& tree, layers::ContentSink& sink);
+  /// Whether the layers from this one down come from the base.
+  bool is_in_base(std::size_t index);
+  /// Nothing of the files that a container has empty needs to be read again.
+  void empty_files(std::vector<Missing>& missing, layers::Tree& tree) const;
+  bool is_emptied(std::string_view path) const;
   layers::Tree merge(std::uint32_t time, layers::ContentSink* sink, std::vector<Missing>& missing);
   void read_missing(std::span<const Missing> missing, layers::Tree& tree, layers::ContentSink& sink);
   void check_root(const layers::Tree& tree) const;
@@ -64,6 +80,10 @@ class LayeredRoot : public RootSource {
   ContainerTexts texts_;
   std::vector<layers::Flattener::ReplacedLink> replaced_links_;
   std::vector<layers::LayerUsage> usage_;
+  std::vector<Digest> diff_ids_;  ///< none where a layer has none
+  BaseLayers* base_ = nullptr;
+  bool base_is_sound_ = false;    ///< it was looked at
+  std::optional<LayerOrigin> origin_;
 };
 
 }  // namespace sifkit

@@ -8,6 +8,7 @@
 #include <sifkit/layers/content.h>
 #include <sifkit/layers/tree.h>
 
+#include "base_layers.h"
 #include "conversion.h"
 
 namespace sifkit {
@@ -18,6 +19,8 @@ class Output {
  public:
   virtual ~Output() = default;
 
+  /// The older image whose parts it takes; nothing where there is none.
+  virtual BaseLayers* base_layers() const { return nullptr; }
   /// Takes the contents of files, as long as the output lives; `conversion` has not run yet.
   virtual layers::ContentSink& contents(const Conversion& conversion) = 0;
   /// Writes the tree, whose contents are all there, and what belongs beside it; then the target gets its name.

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include <sifkit/core/elf_file.h>
+#include <sifkit/layers/packed_blocks.h>
 
 namespace sifkit {
 
@@ -53,7 +54,7 @@ void ProgramProbe::append_zeros(std::uint64_t count) {
   ForwardingSink::append_zeros(count);
 }
 
-std::uint32_t ProgramProbe::number_of(const std::optional<std::string>& line) {
+std::uint32_t ProgramProbe::number_of(const std::optional<std::string>& line) const {
   if (!line) return kUnknownLine;
   if (const auto known = line_numbers_.find(*line); known != line_numbers_.end()) return known->second;
   if (lines_.size() == kLines) return kUnknownLine;
@@ -64,26 +65,47 @@ std::uint32_t ProgramProbe::number_of(const std::optional<std::string>& line) {
 
 ContentId ProgramProbe::end() {
   const ContentId id = ForwardingSink::end();
-  const auto start = std::span(start_).first(seen_);
-  const bool elf = is_elf(start);
-  const bool script = as_text(start).starts_with("#!");
-  if (!elf && !script) return id;
-  if (programs_.size() == kPrograms) {
-    all_remembered_ = false;
-    return id;
-  }
-  const auto [at, fresh] = programs_.try_emplace(static_cast<std::uint32_t>(id));
-  if (fresh)
-    at->second = {elf ? elf_architecture(start) : std::string_view(),
-                  number_of(elf ? loader_of(start) : script_line(start)), script};
+  remember(static_cast<std::uint32_t>(id), std::span(start_).first(seen_));
   return id;
 }
 
+ContentId ProgramProbe::take(const PackedBlocks& base, InodeId file) {
+  const ContentId id = ForwardingSink::take(base, file);
+  base_ = &base;
+  if (!programs_.contains(static_cast<std::uint32_t>(id))) in_base_.try_emplace(static_cast<std::uint32_t>(id), file);
+  return id;
+}
+
+const ProgramProbe::Seen* ProgramProbe::find(std::uint32_t content) const {
+  if (const auto waiting = in_base_.find(content); waiting != in_base_.end()) {
+    std::array<std::byte, kStart> start;
+    const auto size = base_->read_start(waiting->second, start);
+    in_base_.erase(waiting);
+    remember(content, std::span(start).first(size));
+  }
+  const auto found = programs_.find(content);
+  return found == programs_.end() ? nullptr : &found->second;
+}
+
+void ProgramProbe::remember(std::uint32_t content, std::span<const std::byte> start) const {
+  const bool elf = is_elf(start);
+  const bool script = as_text(start).starts_with("#!");
+  if (!elf && !script) return;
+  if (programs_.size() == kPrograms) {
+    all_remembered_ = false;
+    return;
+  }
+  const auto [at, fresh] = programs_.try_emplace(content);
+  if (fresh)
+    at->second = {elf ? elf_architecture(start) : std::string_view(),
+                  number_of(elf ? loader_of(start) : script_line(start)), script};
+}
+
 std::optional<Program> ProgramProbe::program(ContentId content) const {
-  const auto found = programs_.find(static_cast<std::uint32_t>(content));
-  if (found == programs_.end())
+  const Seen* const found = find(static_cast<std::uint32_t>(content));
+  if (found == nullptr)
     return all_remembered_ || content == kEmptyContent ? std::optional(Program()) : std::nullopt;
-  const Seen& seen = found->second;
+  const Seen& seen = *found;
   Program program{seen.script ? Program::Kind::script : Program::Kind::elf, seen.architecture, std::nullopt};
   if (seen.line != kUnknownLine) program.line = lines_[seen.line];
   return program;
@@ -92,12 +114,12 @@ std::optional<Program> ProgramProbe::program(ContentId content) const {
 std::string_view ProgramProbe::architecture_of(const Tree& tree, InodeId inode) const {
   const Inode& file = tree.inode(inode);
   if (file.type != EntryType::regular || (file.metadata.mode & 0111) == 0) return {};
-  const auto found = programs_.find(static_cast<std::uint32_t>(file.content));
-  return found == programs_.end() ? std::string_view() : found->second.architecture;
+  const Seen* const found = find(static_cast<std::uint32_t>(file.content));
+  return found == nullptr ? std::string_view() : found->architecture;
 }
 
 std::string_view ProgramProbe::architecture(const Tree& tree) const {
-  if (programs_.empty()) return {};
+  if (programs_.empty() && in_base_.empty()) return {};
   if (const auto shell = tree.resolve("bin/sh", true)) {
     if (const auto found = architecture_of(tree, *shell); !found.empty()) return found;
   }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -25,6 +26,7 @@ class ProgramProbe : public layers::ForwardingSink {
   void append(ByteView bytes) override;
   void append_zeros(std::uint64_t count) override;
   layers::ContentId end() override;
+  layers::ContentId take(const layers::PackedBlocks& base, layers::InodeId file) override;
 
   /// What /bin/sh is made for, else the first program in the order of paths; "" where there is none.
   std::string_view architecture(const layers::Tree& tree) const;
@@ -40,7 +42,10 @@ class ProgramProbe : public layers::ForwardingSink {
   };
 
   std::string_view architecture_of(const layers::Tree& tree, layers::InodeId inode) const;
-  std::uint32_t number_of(const std::optional<std::string>& line);
+  std::uint32_t number_of(const std::optional<std::string>& line) const;
+  /// What a content is, if it is a program that is remembered. A file of the base is looked at now.
+  const Seen* find(std::uint32_t content) const;
+  void remember(std::uint32_t content, std::span<const std::byte> start) const;
 
   static constexpr std::size_t kStart = 4096;         ///< bytes of a file that are looked at
   static constexpr std::size_t kPrograms = 1u << 20;  ///< files that are remembered
@@ -49,10 +54,13 @@ class ProgramProbe : public layers::ForwardingSink {
 
   std::array<std::byte, kStart> start_{};
   std::size_t seen_ = 0;
-  bool all_remembered_ = true;
-  std::unordered_map<std::uint32_t, Seen> programs_;
-  std::unordered_map<std::string, std::uint32_t> line_numbers_;
-  std::vector<std::string_view> lines_;  ///< keys of line_numbers_
+  const layers::PackedBlocks* base_ = nullptr;
+  // What is known grows when it is asked for.
+  mutable std::unordered_map<std::uint32_t, layers::InodeId> in_base_;  ///< not looked at yet
+  mutable bool all_remembered_ = true;
+  mutable std::unordered_map<std::uint32_t, Seen> programs_;
+  mutable std::unordered_map<std::string, std::uint32_t> line_numbers_;
+  mutable std::vector<std::string_view> lines_;  ///< keys of line_numbers_
 };
 
 }  // namespace sifkit

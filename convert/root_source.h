@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include <sifkit/sif/image_writer.h>
 
 #include "container_files.h"
+#include "packing_record.h"
 
 namespace sifkit {
 
@@ -54,6 +56,11 @@ class RootSource {
   /// Objects that stay with the container, in their order; none where they are to be made.
   virtual std::vector<SmallObject> objects() const { return {}; }
   virtual std::vector<layers::Flattener::ReplacedLink> replaced_links() const { return {}; }
+  /// How the tree came about, where a base may be made of it.
+  virtual const std::optional<LayerOrigin>& origin() const { return kNoOrigin; }
+
+ protected:
+  static inline const std::optional<LayerOrigin> kNoOrigin;
 };
 
 }  // namespace sifkit

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include <sifkit/core/operation.h>
 #include <sifkit/layers/content.h>
@@ -20,6 +22,9 @@ struct RuntimeFilesInput {
   std::string definition;
   std::uint32_t mtime = 0;
 };
+
+/// Files that are empty in a container, whatever an image has in their place.
+std::span<const std::string_view> emptied_files() noexcept;
 
 /// Adds what makes a root file system a container for Apptainer and SingularityCE: /.singularity.d with its scripts,
 /// the links at the root, mount points, and empty /etc/hosts and /etc/resolv.conf. What the image has already stays as

@@ -28,6 +28,7 @@ struct Change {
   EntryType type = EntryType::regular;
   Whiteout whiteout = Whiteout::none;
   bool hard_link = false;
+  bool implied = false;
 };
 
 struct LayerLog {
@@ -78,6 +79,7 @@ struct Flattener::Impl {
   std::string last_path;         ///< in the current layer
   std::vector<ReplacedLink> replaced_links;
   std::vector<LayerUsage> usage;
+  TreeOrigin origin;
 
   void check_memory() const {
     if (log_bytes + tree.bytes() <= limits.metadata_bytes) return;
@@ -85,11 +87,31 @@ struct Flattener::Impl {
                      &Limits::metadata_bytes);
   }
 
+  /// Adds a change to the log of the current layer.
+  void note(Change change, std::string_view path, std::string_view target) {
+    if (++entries > limits.entries) {
+      throw_over_limit(fmt::format("more than {} entries in all layers", limits.entries), &Limits::entries);
+    }
+    SIFKIT_CHECK(path.size() <= 0xffff && target.size() <= 0xffff);
+    auto& layer = layers.back();
+    const auto bytes_before = layer.bytes();
+    const auto differs = std::mismatch(path.begin(), path.end(), last_path.begin(), last_path.end()).first;
+    change.shared_length = static_cast<std::uint16_t>(differs - path.begin());
+    change.path_length = static_cast<std::uint16_t>(path.size());
+    change.target_length = static_cast<std::uint16_t>(target.size());
+    layer.texts.append(differs, path.end()).append(target);
+    last_path = path;
+    layer.changes.push_back(change);
+    log_bytes += layer.bytes() - bytes_before;
+    check_memory();
+  }
+
   void cover(const LayerLog& layer) {
     ChangeTexts texts(layer);
     for (const auto& change : layer.changes) {
       texts.advance(change);
       const auto& path = texts.path();
+      if (change.implied) continue;
       if (change.whiteout == Whiteout::opaque_dir) {
         covered.cover_below(path);
       } else if (change.whiteout == Whiteout::explicit_file || change.type != EntryType::directory) {
@@ -112,7 +134,9 @@ struct Flattener::Impl {
       in_context(
           [&] { return fmt::format("layer {} of {}: entry {} {}", layers.size() - number, layers.size(), i + 1, in_quotes(path)); },
           [&] {
-            if (change.whiteout != Whiteout::none) {
+            if (change.implied) {
+              merger.imply_directory(path);
+            } else if (change.whiteout != Whiteout::none) {
               merger.apply_whiteout(path, change.whiteout);
             } else if (change.hard_link) {
               merger.apply_hard_link(path, texts.target(), change.metadata);
@@ -172,7 +196,8 @@ Flattener::Flattener(const Limits& limits, WarningList& warnings)
                      .covered = {},
                      .last_path = {},
                      .replaced_links = {},
-                     .usage = {}}) {}
+                     .usage = {},
+                     .origin = {}}) {}
 
 Flattener::~Flattener() = default;
 
@@ -188,19 +213,7 @@ void Flattener::begin_layer(std::uint32_t default_mtime) {
 
 Flattener::Decision Flattener::accept(const Entry& entry) {
   auto& state = *impl_;
-  if (++state.entries > state.limits.entries) {
-    throw_over_limit(fmt::format("more than {} entries in all layers", state.limits.entries), &Limits::entries);
-  }
-  SIFKIT_CHECK(entry.path.size() <= 0xffff && entry.link_target.size() <= 0xffff);
-  auto& layer = state.layers.back();
-  const auto bytes_before = layer.bytes();
   Change change;
-  const auto differs = std::mismatch(entry.path.begin(), entry.path.end(), state.last_path.begin(), state.last_path.end()).first;
-  change.shared_length = static_cast<std::uint16_t>(differs - entry.path.begin());
-  change.path_length = static_cast<std::uint16_t>(entry.path.size());
-  change.target_length = static_cast<std::uint16_t>(entry.link_target.size());
-  layer.texts.append(differs, entry.path.end()).append(entry.link_target);
-  state.last_path = entry.path;
   change.metadata = entry.metadata;
   change.metadata.xattrs = state.tree.intern_xattrs(entry.xattrs);
   change.type = entry.type;
@@ -211,9 +224,7 @@ Flattener::Decision Flattener::accept(const Entry& entry) {
   change.device = device ? entry.device_major << 20 | entry.device_minor : kNone;
   const bool file = entry.whiteout == Whiteout::none && !entry.hard_link && entry.type == EntryType::regular;
   if (file && entry.size == 0) change.content = kEmptyContent;
-  layer.changes.push_back(change);
-  state.log_bytes += layer.bytes() - bytes_before;
-  state.check_memory();
+  state.note(change, entry.path, entry.link_target);
   if (file) {
     state.file_bytes += entry.size;
     if (state.file_bytes > state.limits.image_bytes) {
@@ -224,6 +235,15 @@ Flattener::Decision Flattener::accept(const Entry& entry) {
 }
 
 const std::vector<Flattener::ReplacedLink>& Flattener::replaced_links() const noexcept { return impl_->replaced_links; }
+
+void Flattener::imply_directory(std::string_view path) {
+  Change change;
+  change.type = EntryType::directory;
+  change.implied = true;
+  impl_->note(change, path, {});
+}
+
+const TreeOrigin& Flattener::origin() const noexcept { return impl_->origin; }
 
 const std::vector<LayerUsage>& Flattener::usage() const noexcept { return impl_->usage; }
 
@@ -237,6 +257,7 @@ Tree Flattener::finish(std::vector<Missing>& missing, const OperationContext& op
   for (auto number = static_cast<std::uint32_t>(state.layers.size()); number-- > 0;) state.merge(number, merger, missing, operation);
   state.replaced_links = merger.take_replaced_links();
   state.usage = merger.take_usage();
+  state.origin = merger.take_origin();
   state.hide_aufs_files();
   std::erase_if(missing, [&](const Missing& file) { return state.tree.inode(file.inode).links == 0; });
   std::sort(missing.begin(), missing.end(),

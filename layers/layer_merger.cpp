@@ -56,7 +56,9 @@ NameId LayerMerger::make_directory(InodeId parent, std::string_view name) {
   directory.type = EntryType::directory;
   directory.metadata.mode = 0755;
   directory.metadata.mtime = default_mtime_;
-  const NameId made = tree_.link(parent, name, tree_.add_inode(directory));
+  const InodeId inode = tree_.add_inode(directory);
+  implied_.insert(inode);
+  const NameId made = tree_.link(parent, name, inode);
   touch_new(made, false);
   return made;
 }
@@ -253,8 +255,26 @@ void LayerMerger::apply_hard_link(std::string_view path, std::string_view target
     touch(there, true);
     return;
   }
+  first_names_.try_emplace(inode, name);
   put(*place, inode);
   if (tree_.inode(inode).links < 2) refuse("has to make room for it");
+}
+
+void LayerMerger::imply_directory(std::string_view path) { place_of(fmt::format("{}/.", path), true); }
+
+TreeOrigin LayerMerger::take_origin() {
+  TreeOrigin out;
+  out.first_inodes = first_inodes_;
+  if (!root_ever_named_) out.implied.push_back(Tree::kRoot);
+  for (const InodeId id : implied_) {
+    if (tree_.inode(id).links != 0) out.implied.push_back(id);
+  }
+  std::sort(out.implied.begin(), out.implied.end());
+  for (const auto& [inode, name] : first_names_) {
+    if (tree_.inode(inode).links > 1) out.first_names.emplace_back(inode, name);
+  }
+  std::sort(out.first_names.begin(), out.first_names.end());
+  return out;
 }
 
 void LayerMerger::note_replaced_link(std::string_view path, NameId name) {
@@ -268,7 +288,7 @@ void LayerMerger::note_replaced_link(std::string_view path, NameId name) {
 InodeId LayerMerger::apply(std::string_view path, const Inode& inode) {
   if (path.empty()) {
     if (root_named_) warnings_.add("duplicate-entry", "the root stands twice in one layer; the last one counts");
-    root_named_ = true;
+    root_named_ = root_ever_named_ = true;
     tree_.inode(Tree::kRoot).metadata = inode.metadata;
     return Tree::kRoot;
   }
@@ -279,6 +299,7 @@ InodeId LayerMerger::apply(std::string_view path, const Inode& inode) {
     if (tree_.inode(there).type == EntryType::directory) {
       note_named_twice(name, path);
       tree_.inode(there).metadata = inode.metadata;
+      implied_.erase(there);
       touch(name, true);
       return there;
     }

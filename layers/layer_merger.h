@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -34,6 +35,10 @@ class LayerMerger {
   InodeId apply(std::string_view path, const Inode& inode);
 
   std::vector<Flattener::ReplacedLink> take_replaced_links() { return std::move(replaced_links_); }
+  /// Makes a directory, and those on the way to it, as an entry inside it would.
+  void imply_directory(std::string_view path);
+
+  TreeOrigin take_origin();
   std::vector<LayerUsage> take_usage() { return std::move(usage_); }
 
  private:
@@ -70,6 +75,9 @@ class LayerMerger {
   std::vector<std::uint32_t> emptied_;  ///< by InodeId: the layer that took away last what it does not touch there
   std::vector<Flattener::ReplacedLink> replaced_links_;
   std::vector<LayerUsage> usage_;       ///< by layer
+  std::unordered_set<InodeId> implied_;
+  std::unordered_map<InodeId, NameId> first_names_;  ///< of files with more names than one
+  bool root_ever_named_ = false;
   std::vector<InodeId> first_inodes_;   ///< by layer: what it adds is from there on
   std::unordered_set<NameId> linked_older_;  ///< names of older layers that a hard link of this one goes to
 };

@@ -210,4 +210,25 @@ std::uint64_t Tree::bytes() const noexcept {
          targets_.size() * sizeof(targets_[0]) + target_bytes_.size() + xattr_bytes_;
 }
 
+std::vector<std::uint32_t> inode_numbers(const Tree& tree) {
+  static constexpr std::uint32_t kNamed = 1;
+  std::vector<std::uint32_t> numbers(tree.inode_count());
+  std::vector<InodeId> open{Tree::kRoot};
+  while (!open.empty()) {
+    const InodeId directory = open.back();
+    open.pop_back();
+    numbers[directory] = kNamed;
+    for (NameId name = tree.inode(directory).first_child; name != kNone; name = tree.next_sibling(name)) {
+      const InodeId child = tree.inode_of(name);
+      numbers[child] = kNamed;
+      if (tree.inode(child).type == EntryType::directory) open.push_back(child);
+    }
+  }
+  std::uint32_t count = 0;
+  for (auto& number : numbers) {
+    if (number == kNamed) number = ++count;
+  }
+  return numbers;
+}
+
 }  // namespace sifkit::layers

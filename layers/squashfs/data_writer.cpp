@@ -17,25 +17,20 @@ namespace {
 
 constexpr std::uint64_t kMaxBlocks = 1u << 25;       ///< of one file: 4 TiB at 128 KiB
 constexpr std::uint64_t kMaxBlocksInAll = 1u << 27;  ///< of all files, which take 512 MiB of memory
-constexpr std::size_t kMaxHoles = 1u << 24;          ///< of all sparse files, 24 bytes each
 constexpr std::size_t kFirstIndex = 1024;
 
-/// Chosen by the file's bytes alone, with a hash that needs no secret: another build finds the same ends. The chance is
-/// the share that the file has in a stretch of mean length, so that tiny files end no more stretches than their bytes
-/// are worth; a chance per file would make images of many tiny files larger.
+}  // namespace
+
 bool ends_stretch(ByteView small, std::uint32_t block_size) {
   const std::uint64_t crc = libdeflate_crc32(0, small.data(), small.size());
   return (crc * kStretchBlocks * block_size) >> 32 < small.size();
 }
 
-}  // namespace
-
 DataWriter::DataWriter(Region& region, std::uint64_t start, const SquashfsOptions& options)
     : region_(region), options_(options), cursor_(start), writing_start_(start) {
-  fill_random(std::as_writable_bytes(std::span(hole_mark_)));
   index_.resize(kFirstIndex);
   contents_.emplace_back();  // kEmptyContent
-  keys_.emplace_back(hash_.of({}));
+  keys_.emplace_back();
   const unsigned threads = std::max(1u, options.threads);
   pipeline_.emplace(threads, std::size_t{8} * threads + 8, [this] { return make_worker(); },
                     [this](Item&& item) { deliver(std::move(item)); });
@@ -46,6 +41,12 @@ OrderedPipeline<DataWriter::Item, DataWriter::Item>::Work DataWriter::make_worke
   const auto reuser = options_.base ? std::make_shared<BlockReuser>(*options_.base, options_) : nullptr;
   return [codec, reuser](Item&& item) {
     if (item.kind == Item::Kind::holes || item.kind == Item::Kind::end) return std::move(item);
+    if (item.taken) {
+      if (item.known.size_field != 0) reuser->read(item.known, {item.packed.bytes.get(), item.packed.size});
+      item.size_field = item.known.size_field;
+      item.checksum = block_checksum({item.packed.bytes.get(), item.packed.size});
+      return std::move(item);
+    }
     const ByteView plain(item.plain.bytes.get(), item.plain.size);
     if (item.kind == Item::Kind::block && all_zero(plain)) return std::move(item);  // word 0: a hole
     if (item.known.size_field != 0) {
@@ -53,13 +54,15 @@ OrderedPipeline<DataWriter::Item, DataWriter::Item>::Work DataWriter::make_worke
       item.found = reuser->take(item.known, plain, packed);
       if (item.found == BlockReuser::Found::yes) {
         item.size_field = item.known.size_field;
-        item.packed.size = item.size_field & ~kStoredBlock;
+        item.packed.size = packed_size(item.size_field);
+        item.checksum = block_checksum({item.packed.bytes.get(), item.packed.size});
         return std::move(item);
       }
     }
     const auto packed = codec->compress(plain, {item.packed.bytes.get(), plain.size()});
     item.packed.size = static_cast<std::uint32_t>(packed);
     item.size_field = packed == 0 ? item.plain.size | kStoredBlock : item.packed.size;
+    item.checksum = block_checksum(packed == 0 ? plain : ByteView(item.packed.bytes.get(), packed));
     return std::move(item);
   };
 }
@@ -75,15 +78,18 @@ void DataWriter::deliver(Item&& item) {
     case Item::Kind::fragment: {
       const auto at = cursor_;
       if (item.size_field != 0) {
-        const Buffer& chosen = (item.size_field & kStoredBlock) != 0 ? item.plain : item.packed;
+        const bool packed = item.taken || (item.size_field & kStoredBlock) == 0;
+        const Buffer& chosen = packed ? item.packed : item.plain;
         write({chosen.bytes.get(), chosen.size});
+        checksums_.hold(item.size_field, item.checksum);
       } else {
         writing_sparse_ += item.plain.size;
       }
-      if (item.found == BlockReuser::Found::yes) reused_bytes_ += item.plain.size;
+      if (item.taken || item.found == BlockReuser::Found::yes) reused_bytes_ += item.plain.size;
       if (item.found == BlockReuser::Found::damaged) ++damaged_blocks_;
       if (item.kind == Item::Kind::fragment) {
         fragments_[static_cast<std::size_t>(item.count)] = {at, item.size_field};
+        checksums_.keep_held();
         // A fragment is closed between two files, so the blocks of a large one stay together.
         SIFKIT_CHECK(block_sizes_.size() == writing_first_block_);
         writing_start_ = cursor_;
@@ -101,8 +107,10 @@ void DataWriter::deliver(Item&& item) {
     case Item::Kind::end: {
       if (item.duplicate) {
         cursor_ = writing_start_;
+        checksums_.drop_held();
         block_sizes_.resize(static_cast<std::size_t>(writing_first_block_));
       } else {
+        checksums_.keep_held();
         contents_[item.content].place = static_cast<std::uint32_t>(large_.size());
         large_.push_back({.start = writing_start_,
                           .sparse = writing_sparse_,
@@ -146,9 +154,11 @@ std::uint32_t DataWriter::new_content(std::uint64_t size, const ContentKey& key)
   keys_.push_back(key);
   if (contents_.size() * 4 > index_.size() * 3) {
     index_.assign(index_.size() * 2, 0);
-    for (std::uint32_t known = 1; known < id; ++known) index_[slot_of(keys_[known])] = known;
+    for (std::uint32_t known = 1; known < id; ++known) {
+      if (keys_[known] != kUnnamed) index_[slot_of(keys_[known])] = known;
+    }
   }
-  index_[slot_of(key)] = id;
+  if (key != kUnnamed) index_[slot_of(key)] = id;
   return id;
 }
 
@@ -176,8 +186,7 @@ StoredContent DataWriter::content(ContentId id) const {
   return out;
 }
 
-void DataWriter::begin(std::uint64_t size) {
-  SIFKIT_CHECK(!open_);
+void DataWriter::expect_room(std::uint64_t size) {
   if (size / options_.block_size >= kMaxBlocks) {
     throw Error(ErrorKind::limit, fmt::format("a file of {} bytes, the limit is {} blocks of {}", size, kMaxBlocks, options_.block_size));
   }
@@ -186,19 +195,24 @@ void DataWriter::begin(std::uint64_t size) {
     throw Error(ErrorKind::limit, fmt::format("the files have more than {} blocks of {} bytes", kMaxBlocksInAll, options_.block_size),
                 Advice::larger_blocks);
   }
+}
+
+void DataWriter::begin(std::uint64_t size) {
+  SIFKIT_CHECK(!open_);
+  expect_room(size);
   size_ = size;
   appended_ = 0;
   open_ = true;
-  open_holes_.clear();
   expected_ = {};
   if (!path_.empty()) expected_ = options_.base->find(path_, size);
   path_.clear();
-  hash_.start();
+  namer_.start();
   if (!block_.bytes) block_ = take_buffer();
   block_.size = 0;
 }
 
 void DataWriter::end_block() {
+  namer_.add_block({block_.bytes.get(), block_.size});
   push_block(Item::Kind::block, std::move(block_), 0, expected_.next());
   block_ = take_buffer();
 }
@@ -206,7 +220,6 @@ void DataWriter::end_block() {
 void DataWriter::append(ByteView bytes) {
   SIFKIT_CHECK(open_ && bytes.size() <= size_ - appended_);
   appended_ += bytes.size();
-  hash_.update(bytes);
   while (!bytes.empty()) {
     const auto count = std::min<std::size_t>(bytes.size(), options_.block_size - block_.size);
     std::memcpy(block_.bytes.get() + block_.size, bytes.data(), count);
@@ -230,10 +243,7 @@ void DataWriter::append_zeros(std::uint64_t count) {
   append_some(to_block);
   count -= to_block;
   if (const auto holes = count / options_.block_size; holes != 0) {
-    // The hash sees place and length of the hole instead of its bytes, behind what nobody can put into a file.
-    if (holes_.size() + open_holes_.size() >= kMaxHoles) throw Error(ErrorKind::limit, fmt::format("the sparse files have more than {} holes", kMaxHoles));
-    open_holes_.push_back({0, appended_, appended_ + holes * options_.block_size});
-    hash_hole(hash_, open_holes_.back());
+    namer_.add_zeros(holes * options_.block_size);
     Item item;
     item.kind = Item::Kind::holes;
     item.count = holes;
@@ -245,24 +255,9 @@ void DataWriter::append_zeros(std::uint64_t count) {
   append_some(count);
 }
 
-std::span<const DataWriter::Hole> DataWriter::holes(ContentId id) const {
-  const auto [first, last] = std::equal_range(holes_.begin(), holes_.end(), Hole{static_cast<std::uint32_t>(id)},
-                                              [](const Hole& a, const Hole& b) { return a.content < b.content; });
-  return {first, last};
-}
-
-void DataWriter::hash_hole(ContentHash& hash, const Hole& hole) const {
-  const std::uint64_t mark[4] = {hole_mark_[0], hole_mark_[1], hole.offset, hole.end};
-  hash.update(std::as_bytes(std::span(mark)));
-}
-
-void DataWriter::hash_length(ContentHash& hash, std::uint64_t length) {
-  const std::uint64_t mark[1] = {length};
-  hash.update(std::as_bytes(std::span(mark)));
-}
-
 void DataWriter::flush_fragment() {
   if (fragment_.size == 0) return;
+  if (!pieces_.empty()) return flush_pieces();
   fragments_.emplace_back();
   push_block(Item::Kind::fragment, std::move(fragment_), fragments_.size() - 1, expected_fragment_);
   fragment_ = {};
@@ -274,19 +269,21 @@ ContentId DataWriter::end() {
   open_ = false;
   file_bytes_ += size_;
   if (size_ == 0) return kEmptyContent;
-  hash_length(hash_, size_);
-  const ContentKey key = hash_.finish();
+  if (block_.size != 0 && size_ >= options_.block_size) {
+    end_block();
+  } else if (block_.size != 0) {
+    namer_.add_block({block_.bytes.get(), block_.size});
+  }
+  const ContentKey key = namer_.finish();
+  if (base_files_) name_taken(size_);
   const std::uint32_t known = index_[slot_of(key)];
   const bool duplicate = known != 0;
   if (duplicate) duplicate_bytes_ += size_;
   const std::uint32_t id = duplicate ? known : new_content(size_, key);
-  for (auto& hole : open_holes_) {
-    hole.content = id;
-    if (!duplicate) holes_.push_back(hole);
-  }
+  if (base_files_) named_sizes_.insert(size_);
+  SIFKIT_CHECK(pieces_.empty());
 
   if (size_ >= options_.block_size) {
-    if (block_.size != 0) end_block();
     Item item;
     item.kind = Item::Kind::end;
     item.content = id;
@@ -315,8 +312,9 @@ std::uint64_t DataWriter::finish() {
   flush_fragment();
   pipeline_->finish();
   spare_.clear();
-  index_ = {};
   return cursor_;
 }
+
+Digest DataWriter::checksum(std::uint64_t data_end, std::uint64_t end) { return checksums_.finish(region_, data_end, end); }
 
 }  // namespace sifkit::layers

@@ -7,6 +7,9 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include <sifkit/core/file.h>
@@ -15,9 +18,11 @@
 #include <sifkit/layers/packed_blocks.h>
 #include <sifkit/layers/squashfs.h>
 
+#include "squashfs/base_files.h"
+#include "squashfs/block_checksums.h"
 #include "squashfs/block_reuser.h"
 #include "squashfs/codec.h"
-#include "squashfs/content_hash.h"
+#include "squashfs/content_namer.h"
 #include "squashfs/tree_reader.h"
 
 namespace sifkit::layers {
@@ -34,6 +39,11 @@ struct StoredContent {
   std::uint32_t fragment = kNoFragment;
   std::uint32_t offset = 0;  ///< in the fragment
 };
+
+/// Whether a stretch ends behind a small file. Chosen by the file's bytes alone, with a hash that needs no secret: another
+/// build finds the same ends. The chance is the share that the file has in a stretch of mean length, so that tiny files
+/// end no more stretches than their bytes are worth; a chance per file would make images of many tiny files larger.
+bool ends_stretch(ByteView small, std::uint32_t block_size);
 
 /// Packs contents into data and fragment blocks. Files of less than a block go together into fragments, larger ones
 /// into blocks of their own; a file that was there before costs nothing. Several threads compress; blocks are written by
@@ -54,6 +64,7 @@ class DataWriter : public ContentSink {
   void append(ByteView bytes) override;
   void append_zeros(std::uint64_t count) override;
   ContentId end() override;
+  ContentId take(const PackedBlocks& base, InodeId file) override;
   void end_layer() override;
 
   /// Writes what is still open; no more contents afterwards. Returns where the data ends.
@@ -62,20 +73,16 @@ class DataWriter : public ContentSink {
   StoredContent content(ContentId id) const;
   const std::uint32_t* block_sizes(const StoredContent& content) const { return block_sizes_.data() + content.first_block; }
   const std::vector<StoredFragment>& fragments() const noexcept { return fragments_; }
-  /// A run of hole blocks that the caller announced inside a content.
-  struct Hole {
-    std::uint32_t content = 0;
-    std::uint64_t offset = 0;
-    std::uint64_t end = 0;
-  };
-
-  /// How contents are named, for one who reads them back: `hash` over the bytes with `hash_hole` in place of each of
-  /// `holes`, then `hash_length`.
+  /// How a content is named; `namer` gives the same names.
   const ContentKey& key(ContentId id) const { return keys_.at(static_cast<std::uint32_t>(id)); }
-  const ContentHash& hash() const noexcept { return hash_; }
-  std::span<const Hole> holes(ContentId id) const;
-  void hash_hole(ContentHash& hash, const Hole& hole) const;
-  static void hash_length(ContentHash& hash, std::uint64_t length);
+  const ContentNamer& namer() const noexcept { return namer_; }
+  /// Names what was taken from the base, too, which is read for it.
+  void name_all_taken();
+
+  /// How many different contents there are, the empty one included.
+  std::size_t contents() const noexcept { return contents_.size(); }
+  /// Over all that is stored, once the tables are written. Once.
+  Digest checksum(std::uint64_t data_end, std::uint64_t end);
 
   std::uint64_t file_bytes() const noexcept { return file_bytes_; }
   std::uint64_t duplicate_bytes() const noexcept { return duplicate_bytes_; }
@@ -96,6 +103,8 @@ class DataWriter : public ContentSink {
     std::uint64_t count = 0; ///< holes: how many blocks; fragment: its index
     std::uint32_t content = 0;
     bool duplicate = false;
+    std::uint32_t checksum = 0;  ///< of the block as it is stored; set by the worker
+    bool taken = false;      ///< `known` is what is stored, as it is
     PackedBlock known;       ///< where `options.base` may have this block packed
     BlockReuser::Found found = BlockReuser::Found::no;  ///< there; set by the worker
   };
@@ -119,8 +128,23 @@ class DataWriter : public ContentSink {
   Buffer take_buffer();
   void give_back(Buffer&& buffer);
   void push_block(Item::Kind kind, Buffer&& plain, std::uint64_t count, const PackedBlock& known);
+  void expect_room(std::uint64_t size);
   void end_block();
   void flush_fragment();
+
+  // Files of the base (data_writer_take.cpp).
+  void take_large(InodeId file, std::uint32_t content);
+  void take_small(InodeId file, std::uint32_t content);
+  void push_taken(Item::Kind kind, const PackedBlock& block, std::uint32_t plain_size, std::uint64_t count);
+  /// Ends the stretch behind the last piece where its file does; `next` is the small file that comes now, if one does.
+  void settle_stretch(std::optional<InodeId> next);
+  /// Whether the open fragment is one of the base, all of it.
+  bool is_whole() const;
+  void flush_pieces();
+  ContentKey key_of(InodeId file);
+  /// Names the files of a size that were taken.
+  void name_taken(std::uint64_t size);
+
   std::uint32_t new_content(std::uint64_t size, const ContentKey& key);
   /// The slot of a content with this key in the index, or the free slot where it belongs.
   std::size_t slot_of(const ContentKey& key) const;
@@ -129,14 +153,14 @@ class DataWriter : public ContentSink {
   const SquashfsOptions options_;
   std::uint64_t cursor_;
 
-  ContentHash hash_;
-  ContentKey hole_mark_{};
+  static constexpr ContentKey kUnnamed{};
+
+  ContentNamer namer_;
   std::vector<Content> contents_;
   std::vector<LargeContent> large_;
   std::vector<ContentKey> keys_;
   std::vector<std::uint32_t> index_;  ///< open addressing, contents by key; kEmptyContent: free
-  std::vector<Hole> holes_;       ///< by content
-  std::vector<Hole> open_holes_;  ///< of the file that is being appended
+  BlockChecksums checksums_;
   std::vector<std::uint32_t> block_sizes_;
   std::vector<StoredFragment> fragments_;
   std::uint64_t blocks_begun_ = 0;
@@ -154,6 +178,14 @@ class DataWriter : public ContentSink {
   std::string path_;         ///< of the next file, where there is a base
   PackedBlocks::StoredFile expected_;  ///< what `options.base` has under that path
   PackedBlock expected_fragment_;      ///< and for the open fragment
+
+  // What is taken from the base.
+  std::optional<BaseFiles> base_files_;
+  std::unordered_set<std::uint64_t> named_sizes_;  ///< of contents that have names
+  std::unordered_multimap<std::uint64_t, std::pair<std::uint32_t, InodeId>> unnamed_;  ///< by size: content and file
+  std::vector<InodeId> pieces_;  ///< what the open fragment is made of, in place of bytes
+  bool pieces_whole_ = false;    ///< they stand in one fragment of the base as they do here
+  bool unsettled_ = false;       ///< the last of them may end the stretch
 
   // The file whose blocks are being written.
   std::uint64_t writing_start_ = 0;

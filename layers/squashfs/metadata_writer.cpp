@@ -31,17 +31,18 @@ std::uint32_t device_number(std::uint32_t data) {
   return (minor & 0xff) | (major << 8) | ((minor & ~0xffu) << 12);
 }
 
-/// The directories, children before their parents, and a number for every file, in the order in which they are written.
+/// The directories, children before their parents, and the numbers of all inodes.
 struct Numbering {
   struct Directory {
     InodeId inode;
     InodeId parent;
   };
   std::vector<Directory> directories;
-  std::vector<std::uint32_t> number;  ///< by InodeId; 0: not in the image
+  std::vector<std::uint32_t> number;
   std::uint32_t count = 0;
 
-  explicit Numbering(const Tree& tree) : number(tree.inode_count()) {
+  explicit Numbering(const Tree& tree) : number(inode_numbers(tree)) {
+    for (const auto each : number) count = std::max(count, each);
     std::vector<Directory> open{{Tree::kRoot, Tree::kRoot}};
     while (!open.empty()) {
       const Directory directory = open.back();
@@ -53,13 +54,6 @@ struct Numbering {
       }
     }
     std::reverse(directories.begin(), directories.end());
-    for (const auto& directory : directories) {
-      for (const NameId name : tree.sorted_children(directory.inode)) {
-        const InodeId child = tree.inode_of(name);
-        if (tree.inode(child).type != EntryType::directory && number[child] == 0) number[child] = ++count;
-      }
-      number[directory.inode] = ++count;
-    }
   }
 };
 

@@ -11,9 +11,10 @@
 #include <sifkit/core/error.h>
 #include <sifkit/layers/squashfs.h>
 
-#include "squashfs/codec.h"
+#include "squashfs/base_files.h"
+#include "squashfs/block_checksums.h"
 #include "squashfs/data_writer.h"
-#include "squashfs/tree_reader.h"
+#include "squashfs/packed_image.h"
 
 namespace sifkit::layers {
 
@@ -22,28 +23,16 @@ namespace {
 constexpr std::size_t kSampleBlocks = 16;         ///< packed again to know the compressor
 constexpr std::uint64_t kSampleBytes = 2u << 20;  ///< of them together
 
-constexpr std::uint32_t packed_size(std::uint32_t size_field) noexcept { return size_field & ~kStoredBlock; }
-
 }  // namespace
 
-struct PackedBlocks::Impl {
-  const std::shared_ptr<const File> file;
-  const std::uint64_t offset;
-  FileRegion region;
-  const Superblock super;
-  const std::unique_ptr<BlockDecompressor> codec;
-  const std::vector<StoredFragment> fragments;
-  const StoredTree stored;
-
-  Impl(std::shared_ptr<const File> image, std::uint64_t at, std::uint64_t size, const Limits& limits)
-      : file(std::move(image)),
-        offset(at),
-        region(*file, at, size),
-        super(Superblock::read(region)),
-        codec(make_block_decompressor(super.codec, super.block_size)),
-        fragments(read_fragment_table(region, *codec, super, limits)),
-        stored(read_stored_tree(region, *codec, super, limits)) {}
-};
+PackedBlocks::Impl::Impl(std::shared_ptr<const File> image, std::uint64_t at, std::uint64_t size, const Limits& limits)
+    : file(std::move(image)),
+      offset(at),
+      region(*file, at, size),
+      super(Superblock::read(region)),
+      codec(make_block_decompressor(super.codec, super.block_size)),
+      fragments(read_fragment_table(region, *codec, super, limits)),
+      stored(read_stored_tree(region, *codec, super, limits)) {}
 
 PackedBlocks::PackedBlocks(std::shared_ptr<const File> file, std::uint64_t offset, std::uint64_t size, const Limits& limits)
     : impl_(std::make_unique<Impl>(std::move(file), offset, size, limits)) {}
@@ -90,6 +79,44 @@ PackedBlocks::StoredFile PackedBlocks::find(std::string_view path, std::uint64_t
     out.offset = blocks.offset;
   }
   return out;
+}
+
+const Tree& PackedBlocks::tree() const noexcept { return impl_->stored.tree; }
+
+std::span<const InodeId> PackedBlocks::by_number() const noexcept { return impl_->stored.by_number; }
+
+std::size_t PackedBlocks::read_start(InodeId file, std::span<std::byte> into) const {
+  BaseFiles files(*this);
+  return files.read_start(file, into);
+}
+
+Digest PackedBlocks::checksum(const OperationContext& operation) const {
+  const auto& state = *impl_;
+  std::vector<PackedBlock> blocks;
+  for (const auto& fragment : state.fragments) blocks.push_back({fragment.start, fragment.size_field});
+  for (const auto& file : state.stored.files) {
+    std::uint64_t at = file.start;
+    for (const std::uint32_t word : std::span(state.stored.words).subspan(static_cast<std::size_t>(file.first_block), file.count)) {
+      if (word == 0) continue;
+      blocks.push_back({at, word});
+      at += packed_size(word);
+    }
+  }
+  const auto before = [](const PackedBlock& a, const PackedBlock& b) { return a.start < b.start; };
+  std::sort(blocks.begin(), blocks.end(), before);
+  const auto same = [](const PackedBlock& a, const PackedBlock& b) { return a.start == b.start; };
+  blocks.erase(std::unique(blocks.begin(), blocks.end(), same), blocks.end());
+  BlockChecksums sums;
+  Bytes packed(state.super.block_size);
+  for (const auto& block : blocks) {
+    operation.check();
+    const auto size = packed_size(block.size_field);
+    if (size > packed.size()) throw_malformed(fmt::format("a block of {} bytes at {}", size, block.start));
+    read(block, std::span(packed).first(size));
+    sums.add(block.size_field, block_checksum(ByteView(packed).first(size)));
+  }
+  FileRegion region = state.region;
+  return sums.finish(region, state.super.inode_table, state.super.bytes);
 }
 
 std::string PackedBlocks::unfit_for(const SquashfsOptions& options) const {

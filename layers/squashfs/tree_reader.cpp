@@ -93,6 +93,8 @@ class StoredTreeReader::Impl {
     while (!open_.empty()) list_at(open_.size() - 1);
   }
 
+  std::vector<InodeId> take_numbers() { return std::move(by_number_); }
+
  private:
   static constexpr std::size_t kMinInode = 20;
 
@@ -343,9 +345,13 @@ void StoredTreeReader::list(InodeId directory) { impl_->list(directory); }
 
 void StoredTreeReader::read_rest() { impl_->read_rest(); }
 
+std::vector<InodeId> StoredTreeReader::take_numbers() { return impl_->take_numbers(); }
+
 StoredTree read_stored_tree(Region& region, BlockDecompressor& codec, const Superblock& super, const Limits& limits) {
   StoredTree out;
-  StoredTreeReader(region, codec, super, limits, out).read_rest();
+  StoredTreeReader reader(region, codec, super, limits, out);
+  reader.read_rest();
+  out.by_number = reader.take_numbers();
   return out;
 }
 

@@ -36,6 +36,8 @@ struct StoredTree {
   std::vector<FileBlocks> files{1};
   std::vector<std::uint32_t> words;  ///< sizes of blocks as they are stored
   std::unordered_map<InodeId, std::uint32_t> link_counts;  ///< as inodes of files state them, where that is not 1
+  /// Of a tree that is whole: inodes by the numbers that the image gives them, from 1 on.
+  std::vector<InodeId> by_number;
 };
 
 /// Reads directories and inodes that have a name, all or those that are asked for. What is kept of them counts against
@@ -54,6 +56,8 @@ class StoredTreeReader {
   /// Makes all entries of a directory known.
   void list(InodeId directory);
   void read_rest();
+  /// After `read_rest`: inodes by their numbers.
+  std::vector<InodeId> take_numbers();
 
  private:
   class Impl;

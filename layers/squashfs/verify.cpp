@@ -15,53 +15,46 @@ namespace sifkit::layers {
 
 namespace {
 
-/// Names bytes as the writer did, with the runs of holes that it was told of.
+/// Names bytes as the writer did, whatever pieces they come in.
 class KeySink : public Sink {
  public:
-  KeySink(const DataWriter& data, ContentHash& hash, ContentId id, const OperationContext& operation)
-      : data_(data), hash_(hash), holes_(data.holes(id)), operation_(operation) {
-    hash_.start();
+  KeySink(ContentNamer& namer, Bytes& block, const OperationContext& operation) : namer_(namer), block_(block), operation_(operation) {
+    namer_.start();
   }
 
   void write(ByteView bytes) override {
     operation_.check();
     operation_.progress->advance(bytes.size());
     while (!bytes.empty()) {
-      const bool in_hole = !holes_.empty() && at_ >= holes_.front().offset;
-      const std::uint64_t border = holes_.empty() ? at_ + bytes.size() : in_hole ? holes_.front().end : holes_.front().offset;
-      const auto piece = bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), border - at_)));
-      if (in_hole) {
-        zero_ = zero_ && all_zero(piece);
-      } else {
-        hash_.update(piece);
-      }
-      at_ += piece.size();
-      if (in_hole && at_ == border) {
-        data_.hash_hole(hash_, holes_.front());
-        holes_ = holes_.subspan(1);
-      }
+      const auto piece = bytes.first(std::min(bytes.size(), block_.size() - filled_));
+      std::copy(piece.begin(), piece.end(), block_.begin() + static_cast<std::ptrdiff_t>(filled_));
+      filled_ += piece.size();
       bytes = bytes.subspan(piece.size());
+      if (filled_ == block_.size()) end_block();
     }
   }
 
-  bool equals(const ContentKey& key) {
-    data_.hash_length(hash_, at_);
-    return hash_.finish() == key && zero_ && holes_.empty();
+  ContentKey key() {
+    if (filled_ != 0) end_block();
+    return namer_.finish();
   }
 
  private:
-  const DataWriter& data_;
-  ContentHash& hash_;
-  std::span<const DataWriter::Hole> holes_;
+  void end_block() {
+    namer_.add_block(ByteView(block_).first(filled_));
+    filled_ = 0;
+  }
+
+  ContentNamer& namer_;
+  Bytes& block_;  ///< of the writer's size
   const OperationContext& operation_;
-  std::uint64_t at_ = 0;
-  bool zero_ = true;
+  std::size_t filled_ = 0;
 };
 
 class Comparison {
  public:
   Comparison(SquashfsReader& reader, const Tree& written, const DataWriter& data, const OperationContext& operation)
-      : reader_(reader), read_(reader.tree()), written_(written), data_(data), hash_(data.hash(), 0), operation_(operation), pairs_(written.inode_count(), kNone) {}
+      : reader_(reader), read_(reader.tree()), written_(written), data_(data), namer_(data.namer(), 0), block_(reader.block_size()), operation_(operation), pairs_(written.inode_count(), kNone) {}
 
   void run() {
     compare_inode("/", Tree::kRoot, Tree::kRoot);
@@ -122,16 +115,17 @@ class Comparison {
     if (data_.content(a.content).size != b.size) differ(path, "size", data_.content(a.content).size, b.size);
     operation_.check();
     if (b.size == 0) return;
-    KeySink sink(data_, hash_, a.content, operation_);
+    KeySink sink(namer_, block_, operation_);
     reader_.read(b_id, sink);
-    if (!sink.equals(data_.key(a.content))) differ(path, "content", "other bytes", "these");
+    if (sink.key() != data_.key(a.content)) differ(path, "content", "other bytes", "these");
   }
 
   SquashfsReader& reader_;
   const Tree& read_;
   const Tree& written_;
   const DataWriter& data_;
-  ContentHash hash_;
+  ContentNamer namer_;
+  Bytes block_;
   const OperationContext& operation_;
   std::vector<InodeId> pairs_;  ///< what was read, by what was written
 };

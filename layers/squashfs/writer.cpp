@@ -47,6 +47,7 @@ void SquashfsWriter::begin(std::uint64_t size) { impl_->data.begin(size); }
 void SquashfsWriter::append(ByteView bytes) { impl_->data.append(bytes); }
 void SquashfsWriter::append_zeros(std::uint64_t count) { impl_->data.append_zeros(count); }
 ContentId SquashfsWriter::end() { return impl_->data.end(); }
+ContentId SquashfsWriter::take(const PackedBlocks& base, InodeId file) { return impl_->data.take(base, file); }
 void SquashfsWriter::end_layer() { impl_->data.end_layer(); }
 
 SquashfsSummary SquashfsWriter::finish(const Tree& tree) {
@@ -58,6 +59,8 @@ SquashfsSummary SquashfsWriter::finish(const Tree& tree) {
   // A file stored twice and taken back may have left bytes behind the end.
   impl_->region.truncate(end);
   impl_->region.truncate(summary.bytes);
+  summary.contents = impl_->data.contents();
+  summary.checksum = impl_->data.checksum(data_end, end);
   summary.file_bytes = impl_->data.file_bytes();
   summary.duplicate_bytes = impl_->data.duplicate_bytes();
   summary.reused_bytes = impl_->data.reused_bytes();
@@ -67,7 +70,10 @@ SquashfsSummary SquashfsWriter::finish(const Tree& tree) {
 
 void SquashfsWriter::verify(const Tree& tree, const OperationContext& operation) {
   in_context([] { return std::string("verifying the finished image"); },
-             [&] { verify_squashfs(impl_->region, tree, impl_->data, operation); });
+             [&] {
+               impl_->data.name_all_taken();
+               verify_squashfs(impl_->region, tree, impl_->data, operation);
+             });
 }
 
 }  // namespace sifkit::layers

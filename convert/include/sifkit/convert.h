@@ -101,6 +101,7 @@ struct ConvertReport {
   std::uint64_t file_bytes = 0;         ///< of files handed to the image
   std::uint64_t duplicate_bytes = 0;    ///< of them, stored once already
   std::uint64_t reused_bytes = 0;       ///< of them, in blocks that were taken from the base
+  std::size_t base_layers = 0;          ///< layers that were not read, since the base holds them
   std::uint64_t inodes = 0;
   std::uint64_t hidden_files = 0;       ///< files whose bytes were passed over because an upper layer hides them
   std::uint64_t layers_read_again = 0;  ///< for files that turned out to be needed after all

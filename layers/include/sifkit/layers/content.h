@@ -11,6 +11,8 @@
 
 namespace sifkit::layers {
 
+class PackedBlocks;
+
 /// Names the bytes of one regular file in a ContentSink. Two files may share one.
 enum class ContentId : std::uint32_t {};
 
@@ -36,6 +38,9 @@ class SIFKIT_API ContentSink {
   virtual void append_zeros(std::uint64_t count) = 0;
   /// Ends the file; fewer or more bytes than announced is ErrorKind::internal.
   virtual ContentId end() = 0;
+  /// A regular file of an older image in place of its bytes: for a sink that was made with that image as its base, which
+  /// takes what is stored there as it is. Others do not take any (ErrorKind::internal).
+  virtual ContentId take(const PackedBlocks& base, std::uint32_t inode);
   /// All files of a layer are in; called between two files. A sink may store layers apart, so that a change of one leaves
   /// the stored bytes of the others as they are.
   virtual void end_layer() {}
@@ -54,6 +59,7 @@ class ForwardingSink : public ContentSink {
   void append(ByteView bytes) override { next_.append(bytes); }
   void append_zeros(std::uint64_t count) override { next_.append_zeros(count); }
   ContentId end() override { return next_.end(); }
+  ContentId take(const PackedBlocks& base, std::uint32_t inode) override { return next_.take(base, inode); }
   void end_layer() override { next_.end_layer(); }
 
  private:

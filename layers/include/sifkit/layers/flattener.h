@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <sifkit/core/export.h>
@@ -24,6 +26,15 @@ struct LayerUsage {
   std::uint64_t hidden_bytes = 0;
   std::uint64_t lost_files = 0;  ///< of those that it brought, gone at the end
   std::uint64_t lost_bytes = 0;
+};
+
+/// How a tree came about, for one who makes it again of what it holds: which layer brought what, and what of it no entry
+/// says.
+struct TreeOrigin {
+  std::vector<InodeId> first_inodes;  ///< of each layer, the oldest first: what it adds has this number or a higher one
+  std::vector<InodeId> implied;       ///< directories that no layer names, in their order
+  /// Of a file that got more names, the one that its bytes stood under.
+  std::vector<std::pair<InodeId, NameId>> first_names;
 };
 
 /// Merges layers that are read newest first into the tree that applying them oldest first gives.
@@ -48,6 +59,8 @@ class SIFKIT_API Flattener {
   void begin_layer(std::uint32_t default_mtime);
   /// Takes the next change of the layer, in archive order.
   Decision accept(const Entry& entry);
+  /// In place of an entry: a directory that the layer does not name is here where entries imply it.
+  void imply_directory(std::string_view path);
   /// The bytes of the file that `accept` last decided to pack.
   void set_content(ContentId content);
 
@@ -70,6 +83,7 @@ class SIFKIT_API Flattener {
 
   /// After `finish`, the oldest layer first.
   const std::vector<LayerUsage>& usage() const noexcept;
+  const TreeOrigin& origin() const noexcept;
 
   /// Applies the log and releases it. `missing` is sorted by layer and entry; give each its content through
   /// Tree::inode before the tree is used.

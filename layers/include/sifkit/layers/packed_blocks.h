@@ -7,9 +7,12 @@
 #include <string>
 #include <string_view>
 
+#include <sifkit/core/digest.h>
 #include <sifkit/core/export.h>
 #include <sifkit/core/file.h>
 #include <sifkit/core/limits.h>
+#include <sifkit/core/operation.h>
+#include <sifkit/layers/tree.h>
 
 namespace sifkit::layers {
 
@@ -63,7 +66,18 @@ class SIFKIT_API PackedBlocks {
   /// Fills `into` with the packed bytes of a block; throws malformed where it is not inside the image.
   void read(const PackedBlock& block, std::span<std::byte> into) const;
 
+  // For one who makes the tree again of what the image holds.
+
+  const Tree& tree() const noexcept;
+  /// Inodes by the numbers that the image gives them, from 1 on; kNone where it has none.
+  std::span<const InodeId> by_number() const noexcept;
+  /// Fills `into` with the beginning of a regular file; less where that is shorter.
+  std::size_t read_start(InodeId file, std::span<std::byte> into) const;
+  /// What SquashfsSummary::checksum was when the image was made, if nothing has changed since.
+  Digest checksum(const OperationContext& operation) const;
+
  private:
+  friend class BaseFiles;
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include <sifkit/core/digest.h>
 #include <sifkit/core/export.h>
 #include <sifkit/core/file.h>
 #include <sifkit/core/limits.h>
@@ -40,6 +41,8 @@ SIFKIT_API void require_block_size(std::uint32_t size);
 struct SquashfsSummary {
   std::uint64_t bytes = 0;         ///< of the image, padded to 4096
   std::uint64_t inodes = 0;
+  std::uint64_t contents = 0;      ///< different ones, the empty one included; a ContentId is less
+  Digest checksum;                 ///< tells whether what is stored has changed since; PackedBlocks::checksum
   std::uint64_t file_bytes = 0;    ///< handed in, holes included
   std::uint64_t duplicate_bytes = 0;
   std::uint64_t reused_bytes = 0;         ///< in blocks that were taken from the base, unpacked
@@ -65,6 +68,7 @@ class SIFKIT_API SquashfsWriter : public ContentSink {
   void append(ByteView bytes) override;
   void append_zeros(std::uint64_t count) override;
   ContentId end() override;
+  ContentId take(const PackedBlocks& base, InodeId file) override;
   void end_layer() override;
 
   /// Writes inodes, directories and tables and ends the image. Every regular file that has a name has content.

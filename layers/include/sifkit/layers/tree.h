@@ -113,4 +113,8 @@ class SIFKIT_API Tree {
   std::uint64_t xattr_bytes_ = 0;
 };
 
+/// The numbers that an image gives to inodes with names: from 1 on, in the order in which they came into the tree, so what
+/// an older layer brought has lower ones. By InodeId; 0 for one without a name.
+SIFKIT_API std::vector<std::uint32_t> inode_numbers(const Tree& tree);
+
 }  // namespace sifkit::layers

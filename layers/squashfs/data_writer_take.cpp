@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Files of the base in place of their bytes. What comes out is what the same files would give byte by byte: the base was
+// written by the same rules, so most of what they decide can be seen from where it keeps a file.
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+
+#include "squashfs/data_writer.h"
+
+namespace sifkit::layers {
+
+ContentId DataWriter::take(const PackedBlocks& base, InodeId file) {
+  SIFKIT_CHECK(!open_ && options_.base.get() == &base);
+  if (!base_files_) {
+    base_files_.emplace(base);
+    for (std::size_t id = 1; id < contents_.size(); ++id) named_sizes_.insert(contents_[id].size);
+  }
+  const std::uint64_t size = base_files_->size_of(file);
+  expect_room(size);
+  file_bytes_ += size;
+  if (size == 0) return kEmptyContent;
+  if (const auto known = base_files_->taken_as(file)) {
+    duplicate_bytes_ += size;
+    return *known;
+  }
+  // The base stores equal files once, so only what came as bytes may equal this one.
+  ContentKey key = kUnnamed;
+  if (named_sizes_.contains(size)) {
+    key = key_of(file);
+    if (const auto same = index_[slot_of(key)]; same != 0) {
+      duplicate_bytes_ += size;
+      base_files_->set_taken(file, ContentId{same});
+      return ContentId{same};
+    }
+  }
+  const std::uint32_t id = new_content(size, key);
+  if (key == kUnnamed) unnamed_.emplace(size, std::pair(id, file));
+  base_files_->set_taken(file, ContentId{id});
+  if (size >= options_.block_size) {
+    take_large(file, id);
+  } else {
+    take_small(file, id);
+  }
+  return ContentId{id};
+}
+
+void DataWriter::push_taken(Item::Kind kind, const PackedBlock& block, std::uint32_t plain_size, std::uint64_t count) {
+  Item item;
+  item.kind = kind;
+  item.taken = true;
+  item.known = block;
+  item.plain.size = plain_size;
+  item.packed = take_buffer();
+  item.packed.size = packed_size(block.size_field);
+  if (item.packed.size > options_.block_size) throw Error(ErrorKind::malformed, fmt::format("the old image has a block of {} bytes", item.packed.size));
+  item.count = count;
+  pipeline_->push(std::move(item));
+}
+
+void DataWriter::take_large(InodeId file, std::uint32_t content) {
+  settle_stretch(std::nullopt);
+  std::uint64_t at = base_files_->blocks_of(file).start;
+  std::uint64_t left = base_files_->size_of(file);
+  for (const std::uint32_t word : base_files_->words_of(file)) {
+    const auto plain = static_cast<std::uint32_t>(std::min<std::uint64_t>(left, options_.block_size));
+    push_taken(Item::Kind::block, {at, word}, plain, 0);
+    at += packed_size(word);
+    left -= plain;
+  }
+  Item item;
+  item.kind = Item::Kind::end;
+  item.content = content;
+  pipeline_->push(std::move(item));
+}
+
+void DataWriter::take_small(InodeId file, std::uint32_t content) {
+  const auto size = static_cast<std::uint32_t>(base_files_->size_of(file));
+  settle_stretch(file);
+  if (fragment_.size + size > options_.block_size) flush_fragment();
+  SIFKIT_CHECK(fragment_.size == 0 || !pieces_.empty());
+  const FileBlocks& place = base_files_->blocks_of(file);
+  if (pieces_.empty()) {
+    pieces_whole_ = place.offset == 0;
+  } else {
+    pieces_whole_ = pieces_whole_ && place.fragment == base_files_->blocks_of(pieces_.back()).fragment && place.offset == fragment_.size;
+  }
+  pieces_.push_back(file);
+  contents_[content].fragment = static_cast<std::uint32_t>(fragments_.size());
+  contents_[content].place = fragment_.size;
+  fragment_.size += size;
+  // A file that ends a stretch is the last of its fragment.
+  unsettled_ = place.offset + size == base_files_->fragment_size(place.fragment);
+}
+
+bool DataWriter::is_whole() const {
+  return pieces_whole_ && fragment_.size == base_files_->fragment_size(base_files_->blocks_of(pieces_.back()).fragment);
+}
+
+void DataWriter::settle_stretch(std::optional<InodeId> next) {
+  if (!unsettled_) return;
+  unsettled_ = false;
+  const InodeId last = pieces_.back();
+  // What the base has in one fragment and then in the next, it has there for a reason that holds here as well.
+  const auto follows = [&](const FileBlocks& place) {
+    return place.fragment == base_files_->blocks_of(last).fragment + 1 && place.offset == 0;
+  };
+  const bool known = next && is_whole() && base_files_->blocks_of(*next).fragment != kNoFragment && follows(base_files_->blocks_of(*next));
+  if (known || ends_stretch(base_files_->small_bytes(last), options_.block_size)) flush_fragment();
+}
+
+void DataWriter::flush_pieces() {
+  fragments_.emplace_back();
+  const auto index = fragments_.size() - 1;
+  if (is_whole()) {
+    push_taken(Item::Kind::fragment, base_files_->fragment(base_files_->blocks_of(pieces_.back()).fragment), fragment_.size, index);
+  } else {
+    Buffer plain = take_buffer();
+    for (const InodeId file : pieces_) {
+      const auto bytes = base_files_->small_bytes(file);
+      std::memcpy(plain.bytes.get() + plain.size, bytes.data(), bytes.size());
+      plain.size += static_cast<std::uint32_t>(bytes.size());
+    }
+    push_block(Item::Kind::fragment, std::move(plain), index, {});
+  }
+  pieces_.clear();
+  unsettled_ = false;
+  fragment_ = {};
+}
+
+ContentKey DataWriter::key_of(InodeId file) {
+  namer_.start();
+  base_files_->read(file, [&](ByteView block) { namer_.add_block(block); });
+  return namer_.finish();
+}
+
+void DataWriter::name_taken(std::uint64_t size) {
+  const auto [first, last] = unnamed_.equal_range(size);
+  for (auto each = first; each != last; ++each) {
+    const auto [content, file] = each->second;
+    keys_[content] = key_of(file);
+    index_[slot_of(keys_[content])] = content;
+  }
+  unnamed_.erase(first, last);
+}
+
+void DataWriter::name_all_taken() {
+  while (!unnamed_.empty()) name_taken(unnamed_.begin()->first);
+}
+
+}  // namespace sifkit::layers
