@@ -199,8 +199,9 @@ void write_details(const ConvertReport& report, Session& session) {
   if (report.config_digest) digests += fmt::format(", configuration {}", report.config_digest->text());
   if (report.manifest_digest) digests += fmt::format(", manifest {}", report.manifest_digest->text());
   session.logger->write_line(fmt::format("image: {}{}", printable(report.architecture), digests));
-  session.logger->write_line(fmt::format("read: {} with {}, {} stored, {} uncompressed", count(report.layers, "layer", "layers"), count(report.entries, "entry", "entries"),
+  session.logger->write_line(fmt::format("read: {} with {}, {} stored, {} uncompressed", count(report.layers - report.base_layers, "layer", "layers"), count(report.entries, "entry", "entries"),
                                          human_bytes(report.compressed_bytes), human_bytes(report.uncompressed_bytes)));
+  if (report.base_layers != 0) session.logger->write_line(fmt::format("not read: {} that the old image holds", count(report.base_layers, "layer", "layers")));
   session.logger->write_line(fmt::format("packed: {}, {} of them more than once, {} taken from the old image; {} hidden by newer layers; {} read again; {}", human_bytes(report.file_bytes),
                                          human_bytes(report.duplicate_bytes), human_bytes(report.reused_bytes), count(report.hidden_files, "file", "files"), count(report.layers_read_again, "layer", "layers"),
                                          count(report.threads, "thread", "threads")));
@@ -292,7 +293,7 @@ void add_build_command(CLI::App& root, Session& session) {
       ->required()
       ->type_name("SRC");
   verb->add_flag("-F,--force", a.force, "Replace an existing output");
-  auto* base = verb->add_option("--base", a.base, "An image made before of much the same files (default: OUT, with --force): blocks that hold the same are taken from it; the bytes of OUT stay the same")->type_name("FILE");
+  auto* base = verb->add_option("--base", a.base, "An image made before of much the same files (default: OUT, with --force): layers and blocks that it holds are taken from it; the bytes of OUT stay the same")->type_name("FILE");
   verb->add_flag("--no-base", a.no_base, "Pack everything again")->excludes(base);
   verb->add_flag("-s,--sandbox", a.sandbox, "Write a sandbox: a directory");
   verb->add_option("--format", a.format, "What to write: sif, squashfs or sandbox")->type_name("FORMAT");

@@ -36,24 +36,23 @@ LayeredRoot::LayeredRoot(oci::Image& image, const oci::OpenedSource& source, con
 
 void LayeredRoot::use(BaseLayers* base) {
   if (base == nullptr || config().raw.empty()) return;
-  if (base->are_oldest_of(diff_ids_)) {
-    base_ = base;
+  if (!base->are_oldest_of(diff_ids_)) {
+    options_.operation.logger->write(LogLevel::debug, "all layers are read: the old image was made of others");
     return;
   }
-  options_.operation.logger->write(LogLevel::debug, "all layers are read: the old image was made of others");
+  if (!base->is_sound(options_.operation)) {
+    warnings_.add("base-damaged", "the old image has changed since it was made; all layers are read");
+    return;
+  }
+  base_ = base;
+  image_.pass_over(base->count());
 }
 
-bool LayeredRoot::is_in_base(std::size_t index) {
-  if (base_ == nullptr || index >= base_->count()) return false;
-  if (!base_is_sound_) {
-    base_is_sound_ = base_->is_sound(options_.operation);
-    if (!base_is_sound_) {
-      warnings_.add("base-damaged", "the old image has changed since it was made; all layers are read");
-      base_ = nullptr;
-      return false;
-    }
-  }
-  return true;
+std::uint64_t LayeredRoot::compressed_bytes() const {
+  if (base_ == nullptr) return image_.compressed_bytes();
+  std::uint64_t out = 0;
+  for (std::size_t index = base_->count(); index < image_.layers().size(); ++index) out += image_.layers()[index].size.value_or(0);
+  return out;
 }
 
 bool LayeredRoot::is_emptied(std::string_view path) const {

@@ -28,7 +28,7 @@ class LayeredRoot : public RootSource {
 
   const oci::ImageConfig& config() const override { return image_.config(); }
   RootIdentity identity() const override;
-  std::uint64_t compressed_bytes() const override { return image_.compressed_bytes(); }
+  std::uint64_t compressed_bytes() const override;
   layers::Tree read(layers::ContentSink& sink, std::uint32_t time) override;
   std::unique_ptr<ContainerFiles> texts(const layers::Tree& tree) override;
   std::vector<layers::Flattener::ReplacedLink> replaced_links() const override { return replaced_links_; }
@@ -63,7 +63,7 @@ class LayeredRoot : public RootSource {
   void take_layer(std::size_t index, std::uint32_t time, layers::Flattener& flattener, layers::ContentSink& sink);
   void take_missing(std::span<const Missing> files, layers::Tree& tree, layers::ContentSink& sink);
   /// Whether the layers from this one down come from the base.
-  bool is_in_base(std::size_t index);
+  bool is_in_base(std::size_t index) const { return base_ != nullptr && index < base_->count(); }
   /// Nothing of the files that a container has empty needs to be read again.
   void empty_files(std::vector<Missing>& missing, layers::Tree& tree) const;
   bool is_emptied(std::string_view path) const;
@@ -82,7 +82,6 @@ class LayeredRoot : public RootSource {
   std::vector<layers::LayerUsage> usage_;
   std::vector<Digest> diff_ids_;  ///< none where a layer has none
   BaseLayers* base_ = nullptr;
-  bool base_is_sound_ = false;    ///< it was looked at
   std::optional<LayerOrigin> origin_;
 };
 

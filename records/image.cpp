@@ -83,6 +83,7 @@ Json build_record(const ConvertReport& report, const WarningList& warnings) {
           {"file_bytes", report.file_bytes},
           {"duplicate_bytes", report.duplicate_bytes},
           {"reused_bytes", report.reused_bytes},
+          {"base_layers", report.base_layers},
           {"hidden_files", report.hidden_files},
           {"layers_read_again", report.layers_read_again},
           {"threads", report.threads},

@@ -96,10 +96,8 @@ class RegistryImage : public Image {
         stop_(std::move(stop)),
         client_(std::move(client)),
         cache_(std::move(cache)),
-        fetcher_(
-            newest_first(parts_.layers.size()), options.registry.connections,
-            [this](std::size_t index) { return download(index); },
-            options.scratch.empty() ? scratch_directory() : options.scratch) {}
+        connections_(options.registry.connections),
+        scratch_(options.scratch.empty() ? scratch_directory() : options.scratch) {}
   ~RegistryImage() override { stop_->request(); }
 
   const ImageConfig& config() const override { return parts_.config; }
@@ -115,16 +113,22 @@ class RegistryImage : public Image {
   std::unique_ptr<Source> open_layer(std::size_t index) override {
     const std::lock_guard lock(opening_);
     if (!turn_ && parts_.manifest_digest) turn_ = cache_->take_turn(*parts_.manifest_digest);
+    if (!fetcher_) {
+      fetcher_.emplace(wanted_order(), connections_, [this](std::size_t each) { return download(each); }, scratch_);
+    }
     // Who takes another order than that would have the fetcher fetch for nobody.
-    auto source = in_order_ ? fetcher_.take(index) : nullptr;
+    auto source = in_order_ ? fetcher_->take(index) : nullptr;
     in_order_ = source != nullptr;
     return source ? std::move(source) : download(index);
   }
 
+  void pass_over(std::size_t count) override { passed_over_ = count; }
+
  private:
-  static std::vector<std::size_t> newest_first(std::size_t count) {
-    std::vector<std::size_t> out(count);
-    for (std::size_t i = 0; i < count; ++i) out[i] = count - 1 - i;
+  /// Newest first.
+  std::vector<std::size_t> wanted_order() const {
+    std::vector<std::size_t> out;
+    for (std::size_t index = parts_.layers.size(); index > passed_over_; --index) out.push_back(index - 1);
     return out;
   }
 
@@ -138,9 +142,12 @@ class RegistryImage : public Image {
   std::shared_ptr<RegistryClient> client_;
   std::shared_ptr<Cache> cache_;
   std::shared_ptr<const void> turn_;
+  const unsigned connections_;
+  const std::filesystem::path scratch_;
+  std::size_t passed_over_ = 0;
   bool in_order_ = true;
   std::mutex opening_;
-  LayerFetcher fetcher_;  // last: its threads use the others
+  std::optional<LayerFetcher> fetcher_;  // last: its threads use the others
 };
 
 class RegistrySource : public OpenedSource {

@@ -1,114 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // An image that is built again: the same bytes, whatever is taken from an older one.
-#include <cstdlib>
 #include <random>
-#include <set>
-#include <string>
 
 #include <fmt/format.h>
 
-#include <sifkit/convert.h>
-
+#include "support/base_fixture.h"
 #include "support/catch.h"
 #include "support/errors.h"
-#include "support/image_shapes.h"
 
 using namespace sifkit;
 using namespace sifkit::testing;
 
 namespace {
-
-constexpr std::uint32_t kBlock = 4096;
-constexpr std::size_t kInodeTable = 64;  ///< in the superblock: where the data ends
-
-struct BaseFixture {
-  TempDir directory;
-  ConvertOptions options;
-  ConvertReport report;
-  WarningList warnings;
-
-  BaseFixture() {
-    options.format = OutputFormat::squashfs;
-    options.squashfs.block_size = kBlock;
-    options.source_date_epoch = 7;
-    options.overwrite = Overwrite::yes;
-    options.use_base = false;
-  }
-
-  std::string at(const std::string& name) const { return (directory / name).string(); }
-
-  /// Builds the layers, oldest first; the file's bytes.
-  std::string build(const std::string& name, const std::vector<std::string>& layers, const std::string& base = {}) {
-    TestImage image;
-    image.layers = layers;
-    write_file(directory / "image.tar", as_tar(docker_25(image)));
-    ConvertOptions with = options;
-    if (!base.empty()) {
-      with.use_base = true;
-      with.base = at(base);
-    }
-    report = convert(oci::Reference::parse("docker-archive:" + at("image.tar")), at(name), with, warnings);
-    return read_file(at(name));
-  }
-};
-
-/// Layers as container engines write them: each path once, a hard link to a file of its own layer, nothing through links.
-class OrderlyHistory {
- public:
-  explicit OrderlyHistory(unsigned seed) : random_(seed) {}
-
-  std::string layer() {
-    TarBuilder out;
-    std::set<std::string> used;
-    std::string linked;
-    const auto fresh = [&](const std::string& name) { return used.insert(name).second; };
-    for (auto left = random_() % 20; left != 0; --left) {
-      const std::string directory = fmt::format("d{}{}", random_() % 3, random_() % 3 == 0 ? "/deep" : "");
-      const std::string name = fmt::format("{}/f{}", directory, random_() % 8);
-      switch (random_() % 12) {
-        case 0:
-          if (fresh(name)) out.file(fmt::format("{}/.wh.{}", directory, name.substr(directory.size() + 1)), "");
-          break;
-        case 1:
-          if (!linked.empty() && fresh(name)) out.hard_link(name, linked);
-          break;
-        case 2:
-          if (fresh(name)) out.symlink(name, "f1");
-          break;
-        case 3:
-          if (fresh(name)) out.file(name, std::string(random_() % 4 * kBlock, '\0'));
-          break;
-        case 4:
-          if (fresh(directory)) out.directory(directory, 0700 + random_() % 2);
-          break;
-        case 5:
-          if (fresh("etc/hosts")) out.file("etc/hosts", "127.0.0.1 localhost");
-          break;
-        default:
-          if (!fresh(name)) break;
-          out.file(name, content());
-          linked = name;
-          break;
-      }
-    }
-    if (random_() % 10 == 0) out.file("d0/.wh..wh..opq", "");
-    return out.bytes();
-  }
-
-  unsigned number(unsigned bound) { return static_cast<unsigned>(random_() % bound); }
-
- private:
-  std::string content() {
-    std::mt19937 bytes(static_cast<unsigned>(random_() % 9));
-    const std::size_t size = random_() % 4 == 0 ? random_() % (5 * kBlock) : random_() % 8 == 0 ? 500 : random_() % 1800;
-    std::string out(size, '\0');
-    for (auto& c : out) c = static_cast<char>(bytes() % (random_() % 5 == 0 ? 256 : 7));
-    return out;
-  }
-
-  std::mt19937 random_;
-};
 
 /// Layers of files that are added, replaced, hidden, linked, repeated, sparse, empty, small and large.
 class History {
@@ -151,57 +55,7 @@ class History {
   std::string linked_;
 };
 
-/// SIFKIT_HISTORIES=10000 for more of them.
-unsigned histories() {
-  const char* const wanted = std::getenv("SIFKIT_HISTORIES");
-  return wanted != nullptr ? static_cast<unsigned>(std::strtoul(wanted, nullptr, 10)) : 150;
-}
-
 }  // namespace
-
-TEST_CASE("layers that an older image holds are not read again, and the bytes are the same", "[convert][base]") {
-  const unsigned count = histories();
-  std::uint64_t built = 0;
-  std::uint64_t taken = 0;
-  for (unsigned seed = 0; seed < count; ++seed) {
-    INFO("history " << seed);
-    OrderlyHistory history(seed);
-    BaseFixture fixture;
-    fixture.options.format = OutputFormat::sif;
-    if (seed % 2 == 1) {
-      fixture.options.squashfs.codec = layers::SquashfsCodec::zstd;
-    } else {
-      fixture.options.squashfs.level = 1;
-    }
-    fixture.options.threads = 1 + seed % 3;
-    fixture.options.all_root = seed % 5 == 0;
-    fixture.options.verify_after = seed % 7 == 0;
-    std::vector<std::string> layers;
-    const auto add = [&](unsigned at_least) {
-      for (auto more = at_least + history.number(3); more-- > 0;) layers.push_back(history.layer());
-    };
-    add(1);
-    fixture.build("old", layers);
-    // Directories that no layer names are as old as the image.
-    fixture.options.source_date_epoch = 8;
-    const auto held = layers.size();
-    add(0);
-    const auto alone = fixture.build("alone", layers);
-    CHECK(fixture.report.base_layers == 0);
-    REQUIRE((fixture.build("new", layers, "old") == alone));
-    ++built;
-    if (fixture.report.base_layers != 0) {
-      CHECK(fixture.report.base_layers == held);
-      ++taken;
-    }
-    // What was built on an older image is one itself.
-    add(1);
-    const auto next = fixture.build("alone", layers);
-    REQUIRE((fixture.build("next", layers, "new") == next));
-  }
-  // A file in place of a directory, and a layer of nothing but whiteouts, are read again.
-  CHECK(taken * 2 > built);
-}
 
 TEST_CASE("an image built on an older one has the bytes of one built alone", "[convert][base]") {
   const unsigned count = histories();

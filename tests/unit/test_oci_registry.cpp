@@ -91,6 +91,19 @@ TEST_CASE("an image of a registry is what an archive of it is", "[oci][registry]
   CHECK(read_all(*opened->open_layer(0), 1 << 20, "layer").size() == image.layers[0].size());
 }
 
+TEST_CASE("layers that are passed over are not fetched", "[oci][registry]") {
+  RegistryFixture registry;
+  const auto image = small_image();
+  registry.put(image);
+  const auto opened = registry.open("app:1");
+  opened->pass_over(1);
+  CHECK(read_all(*opened->open_layer(1), 1 << 20, "layer").size() == image.layers[1].size());
+  for (const auto& line : registry.server.lines()) {
+    CHECK_THAT(line, !ContainsSubstring(digest_of(as_bytes(image.layers[0])).text()));
+  }
+  CHECK(registry.server.requests().size() == 3);
+}
+
 TEST_CASE("a digest counts, a tag beside it does not", "[oci][registry]") {
   RegistryFixture registry;
   const auto digest = digest_of(as_bytes(registry.put(small_image(), "team/app", "")));

@@ -38,6 +38,9 @@ class SIFKIT_API Image {
   /// The stored bytes of a layer, not yet verified: the caller checks digest, size and diff_id while it reads. Where there
   /// is a manifest it may be called from several threads.
   virtual std::unique_ptr<Source> open_layer(std::size_t index) = 0;
+  /// Says before the first `open_layer` that the `count` oldest layers are not going to be opened, so that nothing of them
+  /// is fetched.
+  virtual void pass_over(std::size_t count) { static_cast<void>(count); }
 
   virtual std::optional<Digest> manifest_digest() const = 0;
   /// The manifest as it is stored; nothing where the source has none (docker-archive).
