@@ -40,7 +40,7 @@ OrderedPipeline<DataWriter::Item, DataWriter::Item>::Work DataWriter::make_worke
   const std::shared_ptr<BlockCompressor> codec = make_block_compressor(options_);
   const auto reuser = options_.base ? std::make_shared<BlockReuser>(*options_.base, options_) : nullptr;
   return [codec, reuser](Item&& item) {
-    if (item.kind == Item::Kind::holes || item.kind == Item::Kind::end) return std::move(item);
+    if (item.kind == Item::Kind::holes || item.kind == Item::Kind::end || item.kind == Item::Kind::repeat) return std::move(item);
     if (item.taken) {
       if (item.known.size_field != 0) reuser->read(item.known, {item.packed.bytes.get(), item.packed.size});
       item.size_field = item.known.size_field;
@@ -85,8 +85,8 @@ void DataWriter::deliver(Item&& item) {
       } else {
         writing_sparse_ += item.plain.size;
       }
-      if (item.taken || item.found == BlockReuser::Found::yes) reused_bytes_ += item.plain.size;
-      if (item.found == BlockReuser::Found::damaged) ++damaged_blocks_;
+      if (item.taken || item.found == BlockReuser::Found::yes) counts_.reused_bytes += item.plain.size;
+      if (item.found == BlockReuser::Found::damaged) ++counts_.damaged_blocks;
       if (item.kind == Item::Kind::fragment) {
         fragments_[static_cast<std::size_t>(item.count)] = {at, item.size_field};
         checksums_.keep_held();
@@ -95,8 +95,19 @@ void DataWriter::deliver(Item&& item) {
         writing_start_ = cursor_;
       } else {
         block_sizes_.push_back(item.size_field);
+        known_blocks_.place(item.count) = {at, item.size_field, item.checksum};
       }
       give_back(std::move(item.plain));
+      give_back(std::move(item.packed));
+      return;
+    }
+    case Item::Kind::repeat: {
+      const auto& place = known_blocks_.place(item.count);
+      const std::span<std::byte> packed(item.packed.bytes.get(), packed_size(place.size_field));
+      if (region_.read_at(place.start, packed) != packed.size()) throw Error(ErrorKind::io, "the image became shorter while it was written");
+      write(packed);
+      checksums_.hold(place.size_field, place.checksum);
+      block_sizes_.push_back(place.size_field);
       give_back(std::move(item.packed));
       return;
     }
@@ -212,8 +223,21 @@ void DataWriter::begin(std::uint64_t size) {
 }
 
 void DataWriter::end_block() {
-  namer_.add_block({block_.bytes.get(), block_.size});
-  push_block(Item::Kind::block, std::move(block_), 0, expected_.next());
+  const ContentKey name = namer_.add_block({block_.bytes.get(), block_.size});
+  const PackedBlock known = expected_.next();
+  KnownBlocks::Block block;
+  if (name != ContentNamer::kZeros) block = known_blocks_.add(name);
+  if (block.repeats) {
+    Item item;
+    item.kind = Item::Kind::repeat;
+    item.packed = take_buffer();
+    item.count = block.number;
+    counts_.repeated_bytes += block_.size;
+    block_.size = 0;
+    pipeline_->push(std::move(item));
+    return;
+  }
+  push_block(Item::Kind::block, std::move(block_), block.number, known);
   block_ = take_buffer();
 }
 
@@ -267,7 +291,7 @@ void DataWriter::flush_fragment() {
 ContentId DataWriter::end() {
   SIFKIT_CHECK(open_ && appended_ == size_);
   open_ = false;
-  file_bytes_ += size_;
+  counts_.file_bytes += size_;
   if (size_ == 0) return kEmptyContent;
   if (block_.size != 0 && size_ >= options_.block_size) {
     end_block();
@@ -278,12 +302,13 @@ ContentId DataWriter::end() {
   if (base_files_) name_taken(size_);
   const std::uint32_t known = index_[slot_of(key)];
   const bool duplicate = known != 0;
-  if (duplicate) duplicate_bytes_ += size_;
+  if (duplicate) counts_.duplicate_bytes += size_;
   const std::uint32_t id = duplicate ? known : new_content(size_, key);
   if (base_files_) named_sizes_.insert(size_);
   SIFKIT_CHECK(pieces_.empty());
 
   if (size_ >= options_.block_size) {
+    known_blocks_.end_file(!duplicate);
     Item item;
     item.kind = Item::Kind::end;
     item.content = id;

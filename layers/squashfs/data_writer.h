@@ -23,6 +23,7 @@
 #include "squashfs/block_reuser.h"
 #include "squashfs/codec.h"
 #include "squashfs/content_namer.h"
+#include "squashfs/known_blocks.h"
 #include "squashfs/tree_reader.h"
 
 namespace sifkit::layers {
@@ -38,6 +39,15 @@ struct StoredContent {
   std::uint32_t blocks = 0;
   std::uint32_t fragment = kNoFragment;
   std::uint32_t offset = 0;  ///< in the fragment
+};
+
+/// As SquashfsSummary has them.
+struct DataCounts {
+  std::uint64_t file_bytes = 0;
+  std::uint64_t duplicate_bytes = 0;
+  std::uint64_t repeated_bytes = 0;
+  std::uint64_t reused_bytes = 0;
+  std::uint64_t damaged_blocks = 0;
 };
 
 /// Whether a stretch ends behind a small file. Chosen by the file's bytes alone, with a hash that needs no secret: another
@@ -78,29 +88,25 @@ class DataWriter : public ContentSink {
   const ContentNamer& namer() const noexcept { return namer_; }
   /// Names what was taken from the base, too, which is read for it.
   void name_all_taken();
-
   /// How many different contents there are, the empty one included.
   std::size_t contents() const noexcept { return contents_.size(); }
   /// Over all that is stored, once the tables are written. Once.
   Digest checksum(std::uint64_t data_end, std::uint64_t end);
 
-  std::uint64_t file_bytes() const noexcept { return file_bytes_; }
-  std::uint64_t duplicate_bytes() const noexcept { return duplicate_bytes_; }
-  std::uint64_t reused_bytes() const noexcept { return reused_bytes_; }
-  std::uint64_t damaged_blocks() const noexcept { return damaged_blocks_; }
+  const DataCounts& counts() const noexcept { return counts_; }
 
  private:
   struct Buffer {
     std::unique_ptr<std::byte[]> bytes;
     std::uint32_t size = 0;
   };
-  /// What goes through the pipeline: a block of a file, a run of holes, a full fragment, or the end of a file.
+  /// What goes through the pipeline; `repeat` is a block that is stored already, `holes` a run of them.
   struct Item {
-    enum class Kind : std::uint8_t { block, holes, fragment, end } kind = Kind::block;
+    enum class Kind : std::uint8_t { block, repeat, holes, fragment, end } kind = Kind::block;
     Buffer plain;
     Buffer packed;           ///< filled by the worker
     std::uint32_t size_field = 0;  ///< the block's, as it is stored
-    std::uint64_t count = 0; ///< holes: how many blocks; fragment: its index
+    std::uint64_t count = 0; ///< holes: how many blocks; fragment: its index; block: its number in `known_blocks_`
     std::uint32_t content = 0;
     bool duplicate = false;
     std::uint32_t checksum = 0;  ///< of the block as it is stored; set by the worker
@@ -131,7 +137,6 @@ class DataWriter : public ContentSink {
   void expect_room(std::uint64_t size);
   void end_block();
   void flush_fragment();
-
   // Files of the base (data_writer_take.cpp).
   void take_large(InodeId file, std::uint32_t content);
   void take_small(InodeId file, std::uint32_t content);
@@ -152,22 +157,18 @@ class DataWriter : public ContentSink {
   Region& region_;
   const SquashfsOptions options_;
   std::uint64_t cursor_;
-
   static constexpr ContentKey kUnnamed{};
-
   ContentNamer namer_;
   std::vector<Content> contents_;
   std::vector<LargeContent> large_;
   std::vector<ContentKey> keys_;
   std::vector<std::uint32_t> index_;  ///< open addressing, contents by key; kEmptyContent: free
   BlockChecksums checksums_;
+  KnownBlocks known_blocks_;
   std::vector<std::uint32_t> block_sizes_;
   std::vector<StoredFragment> fragments_;
   std::uint64_t blocks_begun_ = 0;
-  std::uint64_t file_bytes_ = 0;
-  std::uint64_t duplicate_bytes_ = 0;
-  std::uint64_t reused_bytes_ = 0;
-  std::uint64_t damaged_blocks_ = 0;
+  DataCounts counts_;
 
   // The file that is being appended.
   std::uint64_t size_ = 0;

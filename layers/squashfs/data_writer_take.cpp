@@ -20,10 +20,10 @@ ContentId DataWriter::take(const PackedBlocks& base, InodeId file) {
   }
   const std::uint64_t size = base_files_->size_of(file);
   expect_room(size);
-  file_bytes_ += size;
+  counts_.file_bytes += size;
   if (size == 0) return kEmptyContent;
   if (const auto known = base_files_->taken_as(file)) {
-    duplicate_bytes_ += size;
+    counts_.duplicate_bytes += size;
     return *known;
   }
   // The base stores equal files once, so only what came as bytes may equal this one.
@@ -31,7 +31,7 @@ ContentId DataWriter::take(const PackedBlocks& base, InodeId file) {
   if (named_sizes_.contains(size)) {
     key = key_of(file);
     if (const auto same = index_[slot_of(key)]; same != 0) {
-      duplicate_bytes_ += size;
+      counts_.duplicate_bytes += size;
       base_files_->set_taken(file, ContentId{same});
       return ContentId{same};
     }

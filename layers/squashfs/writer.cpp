@@ -61,10 +61,12 @@ SquashfsSummary SquashfsWriter::finish(const Tree& tree) {
   impl_->region.truncate(summary.bytes);
   summary.contents = impl_->data.contents();
   summary.checksum = impl_->data.checksum(data_end, end);
-  summary.file_bytes = impl_->data.file_bytes();
-  summary.duplicate_bytes = impl_->data.duplicate_bytes();
-  summary.reused_bytes = impl_->data.reused_bytes();
-  summary.damaged_base_blocks = impl_->data.damaged_blocks();
+  const DataCounts& counts = impl_->data.counts();
+  summary.file_bytes = counts.file_bytes;
+  summary.duplicate_bytes = counts.duplicate_bytes;
+  summary.repeated_bytes = counts.repeated_bytes;
+  summary.reused_bytes = counts.reused_bytes;
+  summary.damaged_base_blocks = counts.damaged_blocks;
   return summary;
 }
 

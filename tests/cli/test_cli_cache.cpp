@@ -53,7 +53,11 @@ TEST_CASE("a second pull takes the finished image, another way of making it the 
   CHECK(run_cli({"build", "-q", "--no-https", "--arch", "amd64", (fixture.home / "built.sif").native(), fixture.server.image("app:1")}).code == 0);
   CHECK(read_file(fixture.home / "built.sif") == first);
   CHECK(fixture.server.count("/blobs/") == fetched);
+  // The file that is replaced holds the layer, but not the configuration.
+  CHECK(fixture.pull({"--disable-cache"}) == fetched - 1);
+  std::filesystem::remove(fixture.home / "app.sif");
   CHECK(fixture.pull({"--disable-cache"}) == fetched);
+  std::filesystem::remove(fixture.home / "app.sif");
   {
     const Environment off("APPTAINER_DISABLE_CACHE", "1");
     CHECK(fixture.pull() == fetched);

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "squashfs/known_blocks.h"
 #include "support/catch.h"
 #include "support/errors.h"
 #include "support/run_process.h"
@@ -98,6 +99,44 @@ TEST_CASE("holes take no room, and equal files take room once", "[layers][squash
   SquashfsReader reader(pack.region);
   CHECK(reader.tree().inode(*reader.tree().resolve("huge", false)).size == std::uint64_t{5} << 30);
   CHECK(read_file(reader, *reader.tree().resolve("copy 19", false)) == data);
+}
+
+TEST_CASE("a block that several files have is packed once", "[layers][squashfs]") {
+  const std::size_t block = SquashfsOptions().block_size;
+  const auto shared = text_of(2 * block, 1);
+  const auto pack_all = [&](unsigned threads) {
+    Pack pack({.threads = threads});
+    const InodeId root = Tree::kRoot;
+    pack.file(root, "a", shared + text_of(100, 2));
+    pack.file(root, "b", shared + text_of(block, 3));
+    pack.file(root, "b again", shared + text_of(block, 3));     // is taken back
+    pack.file(root, "c", text_of(block, 4) + shared);           // at another place, its blocks end where theirs do
+    pack.file(root, "d", text_of(block, 3) + text_of(10, 5));
+    pack.file(root, "e", shared + std::string(block, '\0') + shared + text_of(100, 2));
+    const auto summary = pack.finish();
+    CHECK(summary.repeated_bytes == (2 + 3 + 2 + 1 + 4) * block + 100);
+    CHECK(summary.duplicate_bytes == 3 * block);
+    pack.writer->verify(pack.tree, {});
+    SquashfsReader reader(pack.region);
+    for (const auto& [name, text] : pack.files) CHECK((read_file(reader, *reader.find(name, false)) == text));
+    return pack.region.bytes;
+  };
+  CHECK((pack_all(1) == pack_all(3)));
+}
+
+TEST_CASE("blocks of a file that is taken back are not known", "[layers][squashfs]") {
+  KnownBlocks known;
+  const ContentKey a{1, 2};
+  const ContentKey b{1, 3};
+  CHECK_FALSE(known.add(a).repeats);
+  CHECK(known.add(a).repeats);
+  known.end_file(true);
+  CHECK(known.add(a).number == 1);
+  CHECK_FALSE(known.add(b).repeats);
+  CHECK(known.add(b).repeats);
+  known.end_file(false);
+  CHECK(known.add(b).number == 3);
+  CHECK(known.add(a).repeats);
 }
 
 TEST_CASE("attributes of every length come back, whether the table repeats their values or refers to them", "[layers][squashfs]") {

@@ -45,6 +45,7 @@ struct SquashfsSummary {
   Digest checksum;                 ///< tells whether what is stored has changed since; PackedBlocks::checksum
   std::uint64_t file_bytes = 0;    ///< handed in, holes included
   std::uint64_t duplicate_bytes = 0;
+  std::uint64_t repeated_bytes = 0;       ///< in blocks that were packed once for several places, unpacked
   std::uint64_t reused_bytes = 0;         ///< in blocks that were taken from the base, unpacked
   std::uint64_t damaged_base_blocks = 0;  ///< which could not be unpacked
 };
