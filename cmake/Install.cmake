@@ -23,7 +23,8 @@ if(NOT BUILD_SHARED_LIBS)
 endif()
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright COMPONENT runtime)
 
-# core/json.h and records are for the modules and the program: they would make nlohmann_json a part of the interface.
+# core/json.h, core/linux_names.h and records are for the modules and the program: they would make nlohmann_json and names of
+# the system a part of the interface.
 get_property(modules GLOBAL PROPERTY SIFKIT_MODULES)
 foreach(module IN LISTS modules)
   install(
@@ -33,6 +34,7 @@ foreach(module IN LISTS modules)
     FILES_MATCHING
     PATTERN *.h
     PATTERN core/json.h EXCLUDE
+    PATTERN core/linux_names.h EXCLUDE
     PATTERN records EXCLUDE)
 endforeach()
 install(FILES ${PROJECT_BINARY_DIR}/generated/sifkit/version.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/sifkit COMPONENT dev)
