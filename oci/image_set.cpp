@@ -8,6 +8,7 @@
 #include <sifkit/core/error.h>
 #include <sifkit/core/in_file.h>
 #include <sifkit/core/json.h>
+#include <sifkit/oci/source.h>
 
 #include "blob_store.h"
 #include "oci_layout.h"
@@ -52,6 +53,11 @@ ImageSet::Document ImageSet::read(const Descriptor& descriptor) {
 std::unique_ptr<Source> ImageSet::open(const Descriptor& descriptor) {
   const std::lock_guard lock(mutex_);
   return blobs_->open(descriptor);
+}
+
+std::unique_ptr<ImageSet> OpenedSource::open_all() {
+  throw Error(ErrorKind::unsupported, fmt::format("{} has no index of images", in_quotes(reference().text)),
+              "all architectures are in layouts (oci:, oci-archive:) and registries (docker://)");
 }
 
 }  // namespace sifkit::oci

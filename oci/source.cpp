@@ -365,11 +365,6 @@ Error SourceIdentity::unexpected(std::string_view name, std::string_view expecte
   return error;
 }
 
-std::unique_ptr<ImageSet> OpenedSource::open_all() {
-  throw Error(ErrorKind::unsupported, fmt::format("{} has no index of images", in_quotes(reference().text)),
-              "all architectures are in layouts (oci:, oci-archive:) and registries (docker://)");
-}
-
 SourceIdentity identify(const std::filesystem::path& path, const Limits& limits) {
   Reference reference;
   reference.location = path.native();

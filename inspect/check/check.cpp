@@ -2,8 +2,6 @@
 #include <sifkit/inspect/check.h>
 
 #include <algorithm>
-#include <charconv>
-#include <functional>
 #include <map>
 #include <set>
 
@@ -22,6 +20,7 @@
 #include "programs.h"
 #include "secrets.h"
 #include "surface.h"
+#include "texts.h"
 
 namespace sifkit::check {
 
@@ -35,59 +34,7 @@ constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/s
 constexpr std::string_view kRunScript = "/.singularity.d/runscript";
 constexpr std::string_view kOldestCommonKernel = "3.10";  ///< that of Enterprise Linux 7
 constexpr std::uint32_t kLargestPage = 64u << 10;
-
 using Part = FileRequests::Part;
-
-/// Versions of numbers and dots, part by part: "2.9" is older than "2.10".
-bool is_older(std::string_view one, std::string_view other) {
-  const auto take = [](std::string_view& text) {
-    unsigned value = 0;
-    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
-    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-    if (text.starts_with('.'))
-      text.remove_prefix(1);
-    else
-      text = {};
-    return failed == std::errc() ? value : 0u;
-  };
-  while (!one.empty() || !other.empty()) {
-    const auto a = take(one);
-    const auto b = take(other);
-    if (a != b) return a < b;
-  }
-  return false;
-}
-
-bool is_library_name(std::string_view name) {
-  return name.ends_with(".so") || name.find(".so.") != std::string_view::npos;
-}
-
-std::vector<std::string> split(std::string_view text, char separator) {
-  std::vector<std::string> out;
-  while (!text.empty()) {
-    const auto part = text.substr(0, text.find(separator));
-    text.remove_prefix(std::min(text.size(), part.size() + 1));
-    if (!part.empty()) out.emplace_back(part);
-  }
-  return out;
-}
-
-/// Gives a small file's bytes as one text.
-struct TextSink : ContentSink {
-  std::string path;
-  std::function<void(std::string_view text)> done;
-
-  void begin(std::uint64_t) override { text_.clear(); }
-  void append(ByteView bytes) override { text_ += as_text(bytes); }
-  void append_zeros(std::uint64_t count) override { text_.append(static_cast<std::size_t>(count), '\0'); }
-  ContentId end() override {
-    done(text_);
-    return kEmptyContent;
-  }
-
- private:
-  std::string text_;
-};
 
 class Check {
  public:
