@@ -77,7 +77,8 @@ BaseImage open_base(const std::filesystem::path& target, const ConvertOptions& o
     auto blocks = std::make_shared<const layers::PackedBlocks>(file, place.offset, place.size, options.limits);
     if (const auto reason = blocks->unfit_for(options.squashfs); !reason.empty()) return refuse(reason);
     BaseImage base{blocks, nullptr};
-    if (place.sif && options.excludes.empty() && options.format == OutputFormat::sif) base.layers = layers_of(*place.sif, blocks, options);
+    const bool has_record = place.sif && options.excludes.empty() && options.format == OutputFormat::sif;
+    if (has_record) base.layers = layers_of(*place.sif, blocks, options);
     return base;
   } catch (const Error& error) {
     return refuse(error.what());

@@ -51,7 +51,9 @@ void LayeredRoot::use(BaseLayers* base) {
 std::uint64_t LayeredRoot::compressed_bytes() const {
   if (base_ == nullptr) return image_.compressed_bytes();
   std::uint64_t out = 0;
-  for (std::size_t index = base_->count(); index < image_.layers().size(); ++index) out += image_.layers()[index].size.value_or(0);
+  for (std::size_t index = base_->count(); index < image_.layers().size(); ++index) {
+    out += image_.layers()[index].size.value_or(0);
+  }
   return out;
 }
 

@@ -19,7 +19,7 @@ class Output {
  public:
   virtual ~Output() = default;
 
-  /// The older image whose parts it takes; nothing where there is none.
+  /// Layers that an older image holds and that this output can take from there; null where there is none.
   virtual BaseLayers* base_layers() const { return nullptr; }
   /// Takes the contents of files, as long as the output lives; `conversion` has not run yet.
   virtual layers::ContentSink& contents(const Conversion& conversion) = 0;

@@ -15,9 +15,10 @@ namespace {
 constexpr std::size_t kPiece = 1u << 20;
 
 void hash_range(Hasher& hasher, Region& image, std::uint64_t from, std::uint64_t end) {
-  Bytes buffer(static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, end - from)));
+  Bytes buffer(kPiece);
   while (from < end) {
-    const auto got = image.read_at(from, std::span(buffer).first(static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), end - from))));
+    const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), end - from));
+    const auto got = image.read_at(from, std::span(buffer).first(wanted));
     if (got == 0) throw Error(ErrorKind::io, "the image ends before its tables do");
     hasher.update(ByteView(buffer).first(got));
     from += got;

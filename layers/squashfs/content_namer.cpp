@@ -9,7 +9,8 @@ namespace sifkit::layers {
 
 ContentNamer::ContentNamer() { fill_random(std::as_writable_bytes(std::span(mark_))); }
 
-ContentNamer::ContentNamer(const ContentNamer& like, int) : blocks_(like.blocks_, 0), list_(like.list_, 0), mark_(like.mark_) {}
+ContentNamer::ContentNamer(const ContentNamer& like, int)
+    : blocks_(like.blocks_, 0), list_(like.list_, 0), mark_(like.mark_) {}
 
 void ContentNamer::start() {
   only_first_ = listing_ = false;

@@ -40,7 +40,7 @@ OrderedPipeline<DataWriter::Item, DataWriter::Item>::Work DataWriter::make_worke
   const std::shared_ptr<BlockCompressor> codec = make_block_compressor(options_);
   const auto reuser = options_.base ? std::make_shared<BlockReuser>(*options_.base, options_) : nullptr;
   return [codec, reuser](Item&& item) {
-    if (item.kind == Item::Kind::holes || item.kind == Item::Kind::end || item.kind == Item::Kind::repeat) return std::move(item);
+    if (item.kind != Item::Kind::block && item.kind != Item::Kind::fragment) return std::move(item);
     if (item.taken) {
       if (item.known.size_field != 0) reuser->read(item.known, {item.packed.bytes.get(), item.packed.size});
       item.size_field = item.known.size_field;
@@ -104,7 +104,9 @@ void DataWriter::deliver(Item&& item) {
     case Item::Kind::repeat: {
       const auto& place = known_blocks_.place(item.count);
       const std::span<std::byte> packed(item.packed.bytes.get(), packed_size(place.size_field));
-      if (region_.read_at(place.start, packed) != packed.size()) throw Error(ErrorKind::io, "the image became shorter while it was written");
+      if (region_.read_at(place.start, packed) != packed.size()) {
+        throw Error(ErrorKind::io, "the image became shorter while it was written");
+      }
       write(packed);
       checksums_.hold(place.size_field, place.checksum);
       block_sizes_.push_back(place.size_field);
@@ -340,6 +342,8 @@ std::uint64_t DataWriter::finish() {
   return cursor_;
 }
 
-Digest DataWriter::checksum(std::uint64_t data_end, std::uint64_t end) { return checksums_.finish(region_, data_end, end); }
+Digest DataWriter::checksum(std::uint64_t data_end, std::uint64_t end) {
+  return checksums_.finish(region_, data_end, end);
+}
 
 }  // namespace sifkit::layers

@@ -55,7 +55,9 @@ void DataWriter::push_taken(Item::Kind kind, const PackedBlock& block, std::uint
   item.plain.size = plain_size;
   item.packed = take_buffer();
   item.packed.size = packed_size(block.size_field);
-  if (item.packed.size > options_.block_size) throw Error(ErrorKind::malformed, fmt::format("the old image has a block of {} bytes", item.packed.size));
+  if (item.packed.size > options_.block_size) {
+    throw Error(ErrorKind::malformed, fmt::format("the old image has a block of {} bytes", item.packed.size));
+  }
   item.count = count;
   pipeline_->push(std::move(item));
 }
@@ -85,7 +87,8 @@ void DataWriter::take_small(InodeId file, std::uint32_t content) {
   if (pieces_.empty()) {
     pieces_whole_ = place.offset == 0;
   } else {
-    pieces_whole_ = pieces_whole_ && place.fragment == base_files_->blocks_of(pieces_.back()).fragment && place.offset == fragment_.size;
+    const FileBlocks& last = base_files_->blocks_of(pieces_.back());
+    pieces_whole_ = pieces_whole_ && place.fragment == last.fragment && place.offset == fragment_.size;
   }
   pieces_.push_back(file);
   contents_[content].fragment = static_cast<std::uint32_t>(fragments_.size());
@@ -104,10 +107,10 @@ void DataWriter::settle_stretch(std::optional<InodeId> next) {
   unsettled_ = false;
   const InodeId last = pieces_.back();
   // What the base has in one fragment and then in the next, it has there for a reason that holds here as well.
-  const auto follows = [&](const FileBlocks& place) {
+  const auto begins_next_fragment = [&](const FileBlocks& place) {
     return place.fragment == base_files_->blocks_of(last).fragment + 1 && place.offset == 0;
   };
-  const bool known = next && is_whole() && base_files_->blocks_of(*next).fragment != kNoFragment && follows(base_files_->blocks_of(*next));
+  const bool known = next && is_whole() && begins_next_fragment(base_files_->blocks_of(*next));
   if (known || ends_stretch(base_files_->small_bytes(last), options_.block_size)) flush_fragment();
 }
 
@@ -115,7 +118,8 @@ void DataWriter::flush_pieces() {
   fragments_.emplace_back();
   const auto index = fragments_.size() - 1;
   if (is_whole()) {
-    push_taken(Item::Kind::fragment, base_files_->fragment(base_files_->blocks_of(pieces_.back()).fragment), fragment_.size, index);
+    const PackedBlock stored = base_files_->fragment(base_files_->blocks_of(pieces_.back()).fragment);
+    push_taken(Item::Kind::fragment, stored, fragment_.size, index);
   } else {
     Buffer plain = take_buffer();
     for (const InodeId file : pieces_) {

@@ -96,7 +96,8 @@ Digest PackedBlocks::checksum(const OperationContext& operation) const {
   for (const auto& fragment : state.fragments) blocks.push_back({fragment.start, fragment.size_field});
   for (const auto& file : state.stored.files) {
     std::uint64_t at = file.start;
-    for (const std::uint32_t word : std::span(state.stored.words).subspan(static_cast<std::size_t>(file.first_block), file.count)) {
+    const auto words = std::span(state.stored.words);
+    for (const std::uint32_t word : words.subspan(static_cast<std::size_t>(file.first_block), file.count)) {
       if (word == 0) continue;
       blocks.push_back({at, word});
       at += packed_size(word);

@@ -27,8 +27,9 @@ struct PackedBlock {
 /// The packed blocks of an image that is there already, for the writing of another one that shares files with it: a
 /// block that holds the same bytes is taken as it is packed, and need not be packed again.
 ///
-/// Nothing of the image is believed. Where it keeps the blocks of a path is a guess for the writer, who unpacks what is
-/// there and compares every byte before it is taken. Its functions may be called from several threads.
+/// Where it keeps the blocks of a path is a guess for the writer, who unpacks what is there and compares every byte before
+/// it is taken: of that nothing is believed. What `ContentSink::take` is given is believed, so whoever gives it compares
+/// `checksum` first. Its functions may be called from several threads.
 class SIFKIT_API PackedBlocks {
  public:
   /// The squashfs image in [offset, offset + size) of a file. Throws as SquashfsReader does.
