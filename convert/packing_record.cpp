@@ -10,6 +10,7 @@
 #include <sifkit/core/error.h>
 #include <sifkit/core/json.h>
 #include <sifkit/layers/walk.h>
+#include <sifkit/version.h>
 
 namespace sifkit {
 
@@ -17,7 +18,6 @@ using namespace layers;
 
 namespace {
 
-constexpr std::uint64_t kVersion = 1;  ///< of the rules by which layers are packed
 constexpr std::size_t kMaxListed = 1u << 16;
 constexpr const char* kMember = "sifkit";
 
@@ -72,7 +72,7 @@ std::uint32_t number_of(const JsonView& view) {
 
 std::string packing_options(const ConvertOptions& options) {
   const auto& squashfs = options.squashfs;
-  return fmt::format("{} {} {} {} {} {} {} {}", kVersion, static_cast<int>(squashfs.codec), squashfs.level, squashfs.fast,
+  return fmt::format("{} {} {} {} {} {} {} {}", SIFKIT_VERSION_STRING, static_cast<int>(squashfs.codec), squashfs.level, squashfs.fast,
                      squashfs.block_size, options.all_root, static_cast<int>(options.layers.xattrs),
                      options.keep_capabilities);
 }

@@ -39,7 +39,7 @@ struct PackingRecord {
   Digest checksum;  ///< layers::SquashfsSummary::checksum
 };
 
-/// What of the options decides how a layer is packed.
+/// What decides how a layer is packed: the version of this library, whose rules may change, and options.
 std::string packing_options(const ConvertOptions& options);
 
 /// The record of a finished tree. Nothing where contents were stored that no inode shows, or not in the order of inodes.
