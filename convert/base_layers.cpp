@@ -2,7 +2,6 @@
 #include "base_layers.h"
 
 #include <algorithm>
-#include <map>
 #include <string>
 
 #include <fmt/format.h>

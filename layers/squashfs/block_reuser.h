@@ -24,8 +24,6 @@ class BlockReuser {
   /// Fills the beginning of `packed`, as large as `plain`, with the block as it is packed there, if what it unpacks to is
   /// `plain`.
   Found take(const PackedBlock& known, ByteView plain, std::span<std::byte> packed);
-  /// Fills `packed` with a block of the base, whatever it holds.
-  void read(const PackedBlock& known, std::span<std::byte> packed) const { base_.read(known, packed); }
 
  private:
   const PackedBlocks& base_;

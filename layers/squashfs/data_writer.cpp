@@ -9,7 +9,6 @@
 #include <libdeflate.h>
 
 #include <sifkit/core/error.h>
-#include <sifkit/core/resources.h>
 
 namespace sifkit::layers {
 
@@ -39,16 +38,15 @@ DataWriter::DataWriter(Region& region, std::uint64_t start, const SquashfsOption
 OrderedPipeline<DataWriter::Item, DataWriter::Item>::Work DataWriter::make_worker() const {
   const std::shared_ptr<BlockCompressor> codec = make_block_compressor(options_);
   const auto reuser = options_.base ? std::make_shared<BlockReuser>(*options_.base, options_) : nullptr;
-  return [codec, reuser](Item&& item) {
+  return [codec, reuser, base = options_.base](Item&& item) {
     if (item.kind != Item::Kind::block && item.kind != Item::Kind::fragment) return std::move(item);
     if (item.taken) {
-      if (item.known.size_field != 0) reuser->read(item.known, {item.packed.bytes.get(), item.packed.size});
+      base->read(item.known, {item.packed.bytes.get(), item.packed.size});
       item.size_field = item.known.size_field;
       item.checksum = block_checksum({item.packed.bytes.get(), item.packed.size});
       return std::move(item);
     }
     const ByteView plain(item.plain.bytes.get(), item.plain.size);
-    if (item.kind == Item::Kind::block && all_zero(plain)) return std::move(item);  // word 0: a hole
     if (item.known.size_field != 0) {
       const std::span<std::byte> packed(item.packed.bytes.get(), plain.size());
       item.found = reuser->take(item.known, plain, packed);
@@ -77,14 +75,10 @@ void DataWriter::deliver(Item&& item) {
     case Item::Kind::block:
     case Item::Kind::fragment: {
       const auto at = cursor_;
-      if (item.size_field != 0) {
-        const bool packed = item.taken || (item.size_field & kStoredBlock) == 0;
-        const Buffer& chosen = packed ? item.packed : item.plain;
-        write({chosen.bytes.get(), chosen.size});
-        checksums_.hold(item.size_field, item.checksum);
-      } else {
-        writing_sparse_ += item.plain.size;
-      }
+      const bool packed = item.taken || (item.size_field & kStoredBlock) == 0;
+      const Buffer& chosen = packed ? item.packed : item.plain;
+      write({chosen.bytes.get(), chosen.size});
+      checksums_.hold(item.size_field, item.checksum);
       if (item.taken || item.found == BlockReuser::Found::yes) counts_.reused_bytes += item.plain.size;
       if (item.found == BlockReuser::Found::damaged) ++counts_.damaged_blocks;
       if (item.kind == Item::Kind::fragment) {
@@ -113,10 +107,12 @@ void DataWriter::deliver(Item&& item) {
       give_back(std::move(item.packed));
       return;
     }
-    case Item::Kind::holes:
-      block_sizes_.resize(block_sizes_.size() + static_cast<std::size_t>(item.count));
-      writing_sparse_ += item.count * options_.block_size;
+    case Item::Kind::holes: {
+      const auto blocks = (item.count + options_.block_size - 1) / options_.block_size;
+      block_sizes_.resize(block_sizes_.size() + static_cast<std::size_t>(blocks));  // of word 0
+      writing_sparse_ += item.count;
       return;
+    }
     case Item::Kind::end: {
       if (item.duplicate) {
         cursor_ = writing_start_;
@@ -199,6 +195,13 @@ StoredContent DataWriter::content(ContentId id) const {
   return out;
 }
 
+void DataWriter::push_holes(std::uint64_t bytes) {
+  Item item;
+  item.kind = Item::Kind::holes;
+  item.count = bytes;
+  pipeline_->push(std::move(item));
+}
+
 void DataWriter::expect_room(std::uint64_t size) {
   if (size / options_.block_size >= kMaxBlocks) {
     throw Error(ErrorKind::limit, fmt::format("a file of {} bytes, the limit is {} blocks of {}", size, kMaxBlocks, options_.block_size));
@@ -227,8 +230,12 @@ void DataWriter::begin(std::uint64_t size) {
 void DataWriter::end_block() {
   const ContentKey name = namer_.add_block({block_.bytes.get(), block_.size});
   const PackedBlock known = expected_.next();
-  KnownBlocks::Block block;
-  if (name != ContentNamer::kZeros) block = known_blocks_.add(name);
+  if (name == ContentNamer::kZeros) {
+    push_holes(block_.size);
+    block_.size = 0;
+    return;
+  }
+  const KnownBlocks::Block block = known_blocks_.add(name);
   if (block.repeats) {
     Item item;
     item.kind = Item::Kind::repeat;
@@ -270,11 +277,8 @@ void DataWriter::append_zeros(std::uint64_t count) {
   count -= to_block;
   if (const auto holes = count / options_.block_size; holes != 0) {
     namer_.add_zeros(holes * options_.block_size);
-    Item item;
-    item.kind = Item::Kind::holes;
-    item.count = holes;
+    push_holes(holes * options_.block_size);
     expected_.skip(holes);
-    pipeline_->push(std::move(item));
     appended_ += holes * options_.block_size;
     count -= holes * options_.block_size;
   }

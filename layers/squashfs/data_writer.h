@@ -106,7 +106,7 @@ class DataWriter : public ContentSink {
     Buffer plain;
     Buffer packed;           ///< filled by the worker
     std::uint32_t size_field = 0;  ///< the block's, as it is stored
-    std::uint64_t count = 0; ///< holes: how many blocks; fragment: its index; block: its number in `known_blocks_`
+    std::uint64_t count = 0; ///< holes: bytes; fragment: its index; block: its number in `known_blocks_`
     std::uint32_t content = 0;
     bool duplicate = false;
     std::uint32_t checksum = 0;  ///< of the block as it is stored; set by the worker
@@ -130,10 +130,10 @@ class DataWriter : public ContentSink {
   OrderedPipeline<Item, Item>::Work make_worker() const;
   void deliver(Item&& item);
   void write(ByteView bytes);
-
   Buffer take_buffer();
   void give_back(Buffer&& buffer);
   void push_block(Item::Kind kind, Buffer&& plain, std::uint64_t count, const PackedBlock& known);
+  void push_holes(std::uint64_t bytes);  ///< of one block, or of several whole ones
   void expect_room(std::uint64_t size);
   void end_block();
   void flush_fragment();

@@ -68,7 +68,11 @@ void DataWriter::take_large(InodeId file, std::uint32_t content) {
   std::uint64_t left = base_files_->size_of(file);
   for (const std::uint32_t word : base_files_->words_of(file)) {
     const auto plain = static_cast<std::uint32_t>(std::min<std::uint64_t>(left, options_.block_size));
-    push_taken(Item::Kind::block, {at, word}, plain, 0);
+    if (word == 0) {
+      push_holes(plain);
+    } else {
+      push_taken(Item::Kind::block, {at, word}, plain, 0);
+    }
     at += packed_size(word);
     left -= plain;
   }
