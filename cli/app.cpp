@@ -15,6 +15,7 @@
 
 #include <fmt/format.h>
 
+#include <sifkit/core/file.h>
 #include <sifkit/records/error.h>
 #include <sifkit/version.h>
 
@@ -191,6 +192,11 @@ void Session::show_warnings(const WarningList& warnings) const {
       logger->write(LogLevel::warning, fmt::format("{} more of the kind '{}'", all - count, kind));
     }
   }
+}
+
+std::unique_ptr<Source> open_input(const std::string& path, const Session& session) {
+  if (path != "-") return open_source(path);
+  return std::make_unique<StreamSource>(File(duplicate(session.io.in, "standard input"), "standard input"));
 }
 
 bool Session::is_stopping() const {

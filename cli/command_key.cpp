@@ -5,7 +5,6 @@
 #include <set>
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -116,11 +115,7 @@ int list(const KeyCommand& arguments, Session& session) {
 }
 
 Bytes input(const std::string& file, const Session& session) {
-  if (file != "-") return read_all(*open_source(file), trust::kMaxKeyFileBytes, file);
-  const int fd = ::dup(session.io.in);
-  if (fd < 0) throw_errno("standard input");
-  StreamSource source(File(UniqueFd(fd), "standard input"));
-  return read_all(source, trust::kMaxKeyFileBytes, "standard input");
+  return read_all(*open_input(file, session), trust::kMaxKeyFileBytes, file == "-" ? "standard input" : file);
 }
 
 int import_keys(const KeyCommand& arguments, Session& session) {

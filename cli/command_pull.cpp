@@ -4,8 +4,6 @@
 #include <string>
 #include <vector>
 
-#include <unistd.h>
-
 #include <fmt/format.h>
 
 #include <sifkit/convert.h>
@@ -75,12 +73,6 @@ void verify_image(const sif::Image& image, const Session& session) {
   if (report.failure) throw Error(report.failure->kind(), printable(report.failure->message()), report.failure->hint());
 }
 
-std::shared_ptr<const File> shared(const File& file, const std::filesystem::path& target) {
-  UniqueFd again(::dup(file.fd()));
-  if (!again) throw_errno("dup");
-  return std::make_shared<const File>(std::move(again), target.native());
-}
-
 struct Pulled {
   std::filesystem::path target;
   std::uint64_t bytes = 0;
@@ -133,7 +125,7 @@ Pulled pull_file(const PullArguments& arguments, const std::string& scheme, cons
     const auto received = fetch(remote, output.file(), session);
     out.bytes = received.bytes;
     out.digest = received.digest;
-    const auto file = shared(output.file(), out.target);
+    const auto file = std::make_shared<const File>(output.file().renamed(out.target.native()));
     if (pinned) expect_digest(*pinned, out, file, session);
     const sif::Image image(file);  // or it is none
     if (arguments.verify) verify_image(image, session);

@@ -4,8 +4,6 @@
 #include <memory>
 #include <optional>
 
-#include <unistd.h>
-
 #include <fmt/format.h>
 
 #include <sifkit/sif/image_editor.h>
@@ -94,15 +92,7 @@ sif::SbomFormat format_of(std::string_view text, const std::string& asked) {
 }
 
 std::string read_document(const std::string& path, const Session& session) {
-  std::unique_ptr<Source> source;
-  if (path == "-") {
-    const int fd = ::dup(session.io.in);
-    if (fd < 0) throw_errno("duplicate standard input");
-    source = std::make_unique<StreamSource>(File(UniqueFd(fd), "standard input"));
-  } else {
-    source = open_source(path);
-  }
-  return std::string(as_text(read_all(*source, kMaxDocument, path == "-" ? "standard input" : in_quotes(path))));
+  return std::string(as_text(read_all(*open_input(path, session), kMaxDocument, path == "-" ? "standard input" : in_quotes(path))));
 }
 
 sif::ObjectSpec spec_of(const sif::Image& image, sif::SbomFormat format) {
@@ -225,10 +215,8 @@ std::string sbom_name(const oci::Reference& reference) {
 }
 
 void add_sbom_in_place(File& file, const sbom::DocumentOptions& options, const Session& session) {
-  const int fd = ::dup(file.fd());
-  if (fd < 0) throw_errno("duplicate the image");
   WarningList warnings;
-  const auto image = open_file_system(std::make_shared<const File>(UniqueFd(fd), file.name()), Limits(), warnings);
+  const auto image = open_file_system(std::make_shared<const File>(file.renamed(file.name())), Limits(), warnings);
   const auto text = make_document(*image, options, session);
   sif::ImageEditor editor(file, {.operation = session.operation()});
   MemorySource data(as_bytes(text));

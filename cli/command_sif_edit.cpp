@@ -3,8 +3,6 @@
 #include <memory>
 #include <optional>
 
-#include <unistd.h>
-
 #include <fmt/format.h>
 
 #include <sifkit/sif/image_editor.h>
@@ -61,15 +59,6 @@ struct CompactArguments {
 };
 
 Error usage(std::string message) { return {ErrorKind::usage, std::move(message)}; }
-
-std::unique_ptr<Source> open_input(const std::string& path, const Session& session) {
-  if (path == "-") {
-    const int fd = ::dup(session.io.in);
-    if (fd < 0) throw_errno("duplicate standard input");
-    return std::make_unique<StreamSource>(File(UniqueFd(fd), "standard input"));
-  }
-  return open_source(path);
-}
 
 sif::Partition partition_of(const AddArguments& a) {
   if (a.part_type == 0 || a.part_fs == 0 || a.part_arch == 0) throw usage("with partition datatype, --partfs, --parttype and --partarch must be passed");

@@ -11,6 +11,7 @@
 #include <sifkit/core/error.h>
 #include <sifkit/core/json.h>
 #include <sifkit/core/operation.h>
+#include <sifkit/core/stream.h>
 
 #include "console.h"
 
@@ -74,6 +75,9 @@ void report_error(Session& session, const Error& error);
 
 /// SIFKIT_X, then APPTAINER_X, then SINGULARITY_X; nothing where none is set.
 std::optional<std::string> environment(std::string_view name);
+
+/// The file, or with "-" standard input.
+std::unique_ptr<Source> open_input(const std::string& path, const Session& session);
 
 /// The number of a data object as the user gave it; usage when it is none.
 std::uint32_t parse_object_id(std::string_view text);

@@ -159,10 +159,8 @@ std::string not_empty(std::string word, std::string_view origin, std::string_vie
 std::optional<std::string> given(const PassphraseArguments& arguments, std::string_view hint) {
   if (!arguments.file.empty()) return not_empty(first_line(*open_source(arguments.file), in_quotes(arguments.file)), in_quotes(arguments.file), hint);
   if (arguments.fd >= 0) {
-    const int fd = ::dup(arguments.fd);
-    if (fd < 0) throw_errno(fmt::format("--passphrase-fd {}", arguments.fd));
-    StreamSource source(File(UniqueFd(fd), "passphrase descriptor"));
     const std::string place = fmt::format("--passphrase-fd {}", arguments.fd);
+    StreamSource source(File(duplicate(arguments.fd, place), "passphrase descriptor"));
     return not_empty(first_line(source, place), place, hint);
   }
   if (const char* word = std::getenv("SIFKIT_PASSPHRASE")) return not_empty(word, "the variable SIFKIT_PASSPHRASE", hint);

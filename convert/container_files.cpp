@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <climits>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -65,18 +64,9 @@ class DirectoryFiles : public ContainerFiles {
   }
 
   std::optional<std::vector<std::string>> names(const std::string& path) override {
-    std::vector<std::string> out;
     const UniqueFd fd = open_inside(path, O_RDONLY | O_DIRECTORY);
     if (!fd) return std::nullopt;
-    const int copy = ::dup(fd.get());
-    const std::unique_ptr<DIR, int (*)(DIR*)> directory(copy < 0 ? nullptr : ::fdopendir(copy), ::closedir);
-    if (!directory) throw_errno(fmt::format("read {}", in_quotes("/" + path)));
-    while (const dirent* entry = ::readdir(directory.get())) {
-      const std::string_view name = entry->d_name;
-      if (name != "." && name != "..") out.emplace_back(name);
-    }
-    std::sort(out.begin(), out.end());
-    return out;
+    return names_in(fd.get(), in_quotes("/" + path));
   }
 
  private:

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <limits>
+#include <memory>
 #include <utility>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/file.h>
@@ -69,6 +71,31 @@ struct stat status_of(int fd, const std::string& name) {
 UniqueFd::~UniqueFd() {
   if (fd_ >= 0) ::close(fd_);
 }
+
+UniqueFd duplicate(int fd, std::string_view what) {
+  UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  if (!copy) throw_errno(fmt::format("open {} once more", what));
+  return copy;
+}
+
+std::vector<std::string> names_in(int directory, std::string_view what) {
+  const int copy = ::fcntl(directory, F_DUPFD_CLOEXEC, 0);
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing(copy < 0 ? nullptr : ::fdopendir(copy), ::closedir);
+  if (!listing) throw_errno(fmt::format("list {}", what));
+  ::rewinddir(listing.get());  // the copies of a descriptor share one place in the list
+  std::vector<std::string> names;
+  errno = 0;
+  while (const dirent* entry = ::readdir(listing.get())) {
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") names.emplace_back(name);
+    errno = 0;
+  }
+  if (errno != 0) throw_errno(fmt::format("list {}", what));
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+File File::renamed(std::string name) const { return {duplicate(fd(), in_quotes(name_)), std::move(name)}; }
 
 File File::open_read(const std::filesystem::path& path) { return open_named(path, O_RDONLY); }
 

@@ -112,8 +112,8 @@ TreeDigest tree_digest(FileSystem& files, bool with_runtime_files, const Operati
       case EntryType::symlink: stream.text(tree.symlink_target(inode)); break;
       case EntryType::char_device:
       case EntryType::block_device:
-        stream.number(inode.data >> 20);
-        stream.number(inode.data & 0xfffffu);
+        stream.number(device_major(inode.data));
+        stream.number(device_minor(inode.data));
         break;
       default: break;
     }

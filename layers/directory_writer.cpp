@@ -120,7 +120,7 @@ struct DirectoryWriter::Impl {
       case EntryType::char_device:
       case EntryType::block_device: {
         const auto type = static_cast<mode_t>(inode.type == EntryType::char_device ? S_IFCHR : S_IFBLK);
-        const int result = ::mknod(path.c_str(), type | 0600, makedev(inode.data >> 20, inode.data & 0xfffff));
+        const int result = ::mknod(path.c_str(), type | 0600, makedev(device_major(inode.data), device_minor(inode.data)));
         if (result != 0 && (errno == EPERM || errno == EACCES)) {  // the root of a user namespace may not, either
           warnings.add("device-dropped", fmt::format("{}: only the machine's root can make a device; it is left out", shown(path)));
           return;

@@ -221,7 +221,7 @@ Flattener::Decision Flattener::accept(const Entry& entry) {
   change.hard_link = entry.hard_link;
   change.size = entry.size;
   const bool device = entry.type == EntryType::char_device || entry.type == EntryType::block_device;
-  change.device = device ? entry.device_major << 20 | entry.device_minor : kNone;
+  change.device = device ? device_word(entry.device_major, entry.device_minor) : kNone;
   const bool file = entry.whiteout == Whiteout::none && !entry.hard_link && entry.type == EntryType::regular;
   if (file && entry.size == 0) change.content = kEmptyContent;
   state.note(change, entry.path, entry.link_target);

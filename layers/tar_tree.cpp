@@ -91,7 +91,7 @@ class TarTree : private ContentSink {
     status.st_nlink = 1;
     status.st_size = hard_link.empty() ? static_cast<off_t>(inode.size) : 0;
     if (inode.type == EntryType::char_device || inode.type == EntryType::block_device) {
-      status.st_rdev = makedev(inode.data >> 20, inode.data & 0xfffffu);
+      status.st_rdev = makedev(device_major(inode.data), device_minor(inode.data));
     }
     NewTarMember member;
     member.path = inode.type == EntryType::directory ? path + "/" : path;

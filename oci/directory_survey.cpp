@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "directory_survey.h"
 
-#include <algorithm>
 #include <string>
 #include <vector>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -33,18 +31,8 @@ class Walk {
   /// whoever reads the files says so.
   std::vector<Found> add_entries(ContentsSurvey& survey, const std::string& path) const {
     UniqueFd fd(::openat(top_, path.empty() ? "." : path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    const int copy = fd ? ::dup(fd.get()) : -1;
-    DIR* listing = copy < 0 ? nullptr : ::fdopendir(copy);
-    if (listing == nullptr) return {};
-    std::vector<std::string> names;
-    while (const dirent* entry = ::readdir(listing)) {
-      const std::string_view name = entry->d_name;
-      if (name != "." && name != "..") names.emplace_back(name);
-    }
-    ::closedir(listing);
-    std::sort(names.begin(), names.end());
     std::vector<Found> out;
-    for (const auto& name : names) {
+    for (const auto& name : names_or_none(fd.get())) {
       operation_.check();
       struct stat status {};
       if (::fstatat(fd.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
@@ -61,6 +49,14 @@ class Walk {
   bool is_there(const std::string& path) const { return ::faccessat(top_, path.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0; }
 
  private:
+  static std::vector<std::string> names_or_none(int directory) {
+    try {
+      return names_in(directory, "a directory");
+    } catch (const Error&) {
+      return {};
+    }
+  }
+
   static Bytes head_of(int directory, const std::string& name) {
     UniqueFd fd(::openat(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     Bytes head(ContentsSurvey::kHeadBytes);

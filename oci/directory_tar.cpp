@@ -9,7 +9,6 @@
 #include <system_error>
 #include <vector>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -87,18 +86,7 @@ class DirectoryTar final : public Source, private Sink {
   void enter(UniqueFd fd, std::string path) {
     if (levels_.size() == kMaxDepth) throw Error(ErrorKind::limit, fmt::format("{}: more than {} directories deep", in_quotes(path), kMaxDepth));
     Level level{.fd = std::move(fd), .path = std::move(path), .names = {}};
-    const int copy = ::dup(level.fd.get());
-    DIR* listing = copy < 0 ? nullptr : ::fdopendir(copy);
-    if (listing == nullptr) throw_errno(fmt::format("list {}", in_quotes(full(level.path))));
-    errno = 0;
-    while (const dirent* entry = ::readdir(listing)) {
-      const std::string_view name = entry->d_name;
-      if (name != "." && name != "..") level.names.emplace_back(name);
-    }
-    const int error = errno;
-    ::closedir(listing);
-    if (error != 0) throw_errno(fmt::format("list {}", in_quotes(full(level.path))), error);
-    std::sort(level.names.begin(), level.names.end());
+    level.names = names_in(level.fd.get(), in_quotes(full(level.path)));
     levels_.push_back(std::move(level));
   }
 

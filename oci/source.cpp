@@ -48,9 +48,9 @@ std::string shown(const Reference& reference) { return reference.location == "-"
 File open_file(const std::string& location) {
   if (location != "-") return File::open_read(location);
   if (::isatty(STDIN_FILENO) == 1) throw Error(ErrorKind::usage, "standard input is a terminal, an archive was expected", Advice::pipe_archive);
-  UniqueFd fd(::dup(STDIN_FILENO));
+  UniqueFd fd = duplicate(STDIN_FILENO, "standard input");
   struct stat status {};
-  if (!fd || ::fstat(fd.get(), &status) != 0) throw_errno("standard input");
+  if (::fstat(fd.get(), &status) != 0) throw_errno("standard input");
   if (S_ISDIR(status.st_mode)) throw Error(ErrorKind::usage, "standard input is a directory, an archive was expected", "give the directory's name");
   return {std::move(fd), "standard input"};
 }
@@ -91,9 +91,7 @@ std::shared_ptr<const File> spooled(Source& stream, const std::string& name, con
     options.operation.progress->advance(got);
     with_scratch_hint([&] { scratch.write_at(end, ByteView(buffer).first(got)); });
   }
-  UniqueFd fd(::dup(scratch.fd()));
-  if (!fd) throw_errno("scratch file");
-  return std::make_shared<const File>(std::move(fd), name);
+  return std::make_shared<const File>(scratch.renamed(name));
 }
 
 /// Says what was held back until it was known whether it will be said once more.

@@ -5,7 +5,6 @@
 #include <limits>
 #include <thread>
 
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <fmt/format.h>
@@ -27,18 +26,12 @@ std::int64_t seconds_now() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-File named(const File& file, std::string name) {
-  UniqueFd fd(::fcntl(file.fd(), F_DUPFD_CLOEXEC, 0));
-  if (!fd) throw_errno(fmt::format("open {}", in_quotes(name)));
-  return {std::move(fd), std::move(name)};
-}
-
 /// Opens the file and locks it, and makes sure that it still has its name then. `shown` is how errors call it.
 std::shared_ptr<File> open_locked(const std::filesystem::path& path, const std::string& shown,
                                   const EditOptions& options) {
   const auto until = std::chrono::steady_clock::now() + options.timeout;
   for (;;) {
-    auto file = std::make_shared<File>(named(File::open_read_write(path), shown));
+    auto file = std::make_shared<File>(File::open_read_write(path).renamed(shown));
     if (!file->is_regular())
       throw Error(ErrorKind::unsupported,
                   fmt::format("{}: a SIF image is a regular file; this is not one", in_quotes(shown)));

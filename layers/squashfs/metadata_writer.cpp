@@ -26,8 +26,8 @@ constexpr std::uint64_t kMaxPerName = 20;  ///< bytes of a name's entry beside t
 
 /// The kernel's packed form of a device number.
 std::uint32_t device_number(std::uint32_t data) {
-  const std::uint32_t major = data >> 20;
-  const std::uint32_t minor = data & 0xfffff;
+  const std::uint32_t major = device_major(data);
+  const std::uint32_t minor = device_minor(data);
   return (minor & 0xff) | (major << 8) | ((minor & ~0xffu) << 12);
 }
 

@@ -42,7 +42,7 @@ EntryType entry_type(std::uint16_t type) {
 std::uint32_t device_of(std::uint32_t number) {
   const std::uint32_t major = (number >> 8) & 0xfff;
   const std::uint32_t minor = (number & 0xff) | ((number >> 12) & 0xfff00);
-  return major << 20 | minor;
+  return device_word(major, minor);
 }
 
 std::uint64_t end_of_directories(const Superblock& super) { return std::min(super.fragment_table, super.id_table); }

@@ -3,8 +3,6 @@
 
 #include <utility>
 
-#include <fcntl.h>
-
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
@@ -14,20 +12,13 @@ namespace sifkit::oci {
 
 namespace {
 
-/// Messages name the source, not where it is kept.
-std::shared_ptr<const File> renamed(const File& file, const std::string& name) {
-  UniqueFd again(::fcntl(file.fd(), F_DUPFD_CLOEXEC, 0));
-  if (!again) throw_errno("fcntl");
-  return std::make_shared<const File>(std::move(again), name);
-}
-
 /// All of what comes, checked.
 std::shared_ptr<const File> spooled(RemoteFile& remote, const Reference& reference, const SourceOptions& options) {
   options.operation.progress->stage("downloading", remote.size.value_or(0));
   const File scratch = open_scratch_file(options.scratch.empty() ? scratch_directory() : options.scratch);
   receive(remote, options.operation,
           [&](std::uint64_t at, ByteView piece) { with_scratch_hint([&] { scratch.write_at(at, piece); }); });
-  return renamed(scratch, reference.location);
+  return std::make_shared<const File>(scratch.renamed(reference.location));  // messages name the source, not its copy
 }
 
 class RemoteSource : public OpenedSource {
@@ -36,7 +27,7 @@ class RemoteSource : public OpenedSource {
     auto remote = reference.transport == Transport::oras ? open_oras(reference.location, reference.text, options)
                                                          : open_library(reference.location, reference.text, options);
     in_file(reference.location, [&] {
-      file_ = remote.file ? renamed(*remote.file, reference.location) : spooled(remote, reference, options);
+      file_ = remote.file ? std::make_shared<const File>(remote.file->renamed(reference.location)) : spooled(remote, reference, options);
       const auto sniffed = sniff_file(*file_);
       if (sniffed.kind != FileKind::sif)
         throw unexpected_kind(in_quotes(reference.location), words_of(sniffed.kind), sniffed.detail, "a SIF image");

@@ -198,10 +198,7 @@ class Scripts {
     for (const auto& script : fixed_scripts()) put(script.path, script.text);
     put(kEnvironmentScriptPath, environment_script(env, warnings));
     put(kRunScriptPath, run_script(entrypoint, cmd));
-    std::filesystem::create_directories(directory_ / "here");
-    std::filesystem::current_path(directory_ / "here");
   }
-  ~Scripts() { std::filesystem::current_path(before_); }
 
   std::string path(std::string_view name) const { return (directory_ / name).string(); }
 
@@ -223,8 +220,13 @@ class Scripts {
     std::filesystem::permissions(directory_ / name, std::filesystem::perms::owner_all);
   }
 
+  std::filesystem::path made(std::string_view name) const {
+    std::filesystem::create_directories(directory_ / name);
+    return directory_ / name;
+  }
+
   TempDir directory_;
-  std::filesystem::path before_ = std::filesystem::current_path();
+  WorkingDirectory inside_{made("here")};
 };
 
 const Words kHostile{

@@ -18,18 +18,20 @@ struct Packed {
   std::string data;
 };
 
-/// A squashfs of layers, oldest first. The name of the source is in it: equal for calls with one directory.
+/// A squashfs of layers, oldest first. The name of the archive, which the metadata of the image holds, is one that ends no
+/// stretch; a random one would now and then.
 Packed packed(const std::vector<std::string>& layers, const TempDir& directory = {}) {
   TestImage image;
   image.layers = layers;
-  write_file(directory / "image.tar", as_tar(docker_25(image)));
+  const WorkingDirectory inside(directory.path());
+  write_file("image.tar", as_tar(docker_25(image)));
   ConvertOptions options;
   options.format = OutputFormat::squashfs;
   options.source_date_epoch = 7;
   options.overwrite = Overwrite::yes;
   WarningList warnings;
-  convert(oci::Reference::parse("docker-archive:" + (directory / "image.tar").string()), directory / "out", options, warnings);
-  const std::string file = read_file(directory / "out");
+  convert(oci::Reference::parse("docker-archive:image.tar"), "out", options, warnings);
+  const std::string file = read_file("out");
   const std::byte* const super = as_bytes(file).data();
   return {load_le<std::uint32_t>(super + kFragments),
           file.substr(kSuperblock, static_cast<std::size_t>(load_le<std::uint64_t>(super + kInodeTableAt)) - kSuperblock)};

@@ -28,13 +28,8 @@ std::string parsed(const std::string& text) {
 
 /// In a directory of its own, so that names exist or do not as a test says.
 class Elsewhere {
- public:
-  Elsewhere() : before_(std::filesystem::current_path()) { std::filesystem::current_path(directory_.path()); }
-  ~Elsewhere() { std::filesystem::current_path(before_); }
-
- private:
   TempDir directory_;
-  std::filesystem::path before_;
+  WorkingDirectory inside_{directory_.path()};
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <sifkit/core/bytes.h>
 #include <sifkit/core/error.h>
@@ -36,6 +37,12 @@ class SIFKIT_API UniqueFd {
   int fd_ = -1;
 };
 
+/// Another descriptor of the same open file, with O_CLOEXEC. Throws io; the error calls the file `what`.
+SIFKIT_API UniqueFd duplicate(int fd, std::string_view what);
+
+/// The names in an open directory, in the order of their bytes, without "." and "..". Throws io; the error says `what`.
+SIFKIT_API std::vector<std::string> names_in(int directory, std::string_view what);
+
 /// An open file with a name for errors. All transfers loop over EINTR and short counts. `read_at` and `write_at` may be
 /// called from several threads.
 class SIFKIT_API File {
@@ -46,6 +53,9 @@ class SIFKIT_API File {
   /// O_CLOEXEC; never blocks on a FIFO without a writer.
   static File open_read(const std::filesystem::path& path);
   static File open_read_write(const std::filesystem::path& path);
+
+  /// The same open file under another name for errors.
+  File renamed(std::string name) const;
 
   int fd() const noexcept { return fd_.get(); }
   const std::string& name() const noexcept { return name_; }

@@ -20,13 +20,18 @@ using InodeId = std::uint32_t;
 using NameId = std::uint32_t;
 inline constexpr std::uint32_t kNone = 0xffffffffu;
 
+/// The number of a device in one word: as Linux numbers them, 12 bits of major and 20 of minor.
+constexpr std::uint32_t device_word(std::uint32_t major, std::uint32_t minor) { return major << 20 | minor; }
+constexpr std::uint32_t device_major(std::uint32_t word) { return word >> 20; }
+constexpr std::uint32_t device_minor(std::uint32_t word) { return word & 0xfffffu; }
+
 /// One file of the image: what all its hard links share.
 struct Inode {
   Metadata metadata;
   EntryType type = EntryType::regular;
   std::uint32_t links = 0;        ///< names of it; for a directory always 1
   ContentId content = kNoContent;  ///< regular
-  std::uint32_t data = kNone;     ///< symlink: index into Tree's target texts; device: major << 20 | minor
+  std::uint32_t data = kNone;     ///< symlink: index into Tree's target texts; device: its device_word
   std::uint64_t size = 0;         ///< regular
   NameId first_child = kNone;     ///< directory: head of the list of its entries, in no order
 };
