@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 
 #include <sifkit/core/operation.h>
+#include <sifkit/records/error.h>
 
 #include "error.h"
 #include "options.h"
@@ -54,5 +56,19 @@ int in_call(const Call& call, sifkit_error** error, const Body& body) noexcept {
   if (error != nullptr) sifkit_error_free(*error);
   return guarded(error, []() -> int { throw Error(ErrorKind::cancelled, "stopped on request"); });
 }
+
+/// Runs what a function does with its call. `given`, which may be null, is a null pointer until then.
+template <class Body>
+int with_call(const sifkit_options* options, char** given, sifkit_error** error, const Body& body) noexcept {
+  if (given != nullptr) *given = nullptr;
+  std::optional<Call> call;
+  const int failed = guarded(error, [&] {
+    call.emplace(options);
+    return 0;
+  });
+  return failed != 0 ? failed : in_call(*call, error, [&] { return body(*call); });
+}
+
+inline void give_record(const Json& record, char** to) { give(records::record_text(record, -1), to); }
 
 }  // namespace sifkit::capi

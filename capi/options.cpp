@@ -40,8 +40,13 @@ void set_format(sifkit_options& options, std::string_view value) {
   static constexpr std::array<std::pair<std::string_view, OutputFormat>, 3> kFormats{
       {{"sif", OutputFormat::sif}, {"squashfs", OutputFormat::squashfs}, {"sandbox", OutputFormat::sandbox}}};
   const auto format = std::find_if(kFormats.begin(), kFormats.end(), [&](const auto& known) { return known.first == value; });
-  if (format == kFormats.end()) throw Error(ErrorKind::usage, fmt::format("expected sif, squashfs or sandbox, got {}", in_quotes(value)));
-  options.build.format = format->second;
+  if (format != kFormats.end()) {
+    options.build.format = format->second;
+    return;
+  }
+  if (value != "spdx" && value != "cyclonedx")
+    throw Error(ErrorKind::usage, fmt::format("expected sif, squashfs, sandbox, spdx or cyclonedx, got {}", in_quotes(value)));
+  options.document.format = sbom::parse_document_format(value);
 }
 
 void set_xattrs(sifkit_options& options, std::string_view value) {
@@ -68,6 +73,7 @@ using Set = void (*)(sifkit_options&, std::string_view);
 
 constexpr auto kOptions = std::to_array<std::pair<std::string_view, Set>>({
     {"all-root", [](auto& o, auto value) { o.build.all_root = truth(value); }},
+    {"annotation", [](auto& o, auto value) { o.annotations.push_back(name_and_value(value)); }},
     {"at", [](auto& o, auto value) { o.at = number<std::int64_t>(value); }},
     {"authfile", [](auto& o, auto value) { o.build.registry.auth_file = value; }},
     {"base", [](auto& o, auto value) { o.build.base = value; }},
@@ -82,21 +88,31 @@ constexpr auto kOptions = std::to_array<std::pair<std::string_view, Set>>({
     {"clamp-names", [](auto& o, auto value) { o.build.layers.clamp_climbing_names = truth(value); }},
     {"compress", [](auto& o, auto value) { layers::parse_compression(std::string(value), o.build.squashfs); }},
     {"creds", set_credentials},
+    {"deep", [](auto& o, auto value) { o.check.deep = truth(value); }},
+    {"digest", [](auto& o, auto value) { o.digest = Digest::parse(value, "digest"); }},
     {"docker-host", [](auto& o, auto value) { o.build.daemon_host = value; }},
     {"dry-run", [](auto& o, auto value) { o.build.dry_run = truth(value); }},
     {"env", [](auto& o, auto value) { o.build.env.push_back(name_and_value(value)); }},
     {"exclude", [](auto& o, auto value) { o.build.excludes.emplace_back(value); }},
     {"fast", [](auto& o, auto value) { o.build.squashfs.fast = truth(value); }},
+    {"for", [](auto& o, auto value) { o.check.architecture = oci::Platform::parse(value).architecture; }},
     {"force", [](auto& o, auto value) { o.build.overwrite = truth(value) ? Overwrite::yes : Overwrite::no; }},
     {"format", set_format},
+    {"glibc", [](auto& o, auto value) {
+       if (!check::is_glibc_version(value)) throw Error(ErrorKind::usage, fmt::format("expected a version such as 2.28, got {}", in_quotes(value)));
+       o.check.glibc = value;
+     }},
     {"group-id", [](auto& o, auto value) { o.groups.push_back(number<std::uint32_t>(value, 1)); }},
+    {"ignore", [](auto& o, auto value) { o.ignored.emplace_back(value); }},
     {"ignore-others", [](auto& o, auto value) { o.verify.ignore_others = truth(value); }},
+    {"ignore-times", [](auto& o, auto value) { o.diff.ignore_times = truth(value); }},
     {"key", [](auto& o, auto value) { o.keys.emplace_back(value); }},
     {"key-name", [](auto& o, auto value) { o.key_name = value; }},
     {"label", [](auto& o, auto value) { o.build.labels.push_back(name_and_value(value)); }},
     {"legacy-insecure", [](auto& o, auto value) { o.verify.legacy = truth(value); }},
     {"library", [](auto& o, auto value) { o.build.registry.library = value; }},
     {"limit", [](auto& o, auto value) { set_limit(o.build.limits, value); }},
+    {"name", [](auto& o, auto value) { o.document_name = value; }},
     {"no-base", [](auto& o, auto value) { o.build.use_base = !truth(value); }},
     {"no-https", [](auto& o, auto value) { o.build.registry.plain_http = truth(value); }},
     {"ocsp-verify", [](auto& o, auto value) { o.certificate.ocsp = truth(value); }},
@@ -116,7 +132,9 @@ constexpr auto kOptions = std::to_array<std::pair<std::string_view, Set>>({
     {"threads", [](auto& o, auto value) { o.build.threads = number<unsigned>(value); }},
     {"tmpdir", [](auto& o, auto value) { o.build.scratch = value; }},
     {"tree", [](auto& o, auto value) { o.tree = truth(value); }},
+    {"verify", [](auto& o, auto value) { o.verify_pulled = truth(value); }},
     {"verify-after", [](auto& o, auto value) { o.build.verify_after = truth(value); }},
+    {"with-singularity", [](auto& o, auto value) { o.diff.with_runtime_files = truth(value); }},
     {"without-singularity", [](auto& o, auto value) { o.without_runtime_files = truth(value); }},
     {"xattrs", set_xattrs},
 });

@@ -9,10 +9,15 @@
 
 #include <sifkit.h>
 #include <sifkit/convert.h>
+#include <sifkit/inspect/check.h>
+#include <sifkit/inspect/image_diff.h>
+#include <sifkit/inspect/sbom.h>
 #include <sifkit/trust/sign.h>
 #include <sifkit/trust/verify.h>
 
 struct sifkit_options {
+  sifkit_options() { diff.with_runtime_files = false; }
+
   sifkit::ConvertOptions build;  ///< which is the source's, too
   bool sign_after_build = false;
 
@@ -27,6 +32,16 @@ struct sifkit_options {
   sifkit::trust::CertificateFiles certificate;
   std::string policy;
   std::optional<std::int64_t> at;
+
+  std::optional<sifkit::Digest> digest;
+  bool verify_pulled = false;
+  sifkit::oci::Annotations annotations;
+
+  sifkit::check::Options check;
+  sifkit::inspect::TreeDiffOptions diff;
+  std::vector<std::string> ignored;
+  sifkit::sbom::DocumentOptions document;
+  std::string document_name;
 
   bool tree = false;
   bool without_runtime_files = false;

@@ -5,7 +5,6 @@
 #include <sifkit/file_system.h>
 #include <sifkit/inspect/stored_digests.h>
 #include <sifkit/inspect/tree_digest.h>
-#include <sifkit/records/error.h>
 #include <sifkit/records/image.h>
 #include <sifkit/records/signatures.h>
 #include <sifkit/records/version.h>
@@ -18,20 +17,6 @@
 namespace sifkit::capi {
 
 namespace {
-
-void give_record(const Json& record, char** to) { give(records::record_text(record, -1), to); }
-
-/// Runs what a function does with its call.
-template <class Body>
-int with_call(const sifkit_options* options, char** record, sifkit_error** error, const Body& body) noexcept {
-  if (record != nullptr) *record = nullptr;
-  std::optional<Call> call;
-  const int failed = guarded(error, [&] {
-    call.emplace(options);
-    return 0;
-  });
-  return failed != 0 ? failed : in_call(*call, error, [&] { return body(*call); });
-}
 
 std::vector<trust::SigningKey> keys_to_sign(const sifkit_options& options) {
   trust::SigningKey choice;

@@ -111,7 +111,7 @@ ConvertOptions convert_options(const BuildArguments& arguments, const Session& s
   if (!arguments.sbom.empty()) {
     if (!is_sif) throw Error(ErrorKind::usage, "only SIF files hold an SBOM", "'sifkit sbom gen' makes one of any image");
     const sbom::DocumentOptions document{sbom::parse_document_format(arguments.sbom),
-                                         sbom_name(oci::Reference::parse(arguments.output)), options.source_date_epoch};
+                                         sbom::name_of(oci::Reference::parse(arguments.output)), options.source_date_epoch};
     options.before_commit = [document, &session](File& file) { add_sbom_in_place(file, document, session); };
   }
   if (arguments.sign || !arguments.key.files.empty()) {

@@ -5,11 +5,11 @@
 #include <fmt/format.h>
 
 #include <sifkit/inspect/check.h>
+#include <sifkit/records/findings.h>
 
 #include "commands.h"
 #include "numbers.h"
 #include "one_of.h"
-#include "records.h"
 #include "sbom.h"
 #include "source_options.h"
 
@@ -41,49 +41,11 @@ check::Options check_options(const CheckArguments& a, const Session& session) {
   options.operation = session.operation();
   if (!a.machine.empty()) options.architecture = oci::Platform::parse(a.machine).architecture;
   if (!a.glibc.empty()) {
-    const auto dot = a.glibc.find('.');
-    const bool sound = dot != std::string::npos && whole_number<unsigned>(std::string_view(a.glibc).substr(0, dot)) &&
-                       whole_number<unsigned>(std::string_view(a.glibc).substr(dot + 1));
-    if (!sound)
+    if (!check::is_glibc_version(a.glibc))
       throw Error(ErrorKind::usage, fmt::format("--glibc {}: expected a version such as 2.28", in_quotes(a.glibc)));
     options.glibc = a.glibc;
   }
   return options;
-}
-
-std::string_view action_of(const check::Finding& finding) {
-  const auto rules = check::rules();
-  const auto rule =
-      std::find_if(rules.begin(), rules.end(), [&](const auto& entry) { return entry.code == finding.code; });
-  return rule == rules.end() ? std::string_view() : rule->action;
-}
-
-
-Json record_of(const check::Report& report, const CheckArguments& a) {
-  Json findings = Json::array();
-  std::size_t counts[3] = {};
-  for (const auto& finding : report.findings) {
-    ++counts[static_cast<std::size_t>(finding.severity)];
-    findings.push_back({{"code", finding.code},
-                        {"severity", to_string(finding.severity)},
-                        {"path", text_or_null(finding.path)},
-                        {"text", finding.text},
-                        {"action", action_of(finding)}});
-  }
-  const auto& facts = report.facts;
-  return {{"schema", "sifkit/check/v1"},
-          {"source", a.source},
-          {"facts",
-           {{"architecture", text_or_null(facts.architecture)},
-            {"libc", text_or_null(facts.libc)},
-            {"kernel", text_or_null(facts.kernel)},
-            {"cuda", text_or_null(facts.cuda)},
-            {"rocm", text_or_null(facts.rocm)},
-            {"mpi", text_or_null(facts.mpi)}}},
-          {"errors", counts[2]},
-          {"warnings", counts[1]},
-          {"notes", counts[0]},
-          {"findings", findings}};
 }
 
 void write_text(const check::Report& report, Session& session) {
@@ -106,7 +68,7 @@ void write_text(const check::Report& report, Session& session) {
     if (session.quiet && finding.severity == check::Severity::note) continue;
     out += fmt::format("{}: {}: {}{}\n", to_string(finding.severity), finding.code,
                        finding.path.empty() ? "" : in_quotes(finding.path) + ": ", finding.text);
-    if (session.verbose) out += fmt::format("  to do: {}\n", action_of(finding));
+    if (session.verbose) out += fmt::format("  to do: {}\n", check::action_of(finding));
   }
   if (!session.quiet)
     out += fmt::format("{} {}, {} {}, {} {}\n", counts[2], counts[2] == 1 ? "error" : "errors", counts[1],
@@ -121,9 +83,9 @@ int run_check(const CheckArguments& a, Session& session) {
   const auto report = check::check_image(*source.image, options);
   session.progress->done();
   if (session.json) {
-    session.print_json(record_of(report, a));
+    session.print_json(records::check_record(a.source, report));
   } else if (a.sarif) {
-    session.io.out << check::sarif_text(report, sbom_name(oci::Reference::parse(a.source)));
+    session.io.out << check::sarif_text(report, sbom::name_of(oci::Reference::parse(a.source)));
   } else {
     write_text(report, session);
   }

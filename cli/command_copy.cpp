@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/copy_image.h>
+#include <sifkit/records/transfer.h>
 
 #include "commands.h"
 #include "copy.h"
@@ -35,21 +36,10 @@ int copy_image_to(const std::string& source, const oci::Target& target, const So
   const auto report = copy(oci::Reference::parse(source), target, options, warnings);
   session.progress->done();
   session.show_warnings(warnings);
-  // Docker's archives and its daemon know an image by its configuration.
-  const bool by_id =
-      target.transport == oci::Transport::docker_archive || target.transport == oci::Transport::docker_daemon;
-  const auto digest = (by_id ? report.config_digest : report.manifest_digest).text();
+  const auto digest = records::digest_at(target, report).text();
   digest_file.write(digest + "\n");
   if (session.json) {
-    session.print_json({{"schema", "sifkit/copy/v1"},
-                        {"source", source},
-                        {"target", target.text},
-                        {"manifest_digest", by_id ? Json(nullptr) : Json(digest)},
-                        {"config_digest", arguments.all ? Json(nullptr) : Json(report.config_digest.text())},
-                        {"images", arguments.all ? report.images : 1},
-                        {"layers", report.layers},
-                        {"bytes", report.bytes},
-                        {"seconds", report.seconds}});
+    session.print_json(records::copy_record(source, target, report, arguments.all));
   } else if (!session.quiet) {
     const auto what = arguments.all ? counted(report.images, "image") + ", " + counted(report.layers, "blob")
                                     : counted(report.layers, "layer");

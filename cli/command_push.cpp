@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
 
-#include <sifkit/inspect.h>
-#include <sifkit/oci/push_sif.h>
-#include <sifkit/sif/image.h>
+#include <sifkit/push_image.h>
+#include <sifkit/records/transfer.h>
 
 #include "commands.h"
 #include "copy.h"
@@ -21,7 +19,6 @@ namespace {
 
 constexpr std::string_view kOras = "oras://";
 constexpr std::string_view kDocker = "docker://";
-constexpr std::string_view kStandardAnnotations = "org.opencontainers.image.";
 constexpr const char* kDescription = "org.opencontainers.image.description";
 
 struct PushArguments {
@@ -33,35 +30,23 @@ struct PushArguments {
   SourceArguments from;
 };
 
-/// What the labels say in the words that registries know, then what the command line adds.
-oci::Annotations annotations_of(const sif::Image& image, const PushArguments& arguments,
-                                const oci::SourceOptions& options) {
-  std::map<std::string, std::string> out;
-  WarningList ignored;  // what else is wrong with an image is no concern of its transport
-  const auto report =
-      inspect_container(oci::Reference::parse("sif:" + image.name()), options, ignored);
-  for (const auto& [key, value] : report.attributes.labels) {
-    if (key.starts_with(kStandardAnnotations)) out[key] = value;
-  }
-  if (!arguments.description.empty()) out[kDescription] = arguments.description;
+/// What the command line adds to what the labels say.
+oci::Annotations annotations_of(const PushArguments& arguments) {
+  oci::Annotations out;
+  if (!arguments.description.empty()) out.emplace_back(kDescription, arguments.description);
   for (const auto& text : arguments.annotations) {
     const auto equals = text.find('=');
     if (equals == 0 || equals == std::string::npos)
       throw Error(ErrorKind::usage, fmt::format("--annotation {}: expected NAME=VALUE", in_quotes(text)));
-    out[text.substr(0, equals)] = text.substr(equals + 1);
+    out.emplace_back(text.substr(0, equals), text.substr(equals + 1));
   }
-  return {out.begin(), out.end()};
+  return out;
 }
 
 oci::SifFile sif_file(const std::string& path, const PushArguments& arguments, const oci::SourceOptions& options,
                       Session& session) {
-  oci::SifFile out;
-  out.file = std::make_shared<const File>(File::open_read(path));
-  const sif::Image image(out.file);
-  out.title = std::filesystem::path(path).filename().native();
-  out.architecture = image.header().architecture;
-  out.annotations = annotations_of(image, arguments, options);
-  if (!arguments.allow_unsigned && image.objects_of(sif::DataType::signature).empty()) {
+  auto out = sif_to_push(path, annotations_of(arguments), options);
+  if (!arguments.allow_unsigned && !out.is_signed) {
     session.logger->write(LogLevel::warning,
                           fmt::format("{} is not signed: whoever pulls it cannot tell who made it ('sifkit sign' signs "
                                       "it, --allow-unsigned is silent)",
@@ -70,29 +55,18 @@ oci::SifFile sif_file(const std::string& path, const PushArguments& arguments, c
   return out;
 }
 
-int push_to_oras(const PushArguments& arguments, Session& session) {
+int push_files(const PushArguments& arguments, Session& session) {
   const auto& uri = arguments.places.back();
   const auto options = source_options(arguments.from, session);
   std::vector<oci::SifFile> files;
   for (std::size_t i = 0; i + 1 < arguments.places.size(); ++i)
     files.push_back(sif_file(arguments.places[i], arguments, options, session));
   SideOutput digest_file(arguments.digest_file, session);
-  const auto report = oci::push_sif(std::string_view(uri).substr(kOras.size()), uri, files, options);
+  const auto report = push_to_oras(uri, files, options);
   session.progress->done();
   digest_file.write(report.digest.text() + "\n");
   if (session.json) {
-    Json images = Json::array();
-    for (std::size_t i = 0; i < files.size(); ++i) {
-      images.push_back({{"file", arguments.places[i]},
-                        {"architecture", files[i].architecture},
-                        {"manifest_digest", report.manifests[i].text()}});
-    }
-    session.print_json({{"schema", "sifkit/push/v1"},
-                        {"target", uri},
-                        {"digest", report.digest.text()},
-                        {"bytes", report.bytes},
-                        {"sent_bytes", report.sent_bytes},
-                        {"images", images}});
+    session.print_json(records::push_record(uri, arguments.places, files, report));
   } else if (!session.quiet) {
     session.logger->write_line(fmt::format("{}: {}, {} of it sent, {}", printable(uri), human_bytes(report.bytes),
                                            human_bytes(report.sent_bytes), report.digest.text()));
@@ -104,7 +78,7 @@ int push(const PushArguments& arguments, Session& session) {
   const auto& uri = arguments.places.back();
   if (session.json && arguments.digest_file == "-")
     throw Error(ErrorKind::usage, "only one of --json and --digestfile - can be written to standard output");
-  if (uri.starts_with(kOras)) return push_to_oras(arguments, session);
+  if (uri.starts_with(kOras)) return push_files(arguments, session);
   if (uri.starts_with("library://"))
     throw Error(ErrorKind::unsupported, fmt::format("{}: nothing is pushed to libraries", in_quotes(uri)),
                 "a registry takes it as oras://HOST/NAME:TAG");

@@ -54,7 +54,7 @@ int report(const ReportArguments& arguments, Session& session) {
     throw Error(ErrorKind::usage, "a page is written to a file", "'./-' is a file of that name");
   }
   const auto reference = oci::Reference::parse(arguments.source);
-  if (is_stream(reference)) throw Error(ErrorKind::usage, "a page needs a source that can be read again", "save what the pipe gives to a file first");
+  if (oci::is_stream(reference)) throw Error(ErrorKind::usage, "a page needs a source that can be read again", "save what the pipe gives to a file first");
   std::error_code none;
   if (std::filesystem::equivalent(reference.location, arguments.output, none)) {
     throw Error(ErrorKind::usage, fmt::format("the page {} is the source itself", in_quotes(arguments.output)), "choose another name for the page");
@@ -62,7 +62,7 @@ int report(const ReportArguments& arguments, Session& session) {
   AtomicFile target(arguments.output, arguments.force ? Overwrite::yes : Overwrite::no);
   const OpenedSource source = open_files(arguments.source, arguments.from, session);
   WarningList warnings;
-  const inspect::ReportInput input{sbom_name(reference), said_of(reference, source_options(arguments.from, session), warnings),
+  const inspect::ReportInput input{sbom::name_of(reference), said_of(reference, source_options(arguments.from, session), warnings),
                                    reported_layers(*source.image), sbom::take_inventory(*source.image, session.operation(), warnings),
                                    check::check_image(*source.image, {.operation = session.operation()})};
   const std::string page = inspect::report_page(input, source.tree(), session.operation());

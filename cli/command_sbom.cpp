@@ -36,7 +36,7 @@ struct SbomArguments {
 
 sbom::DocumentOptions document_options(const SbomArguments& a, const oci::Reference& reference) {
   return {sbom::parse_document_format(a.format.empty() ? "spdx" : a.format),
-          a.name.empty() ? sbom_name(reference) : a.name, source_date_epoch()};
+          a.name.empty() ? sbom::name_of(reference) : a.name, source_date_epoch()};
 }
 
 /// The SBOM of an opened image; databases that could not be read are warnings.
@@ -203,15 +203,6 @@ std::optional<std::int64_t> source_date_epoch() {
   if (!value || *value < 0)
     throw Error(ErrorKind::usage, fmt::format("SOURCE_DATE_EPOCH {}: expected seconds since 1970", in_quotes(text)));
   return value;
-}
-
-std::string sbom_name(const oci::Reference& reference) {
-  if (oci::is_service(reference.transport)) return reference.location;
-  auto location = std::string_view(reference.location);
-  while (location.ends_with('/')) location.remove_suffix(1);
-  auto name = location.substr(location.rfind('/') + 1);
-  if (const auto dot = name.rfind('.'); dot != std::string_view::npos && dot != 0) name = name.substr(0, dot);
-  return name.empty() || name == "-" || name == "." || name == ".." ? "image" : std::string(name);
 }
 
 void add_sbom_in_place(File& file, const sbom::DocumentOptions& options, const Session& session) {

@@ -15,9 +15,6 @@ namespace sifkit::cli {
 /// SOURCE_DATE_EPOCH; usage when it is no time.
 std::optional<std::int64_t> source_date_epoch();
 
-/// What an SBOM calls an image: the name of its file without the ending, or what a service calls it.
-std::string sbom_name(const oci::Reference& reference);
-
 /// Makes the SBOM of a finished SIF and puts it into it, in the group of its file system.
 void add_sbom_in_place(File& file, const sbom::DocumentOptions& options, const Session& session);
 

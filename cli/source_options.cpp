@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source_options.h"
 
-#include <sys/stat.h>
-
 #include <fmt/format.h>
 
 #include <sifkit/core/option_values.h>
@@ -56,11 +54,6 @@ sif::Image open_sif(const std::string& place, const SourceArguments& arguments, 
     return sif::Image(source->image_file());
   }
   return sifkit::open_sif(place);
-}
-
-bool is_stream(const oci::Reference& reference) {
-  struct stat status {};
-  return reference.location == "-" || (::stat(reference.location.c_str(), &status) == 0 && S_ISFIFO(status.st_mode));
 }
 
 OpenedSource open_files(const std::string& source, const SourceArguments& arguments, Session& session,

@@ -53,9 +53,6 @@ struct OpenedSource {
 OpenedSource open_files(const std::string& source, const SourceArguments& arguments, Session& session,
                         layers::Opening opening = layers::Opening::whole);
 
-/// Whether a source can be read but once.
-bool is_stream(const oci::Reference& reference);
-
 /// What such a verb says of its SRC.
 inline constexpr const char* kSourceDescription = "A SIF, a squashfs image, an archive, a layout, a directory, a container, docker-daemon:NAME or -";
 

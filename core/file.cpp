@@ -18,6 +18,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/linux_names.h>
 
 namespace sifkit {
 

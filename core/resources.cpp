@@ -21,6 +21,7 @@
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/file.h>
+#include <sifkit/core/linux_names.h>
 #include <sifkit/core/text.h>
 
 #include "cgroup.h"

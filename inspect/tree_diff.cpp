@@ -188,6 +188,16 @@ class Comparison {
 
 }  // namespace
 
+std::string_view to_string(ChangeKind kind) noexcept {
+  switch (kind) {
+    case ChangeKind::added: return "added";
+    case ChangeKind::removed: return "removed";
+    case ChangeKind::changed: return "changed";
+    case ChangeKind::renamed: return "renamed";
+  }
+  return {};
+}
+
 std::vector<TreeChange> tree_diff(FileSystem& first, FileSystem& second, const TreeDiffOptions& options,
                                   const OperationContext& operation) {
   return Comparison(first, second, options, operation).changes();

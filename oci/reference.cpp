@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <optional>
 
+#include <sys/stat.h>
+
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
@@ -187,6 +189,11 @@ std::string_view to_string(Transport transport) noexcept {
     if (known.transport == transport) return known.word;
   }
   return transport == Transport::standard_input ? "stdin" : "file";
+}
+
+bool is_stream(const Reference& reference) {
+  struct stat status {};
+  return reference.location == "-" || (::stat(reference.location.c_str(), &status) == 0 && S_ISFIFO(status.st_mode));
 }
 
 }  // namespace sifkit::oci

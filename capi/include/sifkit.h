@@ -69,7 +69,13 @@ SIFKIT_PUBLIC void sifkit_options_free(sifkit_options *options);
  * Verify:   key+ (a file; without one, the rings of the user and the site), certificate, certificate-intermediates,
  *           certificate-roots, ocsp-verify, policy, require-digest, require-fingerprint+, ignore-others, strict-layout,
  *           legacy-insecure, at (seconds since 1970), group-id+, sif-id+
- * Digest:   tree, without-singularity */
+ * Digest:   tree, without-singularity
+ * Copy:     force
+ * Pull:     force, digest, verify
+ * Push:     annotation+ (NAME=VALUE)
+ * Check:    for (OS/ARCH), glibc, deep
+ * Diff:     ignore+, ignore-times, with-singularity
+ * SBOM:     format (spdx or cyclonedx), name, source-date-epoch */
 SIFKIT_PUBLIC int sifkit_options_set(sifkit_options *options, const char *name, const char *value, sifkit_error **error);
 
 /* How far a call is: the bytes done of a stage, and its total, 0 where that is not known. Called on the thread of the call.
@@ -105,6 +111,33 @@ SIFKIT_PUBLIC int sifkit_sign(const char *file, const sifkit_options *options, c
  * found is in the record, of a failure, too, if the file could be read; else that is a null pointer.
  * Record: sifkit/verify/v1. `record` may be null. */
 SIFKIT_PUBLIC int sifkit_verify(const char *file, const sifkit_options *options, char **record, sifkit_error **error);
+
+/* Writes the image of a source to "docker://NAME", "docker-daemon:NAME", "oci:DIR[:TAG]", "oci-archive:FILE[:TAG]" or
+ * "docker-archive:FILE[:NAME]". Record: sifkit/copy/v1. `record` may be null. */
+SIFKIT_PUBLIC int sifkit_copy(const char *source, const char *target, const sifkit_options *options, char **record,
+                              sifkit_error **error);
+
+/* Fetches "docker://NAME", "oras://NAME" or the URL of a SIF file as a SIF file. A null pointer as `target` stands for the
+ * name that the image gives it, in the working directory. Record: sifkit/pull/v1. `record` may be null. */
+SIFKIT_PUBLIC int sifkit_pull(const char *target, const char *uri, const sifkit_options *options, char **record,
+                              sifkit_error **error);
+
+/* Puts SIF files, each of an architecture of its own, into a registry as "oras://NAME". Other images go there by
+ * sifkit_copy. Record: sifkit/push/v1. `record` may be null. */
+SIFKIT_PUBLIC int sifkit_push(const char *const *files, size_t count, const char *uri, const sifkit_options *options,
+                              char **record, sifkit_error **error);
+
+/* Judges whether an image will run on a cluster, and what in it should not be there. Returns 0 whatever was found: the
+ * record says it, in "errors" and "findings". Record: sifkit/check/v1. */
+SIFKIT_PUBLIC int sifkit_check(const char *source, const sifkit_options *options, char **record, sifkit_error **error);
+
+/* What makes the second image of the first. Returns 0 whatever was found: the record says it, in "equal" and "files".
+ * Record: sifkit/diff/v1. */
+SIFKIT_PUBLIC int sifkit_diff(const char *first, const char *second, const sifkit_options *options, char **record,
+                              sifkit_error **error);
+
+/* The packages in an image as a software bill of materials, SPDX 2.3 or CycloneDX 1.5, which is a JSON text. */
+SIFKIT_PUBLIC int sifkit_sbom(const char *source, const sifkit_options *options, char **document, sifkit_error **error);
 
 /* The version, and those of the libraries in use, null for one that is not installed. Record: sifkit/version/v1. */
 SIFKIT_PUBLIC int sifkit_version_record(char **record, sifkit_error **error);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/text.h>
 
 #include "findings.h"
 
@@ -82,6 +83,18 @@ std::string_view to_string(Severity severity) noexcept {
 }
 
 std::span<const Rule> rules() noexcept { return kRules; }
+
+std::string_view action_of(const Finding& finding) noexcept {
+  const auto rule =
+      std::find_if(std::begin(kRules), std::end(kRules), [&](const auto& entry) { return entry.code == finding.code; });
+  return rule == std::end(kRules) ? std::string_view() : rule->action;
+}
+
+bool is_glibc_version(std::string_view text) noexcept {
+  const auto dot = text.find('.');
+  return dot != std::string_view::npos && whole_number<unsigned>(text.substr(0, dot)) &&
+         whole_number<unsigned>(text.substr(dot + 1));
+}
 
 void Findings::add(std::string_view code, std::string path, std::string text) {
   const auto rule =

@@ -29,6 +29,15 @@ sif::SbomFormat sif_format(DocumentFormat format) noexcept {
   return format == DocumentFormat::spdx ? sif::SbomFormat::spdx_json : sif::SbomFormat::cyclonedx_json;
 }
 
+std::string name_of(const oci::Reference& reference) {
+  if (oci::is_service(reference.transport)) return reference.location;
+  auto location = std::string_view(reference.location);
+  while (location.ends_with('/')) location.remove_suffix(1);
+  auto name = location.substr(location.rfind('/') + 1);
+  if (const auto dot = name.rfind('.'); dot != std::string_view::npos && dot != 0) name = name.substr(0, dot);
+  return name.empty() || name == "-" || name == "." || name == ".." ? "image" : std::string(name);
+}
+
 std::string document_text(const Inventory& inventory, const DocumentOptions& options) {
   const auto document = options.format == DocumentFormat::spdx ? spdx_document(inventory, options)
                                                                : cyclonedx_document(inventory, options);

@@ -10,10 +10,12 @@
     sifkit.verify("app.sif", key="ada.pub")
 
 Options have the names of the program's, with '_' for '-' ("no_https"); where one may be given again, it takes a list. Records
-are the dictionaries that the program prints with --json. An error is a subclass of `Error` that is named for its kind.
+are the dictionaries that the program prints with --json. `cancel=` takes a `Cancellation`, which stops a call from another
+thread. An error is a subclass of `Error` that is named for its kind.
 """
 
 from ._library import (
+    Cancellation,
     Cancelled,
     Denied,
     Error,
@@ -32,12 +34,28 @@ from ._library import (
     Untrusted,
     UsageError,
 )
-from ._module import Image, build, digest, inspect, open, sign, verify, version, versions  # noqa: A004
+from ._module import (  # noqa: A004
+    Image,
+    build,
+    check,
+    copy,
+    diff,
+    digest,
+    inspect,
+    open,
+    pull,
+    push,
+    sbom,
+    sign,
+    verify,
+    version,
+    versions,
+)
 
 __version__ = version()
 
 __all__ = [
-    "Cancelled", "Denied", "Error", "Exists", "Image", "InputOutput", "Integrity", "Internal", "LimitExceeded", "Malformed",
-    "NetworkError", "NoSpace", "NotFound", "Tampered", "Unsigned", "Unsupported", "Untrusted", "UsageError", "build",
-    "digest", "inspect", "open", "sign", "verify", "version", "versions",
+    "Cancellation", "Cancelled", "Denied", "Error", "Exists", "Image", "InputOutput", "Integrity", "Internal",
+    "LimitExceeded", "Malformed", "NetworkError", "NoSpace", "NotFound", "Tampered", "Unsigned", "Unsupported", "Untrusted",
+    "UsageError", "build", "check", "copy", "diff", "digest", "inspect", "open", "pull", "push", "sbom", "sign", "verify", "version", "versions",
 ]

@@ -4,6 +4,8 @@
 import ctypes
 import json
 import os
+import threading
+import weakref
 from typing import Any, Callable, Dict, List, Mapping, Optional, Type
 
 C_API = 1
@@ -119,6 +121,13 @@ _FUNCTIONS = {
     "sifkit_digest": (ctypes.c_int, [_TEXT, _POINTER, _OUT, _OUT]),
     "sifkit_sign": (ctypes.c_int, [_TEXT, _POINTER, _OUT, _OUT]),
     "sifkit_verify": (ctypes.c_int, [_TEXT, _POINTER, _OUT, _OUT]),
+    "sifkit_copy": (ctypes.c_int, [_TEXT, _TEXT, _POINTER, _OUT, _OUT]),
+    "sifkit_pull": (ctypes.c_int, [_TEXT, _TEXT, _POINTER, _OUT, _OUT]),
+    "sifkit_push": (ctypes.c_int, [ctypes.POINTER(_TEXT), ctypes.c_size_t, _TEXT, _POINTER, _OUT, _OUT]),
+    "sifkit_check": (ctypes.c_int, [_TEXT, _POINTER, _OUT, _OUT]),
+    "sifkit_diff": (ctypes.c_int, [_TEXT, _TEXT, _POINTER, _OUT, _OUT]),
+    "sifkit_sbom": (ctypes.c_int, [_TEXT, _POINTER, _OUT, _OUT]),
+    "sifkit_options_cancel": (None, [_POINTER]),
     "sifkit_image_open": (ctypes.c_int, [_TEXT, _POINTER, _OUT, _OUT]),
     "sifkit_image_close": (None, [_POINTER]),
     "sifkit_image_list": (ctypes.c_int, [_POINTER, _TEXT, ctypes.c_int, _OUT, _OUT]),
@@ -167,6 +176,27 @@ def raise_error(pointer: ctypes.c_void_p) -> None:
         library.sifkit_error_free(pointer)
 
 
+class Cancellation:
+    """Given as `cancel=` to calls, stops them from any thread: those that run, and those that come later."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._cancelled = False
+        self._options: "weakref.WeakSet[Options]" = weakref.WeakSet()
+
+    def cancel(self) -> None:
+        with self._lock:
+            self._cancelled = True
+            for options in self._options:
+                library.sifkit_options_cancel(options.pointer)
+
+    def _add(self, options: "Options") -> None:
+        with self._lock:
+            self._options.add(options)
+            if self._cancelled:
+                library.sifkit_options_cancel(options.pointer)
+
+
 class Options:
     """Options of one call or one image; keeps its functions alive, and what they raise until `call` raises it again."""
 
@@ -177,6 +207,9 @@ class Options:
         self.raised: List[BaseException] = []
         self._functions: List[Any] = []
         for name, value in values.items():
+            if name == "cancel" and value is not None:
+                value._add(self)
+                continue
             self._set(name.replace("_", "-"), value)
         if progress is not None:
             self._functions.append(PROGRESS(self._guard(lambda _, stage, done, total: progress(_text(stage), done, total))))

@@ -3,7 +3,7 @@
 
 import ctypes
 import os
-from typing import Any, BinaryIO, Dict, List, Optional, Union
+from typing import Any, BinaryIO, Dict, List, Optional, Sequence, Union
 
 from ._library import WRITE, Message, Options, Progress, library
 
@@ -56,6 +56,47 @@ def verify(file: Path, *, progress: Optional[Progress] = None, **options: Any) -
     """Verifies a SIF file. Returns what was found only if all of it is signed by keys that are trusted."""
     chosen = Options(options, progress, None)
     return chosen.record(library.sifkit_verify, _bytes(file), chosen.pointer)
+
+
+def copy(source: Path, target: str, *, progress: Optional[Progress] = None, **options: Any) -> Record:
+    """Writes an image to "docker://NAME", "docker-daemon:NAME", "oci:DIR", "oci-archive:FILE" or "docker-archive:FILE"."""
+    chosen = Options(options, progress, None)
+    return chosen.record(library.sifkit_copy, _bytes(source), _bytes(target), chosen.pointer)
+
+
+def pull(uri: str, target: Optional[Path] = None, *, progress: Optional[Progress] = None, **options: Any) -> Record:
+    """Fetches "docker://NAME", "oras://NAME" or a URL as a SIF file; without `target`, of the name that the image gives it."""
+    chosen = Options(options, progress, None)
+    return chosen.record(library.sifkit_pull, None if target is None else _bytes(target), _bytes(uri), chosen.pointer)
+
+
+def push(files: Union[Path, Sequence[Path]], uri: str, *, annotations: Optional[Dict[str, str]] = None,
+         progress: Optional[Progress] = None, **options: Any) -> Record:
+    """Puts SIF files, each of an architecture of its own, into a registry as "oras://NAME"."""
+    listed = [files] if isinstance(files, (str, os.PathLike)) else list(files)
+    names = (ctypes.c_char_p * len(listed))(*[_bytes(file) for file in listed])
+    chosen = Options(dict(options, annotation=annotations or options.get("annotation")), progress, None)
+    return chosen.record(library.sifkit_push, names, len(listed), _bytes(uri), chosen.pointer)
+
+
+def check(source: Path, **options: Any) -> Record:
+    """Whether an image will run on a cluster: 'errors', 'warnings', 'notes', 'findings', 'facts'. `for_` is the machine."""
+    if "for_" in options:
+        options["for"] = options.pop("for_")
+    chosen = Options(options, None, None)
+    return chosen.record(library.sifkit_check, _bytes(source), chosen.pointer)
+
+
+def diff(first: Path, second: Path, **options: Any) -> Record:
+    """What makes the second image of the first: 'equal', 'files', 'configuration', 'packages'."""
+    chosen = Options(options, None, None)
+    return chosen.record(library.sifkit_diff, _bytes(first), _bytes(second), chosen.pointer)
+
+
+def sbom(source: Path, **options: Any) -> Record:
+    """The packages in an image: SPDX, or CycloneDX with `format="cyclonedx"`."""
+    chosen = Options(options, None, None)
+    return chosen.record(library.sifkit_sbom, _bytes(source), chosen.pointer)
 
 
 class Image:

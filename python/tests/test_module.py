@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The module as a user has it, on images that are made here."""
 
+import functools
+import http.server
 import io
 import os
 import pathlib
 import subprocess
 import tarfile
 import tempfile
+import threading
 import unittest
 
 import sifkit
@@ -19,6 +22,11 @@ def add(archive: tarfile.TarFile, name: str, data: bytes = b"", kind: bytes = ta
     member.linkname = link
     member.mode = 0o755 if kind == tarfile.DIRTYPE else 0o644
     archive.addfile(member, io.BytesIO(data))
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
 
 
 class ModuleTest(unittest.TestCase):
@@ -88,6 +96,59 @@ class ModuleTest(unittest.TestCase):
             with self.assertRaises(raised):
                 self.build(progress=stop)
             self.assertFalse(self.image.exists())
+
+    def test_cancel_from_another_thread(self):
+        pipe = self.directory / "pipe"
+        os.mkfifo(pipe)
+        stop = sifkit.Cancellation()
+        ended = []
+
+        def work():
+            try:
+                sifkit.build(self.image, pipe, cancel=stop)
+            except sifkit.Error as error:
+                ended.append(error)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        with open(pipe, "wb"):  # opens when the build reads, and gives it nothing
+            stop.cancel()
+        thread.join()
+        self.assertEqual([(type(error), str(error)) for error in ended], [(sifkit.Cancelled, "stopped on request")])
+        with self.assertRaises(sifkit.Cancelled):
+            self.build(cancel=stop)
+        self.assertFalse(self.image.exists())
+
+    def test_copy_and_compare(self):
+        self.build()
+        archive = "oci-archive:%s" % (self.directory / "app.oci.tar")
+        self.assertEqual(sifkit.copy(self.image, archive)["layers"], 1)
+        with self.assertRaises(sifkit.Exists):
+            sifkit.copy(self.image, archive)
+        self.assertTrue(sifkit.diff(self.archive, self.image)["equal"])
+        self.assertEqual(sifkit.check(self.image, for_="linux/amd64", deep=True)["schema"], "sifkit/check/v1")
+        self.assertEqual(sifkit.sbom(self.image)["spdxVersion"], "SPDX-2.3")
+        self.assertEqual(sifkit.sbom(self.image, format="cyclonedx")["bomFormat"], "CycloneDX")
+
+    def test_pull(self):
+        self.build()
+        handler = functools.partial(QuietHandler, directory=str(self.directory))
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            try:
+                url = "http://127.0.0.1:%d/app.sif" % server.server_port
+                record = sifkit.pull(url, self.directory / "pulled.sif")
+                self.assertEqual((self.directory / "pulled.sif").read_bytes(), self.image.read_bytes())
+                with self.assertRaises(sifkit.Integrity):
+                    sifkit.pull(url, self.directory / "other.sif", digest="sha256:" + 64 * "0")
+                self.assertEqual(sifkit.pull(url, self.directory / "other.sif", digest=record["digest"])["bytes"], record["bytes"])
+            finally:
+                server.shutdown()
+                thread.join()
+        with self.assertRaises(sifkit.UsageError) as caught:
+            sifkit.push([self.image], "docker://x")
+        self.assertEqual(str(caught.exception), "'docker://x': expected oras://NAME")
 
     def test_messages(self):
         with tarfile.open(self.archive, "w") as archive:

@@ -3,6 +3,8 @@
 // `push`, and `copy` and `build` into registries and daemons: what is there afterwards, and what is said.
 #include <filesystem>
 
+#include <sifkit.h>
+
 #include "support/catch.h"
 #include "support/cli_run.h"
 #include "support/registry_fixture.h"
@@ -86,6 +88,38 @@ TEST_CASE("push writes what Apptainer writes, and pull brings it back", "[cli][r
   const auto wrong = fixture.run({"build", fixture.at("x.sif"), fixture.server.image("team/app:1")});
   CHECK(wrong.code == exit_code(ErrorKind::unsupported));
   CHECK_THAT(wrong.err, ContainsSubstring("it is a SIF file: a registry has it under a name with oras://"));
+}
+
+TEST_CASE("the C interface pushes and pulls", "[cli][registry][push]") {
+  const PushFixture fixture;
+  const auto image = fixture.at("app.sif");
+  const char* const files[] = {image.c_str()};
+  sifkit_options* const options = sifkit_options_new();
+  sifkit_error* error = nullptr;
+  REQUIRE(sifkit_options_set(options, "no-https", nullptr, nullptr) == 0);
+  REQUIRE(sifkit_options_set(options, "annotation", "team=physics", nullptr) == 0);
+  char* record = nullptr;
+  REQUIRE(sifkit_push(files, 1, fixture.oras("team/app:1").c_str(), options, &record, &error) == 0);
+  const Json pushed = Json::parse(record);
+  sifkit_free(record);
+  CHECK(pushed["schema"] == "sifkit/push/v1");
+  CHECK(pushed["images"][0]["file"] == image);
+  CHECK(pushed["digest"] == "sha256:" + sha256(fixture.manifest("team/app", "1")));
+  CHECK(Json::parse(fixture.manifest("team/app", "1"))["annotations"]["team"] == "physics");
+
+  const auto back = fixture.at("back.sif");
+  REQUIRE(sifkit_pull(back.c_str(), fixture.oras("team/app:1").c_str(), options, &record, &error) == 0);
+  CHECK(Json::parse(record)["bytes"] == read_file(back).size());
+  sifkit_free(record);
+  CHECK((read_file(back) == read_file(image)));
+  CHECK(sifkit_pull(back.c_str(), fixture.oras("team/app:1").c_str(), options, nullptr, &error) == 4);
+  sifkit_error_free(error);
+  // An image of layers goes there by the function that copies.
+  const auto layers = "docker://" + fixture.server.place() + "/team/layers:1";
+  REQUIRE(sifkit_copy(fixture.at("made.tar").c_str(), layers.c_str(), options, &record, &error) == 0);
+  CHECK(Json::parse(record)["manifest_digest"] == "sha256:" + sha256(fixture.manifest("team/layers", "1")));
+  sifkit_free(record);
+  sifkit_options_free(options);
 }
 
 TEST_CASE("labels of the standard's words are annotations, and more can be given", "[cli][registry][push]") {

@@ -28,12 +28,18 @@ struct Rule {
 /// All kinds, sorted by code.
 SIFKIT_API std::span<const Rule> rules() noexcept;
 
+/// "2.28"
+SIFKIT_API bool is_glibc_version(std::string_view text) noexcept;
+
 struct Finding {
   std::string code;  ///< of a rule
   Severity severity = Severity::note;
   std::string path;  ///< in the image, from its root; "" where it is about the image as a whole
   std::string text;
 };
+
+/// What to do about it.
+SIFKIT_API std::string_view action_of(const Finding& finding) noexcept;
 
 struct Options {
   std::string architecture;  ///< GOARCH word of the machine that is to run the image; "" for any

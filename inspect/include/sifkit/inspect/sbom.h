@@ -12,6 +12,7 @@
 #include <sifkit/core/export.h>
 #include <sifkit/core/operation.h>
 #include <sifkit/file_system.h>
+#include <sifkit/oci/reference.h>
 #include <sifkit/sif/format.h>
 
 namespace sifkit::sbom {
@@ -54,6 +55,9 @@ enum class DocumentFormat : std::uint8_t { spdx, cyclonedx };
 /// "spdx" or "cyclonedx", with "-json" behind it or not; throws usage.
 SIFKIT_API DocumentFormat parse_document_format(std::string_view text);
 SIFKIT_API sif::SbomFormat sif_format(DocumentFormat format) noexcept;
+
+/// What an SBOM calls an image: the name of its file without the ending, or what a service calls it.
+SIFKIT_API std::string name_of(const oci::Reference& reference);
 
 struct DocumentOptions {
   DocumentFormat format = DocumentFormat::spdx;

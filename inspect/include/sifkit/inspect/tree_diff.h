@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <sifkit/core/export.h>
@@ -13,6 +14,9 @@
 namespace sifkit::inspect {
 
 enum class ChangeKind : std::uint8_t { added, removed, changed, renamed };
+
+/// "added"
+SIFKIT_API std::string_view to_string(ChangeKind kind) noexcept;
 
 /// One difference between two trees. Paths are clean and relative; that of the root is empty.
 struct TreeChange {

@@ -21,6 +21,7 @@ struct SifFile {
   std::string title;         ///< its name, without a directory
   std::string architecture;  ///< GOARCH word
   Annotations annotations;   ///< of its manifest
+  bool is_signed = false;    ///< whether it holds signatures; says nothing of whose
 };
 
 struct PushReport {

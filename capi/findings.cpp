@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/inspect/check.h>
+#include <sifkit/inspect/image_diff.h>
+#include <sifkit/inspect/sbom.h>
+#include <sifkit/records/findings.h>
+
+#include "call.h"
+
+namespace sifkit::capi {
+
+namespace {
+
+/// An image that is open, and the warnings that it uses.
+struct Opened {
+  Opened(const char* source, Call& call) : reference(oci::Reference::parse(source)) {
+    image = open_file_system(reference, call.source(), warnings);
+    call.show(warnings);
+  }
+
+  oci::Reference reference;
+  WarningList warnings;
+  std::unique_ptr<OpenedFileSystem> image;
+};
+
+int check_source(const char* source, Call& call, char** record) {
+  require(source, "source");
+  auto options = call.options().check;
+  options.operation = call.operation();
+  const Opened opened(source, call);
+  give_record(records::check_record(source, check::check_image(*opened.image, options)), record);
+  return 0;
+}
+
+int diff(const char* first, const char* second, Call& call, char** record) {
+  require(first, "first");
+  require(second, "second");
+  auto options = call.options().diff;
+  options.ignored = layers::PathPatterns(call.options().ignored);
+  const Opened a(first, call);
+  const Opened b(second, call);
+  WarningList warnings;
+  const auto found =
+      inspect::diff_images({a.reference, *a.image}, {b.reference, *b.image}, options, call.source(), warnings);
+  call.show(warnings);
+  give_record(records::diff_record(found), record);
+  return 0;
+}
+
+int sbom_of(const char* source, Call& call, char** document) {
+  require(source, "source");
+  require(document, "document");
+  const Opened opened(source, call);
+  auto options = call.options().document;
+  const auto& name = call.options().document_name;
+  options.name = name.empty() ? sbom::name_of(opened.reference) : name;
+  options.time = call.options().build.source_date_epoch;
+  WarningList warnings;
+  const auto inventory = sbom::take_inventory(*opened.image, call.operation(), warnings);
+  call.show(warnings);
+  give(sbom::document_text(inventory, options), document);
+  return 0;
+}
+
+}  // namespace
+
+}  // namespace sifkit::capi
+
+// As sifkit.h declares them: functions of the global namespace, which the library shows.
+using namespace sifkit;
+using namespace sifkit::capi;
+
+extern "C" {
+
+int sifkit_check(const char* source, const sifkit_options* options, char** record, sifkit_error** error) {
+  return with_call(options, record, error, [&](Call& call) { return check_source(source, call, record); });
+}
+
+int sifkit_diff(const char* first, const char* second, const sifkit_options* options, char** record,
+                sifkit_error** error) {
+  return with_call(options, record, error, [&](Call& call) { return diff(first, second, call, record); });
+}
+
+int sifkit_sbom(const char* source, const sifkit_options* options, char** document, sifkit_error** error) {
+  return with_call(options, document, error, [&](Call& call) { return sbom_of(source, call, document); });
+}
+
+}  // extern "C"

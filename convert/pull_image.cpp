@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sifkit/pull_image.h>
+
+#include <memory>
+#include <string>
+
+#include <fmt/format.h>
+
+#include <sifkit/convert.h>
+#include <sifkit/core/bytes.h>
+#include <sifkit/core/error.h>
+#include <sifkit/core/read_ahead.h>
+#include <sifkit/core/resources.h>
+#include <sifkit/core/text.h>
+#include <sifkit/net/url.h>
+#include <sifkit/oci/remote_file.h>
+#include <sifkit/oci/source.h>
+#include <sifkit/sif/image.h>
+#include <sifkit/trust/default_keys.h>
+#include <sifkit/trust/verify.h>
+#include <sifkit/version.h>
+
+namespace sifkit {
+
+namespace {
+
+/// "docker" and "alpine:3" of "docker://alpine:3"; a source without a scheme is an error.
+std::pair<std::string, std::string> cut_scheme(const std::string& uri) {
+  const auto colon = uri.find("://");
+  const std::string scheme = colon == std::string::npos ? "" : uri.substr(0, colon);
+  for (const char* known : {"docker", "oras", "library", "http", "https"}) {
+    if (scheme == known) return {scheme, uri.substr(colon + 3)};
+  }
+  if (scheme == "shub") {
+    throw Error(ErrorKind::unsupported,
+                fmt::format("source {}: Singularity Hub has no images any more", in_quotes(uri)),
+                "it was closed in 2021; look for the image in a registry");
+  }
+  throw Error(ErrorKind::usage,
+              fmt::format("source {}: expected docker://, oras://, library://, http:// or https://", in_quotes(uri)));
+}
+
+std::filesystem::path target_of(const std::string& uri, const PullOptions& options, const std::string& name) {
+  const auto out = options.target.empty() ? std::filesystem::path(name) : options.target;
+  if (out.empty() || out == "." || out == "..")
+    throw Error(ErrorKind::usage, fmt::format("source {}: its name gives no name for the file", in_quotes(uri)),
+                "OUT is one");
+  return options.directory.empty() ? out : options.directory / out;
+}
+
+/// Throws what keeps an image from having its name.
+void verify_pulled(const sif::Image& image, const OperationContext& operation) {
+  trust::VerifyOptions options;
+  options.threads = available_threads();
+  options.operation = operation;
+  const auto report = trust::verify(image, trust::keys_to_trust({}, std::nullopt), options);
+  if (report.failure) throw Error(report.failure->kind(), printable(report.failure->message()), report.failure->hint());
+}
+
+/// Writes the file that was promised, or what the cache has of it.
+oci::ReceivedFile fetch(oci::RemoteFile& remote, const File& file, const OperationContext& operation) {
+  if (remote.file) {
+    copy_range(*remote.file, 0, file, 0, remote.file->size(), operation);
+    return {remote.file->size(), *remote.digest};
+  }
+  operation.progress->stage("downloading", remote.size.value_or(0));
+  return oci::receive(remote, operation,
+                      [&](std::uint64_t at, ByteView piece) { file.write_at(at, piece); });
+}
+
+/// A pin may be of another algorithm than what the file was checked against.
+void expect_digest(const Digest& pinned, const PullReport& pulled, const std::shared_ptr<const File>& file,
+                   const OperationContext& operation) {
+  Digest found = pulled.digest;
+  if (found.algorithm() != pinned.algorithm()) {
+    Hasher hasher(pinned.algorithm());
+    hash_ahead(std::make_unique<FileSource>(file), hasher, operation);
+    found = hasher.finish();
+  }
+  if (found != pinned)
+    throw Error(ErrorKind::integrity, fmt::format("expected {}, got {}", pinned.text(), found.text()));
+}
+
+oci::RemoteFile open_remote(const std::string& scheme, const std::string& name, const std::string& uri,
+                            const PullOptions& options) {
+  if (scheme == "oras") return oci::open_oras(name, uri, options);
+  if (scheme == "library") return oci::open_library(name, uri, options);
+  return oci::open_url(uri, options, options.digest);
+}
+
+PullReport pull_file(const std::string& uri, const std::string& scheme, const std::string& name,
+                     const PullOptions& options) {
+  const auto& pinned = options.digest;
+  auto remote = open_remote(scheme, name, uri, options);
+  const auto shown = in_quotes(net::url_without_secrets(uri));
+  PullReport out;
+  out.target = target_of(uri, options, remote.name);
+  AtomicFile output(out.target, options.overwrite, 0777);
+  in_context([&] { return shown; }, [&] {
+    if (pinned && !remote.digest) remote.digest = pinned;
+    const auto received = fetch(remote, output.file(), options.operation);
+    out.bytes = received.bytes;
+    out.digest = received.digest;
+    const auto file = std::make_shared<const File>(output.file().renamed(out.target.native()));
+    if (pinned) expect_digest(*pinned, out, file, options.operation);
+    const sif::Image image(file);  // or it is none
+    if (options.verified) verify_pulled(image, options.operation);
+  });
+  output.commit();
+  return out;
+}
+
+/// What the bytes of a pulled image depend on: the image, its name, which the labels have, and the program.
+Digest image_key(const std::string& uri, const Digest& manifest) {
+  return digest_of(as_bytes(fmt::format("{}\n{}\n{}", SIFKIT_VERSION_STRING, manifest.text(), uri)));
+}
+
+PullReport pull_layers(const std::string& uri, const std::string& name, const PullOptions& asked,
+                       WarningList& warnings) {
+  if (asked.verified)
+    throw Error(ErrorKind::usage, "only SIF files are verified; an image of layers has no signature of theirs");
+  if (asked.digest)
+    throw Error(ErrorKind::usage, "a digest is asked for of files only",
+                fmt::format("{}@DIGEST is an image of that digest", printable(uri)));
+  ConvertOptions options{static_cast<const oci::SourceOptions&>(asked)};
+  options.overwrite = asked.overwrite;
+  const auto target = target_of(uri, asked, oci::sif_name_of(name, uri));
+  const auto reference = oci::Reference::parse(uri);
+  oci::Cache cache(options.registry.cache, options.operation);
+  const auto source = oci::open_source(reference, options, warnings);
+  const auto image = source->open_image();
+  if (cache.is_on()) {
+    if (const auto kept = cache.find_image(image_key(uri, *image->manifest_digest()))) {
+      AtomicFile output(target, options.overwrite, 0777);
+      copy_range(*kept->file, 0, output.file(), 0, kept->file->size(), options.operation);
+      output.commit();
+      return {target, kept->file->size(), kept->digest};
+    }
+  }
+  const auto report = convert(*source, *image, target, options, warnings);
+  // An image that warned is made again: its user is told again.
+  if (report.manifest_digest && warnings.total() == 0) {
+    cache.keep_image(image_key(uri, *report.manifest_digest), File::open_read(target), *report.digest);
+  }
+  return {target, report.bytes, *report.digest};
+}
+
+}  // namespace
+
+PullReport pull_image(const std::string& uri, const PullOptions& options, WarningList& warnings) {
+  const auto [scheme, rest] = cut_scheme(uri);
+  if (scheme == "docker") return pull_layers(uri, rest, options, warnings);
+  return pull_file(uri, scheme, rest, options);
+}
+
+}  // namespace sifkit

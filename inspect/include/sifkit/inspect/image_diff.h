@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <sifkit/core/export.h>
+#include <sifkit/file_system.h>
+#include <sifkit/inspect/package_diff.h>
+#include <sifkit/inspect/tree_diff.h>
+#include <sifkit/oci/image.h>
+#include <sifkit/oci/reference.h>
+
+namespace sifkit::inspect {
+
+/// Something that an image says of itself, in two of them.
+struct FactChange {
+  std::string name;
+  std::optional<std::string> before;  ///< absent: the first does not say it
+  std::optional<std::string> after;
+};
+
+/// One side of a comparison.
+struct ComparedImage {
+  oci::Reference reference;
+  OpenedFileSystem& files;
+};
+
+struct ImageDiff {
+  std::vector<TreeChange> files;
+  std::vector<FactChange> configuration;  ///< sorted by name
+  bool configuration_compared = false;    ///< no: one of them says nothing of it, or can be read but once
+  std::vector<PackageChange> packages;
+  const layers::Tree* first = nullptr;   ///< that `files` speaks of; the opened images have them
+  const layers::Tree* second = nullptr;
+
+  bool equal() const noexcept { return files.empty() && configuration.empty(); }
+};
+
+/// What makes the second image of the first. Throws Error.
+SIFKIT_API ImageDiff diff_images(const ComparedImage& first, const ComparedImage& second,
+                                 const TreeDiffOptions& options, const oci::SourceOptions& source,
+                                 WarningList& warnings);
+
+}  // namespace sifkit::inspect
