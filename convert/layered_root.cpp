@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/resources.h>
 
 #include "root_check.h"
 #include "runtime_files.h"
@@ -14,6 +15,22 @@
 namespace sifkit {
 
 using namespace layers;
+
+namespace {
+
+/// From here on one thread of each kind cannot read fast enough for the compressors.
+constexpr unsigned kManyThreads = 4;
+constexpr std::size_t kLayersAhead = 2;
+constexpr std::uint64_t kAmpleMemory = std::uint64_t{1} << 30;  ///< of which reading ahead may take a tenth
+
+LayerOptions with_threads(const ConvertOptions& options) {
+  LayerOptions out = options.layers;
+  const auto threads = options.threads != 0 ? options.threads : available_threads();
+  out.many_threads = threads >= kManyThreads && available_memory() >= kAmpleMemory;
+  return out;
+}
+
+}  // namespace
 
 LayeredRoot::LayeredRoot(oci::Image& image, const oci::OpenedSource& source, const ConvertOptions& options,
                          WarningList& warnings, ConvertReport& report)
@@ -24,7 +41,8 @@ LayeredRoot::LayeredRoot(oci::Image& image, const oci::OpenedSource& source, con
       report_(report),
       excludes_(options.excludes),
       // No image describes a plain root, so it may be a container already.
-      texts_(image.config().raw.empty() ? options.limits.json_bytes : 0) {
+      texts_(image.config().raw.empty() ? options.limits.json_bytes : 0),
+      layer_options_(with_threads(options)) {
   report_.layers = image.layers().size();
   report_.manifest_digest = image.manifest_digest();
   report_.config_digest = image.config_digest();
@@ -93,11 +111,17 @@ RootIdentity LayeredRoot::identity() const {
   return out;
 }
 
+std::string LayeredRoot::name_of(std::size_t index) const {
+  const auto& layer = image_.layers()[index];
+  const auto name = fmt::format("layer {} of {}", index + 1, image_.layers().size());
+  const auto& digest = layer.digest ? layer.digest : layer.diff_id;
+  return digest ? name + " " + digest->text() : name;
+}
+
 LayerBlob LayeredRoot::blob(std::size_t index) {
   const auto& layer = image_.layers()[index];
   LayerBlob blob;
-  blob.name = fmt::format("layer {} of {}", index + 1, image_.layers().size());
-  if (const auto& digest = layer.digest ? layer.digest : layer.diff_id) blob.name += " " + digest->text();
+  blob.name = name_of(index);
   blob.source = image_.open_layer(index);
   blob.media_type = layer.media_type;
   blob.digest = layer.digest;
@@ -107,10 +131,38 @@ LayerBlob LayeredRoot::blob(std::size_t index) {
   return blob;
 }
 
+LayeredRoot::OpenLayer LayeredRoot::open_layer(std::size_t index) {
+  OpenLayer out;
+  try {
+    out.reader = std::make_unique<LayerReader>(blob(index), layer_options_, options_.limits, warnings_);
+  } catch (...) {
+    out.failure = std::current_exception();
+  }
+  return out;
+}
+
+LayeredRoot::OpenLayer LayeredRoot::open_in_turn(std::size_t index, bool with_contents) {
+  OpenLayer out;
+  if (ahead_.empty()) {
+    out = open_layer(index);
+  } else {
+    out = std::move(ahead_.front());
+    ahead_.pop_front();
+  }
+  if (out.failure) std::rethrow_exception(out.failure);
+  const bool ahead = layer_options_.many_threads && !image_.fetches_ahead();
+  while (ahead && ahead_.size() < kLayersAhead && ahead_.size() < index) {
+    const auto next = index - ahead_.size() - 1;
+    if (with_contents && is_in_base(next)) break;
+    ahead_.push_back(open_layer(next));
+  }
+  return out;
+}
+
 void LayeredRoot::read_layer(std::size_t index, std::uint32_t time, Flattener& flattener, ContentSink* sink) {
-  LayerBlob layer = blob(index);
-  const std::string name = layer.name;
-  LayerReader reader(std::move(layer), options_.layers, options_.limits, warnings_);
+  const OpenLayer layer = open_in_turn(index, sink != nullptr);
+  LayerReader& reader = *layer.reader;
+  const std::string name = name_of(index);
   flattener.begin_layer(time);
   const auto before = report_.entries;
   std::optional<ContainerTexts::Keeper> keeper;

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <deque>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -57,7 +60,16 @@ class LayeredRoot : public RootSource {
                   const std::function<void(std::uint64_t entry, const layers::Entry&, layers::LayerReader&)>& take);
 
  private:
+  std::string name_of(std::size_t index) const;  ///< for errors
   layers::LayerBlob blob(std::size_t index);
+  /// A layer that is being read, perhaps before its turn: what is wrong with it is said when that comes.
+  struct OpenLayer {
+    std::unique_ptr<layers::LayerReader> reader;
+    std::exception_ptr failure;
+  };
+  OpenLayer open_layer(std::size_t index);
+  /// Opens a layer, if that has not been done, and those that come after it, as far as it pays.
+  OpenLayer open_in_turn(std::size_t index, bool with_contents);
   void read_layer(std::size_t index, std::uint32_t time, layers::Flattener& flattener, layers::ContentSink* sink);
   /// The same of a layer that the base holds.
   void take_layer(std::size_t index, std::uint32_t time, layers::Flattener& flattener, layers::ContentSink& sink);
@@ -82,6 +94,8 @@ class LayeredRoot : public RootSource {
   std::vector<layers::LayerUsage> usage_;
   std::vector<Digest> diff_ids_;  ///< none where a layer has none
   BaseLayers* base_ = nullptr;
+  const layers::LayerOptions layer_options_;
+  std::deque<OpenLayer> ahead_;  ///< the next older ones
   std::optional<LayerOrigin> origin_;
 };
 

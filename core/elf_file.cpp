@@ -34,6 +34,7 @@ constexpr Machine kMachines[] = {
 
 constexpr std::size_t kHeader32 = 52;
 constexpr std::size_t kMaxLoader = 4096;
+constexpr std::size_t kMaxText = 4096;       ///< of a name in the dynamic section's table, which may be megabytes
 constexpr std::size_t kMaxTexts = 1u << 16;  ///< libraries and versions that one file names
 
 constexpr std::uint32_t kAbiTag = 1;
@@ -65,7 +66,7 @@ std::string_view elf_architecture(ByteView header) noexcept {
 
 struct ElfFile::Tables {
   Dynamic dynamic;
-  ByteView texts;
+  Range texts;
   std::uint64_t needs = 0;  ///< addresses
   std::uint64_t definitions = 0;
   std::uint64_t flags = 0;  ///< DT_FLAGS_1
@@ -160,15 +161,30 @@ ByteView ElfFile::section(std::string_view name) const {
   return {};
 }
 
-ByteView ElfFile::at_address(std::uint64_t address, std::uint64_t size) const {
+ElfFile::Range ElfFile::range_at(std::uint64_t address, std::uint64_t size) const {
   for (const auto& segment : segments_) {
     if (segment.type != PT_LOAD || address < segment.address || address - segment.address >= segment.file_size)
       continue;
     const auto inside = address - segment.address;
-    if (segment.offset > bytes_.size()) return {};
-    return part(segment.offset + inside, std::min(size, segment.file_size - inside));
+    if (segment.offset > bytes_.size() || inside > bytes_.size() - segment.offset) return {};
+    const auto offset = segment.offset + inside;
+    return {offset, std::min({size, segment.file_size - inside, bytes_.size() - offset})};
   }
   return {};
+}
+
+ByteView ElfFile::at_address(std::uint64_t address, std::uint64_t size) const {
+  const auto range = range_at(address, size);
+  return part(range.offset, range.size);
+}
+
+std::uint64_t ElfFile::number_in(const Range& range, std::uint64_t offset, unsigned width) const {
+  return offset > range.size || range.size - offset < width ? 0 : at(range.offset + offset, width);
+}
+
+std::string ElfFile::text_in(const Range& range, std::uint64_t offset) const {
+  if (offset >= range.size) return {};
+  return text_at(part(range.offset + offset, std::min<std::uint64_t>(range.size - offset, kMaxText)), 0);
 }
 
 ByteView ElfFile::writable_data() const {
@@ -220,9 +236,9 @@ ElfFile::Tables ElfFile::tables() const {
     }
   }
   out.dynamic.no_default_directories = (out.flags & kNoDefaultDirectories) != 0;
-  out.texts = at_address(text_table, text_size);
+  out.texts = range_at(text_table, text_size);
   for (const auto& [tag, offset] : texts) {
-    const auto text = text_at(out.texts, offset);
+    const auto text = text_in(out.texts, offset);
     if (tag == DT_NEEDED && !text.empty()) out.dynamic.needed.push_back(text);
     if (tag == DT_SONAME) out.dynamic.soname = text;
     if (tag == DT_RPATH) out.dynamic.rpath = text;
@@ -245,21 +261,21 @@ std::vector<ElfFile::VersionNeed> ElfFile::needed_versions() const {
   std::vector<VersionNeed> out;
   const auto tables = this->tables();
   if (tables.needs == 0) return out;
-  const auto bytes = at_address(tables.needs, ~std::uint64_t{0});
+  const auto range = range_at(tables.needs, ~std::uint64_t{0});
   std::uint64_t need = 0;
-  for (std::size_t i = 0; i < kMaxTexts && need < bytes.size(); ++i) {
-    const auto library = text_at(tables.texts, number(bytes, need + offsetof(Elf64_Verneed, vn_file), 4));
-    auto one = need + number(bytes, need + offsetof(Elf64_Verneed, vn_aux), 4);
-    for (auto left = number(bytes, need + offsetof(Elf64_Verneed, vn_cnt), 2); left != 0 && one < bytes.size();
+  for (std::size_t i = 0; i < kMaxTexts && need < range.size; ++i) {
+    const auto library = text_in(tables.texts, number_in(range, need + offsetof(Elf64_Verneed, vn_file), 4));
+    auto one = need + number_in(range, need + offsetof(Elf64_Verneed, vn_aux), 4);
+    for (auto left = number_in(range, need + offsetof(Elf64_Verneed, vn_cnt), 2); left != 0 && one < range.size;
          --left) {
       if (out.size() == kMaxTexts) return out;
-      out.push_back({library, text_at(tables.texts, number(bytes, one + offsetof(Elf64_Vernaux, vna_name), 4)),
-                     (number(bytes, one + offsetof(Elf64_Vernaux, vna_flags), 2) & VER_FLG_WEAK) != 0});
-      const auto step = number(bytes, one + offsetof(Elf64_Vernaux, vna_next), 4);
+      out.push_back({library, text_in(tables.texts, number_in(range, one + offsetof(Elf64_Vernaux, vna_name), 4)),
+                     (number_in(range, one + offsetof(Elf64_Vernaux, vna_flags), 2) & VER_FLG_WEAK) != 0});
+      const auto step = number_in(range, one + offsetof(Elf64_Vernaux, vna_next), 4);
       if (step == 0) break;
       one += step;
     }
-    const auto step = number(bytes, need + offsetof(Elf64_Verneed, vn_next), 4);
+    const auto step = number_in(range, need + offsetof(Elf64_Verneed, vn_next), 4);
     if (step == 0) break;
     need += step;
   }
@@ -270,12 +286,12 @@ std::vector<std::string> ElfFile::offered_versions() const {
   std::vector<std::string> out;
   const auto tables = this->tables();
   if (tables.definitions == 0) return out;
-  const auto bytes = at_address(tables.definitions, ~std::uint64_t{0});
+  const auto range = range_at(tables.definitions, ~std::uint64_t{0});
   std::uint64_t one = 0;
-  while (out.size() < kMaxTexts && one < bytes.size()) {
-    const auto name = one + number(bytes, one + offsetof(Elf64_Verdef, vd_aux), 4);
-    out.push_back(text_at(tables.texts, number(bytes, name + offsetof(Elf64_Verdaux, vda_name), 4)));
-    const auto step = number(bytes, one + offsetof(Elf64_Verdef, vd_next), 4);
+  while (out.size() < kMaxTexts && one < range.size) {
+    const auto name = one + number_in(range, one + offsetof(Elf64_Verdef, vd_aux), 4);
+    out.push_back(text_in(tables.texts, number_in(range, name + offsetof(Elf64_Verdaux, vda_name), 4)));
+    const auto step = number_in(range, one + offsetof(Elf64_Verdef, vd_next), 4);
     if (step == 0) break;
     one += step;
   }

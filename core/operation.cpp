@@ -42,6 +42,18 @@ void WarningList::add(std::string kind, std::string text, Hint hint) {
   if (++tally->count <= kPerKind) listed_.push_back({std::move(kind), std::move(text), std::move(hint)});
 }
 
+void WarningList::add_all(const WarningList& held) {
+  for (const auto& one : held.listed_) add(one.kind, one.text, one.hint);
+  const std::lock_guard lock(mutex_);
+  for (const Tally& each : held.tallies_) {
+    // Those beyond the listed ones are only counted.
+    const auto more = each.count - std::min<std::uint64_t>(each.count, kPerKind);
+    const auto tally = std::find_if(tallies_.begin(), tallies_.end(), [&](const Tally& t) { return t.kind == each.kind; });
+    if (tally != tallies_.end()) tally->count += more;
+    total_ += more;
+  }
+}
+
 std::uint64_t WarningList::count(std::string_view kind) const {
   const auto tally = std::find_if(tallies_.begin(), tallies_.end(), [&](const Tally& t) { return t.kind == kind; });
   return tally == tallies_.end() ? 0 : tally->count;

@@ -83,7 +83,7 @@ std::vector<PackageChange> package_changes(const ComparedImage& first, const Com
   WarningList of_changed;
   auto out = compare([&](std::string_view path) { return paths.contains(path); }, of_changed);
   if (!out.empty()) return compare([&](std::string_view path) { return !is_below_match(path, ignored); }, warnings);
-  for (const auto& one : of_changed.listed()) warnings.add(one.kind, one.text, one.hint);
+  warnings.add_all(of_changed);
   return out;
 }
 

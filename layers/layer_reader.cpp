@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -19,6 +20,7 @@ namespace {
 
 constexpr std::size_t kCompressedWindow = 1u << 20;
 constexpr std::size_t kUncompressedWindow = 4u << 20;
+constexpr std::size_t kLargeWindow = 32u << 20;  ///< of a layer that may be read before its turn
 
 /// Counts a stream, and checks its size and digest when its end is met.
 class CheckedSource : public Source {
@@ -88,6 +90,7 @@ struct LayerReader::Impl {
   std::optional<TarReader> tar;
   TarMember member;
   std::uint64_t entries = 0;
+  std::string contradiction;  ///< of the media type; told with the first entry
 
   Impl(LayerBlob blob, const LayerOptions& layer_options, const Limits& reader_limits, WarningList& warning_list)
       : options(layer_options), limits(reader_limits), warnings(warning_list), name(std::move(blob.name)) {
@@ -97,15 +100,16 @@ struct LayerReader::Impl {
     auto peeked = std::make_unique<PeekedSource>(std::move(checked));
     const auto compression = sniff_compression(peeked->peek(6));
     if (const auto stated = stated_compression(blob.media_type); stated && *stated != compression) {
-      warnings.add("media-type", fmt::format("{}: media type {}, but the compression is {}", name, in_quotes(blob.media_type), to_string(compression)));
+      contradiction = fmt::format("{}: media type {}, but the compression is {}", name, in_quotes(blob.media_type), to_string(compression));
     }
     std::unique_ptr<Source> bytes = std::move(peeked);
     if (compression != Compression::none) {
       bytes = std::make_unique<ReadAhead>(std::move(bytes), kCompressedWindow);
       bytes = open_decompressed(std::move(bytes), "stored bytes", limits);
+      if (options.many_threads) bytes = std::make_unique<ReadAhead>(std::move(bytes), kUncompressedWindow);
     }
     bytes = std::make_unique<CheckedSource>(std::move(bytes), "diff_id", once ? std::nullopt : blob.diff_id, std::nullopt, plain);
-    source = std::make_unique<ReadAhead>(std::move(bytes), kUncompressedWindow);
+    source = std::make_unique<ReadAhead>(std::move(bytes), options.many_threads ? kLargeWindow : kUncompressedWindow);
     tar.emplace(*source, limits, warnings, blob.is_root ? TarTypes::any : TarTypes::layer);
   }
 };
@@ -119,6 +123,7 @@ LayerReader::~LayerReader() = default;
 
 std::optional<Entry> LayerReader::next() {
   auto& state = *impl_;
+  if (!state.contradiction.empty()) state.warnings.add("media-type", std::exchange(state.contradiction, {}));
   return in_context([&] { return state.name; }, [&]() -> std::optional<Entry> {
     auto member = state.tar->next();
     if (!member) {

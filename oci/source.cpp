@@ -94,11 +94,6 @@ std::shared_ptr<const File> spooled(Source& stream, const std::string& name, con
   return std::make_shared<const File>(scratch.renamed(name));
 }
 
-/// Says what was held back until it was known whether it will be said once more.
-void hand_on(const WarningList& held, WarningList& to) {
-  for (const auto& one : held.listed()) to.add(one.kind, one.text, one.hint);
-}
-
 /// What a look at a source has found and opened.
 struct Look {
   SourceIdentity identity;
@@ -193,7 +188,7 @@ class Looker {
     out_.identity.contents = out_.files->survey().verdict();
     // Of a root file system all members are read once more.
     if (out_.identity.contents->kind == ContentsKind::rootfs) return;
-    hand_on(found, warnings_);
+    warnings_.add_all(found);
   }
 
   const Reference& reference_;

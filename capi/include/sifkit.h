@@ -87,7 +87,8 @@ SIFKIT_PUBLIC void sifkit_options_on_progress(sifkit_options *options, sifkit_pr
 typedef void (*sifkit_message_function)(void *user, const char *level, const char *text);
 SIFKIT_PUBLIC void sifkit_options_on_message(sifkit_options *options, sifkit_message_function function, void *user);
 
-/* Stops every call that has these options, now and later. From any thread. */
+/* Stops every call that has these options, now and later; one that waits for the writer of a pipe, when something comes.
+ * From any thread. */
 SIFKIT_PUBLIC void sifkit_options_cancel(sifkit_options *options);
 
 /* ------------------------------------------------------------------------------------------------------------- images */

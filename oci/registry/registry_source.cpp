@@ -123,6 +123,7 @@ class RegistryImage : public Image {
   }
 
   void pass_over(std::size_t count) override { passed_over_ = count; }
+  bool fetches_ahead() const override { return true; }
 
  private:
   /// Newest first.

@@ -67,7 +67,7 @@ TEST_CASE("an image built on an older one has the bytes of one built alone", "[c
     static constexpr std::pair<layers::SquashfsCodec, unsigned> kCodecs[] = {
         {layers::SquashfsCodec::gzip, 1}, {layers::SquashfsCodec::zstd, 3}, {layers::SquashfsCodec::lz4, 0}, {layers::SquashfsCodec::none, 0}};
     std::tie(fixture.options.squashfs.codec, fixture.options.squashfs.level) = kCodecs[seed % 4];
-    fixture.options.threads = 1 + seed % 3;
+    fixture.options.threads = 1 + seed % 5;
     std::vector<std::string> layers;
     const auto add = [&] {
       for (auto more = 1 + history.number(3); more-- > 0;) layers.push_back(history.layer());

@@ -118,7 +118,7 @@ TEST_CASE("layers that an older image holds are not read again, and the bytes ar
     } else {
       fixture.options.squashfs.level = 1;
     }
-    fixture.options.threads = 1 + seed % 3;
+    fixture.options.threads = 1 + seed % 5;
     fixture.options.all_root = seed % 5 == 0;
     fixture.options.verify_after = seed % 7 == 0;
     std::vector<std::string> layers;

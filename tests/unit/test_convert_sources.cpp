@@ -78,7 +78,9 @@ std::string without_source(std::string file, const oci::Reference& reference) {
 }
 
 std::string converted(const oci::Reference& reference, const std::filesystem::path& directory, layers::SquashfsCodec codec, const std::string& service = {}) {
+  static unsigned calls = 0;
   ConvertOptions options;
+  options.threads = calls++ % 3 == 0 ? 1 : 8;  // with many, older layers are read before their turn
   options.squashfs.codec = codec;
   options.daemon_host = service;
   options.overwrite = Overwrite::yes;
@@ -261,4 +263,41 @@ TEST_CASE("one set of limits bounds documents, layers, entries and streams of a 
   CHECK_THAT(refused(&Limits::entries, 3), ContainsSubstring("raise the limit entries"));
   CHECK_THAT(refused(&Limits::image_bytes, 1000), ContainsSubstring("raise the limit image_bytes"));
   CHECK(refused(&Limits::entries, 100) == "");
+}
+
+TEST_CASE("what is wrong with a layer that was read before its turn is said when that comes", "[convert][sources]") {
+  TempDir directory;
+  const TestImage image = the_image("app:1");
+  const auto outcome = [&](const Members& members, unsigned threads) {
+    write_file(directory / "x.tar", as_tar(members));
+    ConvertOptions options;
+    options.threads = threads;
+    options.overwrite = Overwrite::yes;
+    WarningList warnings;
+    const auto error = error_of([&] {
+      convert(oci::Reference::parse("oci-archive:" + (directory / "x.tar").string()), directory / "out.sif", options, warnings);
+    });
+    std::string out = error ? error->what() : "";
+    for (const auto& warning : warnings.listed()) out += "\n" + warning.text;
+    return out;
+  };
+  const auto with_damage = [&](std::initializer_list<std::size_t> layers) {
+    auto members = oci_layout(image);
+    for (const auto layer : layers) {
+      const auto digest = sha256(image.layers[layer]);
+      const auto blob = std::find_if(members.begin(), members.end(), [&](const auto& member) { return member.name.ends_with(digest); });
+      REQUIRE(blob != members.end());
+      blob->bytes.back() ^= 1;
+    }
+    return members;
+  };
+  const auto contradictory = oci_layout(image, {.packer = "gzip -n", .layer_type = "application/vnd.oci.image.layer.v1.tar+zstd"});
+  CHECK_THAT(outcome(contradictory, 8), ContainsSubstring("layer 6 of 6") && ContainsSubstring("layer 1 of 6"));
+  CHECK(outcome(contradictory, 8) == outcome(contradictory, 1));
+  CHECK_THAT(outcome(with_damage({0}), 8), ContainsSubstring("layer 1 of 6"));
+  CHECK_THAT(outcome(with_damage({0, 2, 5}), 8), ContainsSubstring("layer 6 of 6"));
+  for (const auto& members : {with_damage({0}), with_damage({3}), with_damage({2, 3}), with_damage({0, 2, 5})}) {
+    CHECK(outcome(members, 8) == outcome(members, 1));
+  }
+  CHECK(outcome(oci_layout(image), 8) == outcome(oci_layout(image), 1));
 }

@@ -4,6 +4,7 @@
 #include <thread>
 
 #include <fmt/format.h>
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -72,4 +73,34 @@ TEST_CASE("errors of scratch files say how to put them elsewhere", "[file]") {
   REQUIRE(error);
   CHECK(error->kind() == ErrorKind::not_found);
   CHECK_THAT(error->hint().text(), ContainsSubstring("SIFKIT_TMPDIR"));
+}
+
+TEST_CASE("a file under another name is the same open file", "[file]") {
+  const TempDir directory;
+  write_file(directory / "a", "hello");
+  const File file = File::open_read(directory / "a");
+  const File again = file.renamed("what the user called it");
+  CHECK(again.fd() != file.fd());
+  CHECK((::fcntl(again.fd(), F_GETFD) & FD_CLOEXEC) != 0);
+  CHECK(again.name() == "what the user called it");
+  CHECK(::lseek(file.fd(), 3, SEEK_SET) == 3);
+  CHECK(::lseek(again.fd(), 0, SEEK_CUR) == 3);
+  const auto error = error_of([] { static_cast<void>(duplicate(-1, "the thing")); });
+  REQUIRE(error);
+  CHECK(error->kind() == ErrorKind::io);
+  CHECK_THAT(error->what(), ContainsSubstring("the thing"));
+}
+
+TEST_CASE("the names in a directory are sorted by their bytes, as often as they are asked for", "[file]") {
+  const TempDir directory;
+  for (const char* name : {"b", "B", "a b", ".hidden", "\xff", "\xc3\xa4"}) write_file(directory / name, "");
+  const UniqueFd fd(::open(directory.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  REQUIRE(fd);
+  const std::vector<std::string> expected{".hidden", "B", "a b", "b", "\xc3\xa4", "\xff"};
+  CHECK(names_in(fd.get(), "it") == expected);
+  CHECK(names_in(fd.get(), "it") == expected);
+  const File file = File::open_read(directory / "b");
+  const auto error = error_of([&] { static_cast<void>(names_in(file.fd(), "it")); });
+  REQUIRE(error);
+  CHECK_THAT(error->what(), ContainsSubstring("list it"));
 }

@@ -74,6 +74,10 @@ class SIFKIT_API ElfFile {
   struct Segment {
     std::uint64_t type, flags, offset, address, file_size;
   };
+  /// A part of the file that has not been fetched yet.
+  struct Range {
+    std::uint64_t offset = 0, size = 0;
+  };
   struct Tables;
 
   ElfFile(ByteView bytes, Fetch fetch);
@@ -81,6 +85,9 @@ class SIFKIT_API ElfFile {
   std::uint64_t number(ByteView bytes, std::uint64_t offset, unsigned width) const noexcept;
   std::uint64_t field(std::uint64_t base, unsigned in_32, unsigned in_64) const;
   ByteView part(std::uint64_t offset, std::uint64_t size) const;
+  Range range_at(std::uint64_t address, std::uint64_t size) const;
+  std::uint64_t number_in(const Range& range, std::uint64_t offset, unsigned width) const;
+  std::string text_in(const Range& range, std::uint64_t offset) const;
   Tables tables() const;
 
   ByteView bytes_;

@@ -62,6 +62,8 @@ class SIFKIT_API WarningList {
   static constexpr std::size_t kPerKind = 20;
 
   void add(std::string kind, std::string text, Hint hint = {});
+  /// Adds the warnings that were held back in another list.
+  void add_all(const WarningList& held);
   const std::vector<Warning>& listed() const noexcept { return listed_; }
   /// How many of a kind there were in all, listed or not.
   std::uint64_t count(std::string_view kind) const;

@@ -39,6 +39,8 @@ constexpr bool keeps(XattrPolicy policy, std::string_view name) noexcept {
 struct LayerOptions {
   XattrPolicy xattrs = XattrPolicy::keep;
   bool clamp_climbing_names = false;  ///< `..` above the root: clamp and warn instead of refusing
+  /// There are processors to spare: uncompressed bytes are hashed beside their inflating, and read further ahead.
+  bool many_threads = false;
 };
 
 /// Gives the changes of a layer in archive order. Reading, decompression and both digests run on threads of their own;

@@ -41,6 +41,8 @@ class SIFKIT_API Image {
   /// Says before the first `open_layer` that the `count` oldest layers are not going to be opened, so that nothing of them
   /// is fetched.
   virtual void pass_over(std::size_t count) { static_cast<void>(count); }
+  /// Whether the layers that are wanted next are fetched before they are opened.
+  virtual bool fetches_ahead() const { return false; }
 
   virtual std::optional<Digest> manifest_digest() const = 0;
   /// The manifest as it is stored; nothing where the source has none (docker-archive).
