@@ -48,11 +48,15 @@ class SleepingCompressor : public layers::BlockCompressor {
   Clock::time_point until_ = Clock::now();
 };
 
+}  // namespace
+
 /// What the linker puts in the place of layers::make_block_compressor (CMakeLists.txt).
-std::unique_ptr<layers::BlockCompressor> make_sleeping(const layers::SquashfsOptions&) __asm__(SIFKIT_WRAPPED_SYMBOL);
-[[gnu::used]] std::unique_ptr<layers::BlockCompressor> make_sleeping(const layers::SquashfsOptions&) {
+extern std::unique_ptr<layers::BlockCompressor> make_sleeping(const layers::SquashfsOptions&) __asm__(SIFKIT_WRAPPED_SYMBOL);
+std::unique_ptr<layers::BlockCompressor> make_sleeping(const layers::SquashfsOptions&) {
   return std::make_unique<SleepingCompressor>();
 }
+
+namespace {
 
 void measure(const std::string& source, unsigned cores, const std::filesystem::path& out) {
   ConvertOptions options;
@@ -69,7 +73,7 @@ void measure(const std::string& source, unsigned cores, const std::filesystem::p
   const double busy = megabytes_a_second == 0 ? 0 : static_cast<double>(compressed) / 1e6 / megabytes_a_second / cores / wall;
   fmt::print("{}: {:.2f} GB in {:.2f} s, {:.2f} GB/s, {:.2f} GB to {} compressors", source, plain, wall, plain / wall,
              static_cast<double>(compressed) / 1e9, cores);
-  fmt::print(megabytes_a_second == 0 ? "\n" : ", busy for {:.0f} % of it\n", busy * 100);
+  fmt::print("{}\n", megabytes_a_second == 0 ? "" : fmt::format(", busy for {:.0f} % of it", busy * 100));
 }
 
 int main(int argc, char** argv) try {
