@@ -116,6 +116,39 @@ TEST_CASE("a signal at any write ends the build with its number and leaves nothi
   CHECK((met || call != "pwrite" || sweep_is_thinned()));
 }
 
+TEST_CASE("whatever fails in a build on the image that it replaces, the old one or the new one is there", "[cli][faults]") {
+  const FaultFixture fixture;
+  const auto sound = fixture.sound();
+  TestImage before = small_image();
+  before.layers.pop_back();
+  write_file(fixture.directory / "old.tar", as_tar(docker_24(before)));
+  REQUIRE(fixture.shell("$SIFKIT build -q app.sif ../old.tar").code == 0);
+  const auto old = fixture.target();
+  const auto usual = fixture.shell("$SIFKIT build --force --json app.sif ../app.tar");
+  REQUIRE_THAT(usual.err, ContainsSubstring("\"base_layers\": 1"));
+  REQUIRE(fixture.target() == sound);
+  const bool tmpfile = GENERATE(true, false);
+  const auto [call, what] = GENERATE(table<std::string, std::string>(
+      {{"pread", "5"}, {"pread", "short"}, {"pwrite", "28"}, {"ftruncate", "5"}, {"fsync", "5"}, {"linkat", "28"}, {"renameat", "5"},
+       {"openat", "24"}, {"pwrite", "sig2"}, {"pwrite", "sig9"}, {"fsync", "sig9"}, {"renameat", "sig9"}}));
+  INFO((tmpfile ? "without a name" : "under a hidden name"));
+  bool met = false;
+  for (int n = 1; n <= 40; ++n) {
+    if (!next_of_sweep()) continue;
+    fixture.clear();
+    write_file(fixture.out / "app.sif", old);
+    const auto result = fixture.build(fmt::format("{}:{}:{}", call, n, what), "--force", tmpfile);
+    INFO(call << " " << n << " " << what << "\n" << result.err);
+    met = met || result.code != 0;
+    const auto left = fixture.target();
+    // After the sync of the directory the new one has its name.
+    CHECK(((result.code == 0 && left == sound) || (result.code != 0 && (left == old || (call == "fsync" && left == sound)))));
+    if (what != "sig9") CHECK(fixture.count() == 1);
+    if (result.code != 0 && !what.starts_with("sig")) CHECK_THAT(result.err, ContainsSubstring("error"));
+  }
+  CHECK((met || what == "short" || tmpfile != (call == "linkat") || sweep_is_thinned()));
+}
+
 TEST_CASE("a directory as output is whole or absent, too", "[cli][faults]") {
   const FaultFixture fixture;
   const bool overwrite = GENERATE(false, true);
