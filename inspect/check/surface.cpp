@@ -9,6 +9,8 @@
 #include <sifkit/core/text.h>
 #include <sifkit/image_path.h>
 
+#include "usual_files.h"
+
 namespace sifkit::check {
 
 using namespace layers;
@@ -48,7 +50,8 @@ void Surface::look(const std::string& path, const Inode& inode) {
   const auto mode = inode.metadata.mode;
   const bool regular = inode.type == EntryType::regular;
   const bool directory = inode.type == EntryType::directory;
-  if (regular && ((mode & 04000) != 0 || ((mode & 02000) != 0 && (mode & 010) != 0)) && (mode & 0111) != 0) {
+  const bool gains = regular && ((mode & 04000) != 0 || ((mode & 02000) != 0 && (mode & 010) != 0)) && (mode & 0111) != 0;
+  if (gains && !is_usual_setuid(path, inode)) {
     out_.add("setuid", "/" + path,
              fmt::format("mode {:04o}, owner {}:{}", mode, inode.metadata.uid, inode.metadata.gid));
   }
@@ -56,7 +59,8 @@ void Surface::look(const std::string& path, const Inode& inode) {
     out_.add("world-writable", "/" + path,
              fmt::format("{} of mode {:04o}", regular ? "a file" : "a directory without the sticky bit", mode));
   }
-  if ((regular && (mode & 04) == 0) || (directory && (mode & 05) != 05)) {
+  const bool closed = (regular && (mode & 04) == 0) || (directory && (mode & 05) != 05);
+  if (closed && !is_usually_closed(path, inode)) {
     if (unreadable_.count++ == 0) unreadable_.first = "/" + path;
   }
   if (regular && (mode & 0111) != 0) {
