@@ -28,6 +28,10 @@ int copy_image_to(const std::string& source, const oci::Target& target, const So
     throw Error(ErrorKind::usage, "only one of --json and --digestfile - can be written to standard output");
   CopyOptions options{source_options(from, session)};
   options.overwrite = arguments.force ? Overwrite::yes : Overwrite::no;
+  if (!arguments.compression.empty()) {
+    if (arguments.all) throw Error(ErrorKind::usage, "--all copies blobs as they are: --compress cannot be combined with it");
+    options.compression = StreamCompression::parse(arguments.compression);
+  }
   if (arguments.all && options.platform)
     throw Error(ErrorKind::usage, "--all copies every platform: --platform and --arch choose one");
   SideOutput digest_file(arguments.digest_file, session);
@@ -67,6 +71,10 @@ void add_copy_command(CLI::App& root, Session& session) {
   verb->add_flag("-F,--force", arguments->how.force, "Replace an existing file, or the image of that tag in a layout");
   verb->add_flag("-a,--all", arguments->how.all,
                  "Copy all that the name stands for as it is: an index with its images of every platform");
+  verb->add_option("--compress", arguments->how.compression,
+                   "Compress layers: gzip, zstd or none, with a level as in zstd:19 (default: they stay as they are; "
+                   "that of a SIF or a directory is plain)")
+      ->type_name("KIND[:LEVEL]");
   verb->add_option("--digestfile", arguments->how.digest_file, "Write the digest to a file; - for standard output")
       ->type_name("FILE");
   add_source_options(*verb, arguments->from);

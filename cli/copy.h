@@ -14,6 +14,7 @@ struct CopyArguments {
   bool force = false;
   std::string digest_file;
   bool all = false;  ///< every platform of an index
+  std::string compression;  ///< of the layers; empty: as they are
 };
 
 /// Writes the image of a source to where `target` says: an archive, a layout, a registry or a daemon. The exit code.

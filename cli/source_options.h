@@ -54,6 +54,6 @@ OpenedSource open_files(const std::string& source, const SourceArguments& argume
                         layers::Opening opening = layers::Opening::whole);
 
 /// What such a verb says of its SRC.
-inline constexpr const char* kSourceDescription = "A SIF, a squashfs image, an archive, a layout, a directory, a container, docker-daemon:NAME or -";
+inline constexpr const char* kSourceDescription = "A SIF, a squashfs image, an archive, a layout, a directory, docker://NAME, docker-daemon:NAME, docker-container:NAME or -";
 
 }  // namespace sifkit::cli

@@ -7,9 +7,10 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/civil_time.h>
-#include <sifkit/core/decompress.h>
+#include <sifkit/core/compress.h>
 #include <sifkit/core/error.h>
 #include <sifkit/core/json.h>
+#include <sifkit/core/resources.h>
 #include <sifkit/file_system.h>
 #include <sifkit/layers/tar_tree.h>
 #include <sifkit/oci/source.h>
@@ -65,18 +66,37 @@ class HashingSource : public Source {
   std::uint64_t size_ = 0;
 };
 
+/// Hands on what is written to it, and hashes it.
+class HashingSink : public Sink {
+ public:
+  explicit HashingSink(Sink& to) : to_(to) {}
+
+  void write(ByteView bytes) override {
+    hasher_.update(bytes);
+    to_.write(bytes);
+  }
+
+  Digest digest() { return hasher_.finish(); }
+
+ private:
+  Sink& to_;
+  Hasher hasher_;
+};
+
 class Copy {
  public:
   Copy(oci::ImageDestination& destination, const CopyOptions& options, WarningList& warnings, CopyReport& report)
       : destination_(destination), options_(options), warnings_(warnings), report_(report) {}
 
   void image(oci::Image& image) {
+    anew_ = options_.compression && !are_compressed_so(image);
     options_.operation.progress->stage("copying layers", image.compressed_bytes());
     for (std::size_t i = 0; i < image.layers().size(); ++i) {
       in_context([&] { return fmt::format("layer {} of {}", i + 1, image.layers().size()); }, [&] { layer(image, i); });
       destination_.check();
     }
     const auto manifest = image.manifest();
+    if (anew_) return finish(image.config().raw, image.config().platform, {}, {});
     finish(image.config().raw, image.config().platform, manifest ? manifest->text : std::string(),
            manifest ? manifest->media_type : std::string());
   }
@@ -89,8 +109,18 @@ class Copy {
     tar.keep = [&](std::string_view path, InodeId inode) { return !container || !is_of_runtime(tree, path, inode); };
     tar.xattrs = [](const Xattrs& xattrs) { return with_capabilities_as(kRealCapability, xattrs).value_or(xattrs); };
     const auto blob = destination_.begin_layer();
-    write_tar(opened.files(), tar, *blob, warnings_, options_.operation);
-    add_layer(blob->finish(), Compression::none, std::nullopt);
+    const auto compression = options_.compression.value_or(StreamCompression());
+    if (compression.kind == Compression::none) {
+      write_tar(opened.files(), tar, *blob, warnings_, options_.operation);
+      const auto stored = blob->finish();
+      add_layer(stored, compression.kind, stored.digest);
+    } else {
+      CompressingSink compressed(*blob, compression, available_threads());
+      HashingSink plain(compressed);
+      write_tar(opened.files(), tar, plain, warnings_, options_.operation);
+      compressed.finish();
+      add_layer(blob->finish(), compression.kind, plain.digest());
+    }
     Json config = config_of(opened);
     config["rootfs"] = {{"type", "layers"}, {"diff_ids", Json::array({diff_ids_.at(0).text()})}};
     const oci::Platform platform{"linux", config["architecture"].get<std::string>(), ""};
@@ -98,7 +128,29 @@ class Copy {
   }
 
  private:
+  /// By what the manifest says of each: then there is nothing to do.
+  bool are_compressed_so(const oci::Image& image) const {
+    if (options_.compression->level != 0) return false;
+    return std::all_of(image.layers().begin(), image.layers().end(), [&](const oci::Layer& layer) {
+      const std::string_view type = layer.media_type;
+      switch (options_.compression->kind) {
+        case Compression::gzip: return type.ends_with("gzip");
+        case Compression::zstd: return type.ends_with("zstd");
+        default: return type.ends_with("tar");
+      }
+    });
+  }
+
+  void layer_anew(oci::Image& image, std::size_t index) {
+    const auto blob = destination_.begin_layer();
+    CompressingSink compressed(*blob, *options_.compression, available_threads());
+    const auto read = read_layer(image, index, &compressed, true, *options_.operation.progress);
+    compressed.finish();
+    add_layer(blob->finish(), options_.compression->kind, read.diff_id);
+  }
+
   void layer(oci::Image& image, std::size_t index) {
+    if (anew_) return layer_anew(image, index);
     const auto& stated = image.layers()[index];
     const bool known = stated.digest && stated.size && stated.diff_id && image.manifest();
     if (known && (destination_.takes_readable_layers() || destination_.takes_sets())) return known_layer(image, index);
@@ -172,10 +224,10 @@ class Copy {
     return out;
   }
 
-  void add_layer(oci::StoredBlob blob, Compression compression, const std::optional<Digest>& diff_id) {
+  void add_layer(oci::StoredBlob blob, Compression compression, const Digest& diff_id) {
     descriptors_.push_back(
         {{"mediaType", layer_type(compression)}, {"digest", blob.digest.text()}, {"size", blob.size}});
-    diff_ids_.push_back(diff_id.value_or(blob.digest));
+    diff_ids_.push_back(diff_id);
     ++report_.layers;
     report_.bytes += blob.size;
   }
@@ -236,6 +288,7 @@ class Copy {
   const CopyOptions& options_;
   WarningList& warnings_;
   CopyReport& report_;
+  bool anew_ = false;                 ///< layers are compressed in another way
   Json descriptors_ = Json::array();  ///< of the layers
   std::vector<Digest> diff_ids_;
 };
@@ -251,6 +304,9 @@ CopyReport copy_image(const oci::Reference& given, const oci::Target& target, co
   to.from = given;
   std::unique_ptr<oci::Image> image;  // the destination reads it, and goes first
   const auto destination = oci::open_destination(target, to);
+  if (options.compression && destination->plain_layers()) {
+    throw Error(ErrorKind::usage, fmt::format("{}: Docker's archives and daemon hold plain layers, which are not compressed", in_quotes(target.text)));
+  }
   const std::shared_ptr<oci::OpenedSource> source = oci::open_source(given, options, warnings);
   naming({source->reference().location, given.text}, [&] { return fmt::format("copying {}", in_quotes(given.text)); }, [&] {
     Copy copy(*destination, options, warnings, report);

@@ -2,6 +2,7 @@
 sifkit_test(core SOURCES unit/test_core_atomic_file.cpp
                          unit/test_core_cgroup.cpp
                          unit/test_core_civil_time.cpp
+                         unit/test_core_compress.cpp
                          unit/test_core_crypto.cpp
                          unit/test_core_decompress.cpp
                          unit/test_core_elf_file.cpp

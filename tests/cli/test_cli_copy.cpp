@@ -204,3 +204,43 @@ TEST_CASE("a copy is whole or absent, whatever fails", "[cli][copy][faults]") {
     }
   }
 }
+
+TEST_CASE("layers are compressed anew when that is asked for, and what is in them stays", "[cli][copy]") {
+  const CopyFixture fixture;
+  as_directory(oci_layout(fixture.image, {.packer = "gzip -n", .layer_type = "application/vnd.oci.image.layer.v1.tar+gzip"}),
+               fixture.directory / "layout");
+  const auto source = "oci:" + fixture.at("layout");
+  REQUIRE(fixture.build("app.sif", source).code == 0);
+  const auto manifest_of = [&](const std::string& name) {
+    const auto files = fixture.files(name);
+    const Json index = Json::parse(files.at("index.json"));
+    const auto digest = index["manifests"][0]["digest"].get<std::string>();
+    return Json::parse(files.at("blobs/sha256/" + digest.substr(digest.find(':') + 1)));
+  };
+  const auto tree = [&](const std::string& image) {
+    return Json::parse(run_cli({"digest", "--tree", "--json", "--without-singularity", image}).out)["tree"]["digest"];
+  };
+  for (const auto& [word, suffix] : {std::pair("gzip:9", "+gzip"), {"zstd", "+zstd"}, {"none", ".tar"}}) {
+    for (const auto& from : {source, fixture.at("app.sif")}) {
+      INFO(word << " " << from);
+      fs::remove_all(fixture.at("out"));
+      const auto result = fixture.copy(from, "oci:" + fixture.at("out"), {"--json", "--compress", word});
+      INFO(result.err);
+      REQUIRE(result.code == 0);
+      const auto record = Json::parse(result.out);
+      const Json manifest = manifest_of("out");
+      REQUIRE(manifest["layers"].size() == record["layers"]);
+      for (const auto& layer : manifest["layers"]) CHECK_THAT(layer["mediaType"].get<std::string>(), ContainsSubstring(suffix));
+      CHECK(tree("oci:" + fixture.at("out")) == tree(fixture.at("app.sif")));
+      CHECK(run_cli({"diff", from, "oci:" + fixture.at("out")}).code == 0);
+    }
+  }
+  // What is compressed so already stays as it is.
+  const auto before = Json::parse(fixture.copy(source, "oci:" + fixture.at("same"), {"--json"}).out);
+  const auto again = Json::parse(fixture.copy(source, "oci:" + fixture.at("again"), {"--json", "--compress", "gzip"}).out);
+  CHECK(again["manifest_digest"] == before["manifest_digest"]);
+  CHECK_THAT(fixture.copy(source, "docker-archive:" + fixture.at("x.tar"), {"--compress", "gzip"}).err, ContainsSubstring("hold plain layers"));
+  CHECK_THAT(fixture.copy(source, "oci:" + fixture.at("x"), {"--compress", "gzip", "--all"}).err, ContainsSubstring("--all copies blobs as they are"));
+  CHECK_THAT(fixture.copy(source, "oci:" + fixture.at("x"), {"--compress", "xz"}).err, ContainsSubstring("expected gzip, zstd or none, got 'xz'"));
+  CHECK_FALSE(fs::exists(fixture.at("x")));
+}

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include <sifkit/core/compress.h>
 #include <sifkit/core/digest.h>
 #include <sifkit/core/export.h>
 #include <sifkit/core/file.h>
@@ -18,6 +19,8 @@ namespace sifkit {
 
 struct CopyOptions : oci::SourceOptions {
   Overwrite overwrite = Overwrite::no;
+  /// What layers are compressed by; none: they stay as they are, and the one of a file system is plain.
+  std::optional<StreamCompression> compression;
 };
 
 struct CopyReport {
@@ -30,7 +33,7 @@ struct CopyReport {
 };
 
 /// Writes an image of layers. From layers: their bytes, the configuration and the manifest as they are, so that digests
-/// stay; a Docker archive has them uncompressed, and a registry keeps what it has. From the file system of a SIF, a squashfs image or a plain root: as one
+/// stay, but for those that `compression` asks for: then the layers are compressed anew, and the manifest is one of OCI; a Docker archive has them uncompressed, and a registry keeps what it has. From the file system of a SIF, a squashfs image or a plain root: as one
 /// layer, with the configuration that the SIF keeps; what a build put in for the runtime (`/.singularity.d` and the links
 /// to it) is left out, and capabilities are real ones again. The target appears whole or not at all. Throws Error.
 SIFKIT_API CopyReport copy_image(const oci::Reference& source, const oci::Target& target, const CopyOptions& options,
