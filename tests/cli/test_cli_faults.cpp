@@ -133,7 +133,7 @@ TEST_CASE("whatever fails in a build on the image that it replaces, the old one 
        {"openat", "24"}, {"pwrite", "sig2"}, {"pwrite", "sig9"}, {"fsync", "sig9"}, {"renameat", "sig9"}}));
   INFO((tmpfile ? "without a name" : "under a hidden name"));
   bool met = false;
-  for (int n = 1; n <= 40; ++n) {
+  for (int n = 1; n <= 24; ++n) {
     if (!next_of_sweep()) continue;
     fixture.clear();
     write_file(fixture.out / "app.sif", old);
