@@ -130,8 +130,8 @@ enum class Durable : bool { no, yes };
 
 /// A file that appears under its name whole or not at all.
 /// It is written without a name where the file system can (O_TMPFILE), else under a hidden name beside the target.
-/// `commit` syncs it, unless a file that a crash has spoilt does no harm, and puts it in place in one step; without it the destructor leaves nothing behind and an existing
-/// target as it was. A target that is not a regular file is refused.
+/// `commit` syncs it, unless a file that a crash has spoilt does no harm, and puts it in place in one step; without it the
+/// destructor leaves nothing behind and an existing target as it was. A target that is not a regular file is refused.
 class SIFKIT_API AtomicFile {
  public:
   /// Throws exists when the target is there and `overwrite` is no. The mode is `mode` less the umask. Errors call the
