@@ -18,10 +18,6 @@ struct FreeDecoder {
   void operator()(ZSTD_DStream* stream) const noexcept { ZSTD_freeDStream(stream); }
 };
 
-struct FreeEncoder {
-  void operator()(ZSTD_CStream* stream) const noexcept { ZSTD_freeCStream(stream); }
-};
-
 /// RFC 8878: any number of frames, skippable ones too.
 class ZstdSource final : public Source {
  public:
@@ -78,34 +74,5 @@ class ZstdSource final : public Source {
 std::unique_ptr<Source> open_zstd(std::unique_ptr<Source> source, std::string what, const Limits& limits) {
   return std::make_unique<ZstdSource>(std::move(source), std::move(what), limits);
 }
-
-struct ZstdSink::Impl {
-  Sink& sink;
-  std::unique_ptr<ZSTD_CStream, FreeEncoder> encoder{ZSTD_createCStream()};
-  Bytes out = Bytes(ZSTD_CStreamOutSize());
-
-  void compress(ByteView bytes, ZSTD_EndDirective mode) {
-    ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
-    for (;;) {
-      ZSTD_outBuffer buffer{out.data(), out.size(), 0};
-      const auto left = ZSTD_compressStream2(encoder.get(), &buffer, &in, mode);
-      if (ZSTD_isError(left) != 0) throw Error(ErrorKind::internal, fmt::format("zstd: {}", ZSTD_getErrorName(left)));
-      if (buffer.pos != 0) sink.write(ByteView(out).first(buffer.pos));
-      if (mode == ZSTD_e_end ? left == 0 : in.pos == in.size) return;
-    }
-  }
-};
-
-ZstdSink::ZstdSink(Sink& sink) : impl_(new Impl{sink}) {
-  if (!impl_->encoder) throw std::bad_alloc();
-  ZSTD_CCtx_setParameter(impl_->encoder.get(), ZSTD_c_compressionLevel, 1);
-  ZSTD_CCtx_setParameter(impl_->encoder.get(), ZSTD_c_checksumFlag, 1);
-}
-
-ZstdSink::~ZstdSink() = default;
-
-void ZstdSink::write(ByteView bytes) { impl_->compress(bytes, ZSTD_e_continue); }
-
-void ZstdSink::finish() { impl_->compress({}, ZSTD_e_end); }
 
 }  // namespace sifkit

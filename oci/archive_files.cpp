@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include <sifkit/core/decompress.h>
+#include <sifkit/core/compress.h>
 #include <sifkit/core/error.h>
 #include <sifkit/core/in_file.h>
 #include <sifkit/core/tar_reader.h>
@@ -169,7 +169,7 @@ StreamedFiles::StreamedFiles(Source& source, std::string name, const std::filesy
       if (stored.memory) continue;
       if (!scratch_) scratch_ = std::make_shared<File>(open_scratch_file(scratch));
       ScratchSink sink(*scratch_, end);
-      ZstdSink packer(sink);
+      CompressingSink packer(sink, {Compression::zstd, 1}, 0);
       stored.offset = end;
       bool first = true;
       for (std::size_t got; (got = data.read(buffer)) != 0; first = false) {

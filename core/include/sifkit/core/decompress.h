@@ -46,17 +46,4 @@ class SIFKIT_API PeekedSource : public Source {
 SIFKIT_API std::unique_ptr<Source> open_decompressed(std::unique_ptr<Source> source, std::string what,
                                                      const Limits& limits, Compression* found = nullptr);
 
-/// One zstd frame of what is written, for scratch data. `finish` ends the frame; level 1.
-class SIFKIT_API ZstdSink : public Sink {
- public:
-  explicit ZstdSink(Sink& sink);
-  ~ZstdSink() override;
-  void write(ByteView bytes) override;
-  void finish();
-
- private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
-};
-
 }  // namespace sifkit
