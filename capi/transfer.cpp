@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fmt/format.h>
-
 #include <sifkit/copy_image.h>
 #include <sifkit/pull_image.h>
 #include <sifkit/push_image.h>
@@ -15,19 +13,13 @@ namespace {
 int copy(const char* source, const char* target, Call& call, char** record) {
   require(source, "source");
   require(target, "target");
-  const auto place = oci::Target::parse(target);
-  if (!place) {
-    throw Error(ErrorKind::usage,
-                fmt::format("{}: expected docker://NAME, docker-daemon:NAME, oci:DIR, oci-archive:FILE or "
-                            "docker-archive:FILE",
-                            in_quotes(target)));
-  }
+  const auto place = oci::Target::require(target);
   CopyOptions options{call.source()};
   options.overwrite = call.options().build.overwrite;
   WarningList warnings;
-  const auto report = copy_image(oci::Reference::parse(source), *place, options, warnings);
+  const auto report = copy_image(oci::Reference::parse(source), place, options, warnings);
   call.show(warnings);
-  give_record(records::copy_record(source, *place, report), record);
+  give_record(records::copy_record(source, place, report), record);
   return 0;
 }
 

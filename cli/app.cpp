@@ -263,8 +263,8 @@ const Command* chosen_command(std::span<const std::string> args) {
   return of_one ? found : nullptr;
 }
 
-/// Runs with the verbs of one command, which takes a quarter of the time that all of them take to set up; with null, with
-/// all. Nothing where those of one are not enough: for help and for what is wrong with the command line.
+/// Runs with the verbs of one command: to set all of them up takes longer than many a verb. With null, with all. Nothing
+/// where those of one are not enough: for help and for what is wrong with the command line.
 std::optional<int> run_with(const Command* only, std::span<const std::string> args, Console& io) {
   Session session(io);
   session.arguments = args;

@@ -80,16 +80,10 @@ void add_copy_command(CLI::App& root, Session& session) {
   add_source_options(*verb, arguments->from);
   verb->callback([arguments, &session] {
     session.action = [arguments, &session] {
-      const auto target = oci::Target::parse(arguments->target);
-      if (!target) {
-        throw Error(ErrorKind::usage,
-                    fmt::format("{}: expected docker://NAME, docker-daemon:NAME, oci:DIR, oci-archive:FILE or "
-                                "docker-archive:FILE",
-                                in_quotes(arguments->target)),
-                    fmt::format("a SIF file is made by 'sifkit build {} {}'", printable(arguments->target),
-                                printable(arguments->source)));
-      }
-      return copy_image_to(arguments->source, *target, arguments->from, arguments->how, session);
+      const auto target = oci::Target::require(
+          arguments->target, fmt::format("a SIF file is made by 'sifkit build {} {}'", printable(arguments->target),
+                                         printable(arguments->source)));
+      return copy_image_to(arguments->source, target, arguments->from, arguments->how, session);
     };
   });
 }

@@ -33,7 +33,7 @@ char attribute_mark(const Tree& tree, const Inode& inode) {
   return lists ? '+' : '@';
 }
 
-std::string device_text(const Inode& inode) { return fmt::format("{}, {}", layers::device_major(inode.data), layers::device_minor(inode.data)); }
+std::string device_text(const Inode& inode) { return fmt::format("{}, {}", device_major(inode.data), device_minor(inode.data)); }
 
 std::string short_size(std::uint64_t size) {
   static constexpr std::string_view kUnits = "KMGTPE";

@@ -12,6 +12,7 @@
 #include <sifkit/core/json.h>
 #include <sifkit/core/resources.h>
 #include <sifkit/file_system.h>
+#include <sifkit/layers/layer_reader.h>
 #include <sifkit/layers/tar_tree.h>
 #include <sifkit/oci/source.h>
 #include <sifkit/sif/image.h>
@@ -132,12 +133,7 @@ class Copy {
   bool are_compressed_so(const oci::Image& image) const {
     if (options_.compression->level != 0) return false;
     return std::all_of(image.layers().begin(), image.layers().end(), [&](const oci::Layer& layer) {
-      const std::string_view type = layer.media_type;
-      switch (options_.compression->kind) {
-        case Compression::gzip: return type.ends_with("gzip");
-        case Compression::zstd: return type.ends_with("zstd");
-        default: return type.ends_with("tar");
-      }
+      return stated_compression(layer.media_type) == options_.compression->kind;
     });
   }
 
@@ -305,7 +301,9 @@ CopyReport copy_image(const oci::Reference& given, const oci::Target& target, co
   std::unique_ptr<oci::Image> image;  // the destination reads it, and goes first
   const auto destination = oci::open_destination(target, to);
   if (options.compression && destination->plain_layers()) {
-    throw Error(ErrorKind::usage, fmt::format("{}: Docker's archives and daemon hold plain layers, which are not compressed", in_quotes(target.text)));
+    throw Error(ErrorKind::usage,
+                fmt::format("{}: Docker's archives and daemon hold plain layers, which are not compressed",
+                            in_quotes(target.text)));
   }
   const std::shared_ptr<oci::OpenedSource> source = oci::open_source(given, options, warnings);
   naming({source->reference().location, given.text}, [&] { return fmt::format("copying {}", in_quotes(given.text)); }, [&] {

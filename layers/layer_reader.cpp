@@ -69,15 +69,14 @@ class CheckedSource : public Source {
   bool ended_ = false;
 };
 
-/// The compression that a layer's media type names, or nothing for a type that names none that is known.
-std::optional<Compression> stated_compression(std::string_view media_type) {
+}  // namespace
+
+std::optional<Compression> stated_compression(std::string_view media_type) noexcept {
   if (media_type.ends_with("gzip")) return Compression::gzip;
   if (media_type.ends_with("zstd")) return Compression::zstd;
   if (media_type.ends_with("tar")) return Compression::none;
   return std::nullopt;
 }
-
-}  // namespace
 
 struct LayerReader::Impl {
   const LayerOptions options;

@@ -104,6 +104,15 @@ std::optional<Target> Target::parse(std::string_view text) {
   return std::nullopt;
 }
 
+Target Target::require(std::string_view text, Hint hint) {
+  if (auto target = parse(text)) return std::move(*target);
+  throw Error(ErrorKind::usage,
+              fmt::format("{}: expected docker://NAME, docker-daemon:NAME, oci:DIR, oci-archive:FILE or "
+                          "docker-archive:FILE",
+                          in_quotes(text)),
+              std::move(hint));
+}
+
 std::unique_ptr<ImageDestination> open_destination(const Target& target, const DestinationOptions& options) {
   switch (target.transport) {
     case Transport::oci_layout: return open_layout_destination(target, options);

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include <sifkit/core/decompress.h>
 #include <sifkit/core/digest.h>
 #include <sifkit/core/export.h>
 #include <sifkit/core/limits.h>
@@ -27,6 +28,9 @@ struct LayerBlob {
   std::optional<Digest> diff_id;        ///< of the uncompressed bytes
   bool is_root = false;                 ///< a root file system that no image describes: it may be a backup (TarTypes::any)
 };
+
+/// The compression that a layer's media type names; nothing for a type that names none that is known.
+SIFKIT_API std::optional<Compression> stated_compression(std::string_view media_type) noexcept;
 
 /// Which extended attributes reach the image.
 enum class XattrPolicy : std::uint8_t { keep, user_only, none };

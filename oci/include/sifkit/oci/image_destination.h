@@ -31,6 +31,8 @@ struct Target {
 
   /// Nothing where no such transport stands in front. Throws usage for what it is followed by.
   SIFKIT_API static std::optional<Target> parse(std::string_view text);
+  /// The same where there must be one: throws usage, with the hint, where no such transport stands in front.
+  SIFKIT_API static Target require(std::string_view text, Hint hint = {});
 };
 
 struct StoredBlob {
