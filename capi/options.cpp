@@ -86,7 +86,10 @@ constexpr auto kOptions = std::to_array<std::pair<std::string_view, Set>>({
     {"certificate-intermediates", [](auto& o, auto value) { o.certificate.intermediates = value; }},
     {"certificate-roots", [](auto& o, auto value) { o.certificate.roots = value; }},
     {"clamp-names", [](auto& o, auto value) { o.build.layers.clamp_climbing_names = truth(value); }},
-    {"compress", [](auto& o, auto value) { layers::parse_compression(std::string(value), o.build.squashfs); }},
+    {"compress", [](auto& o, auto value) {
+       layers::parse_compression(std::string(value), o.build.squashfs);
+       o.compression = value;
+     }},
     {"creds", set_credentials},
     {"deep", [](auto& o, auto value) { o.check.deep = truth(value); }},
     {"digest", [](auto& o, auto value) { o.digest = Digest::parse(value, "digest"); }},

@@ -19,6 +19,7 @@ struct sifkit_options {
   sifkit_options() { diff.with_runtime_files = false; }
 
   sifkit::ConvertOptions build;  ///< which is the source's, too
+  std::string compression;       ///< as given: a copy knows other words than a build
   bool sign_after_build = false;
 
   std::vector<std::string> keys;

@@ -16,6 +16,8 @@ int copy(const char* source, const char* target, Call& call, char** record) {
   const auto place = oci::Target::require(target);
   CopyOptions options{call.source()};
   options.overwrite = call.options().build.overwrite;
+  const auto& compression = call.options().compression;
+  if (!compression.empty()) options.compression = StreamCompression::parse(compression);
   WarningList warnings;
   const auto report = copy_image(oci::Reference::parse(source), place, options, warnings);
   call.show(warnings);

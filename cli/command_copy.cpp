@@ -34,10 +34,13 @@ int copy_image_to(const std::string& source, const oci::Target& target, const So
   }
   if (arguments.all && options.platform)
     throw Error(ErrorKind::usage, "--all copies every platform: --platform and --arch choose one");
+  const auto reference = oci::Reference::parse(source);
+  refuse_source("--digestfile", arguments.digest_file, reference);
+  refuse_name("--digestfile", arguments.digest_file, target.path.native(), "the output itself");
   SideOutput digest_file(arguments.digest_file, session);
   WarningList warnings;
   const auto copy = arguments.all ? &copy_all : &copy_image;
-  const auto report = copy(oci::Reference::parse(source), target, options, warnings);
+  const auto report = copy(reference, target, options, warnings);
   session.progress->done();
   session.show_warnings(warnings);
   const auto digest = records::digest_at(target, report).text();
@@ -73,7 +76,7 @@ void add_copy_command(CLI::App& root, Session& session) {
                  "Copy all that the name stands for as it is: an index with its images of every platform");
   verb->add_option("--compress", arguments->how.compression,
                    "Compress layers: gzip, zstd or none, with a level as in zstd:19 (default: they stay as they are; "
-                   "that of a SIF or a directory is plain)")
+                   "that of a SIF or a directory is plain, in a registry gzip)")
       ->type_name("KIND[:LEVEL]");
   verb->add_option("--digestfile", arguments->how.digest_file, "Write the digest to a file; - for standard output")
       ->type_name("FILE");

@@ -102,7 +102,8 @@ class Copy {
            manifest ? manifest->media_type : std::string());
   }
 
-  void file_system(OpenedFileSystem& opened) {
+  /// As one layer, which is compressed by `compression`.
+  void file_system(OpenedFileSystem& opened, const StreamCompression& compression) {
     options_.operation.progress->stage("writing the layer", 0);
     const Tree& tree = opened.tree();
     const bool container = is_container(tree);
@@ -110,7 +111,6 @@ class Copy {
     tar.keep = [&](std::string_view path, InodeId inode) { return !container || !is_of_runtime(tree, path, inode); };
     tar.xattrs = [](const Xattrs& xattrs) { return with_capabilities_as(kRealCapability, xattrs).value_or(xattrs); };
     const auto blob = destination_.begin_layer();
-    const auto compression = options_.compression.value_or(StreamCompression());
     if (compression.kind == Compression::none) {
       write_tar(opened.files(), tar, *blob, warnings_, options_.operation);
       const auto stored = blob->finish();
@@ -309,7 +309,10 @@ CopyReport copy_image(const oci::Reference& given, const oci::Target& target, co
   naming({source->reference().location, given.text}, [&] { return fmt::format("copying {}", in_quotes(given.text)); }, [&] {
     Copy copy(*destination, options, warnings, report);
     if (source->image_file() || source->is_root()) {
-      copy.file_system(*open_file_system(source, options, warnings));
+      // What is downloaded again and again is worth the time; a daemon and archives of Docker take nothing else than plain.
+      const bool registry = target.transport == oci::Transport::docker;
+      const StreamCompression usual{registry ? Compression::gzip : Compression::none};
+      copy.file_system(*open_file_system(source, options, warnings), options.compression.value_or(usual));
     } else {
       image = source->open_image();
       copy.image(*image);

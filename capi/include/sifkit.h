@@ -70,7 +70,7 @@ SIFKIT_PUBLIC void sifkit_options_free(sifkit_options *options);
  *           certificate-roots, ocsp-verify, policy, require-digest, require-fingerprint+, ignore-others, strict-layout,
  *           legacy-insecure, at (seconds since 1970), group-id+, sif-id+
  * Digest:   tree, without-singularity
- * Copy:     force
+ * Copy:     force, compress (gzip, zstd or none, with a level as in zstd:19)
  * Pull:     force, digest, verify
  * Push:     annotation+ (NAME=VALUE)
  * Check:    for (OS/ARCH), glibc, deep

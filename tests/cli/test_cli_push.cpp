@@ -119,6 +119,12 @@ TEST_CASE("the C interface pushes and pulls", "[cli][registry][push]") {
   REQUIRE(sifkit_copy(fixture.at("made.tar").c_str(), layers.c_str(), options, &record, &error) == 0);
   CHECK(Json::parse(record)["manifest_digest"] == "sha256:" + sha256(fixture.manifest("team/layers", "1")));
   sifkit_free(record);
+  REQUIRE(sifkit_options_set(options, "compress", "zstd:1", nullptr) == 0);
+  REQUIRE(sifkit_copy(fixture.at("made.tar").c_str(), layers.c_str(), options, nullptr, nullptr) == 0);
+  for (const auto& layer : Json::parse(fixture.manifest("team/layers", "1"))["layers"])
+    CHECK(layer["mediaType"] == "application/vnd.oci.image.layer.v1.tar+zstd");
+  REQUIRE(sifkit_options_set(options, "compress", "lz4", nullptr) == 0);
+  CHECK(sifkit_copy(fixture.at("made.tar").c_str(), layers.c_str(), options, nullptr, nullptr) == 2);
   sifkit_options_free(options);
 }
 
@@ -213,9 +219,15 @@ TEST_CASE("an image of layers goes to a registry bit for bit", "[cli][registry][
   REQUIRE(made["layers"].size() == fixture.image.layers.size());
   for (std::size_t i = 0; i < fixture.image.layers.size(); ++i)
     CHECK(made["layers"][i]["digest"] == "sha256:" + sha256(fixture.image.layers[i]));
-  // A SIF is one layer.
-  REQUIRE(fixture.run({"copy", fixture.at("app.sif"), fixture.server.image("sif/app:1")}).code == 0);
-  CHECK(Json::parse(fixture.manifest("sif/app", "1"))["layers"].size() == 1);
+  // A SIF is one layer, compressed unless the user wants it plain.
+  for (const auto& [words, type] : {std::pair<std::vector<std::string>, std::string>{{"--compress", "none"}, "tar"}, {{}, "tar+gzip"}}) {
+    std::vector<std::string> args{"copy", fixture.at("app.sif"), fixture.server.image("sif/app:1")};
+    args.insert(args.end(), words.begin(), words.end());
+    REQUIRE(fixture.run(args).code == 0);
+    const Json layers = Json::parse(fixture.manifest("sif/app", "1"))["layers"];
+    REQUIRE(layers.size() == 1);
+    CHECK(layers[0]["mediaType"] == "application/vnd.oci.image.layer.v1." + type);
+  }
   REQUIRE(fixture.run({"build", "-q", fixture.at("again.sif"), fixture.server.image("sif/app:1")}).code == 0);
   CHECK(run_cli({"ls", "-aR", fixture.at("again.sif"), "/bin"}).out ==
         run_cli({"ls", "-aR", fixture.at("app.sif"), "/bin"}).out);

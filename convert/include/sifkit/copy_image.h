@@ -19,7 +19,8 @@ namespace sifkit {
 
 struct CopyOptions : oci::SourceOptions {
   Overwrite overwrite = Overwrite::no;
-  /// What layers are compressed by; none: they stay as they are, and the one of a file system is plain.
+  /// What layers are compressed by. Nothing: they stay as they are, and the one of a file system is plain or, in a
+  /// registry, compressed by gzip.
   std::optional<StreamCompression> compression;
 };
 
@@ -35,8 +36,9 @@ struct CopyReport {
 /// Writes an image of layers. From layers: their bytes, the configuration and the manifest as they are, so that digests
 /// stay; with `compression` layers that are compressed otherwise are compressed anew, and the manifest is one of OCI. A
 /// Docker archive has layers uncompressed, and a registry keeps what it has.
-/// From the file system of a SIF, a squashfs image or a plain root: as one layer, with the configuration that the SIF keeps; what a build put in for the runtime (`/.singularity.d` and the links
-/// to it) is left out, and capabilities are real ones again. The target appears whole or not at all. Throws Error.
+/// From the file system of a SIF, a squashfs image or a plain root: as one layer, with the configuration that the SIF
+/// keeps; what a build put in for the runtime (`/.singularity.d` and the links to it) is left out, and capabilities are
+/// real ones again. The target appears whole or not at all. Throws Error.
 SIFKIT_API CopyReport copy_image(const oci::Reference& source, const oci::Target& target, const CopyOptions& options,
                                  WarningList& warnings);
 
