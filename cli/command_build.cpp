@@ -128,29 +128,12 @@ ConvertOptions convert_options(const BuildArguments& arguments, const Session& s
   return options;
 }
 
-bool is_same_file(const std::filesystem::path& one, const std::filesystem::path& other) {
-  const auto whole = [](const std::filesystem::path& path) {
-    std::error_code error;
-    return std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
-  };
-  std::error_code error;
-  return std::filesystem::equivalent(one, other, error) || whole(one) == whole(other);
-}
-
-/// Figures must not take the place of the source, which cannot be made again, nor of the image or of each other.
 void refuse_figures_elsewhere(const BuildArguments& arguments, const oci::Reference& source) {
-  const std::string location = source.location == "-" ? "/dev/stdin" : source.location;
-  const auto refuse = [](const std::string& option, const std::string& name, std::string_view what) {
-    throw Error(ErrorKind::usage, fmt::format("{} {} is {}", option, in_quotes(name), what), "choose another name for it");
-  };
   for (const auto& [option, name] : {std::pair<std::string, std::string>{"--stats", arguments.stats_file}, {"--digestfile", arguments.digest_file}}) {
-    std::error_code error;
-    const auto status = std::filesystem::status(name, error);
-    if (name.empty() || name == "-" || (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))) continue;
-    if (!oci::is_service(source.transport) && is_same_file(name, location)) refuse(option, name, "the source itself");
-    if (is_same_file(name, arguments.output)) refuse(option, name, "the output itself");
-    if (option == "--stats" && !arguments.digest_file.empty() && is_same_file(name, arguments.digest_file)) refuse(option, name, "the file of --digestfile, too");
+    refuse_source(option, name, source);
+    refuse_name(option, name, arguments.output, "the output itself");
   }
+  refuse_name("--stats", arguments.stats_file, arguments.digest_file, "the file of --digestfile, too");
 }
 
 /// Whether a word can only be meant as a source.

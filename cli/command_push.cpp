@@ -59,8 +59,10 @@ int push_files(const PushArguments& arguments, Session& session) {
   const auto& uri = arguments.places.back();
   const auto options = source_options(arguments.from, session);
   std::vector<oci::SifFile> files;
-  for (std::size_t i = 0; i + 1 < arguments.places.size(); ++i)
+  for (std::size_t i = 0; i + 1 < arguments.places.size(); ++i) {
+    refuse_name("--digestfile", arguments.digest_file, arguments.places[i], "the source itself");
     files.push_back(sif_file(arguments.places[i], arguments, options, session));
+  }
   SideOutput digest_file(arguments.digest_file, session);
   const auto report = push_to_oras(uri, files, options);
   session.progress->done();

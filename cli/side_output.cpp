@@ -13,6 +13,35 @@
 
 namespace sifkit::cli {
 
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_same_path(const fs::path& one, const fs::path& other) {
+  const auto whole = [](const fs::path& path) {
+    std::error_code error;
+    return fs::weakly_canonical(fs::absolute(path, error), error);
+  };
+  std::error_code error;
+  return fs::equivalent(one, other, error) || whole(one) == whole(other);
+}
+
+}  // namespace
+
+void refuse_name(const std::string& option, const std::string& name, const std::string& other, std::string_view what) {
+  if (name.empty() || name == "-" || other.empty()) return;
+  std::error_code error;
+  const auto status = fs::status(name, error);
+  if (fs::exists(status) && !fs::is_regular_file(status)) return;
+  if (!is_same_path(name, other)) return;
+  throw Error(ErrorKind::usage, fmt::format("{} {} is {}", option, in_quotes(name), what), "choose another name for it");
+}
+
+void refuse_source(const std::string& option, const std::string& name, const oci::Reference& source) {
+  if (oci::is_service(source.transport)) return;
+  refuse_name(option, name, source.location == "-" ? "/dev/stdin" : source.location, "the source itself");
+}
+
 SideOutput::SideOutput(const std::string& path, Session& session) : path_(path), session_(session) {
   struct stat status {};
   if (path.empty() || path == "-") return;

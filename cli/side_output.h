@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include <sifkit/core/file.h>
+#include <sifkit/oci/reference.h>
 
 #include "commands.h"
 
@@ -24,5 +25,11 @@ class SideOutput {
   std::optional<AtomicFile> file_;
   UniqueFd stream_;
 };
+
+/// Figures must not take the place of what is read or written, which cannot be made again. Throws usage where the file of
+/// the option, if it is one, is `other`, a path or empty, and says `what` that is.
+void refuse_name(const std::string& option, const std::string& name, const std::string& other, std::string_view what);
+/// The same of the source.
+void refuse_source(const std::string& option, const std::string& name, const oci::Reference& source);
 
 }  // namespace sifkit::cli

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <span>
 #include <utility>
 
 #include <fcntl.h>
@@ -92,6 +93,11 @@ File& AtomicFile::file() noexcept { return impl_->file; }
 
 const std::filesystem::path& AtomicFile::target() const noexcept { return impl_->target; }
 
+void AtomicFile::name(const std::string& name) {
+  impl_->target = impl_->directory / name;
+  impl_->shown = impl_->target.native();
+}
+
 void AtomicFile::commit(Durable durable) {
   if (durable == Durable::yes) impl_->file.sync();
   expect_output_directory(impl_->directory_fd.get(), impl_->directory);
@@ -159,8 +165,13 @@ std::filesystem::path directory_of(const std::filesystem::path& path) { return p
 
 std::string hidden_name_for(const std::filesystem::path& target) {
   static constexpr std::size_t kNameStart = 100;  // encrypted file systems allow names of 143 bytes only
-  static std::atomic<std::uint64_t> counter = 0;
-  return fmt::format(".{}.{}.{}.partial", target.filename().native().substr(0, kNameStart), ::getpid(), counter++);
+  // Other machines, and containers, have the same process numbers.
+  static std::atomic<std::uint64_t> next = [] {
+    std::uint64_t start = 0;
+    fill_random(std::as_writable_bytes(std::span(&start, 1)));
+    return start;
+  }();
+  return fmt::format(".{}.{:016x}.partial", target.filename().native().substr(0, kNameStart), next++);
 }
 
 void expect_output_directory(int fd, const std::filesystem::path& path) {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "layout_destination.h"
 
+#include <cerrno>
 #include <optional>
 #include <utility>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -112,11 +114,10 @@ void make_directory(const fs::path& path) {
   if (::mkdir(path.c_str(), 0777) != 0 && errno != EEXIST) throw_errno(fmt::format("create {}", in_quotes(path.native())));
 }
 
-/// A blob under a hidden name until its digest is known.
+/// A blob, which gets its name when its digest is known.
 class BlobFile : public BlobWriter {
  public:
-  explicit BlobFile(fs::path directory)
-      : directory_(std::move(directory)), file_(directory_ / fmt::format("blob.{}", ::getpid()), Overwrite::yes) {}
+  explicit BlobFile(const fs::path& directory) : file_(directory / "blob", Overwrite::yes) {}
 
   void write(ByteView bytes) override {
     hasher_.update(bytes);
@@ -126,14 +127,12 @@ class BlobFile : public BlobWriter {
 
   StoredBlob finish() override {
     StoredBlob blob{hasher_.finish(), size_};
+    file_.name(blob.digest.hex());
     file_.commit();
-    const fs::path name = directory_ / blob.digest.hex();
-    if (::rename(file_.target().c_str(), name.c_str()) != 0) throw_errno(fmt::format("put {} in place", in_quotes(name.native())));
     return blob;
   }
 
  private:
-  fs::path directory_;
   AtomicFile file_;
   std::uint64_t size_ = 0;
   Hasher hasher_;
@@ -165,14 +164,14 @@ class StagedDirectory {
 class LayoutDestination : public ImageDestination {
  public:
   LayoutDestination(const Target& target, const DestinationOptions& options)
-      : target_(target.path), tag_(target.name), operation_(options.operation), index_(empty_index()) {
+      : target_(target.path), tag_(target.name), options_(options), index_(empty_index()) {
     expect_own_name(target_, "the layout's path");
     struct stat status {};
     if (::lstat(target_.c_str(), &status) == 0) {
-      if (!fs::exists(target_ / "oci-layout") || !fs::exists(target_ / "index.json")) {
+      if (!is_there("oci-layout") || !is_there("index.json")) {
         throw Error(ErrorKind::exists, fmt::format("{} exists and is no OCI layout", in_quotes(target_.native())), "choose another name for the output");
       }
-      read_index(options.overwrite, options.limits);
+      read_index();
       root_ = target_;
     } else {
       staged_.emplace(directory_of(target_) / hidden_name_for(target_));
@@ -193,7 +192,7 @@ class LayoutDestination : public ImageDestination {
   }
 
   bool takes_sets() const override { return true; }
-  void add_blob(ReadableBlob blob) override { store(blob, *begin_layer(), operation_); }
+  void add_blob(ReadableBlob blob) override { store(blob, *begin_layer(), options_.operation); }
   void add_manifest(const Descriptor& descriptor, const std::string& text) override {
     expect_sha256(descriptor.digest);
     write_file(root_ / "blobs/sha256" / descriptor.digest.hex(), text);
@@ -205,6 +204,13 @@ class LayoutDestination : public ImageDestination {
 
  private:
   void finish_index(const Descriptor& manifest) {
+    // Others may have put images into the layout meanwhile, or be about to. A file system without locks does without.
+    UniqueFd held;
+    if (!staged_) {
+      held = UniqueFd(::open(target_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+      if (held) ::flock(held.get(), LOCK_EX);
+      read_index();
+    }
     Json& list = index_["manifests"];
     for (auto at = list.begin(); at != list.end();) {
       const bool same_tag = !tag_.empty() && tag_of(*at) == tag_;
@@ -234,23 +240,31 @@ class LayoutDestination : public ImageDestination {
     return tag == annotations->end() || !tag->is_string() ? std::string() : tag->get<std::string>();
   }
 
-  void read_index(Overwrite overwrite, const Limits& limits) {
+  /// Throws where it cannot be looked for.
+  bool is_there(const char* name) const {
+    struct stat status {};
+    if (::stat((target_ / name).c_str(), &status) == 0) return true;
+    if (errno != ENOENT && errno != ENOTDIR) throw_errno(fmt::format("open {}", in_quotes((target_ / name).native())));
+    return false;
+  }
+
+  void read_index() {
     const auto source = open_source(target_ / "index.json");
-    const Bytes text = read_all(*source, limits.json_bytes, "index.json");
-    index_ = parse_json(as_text(text), "index.json", limits);
+    const Bytes text = read_all(*source, options_.limits.json_bytes, "index.json");
+    index_ = parse_json(as_text(text), "index.json", options_.limits);
     const JsonView view(index_, "index.json: ");
     const auto list = view.require_object()["manifests"];
     list.require_array();
     for (std::size_t i = 0; i < list.size(); ++i) {
       list.at(i).require_object();
-      if (overwrite == Overwrite::yes || tag_.empty() || tag_of(list.at(i).value()) != tag_) continue;
+      if (options_.overwrite == Overwrite::yes || tag_.empty() || tag_of(list.at(i).value()) != tag_) continue;
       throw Error(ErrorKind::exists, fmt::format("{} holds an image {} already", in_quotes(target_.native()), in_quotes(tag_)), Advice::overwrite);
     }
   }
 
   const fs::path target_;
   const std::string tag_;
-  const OperationContext operation_;
+  const DestinationOptions options_;
   fs::path root_;  ///< where it is written: the target, or beside it
   std::optional<StagedDirectory> staged_;
   Json index_;

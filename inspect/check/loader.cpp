@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <span>
 
+#include <limits.h>
+
 #include <fmt/format.h>
 
 #include <sifkit/core/bytes.h>
@@ -96,9 +98,9 @@ void Loader::read_cache() {
   if (bytes.size() < kCacheHeader) return;
   const std::uint64_t count = load_le<std::uint32_t>(bytes.data() + 20);
   const auto text = [&](std::uint32_t offset) {
-    if (offset >= bytes.size()) return std::string();
-    const auto rest = as_text(bytes.subspan(offset));
-    return std::string(rest.substr(0, rest.find('\0')));
+    if (offset >= bytes.size()) return std::string_view();
+    const auto rest = as_text(bytes.subspan(offset)).substr(0, PATH_MAX);
+    return rest.substr(0, rest.find('\0'));
   };
   for (std::uint64_t i = 0; i < count && kCacheHeader + (i + 1) * kCacheEntry <= bytes.size(); ++i) {
     const auto* entry = bytes.data() + kCacheHeader + i * kCacheEntry;
@@ -135,7 +137,7 @@ Loader::Found Loader::in_cache(const std::string& name, std::string_view archite
   for (const auto* cache : {&cache_, &cache_of_levels_}) {
     const auto [first, last] = cache->equal_range(name);
     for (auto entry = first; entry != last; ++entry) {
-      auto found = at(entry->second, architecture);
+      auto found = at(std::string(entry->second), architecture);
       if (found.inode == kNone) continue;
       if (cache == &cache_of_levels_) found.level = level_of(entry->second);
       return found;

@@ -60,11 +60,14 @@ class Loader {
                 std::string_view architecture, bool musl) const;
   std::vector<std::string> default_directories(std::string_view architecture) const;
 
+  /// Names in the text of the cache, of which many can be at one place.
+  using Cache = std::multimap<std::string_view, std::string_view>;
+
   const layers::Tree& tree_;
   const Programs& programs_;
-  LoaderFiles files_;
-  std::multimap<std::string, std::string> cache_;
-  std::multimap<std::string, std::string> cache_of_levels_;  ///< entries for some processors only
+  const LoaderFiles files_;
+  Cache cache_;
+  Cache cache_of_levels_;  ///< entries for some processors only
 };
 
 /// Whether a library comes from the host, with its driver.

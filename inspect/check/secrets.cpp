@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -16,6 +17,7 @@ using namespace layers;
 namespace {
 
 constexpr std::uint64_t kMaxFile = 1u << 20;
+constexpr std::size_t kMaxKey = 64u << 10;
 constexpr std::size_t kShown = 8;  ///< characters of a secret
 
 bool contains_any(std::string_view text, std::initializer_list<std::string_view> words) {
@@ -75,16 +77,21 @@ bool is_word(char c) { return kAlphanumeric.find(c) != std::string_view::npos ||
 std::optional<std::string> private_key(std::string_view text) {
   static constexpr std::string_view kBegin = "-----BEGIN ";
   static constexpr std::string_view kPrivate = "PRIVATE KEY-----";
+  std::set<std::string> endless;  // kinds without a last line in what is left of the text
   for (std::size_t at = 0; (at = text.find(kBegin, at)) != std::string_view::npos; at += kBegin.size()) {
     const auto label = text.substr(at + kBegin.size(), 64);
     const auto end = label.find(kPrivate);
     if (end == std::string_view::npos || label.substr(0, end).find('\n') != std::string_view::npos) continue;
     const auto kind = std::string(label.substr(0, end));
+    if (endless.contains(kind)) continue;
     const auto body_at = at + kBegin.size() + end + kPrivate.size();
     const auto last = text.find(fmt::format("-----END {}{}", kind, kPrivate), body_at);
-    if (last == std::string_view::npos) continue;
-    const auto body = text.substr(body_at, last - body_at);
-    if (body.find('\0') != std::string_view::npos) continue;
+    if (last == std::string_view::npos) {
+      endless.insert(kind);
+      continue;
+    }
+    const auto body = text.substr(body_at, std::min(last - body_at, kMaxKey));
+    if (body.size() == kMaxKey || body.find('\0') != std::string_view::npos) continue;
     std::size_t lines = 0;
     for (auto rest = trimmed(body, " \t\r\n"); !rest.empty();) {
       const auto line = trimmed(rest.substr(0, rest.find('\n')), " \t\r");

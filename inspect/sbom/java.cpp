@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <exception>
 #include <map>
 #include <optional>
 
@@ -20,6 +21,7 @@ constexpr unsigned kMaxDepth = 4;                 ///< archives in archives
 constexpr std::uint64_t kMaxMember = 256u << 20;  ///< an archive in an archive
 constexpr std::uint64_t kMaxNested = 1u << 30;    ///< all of them together
 constexpr std::uint64_t kMaxText = 1u << 20;
+constexpr std::uint64_t kMaxManifest = 16u << 20;  ///< that of a signed archive names every file
 
 constexpr std::string_view kWhole = "-jar-with-dependencies";
 constexpr std::string_view kProperties = "/pom.properties";
@@ -112,17 +114,13 @@ class JavaArchive {
   void read(ByteView bytes, const std::string& path, unsigned depth) {
     std::vector<Artifact> artifacts;
     std::map<std::string, std::string> manifest;
-    for_each_zip_member(bytes, [&](const ZipMember& member) {
-      const auto& name = member.name;
-      if (name.starts_with("META-INF/maven/") && name.ends_with(kProperties)) {
-        artifacts.push_back(read_properties(as_text(member.read(kMaxText))));
-      } else if (name == "META-INF/MANIFEST.MF") {
-        manifest = read_manifest(as_text(member.read(kMaxText)));
-      } else if (is_java_archive(name)) {
-        nested(member, path + "!/" + name, depth);
-      }
-    });
-    if (artifacts.empty() || is_missing(artifacts, path)) {
+    std::exception_ptr failure;
+    try {
+      for_each_zip_member(bytes, [&](const ZipMember& member) { read_member(member, path, depth, artifacts, manifest); });
+    } catch (const Error&) {
+      failure = std::current_exception();  // what was found before it counts
+    }
+    if ((!failure || !manifest.empty()) && (artifacts.empty() || is_missing(artifacts, path))) {
       auto itself = from_manifest(manifest, path);
       if (artifacts.empty() || !itself.version.empty()) artifacts.push_back(std::move(itself));
     }
@@ -131,9 +129,28 @@ class JavaArchive {
       if (depth != 0) found.properties = {{"java:inside", "/" + path}};
       out_.add(std::move(found));
     }
+    if (failure) std::rethrow_exception(failure);
   }
 
  private:
+  void read_member(const ZipMember& member, const std::string& path, unsigned depth, std::vector<Artifact>& artifacts,
+                   std::map<std::string, std::string>& manifest) {
+    const auto& name = member.name;
+    try {
+      if (name.starts_with("META-INF/maven/") && name.ends_with(kProperties)) {
+        artifacts.push_back(read_properties(as_text(member.read(kMaxText))));
+      } else if (name == "META-INF/MANIFEST.MF") {
+        manifest = read_manifest(as_text(member.read(kMaxManifest)));
+      } else if (is_java_archive(name)) {
+        nested(member, path + "!/" + name, depth);
+      }
+    } catch (const Error& error) {
+      // The others of this archive are told nevertheless.
+      if (error.kind() != ErrorKind::malformed && error.kind() != ErrorKind::limit) throw;
+      out_.warn(fmt::format("{}: {}", in_quotes(path + "!/" + name), error.what()));
+    }
+  }
+
   void nested(const ZipMember& member, const std::string& path, unsigned depth) {
     if (depth + 1 == kMaxDepth) {
       out_.warn(fmt::format("{} lies in {} other archives and is not looked into", in_quotes(path), kMaxDepth));
@@ -141,12 +158,7 @@ class JavaArchive {
     }
     const auto inner = member.read(std::min(kMaxMember, kMaxNested - nested_));
     nested_ += inner.size();
-    try {
-      read(inner, path, depth + 1);
-    } catch (const Error& error) {
-      if (error.kind() != ErrorKind::malformed) throw;
-      out_.warn(fmt::format("{}: {}", in_quotes(path), error.what()));
-    }
+    read(inner, path, depth + 1);
   }
 
   Findings& out_;

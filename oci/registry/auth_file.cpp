@@ -86,8 +86,9 @@ std::optional<RegistryCredentials> of_entries(const Json& auths, const std::stri
 std::string normalized_auth_key(std::string_view key) {
   if (const auto scheme = key.find("://"); scheme != std::string_view::npos) key.remove_prefix(scheme + 3);
   while (key.ends_with('/')) key.remove_suffix(1);
-  if (key.ends_with("/v1") || key.ends_with("/v2")) key.remove_suffix(3);
   const auto slash = std::min(key.find('/'), key.size());
+  // Docker writes a registry as its URL, https://index.docker.io/v1/; in the name of a repository it is a part.
+  if (const auto path = key.substr(slash); path == "/v1" || path == "/v2") key.remove_suffix(3);
   return canonical_registry_host(key.substr(0, slash)) + std::string(key.substr(slash));
 }
 
@@ -112,6 +113,7 @@ std::optional<RegistryCredentials> credentials_in(std::string_view text, const s
 
 std::vector<std::filesystem::path> usual_auth_files() {
   const auto home = home_directory();
+  const auto of_session = environment_variable("XDG_RUNTIME_DIR");
   const auto directory_or = [](const char* variable, std::filesystem::path otherwise) {
     const auto value = environment_variable(variable);
     return value.empty() ? otherwise : std::filesystem::path(value);
@@ -119,7 +121,8 @@ std::vector<std::filesystem::path> usual_auth_files() {
   return {directory_or("APPTAINER_CONFIGDIR", home / ".apptainer") / "docker-config.json",
           directory_or("SINGULARITY_CONFIGDIR", home / ".singularity") / "docker-config.json",
           directory_or("DOCKER_CONFIG", home / ".docker") / "config.json",
-          directory_or("XDG_RUNTIME_DIR", fmt::format("/run/containers/{}", ::getuid())) / "containers" / "auth.json",
+          of_session.empty() ? std::filesystem::path(fmt::format("/run/containers/{}/auth.json", ::getuid()))
+                             : std::filesystem::path(of_session) / "containers" / "auth.json",
           directory_or("XDG_CONFIG_HOME", home / ".config") / "containers" / "auth.json"};
 }
 
