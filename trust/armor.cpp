@@ -16,10 +16,10 @@ namespace sifkit::trust {
 
 namespace {
 
-constexpr std::string_view kBegin = "-----BEGIN PGP ";
-constexpr std::string_view kEnd = "-----END PGP ";
+constexpr std::string_view kArmorBegin = "-----BEGIN PGP ";
+constexpr std::string_view kArmorEnd = "-----END PGP ";
 constexpr std::string_view kDashes = "-----";
-constexpr std::string_view kBlank = " \t\r\n\v\f";
+constexpr std::string_view kArmorBlank = " \t\r\n\v\f";
 constexpr std::size_t kColumns = 76;  ///< RFC 9580, section 6: at most
 
 /// One block of a text.
@@ -35,12 +35,12 @@ struct Block {
 }
 
 std::optional<Block> next_block(std::string_view text, std::size_t from, std::string_view name) {
-  const auto at = text.find(kBegin, from);
+  const auto at = text.find(kArmorBegin, from);
   if (at == std::string_view::npos) return std::nullopt;
-  const auto label_at = at + kBegin.size();
+  const auto label_at = at + kArmorBegin.size();
   const auto line_end = std::min(text.find('\n', label_at), text.size());
   const auto label = text.substr(label_at, std::min(text.find(kDashes, label_at), line_end) - label_at);
-  const auto last_line = fmt::format("{}{}{}", kEnd, label, kDashes);
+  const auto last_line = fmt::format("{}{}{}", kArmorEnd, label, kDashes);
   const auto end = text.find(last_line, line_end);
   if (end == std::string_view::npos) fail(name, at, "has no end");
   return Block{at, label, text.substr(line_end, end - line_end), end + last_line.size()};
@@ -50,7 +50,7 @@ Bytes packets_of(const Block& block, std::string_view name) {
   ArmorBody body(block.body.size());
   for (auto left = block.body; !left.empty();) {
     const auto end = std::min(left.find('\n'), left.size());
-    const auto line = trimmed(left.substr(0, end), kBlank);
+    const auto line = trimmed(left.substr(0, end), kArmorBlank);
     left.remove_prefix(std::min(end + 1, left.size()));
     const bool header = body.empty() && line.find(':') != std::string_view::npos;
     if (line.empty() || header) continue;
@@ -101,7 +101,7 @@ Bytes read_armor(std::string_view text, std::string_view name) {
 std::string write_armor(ByteView packets, std::string_view label) {
   auto base64 = base64_encode_lines(packets, kColumns);
   const Wiper wiper(base64);
-  return fmt::format("{}{}{}\n\n{}\n={}\n{}{}{}\n", kBegin, label, kDashes, base64, armor_checksum(packets), kEnd,
+  return fmt::format("{}{}{}\n\n{}\n={}\n{}{}{}\n", kArmorBegin, label, kDashes, base64, armor_checksum(packets), kArmorEnd,
                      label, kDashes);
 }
 

@@ -15,11 +15,11 @@ namespace sifkit::trust {
 
 namespace {
 
-constexpr std::string_view kBegin = "-----BEGIN PGP SIGNED MESSAGE-----";
+constexpr std::string_view kMessageBegin = "-----BEGIN PGP SIGNED MESSAGE-----";
 constexpr std::string_view kSignature = "-----BEGIN PGP SIGNATURE-----";
-constexpr std::string_view kEnd = "-----END PGP SIGNATURE-----";
-constexpr std::string_view kBlank = " \t\r\n";
-constexpr std::string_view kHashes[] = {"SHA256", "SHA384", "SHA512", "SHA3-256", "SHA3-512"};
+constexpr std::string_view kSignatureEnd = "-----END PGP SIGNATURE-----";
+constexpr std::string_view kLineBlank = " \t\r\n";
+constexpr std::string_view kHashNames[] = {"SHA256", "SHA384", "SHA512", "SHA3-256", "SHA3-512"};
 
 /// Lines ended by LF or CRLF; the last may have no end.
 class Lines {
@@ -65,7 +65,7 @@ void read_hash_header(std::string_view line, Lines& lines, std::vector<std::stri
   while (true) {
     const auto comma = line.find(',');
     const auto name = line.substr(0, comma);
-    if (std::find(std::begin(kHashes), std::end(kHashes), name) == std::end(kHashes)) {
+    if (std::find(std::begin(kHashNames), std::end(kHashNames), name) == std::end(kHashNames)) {
       lines.fail(fmt::format("hash {} is not accepted (expected SHA256 or stronger)", in_quotes(name)));
     }
     hashes.emplace_back(name);
@@ -84,7 +84,7 @@ void read_body(Lines& lines, ClearSigned& message) {
       if (!line.starts_with("- ")) lines.fail("a line of the text starts with a dash that is not escaped");
       line.remove_prefix(2);
     }
-    if (!line.empty() && kBlank.find(line.back()) != std::string_view::npos) {
+    if (!line.empty() && kLineBlank.find(line.back()) != std::string_view::npos) {
       lines.fail("blanks at the end of a line of the text, which no signature covers");
     }
     if (!first) {
@@ -102,7 +102,7 @@ constexpr std::size_t kMaxArmorColumns = 76;  ///< RFC 4880, section 6.3
 Bytes read_signature(Lines& lines) {
   if (!lines.require("an empty line").empty()) lines.fail("expected an empty line before the signature's base64");
   ArmorBody body(0);
-  for (auto line = lines.require(kEnd); line != kEnd; line = lines.require(kEnd)) {
+  for (auto line = lines.require(kSignatureEnd); line != kSignatureEnd; line = lines.require(kSignatureEnd)) {
     if (line.size() > kMaxArmorColumns) {
       lines.fail(fmt::format("a line of base64 has {} characters (expected {} or fewer)", line.size(), kMaxArmorColumns));
     }
@@ -121,24 +121,24 @@ Bytes read_signature(Lines& lines) {
 }  // namespace
 
 bool looks_clear_signed(std::string_view data) noexcept {
-  const auto start = data.find_first_not_of(kBlank);
-  return start != std::string_view::npos && data.substr(start).starts_with(kBegin);
+  const auto start = data.find_first_not_of(kLineBlank);
+  return start != std::string_view::npos && data.substr(start).starts_with(kMessageBegin);
 }
 
 ClearSigned parse_clear_signed(std::string_view data) {
   if (!looks_clear_signed(data)) {
     throw Error(ErrorKind::malformed, "clear-signed message: it does not start with '-----BEGIN PGP SIGNED MESSAGE-----'");
   }
-  const auto start = data.find_first_not_of(kBlank);
+  const auto start = data.find_first_not_of(kLineBlank);
   const auto before = data.substr(0, start);
   if (!before.empty() && before.back() != '\n') {
     throw Error(ErrorKind::malformed, "clear-signed message: the begin line does not start a line");
   }
-  const auto last = data.find_last_not_of(kBlank);
+  const auto last = data.find_last_not_of(kLineBlank);
   Lines lines(data.substr(start, last + 1 - start), static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n')));
 
   ClearSigned message;
-  if (lines.require(kBegin) != kBegin) lines.fail("text after the begin marker");
+  if (lines.require(kMessageBegin) != kMessageBegin) lines.fail("text after the begin marker");
   for (auto line = lines.require("an empty line"); !line.empty(); line = lines.require("an empty line")) {
     read_hash_header(line, lines, message.hashes);
   }
@@ -163,7 +163,7 @@ std::string canonical_text(std::string_view text) {
 }
 
 std::string write_clear_signed(std::string_view text, std::string_view hash, ByteView packets, Checksum checksum) {
-  std::string out = fmt::format("{}\nHash: {}\n\n", kBegin, hash);
+  std::string out = fmt::format("{}\nHash: {}\n\n", kMessageBegin, hash);
   const auto canonical = canonical_text(text);
   std::size_t at = 0;
   while (true) {
@@ -179,7 +179,7 @@ std::string write_clear_signed(std::string_view text, std::string_view hash, Byt
   out += fmt::format("{}\n\n{}\n", kSignature, base64);
   // A reader that takes base64 to end at padding or a checksum (GnuPG) must find one of them.
   if (checksum == Checksum::always || !base64.ends_with('=')) out += fmt::format("={}\n", armor_checksum(packets));
-  return out + std::string(kEnd);
+  return out + std::string(kSignatureEnd);
 }
 
 }  // namespace sifkit::trust

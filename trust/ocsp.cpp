@@ -15,8 +15,8 @@ namespace {
 
 constexpr std::string_view kAsking = "make an OCSP request";
 constexpr std::size_t kMaxResponseBytes = 1u << 20;
-constexpr std::chrono::seconds kConnectTimeout{10};
-constexpr std::chrono::seconds kRequestTimeout{30};
+constexpr std::chrono::seconds kResponderConnectTimeout{10};
+constexpr std::chrono::seconds kResponderTimeout{30};
 constexpr long kClockSlack = 300;           ///< seconds that a responder's clock may differ
 constexpr int kMinHashBytes = 32;
 constexpr long kOldestWithoutEnd = 86400;   ///< seconds that an answer counts which does not say for how long
@@ -95,8 +95,8 @@ void refuse_weak_hash(OCSP_BASICRESP* answer) {
 Bytes post_to_responder(const std::string& url, ByteView request) {
   net::HttpOptions options;
   options.name = fmt::format("OCSP: {}", in_quotes(url));
-  options.connect_timeout = kConnectTimeout;
-  options.total_timeout = kRequestTimeout;
+  options.connect_timeout = kResponderConnectTimeout;
+  options.total_timeout = kResponderTimeout;
   auto response = net::HttpClient(options).send({.url = url,
                                                  .method = "POST",
                                                  .headers = {{"Content-Type", "application/ocsp-request"}},

@@ -25,6 +25,8 @@
 
 namespace sifkit::trust {
 
+inline constexpr int kMinRsaBits = 2048;  ///< weaker keys neither sign nor verify
+
 using OsslKey = std::unique_ptr<EVP_PKEY, FreedBy<EVP_PKEY_free>>;
 using OsslKeyContext = std::unique_ptr<EVP_PKEY_CTX, FreedBy<EVP_PKEY_CTX_free>>;
 using OsslDigestContext = std::unique_ptr<EVP_MD_CTX, FreedBy<EVP_MD_CTX_free>>;

@@ -20,9 +20,8 @@ namespace sifkit::trust {
 
 namespace {
 
-constexpr std::string_view kReading = "read a key";
+constexpr std::string_view kReadingKey = "read a key";
 constexpr std::string_view kVerifying = "verify a signature";
-constexpr int kMinRsaBits = 2048;
 constexpr int kMaxRsaBits = 8192;
 constexpr std::size_t kMaxPassphrase = 1024;
 
@@ -64,7 +63,7 @@ OsslBio bio_over(std::string_view text) {
   return bio;
 }
 
-struct PassphraseRequest {
+struct PemPassphrase {
   const PassphraseSource* source;
   std::string_view what;
   std::exception_ptr failure;
@@ -73,7 +72,7 @@ struct PassphraseRequest {
 
 /// Called by OpenSSL: an exception must not cross its frames, so it is kept for later.
 int give_passphrase(char* buffer, int size, int, void* user) noexcept {
-  auto& request = *static_cast<PassphraseRequest*>(user);
+  auto& request = *static_cast<PemPassphrase*>(user);
   try {
     request.asked = true;
     auto passphrase = (*request.source)(request.what);
@@ -98,7 +97,7 @@ void put_string(Bytes& out, ByteView bytes) {
 
 OsslNumber number_of(EVP_PKEY* key, const char* name) {
   BIGNUM* number = nullptr;
-  check_crypto(EVP_PKEY_get_bn_param(key, name, &number) == 1, kReading);
+  check_crypto(EVP_PKEY_get_bn_param(key, name, &number) == 1, kReadingKey);
   return OsslNumber(number);
 }
 
@@ -116,7 +115,7 @@ struct Curve {
   std::string_view ssh;
 };
 
-constexpr Curve kCurves[] = {
+constexpr Curve kPemCurves[] = {
     {"prime256v1", "P-256", "nistp256"}, {"secp384r1", "P-384", "nistp384"}, {"secp521r1", "P-521", "nistp521"}};
 
 /// Names the algorithm and makes the SSH wire form; refuses what is too weak, too large or unknown.
@@ -140,7 +139,7 @@ std::string describe(EVP_PKEY* key, Bytes& wire) {
   if (EVP_PKEY_is_a(key, "ED25519") == 1) {
     Bytes raw(32);
     std::size_t size = raw.size();
-    check_crypto(EVP_PKEY_get_raw_public_key(key, octets(raw), &size) == 1 && size == raw.size(), kReading);
+    check_crypto(EVP_PKEY_get_raw_public_key(key, octets(raw), &size) == 1 && size == raw.size(), kReadingKey);
     put_string(wire, as_bytes("ssh-ed25519"));
     put_string(wire, raw);
     return "ED25519";
@@ -151,14 +150,14 @@ std::string describe(EVP_PKEY* key, Bytes& wire) {
     if (EVP_PKEY_get_group_name(key, group, sizeof group, &length) != 1) {
       throw Error(ErrorKind::unsupported, "EC key without a named curve");
     }
-    for (const auto& curve : kCurves) {
+    for (const auto& curve : kPemCurves) {
       if (std::string_view(group) != curve.openssl) continue;
       const auto x = number_of(key, OSSL_PKEY_PARAM_EC_PUB_X);
       const auto y = number_of(key, OSSL_PKEY_PARAM_EC_PUB_Y);
       const int width = (EVP_PKEY_get_bits(key) + 7) / 8;
       Bytes point(1 + 2 * static_cast<std::size_t>(width));
       point[0] = std::byte{4};
-      check_crypto(BN_bn2binpad(x.get(), octets(point) + 1, width) == width && BN_bn2binpad(y.get(), octets(point) + 1 + width, width) == width, kReading);
+      check_crypto(BN_bn2binpad(x.get(), octets(point) + 1, width) == width && BN_bn2binpad(y.get(), octets(point) + 1 + width, width) == width, kReadingKey);
       put_string(wire, as_bytes(fmt::format("ecdsa-sha2-{}", curve.ssh)));
       put_string(wire, as_bytes(curve.ssh));
       put_string(wire, point);
@@ -286,7 +285,7 @@ AsymmetricKey read_private_pem(std::string_view text, std::string_view what, con
       label != "EC PRIVATE KEY") {
     fail(what, fmt::format("PEM block {} is not a private key", in_quotes(label)));
   }
-  PassphraseRequest request{&passphrase, what, {}};
+  PemPassphrase request{&passphrase, what, {}};
   const auto bio = bio_over(text);
   OsslKey key(PEM_read_bio_PrivateKey(bio.get(), nullptr, give_passphrase, &request));
   if (request.failure) std::rethrow_exception(request.failure);

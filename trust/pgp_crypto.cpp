@@ -10,12 +10,7 @@ namespace sifkit::trust {
 namespace {
 
 constexpr std::string_view kUsing = "use an OpenPGP key";
-constexpr std::size_t kEd25519Bytes = 32;
 constexpr std::byte kEd25519Point{0x40};  ///< in front of its public number
-
-[[noreturn]] void unusable(std::string_view why) {
-  throw Error(ErrorKind::unsupported, fmt::format("OpenPGP key: {}", why));
-}
 
 OsslNumber number(ByteView big_endian) {
   OsslNumber out(BN_bin2bn(octets(big_endian), int_size(big_endian.size()), nullptr));
@@ -30,7 +25,7 @@ OsslKey built(const char* type, OSSL_PARAM_BLD* builder, bool secret) {
   const int part = secret ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY;
   if (!params || !context || EVP_PKEY_fromdata_init(context.get()) != 1 ||
       EVP_PKEY_fromdata(context.get(), &key, part, params.get()) != 1) {
-    unusable(crypto_reason());
+    refuse_pgp_key(crypto_reason());
   }
   return OsslKey(key);
 }
@@ -56,7 +51,7 @@ OsslKey rsa_key(const PgpKeyPacket& packet) {
     return !value.empty() && (std::to_integer<unsigned>(value.back()) & 1) != 0;
   };
   if (!is_odd(packet.modulus) || !is_odd(packet.exponent) || BN_is_one(number(packet.exponent).get()) == 1) {
-    unusable("RSA with an even modulus or an exponent that makes it worthless");
+    refuse_pgp_key("RSA with an even modulus or an exponent that makes it worthless");
   }
   Parameters parameters;
   parameters.add(OSSL_PKEY_PARAM_RSA_N, packet.modulus);
@@ -76,7 +71,7 @@ OsslKey dsa_key(const PgpKeyPacket& packet) {
 
 OsslKey ecdsa_key(const PgpKeyPacket& packet) {
   const PgpCurve* const curve = pgp_curve(packet.curve_oid);
-  if (curve == nullptr || curve->openssl == nullptr) unusable("ECDSA on a curve that is not known here");
+  if (curve == nullptr || curve->openssl == nullptr) refuse_pgp_key("ECDSA on a curve that is not known here");
   Parameters parameters;
   check_crypto(OSSL_PARAM_BLD_push_utf8_string(parameters.get(), OSSL_PKEY_PARAM_GROUP_NAME, curve->openssl, 0) == 1 &&
                    OSSL_PARAM_BLD_push_octet_string(parameters.get(), OSSL_PKEY_PARAM_PUB_KEY, packet.point.data(),
@@ -96,20 +91,20 @@ std::optional<Bytes> padded(ByteView value, std::size_t width) {
 
 OsslKey ed25519_key(const PgpKeyPacket& packet) {
   const PgpCurve* const curve = pgp_curve(packet.curve_oid);
-  if (curve == nullptr || curve->name != "Ed25519") unusable("EdDSA on a curve that is not known here");
+  if (curve == nullptr || curve->name != "Ed25519") refuse_pgp_key("EdDSA on a curve that is not known here");
   OsslKey key;
   if (packet.secret.empty()) {
     const ByteView point = packet.point;
     if (point.size() != kEd25519Bytes + 1 || point[0] != kEd25519Point)
-      unusable("an Ed25519 public number that is not 32 bytes");
+      refuse_pgp_key("an Ed25519 public number that is not 32 bytes");
     key.reset(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, octets(point) + 1, kEd25519Bytes));
   } else {
     auto seed = padded(packet.secret, kEd25519Bytes);
-    if (!seed) unusable("an Ed25519 secret of more than 32 bytes");
+    if (!seed) refuse_pgp_key("an Ed25519 secret of more than 32 bytes");
     const Wiper wiper(*seed);
     key.reset(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, octets(*seed), seed->size()));
   }
-  if (!key) unusable(crypto_reason());
+  if (!key) refuse_pgp_key(crypto_reason());
   return key;
 }
 
@@ -167,6 +162,8 @@ bool verdict(const PgpKeyPacket& key, const EVP_MD* function, ByteView digest, s
 
 }  // namespace
 
+void refuse_pgp_key(std::string_view why) { throw Error(ErrorKind::unsupported, fmt::format("OpenPGP key: {}", why)); }
+
 Bytes key_fingerprint(ByteView public_part) {
   const std::byte start[] = {std::byte{0x99}, static_cast<std::byte>(public_part.size() >> 8 & 0xff),
                              static_cast<std::byte>(public_part.size() & 0xff)};
@@ -220,7 +217,7 @@ OsslKey openssl_key(const PgpKeyPacket& packet) {
     case PgpAlgorithm::eddsa:
       return ed25519_key(packet);
     default:
-      unusable(fmt::format("{} does not sign", packet.algorithm_name()));
+      refuse_pgp_key(fmt::format("{} does not sign", packet.algorithm_name()));
   }
 }
 

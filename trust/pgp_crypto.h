@@ -13,6 +13,11 @@
 /// The mathematics of OpenPGP's keys and signatures, by OpenSSL.
 namespace sifkit::trust {
 
+inline constexpr std::size_t kEd25519Bytes = 32;  ///< of a number, and of half a signature
+
+/// Throws unsupported with the reason.
+[[noreturn]] void refuse_pgp_key(std::string_view why);
+
 /// The 20 bytes of a version 4 fingerprint (RFC 9580, section 5.5.4.2).
 Bytes key_fingerprint(ByteView public_part);
 

@@ -37,10 +37,8 @@ constexpr unsigned kGnuS2k = 101;  ///< GnuPG's mark of a secret that is elsewhe
 constexpr unsigned kGnuDummy = 1;
 constexpr unsigned kGnuCard = 2;
 
-unsigned octet(ByteReader& reader, std::string_view what) { return std::to_integer<unsigned>(reader.take(1, what)[0]); }
-
 Bytes sized(ByteReader& reader, std::string_view what) {
-  const auto bytes = reader.take(octet(reader, what), what);
+  const auto bytes = reader.take(read_octet(reader, what), what);
   return {bytes.begin(), bytes.end()};
 }
 
@@ -74,14 +72,14 @@ void read_numbers(ByteReader& body, PgpKeyPacket& key) {
 
 /// Behind the public part of a secret key (RFC 9580, section 5.5.3).
 SecretState secret_state(ByteReader body) {
-  const auto usage = octet(body, "protection");
+  const auto usage = read_octet(body, "protection");
   if (usage == 0) return SecretState::open;
   if (usage != kUsageHashed && usage != kUsageSummed) return SecretState::locked;
   body.skip(1, "cipher");
-  if (octet(body, "key derivation") != kGnuS2k) return SecretState::locked;
+  if (read_octet(body, "key derivation") != kGnuS2k) return SecretState::locked;
   body.skip(1, "hash");
   if (as_text(body.take(3, "GnuPG's mark")) != "GNU") return SecretState::locked;
-  const auto kind = octet(body, "GnuPG's mark");
+  const auto kind = read_octet(body, "GnuPG's mark");
   return kind == kGnuDummy ? SecretState::left_out : kind == kGnuCard ? SecretState::on_card : SecretState::locked;
 }
 
@@ -95,12 +93,12 @@ struct OpenedKey {
 OpenedKey open(const PgpPacket& packet) {
   OpenedKey out{{}, ByteReader(packet.body, "OpenPGP key")};
   auto& body = out.rest;
-  const unsigned version = octet(body, "version");
+  const unsigned version = read_octet(body, "version");
   if (version != 4)
     throw Error(ErrorKind::unsupported, fmt::format("is of version {}, which is not known here", version));
   auto& key = out.parts.key;
   key.created = pgp_number(body.take(4, "creation time"));
-  key.algorithm = static_cast<std::uint8_t>(octet(body, "key algorithm"));
+  key.algorithm = static_cast<std::uint8_t>(read_octet(body, "key algorithm"));
   read_numbers(body, key);
   const auto part = packet.body.first(body.offset());
   if (part.size() > kMaxPublicPart)
@@ -183,7 +181,7 @@ PgpKeyPacket parse_secret_key_packet(ByteView packets) {
         ErrorKind::unsupported,
         fmt::format("keys of OpenPGP algorithm {} cannot sign images (RSA, ECDSA and EdDSA can)", parts.key.algorithm));
   }
-  if (octet(rest, "protection") != 0) throw Error(ErrorKind::malformed, "OpenPGP key: the secret key is still locked");
+  if (read_octet(rest, "protection") != 0) throw Error(ErrorKind::malformed, "OpenPGP key: the secret key is still locked");
   parts.key.secret = read_mpi(rest, "secret number");
   return std::move(parts.key);
 }

@@ -21,12 +21,6 @@ void put_be(Bytes& out, std::uint32_t value, std::size_t width) {
   for (std::size_t i = width; i-- > 0;) out.push_back(static_cast<std::byte>(value >> (8 * i) & 0xff));
 }
 
-void append(Bytes& out, ByteView bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); }
-
-std::uint8_t octet(ByteReader& reader, std::string_view what) {
-  return std::to_integer<std::uint8_t>(reader.take(1, what)[0]);
-}
-
 [[noreturn]] void fail(const ByteReader& reader, std::string_view why) {
   throw Error(ErrorKind::malformed, fmt::format("OpenPGP packet: offset {}: {}", reader.offset(), why));
 }
@@ -79,6 +73,12 @@ void read_subpackets(ByteView area, bool hashed, PgpSignature& signature) {
 
 }  // namespace
 
+void append(Bytes& out, ByteView bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); }
+
+std::uint8_t read_octet(ByteReader& reader, std::string_view what) {
+  return std::to_integer<std::uint8_t>(reader.take(1, what)[0]);
+}
+
 std::uint32_t pgp_number(ByteView bytes) noexcept {
   std::uint32_t value = 0;
   for (const std::byte b : bytes) value = value << 8 | std::to_integer<std::uint32_t>(b);
@@ -86,11 +86,11 @@ std::uint32_t pgp_number(ByteView bytes) noexcept {
 }
 
 std::uint32_t read_new_length(ByteReader& reader, bool subpacket) {
-  const std::uint32_t first = octet(reader, "packet length");
+  const std::uint32_t first = read_octet(reader, "packet length");
   if (first < 192) return first;
   if (first == 255) return pgp_number(reader.take(4, "packet length"));
   if (!subpacket && first >= 224) fail(reader, "packets of partial length are not accepted here");
-  return ((first - 192) << 8) + octet(reader, "packet length") + 192;
+  return ((first - 192) << 8) + read_octet(reader, "packet length") + 192;
 }
 
 std::optional<PgpSubpacket> next_subpacket(ByteReader& area) {
@@ -132,7 +132,7 @@ Bytes pgp_trailer(std::size_t hashed_size) {
 }
 
 PgpPacket read_packet(ByteReader& reader) {
-  const unsigned header = octet(reader, "packet header");
+  const unsigned header = read_octet(reader, "packet header");
   if ((header & 0x80) == 0) fail(reader, "this is no packet header");
   if ((header & 0x40) != 0) {
     const std::uint32_t length = read_new_length(reader, false);
@@ -177,14 +177,14 @@ PgpSignature parse_signature_packet(ByteView packets) {
   if (reader.left() != 0) fail(reader, "expected one signature packet, but there is more");
 
   ByteReader body(packet.body, "OpenPGP signature");
-  const unsigned version = octet(body, "version");
+  const unsigned version = read_octet(body, "version");
   if (version != 4) {
     throw Error(ErrorKind::unsupported, fmt::format("OpenPGP signature of version {} (expected 4)", version));
   }
   PgpSignature signature;
-  signature.type = octet(body, "signature type");
-  signature.key_algorithm = octet(body, "key algorithm");
-  signature.hash = octet(body, "hash algorithm");
+  signature.type = read_octet(body, "signature type");
+  signature.key_algorithm = read_octet(body, "key algorithm");
+  signature.hash = read_octet(body, "hash algorithm");
   read_subpackets(body.take(pgp_number(body.take(2, "hashed area")), "hashed area"), true, signature);
   PgpSignature unsigned_values;
   read_subpackets(body.take(pgp_number(body.take(2, "unhashed area")), "unhashed area"), false, unsigned_values);

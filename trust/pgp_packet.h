@@ -41,6 +41,11 @@ enum PgpTag : unsigned {
 /// A big-endian number of up to four bytes.
 std::uint32_t pgp_number(ByteView bytes) noexcept;
 
+void append(Bytes& out, ByteView bytes);
+
+/// Throws malformed, as the reader does, where there is none.
+std::uint8_t read_octet(ByteReader& reader, std::string_view what);
+
 /// A length of one, two or five octets, as packets of the new format and subpackets have it.
 std::uint32_t read_new_length(ByteReader& reader, bool subpacket);
 

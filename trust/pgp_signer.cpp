@@ -14,12 +14,6 @@ namespace sifkit::trust {
 namespace {
 
 constexpr std::string_view kSigning = "sign with an OpenPGP key";
-constexpr unsigned kMinRsaBits = 2048;
-constexpr std::size_t kEd25519Bytes = 32;
-
-[[noreturn]] void unusable(std::string_view why) { throw Error(ErrorKind::unsupported, fmt::format("OpenPGP key: {}", why)); }
-
-void append(Bytes& out, ByteView more) { out.insert(out.end(), more.begin(), more.end()); }
 
 Bytes sign_digest(EVP_PKEY* key, ByteView digest, const EVP_MD* pkcs1_hash) {
   const OsslKeyContext context(EVP_PKEY_CTX_new(key, nullptr));
@@ -30,7 +24,7 @@ Bytes sign_digest(EVP_PKEY* key, ByteView digest, const EVP_MD* pkcs1_hash) {
   std::size_t size = 0;
   check_crypto(EVP_PKEY_sign(context.get(), nullptr, &size, octets(digest), digest.size()) == 1, kSigning);
   Bytes out(size);
-  if (EVP_PKEY_sign(context.get(), octets(out), &size, octets(digest), digest.size()) != 1) unusable(crypto_reason());
+  if (EVP_PKEY_sign(context.get(), octets(out), &size, octets(digest), digest.size()) != 1) refuse_pgp_key(crypto_reason());
   out.resize(size);
   return out;
 }
@@ -74,7 +68,7 @@ std::string clear_sign(std::string_view text, const PgpKeyPacket& key, ByteView 
   const OsslKey secret = openssl_key(key);
   Bytes (*numbers)(EVP_PKEY*, ByteView) = nullptr;
   if (form.algorithm == PgpAlgorithm::rsa) {
-    if (key.bits() < kMinRsaBits) unusable(fmt::format("RSA of {} bits is too weak (expected {} or more)", key.bits(), kMinRsaBits));
+    if (key.bits() < kMinRsaBits) refuse_pgp_key(fmt::format("RSA of {} bits is too weak (expected {} or more)", key.bits(), kMinRsaBits));
     numbers = rsa_numbers;
   } else {
     form.hash = pgp_curve(key.curve_oid)->hash;  // known, for OpenSSL has taken it

@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr int kMaxLinks = 40;  ///< as Linux
 
-[[noreturn]] void untrusted(std::string why) { throw Error(ErrorKind::untrusted, std::move(why)); }
+[[noreturn]] void refuse_path(std::string why) { throw Error(ErrorKind::untrusted, std::move(why)); }
 
 /// The components of a path, to be looked at before `rest`.
 std::deque<fs::path> steps_of(const fs::path& path, std::deque<fs::path> rest = {}) {
@@ -35,20 +35,20 @@ std::deque<fs::path> steps_of(const fs::path& path, std::deque<fs::path> rest = 
 std::string path_of(const File& file) {
   struct stat open {};
   if (::fstat(file.fd(), &open) != 0) throw_errno(fmt::format("look at {}", in_quotes(file.name())));
-  if (open.st_nlink == 0) untrusted("the open file has no path any more, so no rule of a policy is for it");
+  if (open.st_nlink == 0) refuse_path("the open file has no path any more, so no rule of a policy is for it");
   std::string path(PATH_MAX, '\0');
   const auto size = ::readlink(fmt::format("/proc/self/fd/{}", file.fd()).c_str(), path.data(), path.size());
   if (size < 0) throw_errno(fmt::format("find the path of {}", in_quotes(file.name())));
   path.resize(static_cast<std::size_t>(size));
-  if (!path.starts_with('/') || path.size() == PATH_MAX) untrusted(fmt::format("the open file has no path that a rule of a policy could be for: {}", in_quotes(path)));
+  if (!path.starts_with('/') || path.size() == PATH_MAX) refuse_path(fmt::format("the open file has no path that a rule of a policy could be for: {}", in_quotes(path)));
   // A name that is gone has " (deleted)" behind it, and a path in another mount namespace looks like one in ours.
   struct stat named {};
   if (::stat(path.c_str(), &named) != 0) {
     if (errno != ENOENT && errno != ENOTDIR) throw_errno(fmt::format("look at {}", in_quotes(path)));
-    untrusted(fmt::format("the open file was {}, where no such file is any more, so no rule of a policy is for it", in_quotes(path)));
+    refuse_path(fmt::format("the open file was {}, where no such file is any more, so no rule of a policy is for it", in_quotes(path)));
   }
   if (!is_same_file(named, open)) {
-    untrusted(fmt::format("the open file was {}, where another file is, so no rule of a policy is for it", in_quotes(path)));
+    refuse_path(fmt::format("the open file was {}, where another file is, so no rule of a policy is for it", in_quotes(path)));
   }
   return path;
 }
@@ -58,7 +58,7 @@ std::vector<std::string> symlinks_on_path(const std::string& name) {
   if (name.empty()) return places;
   std::error_code failed;
   const auto whole = fs::absolute(name, failed);
-  if (failed) untrusted(fmt::format("{} begins at a directory that has been removed, so nobody knows which rules of a policy are for it", in_quotes(name)));
+  if (failed) refuse_path(fmt::format("{} begins at a directory that has been removed, so nobody knows which rules of a policy are for it", in_quotes(name)));
   int links = 0;
   fs::path at;
   for (auto steps = steps_of(whole); !steps.empty();) {
@@ -76,7 +76,7 @@ std::vector<std::string> symlinks_on_path(const std::string& name) {
       at = here;
       continue;
     }
-    if (++links > kMaxLinks) untrusted(fmt::format("{} leads over more than {} symbolic links", in_quotes(name), kMaxLinks));
+    if (++links > kMaxLinks) refuse_path(fmt::format("{} leads over more than {} symbolic links", in_quotes(name), kMaxLinks));
     target.resize(static_cast<std::size_t>(size));
     places.push_back(here.native());
     steps = steps_of(target, std::move(steps));

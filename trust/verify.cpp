@@ -24,7 +24,7 @@ using namespace sif;
 namespace {
 
 constexpr std::size_t kKeyIdBytes = 32;
-constexpr std::size_t kKeyIdDigits = 43;
+constexpr std::size_t kDsseIdDigits = 43;
 
 constexpr const char* kCutShortHint = "fetch or copy the image again";
 
@@ -66,7 +66,7 @@ std::string normal_key(std::string_view text) {
   if (text.starts_with(kKeyIdStart)) {
     // One key has one text, or it could be in a list twice.
     const auto bytes = base64_decode(std::string(text.substr(kKeyIdStart.size())) + '=');
-    if (!bytes || bytes->size() != kKeyIdBytes) throw Error(ErrorKind::usage, fmt::format("key id {}: expected {} digits of base64 behind '{}'", in_quotes(text), kKeyIdDigits, kKeyIdStart));
+    if (!bytes || bytes->size() != kKeyIdBytes) throw Error(ErrorKind::usage, fmt::format("key id {}: expected {} digits of base64 behind '{}'", in_quotes(text), kDsseIdDigits, kKeyIdStart));
     return std::string(text);
   }
   std::string digits;
