@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <pwd.h>
 #include <sched.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
