@@ -4,9 +4,6 @@
 #include <chrono>
 #include <memory>
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
@@ -16,21 +13,12 @@
 #include "layered_root.h"
 #include "naming.h"
 #include "output.h"
+#include "own_source.h"
 #include "packed_root.h"
 
 namespace sifkit {
 
 namespace {
-
-/// To replace the source by what is made of it is nobody's wish: it cannot be made again.
-void refuse_own_source(const oci::Reference& source, const std::filesystem::path& target) {
-  if (oci::is_service(source.transport)) return;
-  struct stat from {};
-  struct stat to {};
-  const bool there = source.location == "-" ? ::fstat(STDIN_FILENO, &from) == 0 : ::stat(source.location.c_str(), &from) == 0;
-  if (!there || ::stat(target.c_str(), &to) != 0 || !is_same_file(from, to)) return;
-  throw Error(ErrorKind::usage, fmt::format("the output {} is the source itself", in_quotes(target.native())), "choose another name for the output");
-}
 
 /// What is to be converted: opened here, or by the caller.
 struct Input {
@@ -53,6 +41,7 @@ ConvertReport converted(const Input& input, const std::filesystem::path& target,
   const auto own_source = input.source ? nullptr : oci::open_source(given, options, warnings);
   oci::OpenedSource& source = input.source ? *input.source : *own_source;
   const oci::Reference& reference = source.reference();
+  if (!options.dry_run) refuse_inside_source(source, target, options.excludes);
   const auto packed = source.image_file();
   const auto own_image = packed || input.image ? nullptr : source.open_image();
   std::unique_ptr<RootSource> root;

@@ -21,6 +21,7 @@
 #include "container_files.h"
 #include "container_metadata.h"
 #include "naming.h"
+#include "own_source.h"
 
 namespace sifkit {
 
@@ -306,6 +307,7 @@ CopyReport copy_image(const oci::Reference& given, const oci::Target& target, co
                             in_quotes(target.text)));
   }
   const std::shared_ptr<oci::OpenedSource> source = oci::open_source(given, options, warnings);
+  if (!target.path.empty()) refuse_inside_source(*source, target.path);
   naming({source->reference().location, given.text}, [&] { return fmt::format("copying {}", in_quotes(given.text)); }, [&] {
     Copy copy(*destination, options, warnings, report);
     if (source->image_file() || source->is_root()) {

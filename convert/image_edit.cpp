@@ -10,6 +10,7 @@
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/file_kind.h>
+#include <sifkit/core/locked_file.h>
 #include <sifkit/layers/glob.h>
 #include <sifkit/layers/walk.h>
 #include <sifkit/oci/source.h>
@@ -99,7 +100,8 @@ ConvertReport edit_image(const std::filesystem::path& image, ConvertOptions opti
   if (S_ISDIR(expect_readable(image))) {
     throw Error(ErrorKind::unsupported, fmt::format("{} is a directory; its files are changed as any others are", in_quotes(image.native())));
   }
-  const auto file = std::make_shared<const File>(File::open_read(image));
+  const std::shared_ptr<const File> file = open_locked(image, File::open_read, image.native(), kLockTimeout, options.operation);
+  edit.original = file;
   const auto sniffed = sniff_file(*file).kind;
   if (sniffed != FileKind::sif && sniffed != FileKind::squashfs) {
     const auto identity = oci::identify(image, options.limits);

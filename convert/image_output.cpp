@@ -9,6 +9,7 @@
 
 #include <sifkit/core/background_thread.h>
 #include <sifkit/core/error.h>
+#include <sifkit/core/locked_file.h>
 #include <sifkit/core/read_ahead.h>
 #include <sifkit/core/resources.h>
 #include <sifkit/sif/image_writer.h>
@@ -150,6 +151,9 @@ void finish_file(AtomicFile& target, std::uint64_t size, const ConvertOptions& o
   options.operation.progress->stage("writing to disk", size);
   report.digest = digest_and_sync(target.file(), size, options.operation);
   options.operation.check();
+  if (options.edit && options.edit->original && !has_name(*options.edit->original, target.target())) {
+    throw Error(ErrorKind::io, fmt::format("{} was replaced while it was edited", in_quotes(target.target().native())), "try again");
+  }
   target.commit();
 }
 

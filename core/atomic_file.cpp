@@ -13,11 +13,26 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/linux_names.h>
 #include <sifkit/core/output_place.h>
 #include <sifkit/core/resources.h>
 #include <sifkit/core/unfinished.h>
 
 namespace sifkit {
+
+namespace {
+
+/// Gives a file of the directory another name there unless that is taken (EEXIST), as rename(2) returns. Some file systems
+/// have no such call; there a look and a rename have to do.
+int rename_to_free_name(int directory, const char* from, const char* to) {
+  if (::renameat2(directory, from, directory, to, RENAME_NOREPLACE) == 0) return 0;
+  if (errno != EINVAL && errno != ENOSYS) return -1;
+  struct stat there {};
+  if (::fstatat(directory, to, &there, AT_SYMLINK_NOFOLLOW) == 0) errno = EEXIST;
+  return errno == ENOENT ? ::renameat(directory, from, directory, to) : -1;
+}
+
+}  // namespace
 
 struct AtomicFile::Impl {
   std::filesystem::path target;
@@ -111,18 +126,18 @@ void AtomicFile::commit(Durable durable) {
   };
 
   if (impl_->overwrite == Overwrite::no) {
-    const bool linked = impl_->hidden_name.empty()
-                            ? link_as(name)
-                            : ::linkat(directory, impl_->hidden_name.c_str(), directory, name.c_str(), 0) == 0;
-    if (!linked) {
-      if (errno == EEXIST) {
-        throw Error(ErrorKind::exists, fmt::format("{} was made by someone else meanwhile", in_quotes(impl_->shown)),
-                    Advice::overwrite);
-      }
-      // Some file systems have no hard links; there a check and a rename have to do.
-      if (impl_->hidden_name.empty() || (errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS)) throw_errno(what);
-      if (::renameat(directory, impl_->hidden_name.c_str(), directory, name.c_str()) != 0) throw_errno(what);
+    const char* const hidden = impl_->hidden_name.c_str();
+    bool named = impl_->hidden_name.empty() ? link_as(name) : ::linkat(directory, hidden, directory, name.c_str(), 0) == 0;
+    // Some file systems have no hard links.
+    if (!named && !impl_->hidden_name.empty() && (errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS)) {
+      named = rename_to_free_name(directory, hidden, name.c_str()) == 0;
+      if (named) impl_->forget_hidden_name();
     }
+    if (!named && errno == EEXIST) {
+      throw Error(ErrorKind::exists, fmt::format("{} was made by someone else meanwhile", in_quotes(impl_->shown)),
+                  Advice::overwrite);
+    }
+    if (!named) throw_errno(what);
   } else {
     if (impl_->hidden_name.empty()) {
       impl_->take_hidden_name();

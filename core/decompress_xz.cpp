@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <new>
 
 #include <fmt/format.h>
@@ -21,7 +22,8 @@ class XzSource final : public Source {
       : input_(std::move(source)), what_(std::move(what)), limit_(limits.decoder_window) {
     // A decoder needs little more than its dictionary.
     static constexpr std::uint64_t kDecoderBytes = 1u << 20;
-    check(lzma_stream_decoder(&state_, limit_ + kDecoderBytes, LZMA_CONCATENATED));
+    const auto memory = limit_ + std::min(kDecoderBytes, ~std::uint64_t{0} - limit_);
+    check(lzma_stream_decoder(&state_, memory, LZMA_CONCATENATED));
   }
 
   ~XzSource() override { lzma_end(&state_); }

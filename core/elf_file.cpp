@@ -35,7 +35,7 @@ constexpr Machine kMachines[] = {
 constexpr std::size_t kHeader32 = 52;
 constexpr std::size_t kMaxLoader = 4096;
 constexpr std::size_t kMaxText = 4096;       ///< of a name in the dynamic section's table, which may be megabytes
-constexpr std::size_t kMaxTexts = 1u << 16;  ///< libraries and versions that one file names
+constexpr std::size_t kMaxTexts = 1u << 16;  ///< entries that are looked at in one list
 
 constexpr std::uint32_t kAbiTag = 1;
 constexpr std::uint64_t kPie = 0x08000000;
@@ -182,10 +182,29 @@ std::uint64_t ElfFile::number_in(const Range& range, std::uint64_t offset, unsig
   return offset > range.size || range.size - offset < width ? 0 : at(range.offset + offset, width);
 }
 
-std::string ElfFile::text_in(const Range& range, std::uint64_t offset) const {
-  if (offset >= range.size) return {};
-  return text_at(part(range.offset + offset, std::min<std::uint64_t>(range.size - offset, kMaxText)), 0);
-}
+/// Names of one list, as far as there is room for them.
+class ElfFile::Texts {
+ public:
+  Texts(const ElfFile& file, const Range& range) : file_(file), range_(range) {}
+
+  std::string at(std::uint64_t offset) const {
+    if (offset >= range_.size) return {};
+    return text_at(file_.part(range_.offset + offset, std::min<std::uint64_t>(range_.size - offset, kMaxText)), 0);
+  }
+
+  /// Whether there is room for one more thing that keeps so many bytes of names.
+  bool take(std::size_t bytes) {
+    bytes += sizeof(std::string);
+    if (bytes > left_) return false;
+    left_ -= bytes;
+    return true;
+  }
+
+ private:
+  const ElfFile& file_;
+  const Range range_;
+  std::size_t left_ = kMaxTextBytes;
+};
 
 ByteView ElfFile::writable_data() const {
   for (const auto& segment : segments_) {
@@ -237,9 +256,10 @@ ElfFile::Tables ElfFile::tables() const {
   }
   out.dynamic.no_default_directories = (out.flags & kNoDefaultDirectories) != 0;
   out.texts = range_at(text_table, text_size);
+  Texts names(*this, out.texts);
   for (const auto& [tag, offset] : texts) {
-    const auto text = text_in(out.texts, offset);
-    if (tag == DT_NEEDED && !text.empty()) out.dynamic.needed.push_back(text);
+    const auto text = names.at(offset);
+    if (tag == DT_NEEDED && !text.empty() && names.take(text.size())) out.dynamic.needed.push_back(text);
     if (tag == DT_SONAME) out.dynamic.soname = text;
     if (tag == DT_RPATH) out.dynamic.rpath = text;
     if (tag == DT_RUNPATH) out.dynamic.runpath = text;
@@ -262,15 +282,16 @@ std::vector<ElfFile::VersionNeed> ElfFile::needed_versions() const {
   const auto tables = this->tables();
   if (tables.needs == 0) return out;
   const auto range = range_at(tables.needs, ~std::uint64_t{0});
+  Texts names(*this, tables.texts);
   std::uint64_t need = 0;
   for (std::size_t i = 0; i < kMaxTexts && need < range.size; ++i) {
-    const auto library = text_in(tables.texts, number_in(range, need + offsetof(Elf64_Verneed, vn_file), 4));
+    const auto library = names.at(number_in(range, need + offsetof(Elf64_Verneed, vn_file), 4));
     auto one = need + number_in(range, need + offsetof(Elf64_Verneed, vn_aux), 4);
     for (auto left = number_in(range, need + offsetof(Elf64_Verneed, vn_cnt), 2); left != 0 && one < range.size;
          --left) {
-      if (out.size() == kMaxTexts) return out;
-      out.push_back({library, text_in(tables.texts, number_in(range, one + offsetof(Elf64_Vernaux, vna_name), 4)),
-                     (number_in(range, one + offsetof(Elf64_Vernaux, vna_flags), 2) & VER_FLG_WEAK) != 0});
+      auto version = names.at(number_in(range, one + offsetof(Elf64_Vernaux, vna_name), 4));
+      if (!names.take(sizeof(VersionNeed) + library.size() + version.size())) return out;
+      out.push_back({library, std::move(version), (number_in(range, one + offsetof(Elf64_Vernaux, vna_flags), 2) & VER_FLG_WEAK) != 0});
       const auto step = number_in(range, one + offsetof(Elf64_Vernaux, vna_next), 4);
       if (step == 0) break;
       one += step;
@@ -287,10 +308,13 @@ std::vector<std::string> ElfFile::offered_versions() const {
   const auto tables = this->tables();
   if (tables.definitions == 0) return out;
   const auto range = range_at(tables.definitions, ~std::uint64_t{0});
+  Texts names(*this, tables.texts);
   std::uint64_t one = 0;
-  while (out.size() < kMaxTexts && one < range.size) {
+  while (one < range.size) {
     const auto name = one + number_in(range, one + offsetof(Elf64_Verdef, vd_aux), 4);
-    out.push_back(text_in(tables.texts, number_in(range, name + offsetof(Elf64_Verdaux, vda_name), 4)));
+    auto text = names.at(number_in(range, name + offsetof(Elf64_Verdaux, vda_name), 4));
+    if (!names.take(text.size())) return out;
+    out.push_back(std::move(text));
     const auto step = number_in(range, one + offsetof(Elf64_Verdef, vd_next), 4);
     if (step == 0) break;
     one += step;

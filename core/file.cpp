@@ -80,9 +80,10 @@ UniqueFd duplicate(int fd, std::string_view what) {
 }
 
 std::vector<std::string> names_in(int directory, std::string_view what) {
-  const int copy = ::fcntl(directory, F_DUPFD_CLOEXEC, 0);
-  const std::unique_ptr<DIR, int (*)(DIR*)> listing(copy < 0 ? nullptr : ::fdopendir(copy), ::closedir);
+  UniqueFd copy(::fcntl(directory, F_DUPFD_CLOEXEC, 0));
+  const std::unique_ptr<DIR, int (*)(DIR*)> listing(copy ? ::fdopendir(copy.get()) : nullptr, ::closedir);
   if (!listing) throw_errno(fmt::format("list {}", what));
+  static_cast<void>(copy.release());  // it is the listing's
   ::rewinddir(listing.get());  // the copies of a descriptor share one place in the list
   std::vector<std::string> names;
   errno = 0;
@@ -158,7 +159,8 @@ void File::sync() const {
 bool File::try_lock() const {
   while (::flock(fd(), LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK) return false;
-    if (errno == ENOLCK || errno == ENOSYS || errno == EOPNOTSUPP) return true;
+    // NFS locks no file that is open for reading alone (EBADF).
+    if (errno == ENOLCK || errno == ENOSYS || errno == EOPNOTSUPP || errno == EBADF) return true;
     if (errno != EINTR) throw_errno(fmt::format("lock {}", in_quotes(name_)));
   }
   return true;

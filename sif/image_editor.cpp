@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/locked_file.h>
 
 #include "compaction.h"
 #include "table_swap.h"
@@ -24,30 +25,6 @@ constexpr std::uint64_t kKeptTail = 8u << 20;
 
 std::int64_t seconds_now() {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
-/// Opens the file and locks it, and makes sure that it still has its name then. `shown` is how errors call it.
-std::shared_ptr<File> open_locked(const std::filesystem::path& path, const std::string& shown,
-                                  const EditOptions& options) {
-  const auto until = std::chrono::steady_clock::now() + options.timeout;
-  for (;;) {
-    auto file = std::make_shared<File>(File::open_read_write(path).renamed(shown));
-    if (!file->is_regular())
-      throw Error(ErrorKind::unsupported,
-                  fmt::format("{}: a SIF image is a regular file; this is not one", in_quotes(shown)));
-    while (!file->try_lock()) {
-      options.operation.check();
-      if (std::chrono::steady_clock::now() >= until) {
-        throw Error(ErrorKind::io, fmt::format("{}: another program is editing the image", in_quotes(shown)),
-                    "try again when it is done");
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    struct stat opened {};
-    struct stat named {};
-    if (::fstat(file->fd(), &opened) != 0) throw_errno("look at the file");
-    if (::stat(path.c_str(), &named) == 0 && is_same_file(opened, named)) return file;
-  }
 }
 
 Image repaired_image(const std::shared_ptr<File>& file, const EditOptions& options) {
@@ -224,7 +201,7 @@ ImageEditor::ImageEditor(const std::filesystem::path& path, EditOptions options)
   std::error_code error;
   auto resolved = std::filesystem::canonical(path, error);
   if (error) throw_errno(fmt::format("open {}", in_quotes(path.native())), error.value());
-  auto file = open_locked(resolved, path.native(), options);
+  auto file = open_locked(resolved, File::open_read_write, path.native(), options.timeout, options.operation);
   impl_ = std::make_unique<Impl>(std::move(resolved), std::move(file), std::move(options));
 }
 

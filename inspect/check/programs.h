@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,7 +28,10 @@ struct ElfObject {
 /// The ELF files and scripts of an image.
 class Programs {
  public:
-  /// `bytes` are an ELF file, as ElfFile takes it, or the start of any other.
+  /// `most` bounds the bytes that are kept.
+  explicit Programs(std::uint64_t most = std::uint64_t{1} << 30) : left_(most) {}
+
+  /// `bytes` are an ELF file, as ElfFile takes it, or the start of any other. Throws limit where too much would be kept.
   void add(layers::InodeId inode, ByteView bytes, const ElfFile::Fetch& fetch = {});
 
   const ElfObject* elf(layers::InodeId inode) const;
@@ -36,6 +40,9 @@ class Programs {
   std::optional<Program> lookup(layers::InodeId inode) const;
 
  private:
+  void take(std::size_t bytes);
+
+  std::uint64_t left_;
   std::unordered_map<layers::InodeId, ElfObject> elf_;
   std::unordered_map<layers::InodeId, std::optional<std::string>> scripts_;
 };

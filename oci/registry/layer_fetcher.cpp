@@ -214,6 +214,7 @@ std::unique_ptr<Source> LayerFetcher::take(std::size_t index) {
   std::unique_lock lock(state.mutex);
   if (state.taken == state.streams.size() || state.streams[state.taken].index != index) return nullptr;
   if (state.threads.empty()) {
+    state.threads.reserve(state.connections);  // a thread that has no place after its start would be waited for here
     for (unsigned i = 0; i < state.connections; ++i)
       state.threads.push_back(start_background_thread([&state] { state.work(); }));
   }

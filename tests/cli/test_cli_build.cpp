@@ -125,6 +125,38 @@ TEST_CASE("a source is not replaced by what is made of it", "[cli][build]") {
   }
 }
 
+TEST_CASE("an output inside the directory that is packed is refused", "[cli][build]") {
+  BuildFixture fixture;
+  REQUIRE(fixture.build("root", fixture.at("app.tar"), {"--sandbox"}).code == 0);
+  std::filesystem::create_directory_symlink("root/etc", fixture.directory / "link");
+  const auto root = fixture.at("root");
+  const auto count = [&] { return std::distance(std::filesystem::recursive_directory_iterator(root), {}); };
+  const auto before = count();
+  const std::vector<std::vector<std::string>> commands{
+      {"build", fixture.at("root/app.sif"), "dir:" + root},
+      {"build", fixture.at("root/etc/app.sif"), root},
+      {"build", fixture.at("link/app.sif"), "dir:" + fixture.at("./root/etc/..")},
+      {"build", "--sandbox", fixture.at("root/copy"), root},
+      {"build", "--format", "squashfs", fixture.at("root/app.squashfs"), root},
+      {"build", fixture.at("root/etc/app.sif"), root, "--exclude", "/bin"},
+      {"copy", root, "oci-archive:" + fixture.at("root/app.tar")},
+      {"copy", root, "docker-archive:" + fixture.at("root/app.tar")},
+      {"copy", root, "oci:" + fixture.at("root/layout")},
+      {"copy", root, "oci:" + root},
+  };
+  for (const auto& command : commands) {
+    INFO(command[0] << " " << command[1] << " " << command[2]);
+    const auto result = run_cli(command);
+    CHECK(result.code == exit_code(ErrorKind::usage));
+    CHECK_THAT(result.err, ContainsSubstring("is inside the source '") && ContainsSubstring("hint: choose a place outside of it for the output\n"));
+    CHECK(count() == before);
+  }
+  CHECK(run_cli({"build", "-q", fixture.at("root/etc/app.sif"), root, "--exclude", "/etc"}).code == 0);
+  CHECK(run_cli({"build", "-q", "--dry-run", fixture.at("root/app.sif"), root}).code == 0);
+  CHECK(run_cli({"build", "-q", fixture.at("root2.sif"), root}).code == 0);
+  CHECK(run_cli({"build", "-q", fixture.at("second.sif"), "sif:" + fixture.at("root2.sif")}).code == 0);
+}
+
 TEST_CASE("the output comes first, and is told from a source", "[cli][build]") {
   const BuildFixture fixture;
   const auto hint = [](const CliResult& result) {

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // `edit`: an image changes in its place, whole or not at all, and says the same inside and beside its file system.
+#include <thread>
+
 #include <sifkit/core/error.h>
 #include <sifkit/core/json.h>
+#include <sifkit/image_edit.h>
 
 #include "support/build_fixture.h"
+#include "support/errors.h"
 #include "support/run_process.h"
 
 using namespace sifkit;
@@ -28,6 +32,16 @@ struct Edited : BuildFixture {
   }
   std::string cat(const std::string& path) const { return run_cli({"cat", sif, path}).out; }
 };
+
+/// By this process.
+std::size_t times_open(const std::filesystem::path& path) {
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    if (std::filesystem::read_symlink(entry.path(), gone) == path) ++count;
+  }
+  return count;
+}
 
 }  // namespace
 
@@ -152,4 +166,57 @@ TEST_CASE("edit says what becomes of signatures and SBOMs, and signs again", "[c
   REQUIRE(fixture.edit({"-q", "--label", "a=b", "--sign", "--key", key}).code == 0);
   CHECK(run_cli({"verify", "-q", "--key", fixture.at("key.pub"), fixture.sif}).code == 0);
   CHECK_THAT(run_cli({"sbom", "list", fixture.sif}).out, ContainsSubstring("spdx"));
+}
+
+TEST_CASE("edit waits for who edits the image, and does not replace one that it has not read", "[cli][edit]") {
+  const Edited fixture;
+  REQUIRE(fixture.build("app.squashfs", fixture.at("app.tar"), {"-q", "--format", "squashfs"}).code == 0);
+  // Another one holds the lock, puts a changed image in place of the first, and lets go: that one is edited.
+  for (const std::string name : {"app.sif", "app.squashfs"}) {
+    INFO(name);
+    const auto path = fixture.at(name);
+    std::filesystem::copy_file(path, fixture.at("changed"));
+    REQUIRE(run_cli({"edit", "-q", fixture.at("changed"), "--remove", "/etc/new"}).code == 0);
+    auto held = std::make_unique<File>(File::open_read(path));
+    REQUIRE(held->try_lock());
+    std::jthread other([&] {
+      // Until `edit` has opened the file; of another process that is not seen, and the test shows less.
+      const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(200);
+      while (times_open(path) < 2 && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+      std::filesystem::rename(fixture.at("changed"), path);
+      held.reset();
+    });
+    const auto result = fixture.edit({"-q", "--remove", "/bin/tool2"}, name);
+    other.join();
+    INFO(result.err);
+    CHECK(result.code == 0);
+    CHECK(run_cli({"ls", path, "/etc/new"}).code == exit_code(ErrorKind::not_found));
+    CHECK(run_cli({"ls", path, "/bin/tool2"}).code == exit_code(ErrorKind::not_found));
+  }
+}
+
+TEST_CASE("an image that is replaced while it is edited stays as it was replaced", "[cli][edit]") {
+  const Edited fixture;
+  const auto format = GENERATE(OutputFormat::sif, OutputFormat::squashfs);
+  const auto name = format == OutputFormat::sif ? "app.sif" : "app.squashfs";
+  if (format == OutputFormat::squashfs) REQUIRE(fixture.build(name, fixture.at("app.tar"), {"-q", "--format", "squashfs"}).code == 0);
+  write_file(fixture.directory / "other", "other");
+  /// Replaces the image when its last stage is told.
+  struct Replacer : Progress {
+    std::function<void()> replace;
+    void stage(std::string_view stage, std::uint64_t) override {
+      if (stage == "writing to disk") replace();
+    }
+    void advance(std::uint64_t) override {}
+  } progress;
+  progress.replace = [&] { std::filesystem::rename(fixture.at("other"), fixture.at(name)); };
+  ConvertOptions options;
+  options.operation.progress = &progress;
+  options.excludes = {"/etc/new"};
+  WarningList warnings;
+  const auto error = error_of([&] { edit_image(fixture.at(name), options, true, warnings); });
+  REQUIRE(error);
+  CHECK(error->kind() == ErrorKind::io);
+  CHECK_THAT(error->what(), ContainsSubstring("was replaced while it was edited"));
+  CHECK(read_file(fixture.at(name)) == "other");
 }

@@ -63,6 +63,27 @@ TEST_CASE("whatever write, sync, link or rename fails, nothing is left behind an
   });
 }
 
+TEST_CASE("a target that is made meanwhile stays, also on a file system without hard links", "[cli][faults]") {
+  const FaultFixture fixture;
+  const auto sound = fixture.sound();
+  const int unknown = GENERATE(0, EINVAL, ENOSYS);
+  std::vector<std::string> environment{"LD_PRELOAD=" SIFKIT_FAULT_SHIM, "ASAN_OPTIONS=verify_asan_link_order=0", "SIFKIT_NO_TMPFILE=1", "SIFKIT_NO_LINKS=1"};
+  if (unknown != 0) environment.push_back(fmt::format("SIFKIT_FAULT=renameat2:1:{}", unknown));
+  const auto build = [&](const std::string& meanwhile) {
+    return fixture.shell("{ until ls .app.sif.*.partial; do :; done >/dev/null 2>&1; " + meanwhile + "; cat ../app.tar; } | $SIFKIT build -q app.sif -", environment);
+  };
+  const auto refused = build("echo theirs >app.sif");
+  INFO(refused.err);
+  CHECK(refused.code == exit_code(ErrorKind::exists));
+  CHECK_THAT(refused.err, ContainsSubstring("'app.sif' was made by someone else meanwhile"));
+  CHECK(fixture.target() == "theirs\n");
+  CHECK(fixture.count() == 1);
+  fixture.clear();
+  CHECK(build(":").code == 0);
+  CHECK(fixture.count() == 1);
+  CHECK(fixture.target() == sound);
+}
+
 TEST_CASE("interrupted and short transfers change nothing", "[cli][faults]") {
   const FaultFixture fixture;
   const auto sound = fixture.sound();

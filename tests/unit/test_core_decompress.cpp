@@ -53,6 +53,17 @@ TEST_CASE("every compression is told by its content and undone", "[core][decompr
   CHECK(found == Compression::none);
 }
 
+TEST_CASE("a limit of the window may be as high as numbers go", "[core][decompress]") {
+  Limits limits;
+  limits.decoder_window = ~std::uint64_t{0};
+  for (const auto& tool : kTools) {
+    INFO(tool.command);
+    const auto packed = compressed(tool.command, "text");
+    const auto source = open_decompressed(std::make_unique<MemorySource>(as_bytes(packed)), "test", limits);
+    CHECK(as_text(read_all(*source, 100, "test")) == "text");
+  }
+}
+
 TEST_CASE("streams of several members are read to their end", "[core][decompress]") {
   for (const auto& tool : kTools) {
     INFO(tool.command);

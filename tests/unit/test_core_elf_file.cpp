@@ -61,3 +61,32 @@ TEST_CASE("an ELF file is read no further than it is looked at", "[core][elf]") 
   CHECK_FALSE(elf->has_sections());
   CHECK(there.substr(there.size() - 90000) == std::string(90000, '?'));
 }
+
+TEST_CASE("names of an ELF file that overlap are kept up to a bound", "[core][elf]") {
+  constexpr std::size_t kEntries = 20000;
+  sifkit::testing::ElfSpec spec{.loader = "/lib/ld.so", .needed = std::vector<std::string>(kEntries, "n"), .offers = std::vector<std::string>(kEntries, "o")};
+  spec.needs.assign(kEntries, {"l", "v"});
+  std::string bytes = sifkit::testing::elf_object(spec);
+  // No name ends in the table, so each goes on over those behind it.
+  for (auto at = bytes.find(std::string("n\0n\0", 4)); bytes.at(at) == '\0' || (bytes[at] >= 'l' && bytes[at] <= 'v'); ++at) {
+    if (bytes[at] == '\0') bytes[at] = 'x';
+  }
+  REQUIRE(bytes.size() < (3u << 20));
+  const auto elf = ElfFile::open(as_bytes(bytes)).value();
+  const auto sum = [](const std::vector<std::string>& texts) {
+    std::size_t size = 0;
+    for (const auto& text : texts) size += text.size();
+    return size;
+  };
+  const auto needed = elf.dynamic().needed;
+  CHECK(needed.size() > 200);
+  CHECK(needed.at(0).size() == 4096);
+  CHECK(sum(needed) <= ElfFile::kMaxTextBytes);
+  CHECK(elf.offered_versions().size() > 200);
+  CHECK(sum(elf.offered_versions()) <= ElfFile::kMaxTextBytes);
+  const auto versions = elf.needed_versions();
+  CHECK(versions.size() > 100);
+  std::size_t size = 0;
+  for (const auto& need : versions) size += need.library.size() + need.version.size();
+  CHECK(size <= ElfFile::kMaxTextBytes);
+}

@@ -100,7 +100,10 @@ TEST_CASE("the names in a directory are sorted by their bytes, as often as they 
   CHECK(names_in(fd.get(), "it") == expected);
   CHECK(names_in(fd.get(), "it") == expected);
   const File file = File::open_read(directory / "b");
+  const auto next_descriptor = [&] { return duplicate(file.fd(), "it").get(); };
+  const int before = next_descriptor();
   const auto error = error_of([&] { static_cast<void>(names_in(file.fd(), "it")); });
   REQUIRE(error);
   CHECK_THAT(error->what(), ContainsSubstring("list it"));
+  CHECK(next_descriptor() == before);
 }

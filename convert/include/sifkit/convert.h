@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -43,6 +44,8 @@ struct ImageEdit {
   std::optional<std::string> definition;   ///< likewise
   std::optional<std::string> name;         ///< of the partition in a SIF
   std::vector<AddedFile> files;
+  /// The file that is changed, locked; one that takes its name meanwhile is not replaced.
+  std::shared_ptr<const File> original;
 
   /// Whether what the container says of itself changes.
   bool changes_container() const noexcept {

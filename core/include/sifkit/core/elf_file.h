@@ -33,7 +33,6 @@ class SIFKIT_API ElfFile {
 
   std::string_view architecture() const noexcept { return elf_architecture(bytes_); }
   bool is_executable() const;  ///< of type ET_EXEC, or a program that may lie anywhere (PIE)
-  bool is_wide() const noexcept { return wide_; }
 
   /// The program that it asks to be loaded by: "" where it asks for none, nothing where the bytes do not tell.
   std::optional<std::string> loader() const;
@@ -45,6 +44,10 @@ class SIFKIT_API ElfFile {
   ByteView at_address(std::uint64_t address, std::uint64_t size) const;
   /// The first writable segment.
   ByteView writable_data() const;
+
+  /// Names of a file may overlap, so what they come to has a bound of its own. Of a list that is longer the rest is left
+  /// out, which no real file has.
+  static constexpr std::size_t kMaxTextBytes = 1u << 20;
 
   /// What the dynamic loader is told.
   struct Dynamic {
@@ -87,7 +90,7 @@ class SIFKIT_API ElfFile {
   ByteView part(std::uint64_t offset, std::uint64_t size) const;
   Range range_at(std::uint64_t address, std::uint64_t size) const;
   std::uint64_t number_in(const Range& range, std::uint64_t offset, unsigned width) const;
-  std::string text_in(const Range& range, std::uint64_t offset) const;
+  class Texts;
   Tables tables() const;
 
   ByteView bytes_;

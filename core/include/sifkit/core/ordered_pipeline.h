@@ -34,6 +34,7 @@ class OrderedPipeline {
       : deliver_(std::move(deliver)), slots_(window == 0 ? 1 : window) {
     for (unsigned i = 0; i < (threads == 0 ? 1 : threads); ++i) works_.push_back(make_work());
     try {
+      workers_.reserve(threads);  // a thread that has no place after its start would be waited for without an end
       for (unsigned i = 0; i < threads; ++i) workers_.push_back(start_background_thread([this, i] { run(works_[i]); }));
     } catch (const std::exception&) {
       // The system gives no thread, or no memory for one. Fewer, or none, do the same work more slowly.

@@ -21,6 +21,7 @@ class SIFKIT_API UniqueFd {
   ~UniqueFd();
 
   int get() const noexcept { return fd_; }
+  int release() noexcept { return std::exchange(fd_, -1); }
   explicit operator bool() const noexcept { return fd_ >= 0; }
 
  private:

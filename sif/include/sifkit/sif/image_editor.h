@@ -14,6 +14,7 @@
 #include <sifkit/core/digest.h>
 #include <sifkit/core/export.h>
 #include <sifkit/core/file.h>
+#include <sifkit/core/locked_file.h>
 #include <sifkit/core/operation.h>
 #include <sifkit/core/stream.h>
 #include <sifkit/sif/image.h>
@@ -25,7 +26,7 @@ struct EditOptions {
   /// When the edit is made, seconds since 1970. Absent: the clock; for a deterministic image (no UUID, no times) none.
   std::optional<std::int64_t> time;
   /// How long another editor of the same file is waited for; then ErrorKind::io.
-  std::chrono::milliseconds timeout{10'000};
+  std::chrono::milliseconds timeout = kLockTimeout;
   OperationContext operation;
 };
 
