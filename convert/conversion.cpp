@@ -109,6 +109,7 @@ void Conversion::decide_architecture(const ProgramProbe& probe, const Tree& tree
   if (architecture == "unknown") {
     if (!found.empty()) architecture = found;
   } else if (!found.empty() && found != architecture) {
+    architecture_differs_ = true;
     warnings_.add("architecture",
                   fmt::format("the image says it is for {}, its programs are for {}", in_quotes(architecture), found));
   }
@@ -122,7 +123,7 @@ void Conversion::warn_of_runtime(const ProgramProbe& probe, const Tree& tree) {
   input.env = environment();
   input.working_dir = config.config.working_dir;
   // Where most programs are for another machine, that has been said.
-  const bool doubtful = report_.architecture == "unknown" || warnings_.count("architecture") != 0;
+  const bool doubtful = report_.architecture == "unknown" || architecture_differs_;
   if (!doubtful) input.architecture = report_.architecture;
   input.configured = !config.raw.empty();
   input.layers = report_.layers;

@@ -64,6 +64,7 @@ class Conversion {
   WarningList& warnings_;
   ConvertReport& report_;
   std::int64_t time_ = 0;
+  bool architecture_differs_ = false;  ///< of the programs, from the one that the image says
   std::vector<SmallObject> objects_;
 };
 

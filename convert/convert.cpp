@@ -46,11 +46,12 @@ ConvertReport converted(const Input& input, const std::filesystem::path& target,
   const auto own_image = packed || input.image ? nullptr : source.open_image();
   std::unique_ptr<RootSource> root;
   if (packed) {
-    root = std::make_unique<PackedRoot>(packed, options, warnings, report);
+    auto copied = std::make_unique<PackedRoot>(packed, options, warnings, report);
     // A copy may lack what its original keeps; of what is replaced nothing would be left.
-    if (options.edit && warnings.count("object-left-out") != 0) {
+    if (options.edit && copied->leaves_objects_out()) {
       throw Error(ErrorKind::unsupported, "objects of the image are too many or too large to be copied");
     }
+    root = std::move(copied);
   } else {
     auto layered = std::make_unique<LayeredRoot>(input.image ? *input.image : *own_image, source, options, warnings, report);
     layered->use(output->base_layers());

@@ -157,6 +157,13 @@ void finish_file(AtomicFile& target, std::uint64_t size, const ConvertOptions& o
   target.commit();
 }
 
+/// The number of what had another one in the image that the objects come from; 0 for what stayed behind.
+std::uint32_t new_id(const std::vector<SmallObject>& objects, std::uint32_t old_id) {
+  if (old_id == SmallObject::kPartition) return static_cast<std::uint32_t>(objects.size()) + 1;  // it stands behind them
+  const auto found = std::find_if(objects.begin(), objects.end(), [&](const auto& object) { return object.old_id == old_id; });
+  return found == objects.end() ? 0 : static_cast<std::uint32_t>(found - objects.begin()) + 1;
+}
+
 class SifOutput : public Output {
  public:
   SifOutput(const std::filesystem::path& target, const ConvertOptions& options, WarningList& warnings,
@@ -185,7 +192,9 @@ class SifOutput : public Output {
     const auto record = conversion.origin() ? packing_record(tree, *conversion.origin(), summary, options_) : std::nullopt;
     for (const auto& object : conversion.objects()) {
       const bool holds_record = record && object.spec.name == kInspectMetadataName;
-      writer_->add_before(object.spec, as_bytes(holds_record ? with_packing_record(object.bytes, *record) : object.bytes));
+      auto spec = object.spec;
+      if (object.old_link != 0) spec.link = new_id(conversion.objects(), object.old_link);
+      writer_->add_before(spec, as_bytes(holds_record ? with_packing_record(object.bytes, *record) : object.bytes));
     }
     const auto text = options_text(options_, conversion.time());
     const sif::Uuid uuid =

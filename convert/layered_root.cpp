@@ -203,7 +203,8 @@ void LayeredRoot::read_layer(std::size_t index, std::uint32_t time, Flattener& f
 
 void LayeredRoot::read_again(std::span<const Missing> files,
                              const std::function<void(const Missing&, const Entry&, LayerReader&)>& take) {
-  LayerReader reader(blob(image_.layers().size() - 1 - files.front().layer), options_.layers, options_.limits, warnings_);
+  WarningList told;  // when the layer was read for the first time
+  LayerReader reader(blob(image_.layers().size() - 1 - files.front().layer), options_.layers, options_.limits, told);
   std::uint64_t index = 0;
   for (const Missing& file : files) {
     for (;; ++index) {
@@ -220,7 +221,8 @@ void LayeredRoot::read_again(std::span<const Missing> files,
 
 void LayeredRoot::read_again(std::size_t layer,
                              const std::function<void(std::uint64_t, const Entry&, LayerReader&)>& take) {
-  LayerReader reader(blob(layer), options_.layers, options_.limits, warnings_);
+  WarningList told;  // when the layer was read for the first time
+  LayerReader reader(blob(layer), options_.layers, options_.limits, told);
   for (std::uint64_t index = 0; auto entry = reader.next(); ++index) {
     options_.operation.check();
     take(index, *entry, reader);

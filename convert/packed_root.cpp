@@ -10,6 +10,9 @@
 #include <sifkit/core/error.h>
 #include <sifkit/layers/walk.h>
 
+#include "container_metadata.h"
+#include "packing_record.h"
+
 namespace sifkit {
 
 using namespace layers;
@@ -73,6 +76,7 @@ void PackedRoot::read_objects(const sif::Image& image) {
     const bool fits =
         object->size >= 0 && static_cast<std::uint64_t>(object->size) <= left && objects_.size() < kMaxObjects;
     if (object->type == sif::DataType::partition || !fits) {
+      leaves_objects_out_ = true;
       warnings_.add(
           "object-left-out",
           fmt::format("object {}, {}, stays behind in the old image", object->id,
@@ -87,7 +91,17 @@ void PackedRoot::read_objects(const sif::Image& image) {
     spec.group = object->group();
     spec.name = object->name();
     spec.extra = object->extra;
-    objects_.emplace_back(std::move(spec), std::string(as_text(data)));
+    if (object->links_group()) {
+      spec.links_group = true;
+      spec.link = object->link();
+    }
+    std::string text(as_text(data));
+    // What it says of blocks and inodes is true of the old image only.
+    if (spec.type == sif::DataType::generic_json && spec.name == kInspectMetadataName) text = without_packing_record(std::move(text), options_.limits);
+    objects_.emplace_back(std::move(spec), std::move(text));
+    objects_.back().old_id = object->id;
+    if (object->links_group()) continue;
+    objects_.back().old_link = primary != nullptr && object->link() == primary->id ? SmallObject::kPartition : object->link();
   }
   if (signatures != 0) {
     warnings_.add("signature-left-out",

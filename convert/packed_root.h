@@ -22,6 +22,9 @@ class PackedRoot : public RootSource {
   PackedRoot(const std::shared_ptr<const File>& file, const ConvertOptions& options, WarningList& warnings,
              ConvertReport& report);
 
+  /// Whether some stay behind because they are too many or too large, or belong to the old file system.
+  bool leaves_objects_out() const noexcept { return leaves_objects_out_; }
+
   const oci::ImageConfig& config() const override { return config_; }
   RootIdentity identity() const override;
   std::uint64_t compressed_bytes() const override { return file_bytes_; }
@@ -42,6 +45,7 @@ class PackedRoot : public RootSource {
   RootFs rootfs_;
   oci::ImageConfig config_;
   std::vector<SmallObject> objects_;
+  bool leaves_objects_out_ = false;
   std::uint64_t file_bytes_ = 0;
   std::unordered_map<layers::InodeId, std::string> paths_;  ///< of files with bytes, where there is a base
   std::vector<layers::InodeId> copies_;  ///< of the inodes there; kNone for those that are left out

@@ -120,6 +120,23 @@ std::string with_packing_record(std::string metadata, const PackingRecord& recor
   return metadata + fmt::format(",\"{}\":{{\"packing\":{}}}}}", kMember, packing.dump());
 }
 
+std::string without_packing_record(std::string metadata, const Limits& limits) {
+  Json document;
+  try {
+    document = parse_json(metadata, "the packing record", limits);
+  } catch (const Error&) {
+    return metadata;
+  }
+  if (!document.is_object() || document.erase(kMember) == 0) return metadata;
+  // As a rule the rest is as it was written, in the order in which it was.
+  const auto at = metadata.rfind(fmt::format(",\"{}\":{{\"packing\":", kMember));
+  if (at != std::string::npos) {
+    const std::string rest = metadata.substr(0, at) + "}";
+    if (Json::parse(rest, nullptr, false) == document) return rest;
+  }
+  return document.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 std::optional<PackingRecord> read_packing_record(std::string_view metadata, const Limits& limits) {
   const Json document = parse_json(metadata, "the packing record", limits);
   const auto packing = JsonView(document, "")[kMember]["packing"];

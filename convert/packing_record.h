@@ -52,6 +52,9 @@ std::uint64_t expected_record_bytes(std::size_t layers);
 /// The text of "inspect-metadata.json" with a record in it.
 std::string with_packing_record(std::string metadata, const PackingRecord& record);
 
+/// Such a text without the record; any other one as it is.
+std::string without_packing_record(std::string metadata, const Limits& limits);
+
 /// The record in such a text; nothing where there is none. Throws malformed for what is no record.
 std::optional<PackingRecord> read_packing_record(std::string_view metadata, const Limits& limits);
 

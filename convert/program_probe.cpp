@@ -79,7 +79,8 @@ ContentId ProgramProbe::take(const PackedBlocks& base, InodeId file) {
 const ProgramProbe::Seen* ProgramProbe::find(std::uint32_t content) const {
   if (const auto waiting = in_base_.find(content); waiting != in_base_.end()) {
     std::array<std::byte, kStart> start;
-    const auto size = base_->read_start(waiting->second, start);
+    if (!base_starts_) base_starts_.emplace(*base_);
+    const auto size = base_starts_->read(waiting->second, start);
     in_base_.erase(waiting);
     remember(content, std::span(start).first(size));
   }

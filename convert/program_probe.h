@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <sifkit/layers/content.h>
+#include <sifkit/layers/packed_blocks.h>
 #include <sifkit/layers/tree.h>
 #include <sifkit/runtime_check.h>
 
@@ -55,6 +56,7 @@ class ProgramProbe : public layers::ForwardingSink {
   std::array<std::byte, kStart> start_{};
   std::size_t seen_ = 0;
   const layers::PackedBlocks* base_ = nullptr;
+  mutable std::optional<layers::FileStarts> base_starts_;  ///< of `base_`, once they are asked for
   // What is known grows when it is asked for.
   mutable std::unordered_map<std::uint32_t, layers::InodeId> in_base_;  ///< not looked at yet
   mutable bool all_remembered_ = true;

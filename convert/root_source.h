@@ -26,6 +26,11 @@ struct SmallObject {
 
   sif::ObjectSpec spec;
   std::string bytes;
+
+  // Of one that comes from another image: its number there, and that of the object which it is linked to. 0: none.
+  std::uint32_t old_id = 0;
+  std::uint32_t old_link = 0;
+  static constexpr std::uint32_t kPartition = ~std::uint32_t{0};  ///< the one with the root file system
 };
 
 /// What the identity of an image is made of.

@@ -300,7 +300,7 @@ class RuntimeCheck {
     const auto shell = walk_image_path(tree_, "/bin/sh");
     if (shell.inode != kNone) {
       const bool checked = !command_.empty() && (command_[0] == "/bin/sh" || command_[0] == "sh");
-      if (!checked && warnings_.count("program-loader") + warnings_.count("program-interpreter") == 0)
+      if (!checked && unstartable() == unstartable_before_)
         check_program("the shell '/bin/sh'", "/bin/sh", 0);
       return;
     }
@@ -372,10 +372,14 @@ class RuntimeCheck {
     }
   }
 
+  /// Warnings of a loader or an interpreter that is not there.
+  std::uint64_t unstartable() const { return warnings_.count("program-loader") + warnings_.count("program-interpreter"); }
+
   const Tree& tree_;
   const ProgramLookup& program_of_;
   const RuntimeCheckInput& input_;
   WarningList& warnings_;
+  const std::uint64_t unstartable_before_ = unstartable();  ///< one list may serve several images
   std::string path_;
   std::vector<std::string> command_;
   std::string_view noun_;

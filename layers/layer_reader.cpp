@@ -93,14 +93,14 @@ struct LayerReader::Impl {
 
   Impl(LayerBlob blob, const LayerOptions& layer_options, const Limits& reader_limits, WarningList& warning_list)
       : options(layer_options), limits(reader_limits), warnings(warning_list), name(std::move(blob.name)) {
-    // Of an uncompressed layer digest and diff_id are the same, and one of them is enough.
-    const bool once = blob.digest && blob.diff_id && *blob.digest == *blob.diff_id;
     auto checked = std::make_unique<CheckedSource>(std::move(blob.source), "stored bytes", blob.digest, blob.size, stored);
     auto peeked = std::make_unique<PeekedSource>(std::move(checked));
     const auto compression = sniff_compression(peeked->peek(6));
     if (const auto stated = stated_compression(blob.media_type); stated && *stated != compression) {
       contradiction = fmt::format("{}: media type {}, but the compression is {}", name, in_quotes(blob.media_type), to_string(compression));
     }
+    // Of an uncompressed layer digest and diff_id are the same, and one of them is enough.
+    const bool once = compression == Compression::none && blob.digest && blob.diff_id && *blob.digest == *blob.diff_id;
     std::unique_ptr<Source> bytes = std::move(peeked);
     if (compression != Compression::none) {
       bytes = std::make_unique<ReadAhead>(std::move(bytes), kCompressedWindow);

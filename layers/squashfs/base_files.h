@@ -23,8 +23,6 @@ class BaseFiles {
   /// The image outlives the object.
   explicit BaseFiles(const PackedBlocks& image);
 
-  bool is_of(const PackedBlocks& image) const noexcept { return &image == &image_; }
-
   std::uint64_t size_of(InodeId file) const { return state_.stored.tree.inode(file).size; }
   const FileBlocks& blocks_of(InodeId file) const { return state_.blocks_of(file); }
   /// The size words of its blocks.

@@ -85,10 +85,11 @@ const Tree& PackedBlocks::tree() const noexcept { return impl_->stored.tree; }
 
 std::span<const InodeId> PackedBlocks::by_number() const noexcept { return impl_->stored.by_number; }
 
-std::size_t PackedBlocks::read_start(InodeId file, std::span<std::byte> into) const {
-  BaseFiles files(*this);
-  return files.read_start(file, into);
-}
+FileStarts::FileStarts(const PackedBlocks& image) : files_(std::make_unique<BaseFiles>(image)) {}
+
+FileStarts::~FileStarts() = default;
+
+std::size_t FileStarts::read(InodeId file, std::span<std::byte> into) { return files_->read_start(file, into); }
 
 Digest PackedBlocks::checksum(const OperationContext& operation) const {
   const auto& state = *impl_;

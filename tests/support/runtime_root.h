@@ -80,9 +80,12 @@ struct RuntimeRoot {
     tree.unlink(*parent, name);
   }
 
-  /// Every warning as "kind: text", a line each.
+  /// Every warning as "kind: text", a line each, behind those that were there already.
   std::string check() {
     WarningList warnings;
+    return check(warnings);
+  }
+  std::string check(WarningList& warnings) {
     check_runtime(tree, [&](layers::InodeId inode) { return probe.program(tree.inode(inode).content); }, input, warnings);
     std::string out;
     for (const auto& warning : warnings.listed()) out += (out.empty() ? "" : "\n") + warning.kind + ": " + warning.text;

@@ -116,6 +116,28 @@ TEST_CASE("every source is the same file system when it is looked into", "[conve
   }
 }
 
+TEST_CASE("what is odd about a layer is said once, however often it is read", "[convert][files]") {
+  const TempDir directory;
+  TestImage image;
+  TarBuilder below;
+  for (const char* name : {"etc/hidden", "etc/seen"}) below.add({.name = name, .data = "x", .pax = {{"mtime", "99999999999"}}});
+  image.layers = {below.bytes(), TarBuilder().file("etc/hidden", "new").bytes()};
+  const std::string archive = (directory / "app.tar").string();
+  write_file(archive, as_tar(docker_24(image)));
+  WarningList warnings;
+  const auto opened = open_file_system(oci::Reference::parse(archive), {}, warnings);
+  CHECK(warnings.total() == 2);
+  CHECK(warnings.count("mtime-clamped") == 2);
+  CHECK(opened->files().text(opened->files().require("etc/seen", true), 10) == "x");
+  DigestSink hidden;
+  opened->read_hidden([&](const HiddenFile& file) -> layers::ContentSink* {
+    CHECK(file.path == "etc/hidden");
+    return &hidden;
+  });
+  CHECK(hidden.digests == std::vector<std::string>{digest_of(as_bytes(std::string("x"))).text()});
+  CHECK(warnings.total() == 2);
+}
+
 TEST_CASE("the layer of a file is known where there are layers", "[convert][files]") {
   const TempDir directory;
   const std::string archive = (directory / "app.tar").string();

@@ -202,19 +202,49 @@ TEST_CASE("objects stay with a container, but for signatures and other partition
     editor.add({.type = sif::DataType::sbom, .group = 2, .name = "bill.json", .extra = sif::encode_extra(sif::SbomFormat::cyclonedx_json)}, bill);
     editor.add({.type = sif::DataType::partition, .group = 2, .extra = sif::encode_extra(sif::Partition{sif::FsType::ext3, sif::PartitionType::overlay, "amd64"})}, overlay);
     editor.add({.type = sif::DataType::signature, .group = 0, .link = 1, .links_group = true}, signature);
+    // Linked to the root file system, to the bill, to the overlay and to a group.
+    for (const auto& [name, link, group] : {std::tuple("of root", 4u, false), {"of bill", 5u, false}, {"of overlay", 6u, false}, {"of group", 2u, true}}) {
+      MemorySource note(as_bytes("note"));
+      editor.add({.type = sif::DataType::generic, .link = link, .links_group = group, .name = name}, note);
+    }
     editor.commit();
   }
   auto objects = small_objects(fixture.at("a.sif"));
   REQUIRE(objects.erase("Signature 0 ") == 1);
-  REQUIRE(objects.size() == 4);
+  REQUIRE(objects.size() == 8);
   fixture.build("b.sif", fixture.at("a.sif"));
+  // The packing record is of the old image.
+  std::string& metadata = objects.at("JSON.Generic 1 inspect-metadata.json");
+  const auto record = metadata.find(",\"sifkit\":");
+  REQUIRE(record != std::string::npos);
+  metadata = metadata.substr(0, record) + "}";
   CHECK(small_objects(fixture.at("b.sif")) == objects);
+  const sif::Image image = sif::Image::open(fixture.at("b.sif"));
+  const auto linked = [&](const std::string& name) {
+    const auto all = image.objects_of(sif::DataType::generic);
+    return **std::find_if(all.begin(), all.end(), [&](const auto* object) { return object->name() == name; });
+  };
+  CHECK(linked("of root").link() == image.primary_partition()->id);
+  CHECK(linked("of bill").link() == image.objects_of(sif::DataType::sbom).at(0)->id);
+  CHECK(linked("of overlay").raw_link == 0);
+  CHECK(linked("of group").link() == 2);
+  CHECK(linked("of group").links_group());
+  CHECK_FALSE(linked("of root").links_group());
   const auto said = std::span(fixture.warnings.listed()).subspan(fixture.of_the_image);
   REQUIRE(said.size() == 2);
   CHECK(said[0].kind == "object-left-out");
   CHECK(said[0].text == "object 6, a partition with Ext3, stays behind in the old image");
   CHECK(said[1].kind == "signature-left-out");
   CHECK(said[1].text == "the signature of the old image does not hold for the new one: sign that");
+}
+
+TEST_CASE("a copy that is built over has no packing record of another image", "[convert][packed]") {
+  PackedFixture fixture;
+  fixture.build("b.sif", fixture.at("a.sif"));
+  fixture.options.overwrite = Overwrite::yes;
+  const auto report = fixture.build("b.sif", fixture.at("app.tar"));
+  CHECK(fixture.warnings.count("base-damaged") == 0);
+  CHECK(report.digest == fixture.first.digest);
 }
 
 TEST_CASE("a squashfs of a plain root becomes a container", "[convert][packed]") {

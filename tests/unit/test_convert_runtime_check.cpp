@@ -229,3 +229,15 @@ TEST_CASE("a program that not every user may start is said", "[convert][runtime]
        "program-not-executable: " + kRun + "is no regular file"},
   });
 }
+
+TEST_CASE("what is said of one image is nothing to another with the same list", "[convert][runtime]") {
+  RuntimeRoot root;
+  root.file("bin/busybox", elf_program("/lib/none"));
+  root.file("app/run", elf_program());
+  root.input.entrypoint = {"/app/run"};
+  const std::string shell = "program-loader: the shell '/bin/sh' needs the loader '/lib/none', which is not in the image";
+  CHECK(root.check() == shell);
+  WarningList warnings;
+  warnings.add("program-loader", "of another image");
+  CHECK(root.check(warnings) == "program-loader: of another image\n" + shell);
+}

@@ -261,6 +261,23 @@ TEST_CASE("a layer that grows out of all proportion is stopped", "[layers][hosti
   CHECK_THAT(total->hint().text(), ContainsSubstring("raise the limit stream_bytes"));
 }
 
+TEST_CASE("a diff_id that is the digest of compressed bytes is wrong", "[layers][hostile]") {
+  const std::string tar = one_file();
+  const auto read = [](const std::string& bytes) {
+    WarningList warnings;
+    const auto digest = digest_of(as_bytes(bytes));
+    LayerReader reader({.source = std::make_unique<MemorySource>(as_bytes(bytes)), .name = "layer 1 of 1", .digest = digest, .diff_id = digest}, {}, {}, warnings);
+    while (reader.next()) {
+    }
+  };
+  CHECK_FALSE(error_of([&] { read(tar); }));
+  const auto packed = through("gzip -nc", tar);
+  const auto error = error_of([&] { read(packed); });
+  REQUIRE(error);
+  CHECK(error->kind() == ErrorKind::integrity);
+  CHECK_THAT(std::string(error->what()), ContainsSubstring(fmt::format("diff_id: expected {}, found {}", digest_of(as_bytes(packed)).text(), digest_of(as_bytes(tar)).text())));
+}
+
 TEST_CASE("a media type that content contradicts is a warning", "[layers]") {
   const std::string tar = one_file();
   const auto warnings_of = [&](const std::string& bytes, const std::string& type) {

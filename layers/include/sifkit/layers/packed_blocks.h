@@ -72,8 +72,6 @@ class SIFKIT_API PackedBlocks {
   const Tree& tree() const noexcept;
   /// Inodes by the numbers that the image gives them, from 1 on; kNone where it has none.
   std::span<const InodeId> by_number() const noexcept;
-  /// Fills `into` with the beginning of a regular file; less where that is shorter.
-  std::size_t read_start(InodeId file, std::span<std::byte> into) const;
   /// What SquashfsSummary::checksum was when the image was made, if nothing has changed since.
   Digest checksum(const OperationContext& operation) const;
 
@@ -81,6 +79,22 @@ class SIFKIT_API PackedBlocks {
   friend class BaseFiles;
   struct Impl;
   std::unique_ptr<Impl> impl_;
+};
+
+class BaseFiles;
+
+/// Reads the beginnings of regular files of an image that a writer of this library made. One thread at a time.
+class SIFKIT_API FileStarts {
+ public:
+  /// Looks at every inode once. The image outlives the object. Throws malformed for an image of another writer.
+  explicit FileStarts(const PackedBlocks& image);
+  ~FileStarts();
+
+  /// Fills `into` with the beginning of a file; less where that is shorter. Throws malformed where it is damaged.
+  std::size_t read(InodeId file, std::span<std::byte> into);
+
+ private:
+  std::unique_ptr<BaseFiles> files_;
 };
 
 }  // namespace sifkit::layers
