@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "call.h"
 
+#include <new>
+
 #include <fmt/format.h>
 
 namespace sifkit::capi {
@@ -42,9 +44,12 @@ ConvertOptions Call::build() {
   return build;
 }
 
-void Call::show(const WarningList& warnings) {
+void Call::show(const WarningList& warnings) noexcept {
   if (options_.message == nullptr) return;
-  for (const auto& warning : warnings.listed()) write(LogLevel::warning, warning.text);
+  try {
+    for (const auto& warning : warnings.listed()) write(LogLevel::warning, warning.text);
+  } catch (const std::bad_alloc&) {
+  }
 }
 
 void Call::stage(std::string_view name, std::uint64_t total) {

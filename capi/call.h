@@ -31,7 +31,8 @@ class Call final : private Progress, private Logger {
   /// Whether this call was to stop, so that an error is no more than what that has brought about.
   bool stopped() const { return stop_.stop_requested(); }
 
-  void show(const WarningList& warnings);
+  /// As far as there is memory for their texts.
+  void show(const WarningList& warnings) noexcept;
 
  private:
   void stage(std::string_view name, std::uint64_t total) override;
@@ -46,6 +47,16 @@ class Call final : private Progress, private Logger {
   std::uint64_t done_ = 0;
   std::uint64_t total_ = 0;
   std::mutex mutex_;
+};
+
+/// The warnings of a call, shown at its end, also where it fails: they may say why.
+class CallWarnings : public WarningList {
+ public:
+  explicit CallWarnings(Call& call) : call_(call) {}
+  ~CallWarnings() { call_.show(*this); }
+
+ private:
+  Call& call_;
 };
 
 /// What a call throws is told; where it was to stop, as that.

@@ -12,13 +12,12 @@ namespace {
 
 /// An image that is open, and the warnings that it uses.
 struct Opened {
-  Opened(const char* source, Call& call) : reference(oci::Reference::parse(source)) {
+  Opened(const char* source, Call& call) : reference(oci::Reference::parse(source)), warnings(call) {
     image = open_file_system(reference, call.source(), warnings);
-    call.show(warnings);
   }
 
   oci::Reference reference;
-  WarningList warnings;
+  CallWarnings warnings;
   std::unique_ptr<OpenedFileSystem> image;
 };
 
@@ -38,10 +37,9 @@ int diff(const char* first, const char* second, Call& call, char** record) {
   options.ignored = layers::PathPatterns(call.options().ignored);
   const Opened a(first, call);
   const Opened b(second, call);
-  WarningList warnings;
+  CallWarnings warnings(call);
   const auto found =
       inspect::diff_images({a.reference, *a.image}, {b.reference, *b.image}, options, call.source(), warnings);
-  call.show(warnings);
   give_record(records::diff_record(found), record);
   return 0;
 }
@@ -54,9 +52,8 @@ int sbom_of(const char* source, Call& call, char** document) {
   const auto& name = call.options().document_name;
   options.name = name.empty() ? sbom::name_of(opened.reference) : name;
   options.time = call.options().build.source_date_epoch;
-  WarningList warnings;
+  CallWarnings warnings(call);
   const auto inventory = sbom::take_inventory(*opened.image, call.operation(), warnings);
-  call.show(warnings);
   give(sbom::document_text(inventory, options), document);
   return 0;
 }

@@ -111,12 +111,13 @@ int sifkit_image_open(const char* source, const sifkit_options* options, sifkit_
     return 0;
   });
   if (failed != 0) return failed;
-  return in_call(made->call, error, [&] {
+  const int code = in_call(made->call, error, [&] {
     made->opened = open_file_system(oci::Reference::parse(source), made->call.source(), made->warnings);
-    made->call.show(made->warnings);
-    *image = made.release();
     return 0;
   });
+  made->call.show(made->warnings);
+  if (code == 0) *image = made.release();
+  return code;
 }
 
 void sifkit_image_close(sifkit_image* image) { delete image; }

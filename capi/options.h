@@ -9,6 +9,7 @@
 
 #include <sifkit.h>
 #include <sifkit/convert.h>
+#include <sifkit/core/secret.h>
 #include <sifkit/inspect/check.h>
 #include <sifkit/inspect/image_diff.h>
 #include <sifkit/inspect/sbom.h>
@@ -24,7 +25,7 @@ struct sifkit_options {
 
   std::vector<std::string> keys;
   std::string key_name;
-  std::optional<std::string> passphrase;
+  sifkit::Secret passphrase;
   std::vector<std::uint32_t> groups;
   std::vector<std::uint32_t> objects;
   bool replace = false;

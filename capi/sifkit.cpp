@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sifkit.h>
 
+#include <fmt/format.h>
+
 #include <sifkit/core/resources.h>
 #include <sifkit/file_system.h>
 #include <sifkit/inspect/stored_digests.h>
@@ -22,7 +24,7 @@ std::vector<trust::SigningKey> keys_to_sign(const sifkit_options& options) {
   trust::SigningKey choice;
   choice.which = options.key_name;
   choice.passphrase = [passphrase = options.passphrase](std::string_view key) {
-    if (passphrase) return *passphrase;
+    if (passphrase) return passphrase.text();
     throw Error(ErrorKind::denied, "the key " + in_quotes(key) + " needs a passphrase", "set the option passphrase");
   };
   return trust::keys_to_sign(options.keys, choice);
@@ -52,30 +54,34 @@ int build(const char* target, const char* source, Call& call, char** record) {
       trust::sign_in_place(file, keys, signing);
     };
   }
-  WarningList warnings;
+  CallWarnings warnings(call);
   const auto report = convert(oci::Reference::parse(source), target, options, warnings);
-  call.show(warnings);
   give_record(records::build_record(report, warnings), record);
   return 0;
 }
 
 int inspect_image(const char* source, Call& call, char** record) {
   require(source, "source");
-  WarningList warnings;
+  CallWarnings warnings(call);
   const auto report = inspect_container(oci::Reference::parse(source), call.source(), warnings);
-  call.show(warnings);
+  Json oci_config = nullptr;
+  try {
+    if (!report.oci_config.empty()) oci_config = parse_json(report.oci_config, "oci-config.json", call.source().limits);
+  } catch (const Error& error) {
+    warnings.add("metadata-left-out", fmt::format("{}; it is left out", error.what()));
+  }
   give_record({{"schema", "sifkit/image/v1"},
                {"source", source},
                {"summary", records::summary_record(report)},
                {"attributes", Json::parse(report.apptainer_json()).at("data").at("attributes")},
-               {"oci_config", report.oci_config.empty() ? Json(nullptr) : parse_json(report.oci_config, "oci-config.json")}},
+               {"oci_config", oci_config}},
               record);
   return 0;
 }
 
 int digest(const char* source, Call& call, char** record) {
   require(source, "source");
-  WarningList warnings;
+  CallWarnings warnings(call);
   const auto reference = oci::Reference::parse(source);
   Json out{{"schema", "sifkit/digest/v1"}};
   if (call.options().tree) {

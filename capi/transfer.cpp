@@ -18,9 +18,8 @@ int copy(const char* source, const char* target, Call& call, char** record) {
   options.overwrite = call.options().build.overwrite;
   const auto& compression = call.options().compression;
   if (!compression.empty()) options.compression = StreamCompression::parse(compression);
-  WarningList warnings;
+  CallWarnings warnings(call);
   const auto report = copy_image(oci::Reference::parse(source), place, options, warnings);
-  call.show(warnings);
   give_record(records::copy_record(source, place, report), record);
   return 0;
 }
@@ -32,9 +31,8 @@ int pull(const char* target, const char* uri, Call& call, char** record) {
   options.overwrite = call.options().build.overwrite;
   options.digest = call.options().digest;
   options.verified = call.options().verify_pulled;
-  WarningList warnings;
+  CallWarnings warnings(call);
   const auto report = pull_image(uri, options, warnings);
-  call.show(warnings);
   give_record(records::pull_record(uri, report), record);
   return 0;
 }

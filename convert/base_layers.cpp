@@ -59,9 +59,8 @@ BaseLayers::Item BaseLayers::item_of(InodeId id, const std::string& path) const 
   entry.size = inode.size;
   if (inode.type == EntryType::symlink) entry.link_target = tree.symlink_target(inode);
   if (inode.type == EntryType::char_device || inode.type == EntryType::block_device) {
-    static constexpr unsigned kMinorBits = 20;
-    entry.device_major = inode.data >> kMinorBits;
-    entry.device_minor = inode.data & ((1u << kMinorBits) - 1);
+    entry.device_major = device_major(inode.data);
+    entry.device_minor = device_minor(inode.data);
   }
   return item;
 }

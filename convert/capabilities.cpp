@@ -87,6 +87,10 @@ std::optional<Xattrs> with_capabilities_as(std::string_view name, const Xattrs& 
   return out;
 }
 
+bool are_of_root(const Inode& inode, const Xattrs& attributes) {
+  return inode.metadata.uid == 0 || find(attributes, kRealCapability) != nullptr;
+}
+
 void settle_capabilities(Tree& tree, CapabilityForm form, WarningList& warnings) {
   const bool real = form != CapabilityForm::stored;
   const auto name = real ? kRealCapability : kStoredCapability;
@@ -95,9 +99,7 @@ void settle_capabilities(Tree& tree, CapabilityForm form, WarningList& warnings)
   for (InodeId id = 0; id < tree.inode_count(); ++id) {
     Inode& inode = tree.inode(id);
     if (inode.links == 0 || inode.type != EntryType::regular || inode.metadata.xattrs == 0) continue;
-    const bool anybodys =
-        form == CapabilityForm::real_of_root && inode.metadata.uid != 0 && !has_capabilities(tree, id, kRealCapability);
-    if (anybodys) continue;
+    if (form == CapabilityForm::real_of_root && !are_of_root(inode, tree.xattrs(inode.metadata.xattrs))) continue;
     const std::uint32_t set = sets.of(inode.metadata.xattrs);
     if (set == 0) continue;
     inode.metadata.xattrs = set;

@@ -23,6 +23,10 @@ enum class CapabilityForm : std::uint8_t {
 /// are there.
 std::optional<layers::Xattrs> with_capabilities_as(std::string_view name, const layers::Xattrs& attributes);
 
+/// Whether the capabilities of a file are root's word: real ones are, and stored ones of a file of root's. Any other
+/// owner could have written the attribute.
+bool are_of_root(const layers::Inode& inode, const layers::Xattrs& attributes);
+
 /// Gives every regular file's capabilities that form. Where a file has both, the real ones count. One warning for all.
 void settle_capabilities(layers::Tree& tree, CapabilityForm form, WarningList& warnings);
 

@@ -5,7 +5,10 @@
 #include <string>
 #include <vector>
 
+#include <sifkit/container_tree.h>
+
 #include "container_metadata.h"
+#include "runtime_scripts.h"
 
 namespace sifkit {
 
@@ -23,9 +26,9 @@ class AttributeReader {
 
   ContainerAttributes read() {
     ContainerAttributes out;
-    read_directory(".singularity.d", out);
-    out.deffile = text(".singularity.d/Singularity");
-    out.startscript = text(".singularity.d/startscript");
+    read_directory(std::string(kRuntimeDirectory), out);
+    out.deffile = text(std::string(kDefinitionPath));
+    out.startscript = text(std::string(kStartScriptPath));
     for (const auto& app : names("scif/apps").value_or(Names())) {
       const std::string directory = "scif/apps/" + app + "/scif";
       if (names(directory)) read_directory(directory, out.apps[app]);

@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include <sifkit/container_tree.h>
 #include <sifkit/core/error.h>
 
 namespace sifkit {
@@ -95,6 +96,8 @@ class DirectoryFiles : public ContainerFiles {
         continue;
       }
       const bool last = left.empty();
+      // To open a device may do something.
+      if (!S_ISDIR(status.st_mode) && !(last && S_ISREG(status.st_mode))) return {};
       if (way.size() >= kMaxDepth) return {};
       way.emplace_back(::openat(at, word.c_str(), (last ? flags : O_PATH | O_DIRECTORY) | O_NOFOLLOW | O_CLOEXEC));
       if (!way.back()) return nowhere(path);
@@ -138,8 +141,8 @@ std::unique_ptr<ContainerFiles> files_of_image(RootFs rootfs) {
 std::unique_ptr<ContainerFiles> files_of_directory(const std::filesystem::path& path) { return std::make_unique<DirectoryFiles>(path); }
 
 bool is_container(const Tree& tree) {
-  const auto directory = tree.resolve(".singularity.d/env", true);
-  const auto action = tree.resolve(".singularity.d/actions/exec", true);
+  const auto directory = tree.resolve(fmt::format("{}/env", kRuntimeDirectory), true);
+  const auto action = tree.resolve(fmt::format("{}/actions/exec", kRuntimeDirectory), true);
   return directory && tree.inode(*directory).type == EntryType::directory && action &&
          tree.inode(*action).type == EntryType::regular;
 }

@@ -42,12 +42,6 @@ SignatureSummary signature_of(const sif::Image& image, const sif::Descriptor& ob
   return out;
 }
 
-std::uint64_t little_endian(std::span<const std::byte> bytes) {
-  std::uint64_t value = 0;
-  for (std::size_t i = bytes.size(); i-- > 0;) value = value << 8 | std::to_integer<std::uint64_t>(bytes[i]);
-  return value;
-}
-
 }  // namespace
 
 void add_superblock(const File& file, std::uint64_t offset, ContainerSummary& summary) {
@@ -55,12 +49,11 @@ void add_superblock(const File& file, std::uint64_t offset, ContainerSummary& su
   static constexpr std::uint64_t kDataUncompressed = 0x2;
   std::array<std::byte, 32> block{};
   if (file.read_at(offset, block) != block.size() || as_text(block).substr(0, 4) != "hsqs") return;
-  const std::span<const std::byte> bytes(block);
-  const auto codec = little_endian(bytes.subspan(20, 2));
+  const auto codec = load_le<std::uint16_t>(&block[20]);
   summary.file_system = "squashfs";
-  summary.inodes = little_endian(bytes.subspan(4, 4));
-  summary.block_size = static_cast<std::uint32_t>(little_endian(bytes.subspan(12, 4)));
-  summary.compression = (little_endian(bytes.subspan(24, 2)) & kDataUncompressed) != 0 ? "none" : kCodecs[codec < std::size(kCodecs) ? codec : 0];
+  summary.inodes = load_le<std::uint32_t>(&block[4]);
+  summary.block_size = load_le<std::uint32_t>(&block[12]);
+  summary.compression = (load_le<std::uint16_t>(&block[24]) & kDataUncompressed) != 0 ? "none" : kCodecs[codec < std::size(kCodecs) ? codec : 0];
 }
 
 ContainerSummary summary_of_sif(const sif::Image& image) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "container_texts.h"
 
+#include <sifkit/container_tree.h>
 #include <sifkit/core/error.h>
 
 namespace sifkit {
@@ -9,7 +10,7 @@ using namespace layers;
 
 ContentSink& ContainerTexts::Keeper::for_path(std::string_view path) {
   const bool of_app = path.starts_with("scif/apps/") && path.find("/scif/") != std::string_view::npos;
-  return texts_.left_ != 0 && (path.starts_with(".singularity.d/") || of_app) ? *this : sink_;
+  return texts_.left_ != 0 && (is_in_runtime_directory(path) || of_app) ? *this : sink_;
 }
 
 void ContainerTexts::Keeper::begin(std::uint64_t size) {

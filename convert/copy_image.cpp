@@ -22,6 +22,7 @@
 #include "container_metadata.h"
 #include "naming.h"
 #include "own_source.h"
+#include "runtime_files.h"
 
 namespace sifkit {
 
@@ -52,19 +53,37 @@ class HashingSource : public Source {
     const auto got = source_->read(into);
     const ByteView bytes = ByteView(into).first(got);
     hasher_.update(bytes);
+    if (other_) other_->update(bytes);
     size_ += got;
     if (copy_ != nullptr) copy_->write(bytes);
     return got;
   }
 
+  /// Makes it hash with the algorithm of a digest that is stated, too.
+  void state(const std::optional<Digest>& stated) {
+    stated_ = stated;
+    if (stated && stated->algorithm() != DigestAlgorithm::sha256) other_.emplace(stated->algorithm());
+  }
+
   std::uint64_t size() const noexcept { return size_; }
-  Digest digest() { return hasher_.finish(); }
+
+  /// SHA-256 of all bytes. Throws integrity where the stated digest, `what`, is another one.
+  Digest digest(std::string_view what) {
+    Digest out = hasher_.finish();
+    const Digest found = other_ ? other_->finish() : out;
+    if (stated_ && *stated_ != found) {
+      throw Error(ErrorKind::integrity, fmt::format("expected {}{}, found {}", what, stated_->text(), found.text()));
+    }
+    return out;
+  }
 
  private:
   std::unique_ptr<Source> source_;
   const OperationContext& operation_;
   Sink* copy_;
   Hasher hasher_;
+  std::optional<Digest> stated_;
+  std::optional<Hasher> other_;
   std::uint64_t size_ = 0;
 };
 
@@ -110,7 +129,11 @@ class Copy {
     const bool container = is_container(tree);
     TarTreeOptions tar;
     tar.keep = [&](std::string_view path, InodeId inode) { return !container || !is_of_runtime(tree, path, inode); };
-    tar.xattrs = [](const Xattrs& xattrs) { return with_capabilities_as(kRealCapability, xattrs).value_or(xattrs); };
+    const bool of_users = opened.reference().transport == oci::Transport::directory;
+    tar.xattrs = [of_users](const Inode& inode, const Xattrs& xattrs) {
+      if (of_users && !are_of_root(inode, xattrs)) return xattrs;
+      return with_capabilities_as(kRealCapability, xattrs).value_or(xattrs);
+    };
     const auto blob = destination_.begin_layer();
     if (compression.kind == Compression::none) {
       write_tar(opened.files(), tar, *blob, warnings_, options_.operation);
@@ -199,25 +222,19 @@ class Copy {
     ReadLayer out;
     auto source = std::make_unique<HashingSource>(image.open_layer(index), options_.operation, plain ? nullptr : copy);
     HashingSource& stored = *source;
+    stored.state(stated.digest);
     HashingSource contents(open_decompressed(std::move(source), "the layer", options_.limits, &out.compression),
                            options_.operation, plain ? copy : nullptr);
+    contents.state(stated.diff_id);
     Bytes buffer(std::size_t{1} << 17);
     for (std::uint64_t shown = 0; contents.read(buffer) != 0; shown = stored.size()) {
       progress.advance(stored.size() - shown);
     }
-    out.stored = {stored.digest(), stored.size()};
-    if (stated.size && *stated.size != out.stored.size) {
-      throw Error(ErrorKind::integrity, fmt::format("expected {} bytes, found {}", *stated.size, out.stored.size));
+    if (stated.size && *stated.size != stored.size()) {
+      throw Error(ErrorKind::integrity, fmt::format("expected {} bytes, found {}", *stated.size, stored.size()));
     }
-    const Digest& found = out.stored.digest;
-    if (stated.digest && stated.digest->algorithm() == found.algorithm() && *stated.digest != found) {
-      throw Error(ErrorKind::integrity, fmt::format("expected {}, found {}", stated.digest->text(), found.text()));
-    }
-    out.diff_id = contents.digest();
-    if (stated.diff_id && stated.diff_id->algorithm() == out.diff_id.algorithm() && *stated.diff_id != out.diff_id) {
-      throw Error(ErrorKind::integrity,
-                  fmt::format("expected diff_id {}, found {}", stated.diff_id->text(), out.diff_id.text()));
-    }
+    out.stored = {stored.digest(""), stored.size()};
+    out.diff_id = contents.digest("diff_id ");
     return out;
   }
 
@@ -248,15 +265,6 @@ class Copy {
     documents.manifest_text = manifest;
     options_.operation.check();
     destination_.finish(documents);
-  }
-
-  /// What a build puts into a root file system for the runtime, and no image has.
-  static bool is_of_runtime(const Tree& tree, std::string_view path, InodeId inode) {
-    static constexpr std::string_view kDirectory = ".singularity.d";
-    if (path == kDirectory) return true;
-    const Inode& file = tree.inode(inode);
-    return path.find('/') == std::string_view::npos && file.type == EntryType::symlink &&
-           tree.symlink_target(file).starts_with(".singularity.d/");
   }
 
   /// The configuration that a SIF keeps of its image, with what a document of its own needs. Its key words are those of

@@ -8,9 +8,11 @@
 
 #include <fmt/format.h>
 
+#include <sifkit/container_tree.h>
 #include <sifkit/core/error.h>
 #include <sifkit/core/file_kind.h>
 #include <sifkit/core/locked_file.h>
+#include <sifkit/layers/entry_names.h>
 #include <sifkit/layers/glob.h>
 #include <sifkit/layers/walk.h>
 #include <sifkit/oci/source.h>
@@ -25,30 +27,25 @@ using namespace layers;
 
 namespace {
 
-constexpr std::string_view kRuntimeDirectory = ".singularity.d";
-constexpr std::size_t kMaxNameBytes = 255;
-
 void refuse_runtime_file(std::string_view path) {
-  const bool inside = path == kRuntimeDirectory || path.starts_with(std::string(kRuntimeDirectory) + "/");
-  if (!inside) return;
+  if (!is_in_runtime_directory(path)) return;
   throw Error(ErrorKind::usage, fmt::format("{} is the runtime's own: it is changed by what it says", in_quotes("/" + std::string(path))),
               "labels, variables, runscript and definition have options of their own");
 }
 
-/// Relative and clean, as trees have paths; throws usage for one that leads elsewhere.
-std::string clean_path(std::string_view path) {
-  std::string out;
-  for (std::string_view rest = path; !rest.empty();) {
-    const auto slash = rest.find('/');
-    const auto component = rest.substr(0, slash);
-    rest = slash == std::string_view::npos ? std::string_view() : rest.substr(slash + 1);
-    if (component.empty() || component == ".") continue;
-    const bool sound = component != ".." && component.size() <= kMaxNameBytes && component.find('\0') == std::string_view::npos;
-    if (!sound) throw Error(ErrorKind::usage, fmt::format("{} is no path of a file in an image", in_quotes(path)));
-    out.append(out.empty() ? "" : "/").append(component);
+/// Relative and clean, as trees have paths; throws usage for one that leads elsewhere or is longer than readers take.
+std::string place_of(std::string_view path, const Limits& limits) {
+  const std::string clean = clean_path(path, limits).path;
+  const bool climbs = fmt::format("/{}/", path).find("/../") != std::string::npos;
+  // Of a whiteout's name `clean_path` does not count the mark; here it is a name like others.
+  const bool fits = clean.size() <= limits.path_bytes && split_path(clean).name.size() <= limits.name_bytes;
+  if (climbs || !fits || path.find('\0') != std::string_view::npos) {
+    throw Error(ErrorKind::usage, fmt::format("{} is no path of a file in an image", in_quotes(path)));
   }
-  if (out.empty() || path.ends_with('/')) throw Error(ErrorKind::usage, fmt::format("{} names no file", in_quotes(path)));
-  return out;
+  if (clean.empty() || path.ends_with('/')) {
+    throw Error(ErrorKind::usage, fmt::format("{} names no file", in_quotes(path)));
+  }
+  return clean;
 }
 
 /// A pattern that matches nothing is a mistake, where something was to be taken away.
@@ -100,7 +97,8 @@ ConvertReport edit_image(const std::filesystem::path& image, ConvertOptions opti
   if (S_ISDIR(expect_readable(image))) {
     throw Error(ErrorKind::unsupported, fmt::format("{} is a directory; its files are changed as any others are", in_quotes(image.native())));
   }
-  const std::shared_ptr<const File> file = open_locked(image, File::open_read, image.native(), kLockTimeout, options.operation);
+  const std::shared_ptr<const File> file =
+      open_locked(image, File::open_read, image.native(), kLockTimeout, options.operation);
   edit.original = file;
   const auto sniffed = sniff_file(*file).kind;
   if (sniffed != FileKind::sif && sniffed != FileKind::squashfs) {
@@ -121,7 +119,7 @@ ConvertReport edit_image(const std::filesystem::path& image, ConvertOptions opti
     }
     expect_matches(root.tree(), options.excludes);
     for (auto& added : edit.files) {
-      added.to = clean_path(added.to);
+      added.to = place_of(added.to, options.limits);
       refuse_runtime_file(added.to);
     }
     if (same_packing) options.squashfs = packing_of(file, find_root(file), root.reader(), options);

@@ -152,15 +152,18 @@ void finish_file(AtomicFile& target, std::uint64_t size, const ConvertOptions& o
   report.digest = digest_and_sync(target.file(), size, options.operation);
   options.operation.check();
   if (options.edit && options.edit->original && !has_name(*options.edit->original, target.target())) {
-    throw Error(ErrorKind::io, fmt::format("{} was replaced while it was edited", in_quotes(target.target().native())), "try again");
+    throw Error(ErrorKind::io, fmt::format("{} was replaced while it was edited", in_quotes(target.target().native())),
+                "try again");
   }
   target.commit();
 }
 
 /// The number of what had another one in the image that the objects come from; 0 for what stayed behind.
 std::uint32_t new_id(const std::vector<SmallObject>& objects, std::uint32_t old_id) {
-  if (old_id == SmallObject::kPartition) return static_cast<std::uint32_t>(objects.size()) + 1;  // it stands behind them
-  const auto found = std::find_if(objects.begin(), objects.end(), [&](const auto& object) { return object.old_id == old_id; });
+  // The partition stands behind them.
+  if (old_id == SmallObject::kPartition) return static_cast<std::uint32_t>(objects.size()) + 1;
+  const auto found =
+      std::find_if(objects.begin(), objects.end(), [&](const auto& object) { return object.old_id == old_id; });
   return found == objects.end() ? 0 : static_cast<std::uint32_t>(found - objects.begin()) + 1;
 }
 

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <sifkit/container_tree.h>
 #include <sifkit/core/error.h>
 #include <sifkit/core/json.h>
 #include <sifkit/oci/source.h>
@@ -146,7 +147,7 @@ InspectReport inspect_sandbox(const std::string& path, const Limits& limits, War
   InspectReport report;
   report.summary.kind = "sandbox";
   const auto files = files_of_directory(path);
-  if (!files->names(".singularity.d")) {
+  if (!files->names(std::string(kRuntimeDirectory))) {
     throw Error(ErrorKind::unsupported, "there is no directory '/.singularity.d' in it, which holds the metadata", "build an image of it first");
   }
   report.attributes = read_attributes(*files, limits, warnings);
@@ -181,13 +182,15 @@ InspectReport inspect_source(oci::OpenedSource& source, const Limits& limits, Wa
 
 std::string InspectReport::apptainer_json() const { return indented(inspect_metadata_json(attributes)); }
 
+InspectReport inspect_container(const std::shared_ptr<const File>& file, const Limits& limits, WarningList& warnings) {
+  return sniff_file(*file).kind == FileKind::sif ? inspect_sif(file, limits, warnings) : inspect_squashfs(file, limits, warnings);
+}
+
 InspectReport inspect_container(const oci::Reference& given, const oci::SourceOptions& options, WarningList& warnings) {
   const auto source = oci::open_source(given, options, warnings);
   const auto& reference = source->reference();
   InspectReport report = naming({reference.location, given.text}, [&] { return in_quotes(given.text); }, [&] {
-    if (const auto file = source->image_file()) {
-      return sniff_file(*file).kind == FileKind::sif ? inspect_sif(file, options.limits, warnings) : inspect_squashfs(file, options.limits, warnings);
-    }
+    if (const auto file = source->image_file()) return inspect_container(file, options.limits, warnings);
     if (source->is_root()) {
       if (reference.transport == oci::Transport::directory) return inspect_sandbox(reference.location, options.limits, warnings);
       throw Error(ErrorKind::unsupported, "a tar archive of a root file system has no metadata that is read", "build an image of it first");

@@ -16,9 +16,11 @@ void refuse_own_source(const oci::Reference& source, const std::filesystem::path
   if (oci::is_service(source.transport)) return;
   struct stat from {};
   struct stat to {};
-  const bool there = source.location == "-" ? ::fstat(STDIN_FILENO, &from) == 0 : ::stat(source.location.c_str(), &from) == 0;
+  const bool there =
+      source.location == "-" ? ::fstat(STDIN_FILENO, &from) == 0 : ::stat(source.location.c_str(), &from) == 0;
   if (!there || ::stat(target.c_str(), &to) != 0 || !is_same_file(from, to)) return;
-  throw Error(ErrorKind::usage, fmt::format("the output {} is the source itself", in_quotes(target.native())), "choose another name for the output");
+  throw Error(ErrorKind::usage, fmt::format("the output {} is the source itself", in_quotes(target.native())),
+              "choose another name for the output");
 }
 
 void refuse_inside_source(const oci::OpenedSource& source, const std::filesystem::path& target,
@@ -38,7 +40,8 @@ void refuse_inside_source(const oci::OpenedSource& source, const std::filesystem
         if (patterns.matches(inside.substr(0, end))) return;
         if (end == std::string::npos) break;
       }
-      throw Error(ErrorKind::usage, fmt::format("the output {} is inside the source {}", in_quotes(target.native()), in_quotes(location)),
+      throw Error(ErrorKind::usage,
+                  fmt::format("the output {} is inside the source {}", in_quotes(target.native()), in_quotes(location)),
                   "choose a place outside of it for the output");
     }
     if (around == around.parent_path()) return;

@@ -97,11 +97,14 @@ void PackedRoot::read_objects(const sif::Image& image) {
     }
     std::string text(as_text(data));
     // What it says of blocks and inodes is true of the old image only.
-    if (spec.type == sif::DataType::generic_json && spec.name == kInspectMetadataName) text = without_packing_record(std::move(text), options_.limits);
+    if (spec.type == sif::DataType::generic_json && spec.name == kInspectMetadataName) {
+      text = without_packing_record(std::move(text), options_.limits);
+    }
     objects_.emplace_back(std::move(spec), std::move(text));
     objects_.back().old_id = object->id;
     if (object->links_group()) continue;
-    objects_.back().old_link = primary != nullptr && object->link() == primary->id ? SmallObject::kPartition : object->link();
+    const bool of_root = primary != nullptr && object->link() == primary->id;
+    objects_.back().old_link = of_root ? SmallObject::kPartition : object->link();
   }
   if (signatures != 0) {
     warnings_.add("signature-left-out",

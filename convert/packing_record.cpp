@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <sifkit/container_tree.h>
 #include <sifkit/core/error.h>
 #include <sifkit/core/json.h>
 #include <sifkit/layers/walk.h>
@@ -82,7 +83,7 @@ std::optional<PackingRecord> packing_record(const Tree& tree, const LayerOrigin&
   const auto& first_inodes = origin.tree.first_inodes;
   if (first_inodes.size() != origin.diff_ids.size() || !is_packed_in_order(tree, origin, summary.contents)) return std::nullopt;
   // What a layer brought of a container stays, is moved or is replaced; which of it cannot be seen afterwards.
-  const auto own = tree.resolve(".singularity.d", false);
+  const auto own = tree.resolve(kRuntimeDirectory, false);
   if (own && *own < origin.end) return std::nullopt;
   const auto numbers = inode_numbers(tree);
   // Of inodes that have no name any more the next one counts.

@@ -29,7 +29,8 @@ class ProgramProbe : public layers::ForwardingSink {
   layers::ContentId end() override;
   layers::ContentId take(const layers::PackedBlocks& base, layers::InodeId file) override;
 
-  /// What /bin/sh is made for, else the first program in the order of paths; "" where there is none.
+  /// What /bin/sh is made for, else the first program: the files of a directory, sorted, come before those further below.
+  /// "" where there is none.
   std::string_view architecture(const layers::Tree& tree) const;
 
   /// Nothing where there were too many programs to remember this one.

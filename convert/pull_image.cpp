@@ -24,6 +24,8 @@ namespace sifkit {
 
 namespace {
 
+std::string shown(const std::string& uri) { return in_quotes(net::url_without_secrets(uri)); }
+
 /// "docker" and "alpine:3" of "docker://alpine:3"; a source without a scheme is an error.
 std::pair<std::string, std::string> cut_scheme(const std::string& uri) {
   const auto colon = uri.find("://");
@@ -33,18 +35,18 @@ std::pair<std::string, std::string> cut_scheme(const std::string& uri) {
   }
   if (scheme == "shub") {
     throw Error(ErrorKind::unsupported,
-                fmt::format("source {}: Singularity Hub has no images any more", in_quotes(uri)),
+                fmt::format("source {}: Singularity Hub has no images any more", shown(uri)),
                 "it was closed in 2021; look for the image in a registry");
   }
   throw Error(ErrorKind::usage,
-              fmt::format("source {}: expected docker://, oras://, library://, http:// or https://", in_quotes(uri)));
+              fmt::format("source {}: expected docker://, oras://, library://, http:// or https://", shown(uri)));
 }
 
 std::filesystem::path target_of(const std::string& uri, const PullOptions& options, const std::string& name) {
   const auto out = options.target.empty() ? std::filesystem::path(name) : options.target;
   if (out.empty() || out == "." || out == "..")
-    throw Error(ErrorKind::usage, fmt::format("source {}: its name gives no name for the file", in_quotes(uri)),
-                "OUT is one");
+    throw Error(ErrorKind::usage, fmt::format("source {}: its name gives no name for the file", shown(uri)),
+                "choose a name for it");
   return options.directory.empty() ? out : options.directory / out;
 }
 
@@ -92,11 +94,10 @@ PullReport pull_file(const std::string& uri, const std::string& scheme, const st
                      const PullOptions& options) {
   const auto& pinned = options.digest;
   auto remote = open_remote(scheme, name, uri, options);
-  const auto shown = in_quotes(net::url_without_secrets(uri));
   PullReport out;
   out.target = target_of(uri, options, remote.name);
   AtomicFile output(out.target, options.overwrite, 0777);
-  in_context([&] { return shown; }, [&] {
+  in_context([&] { return shown(uri); }, [&] {
     if (pinned && !remote.digest) remote.digest = pinned;
     const auto received = fetch(remote, output.file(), options.operation);
     out.bytes = received.bytes;

@@ -29,7 +29,7 @@ oci::SifFile sif_to_push(const std::filesystem::path& path, const oci::Annotatio
   out.architecture = image.header().architecture;
   std::map<std::string, std::string> annotations;
   WarningList ignored;  // what else is wrong with an image is no concern of its transport
-  const auto report = inspect_container(oci::Reference::parse("sif:" + image.name()), options, ignored);
+  const auto report = inspect_container(out.file, options.limits, ignored);
   for (const auto& [key, value] : report.attributes.labels) {
     if (key.starts_with(kStandardAnnotations)) annotations[key] = value;
   }

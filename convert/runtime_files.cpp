@@ -105,15 +105,23 @@ bool is_mount_point(std::string_view path) {
 
 std::span<const std::string_view> emptied_files() noexcept { return kNetworkFiles; }
 
+bool is_in_runtime_directory(std::string_view path) noexcept {
+  const auto size = kRuntimeDirectory.size();
+  return path.starts_with(kRuntimeDirectory) && (path.size() == size || path[size] == '/');
+}
+
+bool is_of_runtime(const Tree& tree, std::string_view path, InodeId id) {
+  if (is_in_runtime_directory(path)) return true;
+  const Inode& inode = tree.inode(id);
+  return inode.type == EntryType::symlink && std::any_of(std::begin(kRootLinks), std::end(kRootLinks), [&](const RootLink& link) {
+    return link.name == path && link.target == tree.symlink_target(inode);
+  });
+}
+
 bool is_runtime_file(const Tree& tree, std::string_view path, InodeId id) {
-  static constexpr std::string_view kOwn = ".singularity.d";
-  if (path.starts_with(kOwn) && (path.size() == kOwn.size() || path[kOwn.size()] == '/')) return true;
+  if (is_of_runtime(tree, path, id)) return true;
   const Inode& inode = tree.inode(id);
   switch (inode.type) {
-    case EntryType::symlink:
-      return std::any_of(std::begin(kRootLinks), std::end(kRootLinks), [&](const RootLink& link) {
-        return link.name == path && link.target == tree.symlink_target(inode);
-      });
     case EntryType::regular:
       // A build empties those of the image.
       return std::find(std::begin(kNetworkFiles), std::end(kNetworkFiles), path) != std::end(kNetworkFiles);

@@ -4,18 +4,13 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/layers/entry_names.h>
 
 namespace sifkit {
 
 using namespace layers;
 
 namespace {
-
-std::pair<std::string_view, std::string_view> split_last(std::string_view path) {
-  const auto slash = path.rfind('/');
-  if (slash == std::string_view::npos) return {{}, path};
-  return {path.substr(0, slash), path.substr(slash + 1)};
-}
 
 std::string_view type_word(EntryType type) {
   switch (type) {
@@ -53,7 +48,7 @@ std::optional<TreeEdit::Obstacle> TreeEdit::obstacle(std::string_view path) cons
 }
 
 TreeEdit::Place TreeEdit::place_of(std::string_view path, bool create) {
-  const auto [parent, name] = split_last(path);
+  const auto [parent, name] = split_path(path);
   if (const auto directory = tree_.resolve(parent, true)) {
     SIFKIT_CHECK(tree_.inode(*directory).type == EntryType::directory);
     return {*directory, name};

@@ -291,7 +291,8 @@ std::vector<ElfFile::VersionNeed> ElfFile::needed_versions() const {
          --left) {
       auto version = names.at(number_in(range, one + offsetof(Elf64_Vernaux, vna_name), 4));
       if (!names.take(sizeof(VersionNeed) + library.size() + version.size())) return out;
-      out.push_back({library, std::move(version), (number_in(range, one + offsetof(Elf64_Vernaux, vna_flags), 2) & VER_FLG_WEAK) != 0});
+      const auto flags = number_in(range, one + offsetof(Elf64_Vernaux, vna_flags), 2);
+      out.push_back({library, std::move(version), (flags & VER_FLG_WEAK) != 0});
       const auto step = number_in(range, one + offsetof(Elf64_Vernaux, vna_next), 4);
       if (step == 0) break;
       one += step;

@@ -180,6 +180,9 @@ void copy_range(const File& from, std::uint64_t from_offset, const File& to, std
     if (hole != 0) {
       piece = std::min(size - done, hole);
     } else {
+      // A hole inside would be copied as zeros.
+      const auto next_hole = ::lseek(from.fd(), checked_offset(from_offset + done, from.name()), SEEK_HOLE);
+      if (next_hole > data) piece = std::min(piece, static_cast<std::uint64_t>(next_hole - data));
       ::loff_t in = checked_offset(from_offset + done, from.name());
       ::loff_t out = checked_offset(to_offset + done, to.name());
       const auto copied = ::copy_file_range(from.fd(), &in, to.fd(), &out, static_cast<std::size_t>(piece), 0);

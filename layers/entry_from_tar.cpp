@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/layers/entry_names.h>
 
-#include "entry_names.h"
 
 namespace sifkit::layers {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "entry_names.h"
+#include <sifkit/layers/entry_names.h>
 
 #include <fmt/format.h>
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/text.h>
 #include <sifkit/layers/walk.h>
 
 namespace sifkit::layers {
@@ -130,12 +131,6 @@ void require_sound_sets(std::string_view pattern, std::string_view given) {
   if (has_sound_sets(pattern)) return;
   throw Error(ErrorKind::usage, fmt::format("pattern {}: '[' begins no set", in_quotes(given)),
               "a set is like [abc], [a-z], [!a] or [[:digit:]], without a slash; \\[ stands for the character itself");
-}
-
-std::string lower_case(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = is_upper(static_cast<unsigned char>(c)) ? static_cast<char>(c + ('a' - 'A')) : c;
-  return out;
 }
 
 /// Goes back to the last star only, and to the last double star when that fails too, so the time is bounded. Without

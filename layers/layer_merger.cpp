@@ -6,8 +6,8 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/layers/entry_names.h>
 
-#include "entry_names.h"
 
 namespace sifkit::layers {
 
@@ -116,8 +116,10 @@ void LayerMerger::remove_untouched(InodeId directory) {
 
 std::optional<LayerMerger::Place> LayerMerger::place_of(std::string_view path, bool create) {
   const auto [parent, last] = split_path(path);
-  std::vector<InodeId> directories{Tree::kRoot};
-  std::vector<NameId> names;  // of all of them but the root
+  auto& directories = directories_;
+  auto& names = way_;
+  directories.assign(1, Tree::kRoot);
+  names.clear();
   std::string walk;  // what links put in front of the rest of `parent`
   std::string_view rest = parent;
   unsigned hops = 0;

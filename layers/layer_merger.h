@@ -78,6 +78,8 @@ class LayerMerger {
   std::unordered_set<InodeId> implied_;
   std::unordered_map<InodeId, NameId> first_names_;  ///< of files with more names than one
   bool root_ever_named_ = false;
+  std::vector<InodeId> directories_;  ///< on the way to a place, from the root on; here so that they are allocated once
+  std::vector<NameId> way_;           ///< the names of all of them but the root
   std::vector<InodeId> first_inodes_;   ///< by layer: what it adds is from there on
   std::unordered_set<NameId> linked_older_;  ///< names of older layers that a hard link of this one goes to
 };

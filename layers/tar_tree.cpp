@@ -99,7 +99,7 @@ class TarTree : private ContentSink {
     if (inode.type == EntryType::symlink) member.link_target = tree_.symlink_target(inode);
     if (member.hard_link.empty()) {
       const Xattrs& xattrs = tree_.xattrs(inode.metadata.xattrs);
-      member.xattrs = options_.xattrs ? options_.xattrs(xattrs) : xattrs;
+      member.xattrs = options_.xattrs ? options_.xattrs(inode, xattrs) : xattrs;
     }
     if (segments_ && inode.type == EntryType::regular) {
       member.sparse = true;

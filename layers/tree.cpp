@@ -13,7 +13,7 @@ namespace sifkit::layers {
 namespace {
 
 constexpr std::size_t kFirstTable = 1024;
-constexpr unsigned kMaxHops = 255;  ///< links on the way, unless a caller says
+constexpr unsigned kMaxHops = 255;  ///< links on the way
 // Of a set of attributes and of one of them, beside its texts: here, and while the image's tables are written.
 constexpr std::uint64_t kSetBytes = 160;
 constexpr std::uint64_t kXattrBytes = sizeof(Xattrs::value_type) + 64;
@@ -130,7 +130,7 @@ std::vector<NameId> Tree::sorted_children(InodeId directory) const {
   return children;
 }
 
-std::optional<std::vector<NameId>> Tree::names_to(std::string_view path, bool follow, unsigned max_hops,
+std::optional<std::vector<NameId>> Tree::names_to(std::string_view path, bool follow,
                                                   const BeforeFind& before_find) const {
   std::vector<NameId> names;
   std::string rest(path);
@@ -151,7 +151,7 @@ std::optional<std::vector<NameId>> Tree::names_to(std::string_view path, bool fo
     if (name == kNone) return std::nullopt;
     const InodeId id = inode_of(name);
     if (inodes_[id].type == EntryType::symlink && (follow || !rest.empty())) {
-      if (++hops > max_hops) return std::nullopt;
+      if (++hops > kMaxHops) return std::nullopt;
       const std::string target(symlink_target(inodes_[id]));
       if (target.starts_with('/')) names.clear();
       rest = rest.empty() ? target : target + "/" + rest;
@@ -163,20 +163,20 @@ std::optional<std::vector<NameId>> Tree::names_to(std::string_view path, bool fo
   return names;
 }
 
-std::optional<InodeId> Tree::resolve(std::string_view path, bool follow, unsigned max_hops) const {
-  const auto names = names_to(path, follow, max_hops);
+std::optional<InodeId> Tree::resolve(std::string_view path, bool follow) const {
+  const auto names = names_to(path, follow);
   if (!names) return std::nullopt;
   return names->empty() ? kRoot : inode_of(names->back());
 }
 
 std::optional<InodeId> Tree::resolve(std::string_view path, bool follow, const BeforeFind& before_find) const {
-  const auto names = names_to(path, follow, kMaxHops, before_find);
+  const auto names = names_to(path, follow, before_find);
   if (!names) return std::nullopt;
   return names->empty() ? kRoot : inode_of(names->back());
 }
 
 std::optional<std::string> Tree::real_path(std::string_view path, bool follow) const {
-  const auto names = names_to(path, follow, kMaxHops);
+  const auto names = names_to(path, follow);
   if (!names) return std::nullopt;
   std::string out;
   for (const NameId name : *names) out.append("/").append(text_of(name));

@@ -9,20 +9,13 @@
 
 #include <arpa/inet.h>
 
+#include <sifkit/core/resources.h>
 #include <sifkit/core/text.h>
 #include <sifkit/net/url.h>
 
 namespace sifkit::net {
 
 namespace {
-
-std::string first_set(std::initializer_list<const char*> names) {
-  for (const char* name : names) {
-    const char* const value = std::getenv(name);
-    if (value != nullptr && *value != '\0') return value;
-  }
-  return {};
-}
 
 /// An address of version 4 or 6, the first written as part of the second.
 struct Address {
@@ -94,10 +87,11 @@ std::string proxy_for(std::string_view text) {
   const auto url = Url::parse(text);
   if (!url || is_loopback(url->host)) return {};
   std::string proxy =
-      url->scheme == "https" ? first_set({"HTTPS_PROXY", "https_proxy"}) : first_set({"HTTP_PROXY", "http_proxy"});
-  if (proxy.empty()) proxy = first_set({"ALL_PROXY", "all_proxy"});
+      url->scheme == "https" ? first_environment_variable({"HTTPS_PROXY", "https_proxy"})
+                             : first_environment_variable({"HTTP_PROXY", "http_proxy"});
+  if (proxy.empty()) proxy = first_environment_variable({"ALL_PROXY", "all_proxy"});
   if (proxy.empty()) return {};
-  const std::string list = first_set({"NO_PROXY", "no_proxy"});
+  const std::string list = first_environment_variable({"NO_PROXY", "no_proxy"});
   for (std::size_t at = 0; at <= list.size();) {
     const auto end = std::min(list.find(',', at), list.size());
     if (excluded_by(list.substr(at, end - at), *url)) return {};

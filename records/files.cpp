@@ -50,7 +50,7 @@ Json file_record(const Tree& tree, std::string_view path, InodeId id) {
               {"xattrs_hex", Json::object()}};
   put_text(record, "path", path);
   if (inode.type == EntryType::symlink) put_text(record, "target", tree.symlink_target(inode));
-  if (is_device(inode)) record["device"] = {{"major", inode.data >> 20}, {"minor", inode.data & 0xfffff}};
+  if (is_device(inode)) record["device"] = {{"major", device_major(inode.data)}, {"minor", device_minor(inode.data)}};
   for (const auto& [name, value] : tree.xattrs(inode.metadata.xattrs)) {
     if (is_utf8(name)) {
       record["xattrs_hex"][name] = to_hex(as_bytes(value));

@@ -2,6 +2,7 @@
 #include <sifkit/layers/squashfs.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <map>
 #include <optional>
@@ -24,6 +25,8 @@ constexpr std::size_t kPiece = 1u << 20;  ///< what a sink is given at once; not
 }  // namespace
 
 struct SquashfsReader::Impl {
+  static inline std::atomic<std::uint64_t> made = 0;
+  const std::uint64_t serial = ++made;  ///< an address may be another reader's later
   Region& region;
   const Limits limits;
   const Superblock super;
@@ -41,7 +44,7 @@ struct SquashfsReader::Impl {
     Bytes block;              ///< empty: not read
   };
   Part part;  ///< what of a file was read last by itself
-  std::map<std::tuple<const Impl*, std::uint32_t, std::uint32_t>, bool> same_fragments;
+  std::map<std::tuple<std::uint64_t, std::uint32_t, std::uint32_t>, bool> same_fragments;  ///< by the serial of the other
 
   Impl(Region& image, const Limits& reader_limits, Opening opening)
       : region(image),
@@ -207,7 +210,7 @@ struct SquashfsReader::Impl {
   }
 
   bool same_fragment(std::uint32_t index, Impl& other, std::uint32_t other_index) {
-    const auto [known, added] = same_fragments.try_emplace({&other, index, other_index}, false);
+    const auto [known, added] = same_fragments.try_emplace({other.serial, index, other_index}, false);
     if (added) {
       const auto mine = fragment_at(index);
       const auto others = other.fragment_at(other_index);

@@ -15,6 +15,12 @@ def _bytes(path: Path) -> bytes:
     return os.fsencode(os.fspath(path))
 
 
+def _joined(pairs: Optional[Dict[str, str]], more: Any) -> List[Any]:
+    """What a dictionary and an option of the same meaning give together."""
+    listed = ["%s=%s" % pair for pair in (pairs or {}).items()]
+    return listed + (list(more) if isinstance(more, (list, tuple)) else [] if more is None else [more])
+
+
 def version() -> str:
     return library.sifkit_version().decode()
 
@@ -30,7 +36,7 @@ def build(target: Path, source: Path, *, labels: Optional[Dict[str, str]] = None
 
     `progress(stage, done, total)` is called on the way; what it raises stops the build, and is raised.
     """
-    chosen = Options(dict(options, label=labels or options.get("label"), env=env), progress, message)
+    chosen = Options(dict(options, label=_joined(labels, options.get("label")), env=env), progress, message)
     return chosen.record(library.sifkit_build, _bytes(target), _bytes(source), chosen.pointer)
 
 
@@ -75,7 +81,7 @@ def push(files: Union[Path, Sequence[Path]], uri: str, *, annotations: Optional[
     """Puts SIF files, each of an architecture of its own, into a registry as "oras://NAME"."""
     listed = [files] if isinstance(files, (str, os.PathLike)) else list(files)
     names = (ctypes.c_char_p * len(listed))(*[_bytes(file) for file in listed])
-    chosen = Options(dict(options, annotation=annotations or options.get("annotation")), progress, None)
+    chosen = Options(dict(options, annotation=_joined(annotations, options.get("annotation"))), progress, None)
     return chosen.record(library.sifkit_push, names, len(listed), _bytes(uri), chosen.pointer)
 
 

@@ -52,15 +52,27 @@ class ModuleTest(unittest.TestCase):
         self.assertRegex(sifkit.versions()["zstd"], r"^1\.")
 
     def test_build_and_inspect(self):
-        record = self.build(labels={"colour": "blue", "shape": "round"}, env={"A": "b=c"}, threads=1)
+        record = self.build(labels={"colour": "blue", "shape": "round"}, label=["size=9"], env={"A": "b=c"}, threads=1)
         self.assertEqual(record["schema"], "sifkit/build/v1")
         self.assertEqual(record["bytes"], self.image.stat().st_size)
         self.assertEqual(sifkit.digest(self.image)["file"], record["digest"])
         found = sifkit.inspect(self.image)
         self.assertEqual(found["summary"]["kind"], "SIF")
-        self.assertEqual((found["summary"]["labels"]["colour"], found["summary"]["labels"]["shape"]), ("blue", "round"))
+        self.assertEqual([found["summary"]["labels"][name] for name in ("colour", "shape", "size")], ["blue", "round", "9"])
         self.assertEqual(sifkit.digest(self.image, tree=True, without_singularity=True)["tree"]["digest"],
                          sifkit.digest(self.archive, tree=True, without_singularity=True)["tree"]["digest"])
+
+    def test_inspect_of_a_damaged_configuration(self):
+        self.build()
+        whole = bytearray(self.image.read_bytes())
+        descriptor = whole.index(b"oci-config.json") - 73
+        offset = int.from_bytes(whole[descriptor + 17:descriptor + 25], "little")
+        self.assertEqual(whole[offset:offset + 1], b"{")
+        whole[offset:offset + 1] = b"["
+        self.image.write_bytes(whole)
+        found = sifkit.inspect(self.image)
+        self.assertIsNone(found["oci_config"])
+        self.assertEqual(found["summary"]["kind"], "SIF")
 
     def test_same_bytes(self):
         first = self.build(threads=1)["digest"]
@@ -157,6 +169,17 @@ class ModuleTest(unittest.TestCase):
         seen = []
         self.build(message=lambda level, text: seen.append((level, text)))
         self.assertIn(("debug", "layer 1 of 1: 10240 bytes stored, 10240 uncompressed"), seen)
+
+    def test_warnings_of_a_call_that_fails(self):
+        with tarfile.open(self.archive, "w") as archive:
+            add(archive, "etc", kind=tarfile.DIRTYPE)
+            add(archive, "bin", kind=tarfile.DIRTYPE)
+            add(archive, ".wh..wh.orph", b"")
+            add(archive, "etc/hard", kind=tarfile.LNKTYPE, link="etc/none")
+        seen = []
+        with self.assertRaises(sifkit.Malformed):
+            self.build(message=lambda level, text: seen.append((level, text)))
+        self.assertIn(("warning", "'.wh..wh.orph' is left out"), seen)
 
     def test_files(self):
         self.build()

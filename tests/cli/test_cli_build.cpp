@@ -142,7 +142,6 @@ TEST_CASE("an output inside the directory that is packed is refused", "[cli][bui
       {"copy", root, "oci-archive:" + fixture.at("root/app.tar")},
       {"copy", root, "docker-archive:" + fixture.at("root/app.tar")},
       {"copy", root, "oci:" + fixture.at("root/layout")},
-      {"copy", root, "oci:" + root},
   };
   for (const auto& command : commands) {
     INFO(command[0] << " " << command[1] << " " << command[2]);

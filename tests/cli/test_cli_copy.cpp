@@ -4,6 +4,8 @@
 #include <filesystem>
 
 #include <fmt/format.h>
+#include <sys/xattr.h>
+#include <unistd.h>
 
 #include <sifkit/core/digest.h>
 #include <sifkit/core/error.h>
@@ -243,4 +245,53 @@ TEST_CASE("layers are compressed anew when that is asked for, and what is in the
   CHECK_THAT(fixture.copy(source, "oci:" + fixture.at("x"), {"--compress", "gzip", "--all"}).err, ContainsSubstring("--all copies blobs as they are"));
   CHECK_THAT(fixture.copy(source, "oci:" + fixture.at("x"), {"--compress", "xz"}).err, ContainsSubstring("expected gzip, zstd or none, got 'xz'"));
   CHECK_FALSE(fs::exists(fixture.at("x")));
+}
+
+TEST_CASE("a layer that is not what a digest of another algorithm says is not copied", "[cli][copy][hostile]") {
+  const CopyFixture fixture;
+  const LayoutStyle style{.algorithm = DigestAlgorithm::sha512};
+  as_directory(oci_layout(fixture.image, style), fixture.directory / "layout");
+  const auto target = "docker-archive:" + fixture.at("out.tar");
+  CHECK(fixture.copy("oci:" + fixture.at("layout"), target).code == 0);
+  // The first layer changes, in its place and size.
+  const auto name = fixture.directory / "layout/blobs/sha512" / digest_of(as_bytes(fixture.image.layers[0]), DigestAlgorithm::sha512).hex();
+  std::string changed = read_file(name);
+  changed[changed.size() - 1] = 'x';
+  write_file(name, changed);
+  const auto result = fixture.copy("oci:" + fixture.at("layout"), target, {"--force"});
+  CHECK(result.code == exit_code(ErrorKind::integrity));
+  CHECK_THAT(result.err, ContainsSubstring("expected sha512:"));
+
+  TestImage image = fixture.image;
+  image.diff_id_algorithm = DigestAlgorithm::sha384;
+  auto members = docker_24(image);
+  write_file(fixture.directory / "app.tar", as_tar(members));
+  CHECK(fixture.copy(fixture.at("app.tar"), target, {"--force"}).code == 0);
+  for (auto& member : members) {
+    if (member.bytes == image.layers[0]) member.bytes.back() = 'x';
+  }
+  write_file(fixture.directory / "app.tar", as_tar(members));
+  const auto wrong = fixture.copy(fixture.at("app.tar"), target, {"--force"});
+  CHECK(wrong.code == exit_code(ErrorKind::integrity));
+  CHECK_THAT(wrong.err, ContainsSubstring("expected diff_id sha384:"));
+}
+
+TEST_CASE("capabilities that a user may have written on his file are none in a copy of the directory", "[cli][copy]") {
+  const CopyFixture fixture;
+  if (::geteuid() != 0) SKIP_TEST("only root gives files away");
+  const std::string raw("\x01\0\0\x02\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20);
+  fs::create_directories(fixture.at("root/bin"));
+  fs::create_directories(fixture.at("root/etc"));
+  for (const std::string name : {"of-root", "of-user"}) {
+    const auto path = fixture.at("root/bin/" + name);
+    write_file(path, name);
+    if (::setxattr(path.c_str(), "user.sifkit.cap", raw.data(), raw.size(), 0) != 0) SKIP_TEST("no user attributes on this file system");
+  }
+  REQUIRE(::chown(fixture.at("root/bin/of-user").c_str(), 1000, 1000) == 0);
+  REQUIRE(fixture.copy("dir:" + fixture.at("root"), "oci-archive:" + fixture.at("out.tar")).code == 0);
+  const Json files = Json::parse(run_cli({"ls", "--json", fixture.at("out.tar"), "/bin"}).out)["files"];
+  std::map<std::string, Json> attributes;
+  for (const auto& file : files) attributes[file["path"]] = file["xattrs_hex"];
+  CHECK(attributes.at("/bin/of-root") == Json{{"security.capability", to_hex(as_bytes(raw))}});
+  CHECK(attributes.at("/bin/of-user") == Json{{"user.sifkit.cap", to_hex(as_bytes(raw))}});
 }

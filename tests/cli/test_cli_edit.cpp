@@ -123,6 +123,17 @@ TEST_CASE("an edit that fails leaves the image as it is", "[cli][edit]") {
   refused({"--add", fixture.at("new") + ":/.singularity.d/runscript"}, ErrorKind::usage, "is the runtime's own");
   refused({"--add", fixture.at("new") + ":/a/../b"}, ErrorKind::usage, "is no path of a file in an image");
   refused({"--add", fixture.at("new") + ":/opt/"}, ErrorKind::usage, "names no file");
+  // What no reader of images takes is not written.
+  const auto times = [](std::size_t count, const std::string& text) {
+    std::string out;
+    for (std::size_t i = 0; i < count; ++i) out += text;
+    return out;
+  };
+  const auto to_new = fixture.at("new") + ":/";
+  refused({"--add", to_new + times(2048, "d/") + "f"}, ErrorKind::limit, "is more than 2048 directories deep");
+  refused({"--add", to_new + times(17, std::string(250, 'd') + "/") + "f"}, ErrorKind::limit, "has 4268 bytes, the limit is 4095");
+  refused({"--add", to_new + std::string(256, 'n')}, ErrorKind::limit, "has 256 bytes, the limit is 255");
+  refused({"--add", to_new + ".wh." + std::string(252, 'n')}, ErrorKind::usage, "is no path of a file in an image");
   refused({"--add", fixture.at("new") + ":/bin"}, ErrorKind::unsupported, "the new file '/bin' cannot be written: '/bin' is a ");
   refused({"--add", fixture.at("none") + ":/x"}, ErrorKind::not_found, "none");
   refused({"--add", fixture.directory.path().string() + ":/x"}, ErrorKind::unsupported, "is no regular file");

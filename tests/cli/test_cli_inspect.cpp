@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // `inspect` of images by other people's hands, of several at once, and its summary.
+#include <array>
 #include <sstream>
 
+#include <sys/inotify.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/file.h>
@@ -139,7 +142,12 @@ TEST_CASE("a sandbox is looked into, our own too, and no link leads out of it", 
   CHECK(help("../../../../etc/os-release") == "NAME=test\n");
   fs::remove(fixture.directory / "box/.singularity.d/runscript.help");
   REQUIRE(::mkfifo((fixture.directory / "box/.singularity.d/runscript.help").c_str(), 0644) == 0);
+  // A pipe or a device there is not even opened, which may do something.
+  const File events(UniqueFd(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)), "events");
+  REQUIRE(::inotify_add_watch(events.fd(), fixture.at("box/.singularity.d/runscript.help").c_str(), IN_OPEN) >= 0);
   CHECK(run_cli({"inspect", "-H", fixture.at("box")}).out.empty());
+  std::array<char, 4096> event{};
+  CHECK(::read(events.fd(), event.data(), event.size()) < 0);
   fs::create_directories(fixture.directory / "bare/bin");
   const auto bare = run_cli({"inspect", fixture.at("bare")});
   CHECK(bare.code == exit_code(ErrorKind::unsupported));

@@ -105,6 +105,7 @@ TEST_CASE("what is not as it was promised gets no name", "[cli][registry][pull][
   refused(fixture.oras("app:1"), {}, ErrorKind::unsupported, "an image of layers, a SIF file was expected");
   refused("shub://x/y", {}, ErrorKind::unsupported, "Singularity Hub has no images any more");
   refused("x.sif", {}, ErrorKind::usage, "expected docker://, oras://, library://, http:// or https://");
+  refused("ftp://me:secret@host/x?token=secret", {}, ErrorKind::usage, "source 'ftp://host/x': expected docker://, oras://");
 }
 
 TEST_CASE("images and URLs are pulled", "[cli][registry][pull]") {

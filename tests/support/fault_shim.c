@@ -2,7 +2,8 @@
  *
  * Preloaded into the program by tests: makes one call to the C library fail. SIFKIT_FAULT is CALL:N:WHAT, where N counts
  * from 1 over all threads and WHAT is an error number, "short" (a part of the bytes only) or "sigN" (a signal, then the
- * call as usual). SIFKIT_NO_TMPFILE makes files without a name impossible, as on some file systems, SIFKIT_NO_LINKS hard links. SIFKIT_UNLINKAT is
+ * call as usual). SIFKIT_NO_TMPFILE makes files without a name impossible, SIFKIT_NO_LINKS hard links, as on some file
+ * systems. SIFKIT_UNLINKAT is
  * "vague" (of a directory that is not empty nothing is said but EPERM, as over SFTP) or "stuck" (no call comes back). With
  * SIFKIT_LINKS_FOLLOWED what is set on a link is set on what it leads to, as over SFTP. SIFKIT_FLOCK is the error number
  * of every flock, as on file systems that have no locks.

@@ -20,10 +20,11 @@ struct TestImage {
   std::string architecture = "amd64";
   std::string created = "2024-05-01T10:20:30Z";
   std::string tag = "app:1";
+  DigestAlgorithm diff_id_algorithm = DigestAlgorithm::sha256;
 
   std::string config_document() const {
     Json diff_ids = Json::array();
-    for (const auto& layer : layers) diff_ids.push_back("sha256:" + sha256(layer));
+    for (const auto& layer : layers) diff_ids.push_back(digest_of(as_bytes(layer), diff_id_algorithm).text());
     return Json{{"architecture", architecture}, {"os", "linux"}, {"created", created}, {"config", config},
                 {"rootfs", {{"type", "layers"}, {"diff_ids", diff_ids}}}}
         .dump();

@@ -7,6 +7,10 @@
 
 #include <fmt/format.h>
 
+#include <sifkit/sif/image.h>
+
+#include "packing_record.h"
+
 #include "support/base_fixture.h"
 #include "support/catch.h"
 #include "support/errors.h"
@@ -209,4 +213,31 @@ TEST_CASE("an older image holds layers only if it was packed alike and is what i
     CHECK(fixture.report.base_layers == 0);
     CHECK(fixture.warnings.total() > before);
   }
+}
+
+TEST_CASE("a copy of an image does not say that it was packed as its original", "[convert][base]") {
+  LayersFixture fixture;
+  const auto& stack = fixture.stack;
+  fixture.build("old", {stack.below});
+  const auto alone = fixture.build("alone", {stack.below, stack.top});
+  const auto metadata = [&](const std::string& name) {
+    const sif::Image image = sif::Image::open(fixture.at(name));
+    return std::string(as_text(image.read_data(*image.find(sif::DataType::generic_json, "inspect-metadata.json"), 1u << 20)));
+  };
+  const auto said = metadata("old");
+  const auto record = said.find(",\"sifkit\":{\"packing\":{");
+  REQUIRE(record != std::string::npos);
+  ConvertOptions options = fixture.options;
+  options.excludes = {"etc/small"};
+  convert(oci::Reference::parse("sif:" + fixture.at("old")), fixture.at("copy"), options, fixture.warnings);
+  CHECK(metadata("copy") == said.substr(0, record) + "}");
+  // By other hands than ours, and what is no such text.
+  CHECK(without_packing_record("{ \"sifkit\": {\"packing\": 1}, \"b\": 2 }", {}) == R"({"b":2})");
+  CHECK(without_packing_record(R"({"a":",\"sifkit\":{\"packing\":","sifkit":{}})", {}) == R"({"a":",\"sifkit\":{\"packing\":"})");
+  for (const char* const text : {"{\"b\": 2 }", "[\"sifkit\"]", "{", ""}) CHECK(without_packing_record(text, {}) == text);
+
+  fixture.options.overwrite = Overwrite::yes;
+  CHECK(fixture.build("copy", {stack.below, stack.top}, "copy") == alone);
+  CHECK(fixture.report.base_layers == 0);
+  CHECK(fixture.warnings.count("base-damaged") == 0);
 }

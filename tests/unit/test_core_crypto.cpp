@@ -3,6 +3,7 @@
 
 #include <sifkit/core/crypto.h>
 #include <sifkit/core/digest.h>
+#include <sifkit/core/secret.h>
 
 #include "support/catch.h"
 
@@ -17,4 +18,14 @@ TEST_CASE("digests work on where another library has unloaded OpenSSL's provider
     OSSL_PROVIDER_unload(provider);
     CHECK(Hasher().finish_raw().size() == 32);
   }
+}
+
+TEST_CASE("copies of a secret share one text", "[crypto]") {
+  CHECK_FALSE(Secret());
+  const Secret secret("pass phrase");
+  const Secret copy = secret;
+  REQUIRE(copy);
+  CHECK(copy.text() == "pass phrase");
+  CHECK(&copy.text() == &secret.text());
+  CHECK(Secret(""));
 }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <sifkit/core/unfinished.h>
@@ -106,4 +107,26 @@ TEST_CASE("the names in a directory are sorted by their bytes, as often as they 
   REQUIRE(error);
   CHECK_THAT(error->what(), ContainsSubstring("list it"));
   CHECK(next_descriptor() == before);
+}
+
+TEST_CASE("what is copied inside the kernel keeps its holes", "[file]") {
+  const TempDir directory;
+  constexpr std::uint64_t kSize = 16u << 20;
+  constexpr std::uint64_t kStart = 4096;
+  const auto blocks = [](const File& file) {
+    struct stat status {};
+    REQUIRE(::fstat(file.fd(), &status) == 0);
+    return status.st_blocks;
+  };
+  write_file(directory / "from", std::string(kStart, 'h') + "start");
+  write_file(directory / "to", "");
+  const auto from = File::open_read_write(directory / "from");
+  from.write_at(kSize, as_bytes(std::string("middle")));
+  from.truncate(2 * kSize);
+  const auto to = File::open_read_write(directory / "to");
+  to.truncate(2 * kSize - kStart);
+  copy_range(from, kStart, to, 0, 2 * kSize - kStart, {});
+  CHECK(read_file(directory / "to") == read_file(directory / "from").substr(kStart));
+  if (blocks(from) * 512 > 1 << 20) SKIP_TEST("no holes on this file system");
+  CHECK(blocks(to) * 512 <= 1 << 20);
 }

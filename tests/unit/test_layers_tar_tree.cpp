@@ -139,7 +139,7 @@ TEST_CASE("a part of a file system goes into a tar archive", "[layers][tar]") {
   options.directory = reader.require("etc", false);
   options.prefix = "x/";
   options.keep = [](std::string_view path, InodeId) { return path != "large"; };
-  options.xattrs = [](const Xattrs&) { return Xattrs{{"user.k", "v"}}; };
+  options.xattrs = [](const Inode&, const Xattrs&) { return Xattrs{{"user.k", "v"}}; };
   const auto flattened = flatten({fixture.tar(options)});
   const Flat& flat = *flattened;
   std::vector<std::string> paths;

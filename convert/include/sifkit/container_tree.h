@@ -15,6 +15,12 @@ inline constexpr std::string_view kRealCapability = "security.capability";
 /// user.overlay.opaque.
 inline constexpr std::string_view kStoredCapability = "user.sifkit.cap";
 
+/// Where the runtime has its scripts and what they read.
+inline constexpr std::string_view kRuntimeDirectory = ".singularity.d";
+
+/// Whether a path, which is clean and relative, is that directory or below it.
+SIFKIT_API bool is_in_runtime_directory(std::string_view path) noexcept;
+
 /// Whether a file is what a build adds to every image, or what it would have added had the image not had it: all of
 /// /.singularity.d, the links at the root, and mount points in which nothing is. `path` is clean and relative.
 SIFKIT_API bool is_runtime_file(const layers::Tree& tree, std::string_view path, layers::InodeId inode);

@@ -17,8 +17,8 @@ namespace sifkit {
 /// block size are those of the image, whatever `options.squashfs` says.
 ///
 /// Throws not_found for a pattern of `excludes`, a label or a file that is not there, usage for files of the runtime, which
-/// have options of their own, unsupported for an image with partitions that a new file system would not fit (overlays), io where another program edits or
-/// replaces it.
+/// have options of their own, unsupported for an image with partitions that a new file system would not fit (overlays), io
+/// where another program keeps the lock or replaces the file.
 SIFKIT_API ConvertReport edit_image(const std::filesystem::path& image, ConvertOptions options, bool same_packing,
                                     WarningList& warnings);
 

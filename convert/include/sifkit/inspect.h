@@ -77,4 +77,7 @@ struct InspectReport {
 SIFKIT_API InspectReport inspect_container(const oci::Reference& reference, const oci::SourceOptions& options,
                                            WarningList& warnings);
 
+/// The same of a SIF file or a squashfs image that is open.
+SIFKIT_API InspectReport inspect_container(const std::shared_ptr<const File>& file, const Limits& limits, WarningList& warnings);
+
 }  // namespace sifkit

@@ -9,8 +9,8 @@
 
 namespace sifkit {
 
-/// Throws what says what a file is, in the words that every source has (oci::identify), if it is another kind of image
-/// than a SIF. Returns for all others.
+/// Throws unsupported for a file that is another kind of image than a SIF; the error names the kind, as for every source
+/// (oci::identify). Returns for all other files.
 SIFKIT_API void expect_no_other_image(const std::filesystem::path& path);
 
 /// Runs `body`, which takes the file for a SIF. The SIF module knows single files only; where it finds none, what is in

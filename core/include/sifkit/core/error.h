@@ -43,7 +43,7 @@ SIFKIT_API int exit_code(ErrorKind kind) noexcept;
 ///
 /// `message()` says what was expected and what was found, in lower case and without a full stop. Context frames name
 /// the place, outermost last added; `what()` joins them with the message. A hint tells the user what to do.
-/// Values are immutable but for `add_context`; an object belongs to one thread at a time.
+/// Values are immutable but for `add_context` and `set_hint`; an object belongs to one thread at a time.
 class SIFKIT_API Error : public std::exception {
  public:
   Error(ErrorKind kind, std::string message, Hint hint = {});

@@ -98,7 +98,7 @@ SIFKIT_API unsigned expect_readable(const std::filesystem::path& path);
 SIFKIT_API std::unique_ptr<Source> open_source(const std::filesystem::path& path);
 
 /// A random-access window that a container format hands to the writer of what is inside. Offsets start at 0 and know
-/// nothing of the file around it. Implementations are not thread safe.
+/// nothing of the file around it; offsets and sizes are bytes. Throws as File does. Implementations are not thread safe.
 class SIFKIT_API Region {
  public:
   virtual ~Region() = default;

@@ -12,8 +12,8 @@
 namespace sifkit {
 
 /// Reads a source on a thread of its own, up to `window` bytes ahead, so that reading, hashing and inflating run beside
-/// the consumer. Errors of the source reach the consumer at the place where they happened. The destructor stops the
-/// thread; a source that blocks in a read delays it.
+/// the consumer. An error of the source comes behind all whole chunks before it; of the chunk in which it happened nothing
+/// is given. The destructor stops the thread; a source that blocks in a read delays it.
 class SIFKIT_API ReadAhead : public Source {
  public:
   /// The window for a consumer that only hashes: what goes from one processor to another stays in their caches.

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
 
 #include <sifkit/core/export.h>
 
@@ -28,6 +31,28 @@ class Wiper {
 
  private:
   Container& secret_;
+};
+
+/// A text that copies share and that is wiped when the last of them goes.
+class Secret {
+ public:
+  Secret() = default;
+  explicit Secret(std::string_view text) : wiped_(std::make_shared<const Wiped>(text)) {}
+
+  explicit operator bool() const noexcept { return wiped_ != nullptr; }
+  /// Of one that is set.
+  const std::string& text() const { return wiped_->text; }
+
+ private:
+  struct Wiped {
+    explicit Wiped(std::string_view secret) : text(secret) {}
+    ~Wiped() { wipe(text); }
+    Wiped(const Wiped&) = delete;
+    Wiped& operator=(const Wiped&) = delete;
+    mutable std::string text;
+  };
+
+  std::shared_ptr<const Wiped> wiped_;
 };
 
 }  // namespace sifkit

@@ -36,7 +36,7 @@ struct TarMember {
   std::uint64_t stored_size = 0;  ///< bytes in the archive
   bool sparse = false;
   std::vector<DataSegment> segments;                        ///< of a sparse file, sorted
-  std::vector<std::pair<std::string, std::string>> xattrs;  ///< SCHILY.xattr and LIBARCHIVE.xattr, decoded, by name
+  std::vector<std::pair<std::string, std::string>> xattrs;  ///< SCHILY.xattr alone, by name
 };
 
 /// Which types of entries are taken.

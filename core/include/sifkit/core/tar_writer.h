@@ -35,6 +35,8 @@ class SIFKIT_API TarWriter {
   TarWriter(const TarWriter&) = delete;
   TarWriter& operator=(const TarWriter&) = delete;
 
+  // What the sink throws comes out of all three, as does bad_alloc. What libarchive refuses else is an internal error.
+
   /// Starts a member. Of a regular file that is no hard link, `status.st_size` bytes follow by `write`, holes included.
   void begin(const struct stat& status, const NewTarMember& member);
   void write(ByteView bytes);

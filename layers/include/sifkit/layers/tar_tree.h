@@ -18,7 +18,7 @@ struct TarTreeOptions {
   /// Whether a name goes into the archive, with all that is below it; empty: all do. The path is from `directory`.
   std::function<bool(std::string_view path, InodeId inode)> keep;
   /// The attributes that a file has in the archive; empty: those it has.
-  std::function<Xattrs(const Xattrs&)> xattrs;
+  std::function<Xattrs(const Inode&, const Xattrs&)> xattrs;
   bool sparse = false;  ///< holes are kept as such, as the file system knows them; else they are zeros
 };
 

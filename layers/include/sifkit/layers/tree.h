@@ -43,6 +43,10 @@ class SIFKIT_API Tree {
  public:
   /// A root directory 0755 0:0 with time 0.
   Tree();
+  Tree(const Tree&) = delete;  // the sets of attributes are told by their places
+  Tree& operator=(const Tree&) = delete;
+  Tree(Tree&&) = default;
+  Tree& operator=(Tree&&) = default;
 
   static constexpr InodeId kRoot = 0;
 
@@ -73,7 +77,7 @@ class SIFKIT_API Tree {
 
   /// Resolves a path inside the root as a chrooted process would, the last component too when `follow` is set.
   /// Nothing where a component is missing or links loop.
-  std::optional<InodeId> resolve(std::string_view path, bool follow, unsigned max_hops = 255) const;
+  std::optional<InodeId> resolve(std::string_view path, bool follow) const;
   /// Called before a name is looked for in a directory: it may add that name.
   using BeforeFind = std::function<void(InodeId directory, std::string_view name)>;
   /// The same in a tree that is not all there yet.
@@ -81,6 +85,7 @@ class SIFKIT_API Tree {
   /// The same as the path that no link is on the way of, with a leading slash.
   std::optional<std::string> real_path(std::string_view path, bool follow) const;
 
+  /// Gives what `Inode::data` of a link to `target` is. Texts are not shared.
   std::uint32_t add_symlink_target(std::string_view target);
   std::string_view symlink_target(const Inode& inode) const;
 
@@ -100,7 +105,7 @@ class SIFKIT_API Tree {
   };
 
   /// The names from the root to what a path leads to; the root itself is none.
-  std::optional<std::vector<NameId>> names_to(std::string_view path, bool follow, unsigned max_hops,
+  std::optional<std::vector<NameId>> names_to(std::string_view path, bool follow,
                                               const BeforeFind& before_find = {}) const;
 
   std::size_t bucket(InodeId parent, std::string_view name) const;

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include <sifkit/core/export.h>
 #include <sifkit/core/limits.h>
 
 namespace sifkit::layers {
@@ -19,13 +20,13 @@ struct CleanPath {
 
 /// Components are joined lexically, as Go's path.Clean does: `..` takes the component before it away, link or not.
 /// Throws limit for names and paths over `limits`.
-CleanPath clean_path(std::string_view name, const Limits& limits);
+SIFKIT_API CleanPath clean_path(std::string_view name, const Limits& limits);
 
 /// The last component and what is before it.
 struct SplitPath {
   std::string_view parent;
   std::string_view name;
 };
-SplitPath split_path(std::string_view path) noexcept;
+SIFKIT_API SplitPath split_path(std::string_view path) noexcept;
 
 }  // namespace sifkit::layers
