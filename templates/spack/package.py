@@ -24,8 +24,10 @@ class Sifkit(CMakePackage):
     depends_on("isa-l")
     depends_on("squashfs-tools-ng@1.2:")
     depends_on("fmt@9:")
+    depends_on("tomlplusplus")
     depends_on("curl")
     depends_on("libarchive@3.6:")
+    depends_on("libyaml")
     depends_on("sqlite@3.36:")
     depends_on("rnp")
 

@@ -45,6 +45,11 @@ versions = [call.args[0].value for call in ast.walk(spack) if isinstance(call, a
 assert versions == [version], versions
 [easybuild] = (templates / "easybuild").iterdir()
 names = {t.id: s.value for s in ast.parse(easybuild.read_text()).body if isinstance(s, ast.Assign) for t in s.targets}
+spack_names = {call.args[0].value.split("@")[0] for call in ast.walk(spack) if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "depends_on"}
+easybuild_names = easybuild.read_text()
+for word, of_spack, of_easybuild in (("libtomlplusplus-dev", "tomlplusplus", "libtomlplusplus-dev"), ("libyaml-dev", "libyaml", "'libyaml'")):
+    assert word in (source / "scripts/setup").read_text(), word
+    assert of_spack in spack_names and of_easybuild in easybuild_names, word
 assert names["version"].value == version and easybuild.name.startswith("sifkit-%s-" % version)
 END
 
@@ -60,6 +65,8 @@ for name in ("github-workflow.yml", "gitlab-ci.yml", "Jenkinsfile"):
             pass
         else:
             assert isinstance(yaml.safe_load(text), dict), name
+    assert "pip install sifkit" not in text and "#sha256=" in text, name
+    assert not re.search(r"--creds|--password|PASSWORD\b.*sifkit", text), name
     lines = re.findall(r"^ *- (?:run: )?((?:pip|docker|sifkit) .*)$|^ *sh '(.*)'$", text, re.M)
     assert len(lines) >= 3, name
     print("\n".join(a or b for a, b in lines))
