@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <set>
 
 #include <fmt/format.h>
 
@@ -77,19 +76,17 @@ bool is_word(char c) { return kAlphanumeric.find(c) != std::string_view::npos ||
 std::optional<std::string> private_key(std::string_view text) {
   static constexpr std::string_view kBegin = "-----BEGIN ";
   static constexpr std::string_view kPrivate = "PRIVATE KEY-----";
-  std::set<std::string> endless;  // kinds without a last line in what is left of the text
+  static constexpr std::string_view kEnd = "-----END ";
+  std::size_t last = 0;  // where the next last line of any kind is: a key has none of another in it
   for (std::size_t at = 0; (at = text.find(kBegin, at)) != std::string_view::npos; at += kBegin.size()) {
     const auto label = text.substr(at + kBegin.size(), 64);
     const auto end = label.find(kPrivate);
     if (end == std::string_view::npos || label.substr(0, end).find('\n') != std::string_view::npos) continue;
     const auto kind = std::string(label.substr(0, end));
-    if (endless.contains(kind)) continue;
     const auto body_at = at + kBegin.size() + end + kPrivate.size();
-    const auto last = text.find(fmt::format("-----END {}{}", kind, kPrivate), body_at);
-    if (last == std::string_view::npos) {
-      endless.insert(kind);
-      continue;
-    }
+    if (last < body_at) last = text.find(kEnd, body_at);
+    if (last == std::string_view::npos) return std::nullopt;
+    if (!text.substr(last + kEnd.size()).starts_with(kind + std::string(kPrivate))) continue;
     const auto body = text.substr(body_at, std::min(last - body_at, kMaxKey));
     if (body.size() == kMaxKey || body.find('\0') != std::string_view::npos) continue;
     std::size_t lines = 0;

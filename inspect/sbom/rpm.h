@@ -20,6 +20,11 @@ void for_each_rpm_header(ByteView database, const std::function<void(ByteView he
 void for_each_ndb_header(ByteView database, const std::function<void(ByteView header)>& visit);
 void for_each_hash_header(ByteView database, const std::function<void(ByteView header)>& visit);
 
+/// Hands headers on while they take no more bytes together than the database has: of a damaged one, which may name the
+/// same bytes again and again, the rest is refused with limit. `visit` outlives the result.
+std::function<void(ByteView header)> each_byte_once(ByteView database,
+                                                    const std::function<void(ByteView header)>& visit);
+
 /// `log` is the write-ahead log beside it, whose changes count; empty where there is none.
 void for_each_sqlite_header(ByteView database, ByteView log, const std::function<void(ByteView header)>& visit);
 

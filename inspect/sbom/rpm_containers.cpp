@@ -104,8 +104,18 @@ RpmContainer rpm_container(ByteView bytes) noexcept {
   return RpmContainer::none;
 }
 
+std::function<void(ByteView)> each_byte_once(ByteView database, const std::function<void(ByteView)>& visit) {
+  return [&visit, whole = database.size(), left = database.size()](ByteView header) mutable {
+    if (header.size() > left)
+      throw Error(ErrorKind::limit,
+                  fmt::format("the headers of all packages take more than the {} bytes of the database", whole));
+    left -= header.size();
+    visit(header);
+  };
+}
+
 void for_each_hash_header(ByteView database, const std::function<void(ByteView)>& visit) {
-  HashFile(database).for_each_value(visit);
+  HashFile(database).for_each_value(each_byte_once(database, visit));
 }
 
 // lib/backend/ndb/rpmpkg.c of rpm.
@@ -119,6 +129,7 @@ void for_each_ndb_header(ByteView database, const std::function<void(ByteView)>&
   if (slots_end == 0 || slots_end > database.size()) {
     fail(fmt::format("ndb: the table of slots ends at {}, the file at {}", slots_end, database.size()));
   }
+  const auto visit_once = each_byte_once(database, visit);
   for (std::size_t at = 2 * kSlotBytes; at < slots_end; at += kSlotBytes) {
     const auto* slot = database.data() + at;
     if (as_text(database.subspan(at, 4)) != "Slot") fail(fmt::format("ndb: expected a slot at {}", at));
@@ -136,7 +147,7 @@ void for_each_ndb_header(ByteView database, const std::function<void(ByteView)>&
         length > size - kHead - kTail) {
       fail(fmt::format("ndb: what lies at {} is not package {}", offset, index));
     }
-    visit(blob.subspan(kHead, static_cast<std::size_t>(length)));
+    visit_once(blob.subspan(kHead, static_cast<std::size_t>(length)));
   }
 }
 

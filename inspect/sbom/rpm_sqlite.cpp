@@ -118,10 +118,11 @@ void for_each_sqlite_header(ByteView bytes, ByteView log, const std::function<vo
   result = sqlite3_prepare_v2(raw, "SELECT blob FROM Packages ORDER BY hnum", -1, &prepared, nullptr);
   const Statement statement(prepared);
   if (result != SQLITE_OK) fail(raw, result);
+  const auto visit_once = each_byte_once(database, visit);
   while ((result = sqlite3_step(prepared)) == SQLITE_ROW) {
     const auto* blob = static_cast<const std::byte*>(sqlite3_column_blob(prepared, 0));
     const auto length = static_cast<std::size_t>(sqlite3_column_bytes(prepared, 0));
-    visit(blob == nullptr ? ByteView() : ByteView(blob, length));
+    visit_once(blob == nullptr ? ByteView() : ByteView(blob, length));
   }
   if (result != SQLITE_DONE) fail(raw, result);
 }

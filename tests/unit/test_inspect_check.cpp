@@ -340,6 +340,42 @@ TEST_CASE("what looks like a secret and is none is passed over", "[inspect][chec
             .lines == Lines{});
 }
 
+TEST_CASE("very many beginnings of private keys without an end cost no more than their text", "[inspect][check]") {
+  std::string same;
+  std::string others;
+  while (same.size() < (900u << 10)) same += "-----BEGIN RSA PRIVATE KEY-----\n";
+  while (others.size() < (900u << 10)) others += fmt::format("-----BEGIN {:06} PRIVATE KEY-----\n", others.size());
+  CHECK(checked(debian().file("app/same.pem", same).file("app/others.pem", others)).lines == Lines{});
+  // A key behind them is found, and one with the last line of another kind is none.
+  CHECK(checked(debian().file("app/same.pem", same + kKey)).lines ==
+        Lines{"warning private-key /app/same.pem: the file has a whole key (OPENSSH PRIVATE KEY)"});
+  auto other = kKey;
+  other.replace(other.rfind("OPENSSH"), 7, "RSA");
+  CHECK(checked(debian().file("app/other.pem", other)).lines == Lines{});
+}
+
+TEST_CASE("a loader's cache whose entries all name one long text is read in moments", "[inspect][check]") {
+  const auto u32 = [](std::size_t value) {
+    std::string out;
+    for (int shift = 0; shift < 32; shift += 8) out += static_cast<char>(value >> shift & 0xff);
+    return out;
+  };
+  constexpr std::size_t kEntries = 20'000;
+  const std::string name = "libx.so.1";
+  const std::size_t texts = 48 + (kEntries + 1) * 24;
+  const auto long_text = texts + name.size() + 1 + std::string("/opt/x/libx.so.1").size() + 1;
+  std::string cache = "glibc-ld.so.cache1.1" + u32(kEntries + 1);
+  cache.resize(48, '\0');
+  for (std::size_t i = 0; i < kEntries; ++i) cache += u32(1) + u32(long_text) + u32(long_text) + std::string(12, '\0');
+  cache += u32(1) + u32(texts) + u32(texts + name.size() + 1) + std::string(12, '\0');
+  cache += name + '\0' + "/opt/x/libx.so.1" + '\0' + std::string(400u << 10, 'a');
+  const auto found = checked(debian()
+                                 .file("etc/ld.so.cache", cache)
+                                 .file("opt/x/libx.so.1", elf_object({.needed = {"libc.so.6"}, .soname = name}), 0755)
+                                 .file("usr/bin/tool", dynamic_program({name}), 0755));
+  CHECK(found.lines == Lines{});
+}
+
 TEST_CASE("every rule has words, and SARIF has all of them", "[inspect][check]") {
   CHECK(std::is_sorted(check::rules().begin(), check::rules().end(),
                        [](const auto& a, const auto& b) { return a.code < b.code; }));

@@ -125,6 +125,39 @@ TEST_CASE("damaged databases of rpm are refused", "[inspect][sbom]") {
   CHECK(refusal(sqlite.substr(0, 100)).starts_with("sqlite: "));
 }
 
+TEST_CASE("databases of rpm that name the same bytes again and again are refused", "[inspect][sbom]") {
+  const auto visits = [](const std::string& database) {
+    std::size_t count = 0;
+    const auto error = error_of([&] { sbom::for_each_rpm_header(as_bytes(database), [&](ByteView) { ++count; }); });
+    REQUIRE(error);
+    CHECK(error->kind() == ErrorKind::limit);
+    CHECK(error->message() == "the headers of all packages take more than the " + std::to_string(database.size()) + " bytes of the database");
+    return count;
+  };
+  for (const auto& header : {rpm_header({{1000, "bash"}, {1001, std::string(3000, '1')}}), rpm_header({{1000, "gpg-pubkey"}, {1001, std::string(3000, '1')}})}) {
+    auto ndb = ndb_database({header});
+    for (std::size_t slot = 48; slot < 4096; slot += 16) ndb.replace(slot, 16, ndb.substr(32, 16));
+    CHECK(visits(ndb) == 2);
+    auto hash = hash_database({header}, false);
+    const auto entries = hash.substr(512 + 26, 4);
+    hash.replace(512 + 20, 2, "\x40\0", 2);
+    for (std::size_t pair = 1; pair < 32; ++pair) hash.replace(512 + 26 + pair * 4, 4, entries);
+    CHECK(visits(hash) == 1);
+  }
+  // Pages of a value that several rows have; and a view, which makes as much as it likes.
+  sqlite3* database = nullptr;
+  REQUIRE(sqlite3_open(":memory:", &database) == SQLITE_OK);
+  REQUIRE(sqlite3_exec(database, "CREATE VIEW Packages AS WITH RECURSIVE n(hnum) AS (SELECT 1 UNION ALL SELECT hnum + 1 FROM n LIMIT 100000) SELECT hnum, zeroblob(1000) AS blob FROM n",
+                       nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_int64 size = 0;
+  unsigned char* const bytes = sqlite3_serialize(database, "main", &size, 0);
+  REQUIRE(bytes != nullptr);
+  const std::string view(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+  sqlite3_free(bytes);
+  sqlite3_close(database);
+  CHECK(visits(view) == view.size() / 1000);
+}
+
 TEST_CASE("damaged headers of packages are refused", "[inspect][sbom]") {
   const auto header = rpm_headers()[0];
   CHECK(header_refusal("1234567") == "header of a package: expected 8 bytes, got 7");

@@ -218,6 +218,20 @@ TEST_CASE("Java archives say what is in them, and in archives inside", "[inspect
   CHECK(found.warnings[0].starts_with("'/opt/app.jar': 'opt/app.jar!/BOOT-INF/lib/bad.jar': expected a zip archive: "));
 }
 
+TEST_CASE("one bad member of a Java archive costs the others nothing", "[inspect][sbom]") {
+  const auto properties = [](const std::string& name) {
+    return std::pair<std::string, std::string>{"META-INF/maven/org.x/" + name + "/pom.properties", "groupId=org.x\nartifactId=" + name + "\nversion=1\n"};
+  };
+  const auto jar = zip({{"lib/bad.jar", "PK"}, properties("app"), {"META-INF/MANIFEST.MF", std::string(2u << 20, '\n')}, properties("lib")});
+  auto torn = zip({properties("before"), properties("behind")});
+  torn.replace(torn.find("PK\3\4", 4), 4, "none");
+  const auto found = listed(TarBuilder().file("opt/app.jar", jar).file("opt/torn.jar", torn));
+  CHECK(found.purls == Texts{"pkg:maven/org.x/app@1", "pkg:maven/org.x/before@1", "pkg:maven/org.x/lib@1"});
+  REQUIRE(found.warnings.size() == 2);
+  CHECK(found.warnings[0].starts_with("'/opt/app.jar': 'opt/app.jar!/lib/bad.jar': expected a zip archive: "));
+  CHECK(found.warnings[1].starts_with("'/opt/torn.jar': expected a zip archive: "));
+}
+
 TEST_CASE("what an archive and a program are themselves is told where its own documents do not say it", "[inspect][sbom]") {
   const auto shaded = zip({{"META-INF/MANIFEST.MF", "Main-Class: x.Y\r\n\r\n"},
                            {"META-INF/maven/org.shaded/lib/pom.properties", "groupId=org.shaded\nartifactId=lib\nversion=3\n"}});
