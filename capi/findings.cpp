@@ -38,8 +38,7 @@ int diff(const char* first, const char* second, Call& call, char** record) {
   const Opened a(first, call);
   const Opened b(second, call);
   CallWarnings warnings(call);
-  const auto found =
-      inspect::diff_images({a.reference, *a.image}, {b.reference, *b.image}, options, call.source(), warnings);
+  const auto found = inspect::diff_images(*a.image, *b.image, options, call.source(), warnings);
   give_record(records::diff_record(found), record);
   return 0;
 }

@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <mutex>
 #include <new>
 #include <system_error>
@@ -135,6 +136,10 @@ int run_action(Session& session) {
     session.progress->done();
     report_error(session, Error(ErrorKind::limit, "out of memory", "use fewer threads (-j) or give the job more memory"));
     return exit_code(ErrorKind::limit);
+  } catch (const std::filesystem::filesystem_error& error) {
+    session.progress->done();
+    report_error(session, Error(ErrorKind::io, error.what()));
+    return exit_code(ErrorKind::io);
   } catch (const std::system_error& error) {
     session.progress->done();
     report_error(session, Error(ErrorKind::io, error.what(), "the limits of the job on threads or open files are too low"));
@@ -185,7 +190,8 @@ void Session::show_warnings(const WarningList& warnings) const {
   for (const auto& warning : warnings.listed()) {
     ++listed[warning.kind];
     const auto hint = hint_text(warning.hint);
-    logger->write(LogLevel::warning, hint.empty() ? warning.text : fmt::format("{} ({})", warning.text, hint));
+    logger->write(LogLevel::warning,
+                  fmt::format("{}{} [{}]", warning.text, hint.empty() ? "" : " (" + hint + ")", warning.kind));
   }
   for (const auto& [kind, count] : listed) {
     if (const auto all = warnings.count(kind); all > count) {

@@ -142,7 +142,7 @@ bool names_source(const std::string& text) {
     const auto transport = oci::Reference::parse(text).transport;
     return transport != oci::Transport::automatic && transport != oci::Transport::standard_input;
   } catch (const Error& error) {
-    return error.kind() == ErrorKind::unsupported;  // library://
+    return error.kind() == ErrorKind::unsupported;  // a source of other programs, as shub://
   }
 }
 
@@ -206,7 +206,8 @@ void refuse_changes(const CLI::App& verb, const std::string& output) {
 int build(const CLI::App& verb, const BuildArguments& arguments, Session& session) {
   if (const auto target = target_of(arguments)) {
     refuse_changes(verb, arguments.output);
-    return copy_image_to(arguments.source, *target, arguments.from, {arguments.force, arguments.digest_file}, session);
+    return copy_image_to(arguments.source, *target, arguments.from,
+                         {.force = arguments.force, .digest_file = arguments.digest_file}, session);
   }
   const auto options = convert_options(arguments, session);
   if (session.json + (arguments.stats_file == "-") + (arguments.digest_file == "-") > 1) {

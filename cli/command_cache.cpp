@@ -100,6 +100,7 @@ void add_cache_command(CLI::App& root, Session& session) {
   const auto [verb, arguments] = add("prune", "Remove what was used longest ago", prune_to_size);
   verb->add_option("--max-size", arguments->max_size, "How much is left (default: SIFKIT_CACHE_SIZE, else 20G)")
       ->type_name("N[K|M|G|T]");
+  add_help_command(*family, session);
 }
 
 }  // namespace sifkit::cli

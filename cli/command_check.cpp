@@ -39,7 +39,14 @@ check::Options check_options(const CheckArguments& a, const Session& session) {
   check::Options options;
   options.deep = a.deep;
   options.operation = session.operation();
-  if (!a.machine.empty()) options.architecture = oci::Platform::parse(a.machine).architecture;
+  if (!a.machine.empty()) {
+    const auto machine = oci::Platform::parse(a.machine);
+    if (machine.os != "linux")
+      throw Error(ErrorKind::usage, fmt::format("--for {}: containers run on linux, not on {}", in_quotes(a.machine),
+                                                in_quotes(machine.os)));
+    options.architecture = machine.architecture;
+    options.variant = machine.variant;
+  }
   if (!a.glibc.empty()) {
     if (!check::is_glibc_version(a.glibc))
       throw Error(ErrorKind::usage, fmt::format("--glibc {}: expected a version such as 2.28", in_quotes(a.glibc)));

@@ -56,6 +56,13 @@ int copy_image_to(const std::string& source, const oci::Target& target, const So
   return 0;
 }
 
+void add_compression_option(CLI::App& verb, std::string& compression) {
+  verb.add_option("--compress", compression,
+                  "Compress layers: gzip, zstd or none, with a level as in zstd:19 (default: they stay as they are; "
+                  "that of a SIF or a directory is plain, in a registry gzip)")
+      ->type_name("KIND[:LEVEL]");
+}
+
 void add_copy_command(CLI::App& root, Session& session) {
   CLI::App* verb = add_verb(root, session, "copy", "Copy an image to a registry, a daemon, an archive or a layout");
   struct Arguments {
@@ -74,10 +81,7 @@ void add_copy_command(CLI::App& root, Session& session) {
   verb->add_flag("-F,--force", arguments->how.force, "Replace an existing file, or the image of that tag in a layout");
   verb->add_flag("-a,--all", arguments->how.all,
                  "Copy all that the name stands for as it is: an index with its images of every platform");
-  verb->add_option("--compress", arguments->how.compression,
-                   "Compress layers: gzip, zstd or none, with a level as in zstd:19 (default: they stay as they are; "
-                   "that of a SIF or a directory is plain, in a registry gzip)")
-      ->type_name("KIND[:LEVEL]");
+  add_compression_option(*verb, arguments->how.compression);
   verb->add_option("--digestfile", arguments->how.digest_file, "Write the digest to a file; - for standard output")
       ->type_name("FILE");
   add_source_options(*verb, arguments->from);

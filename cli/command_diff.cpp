@@ -27,7 +27,6 @@ struct DiffArguments {
   std::vector<std::string> ignored;
   bool ignore_times = false;
   bool with_runtime_files = false;
-  bool ignored_flag = false;
   bool summary = false;
 };
 
@@ -65,9 +64,8 @@ int diff(const DiffArguments& arguments, Session& session) {
   const OpenedSource first = open_files(arguments.first, arguments.from, session);
   const OpenedSource second = open_files(arguments.second, arguments.from, session);
   WarningList warnings;
-  const auto found = inspect::diff_images({oci::Reference::parse(arguments.first), *first.image},
-                                          {oci::Reference::parse(arguments.second), *second.image}, options,
-                                          source_options(arguments.from, session), warnings);
+  const auto found =
+      inspect::diff_images(*first.image, *second.image, options, source_options(arguments.from, session), warnings);
   session.progress->done();
   session.show_warnings(warnings);
   if (!found.configuration_compared)
@@ -109,7 +107,6 @@ void add_diff_command(CLI::App& root, Session& session) {
   verb->add_flag("--ignore-times", arguments->ignore_times, "Times of files do not count");
   verb->add_flag("--with-singularity", arguments->with_runtime_files,
                  "What building an image adds to its files counts, too");
-  verb->add_flag("--packages", arguments->ignored_flag)->group("");  // always so
   add_source_options(*verb, arguments->from);
   verb->callback([arguments, &session] { session.action = [arguments, &session] { return diff(*arguments, session); }; });
 }

@@ -158,21 +158,24 @@ void add_du_command(CLI::App& root, Session& session) {
   keep_short_debug_free(*verb, session);
   verb->add_option("source", arguments->source, kSourceDescription)->required()->type_name("SRC");
   auto* paths = verb->add_option("path", arguments->paths, "Files or directories (default: the root)")->type_name("PATH");
-  verb->add_flag("-a,--all", arguments->all, "Of files, too");
+  auto* all = verb->add_flag("-a,--all", arguments->all, "Of files, too");
   auto* depth = verb->add_option("-d,--max-depth", arguments->depth, "Directories so deep below PATH at most")
                     ->transform(Integer<std::size_t>())
                     ->type_name("N");
-  verb->add_flag("-s,--summarize", arguments->summary, "Of each PATH alone")->excludes(depth);
-  verb->add_option("-n,--top", arguments->top, "Only so many, the largest first")
-      ->transform(Integer<std::size_t>())
-      ->type_name("N");
+  auto* summary = verb->add_flag("-s,--summarize", arguments->summary, "Of each PATH alone")->excludes(depth);
+  auto* top = verb->add_option("-n,--top", arguments->top, "Only so many, the largest first")
+                  ->transform(Integer<std::size_t>())
+                  ->type_name("N");
   verb->add_flag("-h,--human-readable", arguments->human, "Sizes like 1.5K");
   verb->add_flag("-b,--bytes", arguments->ignored, "Sizes in bytes (always so without -h)");
   auto* layers = verb->add_flag("--layers", arguments->by_layer,
                                 "Of each layer: what it brings, what it hides of others, what others hide of it")
-                     ->excludes(paths);
-  verb->add_flag("--duplicates", arguments->duplicates, "Files with the same bytes, and what all but one of them take")
-      ->excludes(layers);
+                     ->excludes(paths)
+                     ->excludes(top);
+  auto* duplicates = verb->add_flag("--duplicates", arguments->duplicates,
+                                    "Files with the same bytes, and what all but one of them take")
+                         ->excludes(layers);
+  for (auto* each : {layers, duplicates}) each->excludes(all)->excludes(depth)->excludes(summary);
   add_source_options(*verb, arguments->from);
   verb->callback([arguments, &session] { session.action = [arguments, &session] { return du(*arguments, session); }; });
 }

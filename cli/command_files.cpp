@@ -29,15 +29,7 @@ struct FilesArguments {
 };
 
 int cat(const FilesArguments& arguments, Session& session) {
-  const OpenedSource source = open_files(arguments.source, arguments.from, session, Opening::on_demand);
-  StreamSink sink(session.io);
-  return for_each_path(arguments.source, arguments.paths, session, [&](const std::string& path) {
-    const InodeId inode = source.files().require(path, true);
-    if (const auto type = source.known().inode(inode).type; type != EntryType::regular) {
-      throw Error(ErrorKind::usage, fmt::format("{} is a {}, not a regular file", in_quotes(path), type_word(type)));
-    }
-    source.files().read(inode, sink);
-  });
+  return print_files(arguments.source, arguments.from, arguments.paths, session);
 }
 
 /// "user.note = \x01a", with what no line can hold escaped.
@@ -45,13 +37,17 @@ std::string attribute_text(const std::pair<std::string, std::string>& attribute)
   return fmt::format("{} = {}", printable(attribute.first), printable(attribute.second, attribute.second.size()));
 }
 
-std::string stat_text(const OpenedSource& source, const std::string& path, InodeId id, const Session& session) {
+std::string stat_text(const OpenedSource& source, const inspect::OwnerNames& owners, const std::string& path,
+                      InodeId id, const Session& session) {
   const Tree& tree = source.known();
   const Inode& inode = tree.inode(id);
   std::string out = fmt::format("path: {}\ntype: {}\n", shown(path, session), type_word(inode.type));
   if (inode.type == EntryType::symlink) out += "target: " + shown(tree.symlink_target(inode), session) + "\n";
-  out += fmt::format("mode: {:04o} ({})\nowner: {}:{}\n", inode.metadata.mode, mode_text(inode), inode.metadata.uid,
-                     inode.metadata.gid);
+  const auto& of = inode.metadata;
+  out += fmt::format("mode: {:04o} ({})\nowner: {}:{}", of.mode, mode_text(inode), of.uid, of.gid);
+  if (owners.users.names.contains(of.uid) || owners.groups.names.contains(of.gid))
+    out += fmt::format(" ({}:{})", account_name(owners.users, of.uid), account_name(owners.groups, of.gid));
+  out += '\n';
   out += is_device(inode) ? fmt::format("device: {}\n", device_text(inode))
                           : fmt::format("size: {}\n", size_of(tree, inode));
   out += fmt::format("modified: {} UTC ({})\nlinks: {}\n", utc_time(inode.metadata.mtime), inode.metadata.mtime,
@@ -67,6 +63,7 @@ std::string stat_text(const OpenedSource& source, const std::string& path, Inode
 
 int stat(const FilesArguments& arguments, Session& session) {
   const OpenedSource source = open_files(arguments.source, arguments.from, session, Opening::on_demand);
+  const auto owners = session.json ? inspect::OwnerNames() : inspect::read_owner_names(source.files());
   Json files = Json::array();
   bool first = true;
   const int code = for_each_path(arguments.source, arguments.paths, session, [&](const std::string& path) {
@@ -78,7 +75,7 @@ int stat(const FilesArguments& arguments, Session& session) {
       record["layer"] = layer ? Json(*layer + 1) : Json(nullptr);
       files.push_back(std::move(record));
     } else {
-      session.io.out << (first ? "" : "\n") << stat_text(source, path, id, session);
+      session.io.out << (first ? "" : "\n") << stat_text(source, owners, path, id, session);
     }
     first = false;
   });
@@ -115,6 +112,20 @@ int readlink(const FilesArguments& arguments, Session& session) {
 }
 
 }  // namespace
+
+int print_files(const std::string& image, const SourceArguments& from, const std::vector<std::string>& paths,
+                Session& session) {
+  const OpenedSource source = open_files(image, from, session, Opening::on_demand);
+  StreamSink sink(session.io);
+  return for_each_path(image, paths, session, [&](const std::string& path) {
+    const InodeId inode = source.files().require(path, true);
+    if (const auto type = source.known().inode(inode).type; type != EntryType::regular) {
+      throw Error(ErrorKind::usage, fmt::format("{} is a {}, not a regular file", in_quotes(path), type_word(type)),
+                  type == EntryType::directory ? "'sifkit tar SRC PATH' writes an archive of a directory" : "");
+    }
+    source.files().read(inode, sink);
+  });
+}
 
 void add_files_commands(CLI::App& root, Session& session) {
   const auto add = [&](const char* name, const char* description, const char* paths,

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <memory>
-#include <optional>
 
 #include <fmt/format.h>
 
@@ -23,36 +22,19 @@ struct HistoryArguments {
   std::string source;
   SourceArguments from;
   bool human = false;
+  bool whole = false;
 };
-
-/// A command and the layer that it made.
-struct Step {
-  oci::HistoryStep told;
-  std::optional<std::size_t> layer;
-};
-
-/// The commands of an image, and behind them layers that no command tells of.
-std::vector<Step> steps_of(const oci::Image& image) {
-  std::vector<Step> out;
-  std::size_t layer = 0;
-  for (auto& told : image.config().history()) {
-    const bool made = !told.empty_layer && layer < image.layers().size();
-    out.push_back({std::move(told), made ? std::optional(layer++) : std::nullopt});
-  }
-  for (; layer < image.layers().size(); ++layer) out.push_back({{}, layer});
-  return out;
-}
 
 int show_layers(const HistoryArguments& arguments, const OpenedSource& source, Session& session) {
   const auto& layers = source.image->image()->layers();
   const auto usage = source.image->layer_usage();
-  const auto steps = steps_of(*source.image->image());
+  const auto lines = history_of(*source.image->image());
   if (session.json) {
     Json records = Json::array();
-    for (const auto& [told, layer] : steps) {
-      records.push_back({{"created", told.created},
-                         {"created_by", told.created_by},
-                         {"comment", told.comment},
+    for (const auto& [step, layer] : lines) {
+      records.push_back({{"created", step.created},
+                         {"created_by", step.created_by},
+                         {"comment", step.comment},
                          {"layer", layer ? layer_record(*layer, layers[*layer], usage[*layer]) : Json(nullptr)}});
     }
     session.print_json({{"schema", "sifkit/history/v1"}, {"made_of", nullptr}, {"steps", records}});
@@ -61,15 +43,16 @@ int show_layers(const HistoryArguments& arguments, const OpenedSource& source, S
   const auto size_text = [&](std::uint64_t bytes) { return arguments.human ? short_size(bytes) : std::to_string(bytes); };
   Table table({"LAYER", "BYTES", "HIDES", "LOSES", "CREATED", "COMMAND"});
   for (const std::size_t column : {0u, 1u, 2u, 3u}) table.align_right(column);
-  table.allow_cut(5, 16, Keep::start);
-  for (const auto& [told, layer] : steps) {
+  if (!arguments.whole) table.allow_cut(5, 16, Keep::start);
+  for (const auto& line : lines) {
     std::vector<std::string> row{"-", "-", "-", "-"};
-    if (layer) {
-      const auto& has = usage[*layer];
-      row = {std::to_string(*layer + 1), size_text(has.bytes), size_text(has.hidden_bytes), size_text(has.lost_bytes)};
+    if (line.layer) {
+      const auto& has = usage[*line.layer];
+      row = {std::to_string(*line.layer + 1), size_text(has.bytes), size_text(has.hidden_bytes),
+             size_text(has.lost_bytes)};
     }
-    row.push_back(told.created.empty() ? "-" : single_line(told.created));
-    row.push_back(told.created_by.empty() ? single_line(told.comment) : single_line(told.created_by));
+    row.push_back(line.step.created.empty() ? "-" : single_line(line.step.created));
+    row.push_back(single_line(line.text()));
     table.add(std::move(row));
   }
   session.io.out << table.text(session.io);
@@ -82,7 +65,9 @@ int show_origin(const HistoryArguments& arguments, const OpenedSource& source, S
   static constexpr const char* kFrom = "org.label-schema.usage.singularity.deffile.from";
   static constexpr const char* kTime = "org.label-schema.build-date";
   WarningList warnings;
-  const auto labels = inspect_container(source.image->reference(), source_options(arguments.from, session), warnings).attributes.labels;
+  const auto labels = inspect_container(*source.image, source_options(arguments.from, session).limits, warnings)
+                          .value_or(InspectReport())
+                          .attributes.labels;
   const auto label = [&](const char* name) {
     const auto found = labels.find(name);
     return found == labels.end() ? std::string() : found->second;
@@ -116,6 +101,7 @@ void add_history_command(CLI::App& root, Session& session) {
   const auto arguments = std::make_shared<HistoryArguments>();
   verb->add_option("source", arguments->source, kSourceDescription)->required()->type_name("SRC");
   verb->add_flag("-H,--human", arguments->human, "Sizes like 1.5K");
+  verb->add_flag("--no-trunc", arguments->whole, "Commands whole on a terminal, too");
   add_source_options(*verb, arguments->from);
   verb->callback([arguments, &session] { session.action = [arguments, &session] { return history(*arguments, session); }; });
 }

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/oci/image.h>
+#include <sifkit/oci/registry_tags.h>
 
 #include "commands.h"
 #include "records.h"
@@ -19,7 +20,6 @@ namespace {
 
 constexpr std::size_t kShortId = 12;
 constexpr std::size_t kLeastName = 12;  ///< columns of names and problems on a narrow terminal
-
 
 Json record_of(const oci::ImageSummary& image) {
   return {{"index", image.index},
@@ -75,6 +75,18 @@ int list(const std::string& source, const SourceArguments& from, Session& sessio
   return 0;
 }
 
+int list_tags(const std::string& source, const SourceArguments& from, Session& session) {
+  const auto found = oci::list_tags(oci::Reference::parse(source), source_options(from, session));
+  session.progress->done();
+  if (session.json) {
+    session.print_json(
+        {{"schema", "sifkit/tags/v1"}, {"source", source}, {"repository", found.repository}, {"tags", found.tags}});
+    return 0;
+  }
+  for (const auto& tag : found.tags) session.io.out << printable(tag) << '\n';
+  return 0;
+}
+
 }  // namespace
 
 void add_images_command(CLI::App& root, Session& session) {
@@ -82,12 +94,20 @@ void add_images_command(CLI::App& root, Session& session) {
   struct Arguments {
     std::string source;
     SourceArguments from;
+    bool tags = false;
   };
   const auto arguments = std::make_shared<Arguments>();
-  verb->add_option("source", arguments->source, "An archive, a layout, docker://NAME, docker-daemon:[NAME] or -")->required()->type_name("SRC");
+  verb->add_option("source", arguments->source,
+                   "An archive, a layout, docker://NAME, docker-daemon:[NAME], podman:[NAME] or -")
+      ->required()
+      ->type_name("SRC");
+  verb->add_flag("--tags", arguments->tags, "The tags of a repository of a registry (docker://HOST/NAME), a line each");
   add_source_options(*verb, arguments->from);
   verb->callback([arguments, &session] {
-    session.action = [arguments, &session] { return list(arguments->source, arguments->from, session); };
+    session.action = [arguments, &session] {
+      return arguments->tags ? list_tags(arguments->source, arguments->from, session)
+                             : list(arguments->source, arguments->from, session);
+    };
   });
 }
 

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include <fmt/format.h>
 
+#include <sifkit/core/in_file.h>
 #include <sifkit/inspect.h>
+#include <sifkit/oci/source.h>
 #include <sifkit/records/image.h>
 
 #include "commands.h"
 #include "inspect_text.h"
 #include "source_options.h"
-#include <sifkit/core/in_file.h>
 
 namespace sifkit::cli {
 
@@ -31,6 +33,7 @@ struct InspectArguments {
   bool list_apps = false;
   bool all = false;
   bool oci = false;
+  bool raw = false;
 
   bool nothing_chosen() const { return !(summary || labels || deffile || runscript || startscript || test || environment || help || list_apps || all || oci); }
 };
@@ -132,7 +135,36 @@ void show(const std::string& source, const InspectArguments& arguments, Session&
   });
 }
 
+/// The manifest as it is stored: of all that the name stands for, an index say, unless a platform chooses one image of it.
+std::string raw_manifest(const std::string& name, const oci::SourceOptions& options, WarningList& warnings) {
+  const auto source = oci::open_source(oci::Reference::parse(name), options, warnings);
+  const auto transport = source->reference().transport;
+  const bool is_set = transport == oci::Transport::docker || transport == oci::Transport::oci_layout ||
+                      transport == oci::Transport::oci_archive;
+  if (is_set && !options.platform) {
+    const auto set = source->open_all();
+    return set->read(set->top()).text;
+  }
+  std::optional<oci::Manifest> manifest;
+  if (!source->is_root() && source->image_file() == nullptr) manifest = source->open_image()->manifest();
+  if (!manifest)
+    throw Error(ErrorKind::unsupported, fmt::format("{} has no manifest", in_quotes(name)),
+                "manifests are in layouts (oci:, oci-archive:) and registries (docker://)");
+  return manifest->text;
+}
+
+int print_raw(const InspectArguments& arguments, Session& session) {
+  if (arguments.sources.size() != 1) throw Error(ErrorKind::usage, "--raw is of one source");
+  WarningList warnings;
+  const auto text = raw_manifest(arguments.sources.front(), source_options(arguments.from, session), warnings);
+  session.progress->done();
+  session.show_warnings(warnings);
+  session.io.out << text;
+  return 0;
+}
+
 int run(const InspectArguments& arguments, Session& session) {
+  if (arguments.raw) return print_raw(arguments, session);
   Json records = Json::array();
   int code = 0;
   for (const auto& source : arguments.sources) {
@@ -169,6 +201,9 @@ void add_inspect_command(CLI::App& root, Session& session) {
   verb->add_option("--app", a.app, "Show one app's metadata")->type_name("NAME");
   verb->add_flag("--all", a.all, "Everything, as JSON");
   verb->add_flag("--oci", a.oci, "The OCI configuration, as JSON");
+  verb->add_flag("--raw", a.raw,
+                 "The manifest, or the index that the name stands for, byte by byte as it is stored; with --platform "
+                 "that image's");
   add_source_options(*verb, a.from);
   verb->callback([arguments, &session] { session.action = [arguments, &session] { return run(*arguments, session); }; });
 }

@@ -32,6 +32,9 @@ struct ListArguments {
   bool by_size = false;
   bool by_time = false;
   bool reverse = false;
+  bool numeric = false;
+  bool inodes = false;
+  bool classify = false;
   bool ignored = false;
 };
 
@@ -131,41 +134,94 @@ std::string minute_text(std::uint32_t seconds) {
   return fmt::format("{} {:02}:{:02}", utc_date(seconds), time.hour, time.minute);
 }
 
-std::string long_text(const FileSystem& files, const Listing& listing, bool human, const Session& session) {
-  const Tree& tree = files.known();
-  std::vector<std::array<std::string, 4>> rows;
-  std::array<std::size_t, 4> widths{};
-  bool marks = false;
-  for (const auto& file : listing.files) {
-    const Inode& inode = tree.inode(file.inode);
-    const auto size = size_of(tree, inode);
-    rows.push_back({std::to_string(files.link_count(file.inode)), std::to_string(inode.metadata.uid), std::to_string(inode.metadata.gid),
-                    is_device(inode) ? device_text(inode)
-                    : human          ? short_size(size)
-                                     : std::to_string(size)});
-    for (std::size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], rows.back()[i].size());
-    marks = marks || attribute_mark(tree, inode) != ' ';
+/// What `ls -F` puts behind a name.
+std::string_view class_mark(const Inode& inode) {
+  switch (inode.type) {
+    case EntryType::directory: return "/";
+    case EntryType::symlink: return "@";
+    case EntryType::fifo: return "|";
+    case EntryType::socket: return "=";
+    default: return inode.type == EntryType::regular && (inode.metadata.mode & 0111u) != 0 ? "*" : "";
   }
-  std::string out;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const auto& file = listing.files[i];
-    const Inode& inode = tree.inode(file.inode);
-    out += mode_text(inode);
-    if (marks) out += attribute_mark(tree, inode);
-    out += fmt::format(" {:>{}} {:<{}} {:<{}} {:>{}} {} {}", rows[i][0], widths[0], rows[i][1], widths[1], rows[i][2],
-                       widths[2], rows[i][3], widths[3], minute_text(inode.metadata.mtime), shown(file.name, session));
-    if (inode.type == EntryType::symlink) out += " -> " + shown(tree.symlink_target(inode), session);
-    out += '\n';
-  }
-  return out;
 }
+
+/// The lines of a listing.
+class ListingText {
+ public:
+  ListingText(FileSystem& files, const ListArguments& arguments, const Session& session)
+      : files_(files), tree_(files.known()), arguments_(arguments), session_(session) {
+    if (arguments.long_format && !arguments.numeric) owners_ = inspect::read_owner_names(files);
+  }
+
+  std::string text(const Listing& listing) const {
+    std::string out;
+    const auto inodes = width([&](const Inode&, InodeId id) { return number_of(id); }, listing);
+    const auto rest = arguments_.long_format ? long_lines(listing) : std::vector<std::string>();
+    for (std::size_t i = 0; i < listing.files.size(); ++i) {
+      const auto& file = listing.files[i];
+      const Inode& inode = tree_.inode(file.inode);
+      if (arguments_.inodes) out += fmt::format("{:>{}} ", number_of(file.inode), inodes);
+      if (arguments_.long_format) out += rest[i];
+      out += shown(file.name, session_);
+      const bool target = arguments_.long_format && inode.type == EntryType::symlink;
+      if (target) out += " -> " + shown(tree_.symlink_target(inode), session_);
+      if (arguments_.classify && !target) out += class_mark(inode);
+      out += '\n';
+    }
+    return out;
+  }
+
+ private:
+  /// Names of one file have the same number.
+  static std::string number_of(InodeId id) { return std::to_string(std::uint64_t{id} + 1); }
+
+  std::size_t width(const std::function<std::string(const Inode&, InodeId)>& cell, const Listing& listing) const {
+    std::size_t out = 0;
+    for (const auto& file : listing.files) out = std::max(out, cell(tree_.inode(file.inode), file.inode).size());
+    return out;
+  }
+
+  /// Up to the name.
+  std::vector<std::string> long_lines(const Listing& listing) const {
+    std::vector<std::array<std::string, 4>> rows;
+    std::array<std::size_t, 4> widths{};
+    bool marks = false;
+    for (const auto& file : listing.files) {
+      const Inode& inode = tree_.inode(file.inode);
+      const auto size = size_of(tree_, inode);
+      rows.push_back({std::to_string(files_.link_count(file.inode)), account_name(owners_.users, inode.metadata.uid),
+                      account_name(owners_.groups, inode.metadata.gid),
+                      is_device(inode)   ? device_text(inode)
+                      : arguments_.human ? short_size(size)
+                                         : std::to_string(size)});
+      for (std::size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], rows.back()[i].size());
+      marks = marks || attribute_mark(tree_, inode) != ' ';
+    }
+    std::vector<std::string> out;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const Inode& inode = tree_.inode(listing.files[i].inode);
+      out.push_back(mode_text(inode));
+      if (marks) out.back() += attribute_mark(tree_, inode);
+      out.back() += fmt::format(" {:>{}} {:<{}} {:<{}} {:>{}} {} ", rows[i][0], widths[0], rows[i][1], widths[1],
+                                rows[i][2], widths[2], rows[i][3], widths[3], minute_text(inode.metadata.mtime));
+    }
+    return out;
+  }
+
+  FileSystem& files_;
+  const Tree& tree_;
+  const ListArguments& arguments_;
+  const Session& session_;
+  inspect::OwnerNames owners_;
+};
 
 int list(ListArguments arguments, Session& session) {
   const OpenedSource source = open_files(arguments.source, arguments.from, session,
-                                         arguments.recursive ? Opening::whole : Opening::on_demand);
+                                         arguments.recursive || arguments.inodes ? Opening::whole : Opening::on_demand);
   const Tree& tree = source.known();
   if (arguments.paths.empty()) arguments.paths = {"/"};
   if (session.json) arguments.all = true;
+  if (arguments.numeric) arguments.long_format = true;
   Lister lister(source.files(), arguments);
   const int code = for_each_path(arguments.source, arguments.paths, session,
                                  [&](const std::string& path) { lister.add(path); });
@@ -180,16 +236,13 @@ int list(ListArguments arguments, Session& session) {
     session.print_json({{"schema", "sifkit/ls/v1"}, {"files", files}});
     return code;
   }
+  const ListingText lines(source.files(), arguments, session);
   const bool titles = arguments.recursive || arguments.paths.size() > 1;
   bool first = true;
   lister.list([&](const Listing& listing) {
     std::string out = first ? "" : "\n";
     if (titles && !listing.directory.empty()) out += shown(listing.directory, session) + ":\n";
-    if (arguments.long_format) {
-      out += long_text(source.files(), listing, arguments.human, session);
-    } else {
-      for (const auto& file : listing.files) out += shown(file.name, session) + '\n';
-    }
+    out += lines.text(listing);
     first = first && out.empty();
     session.io.out << out;
   });
@@ -205,8 +258,9 @@ void add_ls_command(CLI::App& root, Session& session) {
   ls->add_option("path", arguments->paths, "Files or directories (default: the root)")->type_name("PATH");
   ls->set_help_flag("--help", "Print this help")->group(kCommonOptions);  // -h is that of ls
   ls->add_flag("-a,--all", arguments->all, "Names that start with '.', too");
-  ls->add_flag("-l,-n,--long,--numeric-uid-gid", arguments->long_format,
-               "Mode, links, owner, group, size, time (UTC) and target of links");
+  ls->add_flag("-l,--long", arguments->long_format,
+               "Mode, links, owner, group (as the image calls them), size, time (UTC) and target of links");
+  ls->add_flag("-n,--numeric-uid-gid", arguments->numeric, "The same with numbers of owners and groups");
   ls->add_flag("-h,--human-readable", arguments->human, "With -l, sizes like 1.5K");
   keep_short_debug_free(*ls, session);
   ls->add_flag("-d,--directory", arguments->directories, "Directories themselves, not what is in them");
@@ -215,6 +269,9 @@ void add_ls_command(CLI::App& root, Session& session) {
   ls->add_flag("-t", arguments->by_time, "Newest first")->excludes(by_size);
   ls->add_flag("-r,--reverse", arguments->reverse, "The other way around");
   ls->add_flag("-1", arguments->ignored, "One name per line (always so)");
+  ls->add_flag("-F,--classify", arguments->classify,
+               "Marks behind names: / directory, * program, @ link, | pipe, = socket");
+  ls->add_flag("-i,--inode", arguments->inodes, "A number in front, the same for all names of one file");
   add_source_options(*ls, arguments->from);
   ls->callback([arguments, &session] { session.action = [arguments, &session] { return list(*arguments, session); }; });
 }

@@ -17,7 +17,6 @@ namespace sifkit::cli {
 
 namespace {
 
-constexpr std::string_view kOras = "oras://";
 constexpr std::string_view kDocker = "docker://";
 constexpr const char* kDescription = "org.opencontainers.image.description";
 
@@ -27,6 +26,7 @@ struct PushArguments {
   std::string description;
   std::vector<std::string> annotations;
   std::string digest_file;
+  std::string compression;
   SourceArguments from;
 };
 
@@ -57,6 +57,8 @@ oci::SifFile sif_file(const std::string& path, const PushArguments& arguments, c
 
 int push_files(const PushArguments& arguments, Session& session) {
   const auto& uri = arguments.places.back();
+  if (!arguments.compression.empty())
+    throw Error(ErrorKind::usage, "--compress is for images of layers: a SIF file goes to a registry as it is");
   const auto options = source_options(arguments.from, session);
   std::vector<oci::SifFile> files;
   for (std::size_t i = 0; i + 1 < arguments.places.size(); ++i) {
@@ -80,7 +82,7 @@ int push(const PushArguments& arguments, Session& session) {
   const auto& uri = arguments.places.back();
   if (session.json && arguments.digest_file == "-")
     throw Error(ErrorKind::usage, "only one of --json and --digestfile - can be written to standard output");
-  if (uri.starts_with(kOras)) return push_files(arguments, session);
+  if (uri.starts_with(kOrasScheme)) return push_files(arguments, session);
   if (uri.starts_with("library://"))
     throw Error(ErrorKind::unsupported, fmt::format("{}: nothing is pushed to libraries", in_quotes(uri)),
                 "a registry takes it as oras://HOST/NAME:TAG");
@@ -93,7 +95,8 @@ int push(const PushArguments& arguments, Session& session) {
   if (!arguments.description.empty() || !arguments.annotations.empty())
     throw Error(ErrorKind::usage, "annotations are for oras://");
   return copy_image_to(arguments.places.front(), *oci::Target::parse(uri), arguments.from,
-                       {.force = false, .digest_file = arguments.digest_file}, session);
+                       {.force = false, .compression = arguments.compression, .digest_file = arguments.digest_file},
+                       session);
 }
 
 }  // namespace
@@ -112,6 +115,7 @@ void add_push_command(CLI::App& root, Session& session) {
   verb->add_option("--annotation", a.annotations, "Add an annotation (may be given again)")
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
+  add_compression_option(*verb, a.compression);
   verb->add_option("--digestfile", a.digest_file, "Write the digest to a file; - for standard output")
       ->type_name("FILE");
   add_source_options(*verb, a.from);

@@ -135,6 +135,7 @@ void add_registry_command(CLI::App& root, Session& session) {
   const auto [out, to_log_out] = add("logout", "Remove credentials", logout);
   add_host(*out, *to_log_out);
   add("list", "List the registries that there are credentials for", list);
+  add_help_command(*family, session);
 }
 
 }  // namespace sifkit::cli

@@ -31,22 +31,10 @@ std::vector<inspect::ReportedLayer> reported_layers(OpenedFileSystem& image) {
   const auto usage = image.layer_usage();
   const auto& layers = image.image()->layers();
   for (std::size_t i = 0; i < usage.size(); ++i) out.push_back({layer_name(layers[i]), {}, usage[i]});
-  std::size_t layer = 0;
-  for (const auto& step : image.image()->config().history()) {
-    if (!step.empty_layer && layer < out.size()) out[layer++].command = step.created_by.empty() ? step.comment : step.created_by;
+  for (const auto& line : history_of(*image.image())) {
+    if (line.layer) out[*line.layer].command = line.text();
   }
   return out;
-}
-
-/// What the image says of itself; of a root file system that says nothing, nothing.
-InspectReport said_of(const oci::Reference& reference, const oci::SourceOptions& options, WarningList& warnings) {
-  try {
-    return inspect_container(reference, options, warnings);
-  } catch (const Error& error) {
-    // It is there and has been read, so that is about its metadata.
-    if (error.kind() != ErrorKind::not_found && error.kind() != ErrorKind::unsupported) throw;
-    return {};
-  }
 }
 
 int report(const ReportArguments& arguments, Session& session) {
@@ -54,7 +42,6 @@ int report(const ReportArguments& arguments, Session& session) {
     throw Error(ErrorKind::usage, "a page is written to a file", "'./-' is a file of that name");
   }
   const auto reference = oci::Reference::parse(arguments.source);
-  if (oci::is_stream(reference)) throw Error(ErrorKind::usage, "a page needs a source that can be read again", "save what the pipe gives to a file first");
   std::error_code none;
   if (std::filesystem::equivalent(reference.location, arguments.output, none)) {
     throw Error(ErrorKind::usage, fmt::format("the page {} is the source itself", in_quotes(arguments.output)), "choose another name for the page");
@@ -62,9 +49,11 @@ int report(const ReportArguments& arguments, Session& session) {
   AtomicFile target(arguments.output, arguments.force ? Overwrite::yes : Overwrite::no);
   const OpenedSource source = open_files(arguments.source, arguments.from, session);
   WarningList warnings;
-  const inspect::ReportInput input{sbom::name_of(reference), said_of(reference, source_options(arguments.from, session), warnings),
-                                   reported_layers(*source.image), sbom::take_inventory(*source.image, session.operation(), warnings),
-                                   check::check_image(*source.image, {.operation = session.operation()})};
+  const auto limits = source_options(arguments.from, session).limits;
+  const inspect::ReportInput input{
+      sbom::name_of(reference), inspect_container(*source.image, limits, warnings).value_or(InspectReport()),
+      reported_layers(*source.image), sbom::take_inventory(*source.image, session.operation(), warnings),
+      check::check_image(*source.image, {.operation = session.operation()})};
   const std::string page = inspect::report_page(input, source.tree(), session.operation());
   target.file().write_at(0, as_bytes(page));
   target.commit();

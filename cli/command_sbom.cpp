@@ -258,6 +258,7 @@ void add_sbom_command(CLI::App& root, Session& session) {
   get->add_option("--id", t->id, "The object's id, where there are several")->type_name("ID");
   get->add_option("--format", t->format, "The SBOM's format, where there are several")->type_name("FORMAT");
   add_output(*get, *t);
+  add_help_command(*family, session);
 }
 
 }  // namespace sifkit::cli

@@ -83,6 +83,10 @@ int copy(TakeArguments arguments, Session& session) {
   if (arguments.paths.empty()) {
     throw Error(ErrorKind::usage, "expected a PATH of the image and a DEST", "sifkit cp SRC PATH... DEST");
   }
+  if (destination == "-") {
+    if (session.json) throw Error(ErrorKind::usage, "only one of --json and a file can be written to standard output");
+    return print_files(arguments.source, arguments.from, arguments.paths, session);
+  }
   const bool into = is_directory(destination);
   if (!into && (arguments.paths.size() > 1 || destination.ends_with('/'))) {
     throw Error(ErrorKind::not_found, fmt::format("{} is no directory that there is", in_quotes(destination)));
@@ -130,7 +134,9 @@ void add_take_commands(CLI::App& root, Session& session) {
   const auto c = std::make_shared<TakeArguments>();
   CLI::App* cp = add(root, session, "cp", "Copy files and directories out of an image", c,
                      [](const TakeArguments& arguments, Session& s) { return copy(arguments, s); });
-  cp->add_option("path", c->paths, "Files or directories of the image, then where they go: a directory, or a new name for one")
+  cp->add_option("path", c->paths,
+                 "Files or directories of the image, then where they go: a directory, or a new name for one, or - for "
+                 "standard output")
       ->required()
       ->type_name("PATH... DEST")
       ->expected(2, 1 << 20);

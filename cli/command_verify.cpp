@@ -119,7 +119,7 @@ int run_verify(VerifyArguments arguments, Session& session) {
   if (arguments.digest) options.required_digest = digest_of_option(*arguments.digest);
   std::optional<trust::VerifyPolicy> policy;
   if (!arguments.policy.empty()) options.policy = &policy.emplace(trust::VerifyPolicy::read(arguments.policy));
-  const auto remote = [](const std::string& file) { return file.starts_with("oras://") || file.starts_with("library://"); };
+  const auto remote = [](const std::string& file) { return remote_sif(file).has_value(); };
   if (policy && std::any_of(arguments.files.begin(), arguments.files.end(), remote))
     throw Error(ErrorKind::usage, "--policy is for files: what a registry or a library has is in no directory",
                 "'sifkit pull' fetches it");

@@ -11,6 +11,7 @@
 #include <string>
 
 #include <sifkit/core/operation.h>
+#include <sifkit/core/units.h>
 
 namespace sifkit::cli {
 
@@ -79,8 +80,6 @@ class ConsoleProgress : public Progress {
   Clock::time_point shown_;
 };
 
-/// "12.3 MiB", always with one digit after the point from KiB on.
-std::string human_bytes(std::uint64_t bytes);
 /// "1:02" or "1:02:03".
 std::string human_time(double seconds);
 

@@ -33,6 +33,11 @@ char attribute_mark(const Tree& tree, const Inode& inode) {
   return lists ? '+' : '@';
 }
 
+std::string account_name(const inspect::Accounts& accounts, std::uint32_t id) {
+  const auto found = accounts.names.find(id);
+  return found == accounts.names.end() ? std::to_string(id) : printable(found->second);
+}
+
 std::string device_text(const Inode& inode) { return fmt::format("{}, {}", device_major(inode.data), device_minor(inode.data)); }
 
 std::string short_size(std::uint64_t size) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <sifkit/core/error.h>
+#include <sifkit/inspect/accounts.h>
 #include <sifkit/layers/tree.h>
 #include <sifkit/records/files.h>
 
@@ -26,6 +27,9 @@ std::string mode_text(const layers::Inode& inode);
 
 /// As `ls` marks what the mode does not say: '+' for access control lists, '@' for other attributes, else a blank.
 char attribute_mark(const layers::Tree& tree, const layers::Inode& inode);
+
+/// What the image calls a user or a group; its number where it calls it nothing.
+std::string account_name(const inspect::Accounts& accounts, std::uint32_t id);
 
 /// "1, 3"
 std::string device_text(const layers::Inode& inode);

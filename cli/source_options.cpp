@@ -45,15 +45,20 @@ oci::SourceOptions source_options(const SourceArguments& arguments, const Sessio
   return options;
 }
 
+std::optional<oci::Reference> remote_sif(const std::string& place) {
+  if (!place.starts_with("oras:") && !place.starts_with("library:")) return std::nullopt;
+  auto reference = oci::Reference::parse(place);  // a file that is called so is that file
+  const bool remote = reference.transport == oci::Transport::oras || reference.transport == oci::Transport::library;
+  return remote ? std::optional(std::move(reference)) : std::nullopt;
+}
+
 sif::Image open_sif(const std::string& place, const SourceArguments& arguments, const Session& session) {
-  for (const char* scheme : {"oras://", "library://"}) {
-    if (!place.starts_with(scheme)) continue;
-    WarningList none;
-    const auto source = oci::open_source(oci::Reference::parse(place), source_options(arguments, session), none);
-    session.progress->done();
-    return sif::Image(source->image_file());
-  }
-  return sifkit::open_sif(place);
+  const auto reference = remote_sif(place);
+  if (!reference) return sifkit::open_sif(place);
+  WarningList none;
+  const auto source = oci::open_source(*reference, source_options(arguments, session), none);
+  session.progress->done();
+  return sif::Image(source->image_file());
 }
 
 OpenedSource open_files(const std::string& source, const SourceArguments& arguments, Session& session,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,9 @@ void add_source_options(CLI::App& verb, SourceArguments& arguments);
 /// Those that are for registries and libraries.
 void add_remote_options(CLI::App& verb, SourceArguments& arguments);
 
+/// The SIF file of a registry or a library that is named (`oras:`, `library:`); nothing for the path of a file.
+std::optional<oci::Reference> remote_sif(const std::string& place);
+
 /// A SIF file, or that of a registry or a library.
 sif::Image open_sif(const std::string& place, const SourceArguments& arguments, const Session& session);
 
@@ -53,7 +57,14 @@ struct OpenedSource {
 OpenedSource open_files(const std::string& source, const SourceArguments& arguments, Session& session,
                         layers::Opening opening = layers::Opening::whole);
 
+/// Writes regular files of an image to standard output, one behind the other. The exit code.
+int print_files(const std::string& image, const SourceArguments& from, const std::vector<std::string>& paths,
+                Session& session);
+
 /// What such a verb says of its SRC.
-inline constexpr const char* kSourceDescription = "A SIF, a squashfs image, an archive, a layout, a directory, docker://NAME, docker-daemon:NAME, docker-container:NAME or -";
+inline constexpr const char* kSourceDescription =
+    "A SIF, a squashfs image, an archive, a layout, a directory (dir:DIR), a root file system (tar:FILE), "
+    "docker://NAME, oras://NAME, "
+    "library://NAME, docker-daemon:NAME, podman:NAME, docker-container:NAME or -";
 
 }  // namespace sifkit::cli

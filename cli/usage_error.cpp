@@ -70,14 +70,19 @@ struct ForeignVerb {
 };
 
 constexpr ForeignVerb kForeignVerbs[] = {
-    {"exec", "sifkit runs no containers: 'apptainer exec FILE COMMAND' does; 'sifkit ls' and 'sifkit cat' read files in the image"},
+    {"exec",
+     "sifkit runs no containers: 'apptainer exec FILE COMMAND' does; 'sifkit ls' and 'sifkit cat' read files in the "
+     "image"},
     {"run", "sifkit runs no containers: 'apptainer run FILE' does; 'sifkit inspect -r FILE' shows what it runs"},
-    {"shell", "sifkit runs no containers: 'apptainer shell FILE' does; 'sifkit ls' and 'sifkit cat' read files in the image"},
+    {"shell",
+     "sifkit runs no containers: 'apptainer shell FILE' does; 'sifkit ls' and 'sifkit cat' read files in the image"},
     {"test", "sifkit runs no containers: 'apptainer test FILE' does; 'sifkit inspect -t FILE' shows the test script"},
     {"start", "sifkit runs no containers: 'apptainer instance start FILE NAME' does"},
     {"instance", "sifkit runs no containers: 'apptainer instance' does"},
     {"search", "images are not searched for; 'sifkit key search' asks a keyserver for keys"},
-    {"remote", "sifkit uses no remote endpoints; 'sifkit key search', 'pull' and 'push' take --keyserver URL"},
+    {"remote",
+     "'sifkit pull library://NAME' asks the library that Apptainer's remote.yaml or SIFKIT_LIBRARY names; 'sifkit key "
+     "search', 'pull' and 'push' take --keyserver URL"},
     {"login", "'sifkit registry login HOST' keeps credentials"},
     {"logout", "'sifkit registry logout HOST' forgets them"},
     {"keyserver", "'sifkit key search', 'pull' and 'push' take --keyserver URL"},

@@ -19,16 +19,18 @@ namespace {
 
 class PackedFileSystem : public OpenedFileSystem {
  public:
-  PackedFileSystem(oci::Reference reference, RootFs rootfs)
-      : reference_(std::move(reference)), rootfs_(std::move(rootfs)) {}
+  PackedFileSystem(oci::Reference reference, std::shared_ptr<const File> file, RootFs rootfs)
+      : reference_(std::move(reference)), file_(std::move(file)), rootfs_(std::move(rootfs)) {}
 
   const oci::Reference& reference() const override { return reference_; }
   layers::FileSystem& files() override { return rootfs_.reader(); }
   const sif::Image* sif() const override { return rootfs_.sif(); }
   layers::SquashfsReader* squashfs() override { return &rootfs_.reader(); }
+  std::shared_ptr<const File> image_file() const override { return file_; }
 
  private:
   oci::Reference reference_;
+  std::shared_ptr<const File> file_;
   RootFs rootfs_;
 };
 
@@ -65,7 +67,7 @@ std::unique_ptr<OpenedFileSystem> open_packed(const oci::Reference& reference, s
       }
     }
   }
-  return std::make_unique<PackedFileSystem>(reference, std::move(rootfs));
+  return std::make_unique<PackedFileSystem>(reference, std::move(file), std::move(rootfs));
 }
 
 }  // namespace

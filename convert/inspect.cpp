@@ -9,6 +9,7 @@
 #include <sifkit/container_tree.h>
 #include <sifkit/core/error.h>
 #include <sifkit/core/json.h>
+#include <sifkit/file_system.h>
 #include <sifkit/oci/source.h>
 #include <sifkit/rootfs.h>
 #include <sifkit/sif/image.h>
@@ -90,9 +91,8 @@ void restore_bytes(AppAttributes& out, const AppAttributes& exact) {
 
 bool holds_replacements(const std::string& text) { return text.find("\xef\xbf\xbd") != std::string::npos; }
 
-InspectReport inspect_sif(const std::shared_ptr<const File>& file, const Limits& limits, WarningList& warnings) {
-  const sif::Image image(file);
-  for (const auto& problem : image.problems()) warnings.add("sif-flaw", fmt::format("{}: {}", in_quotes(file->name()), printable(problem)));
+InspectReport inspect_sif(const sif::Image& image, const std::shared_ptr<const File>& file, const Limits& limits,
+                          WarningList& warnings) {
   InspectReport report;
   report.summary = summary_of_sif(image);
   if (const auto* config = image.find(sif::DataType::generic_json, kOciConfigName)) {
@@ -143,25 +143,22 @@ InspectReport inspect_squashfs(const std::shared_ptr<const File>& file, const Li
   return report;
 }
 
-InspectReport inspect_sandbox(const std::string& path, const Limits& limits, WarningList& warnings) {
+/// Nothing where no metadata is in it.
+std::optional<InspectReport> inspect_sandbox(ContainerFiles& files, const Limits& limits, WarningList& warnings) {
+  if (!files.names(std::string(kRuntimeDirectory))) return std::nullopt;
   InspectReport report;
   report.summary.kind = "sandbox";
-  const auto files = files_of_directory(path);
-  if (!files->names(std::string(kRuntimeDirectory))) {
-    throw Error(ErrorKind::unsupported, "there is no directory '/.singularity.d' in it, which holds the metadata", "build an image of it first");
-  }
-  report.attributes = read_attributes(*files, limits, warnings);
+  report.attributes = read_attributes(files, limits, warnings);
   return report;
 }
 
-InspectReport inspect_source(oci::OpenedSource& source, const Limits& limits, WarningList& warnings) {
-  const auto& reference = source.reference();
-  const auto image = source.open_image();
-  const auto& config = image->config();
+InspectReport inspect_image(const oci::Reference& reference, const oci::Image& image, const Limits& limits,
+                            WarningList& warnings) {
+  const auto& config = image.config();
   InspectReport report;
   report.summary.kind = oci::to_string(reference.transport);
   report.summary.created = config.created_seconds;
-  report.summary.layers = image->layers().size();
+  report.summary.layers = image.layers().size();
   auto& attributes = report.attributes;
   attributes.environment["/" + std::string(kEnvironmentScriptPath)] = environment_script(config.config.env, warnings);
   for (const auto& script : fixed_scripts()) {
@@ -178,12 +175,23 @@ InspectReport inspect_source(oci::OpenedSource& source, const Limits& limits, Wa
   return report;
 }
 
+/// Not of every container there is a header that says it.
+void add_architecture(InspectReport& report) {
+  const auto architecture = report.attributes.labels.find("org.label-schema.build-arch");
+  if (report.summary.architecture.empty() && architecture != report.attributes.labels.end())
+    report.summary.architecture = architecture->second;
+}
+
 }  // namespace
 
 std::string InspectReport::apptainer_json() const { return indented(inspect_metadata_json(attributes)); }
 
 InspectReport inspect_container(const std::shared_ptr<const File>& file, const Limits& limits, WarningList& warnings) {
-  return sniff_file(*file).kind == FileKind::sif ? inspect_sif(file, limits, warnings) : inspect_squashfs(file, limits, warnings);
+  if (sniff_file(*file).kind != FileKind::sif) return inspect_squashfs(file, limits, warnings);
+  const sif::Image image(file);
+  for (const auto& problem : image.problems())
+    warnings.add("sif-flaw", fmt::format("{}: {}", in_quotes(file->name()), printable(problem)));
+  return inspect_sif(image, file, limits, warnings);
 }
 
 InspectReport inspect_container(const oci::Reference& given, const oci::SourceOptions& options, WarningList& warnings) {
@@ -191,15 +199,35 @@ InspectReport inspect_container(const oci::Reference& given, const oci::SourceOp
   const auto& reference = source->reference();
   InspectReport report = naming({reference.location, given.text}, [&] { return in_quotes(given.text); }, [&] {
     if (const auto file = source->image_file()) return inspect_container(file, options.limits, warnings);
-    if (source->is_root()) {
-      if (reference.transport == oci::Transport::directory) return inspect_sandbox(reference.location, options.limits, warnings);
+    if (!source->is_root()) return inspect_image(reference, *source->open_image(), options.limits, warnings);
+    if (reference.transport != oci::Transport::directory)
       throw Error(ErrorKind::unsupported, "a tar archive of a root file system has no metadata that is read", "build an image of it first");
-    }
-    return inspect_source(*source, options.limits, warnings);
+    auto sandbox = inspect_sandbox(*files_of_directory(reference.location), options.limits, warnings);
+    if (!sandbox)
+      throw Error(ErrorKind::unsupported, "there is no directory '/.singularity.d' in it, which holds the metadata",
+                  "build an image of it first");
+    return std::move(*sandbox);
   });
-  // Not of every container there is a header that says it.
-  const auto architecture = report.attributes.labels.find("org.label-schema.build-arch");
-  if (report.summary.architecture.empty() && architecture != report.attributes.labels.end()) report.summary.architecture = architecture->second;
+  add_architecture(report);
+  return report;
+}
+
+std::optional<InspectReport> inspect_container(OpenedFileSystem& container, const Limits& limits,
+                                               WarningList& warnings) {
+  std::optional<InspectReport> report;
+  if (const auto file = container.image_file()) {
+    report = container.sif() != nullptr ? inspect_sif(*container.sif(), file, limits, warnings)
+                                        : inspect_squashfs(file, limits, warnings);
+  } else if (!container.image()->config().raw.empty()) {
+    report = inspect_image(container.reference(), *container.image(), limits, warnings);
+  } else if (container.reference().transport == oci::Transport::directory) {
+    auto& files = container.files();
+    report = inspect_sandbox(
+        *files_of_tree(files.tree(),
+                       [&](layers::InodeId inode) { return files.text(inode, files.tree().inode(inode).size); }),
+        limits, warnings);
+  }
+  if (report) add_architecture(*report);
   return report;
 }
 

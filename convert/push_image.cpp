@@ -15,7 +15,6 @@ namespace sifkit {
 
 namespace {
 
-constexpr std::string_view kOras = "oras://";
 constexpr std::string_view kStandardAnnotations = "org.opencontainers.image.";
 
 }  // namespace
@@ -41,9 +40,9 @@ oci::SifFile sif_to_push(const std::filesystem::path& path, const oci::Annotatio
 
 oci::PushReport push_to_oras(const std::string& uri, const std::vector<oci::SifFile>& files,
                              const oci::SourceOptions& options) {
-  if (!uri.starts_with(kOras))
+  if (!uri.starts_with(kOrasScheme))
     throw Error(ErrorKind::usage, fmt::format("{}: expected oras://NAME", in_quotes(uri)));
-  return oci::push_sif(std::string_view(uri).substr(kOras.size()), uri, files, options);
+  return oci::push_sif(std::string_view(uri).substr(kOrasScheme.size()), uri, files, options);
 }
 
 }  // namespace sifkit

@@ -61,6 +61,14 @@ void expect_replaceable(int directory, const std::filesystem::path& target) {
   if (is_for_others_to_keep(directory, name.c_str())) refuse(target, "it belongs to another user, and its directory is sticky");
 }
 
+std::filesystem::path behind_links(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::is_symlink(path, error)) return path;
+  auto target = std::filesystem::canonical(path, error);
+  if (error) throw_errno(fmt::format("follow the link {}", in_quotes(path.native())), error.value());
+  return target;
+}
+
 bool can_name(int fd) { return ::access(fmt::format("/proc/self/fd/{}", fd).c_str(), F_OK) == 0; }
 
 }  // namespace sifkit

@@ -17,8 +17,8 @@ constexpr std::uint64_t kMaxBytes = 16u << 20;
 
 Accounts read_accounts(FileSystem& files, bool users) {
   Accounts out;
-  const auto inode = files.tree().resolve(users ? "etc/passwd" : "etc/group", true);
-  if (!inode || files.tree().inode(*inode).type != EntryType::regular) return out;
+  const auto inode = files.find(users ? "etc/passwd" : "etc/group", true);
+  if (!inode || files.known().inode(*inode).type != EntryType::regular) return out;
   const std::string text = files.text(*inode, kMaxBytes);
   for (std::string_view rest = text; !rest.empty();) {
     const auto line = rest.substr(0, rest.find('\n'));
@@ -36,5 +36,7 @@ Accounts read_accounts(FileSystem& files, bool users) {
   }
   return out;
 }
+
+OwnerNames read_owner_names(FileSystem& files) { return {read_accounts(files, true), read_accounts(files, false)}; }
 
 }  // namespace sifkit::inspect

@@ -114,10 +114,16 @@ void copy_directory(FileSystem& files, InodeId directory, const fs::path& target
   writer.finish(branch.tree, warnings, operation);
 }
 
+bool belongs_to(const File& file, uid_t uid, gid_t gid) {
+  struct stat status {};
+  return ::fstat(file.fd(), &status) == 0 && status.st_uid == uid && status.st_gid == gid;
+}
+
 void set_metadata(const File& file, const Tree& tree, const Inode& inode, WarningList& warnings) {
   const auto& metadata = inode.metadata;
   mode_t mode = metadata.mode;
-  if (::geteuid() != 0 || ::fchown(file.fd(), metadata.uid, metadata.gid) != 0) {
+  if (!belongs_to(file, metadata.uid, metadata.gid) &&
+      (::geteuid() != 0 || ::fchown(file.fd(), metadata.uid, metadata.gid) != 0)) {
     mode &= ~kBorrowedRights;
     warnings.add("owner-dropped", fmt::format("{}: owner {}:{} is not kept", in_quotes(file.name()), metadata.uid,
                                               metadata.gid));

@@ -13,19 +13,12 @@ namespace sifkit::inspect {
 namespace {
 
 /// What an image says of itself, by what it is called; nothing for a root file system that says nothing.
-std::optional<TextMap> facts_of(const oci::Reference& reference, const oci::SourceOptions& options) {
-  if (oci::is_stream(reference)) return std::nullopt;
+std::optional<TextMap> facts_of(OpenedFileSystem& image, const Limits& limits) {
   WarningList warnings;
-  InspectReport report;
-  try {
-    report = inspect_container(reference, options, warnings);
-  } catch (const Error& error) {
-    // It is there and has been read, so that is about its metadata.
-    if (error.kind() != ErrorKind::not_found && error.kind() != ErrorKind::unsupported) throw;
-    return std::nullopt;
-  }
-  const auto& said = report.attributes;
-  TextMap out{{"architecture", report.summary.architecture},
+  const auto report = inspect_container(image, limits, warnings);
+  if (!report) return std::nullopt;
+  const auto& said = report->attributes;
+  TextMap out{{"architecture", report->summary.architecture},
               {"runscript", said.runscript},
               {"startscript", said.startscript},
               {"test", said.test},
@@ -67,18 +60,17 @@ bool is_below_match(std::string_view path, const layers::PathPatterns& patterns)
 
 /// Files that have not changed say the same of both. So only where those that have say something else is all of both
 /// images asked: a package may be there twice.
-std::vector<PackageChange> package_changes(const ComparedImage& first, const ComparedImage& second,
-                                           const std::vector<TreeChange>& changes,
-                                           const layers::PathPatterns& ignored, const OperationContext& operation,
-                                           WarningList& warnings) {
+std::vector<PackageChange> package_changes(OpenedFileSystem& first, OpenedFileSystem& second,
+                                           const std::vector<TreeChange>& changes, const layers::PathPatterns& ignored,
+                                           const OperationContext& operation, WarningList& warnings) {
   std::set<std::string, std::less<>> paths;
   for (const auto& change : changes) {
     paths.insert(change.path);
     if (!change.old_path.empty()) paths.insert(change.old_path);
   }
   const auto compare = [&](const std::function<bool(std::string_view)>& counts, WarningList& said) {
-    const auto of_first = sbom::take_inventory(first.files, operation, said, counts);
-    return package_diff(of_first, sbom::take_inventory(second.files, operation, said, counts));
+    const auto of_first = sbom::take_inventory(first, operation, said, counts);
+    return package_diff(of_first, sbom::take_inventory(second, operation, said, counts));
   };
   WarningList of_changed;
   auto out = compare([&](std::string_view path) { return paths.contains(path); }, of_changed);
@@ -89,14 +81,14 @@ std::vector<PackageChange> package_changes(const ComparedImage& first, const Com
 
 }  // namespace
 
-ImageDiff diff_images(const ComparedImage& first, const ComparedImage& second, const TreeDiffOptions& options,
+ImageDiff diff_images(OpenedFileSystem& first, OpenedFileSystem& second, const TreeDiffOptions& options,
                       const oci::SourceOptions& source, WarningList& warnings) {
   ImageDiff out;
-  out.first = &first.files.tree();
-  out.second = &second.files.tree();
-  out.files = tree_diff(first.files.files(), second.files.files(), options, source.operation);
-  const auto of_first = facts_of(first.reference, source);
-  const auto of_second = of_first ? facts_of(second.reference, source) : std::nullopt;
+  out.first = &first.tree();
+  out.second = &second.tree();
+  out.files = tree_diff(first.files(), second.files(), options, source.operation);
+  const auto of_first = facts_of(first, source.limits);
+  const auto of_second = of_first ? facts_of(second, source.limits) : std::nullopt;
   out.configuration_compared = of_first && of_second;
   if (out.configuration_compared) out.configuration = fact_changes(*of_first, *of_second);
   if (!out.files.empty())

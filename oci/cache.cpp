@@ -144,7 +144,10 @@ std::uint64_t prune_cache(const fs::path& directory, std::uint64_t max_bytes) {
 }
 
 Cache::Cache(CacheOptions options, const OperationContext& operation)
-    : options_(std::move(options)), operation_(operation) {}
+    : options_(std::move(options)), operation_(operation) {
+  // A turn is for one directory, wherever the process that names it is.
+  if (!options_.directory.empty()) options_.directory = fs::absolute(options_.directory);
+}
 
 Cache::~Cache() {
   if (!kept_) return;

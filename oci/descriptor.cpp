@@ -21,9 +21,10 @@ struct ArchitectureAlias {
 
 /// uname's and Debian's words beside Go's.
 constexpr ArchitectureAlias kAliases[] = {
-    {"x86_64", "amd64", ""},      {"x86-64", "amd64", ""},      {"aarch64", "arm64", ""},    {"i386", "386", ""},
-    {"i686", "386", ""},          {"armhf", "arm", "v7"},       {"armel", "arm", "v6"},      {"armv7l", "arm", "v7"},
-    {"armv6l", "arm", "v6"},      {"loongarch64", "loong64", ""}, {"ppc64el", "ppc64le", ""},
+    {"x86_64", "amd64", ""},    {"x86-64", "amd64", ""}, {"aarch64", "arm64", ""}, {"i386", "386", ""},
+    {"i586", "386", ""},        {"i686", "386", ""},     {"armv8l", "arm", "v7"},  {"armhf", "arm", "v7"},
+    {"armel", "arm", "v6"},     {"armv7l", "arm", "v7"}, {"armv6l", "arm", "v6"},  {"loongarch64", "loong64", ""},
+    {"ppc64el", "ppc64le", ""},
 };
 
 constexpr std::string_view kOperatingSystems[] = {"linux",   "windows", "darwin", "freebsd", "netbsd",

@@ -193,17 +193,12 @@ class DirectoryTar final : public Source, private Sink {
   /// Nothing is lost without a word: a file system without attributes has none to lose.
   std::vector<std::pair<std::string, std::string>> xattrs_of(const AttributePlace& place, const std::string& path) {
     std::vector<std::pair<std::string, std::string>> out;
-    std::string names(kMaxAttributes, '\0');
-    const auto size = place.list(names.data(), names.size());
-    if (size < 0) {
-      if (errno != ENOTSUP && errno != ENOSYS) warn_unread(path, "its attributes");
-      return out;
-    }
-    std::string value(kMaxAttributes, '\0');
-    for (const char* name = names.c_str(); name < names.c_str() + size; name += std::strlen(name) + 1) {
-      const auto length = place.get(name, value.data(), value.size());
+    const auto size = place.list(names_.data(), names_.size());
+    if (size < 0 && errno != ENOTSUP && errno != ENOSYS) warn_unread(path, "its attributes");
+    for (const char* name = names_.c_str(); name < names_.c_str() + size; name += std::strlen(name) + 1) {
+      const auto length = place.get(name, value_.data(), value_.size());
       if (length >= 0) {
-        out.emplace_back(name, value.substr(0, static_cast<std::size_t>(length)));
+        out.emplace_back(name, value_.substr(0, static_cast<std::size_t>(length)));
       } else if (errno != ENODATA) {
         warn_unread(path, fmt::format("its attribute {}", in_quotes(name)));
       }
@@ -233,6 +228,8 @@ class DirectoryTar final : public Source, private Sink {
   std::unique_ptr<File> file_;
   std::uint64_t at_ = 0;
   std::uint64_t left_ = 0;
+  std::string names_ = std::string(kMaxAttributes, '\0');  ///< of a file's attributes, and one's value
+  std::string value_ = std::string(kMaxAttributes, '\0');
   std::string out_;
   std::size_t used_ = 0;
   bool ended_ = false;

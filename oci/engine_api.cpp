@@ -40,9 +40,8 @@ net::HttpOptions http_options(const EngineAddress& address, std::chrono::seconds
 
 /// What the service says of an error, in its own words.
 std::string message_of(const std::string& body) {
-  const Json document = Json::parse(body, nullptr, false);
-  if (document.is_object() && document.contains("message") && document["message"].is_string())
-    return document["message"];
+  const auto message = member_text(Json::parse(body, nullptr, false), "message");
+  if (!message.empty()) return message;
   return body.empty() ? "no message" : body;
 }
 
@@ -90,9 +89,8 @@ void EngineApi::load(net::HttpBody archive) {
   for (std::string_view rest = body; !rest.empty();) {
     const auto line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-    const Json document = Json::parse(line, nullptr, false);
-    if (document.is_object() && document.contains("error") && document["error"].is_string())
-      throw Error(ErrorKind::network, fmt::format("{}: {}", address_.where, printable(document["error"].get<std::string>())));
+    if (const auto error = member_text(Json::parse(line, nullptr, false), "error"); !error.empty())
+      throw Error(ErrorKind::network, fmt::format("{}: {}", address_.where, printable(error)));
   }
 }
 

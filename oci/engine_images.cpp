@@ -15,10 +15,6 @@ namespace sifkit::oci {
 
 namespace {
 
-std::filesystem::path scratch_of(const SourceOptions& options) {
-  return options.scratch.empty() ? scratch_directory() : options.scratch;
-}
-
 /// The names of what the service has, for an error.
 std::string names_there(EngineApi& api, const std::string& path, std::string_view member, const Limits& limits) {
   std::string out;
@@ -54,11 +50,9 @@ void refuse_message(const EngineApi& api, PeekedSource& stream) {
   if (first.empty()) throw Error(ErrorKind::network, fmt::format("{}: sent an empty archive", api.where()));
   if (!first.starts_with('{')) return;
   const Json document = Json::parse(first, nullptr, false);
-  if (!document.is_object()) return;
   for (const char* member : {"message", "error"}) {
-    if (document.contains(member) && document[member].is_string()) {
-      throw Error(ErrorKind::network, fmt::format("{}: {}", api.where(), printable(document[member].get<std::string>())));
-    }
+    if (const auto text = member_text(document, member); !text.empty())
+      throw Error(ErrorKind::network, fmt::format("{}: {}", api.where(), printable(text)));
   }
 }
 
@@ -95,7 +89,8 @@ std::unique_ptr<Image> open_daemon_image(const Reference& reference, const Sourc
   options.operation.progress->stage("waiting for the service", 0);  // it packs the image before it sends
   PeekedSource stream(api.stream("/images/" + EngineApi::escaped(reference.location) + "/get"));
   refuse_message(api, stream);
-  auto files = std::make_shared<StreamedFiles>(stream, reference.location, scratch_of(options), options.limits, options.operation, warnings);
+  auto files = std::make_shared<StreamedFiles>(stream, reference.location, options.scratch_place(), options.limits,
+                                               options.operation, warnings);
   WarningList of_all;
   auto candidates = read_candidates(*files, reference.transport, options, of_all);
   return open_candidate(files, choose(candidates, "", options.platform, reference.location, warnings), warnings);

@@ -286,10 +286,7 @@ std::vector<HistoryStep> ImageConfig::history() const {
   const auto list = document.find("history");
   if (list == document.end() || !list->is_array()) return out;
   for (const auto& step : *list) {
-    const auto text = [&](const char* name) {
-      const auto found = step.find(name);
-      return found != step.end() && found->is_string() ? found->get<std::string>() : std::string();
-    };
+    const auto text = [&](std::string_view name) { return member_text(step, name); };
     const auto empty = step.find("empty_layer");
     out.push_back({text("created"), text("created_by"), text("comment"),
                    empty != step.end() && empty->is_boolean() && empty->get<bool>()});

@@ -6,46 +6,17 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
-#include <sifkit/core/json.h>
 
+#include "docker_archive_destination.h"
 #include "docker_name.h"
 #include "engine_destination.h"
 #include "layout_destination.h"
-#include "member_writer.h"
 #include "registry/registry_destination.h"
 #include "registry/registry_name.h"
 
 namespace sifkit::oci {
 
 namespace {
-
-/// As `docker save` and skopeo lay it out: layers and the configuration by their digests, then the document that lists
-/// them.
-class DockerArchiveDestination : public ImageDestination {
- public:
-  DockerArchiveDestination(const Target& target, Overwrite overwrite)
-      : name_(target.name), file_(target.path, overwrite), archive_(file_.file()) {}
-
-  bool plain_layers() const override { return true; }
-  std::unique_ptr<BlobWriter> begin_layer() override { return archive_.begin("", ".tar"); }
-  void finish(const ImageDocuments& documents) override {
-    const std::string config = digest_of(as_bytes(documents.config)).hex() + ".json";
-    archive_.add(config, documents.config);
-    Json layers = Json::array();
-    for (const auto& diff_id : documents.diff_ids) layers.push_back(diff_id.hex() + ".tar");
-    Json tags = Json::array();
-    if (!name_.empty()) tags.push_back(name_);
-    const Json manifest{{{"Config", config}, {"RepoTags", tags}, {"Layers", layers}}};
-    archive_.add("manifest.json", manifest.dump() + "\n");
-    archive_.finish();
-    file_.commit();
-  }
-
- private:
-  std::string name_;
-  AtomicFile file_;
-  MemberWriter archive_;
-};
 
 constexpr std::pair<std::string_view, Transport> kTargets[] = {
     {"oci:", Transport::oci_layout},
@@ -117,7 +88,7 @@ std::unique_ptr<ImageDestination> open_destination(const Target& target, const D
   switch (target.transport) {
     case Transport::oci_layout: return open_layout_destination(target, options);
     case Transport::oci_archive: return open_layout_archive_destination(target, options);
-    case Transport::docker_archive: return std::make_unique<DockerArchiveDestination>(target, options.overwrite);
+    case Transport::docker_archive: return open_docker_archive_destination(target, options);
     case Transport::docker_daemon: return open_engine_destination(target, options);
     case Transport::docker: return open_registry_destination(target, options);
     default: break;

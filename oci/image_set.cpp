@@ -55,9 +55,4 @@ std::unique_ptr<Source> ImageSet::open(const Descriptor& descriptor) {
   return blobs_->open(descriptor);
 }
 
-std::unique_ptr<ImageSet> OpenedSource::open_all() {
-  throw Error(ErrorKind::unsupported, fmt::format("{} has no index of images", in_quotes(reference().text)),
-              "all architectures are in layouts (oci:, oci-archive:) and registries (docker://)");
-}
-
 }  // namespace sifkit::oci

@@ -235,9 +235,7 @@ class LayoutDestination : public ImageDestination {
 
   static std::string tag_of(const Json& entry) {
     const auto annotations = entry.find("annotations");
-    if (annotations == entry.end() || !annotations->is_object()) return {};
-    const auto tag = annotations->find(kRefName);
-    return tag == annotations->end() || !tag->is_string() ? std::string() : tag->get<std::string>();
+    return annotations == entry.end() ? std::string() : member_text(*annotations, kRefName);
   }
 
   /// Throws where it cannot be looked for.

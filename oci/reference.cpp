@@ -5,8 +5,6 @@
 #include <filesystem>
 #include <optional>
 
-#include <sys/stat.h>
-
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
@@ -42,8 +40,8 @@ constexpr std::string_view kKnownTransports =
     "docker:, oras:, library:, docker-archive:, oci-archive:, oci:, docker-daemon:, podman:, docker-container:, tar:, "
     "dir:, sif:, squashfs:, - (standard input) or a path";
 
-/// Words that name sources on a network, which belong to the registry client.
-constexpr std::string_view kRegistryWords[] = {"shub", "http", "https", "ipfs"};
+/// Words that other programs read from a network, and this one does not.
+constexpr std::string_view kUnreadWords[] = {"shub", "http", "https", "ipfs"};
 
 std::optional<Transport> transport_of(std::string_view word) {
   for (const auto& known : kWords) {
@@ -162,7 +160,7 @@ Reference Reference::parse(std::string_view text) {
     split_location(out, rest);
     return out;
   }
-  if (std::find(std::begin(kRegistryWords), std::end(kRegistryWords), word) != std::end(kRegistryWords)) {
+  if (std::find(std::begin(kUnreadWords), std::end(kUnreadWords), word) != std::end(kUnreadWords)) {
     throw Error(ErrorKind::unsupported, fmt::format("source {}: it is not read from there", in_quotes(text)),
                 network_hint(word));
   }
@@ -189,11 +187,6 @@ std::string_view to_string(Transport transport) noexcept {
     if (known.transport == transport) return known.word;
   }
   return transport == Transport::standard_input ? "stdin" : "file";
-}
-
-bool is_stream(const Reference& reference) {
-  struct stat status {};
-  return reference.location == "-" || (::stat(reference.location.c_str(), &status) == 0 && S_ISFIFO(status.st_mode));
 }
 
 }  // namespace sifkit::oci

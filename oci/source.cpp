@@ -22,7 +22,7 @@
 #include "oci_layout.h"
 #include "reference_hint.h"
 #include "registry/registry_source.h"
-#include "registry/remote_source.h"
+#include "remote/remote_source.h"
 #include "rootfs_image.h"
 #include "service_source.h"
 #include "stored_image.h"
@@ -82,7 +82,7 @@ UniqueFd again(const UniqueFd& directory) {
 
 /// A stream as a file that any part of can be read of at any time.
 std::shared_ptr<const File> spooled(Source& stream, const std::string& name, const SourceOptions& options) {
-  const File scratch = open_scratch_file(options.scratch.empty() ? scratch_directory() : options.scratch);
+  const File scratch = open_scratch_file(options.scratch_place());
   options.operation.progress->stage("reading", 0);
   Bytes buffer(256 * 1024);
   std::uint64_t end = 0;
@@ -178,7 +178,7 @@ class Looker {
     const bool compressed = out_.identity.compression != Compression::none && !out_.stream;
     if (out_.stream && guess && !has_part) out_.file = spooled(*std::exchange(out_.stream, nullptr), name, options_);
     if (out_.stream) {
-      const auto scratch = options_.scratch.empty() ? scratch_directory() : options_.scratch;
+      const auto scratch = options_.scratch_place();
       out_.files = std::make_shared<StreamedFiles>(*out_.stream, name, scratch, limits, options_.operation, found);
     } else if (compressed) {
       out_.files = std::make_shared<CompressedFiles>(out_.file, guess, limits, options_.operation, found);
@@ -366,6 +366,13 @@ SourceIdentity identify(const std::filesystem::path& path, const Limits& limits)
   options.limits = limits;
   WarningList ignored;
   return Looker(reference, options, ignored).look().identity;
+}
+
+std::filesystem::path SourceOptions::scratch_place() const { return scratch.empty() ? scratch_directory() : scratch; }
+
+std::unique_ptr<ImageSet> OpenedSource::open_all() {
+  throw Error(ErrorKind::unsupported, fmt::format("{} has no index of images", in_quotes(reference().text)),
+              "all architectures are in layouts (oci:, oci-archive:) and registries (docker://)");
 }
 
 std::unique_ptr<OpenedSource> open_source(const Reference& reference, const SourceOptions& options, WarningList& warnings) {

@@ -166,10 +166,7 @@ void note_stated(ImageSummary& summary, std::string_view json, const Limits& lim
   } catch (const Error&) {
     return;
   }
-  const auto text = [&](const char* member) {
-    const bool there = document.is_object() && document.contains(member) && document[member].is_string();
-    return there ? document[member].get<std::string>() : std::string();
-  };
+  const auto text = [&](std::string_view member) { return member_text(document, member); };
   note_config(summary, {text("os"), text("architecture"), text("variant")}, text("created"));
 }
 

@@ -36,6 +36,8 @@ sifkit_test(cli SOURCES cli/test_cli_app.cpp
                         cli/test_cli_take.cpp
                         cli/test_cli_terminal.cpp
                         cli/test_cli_verify.cpp
+                        cli/test_cli_once.cpp
+                        cli/test_cli_repository.cpp
             LINK sifkit_commands ${RNP_LIBRARY} THREADS build faults registry verify)
 add_library(fault_shim MODULE support/fault_shim.c)
 target_link_libraries(fault_shim PRIVATE ${CMAKE_DL_LIBS})

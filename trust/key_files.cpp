@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/output_place.h>
 
 #include "key_blocks.h"
 
@@ -90,9 +91,7 @@ DirectoryLock::DirectoryLock(const std::filesystem::path& directory) {
 
 void write_private_file(const std::filesystem::path& path, ByteView bytes) {
   // A ring may be a link to where its owner keeps it; the link stays.
-  std::error_code ignored;
-  const auto target = std::filesystem::is_symlink(path, ignored) ? std::filesystem::canonical(path) : path;
-  AtomicFile out(target, Overwrite::yes, 0600);
+  AtomicFile out(behind_links(path), Overwrite::yes, 0600);
   if (::fchmod(out.file().fd(), 0600) != 0) throw_errno(fmt::format("set the mode of {}", in_quotes(path.native())));
   out.file().write_at(0, bytes);
   out.commit();

@@ -221,7 +221,8 @@ PgpKeyInfo KeyStore::remove(std::string_view which, KeyPart part) const {
 
 PgpKeyInfo KeyStore::generate(const NewPgpKey& wanted) const {
   // Said before the work, which may take seconds.
-  if (std::filesystem::exists(directory_)) check_private_directory(directory_);
+  std::error_code failed;
+  if (std::filesystem::exists(directory_, failed) || failed) check_private_directory(directory_);
   const auto pair = generate_key_pair(wanted);
   const auto& info = pair.secret.info;
   const auto certificates = directory_ / "revocations";

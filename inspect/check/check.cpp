@@ -191,10 +191,12 @@ class Check {
                fmt::format("the image says that it is for {}, its shell is for {}", printable(architecture), shell));
       foreign_ = true;
     }
-    if (!options_.architecture.empty() && !architecture.empty() && !runs_on(options_.architecture, architecture)) {
-      out_.add("architecture", "",
-               fmt::format("the image is for {}, the machine is {}", printable(architecture), options_.architecture));
-    }
+    if (options_.architecture.empty() || architecture.empty()) return;
+    const std::string variant = image_.image() == nullptr ? "" : image_.image()->config().platform.variant;
+    if (runs_on(options_.architecture, architecture) && !is_later_variant(variant, options_.variant)) return;
+    out_.add("architecture", "",
+             fmt::format("the image is for {}, the machine is {}", printable(with_variant(architecture, variant)),
+                         with_variant(options_.architecture, options_.variant)));
   }
 
   void look_at_libc(const Loader& loader) {
@@ -226,8 +228,7 @@ class Check {
   void look_at_start() {
     if (!foreign_) input_.architecture = report_.facts.architecture;
     WarningList warnings;
-    check_runtime(
-        tree_, [this](InodeId inode) { return programs_.lookup(inode); }, input_, warnings);
+    check_runtime(tree_, [this](InodeId inode) { return programs_.lookup(inode); }, input_, warnings);
     for (const auto& warning : warnings.listed()) out_.add(warning.kind, "", warning.text);
   }
 
@@ -263,8 +264,8 @@ class Check {
 
   void look_at_program(const std::string& path, InodeId inode, const ElfObject& object, const Loader& loader) {
     const auto& architecture = report_.facts.architecture;
-    if (!foreign_ && !architecture.empty() && !object.architecture.empty() &&
-        !runs_on(architecture, object.architecture)) {
+    const bool told = !foreign_ && !architecture.empty() && !object.architecture.empty();
+    if (told && !runs_on(architecture, object.architecture)) {
       out_.add("program-architecture", Severity::warning, path,
                fmt::format("a program for {} in an image for {}", object.architecture, printable(architecture)));
       return;
@@ -387,8 +388,7 @@ class Check {
   std::map<std::string, std::string> libraries_;  ///< the first place of each name
   std::map<InodeId, std::string> places_;         ///< of what is looked at as a program
   std::set<InodeId> on_path_;
-  std::map<std::string, std::pair<std::string, std::size_t>>
-      without_loader_;  ///< programs on PATH: the first, how many
+  std::map<std::string, std::pair<std::string, std::size_t>> without_loader_;  ///< on PATH: the first, how many
   std::set<std::string> drivers_;
   bool foreign_ = false;  ///< the programs are for another machine, and that has been said
 };

@@ -32,6 +32,16 @@ inline bool is_older(std::string_view one, std::string_view other) {
   return false;
 }
 
+/// Of an architecture's variants, as "v7" and "v6" of arm. One that is not stated is not later.
+inline bool is_later_variant(std::string_view one, std::string_view other) {
+  return one.starts_with('v') && other.starts_with('v') && is_older(other.substr(1), one.substr(1));
+}
+
+/// "arm/v7"
+inline std::string with_variant(std::string_view architecture, std::string_view variant) {
+  return std::string(architecture) + (variant.empty() ? "" : "/" + std::string(variant));
+}
+
 inline bool is_library_name(std::string_view name) {
   return name.ends_with(".so") || name.find(".so.") != std::string_view::npos;
 }

@@ -71,7 +71,7 @@ const std::string_view kReportScript = R"js(
   const text = (bytes) => {
     const units = ["B", "KiB", "MiB", "GiB", "TiB"];
     let unit = 0;
-    while (bytes >= 1024 && unit + 1 < units.length) { bytes /= 1024; ++unit; }
+    while (bytes >= 1023.95 && unit + 1 < units.length) { bytes /= 1024; ++unit; }
     return (unit === 0 ? bytes : bytes.toFixed(1)) + " " + units[unit];
   };
   const label = (node) => node === nodes[0] ? "root" : node.kind === 2 ? node.names + " smaller ones" : node.name;

@@ -11,6 +11,7 @@
 #include <sifkit/core/digest.h>
 #include <sifkit/core/json.h>
 #include <sifkit/core/text.h>
+#include <sifkit/core/units.h>
 
 #include "report/assets.h"
 #include "report/size_map.h"
@@ -49,15 +50,6 @@ std::string json_in_html(const Json& json) {
     }
   }
   return out;
-}
-
-std::string size_text(std::uint64_t bytes) {
-  static constexpr std::string_view kUnits[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-  if (bytes < 1024) return fmt::format("{} B", bytes);
-  double value = static_cast<double>(bytes) / 1024;
-  std::size_t unit = 0;
-  for (; value >= 1024 && unit + 1 < std::size(kUnits); ++unit) value /= 1024;
-  return fmt::format("{:.1f} {}", value, kUnits[unit]);
 }
 
 /// Digest of an element's text, as a content security policy names it.
@@ -113,7 +105,7 @@ void add_identity(Page& page, const ReportInput& input) {
   page.open("identity", "Identity");
   page.start_facts();
   page.fact("Kind", summary.kind);
-  if (summary.bytes) page.fact("Size", size_text(*summary.bytes));
+  if (summary.bytes) page.fact("Size", human_bytes(*summary.bytes));
   page.fact("Architecture", summary.architecture.empty() ? facts.architecture : summary.architecture);
   if (summary.created) page.fact("Created", utc_time(*summary.created) + " UTC");
   page.fact("Distribution", input.inventory.distribution.name);
@@ -162,7 +154,9 @@ void add_sizes(Page& page, const std::vector<SizedName>& names) {
     const auto share = names[0].bytes == 0 ? 0.0 : 100 * static_cast<double>(each->bytes) / static_cast<double>(names[0].bytes);
     const std::string name = each->kind == SizedName::Kind::others ? fmt::format("{} smaller ones", each->names)
                              : html(each->name) + (each->kind == SizedName::Kind::directory ? "/" : "");
-    page.row({{"<span class=\"path\">" + name + "</span>"}, {size_text(each->bytes), true}, {fmt::format("{:.1f} %", share), true},
+    page.row({{"<span class=\"path\">" + name + "</span>"},
+              {human_bytes(each->bytes), true},
+              {fmt::format("{:.1f} %", share), true},
               {std::to_string(each->names), true}});
   }
   page.end_table();
@@ -178,12 +172,15 @@ void add_layers(Page& page, const std::vector<ReportedLayer>& layers) {
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const auto& [name, command, usage] = layers[i];
     lost += usage.lost_bytes;
-    page.row({{std::to_string(i + 1), true}, {std::to_string(usage.files), true}, {size_text(usage.bytes), true},
-              {size_text(usage.hidden_bytes), true}, {size_text(usage.lost_bytes), true},
+    page.row({{std::to_string(i + 1), true},
+              {std::to_string(usage.files), true},
+              {human_bytes(usage.bytes), true},
+              {human_bytes(usage.hidden_bytes), true},
+              {human_bytes(usage.lost_bytes), true},
               {"<code>" + html(command) + "</code><br><span class=\"soft\">" + html(name) + "</span>"}});
   }
   page.end_table();
-  page.raw(fmt::format("<p>{} of all that the layers bring is no longer to be seen.</p>\n", size_text(lost)));
+  page.raw(fmt::format("<p>{} of all that the layers bring is no longer to be seen.</p>\n", human_bytes(lost)));
   page.close();
 }
 

@@ -7,7 +7,7 @@
 #include <sifkit/core/text.h>
 
 #include "catalogers.h"
-#include "documents.h"
+#include "lenient_json.h"
 #include "fields.h"
 
 namespace sifkit::sbom {
@@ -32,7 +32,7 @@ bool is_web_address(std::string_view text) { return text.starts_with("https://")
 
 std::string npm_license(const Json& package) {
   const auto one = [](const Json& value) {
-    return value.is_string() ? value.get<std::string>() : text_of(value, "type");
+    return value.is_string() ? value.get<std::string>() : member_text(value, "type");
   };
   if (package.contains("license")) return one(package["license"]);
   std::string out;
@@ -82,12 +82,6 @@ Json read_document(std::string_view text) {
   return document;
 }
 
-std::string text_of(const Json& object, const char* member) {
-  if (!object.is_object()) return {};
-  const auto found = object.find(member);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 void read_python(std::string_view text, Findings& out) {
   const auto fields = Fields::take(text);
   const std::string name(fields.get("Name"));
@@ -112,25 +106,25 @@ void read_python(std::string_view text, Findings& out) {
 
 void read_conda(std::string_view text, Findings& out) {
   const auto document = read_document(text);
-  const auto name = text_of(document, "name");
+  const auto name = member_text(document, "name");
   if (name.empty()) throw Error(ErrorKind::malformed, "expected the member 'name'");
-  const auto subdir = text_of(document, "subdir");
-  const auto file = text_of(document, "fn");
-  Found found{.purl = {"conda", {}, name, text_of(document, "version"), {}}};
-  found.purl.qualifiers = {{"build", text_of(document, "build")},
-                           {"channel", channel_name(text_of(document, "channel"), subdir)},
+  const auto subdir = member_text(document, "subdir");
+  const auto file = member_text(document, "fn");
+  Found found{.purl = {"conda", {}, name, member_text(document, "version"), {}}};
+  found.purl.qualifiers = {{"build", member_text(document, "build")},
+                           {"channel", channel_name(member_text(document, "channel"), subdir)},
                            {"subdir", subdir},
                            {"type", file.ends_with(".conda")     ? "conda"
                                     : file.ends_with(".tar.bz2") ? "tar.bz2"
                                                                  : ""}};
-  found.license = text_of(document, "license");
+  found.license = member_text(document, "license");
   out.add(std::move(found));
 }
 
 void read_npm(std::string_view text, Findings& out) {
   const auto document = read_document(text);
-  auto name = text_of(document, "name");
-  const auto version = text_of(document, "version");
+  auto name = member_text(document, "name");
+  const auto version = member_text(document, "version");
   if (name.empty() || version.empty()) return;  // such files only say how the modules beside them are to be read
   Found found{.purl = {"npm", {}, {}, version, {}}};
   found.name = name;
@@ -142,8 +136,8 @@ void read_npm(std::string_view text, Findings& out) {
   found.license = npm_license(document);
   const auto author = document.find("author");
   if (author != document.end())
-    found.supplier = person(author->is_string() ? author->get<std::string>() : text_of(*author, "name"));
-  if (const auto page = text_of(document, "homepage"); is_web_address(page)) found.homepage = page;
+    found.supplier = person(author->is_string() ? author->get<std::string>() : member_text(*author, "name"));
+  if (const auto page = member_text(document, "homepage"); is_web_address(page)) found.homepage = page;
   out.add(std::move(found));
 }
 
@@ -191,22 +185,22 @@ void read_spack(std::string_view text, Findings& out) {
   }
   if (node == nullptr || !node->is_object())
     throw Error(ErrorKind::malformed, "expected a list of nodes that is not empty");
-  auto name = text_of(*node, "name");
+  auto name = member_text(*node, "name");
   if (name.empty() && spec->is_array()) name = (*spec)[0].begin().key();
-  Found found{.purl = {"generic", {}, name, text_of(*node, "version"), {}}};
-  found.purl.qualifiers = {{"spack_hash", text_of(*node, "hash")}};
+  Found found{.purl = {"generic", {}, name, member_text(*node, "version"), {}}};
+  found.purl.qualifiers = {{"spack_hash", member_text(*node, "hash")}};
   const auto arch = node->find("arch");
   if (arch != node->end() && arch->is_object()) {
     const auto target = arch->find("target");
     const auto word = target == arch->end() ? ""
                       : target->is_string() ? target->get<std::string>()
-                                            : text_of(*target, "name");
-    found.properties = {{"spack:platform", text_of(*arch, "platform")},
-                        {"spack:os", text_of(*arch, "platform_os")},
+                                            : member_text(*target, "name");
+    found.properties = {{"spack:platform", member_text(*arch, "platform")},
+                        {"spack:os", member_text(*arch, "platform_os")},
                         {"spack:target", word}};
   }
-  found.properties.emplace_back("spack:hash", text_of(*node, "hash"));
-  found.properties.emplace_back("spack:namespace", text_of(*node, "namespace"));
+  found.properties.emplace_back("spack:hash", member_text(*node, "hash"));
+  found.properties.emplace_back("spack:namespace", member_text(*node, "namespace"));
   out.add(std::move(found));
 }
 

@@ -10,7 +10,7 @@
 #include <sifkit/core/error.h>
 
 #include "catalogers.h"
-#include "documents.h"
+#include "lenient_json.h"
 #include "fields.h"
 
 namespace sifkit::sbom {
@@ -188,9 +188,9 @@ void read_rust(const ElfFile& elf, Findings& out) {
     throw Error(ErrorKind::malformed, "the list of cargo-auditable has no packages");
   }
   for (const auto& package : document["packages"]) {
-    if (text_of(package, "kind") == "build") continue;  // ran when the program was built, is not in it
-    Found found{.purl = {"cargo", {}, text_of(package, "name"), text_of(package, "version"), {}}};
-    const auto source = text_of(package, "source");
+    if (member_text(package, "kind") == "build") continue;  // ran when the program was built, is not in it
+    Found found{.purl = {"cargo", {}, member_text(package, "name"), member_text(package, "version"), {}}};
+    const auto source = member_text(package, "source");
     if (source != "crates.io" && source != "registry") found.properties = {{"cargo:source", source}};
     out.add(std::move(found));
   }

@@ -19,13 +19,6 @@ namespace sifkit::oci {
 
 namespace {
 
-constexpr std::uint64_t kMaxFileBytes = std::uint64_t{4} << 20;
-
-std::string text_of(const Json& object, const char* member) {
-  const auto found = object.is_object() ? object.find(member) : object.end();
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 [[noreturn]] void fail(const std::string& origin, std::string_view why) {
   throw Error(ErrorKind::malformed, fmt::format("credentials in {}: {}", origin, why));
 }
@@ -33,11 +26,11 @@ std::string text_of(const Json& object, const char* member) {
 std::optional<RegistryCredentials> of_entry(const Json& entry, const std::string& origin, const std::string& key) {
   RegistryCredentials out;
   out.origin = origin;
-  out.user = text_of(entry, "username");
-  out.password = text_of(entry, "password");
-  out.identity_token = text_of(entry, "identitytoken");
-  out.registry_token = text_of(entry, "registrytoken");
-  if (const auto encoded = text_of(entry, "auth"); !encoded.empty()) {
+  out.user = member_text(entry, "username");
+  out.password = member_text(entry, "password");
+  out.identity_token = member_text(entry, "identitytoken");
+  out.registry_token = member_text(entry, "registrytoken");
+  if (const auto encoded = member_text(entry, "auth"); !encoded.empty()) {
     const auto decoded = base64_decode(encoded);
     if (!decoded) fail(origin, fmt::format("the auth of {} is no base64", in_quotes(key)));
     std::string pair(as_text(*decoded));
@@ -102,7 +95,7 @@ std::optional<RegistryCredentials> credentials_in(std::string_view text, const s
         return of_helper(helper, name, origin, operation);
     }
   }
-  if (const auto store = text_of(document, "credsStore"); !store.empty()) {
+  if (const auto store = member_text(document, "credsStore"); !store.empty()) {
     if (auto out = of_helper(store, name, origin, operation)) return out;
   }
   const auto auths = document.find("auths");
@@ -124,16 +117,6 @@ std::vector<std::filesystem::path> usual_auth_files() {
           of_session.empty() ? std::filesystem::path(fmt::format("/run/containers/{}/auth.json", ::getuid()))
                              : std::filesystem::path(of_session) / "containers" / "auth.json",
           directory_or("XDG_CONFIG_HOME", home / ".config") / "containers" / "auth.json"};
-}
-
-std::optional<std::string> read_auth_file(const std::filesystem::path& path) {
-  try {
-    const auto source = open_source(path);
-    return std::string(as_text(read_all(*source, kMaxFileBytes, path.native())));
-  } catch (const Error& error) {
-    if (error.kind() == ErrorKind::not_found) return std::nullopt;
-    throw;
-  }
 }
 
 }  // namespace sifkit::oci

@@ -29,7 +29,4 @@ std::optional<RegistryCredentials> credentials_in(std::string_view text, const s
 /// The files that Apptainer, SingularityCE, Docker and podman keep, in this order; they need not be there.
 std::vector<std::filesystem::path> usual_auth_files();
 
-/// The text of such a file; nothing where there is none.
-std::optional<std::string> read_auth_file(const std::filesystem::path& path);
-
 }  // namespace sifkit::oci

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <thread>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -25,8 +26,10 @@ namespace sifkit::oci {
 
 namespace {
 
-constexpr std::chrono::seconds kTimeLimit{30};
+using Clock = std::chrono::steady_clock;
+
 constexpr std::chrono::milliseconds kTick{100};
+constexpr std::chrono::milliseconds kShortestPause{1};
 constexpr std::size_t kMaxOutput = std::size_t{1} << 20;
 constexpr int kNotFoundInShells = 127;
 /// What helpers say, word for word, for a server that they know nothing of.
@@ -64,15 +67,16 @@ class Child {
   ~Child() {
     if (process_ < 0) return;
     ::kill(process_, SIGKILL);
-    wait();
+    while (::waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
+    }
   }
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
-  int wait() {
+  /// The status of a program that has ended; nothing while it runs.
+  std::optional<int> ended() {
     int status = 0;
-    while (::waitpid(process_, &status, 0) < 0 && errno == EINTR) {
-    }
+    if (::waitpid(process_, &status, WNOHANG) != process_) return std::nullopt;
     process_ = -1;
     return status;
   }
@@ -88,16 +92,32 @@ std::pair<UniqueFd, UniqueFd> connection() {
   return {UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
-std::string read_output(int fd, const std::string& program, const OperationContext& operation) {
-  const auto end = std::chrono::steady_clock::now() + kTimeLimit;
+/// How long a program may take.
+class Deadline {
+ public:
+  Deadline(const std::string& program, std::chrono::milliseconds limit, const OperationContext& operation)
+      : program_(program), limit_(limit), operation_(operation), end_(Clock::now() + limit) {}
+
+  /// Throws network when it has passed.
+  void check(std::string_view what) const {
+    operation_.check();
+    if (Clock::now() <= end_) return;
+    const auto seconds = std::chrono::duration<double>(limit_).count();
+    throw Error(ErrorKind::network, fmt::format("{} has not {} for {:g} s", in_quotes(program_), what, seconds));
+  }
+
+ private:
+  const std::string& program_;
+  const std::chrono::milliseconds limit_;
+  const OperationContext& operation_;
+  const Clock::time_point end_;
+};
+
+std::string read_output(int fd, const std::string& program, const Deadline& deadline) {
   std::string out;
   std::array<char, 4096> buffer{};
   while (true) {
-    operation.check();
-    if (std::chrono::steady_clock::now() > end) {
-      throw Error(ErrorKind::network,
-                  fmt::format("{} has not answered for {} s", in_quotes(program), kTimeLimit.count()));
-    }
+    deadline.check("answered");
     pollfd ready{.fd = fd, .events = POLLIN, .revents = 0};
     if (::poll(&ready, 1, static_cast<int>(kTick.count())) <= 0) continue;
     const auto got = ::read(fd, buffer.data(), buffer.size());
@@ -109,10 +129,20 @@ std::string read_output(int fd, const std::string& program, const OperationConte
   }
 }
 
+/// A program that has said all it says ends at once, as a rule.
+int wait_for(Child& child, const Deadline& deadline) {
+  for (auto pause = kShortestPause;; pause = std::min(2 * pause, kTick)) {
+    if (const auto status = child.ended()) return *status;
+    deadline.check("ended");
+    std::this_thread::sleep_for(pause);
+  }
+}
+
 }  // namespace
 
 std::optional<RegistryCredentials> ask_credential_helper(const std::string& name, const std::string& server,
-                                                         const OperationContext& operation) {
+                                                         const OperationContext& operation,
+                                                         std::chrono::milliseconds limit) {
   const std::string program = "docker-credential-" + name;
   if (name.empty() || name.find('/') != std::string::npos || name.find('\0') != std::string::npos)
     throw Error(ErrorKind::usage, fmt::format("{} is no credential helper", in_quotes(name)));
@@ -124,8 +154,9 @@ std::optional<RegistryCredentials> ask_credential_helper(const std::string& name
   const std::string question = server + "\n";
   ::send(input.get(), question.data(), question.size(), MSG_NOSIGNAL);  // one that does not read it fails anyway
   input = UniqueFd();
-  const auto answer = read_output(output.get(), program, operation);
-  const int status = child.wait();
+  const Deadline deadline(program, limit, operation);
+  const auto answer = read_output(output.get(), program, deadline);
+  const int status = wait_for(child, deadline);
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
     if (trimmed(answer, " \t\r\n").starts_with(kNoEntry)) return std::nullopt;
     if (WIFEXITED(status) && WEXITSTATUS(status) == kNotFoundInShells)
@@ -134,10 +165,7 @@ std::optional<RegistryCredentials> ask_credential_helper(const std::string& name
                                                printable(trimmed(answer, " \t\r\n"))));
   }
   const Json document = Json::parse(answer, nullptr, false);
-  const auto text = [&](const char* member) {
-    const bool there = document.is_object() && document.contains(member) && document[member].is_string();
-    return there ? document[member].get<std::string>() : std::string();
-  };
+  const auto text = [&](std::string_view member) { return member_text(document, member); };
   if (text("Secret").empty())
     throw Error(ErrorKind::denied, fmt::format("{}: the answer has no secret", in_quotes(program)));
   RegistryCredentials out;

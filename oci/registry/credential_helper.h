@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -11,8 +12,9 @@ namespace sifkit::oci {
 
 /// Asks the program docker-credential-NAME for what it keeps for a server; nothing where it has no entry. It is run
 /// without a shell, and what is secret passes through pipes only. Throws usage for a name that is none, not_found where
-/// the program is missing, denied where it fails, network where it takes more than half a minute, cancelled.
+/// the program is missing, denied where it fails, network where it takes longer than `limit`, cancelled.
 std::optional<RegistryCredentials> ask_credential_helper(const std::string& name, const std::string& server,
-                                                         const OperationContext& operation);
+                                                         const OperationContext& operation,
+                                                         std::chrono::milliseconds limit = std::chrono::seconds(30));
 
 }  // namespace sifkit::oci

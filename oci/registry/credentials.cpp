@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "credentials.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <vector>
 
@@ -11,13 +10,12 @@
 #include <sifkit/core/file.h>
 #include <sifkit/core/resources.h>
 
+#include "../text_file.h"
 #include "auth_file.h"
 
 namespace sifkit::oci {
 
 namespace {
-
-constexpr std::uint64_t kMaxCertificateBytes = std::uint64_t{1} << 20;
 
 /// SIFKIT_DOCKER_USERNAME and _PASSWORD, then Apptainer's and SingularityCE's.
 RegistryCredentials of_environment() {
@@ -31,38 +29,6 @@ RegistryCredentials of_environment() {
     return out;
   }
   return {};
-}
-
-/// Certificates for a host, as podman and Docker keep them: *.crt are authorities beside the system's, X.cert and X.key
-/// the client's. The first directory that is there counts alone.
-void add_certificates(const std::string& host, net::TlsOptions& tls) {
-  for (const auto& above :
-       {home_directory() / ".config/containers/certs.d", std::filesystem::path("/etc/containers/certs.d"),
-        std::filesystem::path("/etc/docker/certs.d")}) {
-    std::error_code error;
-    std::filesystem::directory_iterator entries(above / host, error);
-    if (error) continue;
-    std::vector<std::filesystem::path> files;
-    for (const auto& entry : entries) files.push_back(entry.path());
-    std::sort(files.begin(), files.end());
-    for (const auto& file : files) {
-      auto other = file;
-      if (file.extension() == ".crt") {
-        const auto source = open_source(file);
-        tls.more_authorities += std::string(as_text(read_all(*source, kMaxCertificateBytes, file.native()))) + "\n";
-      } else if (file.extension() == ".cert") {
-        tls.certificate = file;
-        tls.key = other.replace_extension(".key");
-      } else if (file.extension() == ".key") {
-        other.replace_extension(".cert");
-      }
-      if (other != file && !std::filesystem::exists(other, error)) {
-        throw Error(ErrorKind::not_found, fmt::format("{} is not there, which belongs to {}", in_quotes(other.native()),
-                                                      in_quotes(file.native())));
-      }
-    }
-    return;
-  }
 }
 
 }  // namespace
@@ -82,7 +48,7 @@ RegistryCredentials find_credentials(const RegistryName& name, const RegistryOpt
     if (const auto file = environment_variable("REGISTRY_AUTH_FILE"); !file.empty()) files.insert(files.begin(), file);
   }
   for (const auto& file : files) {
-    const auto text = read_auth_file(file);
+    const auto text = read_text_file(file);
     if (!text && file == options.auth_file)
       throw Error(ErrorKind::not_found, fmt::format("credentials: {} is not there", in_quotes(file.native())));
     if (!text) continue;
@@ -92,13 +58,6 @@ RegistryCredentials find_credentials(const RegistryName& name, const RegistryOpt
     }
   }
   return {};
-}
-
-net::HttpOptions http_options(const std::string& host, const RegistryOptions& options) {
-  net::HttpOptions out;
-  if (!options.plain_http) add_certificates(host, out.tls);
-  out.tls.verified = !options.unverified_tls;
-  return out;
 }
 
 }  // namespace sifkit::oci

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <sifkit/net/http_client.h>
+#include <sifkit/core/operation.h>
 #include <sifkit/oci/registry.h>
 
 #include "registry_name.h"
@@ -12,8 +12,5 @@ namespace sifkit::oci {
 /// Apptainer, Docker and podman keep. Empty where there is nothing.
 RegistryCredentials find_credentials(const RegistryName& name, const RegistryOptions& options,
                                      const OperationContext& operation);
-
-/// How a host ("name", "name:port") is reached.
-net::HttpOptions http_options(const std::string& host, const RegistryOptions& options);
 
 }  // namespace sifkit::oci

@@ -20,7 +20,6 @@ namespace sifkit::oci {
 namespace {
 
 constexpr std::string_view kSifConfigType = "application/vnd.sylabs.sif.config.v1+json";
-constexpr std::string_view kSifType = "application/vnd.sylabs.sif.layer.v1.sif";
 constexpr std::string_view kTitle = "org.opencontainers.image.title";
 const std::string kConfig = "{}";
 

@@ -14,6 +14,7 @@
 
 #include "backoff.h"
 #include "credentials.h"
+#include "http_options.h"
 
 namespace sifkit::oci {
 
@@ -190,18 +191,14 @@ void RegistryAuth::fetch_token(const Challenge& challenge) {
 
 std::string message_of_registry(std::string_view body) {
   const Json document = Json::parse(body, nullptr, false);
-  const auto text = [](const Json& object, const char* member) {
-    const bool there = object.is_object() && object.contains(member) && object[member].is_string();
-    return there ? object[member].get<std::string>() : std::string();
-  };
   if (document.is_object()) {
     std::string out;
     if (const auto errors = document.find("errors"); errors != document.end() && errors->is_array()) {
       for (const auto& error : *errors) {
         // "MANIFEST_UNKNOWN": people look for the words.
-        std::string code = lower_case(text(error, "code"));
+        std::string code = lower_case(member_text(error, "code"));
         std::replace(code.begin(), code.end(), '_', ' ');
-        const auto message = text(error, "message");
+        const auto message = member_text(error, "message");
         if (!out.empty() && !(code + message).empty()) out += "; ";
         out += equal_ignoring_case(code, message) || message.empty() ? code
                : code.empty()                                        ? message
@@ -209,7 +206,7 @@ std::string message_of_registry(std::string_view body) {
       }
     }
     for (const char* member : {"details", "message", "error_description", "error"}) {
-      if (out.empty()) out = text(document, member);
+      if (out.empty()) out = member_text(document, member);
     }
     return out.empty() ? "no message" : out;
   }

@@ -7,7 +7,7 @@
 #include <sifkit/core/text.h>
 #include <sifkit/net/url.h>
 
-#include "credentials.h"
+#include "http_options.h"
 
 namespace sifkit::oci {
 

@@ -9,8 +9,10 @@
 #include <sifkit/core/error.h>
 #include <sifkit/core/file.h>
 #include <sifkit/core/json.h>
+#include <sifkit/core/output_place.h>
 #include <sifkit/core/resources.h>
 
+#include "../text_file.h"
 #include "auth_file.h"
 #include "registry_places.h"
 
@@ -26,7 +28,7 @@ constexpr unsigned kOwnerOnly = 0600;
 std::string key_of(const std::string& host) { return host == kDockerHub ? std::string(kHubKey) : host; }
 
 Document read_document(const std::filesystem::path& file) {
-  const auto text = read_auth_file(file);
+  const auto text = read_text_file(file);
   if (!text || text->empty()) return Document::object();
   auto document = Document::parse(*text, nullptr, false);
   const bool sound = document.is_object() && (!document.contains("auths") || document["auths"].is_object());
@@ -37,12 +39,12 @@ Document read_document(const std::filesystem::path& file) {
 }
 
 void write_document(const std::filesystem::path& file, const Document& document) {
+  const auto target = behind_links(file);
   std::error_code error;
-  // A link to a file that is kept elsewhere stays one.
-  const auto target = std::filesystem::is_symlink(file, error) ? std::filesystem::canonical(file) : file;
   if (const auto directory = target.parent_path(); !directory.empty() && !std::filesystem::exists(directory, error)) {
-    std::filesystem::create_directories(directory);
-    std::filesystem::permissions(directory, std::filesystem::perms::owner_all);
+    std::filesystem::create_directories(directory, error);
+    if (!error) std::filesystem::permissions(directory, std::filesystem::perms::owner_all, error);
+    if (error) throw_errno(fmt::format("make the directory {}", in_quotes(directory.native())), error.value());
   }
   AtomicFile output(target, Overwrite::yes, kOwnerOnly);
   const auto text = document.dump(1, '\t') + "\n";
@@ -67,8 +69,7 @@ bool remove_host(Document& document, const std::string& host) {
 }
 
 void refuse_helper(const Document& document, const std::string& host, const std::filesystem::path& file) {
-  std::string helper =
-      document.contains("credsStore") && document["credsStore"].is_string() ? document["credsStore"] : "";
+  std::string helper = member_text(document, "credsStore");
   if (document.contains("credHelpers") && document["credHelpers"].is_object()) {
     for (const auto& [key, name] : document["credHelpers"].items()) {
       if (normalized_auth_key(key) == host && name.is_string()) helper = name;
@@ -135,13 +136,8 @@ std::vector<StoredLogin> list_credentials(const std::filesystem::path& file) {
   std::vector<StoredLogin> out;
   if (!document.contains("auths")) return out;
   for (const auto& [key, entry] : document["auths"].items()) {
-    const auto text = [&](const char* member) {
-      return entry.is_object() && entry.contains(member) && entry[member].is_string()
-                 ? entry[member].template get<std::string>()
-                 : std::string();
-    };
-    StoredLogin login{key, text("username")};
-    if (const auto decoded = base64_decode(text("auth")); decoded && login.user.empty()) {
+    StoredLogin login{key, member_text(entry, "username")};
+    if (const auto decoded = base64_decode(member_text(entry, "auth")); decoded && login.user.empty()) {
       const auto pair = as_text(*decoded);
       if (const auto colon = pair.find(':'); colon != std::string_view::npos) login.user = pair.substr(0, colon);
     }

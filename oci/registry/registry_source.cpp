@@ -50,8 +50,8 @@ class RegistryBlobs : public BlobStore {
   std::optional<std::string> read(const Descriptor& descriptor, BlobKind kind, const Limits& limits,
                                   std::string_view what) override {
     if (descriptor.size > limits.json_bytes) {
-      throw Error(ErrorKind::limit,
-                  fmt::format("{}: {} bytes are over the limit of {}", what, descriptor.size, limits.json_bytes));
+      throw_over_limit(fmt::format("{}: {} bytes, the limit is {}", what, descriptor.size, limits.json_bytes),
+                       &Limits::json_bytes);
     }
     document_bytes_ += descriptor.size;
     if (document_bytes_ > limits.documents_bytes) {
@@ -97,7 +97,7 @@ class RegistryImage : public Image {
         client_(std::move(client)),
         cache_(std::move(cache)),
         connections_(options.registry.connections),
-        scratch_(options.scratch.empty() ? scratch_directory() : options.scratch) {}
+        scratch_(options.scratch_place()) {}
   ~RegistryImage() override { stop_->request(); }
 
   const ImageConfig& config() const override { return parts_.config; }

@@ -153,11 +153,11 @@ TEST_CASE("a result that cannot be written is an error", "[cli]") {
 
 TEST_CASE("sizes and times are written for people", "[cli]") {
   using namespace sifkit::cli;
-  CHECK(human_bytes(0) == "0 B");
-  CHECK(human_bytes(1023) == "1023 B");
-  CHECK(human_bytes(1024) == "1.0 KiB");
-  CHECK(human_bytes(1048575) == "1.0 MiB");
-  CHECK(human_bytes(5ull << 40) == "5.0 TiB");
+  CHECK(sifkit::human_bytes(0) == "0 B");
+  CHECK(sifkit::human_bytes(1023) == "1023 B");
+  CHECK(sifkit::human_bytes(1024) == "1.0 KiB");
+  CHECK(sifkit::human_bytes(1048575) == "1.0 MiB");
+  CHECK(sifkit::human_bytes(5ull << 40) == "5.0 TiB");
   CHECK(human_time(59.6) == "1:00");
   CHECK(human_time(3723) == "1:02:03");
 }

@@ -76,6 +76,20 @@ TEST_CASE("a second pull takes the finished image, another way of making it the 
              ContainsSubstring("warning"));
 }
 
+TEST_CASE("a cache may be named from the current directory", "[cli][registry][cache]") {
+  CachedPulls fixture;
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(fixture.home.path());
+  for (const std::string name : {"kept", "./other", "new/below"}) {
+    INFO(name);
+    const Environment relative("SIFKIT_CACHEDIR", name);
+    CHECK(fixture.pull() > 0);
+    CHECK(fixture.pull() == 0);
+    CHECK(std::filesystem::is_directory(fixture.home / name / "blobs/sha256"));
+  }
+  std::filesystem::current_path(before);
+}
+
 TEST_CASE("cache lists, prunes and removes", "[cli][registry][cache]") {
   CachedPulls fixture;
   CHECK(run_cli({"cache", "path"}).out == (fixture.home / "cache").native() + "\n");

@@ -49,11 +49,35 @@ TEST_CASE("check tells severities apart by its exit code", "[cli][check]") {
   const auto foreign = run_cli({"check", "--for", "linux/aarch64", shelf.archive});
   CHECK(foreign.code == 1);
   CHECK_THAT(foreign.out, ContainsSubstring("error: architecture: the image is for amd64, the machine is arm64\n"));
+  for (const std::string os : {"windows", "darwin", "freebsd"}) {
+    const auto other = run_cli({"check", "--for", os + "/amd64", shelf.archive});
+    CHECK(other.code == exit_code(ErrorKind::usage));
+    CHECK(other.err == "sifkit: error: --for '" + os + "/amd64': containers run on linux, not on '" + os + "'\n");
+  }
   CHECK(run_cli({"check", "--glibc", "new", shelf.archive}).err ==
         "sifkit: error: --glibc 'new': expected a version such as 2.28\n");
   CHECK(run_cli({"check", "--fail-on", "never", shelf.archive}).code == exit_code(ErrorKind::usage));
   CHECK(run_cli({"check", "--sarif", "--json", shelf.archive}).code == exit_code(ErrorKind::usage));
   CHECK(run_cli({"check", (shelf.directory / "none").string()}).code == exit_code(ErrorKind::not_found));
+}
+
+TEST_CASE("an image for a later variant of a machine does not run on it", "[cli][check]") {
+  const TempDir directory;
+  TestImage image;
+  image.layers = {TarBuilder().directory("bin").file("bin/sh", "#!/bin/busybox\n", 0755).bytes()};
+  image.architecture = "arm";
+  const auto checked = [&](const std::string& variant, const std::string& machine) {
+    image.variant = variant;
+    write_file(directory / "app.tar", as_tar(docker_24(image)));
+    const auto result = run_cli({"check", "--platform", "linux/arm/" + variant, "--for", machine, (directory / "app.tar").string()});
+    const auto at = result.out.find("error: architecture: ");
+    return at == std::string::npos ? std::string() : result.out.substr(at + 21, result.out.find('\n', at) - at - 21);
+  };
+  CHECK(checked("v7", "linux/arm/v6") == "the image is for arm/v7, the machine is arm/v6");
+  CHECK(checked("v7", "armel") == "the image is for arm/v7, the machine is arm/v6");
+  CHECK(checked("v6", "linux/arm/v7").empty());
+  CHECK(checked("v7", "armv8l").empty());
+  CHECK(checked("v7", "linux/arm").empty());
 }
 
 TEST_CASE("check gives a record and SARIF", "[cli][check]") {

@@ -183,6 +183,24 @@ TEST_CASE("words that name no place for an image are refused", "[cli][copy]") {
   CHECK_THAT(run_cli({"build", "docker-archive:" + app, fixture.at("x.sif")}).err, ContainsSubstring("OUT comes before SRC"));
 }
 
+TEST_CASE("the digest of a copy takes neither the source's nor the target's place", "[cli][copy]") {
+  const CopyFixture fixture;
+  fs::create_symlink("app.tar", fixture.at("link"));
+  const auto bytes = read_file(fixture.directory / "app.tar");
+  const auto refused = [&](const std::string& target, const std::string& name, const std::string& what) {
+    INFO(target << " " << name);
+    const auto result = fixture.copy(fixture.at("app.tar"), target, {"--digestfile", name});
+    CHECK(result.code == exit_code(ErrorKind::usage));
+    CHECK(result.err == fmt::format("sifkit: error: --digestfile '{}' is {}\n  hint: choose another name for it\n", name, what));
+    CHECK((read_file(fixture.directory / "app.tar") == bytes));
+    CHECK_FALSE(fs::exists(fixture.at("out")));
+  };
+  for (const std::string name : {"app.tar", "./app.tar", "link"}) refused("oci-archive:" + fixture.at("out"), fixture.at(name), "the source itself");
+  for (const std::string transport : {"oci-archive:", "docker-archive:", "oci:"}) refused(transport + fixture.at("out"), fixture.at("out"), "the output itself");
+  CHECK(fixture.copy(fixture.at("app.tar"), "oci-archive:" + fixture.at("out"), {"--digestfile", fixture.at("digest")}).code == 0);
+  CHECK(read_file(fixture.directory / "digest").starts_with("sha256:"));
+}
+
 TEST_CASE("a copy is whole or absent, whatever fails", "[cli][copy][faults]") {
   const FaultFixture fixture;
   const std::string target = GENERATE("oci:out", "oci-archive:out", "docker-archive:out");

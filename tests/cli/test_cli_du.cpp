@@ -61,6 +61,16 @@ TEST_CASE("du counts each file once, directories behind what is in them", "[cli]
   CHECK(none.code == exit_code(ErrorKind::not_found));
   CHECK(none.out == "1017\t/data\n");
   CHECK(du({"-d", "1", "-s"}).code == exit_code(ErrorKind::usage));
+  for (const std::string how : {"--layers", "--duplicates"}) {
+    for (const auto& ignored : {std::vector<std::string>{"-a"}, {"-s"}, {"-d", "1"}, {"-n", "1"}}) {
+      if (how == "--duplicates" && ignored[0] == "-n") continue;
+      auto words = ignored;
+      words.push_back(how);
+      INFO(how << " " << ignored[0]);
+      CHECK(du(words).code == exit_code(ErrorKind::usage));
+    }
+  }
+  CHECK(du({"--duplicates", "-n", "1"}).out == "7\t/data/replaced, /data/twin\n");
   const Json record = Json::parse(du({"--json", "-s"}).out);
   CHECK(record == Json{{"schema", "sifkit/du/v1"}, {"files", {{{"path", "/"}, {"bytes", 1017}, {"names", 6}}}}});
 }

@@ -2,12 +2,14 @@
 //
 // `ls` and `cat`: what they print follows ls(1) and cat(1).
 #include <map>
+#include <sstream>
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/json.h>
 
 #include "support/catch.h"
 #include "support/cli_run.h"
+#include "support/image_shapes.h"
 #include "support/shelf.h"
 #include "support/tar_builder.h"
 #include "support/temp_dir.h"
@@ -25,9 +27,17 @@ TEST_CASE("ls prints names alone, without hidden ones", "[cli][ls]") {
   CHECK(shelf.ls({"/data/sub"}).out == "inner\n");
 }
 
-TEST_CASE("ls -l prints what ls -ln of the mounted image does, times in UTC", "[cli][ls]") {
+TEST_CASE("ls -l prints what ls -l of the mounted image does, times in UTC", "[cli][ls]") {
   const Shelf shelf;
   CHECK(shelf.ls({"-la", "/data"}).out ==
+        "-rw-r--r--@ 1 root 0         1 1970-01-01 00:00 .hidden\n"
+        "-rwsr-x---  2 ada  100000 1536 1970-01-02 00:00 big\n"
+        "lrwxrwxrwx  1 root 0         6 1970-01-01 00:00 link -> ../bin\n"
+        "lrwxrwxrwx  1 root 0        12 1970-01-01 00:00 lost -> /none/at/all\n"
+        "crw-rw-rw-  1 root 0      1, 3 1970-01-01 00:00 null\n"
+        "drwxr-xr-x  1 root 0         0 1970-01-01 00:00 sub\n"
+        "-rwsr-x---  2 ada  100000 1536 1970-01-02 00:00 twin\n");
+  CHECK(shelf.ls({"-na", "/data"}).out ==
         "-rw-r--r--@ 1 0    0         1 1970-01-01 00:00 .hidden\n"
         "-rwsr-x---  2 1000 100000 1536 1970-01-02 00:00 big\n"
         "lrwxrwxrwx  1 0    0         6 1970-01-01 00:00 link -> ../bin\n"
@@ -35,8 +45,52 @@ TEST_CASE("ls -l prints what ls -ln of the mounted image does, times in UTC", "[
         "crw-rw-rw-  1 0    0      1, 3 1970-01-01 00:00 null\n"
         "drwxr-xr-x  1 0    0         0 1970-01-01 00:00 sub\n"
         "-rwsr-x---  2 1000 100000 1536 1970-01-02 00:00 twin\n");
-  CHECK(shelf.ls({"-lh", "/data/big"}).out == "-rwsr-x--- 2 1000 100000 1.5K 1970-01-02 00:00 /data/big\n");
-  CHECK(shelf.ls({"-n", "/data/big"}).out == shelf.ls({"-l", "/data/big"}).out);
+  CHECK(shelf.ls({"-lh", "/data/big"}).out == "-rwsr-x--- 2 ada 100000 1.5K 1970-01-02 00:00 /data/big\n");
+  CHECK(shelf.ls({"-ln", "/data/big"}).out == shelf.ls({"-n", "/data/big"}).out);
+}
+
+TEST_CASE("owners are called as the image calls them, whatever source it is", "[cli][ls]") {
+  TempDir directory;
+  TestImage image = small_image();
+  image.layers = {TarBuilder()
+                      .directory("etc")
+                      .file("etc/passwd", "\n:x:1:\nroot:x:0:0\nrun\x1b[2J:x:7:7::/:\nagain:x:0:0\nbad:x:eight:\nlast:x:9")
+                      .symlink("etc/group", "../lib/group")
+                      .directory("lib")
+                      .file("lib/group", "wheel:x:0:root\nrunners:x:7:\n")
+                      .add({.name = "a", .data = "a", .uid = 0, .gid = 7})
+                      .add({.name = "b", .data = "b", .uid = 7, .gid = 0})
+                      .add({.name = "c", .data = "c", .uid = 9, .gid = 8})
+                      .bytes()};
+  write_file(directory / "app.tar", as_tar(docker_24(image)));
+  const auto archive = (directory / "app.tar").string();
+  const auto sif = (directory / "app.sif").string();
+  REQUIRE(run_cli({"build", "-q", sif, archive}).code == 0);
+  for (const auto& source : {archive, sif}) {
+    INFO(source);
+    CHECK(run_cli({"ls", "-l", source, "/a", "/b", "/c"}).out ==
+          "-rw-r--r-- 1 root       runners 1 1970-01-01 00:00 /a\n"
+          "-rw-r--r-- 1 run\\x1b[2J wheel   1 1970-01-01 00:00 /b\n"
+          "-rw-r--r-- 1 last       8       1 1970-01-01 00:00 /c\n");
+    CHECK_THAT(run_cli({"stat", source, "/a"}).out, ContainsSubstring("\nowner: 0:7 (root:runners)\n"));
+    CHECK_THAT(run_cli({"stat", source, "/c"}).out, ContainsSubstring("\nowner: 9:8 (last:8)\n"));
+    const Json record = Json::parse(run_cli({"ls", "--json", "-l", source, "/a"}).out)["files"][0];
+    CHECK(record["uid"] == 0);
+    CHECK(record["gid"] == 7);
+  }
+}
+
+TEST_CASE("ls marks kinds with -F, and with -i names of one file have one number", "[cli][ls]") {
+  const Shelf shelf;
+  CHECK(shelf.ls({"-F", "/data"}).out == "big*\nlink@\nlost@\nnull\nsub/\ntwin*\n");
+  CHECK_THAT(shelf.ls({"-lF", "/data"}).out, ContainsSubstring(" link -> ../bin\n") && ContainsSubstring(" sub/\n") && ContainsSubstring(" big*\n"));
+  std::map<std::string, std::string> numbers;
+  std::istringstream lines(shelf.ls({"-i", "/data"}).out);
+  for (std::string number, name; lines >> number >> name;) numbers[name] = number;
+  REQUIRE(numbers.size() == 6);
+  CHECK(numbers.at("big") == numbers.at("twin"));
+  CHECK(numbers.at("big") != numbers.at("sub"));
+  CHECK(shelf.ls({"-id", "/data/big"}).out == numbers.at("big") + " /data/big\n");
 }
 
 TEST_CASE("ls shows a file or, with -d or -l, a link itself, and the directory that a link leads to", "[cli][ls]") {
@@ -131,13 +185,13 @@ TEST_CASE("cat takes several paths, and one that fails stops no other", "[cli][c
 TEST_CASE("stat says all of a file, of links only where it is told to what they lead to", "[cli][stat]") {
   const Shelf shelf;
   CHECK(shelf.run("stat", {"/data/twin", "/data/link", "/data/null", "/data/.hidden"}).out ==
-        "path: /data/twin\ntype: regular\nmode: 4750 (-rwsr-x---)\nowner: 1000:100000\nsize: 1536\n"
+        "path: /data/twin\ntype: regular\nmode: 4750 (-rwsr-x---)\nowner: 1000:100000 (ada:100000)\nsize: 1536\n"
         "modified: 1970-01-02 00:00:00 UTC (86400)\nlinks: 2\n\n"
-        "path: /data/link\ntype: symlink\ntarget: ../bin\nmode: 0777 (lrwxrwxrwx)\nowner: 0:0\nsize: 6\n"
+        "path: /data/link\ntype: symlink\ntarget: ../bin\nmode: 0777 (lrwxrwxrwx)\nowner: 0:0 (root:0)\nsize: 6\n"
         "modified: 1970-01-01 00:00:00 UTC (0)\nlinks: 1\n\n"
-        "path: /data/null\ntype: char_device\nmode: 0666 (crw-rw-rw-)\nowner: 0:0\ndevice: 1, 3\n"
+        "path: /data/null\ntype: char_device\nmode: 0666 (crw-rw-rw-)\nowner: 0:0 (root:0)\ndevice: 1, 3\n"
         "modified: 1970-01-01 00:00:00 UTC (0)\nlinks: 1\n\n"
-        "path: /data/.hidden\ntype: regular\nmode: 0644 (-rw-r--r--)\nowner: 0:0\nsize: 1\n"
+        "path: /data/.hidden\ntype: regular\nmode: 0644 (-rw-r--r--)\nowner: 0:0 (root:0)\nsize: 1\n"
         "modified: 1970-01-01 00:00:00 UTC (0)\nlinks: 1\nattribute: user.note = x\n");
   CHECK_THAT(shelf.run("stat", {"-L", "/data/link"}).out, ContainsSubstring("type: directory\n"));
   const auto result = shelf.run("stat", {"--json", "/none", "/data/big"});

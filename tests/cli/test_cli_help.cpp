@@ -162,3 +162,14 @@ TEST_CASE("zsh completes by the script that is for it", "[cli][help]") {
   check_completions({"zsh", {"zsh", "-fc"}, "compdef() {}; _files() {}; _describe() { [[ $1 == -o ]] && shift; print -l -- ${(P)2}; }\n",
                      "try() { words=(sifkit \"$@\"); CURRENT=$#words; PREFIX=${words[-1]}; _sifkit | sed -n \"s/^\\(${PREFIX}[^:]*\\):.*/\\1/p\"; }\n"});
 }
+
+TEST_CASE("every family of verbs has help as a verb", "[cli][help]") {
+  for (const std::string family : {"sif", "key", "sbom", "registry", "cache"}) {
+    INFO(family);
+    const auto help = run_cli({family, "help"});
+    CHECK(help.code == 0);
+    CHECK(help.out == run_cli({family, "--help"}).out);
+    CHECK(run_cli({family, "help", "nothing"}).code == exit_code(ErrorKind::usage));
+  }
+  CHECK(run_cli({"cache", "help", "prune"}).out == run_cli({"cache", "prune", "--help"}).out);
+}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <ctime>
+#include <filesystem>
 #include <regex>
 #include <sstream>
 
@@ -338,4 +339,14 @@ TEST_CASE("of a key with many user ids ten are listed, with how many more there 
   REQUIRE(some.size() == 1 + 10 + 1);
   CHECK_THAT(some[10], ContainsSubstring("  user 10"));
   CHECK_THAT(some[11], ContainsSubstring("  … and 5 more"));
+}
+
+TEST_CASE("a ring that is a link to nowhere is told as that", "[cli][key]") {
+  const Home home;
+  std::filesystem::create_directories(home.at(".config/sifkit/keys"));
+  std::filesystem::permissions(home.at(".config/sifkit/keys"), std::filesystem::perms::owner_all);
+  std::filesystem::create_symlink("nowhere", home.at(".config/sifkit/keys/pgp-public"));
+  const auto made = run_cli({"key", "newpair", "--no-passphrase", "-N", "Ada"});
+  CHECK(made.code == exit_code(ErrorKind::not_found));
+  CHECK_THAT(made.err, ContainsSubstring("'" + home.at(".config/sifkit/keys/pgp-public") + "': no such file or directory") && !ContainsSubstring("threads"));
 }

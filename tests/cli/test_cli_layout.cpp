@@ -125,3 +125,16 @@ TEST_CASE("key list and images fit the terminal, and are whole elsewhere", "[cli
   CHECK_THAT(run_cli({"images", archive}).out,
              ContainsSubstring("registry.example.org/a/rather/long/name/of/an/image:with-its-tag  "));
 }
+
+TEST_CASE("history cuts commands to the terminal's width, unless that is not wanted", "[cli][layout]") {
+  TempDir directory;
+  TestImage image = small_image();
+  const std::string command = "RUN make && " + std::string(150, 'x') + " && end";
+  image.history = {{{"created_by", command}}};
+  write_file(directory / "app.tar", as_tar(docker_24(image)));
+  const auto archive = (directory / "app.tar").string();
+  const auto cut = run_on_terminal({"history", archive}, 80).out;
+  CHECK_THAT(cut, ContainsSubstring("RUN make && x") && !ContainsSubstring("end"));
+  CHECK_THAT(run_on_terminal({"history", "--no-trunc", archive}, 80).out, ContainsSubstring(command + "\n"));
+  CHECK(run_cli({"history", archive}).out == run_cli({"history", "--no-trunc", archive}).out);
+}

@@ -188,6 +188,8 @@ TEST_CASE("what is no SIF file, or no place for one, is refused before anything 
   refused({sif, fixture.oras("app:1"), "--annotation", "a"}, ErrorKind::usage, "expected NAME=VALUE");
   refused({sif, fixture.oras("app:1"), "--json", "--digestfile", "-"}, ErrorKind::usage,
           "only one of --json and --digestfile -");
+  refused({sif, fixture.oras("app:1"), "--digestfile", sif}, ErrorKind::usage, "--digestfile '" + sif + "' is the source itself");
+  refused({sif, fixture.server.image("app:1"), "--digestfile", sif}, ErrorKind::usage, "' is the source itself");
   CHECK(fixture.server.requests().empty());
 }
 

@@ -126,6 +126,24 @@ TEST_CASE("a login is checked, and kept where Docker and podman read it", "[cli]
   CHECK(Json::parse(read_file(file))["auths"].size() == 1);
   CHECK(run_cli({"registry", "logout", host}).code == exit_code(ErrorKind::not_found));
   CHECK(run_cli({"registry", "login", "a/b", "-u", "x"}).code == exit_code(ErrorKind::usage));
+  // A link stays one; one that leads nowhere, and a place where no directory can be made, are told as what they are.
+  const auto linked = registry.home / "linked.json";
+  std::filesystem::create_symlink(file, linked);
+  const auto log_in_to = [&](const std::string& name) {
+    const File input = File::open_read(registry.home / "password");
+    return run_cli({"registry", "login", "-u", "alice", "--password-stdin", "--no-https", "--authfile", name, host}, input.fd());
+  };
+  CHECK(log_in_to(linked.native()).code == 0);
+  CHECK(std::filesystem::is_symlink(linked));
+  CHECK(Json::parse(read_file(file))["auths"].contains(host));
+  const auto dangling = (registry.home / "dangling.json").native();
+  std::filesystem::create_symlink("nowhere", dangling);
+  const auto nowhere = log_in_to(dangling);
+  CHECK(nowhere.code == exit_code(ErrorKind::not_found));
+  CHECK(nowhere.err == "sifkit: error: follow the link '" + dangling + "': no such file or directory\n");
+  const auto below = log_in_to((registry.home / "password/below/auth.json").native());
+  CHECK(below.code != 0);
+  CHECK_THAT(below.err, ContainsSubstring("not a directory") && !ContainsSubstring("threads"));
   write_file(file, R"({"credsStore":"desktop"})");
   const auto helper = log_in("password", host);
   CHECK(helper.code == exit_code(ErrorKind::unsupported));

@@ -318,8 +318,8 @@ TEST_CASE("what will not run is said, in text and in JSON, and not with -q", "[c
     std::filesystem::remove_all(directory / "x");
     const auto text = build(merged, form);
     CHECK(text.code == 0);
-    CHECK_THAT(text.err, ContainsSubstring("sifkit: warning: " + replaced + "\n") &&
-                             ContainsSubstring("sifkit: warning: " + interpreter + "\n"));
+    CHECK_THAT(text.err, ContainsSubstring("sifkit: warning: " + replaced + " [link-replaced]\n") &&
+                             ContainsSubstring("sifkit: warning: " + interpreter + " [program-interpreter]\n"));
   }
   std::filesystem::remove_all(directory / "x");
   CHECK(build(merged, {"-q"}).err.empty());

@@ -3,7 +3,9 @@
 // `tar` and `cp`: what comes out of an image is what is in it, and nothing goes elsewhere.
 #include <filesystem>
 
+#include <grp.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <sifkit/core/error.h>
@@ -82,6 +84,49 @@ TEST_CASE("cp copies files, links and directories", "[cli][cp]") {
   const Json record = Json::parse(shelf.run("cp", {"--json", "/bin", (out / "j").string()}).out);
   CHECK(record["schema"] == "sifkit/cp/v1");
   CHECK(record["files"] == Json::array({{{"path", "/bin"}, {"target", (out / "j").string()}}}));
+}
+
+TEST_CASE("cp writes files to standard output where - is said", "[cli][cp]") {
+  const Shelf shelf;
+  const auto result = shelf.run("cp", {"/data/sub/inner", "/data/.hidden", "-"});
+  CHECK(result.out == "inner\nh");
+  CHECK(result.code == 0);
+  CHECK_FALSE(fs::exists("-"));
+  const auto refused = shelf.run("cp", {"/data/sub", "-"});
+  CHECK(refused.code == exit_code(ErrorKind::usage));
+  CHECK(refused.out.empty());
+  CHECK_THAT(refused.err, ContainsSubstring("'/data/sub' is a directory, not a regular file\n  hint: 'sifkit tar SRC PATH' writes an archive of a directory\n"));
+  CHECK(shelf.run("cp", {"--json", "/data/big", "-"}).code == exit_code(ErrorKind::usage));
+}
+
+TEST_CASE("who owns a file gets a whole copy of it, and no word of owners", "[cli][cp]") {
+  const TempDir directory;
+  const auto uid = ::geteuid() == 0 ? 4321u : ::geteuid();
+  const auto gid = ::geteuid() == 0 ? 4321u : ::getegid();
+  write_file(directory / "root.tar", TarBuilder()
+                                         .directory("bin")
+                                         .add({.name = "bin/mine", .data = "mine", .mode = 04755, .uid = uid, .gid = gid})
+                                         .add({.name = "bin/other", .data = "other", .mode = 04755, .uid = uid + 1, .gid = gid})
+                                         .bytes());
+  const auto image = (directory / "x.sqfs").string();
+  REQUIRE(run_cli({"build", "-q", "--format", "squashfs", image, "tar:" + (directory / "root.tar").string()}).code == 0);
+  fs::create_directory(directory / "out");
+  fs::permissions(directory.path(), fs::perms::all);
+  fs::permissions(directory / "out", fs::perms::all);
+  const auto pid = ::fork();
+  if (pid == 0) {
+    if (::geteuid() == 0 && (::setgroups(0, nullptr) != 0 || ::setgid(gid) != 0 || ::setuid(uid) != 0)) ::_exit(99);
+    const auto mine = run_cli({"cp", image, "/bin/mine", (directory / "out/mine").string()});
+    const auto other = run_cli({"cp", image, "/bin/other", (directory / "out/other").string()});
+    const bool told = other.err.find("is not kept [owner-dropped]") != std::string::npos;
+    ::_exit(mine.code != 0 || other.code != 0 ? 1 : !mine.err.empty() ? 2 : !told ? 3 : 0);
+  }
+  int status = -1;
+  REQUIRE(::waitpid(pid, &status, 0) == pid);
+  CHECK(WEXITSTATUS(status) == 0);
+  CHECK((status_of(directory / "out/mine").st_mode & 07777) == 04755u);
+  CHECK(status_of(directory / "out/mine").st_uid == uid);
+  CHECK((status_of(directory / "out/other").st_mode & 07777) == 0755u);
 }
 
 TEST_CASE("cp leaves alone what is there, unless it is told", "[cli][cp]") {

@@ -18,16 +18,20 @@ struct TestImage {
   std::vector<std::string> layers;  ///< oldest first
   Json config = Json::object();     ///< the inner object
   std::string architecture = "amd64";
+  std::string variant;  ///< of it; empty: none is stated
   std::string created = "2024-05-01T10:20:30Z";
+  Json history;  ///< null: none is told
   std::string tag = "app:1";
   DigestAlgorithm diff_id_algorithm = DigestAlgorithm::sha256;
 
   std::string config_document() const {
     Json diff_ids = Json::array();
     for (const auto& layer : layers) diff_ids.push_back(digest_of(as_bytes(layer), diff_id_algorithm).text());
-    return Json{{"architecture", architecture}, {"os", "linux"}, {"created", created}, {"config", config},
-                {"rootfs", {{"type", "layers"}, {"diff_ids", diff_ids}}}}
-        .dump();
+    Json out{{"architecture", architecture}, {"os", "linux"}, {"created", created}, {"config", config},
+             {"rootfs", {{"type", "layers"}, {"diff_ids", diff_ids}}}};
+    if (!variant.empty()) out["variant"] = variant;
+    if (!history.is_null()) out["history"] = history;
+    return out.dump();
   }
 };
 

@@ -64,3 +64,13 @@ TEST_CASE("a page of very many files and packages stays small", "[inspect][repor
   CHECK_THAT(page, ContainsSubstring("Packages (6000)") && ContainsSubstring("package-4999<") && !ContainsSubstring("package-5000<") &&
                        ContainsSubstring("And 1000 more, which <code>sifkit sbom gen</code> lists."));
 }
+
+TEST_CASE("a size in a page is never 1024.0 of a unit", "[inspect][report]") {
+  inspect::ReportInput input;
+  for (const auto& [bytes, text] : {std::pair{1023u, "1023 B"}, {1048575u, "1.0 MiB"}, {1048524u, "1023.9 KiB"}, {1073741823u, "1.0 GiB"}}) {
+    input.said.summary.bytes = bytes;
+    CHECK_THAT(inspect::report_page(input, Tree()), ContainsSubstring(text));
+  }
+  // The script of the page has the same bound.
+  CHECK_THAT(inspect::report_page(input, Tree()), ContainsSubstring("while (bytes >= 1023.95 "));
+}

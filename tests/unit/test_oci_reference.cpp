@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sifkit/oci/descriptor.h>
 #include <sifkit/oci/reference.h>
 
 #include <unistd.h>
@@ -163,5 +164,17 @@ TEST_CASE("names of images as Docker reads them", "[oci][reference]") {
     INFO(name);
     CHECK_FALSE(is_docker_name(name));
     CHECK(normalized_docker_name(name) == name);
+  }
+}
+
+TEST_CASE("platforms are named by Go's words, and by those of uname and Debian", "[oci][reference]") {
+  const std::pair<std::string, std::string> words[] = {
+      {"x86_64", "linux/amd64"},    {"aarch64", "linux/arm64"},   {"i386", "linux/386"},      {"i586", "linux/386"},
+      {"i686", "linux/386"},        {"armv8l", "linux/arm/v7"},   {"armv7l", "linux/arm/v7"}, {"armhf", "linux/arm/v7"},
+      {"armv6l", "linux/arm/v6"},   {"armel/v5", "linux/arm/v5"}, {"arm64/v8", "linux/arm64/v8"},
+      {"windows/amd64", "windows/amd64"}};
+  for (const auto& [text, platform] : words) {
+    INFO(text);
+    CHECK(oci::Platform::parse(text).text() == platform);
   }
 }

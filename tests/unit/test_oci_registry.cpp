@@ -184,4 +184,18 @@ TEST_CASE("what is no image is refused by its name", "[oci][registry]") {
     return RegistryServer::response(200, std::string((8u << 20) + 1, ' '));
   });
   CHECK_THAT(registry.failure("app:1"), StartsWith("limit: "));
+  // A document that is too large by what its descriptor says is not asked for, and the limit is named.
+  registry.server.set_fault(nullptr);
+  auto large = small_image();
+  large.config["Env"] = {"A=" + std::string(5000, 'x')};
+  registry.put(large, "large");
+  registry.options.limits.json_bytes = 4000;
+  registry.server.forget();
+  const auto error = error_of([&] { registry.open("large:1"); });
+  REQUIRE(error);
+  CHECK(error->kind() == ErrorKind::limit);
+  CHECK_THAT(error->message(), ContainsSubstring(" bytes, the limit is 4000"));
+  CHECK(error->hint().advice() == Advice::raise_limit);
+  CHECK(error->hint().argument() == "json_bytes");
+  CHECK(registry.server.count("/blobs/") == 0);
 }

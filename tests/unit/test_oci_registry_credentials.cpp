@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Where credentials for registries come from: options, variables, the files of other programs and their helpers.
+#include <algorithm>
 #include <filesystem>
 #include <sstream>
+
+#include <unistd.h>
 
 #include <sifkit/core/base64.h>
 
 #include "registry/auth_file.h"
+#include "registry/credential_helper.h"
 #include "registry/credentials.h"
 #include "support/catch.h"
 #include "support/registry_fixture.h"
@@ -63,6 +67,8 @@ TEST_CASE("entries of a file, the longest part of the name first", "[oci][regist
       {"https://old.tld/v1/", {{"auth", auth("old", std::string("4\0", 2))}}},
       {"https://index.docker.io/v1/", {{"auth", auth("hub", "5")}}},
       {"acr.tld", {{"auth", auth("00000000-0000-0000-0000-000000000000", "")}, {"identitytoken", "refresh"}}},
+      {"reg.tld/team/v1", {{"auth", auth("v1", "6")}}},
+      {"slash.tld/v2/", {{"auth", auth("v2", "7")}}},
       {"bearer.tld", {{"registrytoken", "as-it-is"}}},
       {"empty.tld", Json::object()},
       {"bad.tld", {{"auth", "s3cret!"}}},
@@ -78,6 +84,12 @@ TEST_CASE("entries of a file, the longest part of the name first", "[oci][regist
   CHECK(found("h.tld/team/app/deep") == "app/3//");
   CHECK(found("h.tld/teamx") == "host/p:1//");
   CHECK(found("old.tld/x") == "old/4//");
+  // Behind a host it is the registry's path, in the name of a repository a part of that.
+  CHECK(found("reg.tld/team/v1") == "v1/6//");
+  CHECK(found("reg.tld/team/v1/deep") == "v1/6//");
+  CHECK(found("reg.tld/team") == "none");
+  CHECK(found("reg.tld/team/other") == "none");
+  CHECK(found("slash.tld/any/thing") == "v2/7//");
   for (const char* name : {"alpine", "user/app", "docker.io/a/b", "registry-1.docker.io/a/b"})
     CHECK(found(name) == "hub/5//");
   CHECK(found("acr.tld/x") == "00000000-0000-0000-0000-000000000000//refresh/");
@@ -134,6 +146,20 @@ TEST_CASE("places that credentials come from, in their order", "[oci][registry][
   CHECK(error->kind() == ErrorKind::not_found);
 }
 
+TEST_CASE("podman's file is where podman has it, in a session and without one", "[oci][registry][credentials]") {
+  const TempDir home;
+  const Environment environment(RegistryFixture::variables(home));
+  const auto is_there = [](const std::filesystem::path& file) {
+    const auto files = oci::usual_auth_files();
+    return std::find(files.begin(), files.end(), file) != files.end();
+  };
+  const std::filesystem::path without_session = fmt::format("/run/containers/{}/auth.json", ::getuid());
+  CHECK(is_there(without_session));
+  const Environment session("XDG_RUNTIME_DIR", "/run/user/7");
+  CHECK(is_there("/run/user/7/containers/auth.json"));
+  CHECK_FALSE(is_there(without_session));
+}
+
 TEST_CASE("credential helpers are asked without a shell", "[oci][registry][credentials]") {
   Finder find;
   const auto bin = find.home / "bin";
@@ -176,6 +202,15 @@ TEST_CASE("credential helpers are asked without a shell", "[oci][registry][crede
   CHECK_THAT(find.lines.text(), ContainsSubstring("'docker-credential-missing' is not there"));
   CHECK(find("e.tld/x") == "/// ");
   CHECK_THAT(find.lines.text(), ContainsSubstring("'../evil' is no credential helper") && !ContainsSubstring("s3cret"));
+  // One that says all and does not end, and one that says nothing.
+  helper("stuck", "echo '{\"Username\":\"u\",\"Secret\":\"s\"}'; exec >/dev/null; exec sleep 60");
+  helper("silent", "exec sleep 60");
+  for (const auto& [name, what] : {std::pair{"stuck", "ended"}, {"silent", "answered"}}) {
+    const auto error = error_of([&, name = name] { oci::ask_credential_helper(name, "h.tld", {}, std::chrono::milliseconds(200)); });
+    REQUIRE(error);
+    CHECK(error->kind() == ErrorKind::network);
+    CHECK(error->message() == fmt::format("'docker-credential-{}' has not {} for 0.2 s", name, what));
+  }
   find.file(".docker/config.json", Json{{"credsStore", "good"}});
   CHECK_THAT(find("z.tld/x"), StartsWith("u/s3cret// "));
 }

@@ -47,6 +47,8 @@ class SIFKIT_API OpenedFileSystem {
   virtual const sif::Image* sif() const { return nullptr; }
   /// The squashfs image itself; nullptr for all others.
   virtual layers::SquashfsReader* squashfs() { return nullptr; }
+  /// The file of a SIF or a squashfs image; nothing for all others.
+  virtual std::shared_ptr<const File> image_file() const { return nullptr; }
   /// The image of layers; nullptr for all others. A root file system without an image is one of one layer, whose
   /// configuration has no text.
   virtual oci::Image* image() { return nullptr; }

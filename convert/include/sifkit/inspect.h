@@ -13,6 +13,8 @@
 
 namespace sifkit {
 
+class OpenedFileSystem;
+
 using TextMap = std::map<std::string, std::string>;
 
 /// What one application of a container has (SCIF). Empty texts and maps: not there.
@@ -79,5 +81,9 @@ SIFKIT_API InspectReport inspect_container(const oci::Reference& reference, cons
 
 /// The same of a SIF file or a squashfs image that is open.
 SIFKIT_API InspectReport inspect_container(const std::shared_ptr<const File>& file, const Limits& limits, WarningList& warnings);
+
+/// The same of what is open already, without opening it again. Nothing for a root file system that says nothing of itself.
+SIFKIT_API std::optional<InspectReport> inspect_container(OpenedFileSystem& container, const Limits& limits,
+                                                          WarningList& warnings);
 
 }  // namespace sifkit

@@ -11,6 +11,9 @@
 
 namespace sifkit {
 
+/// In front of the name of a SIF file in a registry.
+inline constexpr std::string_view kOrasScheme = "oras://";
+
 /// Opens a SIF file to be pushed: what its labels say in the words that registries know (`org.opencontainers.image.*`)
 /// becomes annotations, which `more` adds to or replaces. Throws Error.
 SIFKIT_API oci::SifFile sif_to_push(const std::filesystem::path& path, const oci::Annotations& more,

@@ -18,6 +18,13 @@ using Json = nlohmann::json;
 /// not recurse, so nesting cannot exhaust the stack.
 SIFKIT_API Json parse_json(std::string_view text, std::string_view what, const Limits& limits = {});
 
+/// The text of an object's member; empty where there is none, or where it is something else.
+template <class Object>
+std::string member_text(const Object& object, std::string_view name) {
+  const auto member = object.is_object() ? object.find(name) : object.end();
+  return member != object.end() && member->is_string() ? member->template get<std::string>() : std::string();
+}
+
 /// Looks at members of untrusted JSON; every error names the place ("config.json: rootfs.diff_ids[3]: expected a
 /// string, got a number"). The Json outlives the view.
 class SIFKIT_API JsonView {

@@ -20,6 +20,10 @@ SIFKIT_API unsigned mode_in(int directory, const std::filesystem::path& target);
 /// protects, a mount point, and what is another user's in a directory of all (sticky).
 SIFKIT_API void expect_replaceable(int directory, const std::filesystem::path& target);
 
+/// Where a file is written that its owner may keep elsewhere, behind a link, which stays: the path itself where it is no
+/// link. Throws not_found for a link that leads nowhere.
+SIFKIT_API std::filesystem::path behind_links(const std::filesystem::path& path);
+
 /// Whether a file without a name can get one, which takes a mounted /proc.
 SIFKIT_API bool can_name(int fd);
 

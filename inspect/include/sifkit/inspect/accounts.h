@@ -19,4 +19,12 @@ struct Accounts {
 /// Of /etc/passwd or /etc/group in the image; none where that is missing or no file. Lines that are none are passed over.
 SIFKIT_API Accounts read_accounts(layers::FileSystem& files, bool users);
 
+/// What the image itself calls owners.
+struct OwnerNames {
+  Accounts users;
+  Accounts groups;
+};
+
+SIFKIT_API OwnerNames read_owner_names(layers::FileSystem& files);
+
 }  // namespace sifkit::inspect

@@ -43,6 +43,7 @@ SIFKIT_API std::string_view action_of(const Finding& finding) noexcept;
 
 struct Options {
   std::string architecture;  ///< GOARCH word of the machine that is to run the image; "" for any
+  std::string variant;       ///< "v7" of it; "" for any
   std::string glibc;         ///< "2.28": libraries of the host that need this version will be bound in; "" for none
   bool deep = false;         ///< read every block
   OperationContext operation;

@@ -11,7 +11,6 @@
 #include <sifkit/inspect/package_diff.h>
 #include <sifkit/inspect/tree_diff.h>
 #include <sifkit/oci/image.h>
-#include <sifkit/oci/reference.h>
 
 namespace sifkit::inspect {
 
@@ -22,16 +21,10 @@ struct FactChange {
   std::optional<std::string> after;
 };
 
-/// One side of a comparison.
-struct ComparedImage {
-  oci::Reference reference;
-  OpenedFileSystem& files;
-};
-
 struct ImageDiff {
   std::vector<TreeChange> files;
   std::vector<FactChange> configuration;  ///< sorted by name
-  bool configuration_compared = false;    ///< no: one of them says nothing of it, or can be read but once
+  bool configuration_compared = false;    ///< no: one of them says nothing of it
   std::vector<PackageChange> packages;
   const layers::Tree* first = nullptr;   ///< that `files` speaks of; the opened images have them
   const layers::Tree* second = nullptr;
@@ -40,8 +33,7 @@ struct ImageDiff {
 };
 
 /// What makes the second image of the first. Throws Error.
-SIFKIT_API ImageDiff diff_images(const ComparedImage& first, const ComparedImage& second,
-                                 const TreeDiffOptions& options, const oci::SourceOptions& source,
-                                 WarningList& warnings);
+SIFKIT_API ImageDiff diff_images(OpenedFileSystem& first, OpenedFileSystem& second, const TreeDiffOptions& options,
+                                 const oci::SourceOptions& source, WarningList& warnings);
 
 }  // namespace sifkit::inspect

@@ -29,13 +29,13 @@ struct CacheEntry {
   bool is_image = false;  ///< a finished SIF, else a blob
   std::string name;       ///< "sha256:HEX"
   std::uint64_t bytes = 0;
-  std::int64_t used = 0;  ///< when it was last made or asked for
+  std::int64_t used = 0;  ///< when it was last made or asked for, in seconds since 1970
 };
 
-/// What a directory keeps, the one that goes first in front. Nothing where it is absent.
+/// What a directory keeps, the one that goes first in front. Nothing where it is absent or cannot be read.
 SIFKIT_API std::vector<CacheEntry> cache_entries(const std::filesystem::path& directory);
 /// Removes what was used longest ago until no more than `max_bytes` are left, and what others left unfinished a
-/// day ago. The bytes that became free come back.
+/// day ago, as far as the system lets it. The bytes that became free come back.
 SIFKIT_API std::uint64_t prune_cache(const std::filesystem::path& directory, std::uint64_t max_bytes);
 
 /// Blobs and finished SIFs by content, in a directory that many processes on many machines may share: there are no

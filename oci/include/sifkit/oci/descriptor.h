@@ -21,6 +21,8 @@ inline constexpr std::string_view kLayerType = "application/vnd.oci.image.layer.
 inline constexpr std::string_view kDockerIndexType = "application/vnd.docker.distribution.manifest.list.v2+json";
 inline constexpr std::string_view kDockerManifestType = "application/vnd.docker.distribution.manifest.v2+json";
 inline constexpr std::string_view kDockerConfigType = "application/vnd.docker.container.image.v1+json";
+/// What Apptainer calls a SIF file in a registry (`oras://`).
+inline constexpr std::string_view kSifType = "application/vnd.sylabs.sif.layer.v1.sif";
 
 /// OCI image-spec image-index.md "platform".
 struct Platform {
@@ -31,7 +33,7 @@ struct Platform {
   bool empty() const noexcept { return os.empty() && architecture.empty(); }
   /// "linux/arm64/v8"
   SIFKIT_API std::string text() const;
-  /// "linux/arm64", "arm64", and the aliases x86_64, aarch64, i386, armhf, armel; throws usage.
+  /// "linux/arm64", "arm64", and the words of uname and Debian (x86_64, aarch64, i586, armv8l, armhf, …); throws usage.
   SIFKIT_API static Platform parse(std::string_view text);
   /// The platform this program runs on (os always linux).
   SIFKIT_API static Platform host();

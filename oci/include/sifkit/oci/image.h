@@ -84,6 +84,9 @@ struct SourceOptions {
   std::chrono::seconds service_timeout{300};  ///< how long a service may be silent, from 1
   RegistryOptions registry;
   OperationContext operation;
+
+  /// Where scratch data goes.
+  SIFKIT_API std::filesystem::path scratch_place() const;
 };
 
 /// Opens the one image that `reference` and `options` choose, whatever is wrong with the others. Throws not_found with

@@ -45,9 +45,6 @@ struct Reference {
 
 SIFKIT_API std::string_view to_string(Transport transport) noexcept;
 
-/// Whether it can be read but once: standard input, or a pipe that has a name.
-SIFKIT_API bool is_stream(const Reference& reference);
-
 /// Whether a service is asked, and the location is a name there, not a path.
 constexpr bool is_service(Transport transport) noexcept {
   return transport == Transport::docker || transport == Transport::oras || transport == Transport::library ||

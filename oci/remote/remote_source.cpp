@@ -15,7 +15,7 @@ namespace {
 /// All of what comes, checked.
 std::shared_ptr<const File> spooled(RemoteFile& remote, const Reference& reference, const SourceOptions& options) {
   options.operation.progress->stage("downloading", remote.size.value_or(0));
-  const File scratch = open_scratch_file(options.scratch.empty() ? scratch_directory() : options.scratch);
+  const File scratch = open_scratch_file(options.scratch_place());
   receive(remote, options.operation,
           [&](std::uint64_t at, ByteView piece) { with_scratch_hint([&] { scratch.write_at(at, piece); }); });
   return std::make_shared<const File>(scratch.renamed(reference.location));  // messages name the source, not its copy
@@ -27,7 +27,8 @@ class RemoteSource : public OpenedSource {
     auto remote = reference.transport == Transport::oras ? open_oras(reference.location, reference.text, options)
                                                          : open_library(reference.location, reference.text, options);
     in_file(reference.location, [&] {
-      file_ = remote.file ? std::make_shared<const File>(remote.file->renamed(reference.location)) : spooled(remote, reference, options);
+      file_ = remote.file ? std::make_shared<const File>(remote.file->renamed(reference.location))
+                          : spooled(remote, reference, options);
       const auto sniffed = sniff_file(*file_);
       if (sniffed.kind != FileKind::sif)
         throw unexpected_kind(in_quotes(reference.location), words_of(sniffed.kind), sniffed.detail, "a SIF image");

@@ -39,9 +39,7 @@ bool is_name(std::string_view part) {
 std::string message_of(const std::string& body) {
   const Json document = Json::parse(body, nullptr, false);
   const auto error = document.is_object() ? document.find("error") : document.end();
-  const bool told = document.is_object() && error != document.end() && error->is_object() &&
-                    error->contains("message") && (*error)["message"].is_string();
-  return told ? (*error)["message"].get<std::string>() : std::string();
+  return error == document.end() ? std::string() : member_text(*error, "message");
 }
 
 /// What is asked for, in a library: an image of an architecture.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <string>
 #include <string_view>
 
 #include <sifkit/core/json.h>
@@ -11,8 +10,5 @@ namespace sifkit::sbom {
 /// A JSON document as JavaScript and Python read it: with a byte order mark or not, of two members of a name the last.
 /// Throws malformed, and limit for one that is too deep.
 Json read_document(std::string_view text);
-
-/// The text of a member, "" where it is none.
-std::string text_of(const Json& object, const char* member);
 
 }  // namespace sifkit::sbom

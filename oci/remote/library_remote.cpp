@@ -11,7 +11,7 @@
 #include <sifkit/core/resources.h>
 #include <sifkit/net/url.h>
 
-#include "auth_file.h"
+#include "../text_file.h"
 #include "url_download.h"
 #include "yaml.h"
 
@@ -57,7 +57,7 @@ std::string one_line(std::string token, const std::string& file) {
 
 RemoteList read_remotes(const fs::path& path) {
   RemoteList out;
-  const auto text = read_auth_file(path);
+  const auto text = read_text_file(path);
   if (!text) return out;
   const std::string& file = path.native();
   const Json document = parse_yaml(*text, in_quotes(file));

@@ -9,7 +9,7 @@
 #include <sifkit/net/http_client.h>
 #include <sifkit/oci/image.h>
 
-#include "resumed_download.h"
+#include "../registry/resumed_download.h"
 
 namespace sifkit::oci {
 

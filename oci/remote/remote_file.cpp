@@ -12,8 +12,8 @@
 #include <sifkit/net/url.h>
 
 #include "../stored_image.h"
-#include "blob_download.h"
-#include "registry_places.h"
+#include "../registry/blob_download.h"
+#include "../registry/registry_places.h"
 #include "remote_source.h"
 #include "url_download.h"
 
@@ -23,8 +23,7 @@ namespace {
 
 constexpr unsigned kMaxIndexes = 4;
 /// The second one is how Singularity before 3.7 spelled it.
-constexpr std::string_view kSifTypes[] = {"application/vnd.sylabs.sif.layer.v1.sif",
-                                          "appliciation/vnd.sylabs.sif.layer.tar"};
+constexpr std::string_view kSifTypes[] = {kSifType, "appliciation/vnd.sylabs.sif.layer.tar"};
 constexpr std::string_view kImageLayers[] = {"application/vnd.oci.image.layer.",
                                              "application/vnd.docker.image.rootfs."};
 

@@ -7,8 +7,8 @@
 
 #include <sifkit/net/url.h>
 
-#include "credentials.h"
-#include "registry_client.h"
+#include "../registry/http_options.h"
+#include "../registry/registry_client.h"
 
 namespace sifkit::oci {
 
