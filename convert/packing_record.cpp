@@ -19,7 +19,7 @@ using namespace layers;
 
 namespace {
 
-constexpr std::size_t kMaxListed = 1u << 16;
+constexpr std::size_t kMaxRecorded = 1u << 16;
 constexpr const char* kMember = "sifkit";
 
 /// Whether contents came in the order in which inodes are gone through, newest layer first, and all of them.
@@ -100,7 +100,7 @@ std::optional<PackingRecord> packing_record(const Tree& tree, const LayerOrigin&
   }
   record.checksum = summary.checksum;
   const bool complete = note_first_names(tree, origin, numbers, record);
-  if (!complete || record.implied.size() > kMaxListed || record.first_names.size() > kMaxListed) return std::nullopt;
+  if (!complete || record.implied.size() > kMaxRecorded || record.first_names.size() > kMaxRecorded) return std::nullopt;
   return record;
 }
 

@@ -20,7 +20,7 @@ namespace sifkit {
 
 namespace {
 
-constexpr std::size_t kPiece = std::size_t{1} << 20;
+constexpr std::size_t kMemberBytes = std::size_t{1} << 20;
 constexpr int kGzipLevel = 6;
 constexpr int kGzipMaxLevel = 12;
 constexpr int kZstdLevel = 3;
@@ -118,11 +118,11 @@ void CompressingSink::write(ByteView bytes) {
   auto& state = *impl_;
   if (!state.pipeline) return state.to.write(bytes);
   while (!bytes.empty()) {
-    if (state.piece.empty()) state.piece.reserve(kPiece);
-    const auto part = bytes.first(std::min(bytes.size(), kPiece - state.piece.size()));
+    if (state.piece.empty()) state.piece.reserve(kMemberBytes);
+    const auto part = bytes.first(std::min(bytes.size(), kMemberBytes - state.piece.size()));
     state.piece.insert(state.piece.end(), part.begin(), part.end());
     bytes = bytes.subspan(part.size());
-    if (state.piece.size() == kPiece) state.flush();
+    if (state.piece.size() == kMemberBytes) state.flush();
   }
 }
 

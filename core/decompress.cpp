@@ -16,7 +16,7 @@ namespace sifkit {
 namespace {
 
 constexpr std::uint64_t kRatioFrom = 64u << 20;  ///< small streams of one byte expand a lot and harm no one
-constexpr std::size_t kPiece = 4096;
+constexpr std::size_t kFedBytes = 4096;
 
 class CountingSource : public Source {
  public:
@@ -65,8 +65,8 @@ class ExpansionGuard : public Source {
  private:
   static std::uint64_t without_zeros(ByteView bytes) {
     std::uint64_t count = 0;
-    for (; !bytes.empty(); bytes = bytes.subspan(std::min(bytes.size(), kPiece))) {
-      const auto piece = bytes.first(std::min(bytes.size(), kPiece));
+    for (; !bytes.empty(); bytes = bytes.subspan(std::min(bytes.size(), kFedBytes))) {
+      const auto piece = bytes.first(std::min(bytes.size(), kFedBytes));
       if (!all_zero(piece)) count += piece.size();
     }
     return count;

@@ -31,7 +31,7 @@ std::optional<std::uint64_t> number(std::string_view text) {
 }
 
 /// "+N" is more, "-N" less, "N" just that.
-struct Comparison {
+struct Bound {
   char sign = 0;
   std::uint64_t value = 0;
 
@@ -40,8 +40,8 @@ struct Comparison {
   }
 };
 
-Comparison comparison(const QueryWord& word, std::string_view text, std::string_view expected) {
-  Comparison out;
+Bound comparison(const QueryWord& word, std::string_view text, std::string_view expected) {
+  Bound out;
   if (text.starts_with('+') || text.starts_with('-')) {
     out.sign = text.front();
     text.remove_prefix(1);
@@ -107,7 +107,7 @@ Test mode_test(const QueryWord& word, const Tree& tree) {
 /// Of a user or a group: by name of the image's, or by number.
 Test account_test(const QueryWord& word, FileSystem& files, bool user, bool by_name) {
   const Tree& tree = files.tree();
-  Comparison wanted;
+  Bound wanted;
   if (by_name && !number(word.value)) {
     const auto accounts = read_accounts(files, user);
     const auto found = accounts.ids.find(word.value);

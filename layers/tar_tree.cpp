@@ -24,7 +24,7 @@ namespace sifkit::layers {
 
 namespace {
 
-constexpr std::size_t kZeros = 1u << 20;        ///< written at once
+constexpr std::size_t kZeroBytes = 1u << 20;        ///< written at once
 constexpr std::size_t kMaxSegments = 1u << 16;  ///< of one file; one with more is stored whole
 
 class TarTree : private ContentSink {
@@ -36,7 +36,7 @@ class TarTree : private ContentSink {
         options_(options),
         warnings_(warnings),
         operation_(operation),
-        zeros_(kZeros),
+        zeros_(kZeroBytes),
         writer_(sink) {}
 
   void write() {
@@ -121,7 +121,7 @@ class TarTree : private ContentSink {
   void append_zeros(std::uint64_t count) override {
     while (count != 0) {
       operation_.check();
-      const auto piece = ByteView(zeros_).first(static_cast<std::size_t>(std::min<std::uint64_t>(count, kZeros)));
+      const auto piece = ByteView(zeros_).first(static_cast<std::size_t>(std::min<std::uint64_t>(count, kZeroBytes)));
       writer_.write(piece);
       count -= piece.size();
     }

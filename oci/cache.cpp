@@ -45,7 +45,7 @@ std::optional<struct stat> status_of(const fs::path& path) {
   return status;
 }
 
-std::vector<fs::path> names_in(const fs::path& directory) {
+std::vector<fs::path> files_in(const fs::path& directory) {
   std::vector<fs::path> out;
   std::error_code error;
   for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) out.push_back(at->path());
@@ -69,7 +69,7 @@ std::optional<Digest> parsed(const std::string& algorithm, const std::string& he
 }
 
 void remove_unfinished(const fs::path& directory) {
-  for (const auto& path : names_in(directory)) {
+  for (const auto& path : files_in(directory)) {
     const auto status = status_of(path);
     if (!status || !S_ISREG(status->st_mode) || path.extension() != ".partial") continue;
     const auto written = std::chrono::system_clock::from_time_t(status->st_mtim.tv_sec);
@@ -78,7 +78,7 @@ void remove_unfinished(const fs::path& directory) {
 }
 
 std::vector<fs::path> directories_of(const fs::path& directory) {
-  auto out = names_in(directory / "blobs");
+  auto out = files_in(directory / "blobs");
   out.push_back(directory / "images");
   return out;
 }
@@ -116,7 +116,7 @@ std::vector<CacheEntry> cache_entries(const fs::path& directory) {
   std::vector<CacheEntry> out;
   for (const auto& inner : directories_of(directory)) {
     const bool images = inner.filename() == "images";
-    for (const auto& path : names_in(inner)) {
+    for (const auto& path : files_in(inner)) {
       const auto status = status_of(path);
       if (!status || !S_ISREG(status->st_mode)) continue;
       const auto image = parts_of_image_name(path.filename());
@@ -251,7 +251,7 @@ std::unique_ptr<Source> Cache::keep(std::unique_ptr<Source> source, const Digest
 
 std::optional<Cache::KeptImage> Cache::find_image(const Digest& key) const {
   if (options_.directory.empty()) return std::nullopt;
-  for (const auto& path : names_in(options_.directory / "images")) {
+  for (const auto& path : files_in(options_.directory / "images")) {
     const auto parts = parts_of_image_name(path.filename());
     if (!parts || parts->first != key.hex()) continue;
     const auto digest = parsed("sha256", parts->second);

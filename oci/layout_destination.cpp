@@ -247,7 +247,7 @@ class LayoutDestination : public ImageDestination {
   }
 
   void read_index() {
-    const auto source = open_source(target_ / "index.json");
+    const auto source = sifkit::open_source(target_ / "index.json");
     const Bytes text = read_all(*source, options_.limits.json_bytes, "index.json");
     index_ = parse_json(as_text(text), "index.json", options_.limits);
     const JsonView view(index_, "index.json: ");

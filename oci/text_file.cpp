@@ -14,7 +14,7 @@ constexpr std::uint64_t kMaxFileBytes = std::uint64_t{4} << 20;
 
 std::optional<std::string> read_text_file(const std::filesystem::path& path) {
   try {
-    const auto source = open_source(path);
+    const auto source = sifkit::open_source(path);
     return std::string(as_text(read_all(*source, kMaxFileBytes, path.native())));
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::not_found) return std::nullopt;

@@ -9,6 +9,8 @@
 #include <sifkit/core/error.h>
 #include <sifkit/core/text.h>
 
+#include "texts.h"
+
 namespace sifkit::check {
 
 using namespace layers;
@@ -22,8 +24,6 @@ constexpr std::size_t kShown = 8;  ///< characters of a secret
 bool contains_any(std::string_view text, std::initializer_list<std::string_view> words) {
   return std::any_of(words.begin(), words.end(), [&](auto word) { return text.find(word) != std::string_view::npos; });
 }
-
-std::string_view name_of(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 /// Where packages keep keys and tokens that are nobody's: tests, examples, documents.
 bool is_sample(std::string_view path) {

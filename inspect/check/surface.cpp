@@ -9,6 +9,7 @@
 #include <sifkit/core/text.h>
 #include <sifkit/image_path.h>
 
+#include "texts.h"
 #include "usual_files.h"
 
 namespace sifkit::check {
@@ -21,8 +22,6 @@ namespace {
 constexpr std::string_view kSiteDirectories[] = {"/home", "/scratch", "/work",   "/project", "/projects",
                                                  "/data", "/gpfs",    "/lustre", "/beegfs",  "/cvmfs"};
 constexpr std::string_view kBoundOver[] = {"home", "root", "tmp", "var/tmp"};
-
-std::string_view name_of(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 /// "12.2.140" of "libcudart.so.12.2.140"; "" for another name.
 std::string version_behind(std::string_view name, std::string_view library) {

@@ -12,6 +12,9 @@
 
 namespace sifkit::check {
 
+/// The last name of a path.
+inline std::string_view name_of(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
 /// Versions of numbers and dots, part by part: "2.9" is older than "2.10".
 inline bool is_older(std::string_view one, std::string_view other) {
   const auto take = [](std::string_view& text) {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "texts.h"
+
 namespace sifkit::check {
 
 using namespace layers;
@@ -36,7 +38,7 @@ constexpr std::string_view kClosed[] = {
 }  // namespace
 
 bool is_usual_setuid(std::string_view path, const Inode& inode) {
-  const auto name = path.substr(path.rfind('/') + 1);
+  const auto name = name_of(path);
   return inode.metadata.uid == 0 && std::find(std::begin(kSetuid), std::end(kSetuid), name) != std::end(kSetuid) &&
          std::any_of(std::begin(kProgramDirectories), std::end(kProgramDirectories),
                      [&](auto directory) { return path.starts_with(directory); });

@@ -14,7 +14,7 @@ namespace sifkit::sbom {
 
 namespace {
 
-constexpr int kMaxDepth = 64;
+constexpr int kMaxJsonDepth = 64;
 
 /// The last but `back` component of a path.
 std::string component(const std::string& path, unsigned back) {
@@ -74,7 +74,7 @@ std::string channel_name(std::string_view channel, std::string_view subdir) {
 Json read_document(std::string_view text) {
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   const auto deep = [](int depth, Json::parse_event_t, Json&) {
-    if (depth > kMaxDepth) throw Error(ErrorKind::limit, fmt::format("a JSON document deeper than {}", kMaxDepth));
+    if (depth > kMaxJsonDepth) throw Error(ErrorKind::limit, fmt::format("a JSON document deeper than {}", kMaxJsonDepth));
     return true;
   };
   auto document = Json::parse(text, deep, false);

@@ -34,7 +34,7 @@ void add_certificates(const std::string& host, net::TlsOptions& tls) {
     for (const auto& file : files) {
       auto other = file;
       if (file.extension() == ".crt") {
-        const auto source = open_source(file);
+        const auto source = sifkit::open_source(file);
         tls.more_authorities += std::string(as_text(read_all(*source, kMaxCertificateBytes, file.native()))) + "\n";
       } else if (file.extension() == ".cert") {
         tls.certificate = file;

@@ -28,7 +28,7 @@ constexpr std::string_view kAnyHost = "*.";
 }
 
 toml::table parsed(const fs::path& path) {
-  const auto text = read_all(*open_source(path), kMaxBytes, path.native());
+  const auto text = read_all(*sifkit::open_source(path), kMaxBytes, path.native());
   try {
     return toml::parse(as_text(text));
   } catch (const toml::parse_error& error) {
