@@ -108,7 +108,7 @@ File& AtomicFile::file() noexcept { return impl_->file; }
 
 const std::filesystem::path& AtomicFile::target() const noexcept { return impl_->target; }
 
-void AtomicFile::name(const std::string& name) {
+void AtomicFile::rename(const std::string& name) {
   impl_->target = impl_->directory / name;
   impl_->shown = impl_->target.native();
 }

@@ -127,7 +127,7 @@ class BlobFile : public BlobWriter {
 
   StoredBlob finish() override {
     StoredBlob blob{hasher_.finish(), size_};
-    file_.name(blob.digest.hex());
+    file_.rename(blob.digest.hex());
     file_.commit();
     return blob;
   }

@@ -7,8 +7,8 @@
 #include <sifkit/core/text.h>
 
 #include "catalogers.h"
-#include "lenient_json.h"
 #include "fields.h"
+#include "lenient_json.h"
 
 namespace sifkit::sbom {
 

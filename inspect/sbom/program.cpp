@@ -10,8 +10,8 @@
 #include <sifkit/core/error.h>
 
 #include "catalogers.h"
-#include "lenient_json.h"
 #include "fields.h"
+#include "lenient_json.h"
 
 namespace sifkit::sbom {
 

@@ -144,7 +144,7 @@ class SIFKIT_API AtomicFile {
   File& file() noexcept;
   const std::filesystem::path& target() const noexcept;
   /// Gives the target another name in its directory, before `commit`.
-  void name(const std::string& name);
+  void rename(const std::string& name);
   void commit(Durable durable = Durable::yes);
 
  private:
