@@ -22,7 +22,12 @@ inline int renameat2(int from, const char* old_name, int to, const char* new_nam
 }
 #endif
 
-#if defined(__GLIBC__) && !__GLIBC_PREREQ(2, 30)
+#ifdef __GLIBC__
+#define SIFKIT_OLD_GLIBC !__GLIBC_PREREQ(2, 30)
+#else
+#define SIFKIT_OLD_GLIBC 0
+#endif
+#if SIFKIT_OLD_GLIBC
 #include <linux/stat.h>
 
 inline ssize_t copy_file_range(int from, off64_t* in, int to, off64_t* out, std::size_t size, unsigned flags) noexcept {
