@@ -111,7 +111,7 @@ constexpr Row kRows[] = {
     {FileKind::pgp, {"a PGP message or key", "'gpg --decrypt' gives what is in a message"}},
 };
 
-constexpr auto kKinds = [] {
+constexpr auto kFactsOfKinds = [] {
   std::array<FileKind, std::size(kRows)> out{};
   for (std::size_t i = 0; i < out.size(); ++i) out[i] = kRows[i].kind;
   return out;
@@ -125,7 +125,7 @@ static_assert([] {
 
 }  // namespace
 
-std::span<const FileKind> file_kinds() noexcept { return kKinds; }
+std::span<const FileKind> file_kinds() noexcept { return kFactsOfKinds; }
 
 const KindWords& words_of(FileKind kind) noexcept { return kRows[static_cast<std::size_t>(kind)].words; }
 

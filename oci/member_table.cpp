@@ -12,7 +12,7 @@ namespace sifkit::oci {
 namespace {
 
 /// Names of all members together: an archive within `archive_members` cannot fill the memory with long ones.
-constexpr std::uint64_t kMaxNameBytes = 256u << 20;
+constexpr std::uint64_t kMaxAllNamesBytes = 256u << 20;
 
 std::string_view type_word(TarType type) {
   switch (type) {
@@ -37,8 +37,8 @@ void MemberTable::keep(const TarMember& member, std::uint64_t place, const Limit
   auto name = clean_name(member.name);
   if (!name || name->size() > limits.path_bytes) return;  // no document can name it
   name_bytes_ += name->size() + member.link_name.size();
-  if (name_bytes_ > kMaxNameBytes) {
-    throw Error(ErrorKind::limit, fmt::format("the archive's names take more than {} bytes", kMaxNameBytes));
+  if (name_bytes_ > kMaxAllNamesBytes) {
+    throw Error(ErrorKind::limit, fmt::format("the archive's names take more than {} bytes", kMaxAllNamesBytes));
   }
   Member entry;
   entry.type = member.type;
