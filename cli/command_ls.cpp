@@ -155,7 +155,10 @@ class ListingText {
 
   std::string text(const Listing& listing) const {
     std::string out;
-    const auto inodes = width([&](const Inode&, InodeId id) { return number_of(id); }, listing);
+    std::size_t inodes = 0;
+    if (arguments_.inodes) {
+      for (const auto& file : listing.files) inodes = std::max(inodes, number_of(file.inode).size());
+    }
     const auto rest = arguments_.long_format ? long_lines(listing) : std::vector<std::string>();
     for (std::size_t i = 0; i < listing.files.size(); ++i) {
       const auto& file = listing.files[i];
@@ -174,12 +177,6 @@ class ListingText {
  private:
   /// Names of one file have the same number.
   static std::string number_of(InodeId id) { return std::to_string(std::uint64_t{id} + 1); }
-
-  std::size_t width(const std::function<std::string(const Inode&, InodeId)>& cell, const Listing& listing) const {
-    std::size_t out = 0;
-    for (const auto& file : listing.files) out = std::max(out, cell(tree_.inode(file.inode), file.inode).size());
-    return out;
-  }
 
   /// Up to the name.
   std::vector<std::string> long_lines(const Listing& listing) const {

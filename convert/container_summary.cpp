@@ -53,7 +53,8 @@ void add_superblock(const File& file, std::uint64_t offset, ContainerSummary& su
   summary.file_system = "squashfs";
   summary.inodes = load_le<std::uint32_t>(&block[4]);
   summary.block_size = load_le<std::uint32_t>(&block[12]);
-  summary.compression = (load_le<std::uint16_t>(&block[24]) & kDataUncompressed) != 0 ? "none" : kCodecs[codec < std::size(kCodecs) ? codec : 0];
+  const bool plain = (load_le<std::uint16_t>(&block[24]) & kDataUncompressed) != 0;
+  summary.compression = plain ? "none" : kCodecs[codec < std::size(kCodecs) ? codec : 0];
 }
 
 ContainerSummary summary_of_sif(const sif::Image& image) {

@@ -166,7 +166,8 @@ std::optional<std::int64_t> PaxRecords::number(std::string_view key) const {
   const auto text = find(key);
   if (!text) return std::nullopt;
   const bool negative = text->starts_with('-');
-  const auto value = static_cast<std::int64_t>(decimal(text->substr(negative ? 1 : 0), [&] { return fmt::format("PAX record '{}'", key); }));
+  const auto what = [&] { return fmt::format("PAX record '{}'", key); };
+  const auto value = static_cast<std::int64_t>(decimal(text->substr(negative ? 1 : 0), what));
   return negative ? -value : value;
 }
 

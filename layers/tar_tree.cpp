@@ -24,7 +24,7 @@ namespace sifkit::layers {
 
 namespace {
 
-constexpr std::size_t kZeroBytes = 1u << 20;        ///< written at once
+constexpr std::size_t kZeroBytes = 1u << 20;    ///< written at once
 constexpr std::size_t kMaxSegments = 1u << 16;  ///< of one file; one with more is stored whole
 
 class TarTree : private ContentSink {

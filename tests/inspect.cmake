@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 sifkit_test(inspect SOURCES unit/test_inspect_check.cpp
                             unit/test_inspect_content_digests.cpp
+                            unit/test_inspect_programs.cpp
                             unit/test_inspect_report.cpp
                             unit/test_inspect_rpm.cpp
                             unit/test_inspect_sbom.cpp

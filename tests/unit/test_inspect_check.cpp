@@ -7,11 +7,8 @@
 #include <sifkit/core/json.h>
 #include <sifkit/inspect/check.h>
 
-#include "check/programs.h"
-
 #include "support/catch.h"
 #include "support/elf_objects.h"
-#include "support/errors.h"
 #include "support/image_shapes.h"
 #include "support/programs.h"
 #include "support/temp_dir.h"
@@ -389,15 +386,4 @@ TEST_CASE("every rule has words, and SARIF has all of them", "[inspect][check]")
   CHECK(run["results"][0]["ruleId"] == "world-writable");
   CHECK(run["results"][0]["level"] == "warning");
   CHECK(run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "etc/o%25en%FF%20file");
-}
-
-TEST_CASE("what is kept of all programs has a bound", "[inspect][check][hostile]") {
-  check::Programs programs(100'000);
-  const auto object = elf_object({.needed = std::vector<std::string>(400, std::string(50, 'n'))});
-  for (layers::InodeId id = 0; id < 3; ++id) programs.add(id, as_bytes(object));
-  CHECK(programs.elf(2)->dynamic.needed.size() == 400);
-  const auto error = error_of([&] { programs.add(3, as_bytes(object)); });
-  REQUIRE(error);
-  CHECK(error->kind() == ErrorKind::limit);
-  CHECK(programs.elf(3) == nullptr);
 }

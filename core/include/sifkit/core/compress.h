@@ -24,7 +24,8 @@ struct StreamCompression {
 /// the input was cut. One thread at a time calls it, and `to` is written by that one.
 class SIFKIT_API CompressingSink : public Sink {
  public:
-  /// `to` outlives the object. With no threads the caller's does the work. Throws unsupported for a kind that a stream cannot be compressed by here.
+  /// `to` outlives the object. With no threads the caller's does the work. Throws unsupported for a kind that a stream
+  /// cannot be compressed by here.
   CompressingSink(Sink& to, const StreamCompression& compression, unsigned threads);
   ~CompressingSink() override;
   void write(ByteView bytes) override;
