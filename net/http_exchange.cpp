@@ -267,13 +267,17 @@ int HttpExchange::status() const {
 }
 
 std::chrono::milliseconds HttpExchange::time_left() const {
-  auto end = last_sign_ + silence_timeout_;
+  Clock::time_point end = last_sign_ + silence_timeout_;
   if (deadline_) end = std::min(end, *deadline_);
+  if (stop_seen_) end = std::min(end, *stop_seen_ + request_.stop_delay);
   return std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
 }
 
-void HttpExchange::check_time() const {
-  if (stop_.stop_requested()) OperationContext::throw_cancelled();
+void HttpExchange::check_time() {
+  if (stop_.stop_requested()) {
+    if (!stop_seen_) stop_seen_ = Clock::now();
+    if (head_complete_ || Clock::now() >= *stop_seen_ + request_.stop_delay) OperationContext::throw_cancelled();
+  }
   if (time_left().count() > 0) return;
   if (deadline_ && Clock::now() >= *deadline_) {
     throw TransientError(ErrorKind::network,

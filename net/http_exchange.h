@@ -71,7 +71,7 @@ class HttpExchange : public Source {
   /// Lets the transfer go on until `done`, or until it ends.
   template <class Done>
   void advance(Done&& done);
-  void check_time() const;
+  void check_time();
   std::chrono::milliseconds time_left() const;
   [[noreturn]] void fail() const;
   [[noreturn]] void fail_to_connect() const;
@@ -95,6 +95,7 @@ class HttpExchange : public Source {
   std::exception_ptr failure_;    ///< of reading it
 
   Clock::time_point last_sign_ = Clock::now();
+  std::optional<Clock::time_point> stop_seen_;
   std::size_t header_bytes_ = 0;
   std::vector<std::pair<std::string, std::string>> headers_;
   bool head_complete_ = false;

@@ -2,6 +2,7 @@
 #include "blob_upload.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include <fmt/format.h>
@@ -17,6 +18,8 @@ namespace {
 
 constexpr std::uint64_t kProgress = std::uint64_t{1} << 20;  ///< between two failures: tries are counted from the start
 constexpr std::string_view kOctets = "application/octet-stream";
+/// An upload whose place is not known cannot be ended, and stays at the registry for days.
+constexpr std::chrono::seconds kStopDelay{1};
 
 std::string with_parameter(const std::string& url, std::string_view name, const std::string& value) {
   return fmt::format("{}{}{}={}", url, url.find('?') == std::string::npos ? '?' : '&', name, value);
@@ -45,7 +48,7 @@ struct BlobUpload::Setback {
 };
 
 UploadPlace begin_upload(RegistryClient& client) {
-  auto response = client.send({.url = "/blobs/uploads/", .method = "POST"});
+  auto response = client.send({.url = "/blobs/uploads/", .method = "POST", .stop_delay = kStopDelay});
   if (response.status() != 202) throw client.failure(response);
   return place_of(client, response);
 }
@@ -65,8 +68,9 @@ bool BlobUpload::is_there() {
 
 bool BlobUpload::mount(RegistryClient& mounter, const std::string& from) {
   try {
-    auto response = mounter.send(
-        {.url = fmt::format("/blobs/uploads/?mount={}&from={}", blob_.digest.text(), from), .method = "POST"});
+    auto response = mounter.send({.url = fmt::format("/blobs/uploads/?mount={}&from={}", blob_.digest.text(), from),
+                                  .method = "POST",
+                                  .stop_delay = kStopDelay});
     if (response.status() == 201) return true;
     if (response.status() == 202) {
       const auto begun = place_of(client_, response);

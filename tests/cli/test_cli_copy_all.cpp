@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // `copy --all`: an index with all that it lists goes from layouts, archives and registries to others, byte for byte.
+#include <atomic>
+#include <chrono>
 #include <filesystem>
+#include <optional>
+#include <thread>
 
 #include "support/catch.h"
 #include "support/cli_run.h"
@@ -136,4 +140,25 @@ TEST_CASE("what cannot be copied whole leaves nothing", "[cli][copy][registry][h
   refused(source, layout, ErrorKind::integrity, "expected sha256:" + sha256(fixture.arm_manifest));
   fs::rename(blob / "elsewhere", arm);
   CHECK(fixture.copy(source, registry).code == 0);
+}
+
+TEST_CASE("an upload that has begun is ended where another one fails meanwhile", "[cli][copy][registry]") {
+  using namespace std::chrono_literals;
+  IndexFixture fixture;
+  const auto damaged = sha256(std::string("for amd64"));
+  write_file(fixture.home / "layout/blobs/sha256" / damaged, "for amd65");
+  std::atomic<unsigned> begun = 0;
+  // The damaged blob comes behind another one's upload, whose place is told when that blob has failed.
+  fixture.server.set_fault([&](const RegistryServer::Request& request) -> std::optional<std::string> {
+    if (request.path.ends_with(damaged))
+      for (int i = 0; i < 500 && begun == 0; ++i) std::this_thread::sleep_for(10ms);
+    if (request.method != "POST" || ++begun != 1) return std::nullopt;
+    const auto reply = fixture.server.answer(request);
+    std::this_thread::sleep_for(300ms);
+    return reply;
+  });
+  const auto result = fixture.copy("oci:" + fixture.at("layout") + ":1", fixture.server.image("app:1"));
+  CHECK(result.code == exit_code(ErrorKind::integrity));
+  CHECK(begun >= 2);
+  CHECK(fixture.server.uploads() == 0);
 }

@@ -84,6 +84,9 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;     ///< of a POST, PUT or PATCH
   HttpBody streamed{};  ///< in place of `body`, where it can be opened
+  /// How long it may still wait for its head when it is cancelled: for what a server begins, whose answer alone says
+  /// how to end it again.
+  std::chrono::milliseconds stop_delay{0};
 };
 
 /// A failure that may be gone when the same is asked again: nobody answered, or the answer broke off.
