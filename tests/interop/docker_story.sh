@@ -76,6 +76,20 @@ if "$SIFKIT" build none.sif several.tar 2>error.txt; then exit 1; fi
 grep -q 'first:latest' error.txt
 [ ! -e none.sif ]
 
+# A container goes on from the image that it was, or from its image's: whatever changed in it, also what keeps its size and
+# time, which the Engine's list of changes goes by.
+docker cp -q again:/opt/made/state state
+tr a-z A-Z <state >changed
+touch -r state changed
+docker cp -q changed again:/opt/made/state
+"$SIFKIT" build -q --no-base full.sif docker-container:again
+for base in container daemon; do
+  "$SIFKIT" build -q --base $base.sif rebuilt.sif docker-container:again
+  cmp full.sif rebuilt.sif
+  [ "$("$SIFKIT" cat rebuilt.sif /opt/made/state)" = CONFIGURED ]
+  rm rebuilt.sif
+done
+
 # And into the daemon again: from what it has saved, from an archive of it, and from a SIF.
 "$SIFKIT" copy -q docker-daemon:my_app docker-daemon:copied:1 --digestfile copied.txt
 "$SIFKIT" build -q docker-daemon:from_gzip my_app.tar.gz

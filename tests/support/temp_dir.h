@@ -59,7 +59,10 @@ inline void write_file(const std::filesystem::path& path, std::string_view text)
 inline std::string read_file(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) throw std::runtime_error("cannot read " + path.string());
-  return {std::istreambuf_iterator<char>(file), {}};
+  std::string out;
+  for (char part[65536]; file.read(part, sizeof part), file.gcount() > 0;)
+    out.append(part, static_cast<std::size_t>(file.gcount()));
+  return out;
 }
 
 }  // namespace sifkit::testing
