@@ -151,6 +151,10 @@ void File::truncate(std::uint64_t size) const {
   }
 }
 
+void File::start_sync(std::uint64_t offset, std::uint64_t size) const noexcept {
+  ::sync_file_range(fd(), static_cast<off_t>(offset), static_cast<off_t>(size), SYNC_FILE_RANGE_WRITE);
+}
+
 void File::sync() const {
   // A failed sync is never retried: the kernel may have dropped the pages it could not write.
   if (::fsync(fd()) != 0) throw_errno(fmt::format("sync {}", in_quotes(name_)));
@@ -257,7 +261,14 @@ std::unique_ptr<Source> open_source(const std::filesystem::path& path) {
   return std::make_unique<FileSource>(std::make_shared<File>(std::move(file)));
 }
 
-void FileRegion::write_at(std::uint64_t offset, ByteView bytes) { file_.write_at(base_ + offset, bytes); }
+void FileRegion::write_at(std::uint64_t offset, ByteView bytes) {
+  static constexpr std::uint64_t kStep = 16u << 20;
+  file_.write_at(base_ + offset, bytes);
+  const auto end = offset + bytes.size();
+  if (offset < sync_started_ || end - sync_started_ < kStep) return;
+  file_.start_sync(base_ + sync_started_, end - sync_started_);
+  sync_started_ = end;
+}
 
 std::size_t FileRegion::read_at(std::uint64_t offset, std::span<std::byte> into) {
   if (offset >= max_size_) return 0;

@@ -48,6 +48,8 @@ class SIFKIT_API File {
   void write_at(std::uint64_t offset, ByteView bytes) const;
   void truncate(std::uint64_t size) const;
   void sync() const;
+  /// Lets the system begin to bring a range to the disk, where it can, so that `sync` has less to wait for.
+  void start_sync(std::uint64_t offset, std::uint64_t size) const noexcept;
   /// Takes the file for this open file alone, among programs that ask (flock); false while another one has it. It is
   /// given back by `unlock` or when the file is closed. File systems that know no locks grant it.
   bool try_lock() const;
@@ -109,7 +111,8 @@ class SIFKIT_API Region {
   virtual void truncate(std::uint64_t size) = 0;
 };
 
-/// A window on a file from `base` to its end, of which no more than `max_size` bytes are read.
+/// A window on a file from `base` to its end, of which no more than `max_size` bytes are read. What is written goes on to
+/// the disk while more is made.
 class SIFKIT_API FileRegion : public Region {
  public:
   FileRegion(const File& file, std::uint64_t base, std::uint64_t max_size = ~std::uint64_t{0}) : file_(file), base_(base), max_size_(max_size) {}
@@ -122,6 +125,7 @@ class SIFKIT_API FileRegion : public Region {
   const File& file_;
   std::uint64_t base_;
   std::uint64_t max_size_;
+  std::uint64_t sync_started_ = 0;  ///< of what was written in order
 };
 
 enum class Overwrite : bool { no, yes };
