@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <chrono>
+#include <memory>
 #include <set>
 #include <utility>
 #include <vector>
@@ -10,7 +10,7 @@
 #include <sifkit/core/error.h>
 #include <sifkit/oci/source.h>
 
-#include "naming.h"
+#include "copying.h"
 
 namespace sifkit {
 
@@ -90,26 +90,18 @@ class SetCopy {
 
 CopyReport copy_all(const oci::Reference& given, const oci::Target& target, const CopyOptions& options,
                     WarningList& warnings) {
-  const auto start = std::chrono::steady_clock::now();
-  CopyReport report;
-  oci::DestinationOptions to{options};
-  to.overwrite = options.overwrite;
-  to.from = given;
-  std::unique_ptr<oci::ImageSet> set;  // the destination reads it, and goes first
-  const auto destination = oci::open_destination(target, to);
-  if (!destination->takes_sets())
+  std::unique_ptr<oci::ImageSet> set;
+  const auto accept = [&](const oci::ImageDestination& destination) {
+    if (destination.takes_sets()) return;
     throw Error(ErrorKind::usage, fmt::format("{} takes one image of one platform", in_quotes(target.text)),
                 "all architectures go to oci:, oci-archive: or docker://");
-  const auto source = oci::open_source(given, options, warnings);
-  naming(
-      {source->reference().location, given.text}, [&] { return fmt::format("copying {}", in_quotes(given.text)); },
-      [&] {
-        set = source->open_all();
-        options.operation.progress->stage("copying blobs", 0);
-        SetCopy(*set, *destination, options, report).run();
-      });
-  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  return report;
+  };
+  return copying(given, target, options, warnings, accept,
+                 [&](const auto& source, oci::ImageDestination& destination, CopyReport& report) {
+                   set = source->open_all();
+                   options.operation.progress->stage("copying blobs", 0);
+                   SetCopy(*set, destination, options, report).run();
+                 });
 }
 
 }  // namespace sifkit

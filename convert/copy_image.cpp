@@ -2,7 +2,7 @@
 #include <sifkit/copy_image.h>
 
 #include <algorithm>
-#include <chrono>
+#include <memory>
 
 #include <fmt/format.h>
 
@@ -20,7 +20,7 @@
 #include "capabilities.h"
 #include "container_files.h"
 #include "container_metadata.h"
-#include "naming.h"
+#include "copying.h"
 #include "own_source.h"
 #include "runtime_files.h"
 
@@ -302,22 +302,17 @@ class Copy {
 
 CopyReport copy_image(const oci::Reference& given, const oci::Target& target, const CopyOptions& options,
                       WarningList& warnings) {
-  const auto start = std::chrono::steady_clock::now();
-  CopyReport report;
-  oci::DestinationOptions to{options};
-  to.overwrite = options.overwrite;
-  to.from = given;
-  std::unique_ptr<oci::Image> image;  // the destination reads it, and goes first
-  const auto destination = oci::open_destination(target, to);
-  if (options.compression && destination->plain_layers()) {
+  std::unique_ptr<oci::Image> image;
+  const auto accept = [&](const oci::ImageDestination& destination) {
+    if (!options.compression || !destination.plain_layers()) return;
     throw Error(ErrorKind::usage,
                 fmt::format("{}: Docker's archives and daemon hold plain layers, which are not compressed",
                             in_quotes(target.text)));
-  }
-  const std::shared_ptr<oci::OpenedSource> source = oci::open_source(given, options, warnings);
-  if (!target.path.empty()) refuse_inside_source(*source, target.path);
-  naming({source->reference().location, given.text}, [&] { return fmt::format("copying {}", in_quotes(given.text)); }, [&] {
-    Copy copy(*destination, options, warnings, report);
+  };
+  const auto work = [&](const std::shared_ptr<oci::OpenedSource>& source, oci::ImageDestination& destination,
+                        CopyReport& report) {
+    if (!target.path.empty()) refuse_inside_source(*source, target.path);
+    Copy copy(destination, options, warnings, report);
     if (source->image_file() || source->is_root()) {
       // What is downloaded again and again is worth the time; a daemon and archives of Docker take nothing else than plain.
       const bool registry = target.transport == oci::Transport::docker;
@@ -327,9 +322,8 @@ CopyReport copy_image(const oci::Reference& given, const oci::Target& target, co
       image = source->open_image();
       copy.image(*image);
     }
-  });
-  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  return report;
+  };
+  return copying(given, target, options, warnings, accept, work);
 }
 
 }  // namespace sifkit
