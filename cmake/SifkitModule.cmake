@@ -29,7 +29,7 @@ function(sifkit_module name)
   # Builds that are made from nothing, by those who install it and in CI: several sources at once take half the time.
   if(SIFKIT_SANITIZE OR NOT SIFKIT_DEVELOPER_MODE)
     set_target_properties(sifkit_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 12)
-    target_compile_options(sifkit_${name} PRIVATE -Wno-subobject-linkage)
+    target_compile_options(sifkit_${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
   endif()
   set_property(GLOBAL APPEND PROPERTY SIFKIT_MODULES ${name})
   set_property(GLOBAL PROPERTY SIFKIT_LINK_${name} "${M_LINK}")
