@@ -2,6 +2,7 @@
 #include <ctime>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <set>
 
 #include <sys/stat.h>
@@ -11,12 +12,15 @@
 #include <sifkit/core/civil_time.h>
 #include <sifkit/core/file.h>
 #include <sifkit/core/secret.h>
+#include <sifkit/core/text.h>
 #include <sifkit/trust/key_store.h>
 
 #include "commands.h"
+#include "each_of.h"
 #include "key_text.h"
 #include "passphrase.h"
 #include "keys.h"
+#include "one_of.h"
 #include "process.h"
 #include "stream_sink.h"
 
@@ -84,32 +88,35 @@ int new_pair(const KeyCommand& arguments, Session& session) {
   return 0;
 }
 
-/// In the order of the ring. Throws not_found for a name that means none.
-std::vector<trust::PgpKeyInfo> those_meant(const std::vector<trust::PgpKeyInfo>& keys, const std::vector<std::string>& which, trust::KeyPart part, const std::string& ring) {
+/// Their places, in the order of the ring. Throws not_found for a name that means none.
+std::vector<std::size_t> those_meant(const std::vector<trust::PgpKeyInfo>& keys, const std::vector<std::string>& which, trust::KeyPart part, const std::string& ring) {
   std::set<std::size_t> places;
   for (const auto& one : which) {
     const auto meant = trust::keys_meant(keys, one);
     if (meant.empty()) trust::key_meant(keys, one, to_string(part), ring);  // says what there is
     places.insert(meant.begin(), meant.end());
   }
-  std::vector<trust::PgpKeyInfo> out;
-  for (const auto place : places) out.push_back(keys[place]);
-  return out;
+  return {places.begin(), places.end()};
 }
 
 int list(const KeyCommand& arguments, Session& session) {
   const auto store = arguments.store();
-  auto keys = store.list(arguments.part());
+  const auto keys = store.list(arguments.part());
   const auto ring = store.ring(arguments.part()).native();
-  if (!arguments.which.empty()) keys = those_meant(keys, arguments.which, arguments.part(), ring);
+  std::vector<std::size_t> places(keys.size());
+  std::iota(places.begin(), places.end(), std::size_t{0});
+  if (!arguments.which.empty()) places = those_meant(keys, arguments.which, arguments.part(), ring);
   if (session.json) {
     Json records = Json::array();
-    for (const auto& key : keys) records.push_back(key_record(key));
+    for (const auto place : places) {
+      records.push_back(key_record(keys[place]));
+      records.back()["index"] = place;
+    }
     session.print_json({{"schema", "sifkit/key-list/v1"}, {"ring", ring}, {"keys", records}});
   } else if (keys.empty()) {
     talk(session, fmt::format("no keys in {}", in_quotes(ring)));
   } else {
-    session.io.out << table_of(keys, session.io);
+    session.io.out << table_of(keys, places, session.io);
   }
   return 0;
 }
@@ -122,7 +129,7 @@ int import_keys(const KeyCommand& arguments, Session& session) {
   forbid_core_dumps();
   const auto store = arguments.store();
   Json records = Json::array();
-  for (const auto& file : arguments.files) {
+  const int code = for_each_of(arguments.files, session, [&](const std::string& file) {
     auto bytes = input(file, session);
     const Wiper wiper(bytes);
     const auto done = store.import_keys(bytes, file == "-" ? "standard input" : file, !arguments.no_secret);
@@ -135,9 +142,9 @@ int import_keys(const KeyCommand& arguments, Session& session) {
       if (!key.problem.empty()) session.logger->write(LogLevel::warning, fmt::format("the key {} {}", key.fingerprint, printable(key.problem)));
       if (key.part == trust::KeyPart::secret_key && !key.locked) session.logger->write(LogLevel::warning, fmt::format("the secret key {} has no passphrase", key.fingerprint));
     }
-  }
+  });
   if (session.json) session.print_json({{"schema", "sifkit/key-import/v1"}, {"directory", store.directory().native()}, {"keys", records}});
-  return 0;
+  return code;
 }
 
 void check_standard_output(const KeyCommand& arguments, const Session& session) {
@@ -184,17 +191,33 @@ void confirm(const trust::PgpKeyInfo& key, const Session& session) {
 int remove(const KeyCommand& arguments, Session& session) {
   const auto store = arguments.store();
   Json records = Json::array();
-  for (const auto& which : arguments.which) {
+  const int code = for_each_of(arguments.which, session, [&](const std::string& which) {
     if (arguments.secret && !arguments.force) confirm(store.find(which, arguments.part()), session);
     const auto key = store.remove(which, arguments.part());
     records.push_back(key_record(key));
     talk(session, fmt::format("removed {} key {}", to_string(arguments.part()), one_line(key)));
-  }
+  });
   if (session.json) session.print_json({{"schema", "sifkit/key-remove/v1"}, {"directory", store.directory().native()}, {"keys", records}});
-  return 0;
+  return code;
 }
 
 const std::map<std::string, trust::KeyAlgorithm> kAlgorithms{{"ed25519", trust::KeyAlgorithm::ed25519}, {"rsa4096", trust::KeyAlgorithm::rsa4096}};
+
+/// The name of an algorithm, in either case, to its number, which the option takes.
+class AlgorithmName : public CLI::Validator {
+ public:
+  AlgorithmName() {
+    func_ = [](std::string& text) -> std::string {
+      if (const auto found = kAlgorithms.find(lower_case(text)); found != kAlgorithms.end()) {
+        text = std::to_string(static_cast<unsigned>(found->second));
+        return {};
+      }
+      std::vector<std::string> names;
+      for (const auto& [name, algorithm] : kAlgorithms) names.push_back(name);
+      return fmt::format("expected {}, got {}", one_of(names), in_quotes(text));
+    };
+  }
+};
 
 }  // namespace
 
@@ -214,10 +237,12 @@ void add_key_command(CLI::App& root, Session& session) {
   make->add_option("-N,--name", to_make->name, "Your name; without name and email the terminal is asked")->type_name("NAME");
   make->add_option("-E,--email", to_make->email, "Your email address")->type_name("EMAIL");
   make->add_option("-C,--comment", to_make->comment, "A comment in the user id")->type_name("TEXT");
-  make->add_option("--algorithm", to_make->algorithm, "ed25519 (default) or rsa4096")->transform(CLI::CheckedTransformer(kAlgorithms, CLI::ignore_case).description(""))->type_name("NAME");
+  make->add_option("--algorithm", to_make->algorithm, "ed25519 (default) or rsa4096")->transform(AlgorithmName())->type_name("NAME");
   make->add_option("--expires", to_make->expires, "When the key expires: 2y (default), 6m, 3w, 90d, 2028-01-31 or never")->type_name("WHEN");
   add_passphrase_options(*make, to_make->passphrase);
-  make->add_flag("--no-passphrase", to_make->no_passphrase, "The secret key is not locked: whoever can read its file can sign");
+  make->add_flag("--no-passphrase", to_make->no_passphrase, "The secret key is not locked: whoever can read its file can sign")
+      ->excludes(make->get_option("--passphrase-file"))
+      ->excludes(make->get_option("--passphrase-fd"));
 
   const auto [show, to_show] = add("list", "List keys", list);
   show->add_option("key", to_show->which, "Only these: fingerprints, long key IDs, emails or parts of user ids")->type_name("KEY");

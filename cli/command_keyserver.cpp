@@ -10,7 +10,9 @@
 #include <sifkit/trust/keyserver.h>
 
 #include "commands.h"
+#include "each_of.h"
 #include "key_text.h"
+#include "process.h"
 
 namespace sifkit::cli {
 
@@ -67,11 +69,12 @@ int search(const ServerCommand& arguments, Session& session) {
 }
 
 int pull(const ServerCommand& arguments, Session& session) {
+  forbid_core_dumps();  // a revocation goes to the ring of secret keys, too
   for (const auto& fingerprint : arguments.which) trust::require_fingerprint(fingerprint);
   const auto server = keyserver(arguments, session);
   const auto store = arguments.store();
   Json records = Json::array();
-  for (const auto& fingerprint : arguments.which) {
+  const int code = for_each_of(arguments.which, session, [&](const std::string& fingerprint) {
     for (const auto& [key, change] : store.import_keys(server.fetch(fingerprint), server.url(), false)) {
       auto record = key_record(key);
       record["change"] = to_string(change);
@@ -79,9 +82,9 @@ int pull(const ServerCommand& arguments, Session& session) {
       if (!session.json && !session.quiet) session.logger->write_line(fmt::format("{} public key {}", to_string(change), one_line(key)));
       if (!key.problem.empty()) session.logger->write(LogLevel::warning, fmt::format("the key {} {}", key.fingerprint, printable(key.problem)));
     }
-  }
+  });
   if (session.json) session.print_json({{"schema", "sifkit/key-pull/v1"}, {"server", server.url()}, {"directory", store.directory().native()}, {"keys", records}});
-  return 0;
+  return code;
 }
 
 int push(const ServerCommand& arguments, Session& session) {
@@ -90,13 +93,13 @@ int push(const ServerCommand& arguments, Session& session) {
   for (const auto& which : arguments.which) keys.push_back(store.find(which, trust::KeyPart::public_key));
   const auto server = keyserver(arguments, session);
   Json records = Json::array();
-  for (const auto& key : keys) {
+  const int code = for_each_of(keys, session, [&](const trust::PgpKeyInfo& key) {
     server.submit(as_text(store.export_key(key.fingerprint, trust::KeyPart::public_key, true)));
     records.push_back(key_record(key));
     if (!session.json && !session.quiet) session.logger->write_line(fmt::format("published {}", one_line(key)));
-  }
+  });
   if (session.json) session.print_json({{"schema", "sifkit/key-push/v1"}, {"server", server.url()}, {"keys", records}});
-  return 0;
+  return code;
 }
 
 }  // namespace

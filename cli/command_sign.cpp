@@ -9,6 +9,7 @@
 #include <sifkit/trust/sign.h>
 
 #include "commands.h"
+#include "each_of.h"
 #include "keys.h"
 #include "numbers.h"
 
@@ -54,19 +55,21 @@ int run_sign(const SignArguments& arguments, Session& session) {
   options.threads = available_threads();
   options.operation = session.operation();
   Json images = Json::array();
-  for (const auto& file : arguments.files) {
+  Json files = Json::array();
+  const int code = for_each_of(arguments.files, session, [&](const std::string& file) {
     const auto report = with_sif_file(file, [&] { return trust::sign(file, keys, options); });
     session.progress->done();
     warn_of_rest(file, report, arguments.replace, session);
     images.push_back(records::sign_record(file, report));
+    files.push_back(file);
     const auto dropped = report.replaced.empty()
                              ? ""
                              : fmt::format(", {} replaced", count_text(report.replaced.size(), "old signature"));
     if (!session.quiet && !session.json)
       session.logger->write_line(fmt::format("{}: signed{}", printable(file), dropped));
-  }
-  if (session.json) session.print_json({{"schema", "sifkit/sign/v1"}, {"signed", arguments.files}, {"images", images}});
-  return 0;
+  });
+  if (session.json) session.print_json({{"schema", "sifkit/sign/v1"}, {"signed", files}, {"images", images}});
+  return code;
 }
 
 }  // namespace
@@ -77,7 +80,7 @@ void add_sign_command(CLI::App& root, Session& session) {
   auto& a = *arguments;
   verb->add_option("file", a.files, "SIF files")->required()->type_name("FILE");
   add_key_options(*verb, a.key);
-  verb->add_option("-k,--keyidx", a.key.index, "Index of the key in its ring, from 0")->transform(Integer<std::size_t>())->type_name("N");
+  verb->add_option("-k,--keyidx", a.key.index, "Index of the key in its ring, from 0")->transform(Integer<std::size_t>())->type_name("N")->excludes(verb->get_option("--key-name"));
   verb->add_option("-g,--group-id", a.groups, "Sign this group (may be given again)")->transform(Integer<std::uint32_t>())->type_name("ID")->allow_extra_args(false);
   verb->add_option("-i,--sif-id", a.objects, "Sign this object (may be given again)")->transform(Integer<std::uint32_t>())->type_name("ID")->allow_extra_args(false);
   verb->add_flag("--replace", a.replace,

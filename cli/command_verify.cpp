@@ -47,15 +47,28 @@ bool is_true(std::string_view name) {
   throw Error(ErrorKind::usage, fmt::format("the variable {}: expected 'true' or 'false', got {}", name, in_quotes(value)));
 }
 
-/// The environment speaks where the command line is silent.
+/// What is asked of a certificate's chain would pass for done where keys are trusted by themselves.
+void require_certificate(const VerifyArguments& arguments) {
+  if (!arguments.certificate.empty()) return;
+  const char* const option = arguments.ocsp                     ? "--ocsp-verify"
+                             : !arguments.roots.empty()         ? "--certificate-roots"
+                             : !arguments.intermediates.empty() ? "--certificate-intermediates"
+                                                                : nullptr;
+  if (option != nullptr) throw Error(ErrorKind::usage, fmt::format("{} requires --certificate", option));
+}
+
+/// The environment speaks where the command line is silent. What it says of certificates is for those alone.
 void add_environment(VerifyArguments& arguments) {
   const auto fill = [](std::string& into, std::string_view name) {
     if (const auto value = environment(name); into.empty() && value) into = *value;
   };
   if (arguments.keys.empty()) fill(arguments.certificate, "VERIFY_CERTIFICATE");
-  fill(arguments.intermediates, "VERIFY_INTERMEDIATES");
-  fill(arguments.roots, "VERIFY_ROOTS");
-  arguments.ocsp = arguments.ocsp || is_true("VERIFY_OCSP");
+  require_certificate(arguments);
+  if (!arguments.certificate.empty()) {
+    fill(arguments.intermediates, "VERIFY_INTERMEDIATES");
+    fill(arguments.roots, "VERIFY_ROOTS");
+    arguments.ocsp = arguments.ocsp || is_true("VERIFY_OCSP");
+  }
   if (const auto key = environment("VERIFY_KEY"); key && arguments.keys.empty() && arguments.certificate.empty()) arguments.keys = {*key};
 }
 

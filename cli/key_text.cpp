@@ -97,17 +97,17 @@ void add_more_ids(Table& table, std::size_t column, std::span<const std::string>
   if (ids.size() > kMaxShownIds) add(fmt::format("… and {} more", ids.size() - kMaxShownIds));
 }
 
-std::string table_of(std::span<const trust::PgpKeyInfo> keys, const Console& io) {
+std::string table_of(std::span<const trust::PgpKeyInfo> ring, std::span<const std::size_t> places, const Console& io) {
   Table table({"#", "FINGERPRINT", "ALGORITHM", "CREATED", "EXPIRES", "STATE", "USER ID"});
   table.align_right(0);
   table.allow_cut(1, kKeyId + 1, Keep::end);
   table.allow_cut(6, kKeyId, Keep::start);
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    const auto& key = keys[i];
+  for (const auto place : places) {
+    const auto& key = ring[place];
     const bool known = !key.fingerprint.empty();
     auto ids = key.user_ids;
     for (const auto& id : key.revoked_user_ids) ids.push_back("[revoked] " + id);
-    table.add({fmt::format("{}", i), known ? key.fingerprint : "-", algorithm_text(key), known ? utc_date(key.created) : "-", key.expires ? utc_date(*key.expires) : known ? "never" : "-", state_text(key),
+    table.add({fmt::format("{}", place), known ? key.fingerprint : "-", algorithm_text(key), known ? utc_date(key.created) : "-", key.expires ? utc_date(*key.expires) : known ? "never" : "-", state_text(key),
                ids.empty() ? "-" : readable(ids.front())});
     add_more_ids(table, 6, ids);
   }

@@ -26,7 +26,8 @@ Json key_record(const trust::PgpKeyInfo& key);
 void add_more_ids(Table& table, std::size_t column, std::span<const std::string> ids);
 
 /// A table of keys; a line of its own for each further user id. On a terminal that is too narrow only the end
-/// of a fingerprint is shown, which names the key as well.
-std::string table_of(std::span<const trust::PgpKeyInfo> keys, const Console& io);
+/// of a fingerprint is shown, which names the key as well. `places` are those of `ring` that are shown, by which 'sign -k'
+/// names them.
+std::string table_of(std::span<const trust::PgpKeyInfo> ring, std::span<const std::size_t> places, const Console& io);
 
 }  // namespace sifkit::cli

@@ -3,6 +3,7 @@ sifkit_test(trust SOURCES unit/test_trust_certificates.cpp
                           unit/test_trust_damaged_images.cpp
                           unit/test_trust_integrity.cpp
                           unit/test_trust_key_formats.cpp
+                          unit/test_trust_key_revocations.cpp
                           unit/test_trust_key_rings.cpp
                           unit/test_trust_key_standing.cpp
                           unit/test_trust_key_store.cpp

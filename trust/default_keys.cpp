@@ -3,9 +3,13 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include <sifkit/core/error.h>
 #include <sifkit/core/file.h>
 #include <sifkit/core/secret.h>
+
+#include "pem.h"
 
 namespace sifkit::trust {
 
@@ -15,6 +19,16 @@ std::string key_text(const std::string& path) {
   auto bytes = read_all(*open_source(path), kMaxKeyFileBytes, path);
   const Wiper wiper(bytes);
   return std::string(as_text(bytes));
+}
+
+/// Who chooses one of several keys means a ring. A file of PEM holds one key, which may be another than is meant.
+void require_ring(const std::vector<SigningKey>& keys, const SigningKey& choice) {
+  if (choice.which.empty() && !choice.index) return;
+  if (!std::all_of(keys.begin(), keys.end(), [](const SigningKey& key) { return is_pem(key.text); })) return;
+  throw Error(ErrorKind::usage,
+              fmt::format("{} is a PEM key, where a ring of OpenPGP keys was expected to choose {} from",
+                          in_quotes(keys.front().name),
+                          choice.index ? fmt::format("number {}", *choice.index) : in_quotes(choice.which)));
 }
 
 }  // namespace
@@ -59,7 +73,10 @@ std::vector<SigningKey> keys_to_sign(const std::vector<std::string>& files, cons
   };
   in_context([] { return std::string("signing key"); }, [&] {
     for (const auto& path : files) add(key_text(path), path);
-    if (!files.empty()) return;
+    if (!files.empty()) {
+      require_ring(keys, choice);
+      return;
+    }
     const auto store = store_of_secret_key(choice.which);
     add(std::string(as_text(store.read(KeyPart::secret_key))), store.ring(KeyPart::secret_key).native());
   });

@@ -205,16 +205,20 @@ KeyBlock public_half(const KeyBlock& block) {
   return make_block(std::move(out), KeyPart::public_key);
 }
 
+void require_key_size(std::size_t bytes, std::string_view fingerprint) {
+  if (bytes > kMaxKeyBytes) {
+    throw Error(ErrorKind::limit,
+                fmt::format("the key {} would have {} bytes, over the limit of {}", fingerprint, bytes, kMaxKeyBytes));
+  }
+}
+
 std::optional<KeyBlock> merged(const KeyBlock& old, const KeyBlock& fresh) {
   if (old.bytes == fresh.bytes) return std::nullopt;
   Bytes both = old.bytes;
   both.insert(both.end(), fresh.bytes.begin(), fresh.bytes.end());
   auto out = put_together(take_apart(both));
   if (out == put_together(take_apart(old.bytes))) return std::nullopt;
-  if (out.size() > kMaxKeyBytes) {
-    throw Error(ErrorKind::limit, fmt::format("the key {} would have {} bytes, over the limit of {}",
-                                              old.info.fingerprint, out.size(), kMaxKeyBytes));
-  }
+  require_key_size(out.size(), old.info.fingerprint);
   return make_block(std::move(out), KeyPart::public_key);
 }
 

@@ -54,6 +54,9 @@ PgpKeyInfo describe_key(const PlacedKey& key, const RevokerSource& revokers);
 /// What `block` holds for others: the key without its secrets.
 KeyBlock public_half(const KeyBlock& block);
 
+/// Throws limit for a key that could not be read any more.
+void require_key_size(std::size_t bytes, std::string_view fingerprint);
+
 /// `old` with everything that `fresh`, another copy of the same public key, has more; nothing where it has no more.
 std::optional<KeyBlock> merged(const KeyBlock& old, const KeyBlock& fresh);
 

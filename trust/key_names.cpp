@@ -97,6 +97,7 @@ std::string list_of_keys(std::span<const PgpKeyInfo> keys, const std::vector<std
   constexpr std::size_t kMaxListed = 1000;
   std::string out;
   for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (keys[i].fingerprint.empty()) continue;
     if (places != nullptr && std::find(places->begin(), places->end(), i) == places->end()) continue;
     if (out.size() > kMaxListed) return out + " …";
     const auto user = keys[i].user_ids.empty() ? std::string() : " " + readable(keys[i].user_ids.front(), 80);
@@ -113,6 +114,7 @@ std::size_t key_meant(std::span<const PgpKeyInfo> keys, std::string_view which, 
     throw Error(ErrorKind::usage,
                 fmt::format("{} means several {} keys in {}", in_quotes(which), kind, in_quotes(place)),
                 "give a fingerprint: " + list_of_keys(keys, &meant));
+  const auto there = list_of_keys(keys);
   std::string digits(trimmed(which));
   if (digits.starts_with("0x")) digits.erase(0, 2);
   const bool is_short =
@@ -120,8 +122,8 @@ std::size_t key_meant(std::span<const PgpKeyInfo> keys, std::string_view which, 
   throw Error(ErrorKind::not_found, fmt::format("no {} key {} in {}", kind, in_quotes(which), in_quotes(place)),
               is_short ? fmt::format("a key ID of {} digits is too easily forged to mean a key: use {} or {} of them",
                                      digits.size(), kKeyIdDigits, kFingerprintDigits)
-              : keys.empty() ? ""
-                             : "there are " + list_of_keys(keys));
+              : there.empty() ? ""
+                              : "there are " + there);
 }
 
 }  // namespace sifkit::trust

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -18,6 +19,8 @@ namespace {
 
 constexpr unsigned kMinPrimeBits = 2048;                   ///< RSA and DSA
 constexpr std::int64_t kSha1CertifiesUntil = 1'705'622'400;  ///< 2024-01-19
+constexpr std::size_t kMaxRevokers = 64;                     ///< whom a key names
+constexpr std::size_t kMaxRevocations = 256;                 ///< of a key and its subkeys that are verified
 constexpr std::string_view kNotForSigning = "is not meant for signing";
 
 std::vector<PgpKeySignature> signatures_of(const KeyComponent& component) {
@@ -79,10 +82,16 @@ class Judge {
 
   bool is_revoked_by(ByteView signature) {
     judge_primary();
-    const auto parsed = parse_key_signature(signature);
-    const auto revocation =
-        parsed && parsed->type == kKeyRevocation ? revocation_by(*parsed, {primary_}) : std::nullopt;
-    return revocation && revocation->checked;
+    return revokes(signature);
+  }
+
+  std::vector<PlacedPacket> revocations() {
+    judge_primary();
+    std::vector<PlacedPacket> out;
+    if (!out_.primary.revocation) return out;
+    std::copy_if(key_.primary.signatures.begin(), key_.primary.signatures.end(), std::back_inserter(out),
+                 [&](const PlacedPacket& packet) { return revokes(packet.body); });
+    return out;
   }
 
  private:
@@ -108,15 +117,27 @@ class Judge {
     if (obstacle_.empty()) obstacle_ = "it is not by the key";
   }
 
+  bool revokes(ByteView signature) {
+    const auto parsed = parse_key_signature(signature);
+    claims_ = 0;
+    const auto revocation =
+        parsed && parsed->type == kKeyRevocation ? revocation_by(*parsed, {primary_}) : std::nullopt;
+    return revocation && revocation->checked;
+  }
+
   /// By the key itself or by one whom it has named for that.
   std::optional<PgpRevocation> revocation_by(const PgpKeySignature& signature,
-                                             std::initializer_list<ByteView> covered) const {
+                                             std::initializer_list<ByteView> covered) {
     const bool given_up = signature.revocation_code == kSuperseded || signature.revocation_code == kRetired;
     PgpRevocation out{signature.created.value_or(0), given_up, signature.revocation_reason, {}, true};
     if (out.retired && out.time > validation_time_) return std::nullopt;
-    if (is_own(signature, covered)) return out;
+    if (signature.may_be_by(out_.primary.fingerprint())) {
+      if (++claims_ > kMaxRevocations) return std::nullopt;
+      if (is_own(signature, covered)) return out;
+    }
     for (const auto& revoker : designated_) {
       if (signature.issuers.empty() || !signature.may_be_by(revoker)) continue;
+      if (++claims_ > kMaxRevocations) return std::nullopt;
       out.revoker = revoker;
       const auto there = revokers_ ? revokers_(revoker) : std::nullopt;
       out.checked = there.has_value();
@@ -128,6 +149,17 @@ class Judge {
   /// The first of the worst kind: a key that is stolen was not merely given up.
   static void keep_worse(std::optional<PgpRevocation>& kept, std::optional<PgpRevocation> found) {
     if (found && (!kept || (kept->retired && !found->retired))) kept = std::move(found);
+  }
+
+  /// Whether no other revocation can take its place.
+  static bool is_settled(const std::optional<PgpRevocation>& kept) { return kept && !kept->retired; }
+
+  /// Of revocations that were not looked at, one may be the owner's: the key is not used.
+  std::string too_many() const {
+    if (too_many_revokers_) return fmt::format("names more keys that may revoke it than the limit of {}", kMaxRevokers);
+    return claims_ > kMaxRevocations
+               ? fmt::format("has more revocations to be checked than the limit of {}", kMaxRevocations)
+               : std::string();
   }
 
   void judge_primary() {
@@ -146,10 +178,20 @@ class Judge {
     }
     for (const auto& component : key_.user_ids) judge_user_id(component, by_user_id);
     for (const auto& signature : signatures) {
+      if (is_settled(primary.revocation)) break;
       if (signature.type == kKeyRevocation) keep_worse(primary.revocation, revocation_by(signature, {primary_}));
     }
+    if (leading_) {
+      const auto at = out_.user_ids.begin() + static_cast<std::ptrdiff_t>(*leading_);
+      std::rotate(out_.user_ids.begin(), at, at + 1);
+    }
     std::stable_partition(out_.user_ids.begin(), out_.user_ids.end(), [](const PgpUserId& id) { return !id.revoked; });
-    if (direct == nullptr && !by_user_id) {
+    if (auto why = too_many(); !why.empty()) {
+      primary.fault = std::move(why);
+    } else if (names_revoked_ && !names_in_force_) {
+      // Whatever a direct-key signature says: nobody is left whom the key is of.
+      primary.fault = "has no user id that is not revoked";
+    } else if (direct == nullptr && !by_user_id) {
       primary.fault = "has no valid signature of its own" + (obstacle_.empty() ? std::string() : ": " + obstacle_);
     }
     const Newest of_user_id = by_user_id ? &*by_user_id : nullptr;
@@ -169,6 +211,7 @@ class Judge {
     bool certified = false;  // at any time
     std::int64_t last = 0;
     std::int64_t revoked = -1;
+    std::int64_t revoked_then = -1;  // at the validation time
     for (const auto& signature : signatures) {
       const bool certifies = signature.type >= kCertification && signature.type <= kPositiveCertification;
       if (!certifies && signature.type != kCertificationRevocation) continue;
@@ -180,11 +223,18 @@ class Judge {
         designate(signature);
         offer(newest, signature, numbers().created);
       } else {
-        revoked = std::max(revoked, signature.created.value_or(0));
+        const auto made = signature.created.value_or(0);
+        revoked = std::max(revoked, made);
+        if (made <= validation_time_) revoked_then = std::max(revoked_then, made);
       }
     }
+    const bool is_name = component.packet.tag == kUserIdTag;
+    const bool in_force = newest != nullptr && revoked_then < *newest->created;
+    names_in_force_ = names_in_force_ || (is_name && in_force);
+    names_revoked_ = names_revoked_ || (is_name && !in_force && revoked_then >= 0);
     bool first = false;
-    if (newest != nullptr) {
+    // One that is revoked says nothing of the key any more.
+    if (in_force) {
       const auto rank = [](const PgpKeySignature& signature) {
         return std::pair(signature.primary_user_id, *signature.created);
       };
@@ -193,13 +243,19 @@ class Judge {
       first = leads && newest->primary_user_id;
     }
     // One whose certification does not count at the validation time is the key's all the same.
-    if (!certified || component.packet.tag != kUserIdTag) return;
-    out_.user_ids.insert(first ? out_.user_ids.begin() : out_.user_ids.end(),
-                         {std::string(as_text(component.packet.body)), revoked >= last});
+    if (!certified || !is_name) return;
+    if (first) leading_ = out_.user_ids.size();
+    out_.user_ids.push_back({std::string(as_text(component.packet.body)), revoked >= last});
   }
 
   void designate(const PgpKeySignature& signature) {
-    designated_.insert(designated_.end(), signature.revokers.begin(), signature.revokers.end());
+    for (const auto& revoker : signature.revokers) {
+      if (designated_.size() < kMaxRevokers) {
+        designated_.insert(revoker);
+      } else if (designated_.count(revoker) == 0) {
+        too_many_revokers_ = true;
+      }
+    }
   }
 
   void judge_subkey(const KeyComponent& component) {
@@ -212,6 +268,7 @@ class Judge {
     obstacle_.clear();
     for (const auto& signature : signatures) {
       if (signature.type == kSubkeyRevocation) {
+        if (is_settled(out.revocation)) continue;
         keep_worse(out.revocation, revocation_by(signature, {primary_, covered}));
       } else if (signature.type == kSubkeyBinding) {
         if (is_own(signature, {primary_, covered})) {
@@ -221,7 +278,9 @@ class Judge {
         }
       }
     }
-    if (binding == nullptr) {
+    if (auto why = too_many(); !why.empty()) {
+      out.fault = std::move(why);
+    } else if (binding == nullptr) {
       out.fault = "is not bound to its primary key" + (obstacle_.empty() ? std::string() : ": " + obstacle_);
     } else {
       if (binding->key_lifetime != 0) out.expires = std::int64_t{out.parts.key.created} + binding->key_lifetime;
@@ -249,9 +308,14 @@ class Judge {
   TransferableKey key_;
   std::int64_t validation_time_;
   const RevokerSource& revokers_;
-  Bytes primary_;                        ///< in its hashed form
-  std::vector<std::string> designated_;  ///< who may revoke the key for its owner
-  std::string obstacle_;                 ///< why the last signature that did not count did not
+  Bytes primary_;                     ///< in its hashed form
+  std::set<std::string> designated_;  ///< who may revoke the key for its owner
+  bool too_many_revokers_ = false;
+  std::size_t claims_ = 0;  ///< verifications of revocations
+  bool names_in_force_ = false;
+  bool names_revoked_ = false;
+  std::optional<std::size_t> leading_;  ///< the user id that is marked as the primary one
+  std::string obstacle_;                ///< why the last signature that did not count did not
   CertificateStanding out_;
 };
 
@@ -314,6 +378,10 @@ CertificateStanding judge(ByteView packets, std::int64_t validation_time, const 
 
 bool is_revocation_of(ByteView packets, ByteView signature, const RevokerSource& revokers) {
   return Judge(packets, std::numeric_limits<std::int64_t>::max(), revokers).is_revoked_by(signature);
+}
+
+std::vector<PlacedPacket> revocations_of(ByteView packets, const RevokerSource& revokers) {
+  return Judge(packets, std::numeric_limits<std::int64_t>::max(), revokers).revocations();
 }
 
 }  // namespace sifkit::trust

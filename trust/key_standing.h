@@ -11,6 +11,7 @@
 #include <sifkit/core/bytes.h>
 
 #include "pgp_key_packet.h"
+#include "transferable_key.h"
 
 namespace sifkit::trust {
 
@@ -69,5 +70,8 @@ CertificateStanding judge(ByteView packets, std::int64_t validation_time, const 
 
 /// Whether the body of a signature packet revokes the key, in its owner's name too, and can be checked.
 bool is_revocation_of(ByteView packets, ByteView signature, const RevokerSource& revokers);
+
+/// Those of the key's own signature packets that do so.
+std::vector<PlacedPacket> revocations_of(ByteView packets, const RevokerSource& revokers);
 
 }  // namespace sifkit::trust

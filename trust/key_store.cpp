@@ -73,42 +73,111 @@ ImportedKey add_secret(Blocks& ring, const KeyBlock& fresh) {
   return {fresh.info, ImportedKey::Change::added};
 }
 
-/// The key that a lone signature revokes: its own one, or one whose owner has named the signer for that.
-ImportedKey revoke(Blocks& ring, ByteView certificate, std::string_view name) {
+Bytes all_packets(const Blocks& ring) {
+  Bytes packets;
+  for (const auto& block : ring) packets.insert(packets.end(), block.bytes.begin(), block.bytes.end());
+  return packets;
+}
+
+/// Puts a signature that revokes it onto a key; false where it is there already. `revokers` are for the description.
+bool put_revocation(KeyBlock& block, const PlacedPacket& revocation, const RevokerSource& revokers) {
+  auto key = take_apart(block.bytes);
+  auto& signatures = key.primary.signatures;
+  const auto body = revocation.body;
+  const bool there = std::any_of(signatures.begin(), signatures.end(), [body](const PlacedPacket& other) { return std::equal(body.begin(), body.end(), other.body.begin(), other.body.end()); });
+  if (there) return false;
+  signatures.insert(signatures.begin(), revocation);
+  auto bytes = put_together(key);
+  require_key_size(bytes.size(), block.info.fingerprint);
+  wipe(block.bytes);
+  block.bytes = std::move(bytes);
+  block.info = describe_key({block.bytes, block.info.part, {block.info.fingerprint}}, revokers);
+  return true;
+}
+
+/// The two rings of a store, of which the secret one is read where it is asked for.
+class Rings {
+ public:
+  explicit Rings(const KeyStore& store) : store_(store), public_(load(store, KeyPart::public_key)) {}
+  ~Rings() {
+    if (!secret_) return;
+    for (auto& block : *secret_) wipe(block.bytes);
+  }
+  Rings(const Rings&) = delete;
+  Rings& operator=(const Rings&) = delete;
+
+  Blocks& public_ring() { return public_; }
+  Blocks& secret_ring() {
+    if (!secret_) secret_ = load(store_, KeyPart::secret_key);
+    return *secret_;
+  }
+
+  void save_changed() const {
+    // The secret ring first: what is lost between the two can be made from it.
+    if (secret_changed) save(store_, KeyPart::secret_key, *secret_);
+    if (public_changed) save(store_, KeyPart::public_key, public_);
+  }
+
+  bool public_changed = false;
+  bool secret_changed = false;
+
+ private:
+  const KeyStore& store_;
+  Blocks public_;
+  std::optional<Blocks> secret_;
+};
+
+/// The key that a lone signature revokes, in both rings, or nobody would be kept from signing with it: its own one, or one
+/// whose owner has named the signer for that.
+ImportedKey revoke(Rings& rings, ByteView certificate, std::string_view name) {
   const auto signature = parse_signature_packet(certificate);
   if (signature.type != kKeyRevocation) {
     throw Error(ErrorKind::unsupported, fmt::format("{}: a signature of type {:#04x} is no revocation of a key ({:#04x})", printable(name), signature.type, unsigned{kKeyRevocation}));
   }
-  Bytes packets;
-  for (const auto& block : ring) packets.insert(packets.end(), block.bytes.begin(), block.bytes.end());
+  const auto packets = all_packets(rings.public_ring());
   const auto places = place_keys(packets, name);
   const auto revokers = revokers_in(places);
   ByteReader reader(certificate, "OpenPGP signature");
   const auto body = read_packet(reader).body;
-  for (auto& block : ring) {
-    if (block.info.fingerprint.empty() || !is_revocation_of(block.bytes, body, revokers)) continue;
-    auto key = take_apart(block.bytes);
-    auto& signatures = key.primary.signatures;
-    const bool there = std::any_of(signatures.begin(), signatures.end(), [body](const PlacedPacket& other) { return std::equal(body.begin(), body.end(), other.body.begin(), other.body.end()); });
-    if (there) return {block.info, ImportedKey::Change::unchanged};
-    signatures.insert(signatures.begin(), {kSignatureTag, body, certificate});
-    block.bytes = put_together(key);
-    block.info = describe_key({block.bytes, KeyPart::public_key, {block.info.fingerprint}}, revokers);
-    return {block.info, ImportedKey::Change::updated};
-  }
+  const PlacedPacket revocation{kSignatureTag, body, certificate};
+  std::optional<ImportedKey> done;
+  const auto revoke_in = [&](Blocks& ring, bool& changed) {
+    for (auto& block : ring) {
+      if (block.info.fingerprint.empty() || !is_revocation_of(block.bytes, body, revokers)) continue;
+      const bool fresh = put_revocation(block, revocation, revokers);
+      changed |= fresh;
+      if (!done) done = {block.info, ImportedKey::Change::unchanged};
+      if (fresh) done->change = ImportedKey::Change::updated;
+    }
+  };
+  revoke_in(rings.public_ring(), rings.public_changed);
+  revoke_in(rings.secret_ring(), rings.secret_changed);
+  if (done) return *std::move(done);
   const auto issuer = signature.issuer_fingerprint.empty() ? signature.issuer_key_id : signature.issuer_fingerprint;
   throw Error(ErrorKind::not_found, fmt::format("{}: a signature by the key {}, which revokes no key that is there", printable(name), issuer), "import the key first");
 }
 
-/// What was read by itself, as it is beside the keys of the ring, which may have revoked it.
-void describe_again(std::vector<ImportedKey>& done, const Blocks& public_ring, const Blocks& secret_ring) {
-  Bytes packets;
-  for (const auto& block : public_ring) packets.insert(packets.end(), block.bytes.begin(), block.bytes.end());
+/// Keys that are revoked in the public ring are so in the secret one, whichever of them came last. Then describes what was
+/// imported as it is beside the keys of the ring, which may have revoked it.
+void finish(std::vector<ImportedKey>& done, Rings& rings) {
+  const auto packets = all_packets(rings.public_ring());
   const auto places = place_keys(packets, "the ring");
   const auto revokers = revokers_in(places);
   for (auto& imported : done) {
+    const KeyBlock* const known = with_fingerprint(rings.public_ring(), imported.key.fingerprint);
+    const auto revocations = revocations_of(known->bytes, revokers);
+    if (revocations.empty()) continue;
+    KeyBlock* const secret = with_fingerprint(rings.secret_ring(), imported.key.fingerprint);
+    if (secret == nullptr) continue;
+    for (const auto& revocation : revocations) {
+      if (!put_revocation(*secret, revocation, revokers)) continue;
+      rings.secret_changed = true;
+      if (imported.change == ImportedKey::Change::unchanged) imported.change = ImportedKey::Change::updated;
+    }
+  }
+  for (auto& imported : done) {
     auto& key = imported.key;
-    const auto& ring = key.part == KeyPart::secret_key ? secret_ring : public_ring;
+    const auto& ring = key.part == KeyPart::secret_key ? rings.secret_ring() : rings.public_ring();
     const auto block = std::find_if(ring.begin(), ring.end(), [&](const KeyBlock& other) { return other.info.fingerprint == key.fingerprint; });
     if (block != ring.end()) key = describe_key({block->bytes, key.part, {}}, revokers);
   }
@@ -174,31 +243,25 @@ std::vector<ImportedKey> KeyStore::import_keys(ByteView keys, std::string_view n
   for (const auto& block : fresh) require_known(block, name);
 
   const DirectoryLock lock(directory_);
-  auto public_ring = load(*this, KeyPart::public_key);
+  Rings rings(*this);
   if (certificate) {
-    const auto done = revoke(public_ring, packets, name);
-    if (done.change != ImportedKey::Change::unchanged) save(*this, KeyPart::public_key, public_ring);
+    const auto done = revoke(rings, packets, name);
+    rings.save_changed();
     return {done};
   }
-  const bool any_secret = with_secret && std::any_of(fresh.begin(), fresh.end(), [](const KeyBlock& block) { return block.info.part == KeyPart::secret_key; });
-  auto secret_ring = any_secret ? load(*this, KeyPart::secret_key) : Blocks();
   std::vector<ImportedKey> done;
-  bool public_changed = false;
-  bool secret_changed = false;
   for (const auto& block : fresh) {
     const bool secret = block.info.part == KeyPart::secret_key;
-    auto result = add_public(public_ring, secret ? public_half(block) : block);
-    public_changed |= result.change != ImportedKey::Change::unchanged;
+    auto result = add_public(rings.public_ring(), secret ? public_half(block) : block);
+    rings.public_changed |= result.change != ImportedKey::Change::unchanged;
     if (secret && with_secret) {
-      result = add_secret(secret_ring, block);
-      secret_changed |= result.change != ImportedKey::Change::unchanged;
+      result = add_secret(rings.secret_ring(), block);
+      rings.secret_changed |= result.change != ImportedKey::Change::unchanged;
     }
     done.push_back(std::move(result));
   }
-  describe_again(done, public_ring, secret_ring);
-  // The secret ring first: what is lost between the two can be made from it.
-  if (secret_changed) save(*this, KeyPart::secret_key, secret_ring);
-  if (public_changed) save(*this, KeyPart::public_key, public_ring);
+  finish(done, rings);
+  rings.save_changed();
   return done;
 }
 

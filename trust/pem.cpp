@@ -279,7 +279,8 @@ AsymmetricKey read_public_pem(std::string_view text, std::string_view what) {
 AsymmetricKey read_private_pem(std::string_view text, std::string_view what, const PassphraseSource& passphrase) {
   const auto label = only_label(text, what);
   if (label.ends_with("PUBLIC KEY") || label == "CERTIFICATE" || label == "PGP PUBLIC KEY BLOCK") {
-    fail(what, "this is public where a private key was expected");
+    fail(what, fmt::format("this is a {} where a private key was expected",
+                           label == "CERTIFICATE" ? "certificate" : "public key"));
   }
   if (label != "PRIVATE KEY" && label != "ENCRYPTED PRIVATE KEY" && label != "RSA PRIVATE KEY" &&
       label != "EC PRIVATE KEY") {

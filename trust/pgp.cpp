@@ -132,16 +132,18 @@ void unlock_packet(ByteView body, const std::string& fingerprint, const std::str
   rnp_buffer_clear(bytes, size);
 }
 
-/// The place of the key that is chosen of those that are there.
+/// The place in the ring of the key that is chosen. What cannot be chosen is there without a fingerprint.
 std::size_t chosen_key(const std::vector<PgpKeyInfo>& there, const PgpKeyChoice& choice, const std::string& ring) {
-  if (there.empty()) throw Error(ErrorKind::not_found, fmt::format("no secret key in {}", in_quotes(ring)));
+  const auto is_key = [](const PgpKeyInfo& key) { return !key.fingerprint.empty(); };
+  const auto first = std::find_if(there.begin(), there.end(), is_key);
+  if (first == there.end()) throw Error(ErrorKind::not_found, fmt::format("no secret key in {}", in_quotes(ring)));
   if (choice.index) {
-    if (*choice.index < there.size()) return *choice.index;
+    if (*choice.index < there.size() && is_key(there[*choice.index])) return *choice.index;
     throw Error(ErrorKind::not_found, fmt::format("no secret key number {} in {}", *choice.index, in_quotes(ring)),
                 "there are " + list_of_keys(there));
   }
   if (!choice.name.empty()) return key_meant(there, choice.name, "secret", ring);
-  if (there.size() == 1) return 0;
+  if (std::count_if(there.begin(), there.end(), is_key) == 1) return static_cast<std::size_t>(first - there.begin());
   throw Error(ErrorKind::usage, fmt::format("there are several secret keys in {}", in_quotes(ring)),
               Hint(Advice::choose_key, list_of_keys(there)));
 }
@@ -270,8 +272,11 @@ PgpSecretKey PgpKeyring::unlock(const PgpKeyChoice& choice, const PassphraseSour
     const bool twice = std::any_of(there.begin(), there.end(), [&](const PgpKeyInfo& other) {
       return other.fingerprint == key.fingerprints.front();
     });
-    if (key.part == KeyPart::secret_key && !key.fingerprints.front().empty() && !twice)
-      there.push_back(describe_key(key, impl_->revokers));
+    const bool usable = key.part == KeyPart::secret_key && !key.fingerprints.front().empty() && !twice;
+    auto& info = there.emplace_back();
+    if (!usable) continue;
+    info = describe_key(key, impl_->revokers);
+    info.fingerprint = key.fingerprints.front();  // of one that cannot be read, too: reading it says why
   }
   const auto& chosen = there.at(chosen_key(there, choice, impl_->name));
   const auto user = chosen.user_ids.empty() ? std::string() : chosen.user_ids.front();

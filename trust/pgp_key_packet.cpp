@@ -143,9 +143,12 @@ std::string_view PgpKeyPacket::algorithm_name() const noexcept {
 
 unsigned PgpKeyPacket::bits() const noexcept {
   if (curve_oid.empty()) {
-    return modulus.empty() ? 0
-                           : static_cast<unsigned>((modulus.size() - 1) * 8) +
-                                 static_cast<unsigned>(std::bit_width(std::to_integer<unsigned>(modulus[0])));
+    // Zeros in front, which a number may not have (RFC 9580, section 3.2), make it no stronger.
+    const auto first = std::find_if(modulus.begin(), modulus.end(), [](std::byte b) { return b != std::byte{0}; });
+    return first == modulus.end()
+               ? 0
+               : static_cast<unsigned>((modulus.end() - first - 1) * 8) +
+                     static_cast<unsigned>(std::bit_width(std::to_integer<unsigned>(*first)));
   }
   const PgpCurve* const curve = pgp_curve(curve_oid);
   return curve == nullptr ? 0 : curve->bits;

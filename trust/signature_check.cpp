@@ -59,12 +59,15 @@ std::string check_envelope(const DsseEnvelope& envelope, const std::vector<Trust
   return envelope.payload;
 }
 
-void check_packet(const PgpSignature& packet, std::int64_t validation_time) {
+void check_packet(const PgpSignature& packet) {
   if (packet.key_subpacket != 0) tampered(fmt::format("subpacket {} is for signatures over keys", packet.key_subpacket));
   if (!is_strong_pgp_hash(packet.hash)) tampered(fmt::format("signed over {}, which is too weak", pgp_hash_name(packet.hash)));
   if (packet.type != kTextSignature) {
     tampered(fmt::format("signature of type {:#04x}{} (expected text, {:#04x})", packet.type, packet.type == kBinarySignature ? ", binary" : "", kTextSignature));
   }
+}
+
+void check_times(const PgpSignature& packet, std::int64_t validation_time) {
   if (packet.created && *packet.created > validation_time) {
     untrusted(fmt::format("the signature is from the future: made {}, the time is {}", time_text(*packet.created), time_text(validation_time)));
   }
@@ -79,7 +82,7 @@ std::string check_clear_signed(const ClearSigned& message, const Descriptor& obj
   signer.key = packet.issuer_fingerprint.empty() ? packet.issuer_key_id : packet.issuer_fingerprint;
   report.hash = pgp_hash_name(packet.hash);
   report.created = packet.created;
-  check_packet(packet, validation_time_or_now(keys.at));
+  check_packet(packet);
   PgpOutcome outcome;
   outcome.reason = keys.rings.empty() ? "no PGP key to verify with" : "made by a key that is not there";
   for (const auto& ring : keys.rings) {
@@ -92,6 +95,8 @@ std::string check_clear_signed(const ClearSigned& message, const Descriptor& obj
     if (outcome.status != PgpOutcome::Status::valid) break;
   }
   if (outcome.status == PgpOutcome::Status::invalid) tampered(outcome.reason);
+  // Of a key that is not there that is what matters. One that is there may be younger than the time, as its signature is.
+  if (outcome.status != PgpOutcome::Status::unknown_key) check_times(packet, validation_time_or_now(keys.at));
   if (outcome.status != PgpOutcome::Status::valid) untrusted(outcome.reason);
   if (to_upper_hex(info_of(object).fingerprint) != outcome.fingerprint) tampered("fingerprint in descriptor does not correspond to signing entity");
   signer.valid = true;

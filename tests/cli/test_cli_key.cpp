@@ -13,37 +13,14 @@
 #include <sifkit/core/json.h>
 
 #include "key_text.h"
-#include "support/catch.h"
-#include "support/cli_run.h"
-#include "support/environment.h"
 #include "support/errors.h"
-#include "support/temp_dir.h"
+#include "support/key_home.h"
 
 using namespace sifkit;
 using namespace sifkit::testing;
 
-namespace {
-
-/// A home of its own, so that nobody's keys are touched.
-struct Home {
-  TempDir directory;
-
-  Environment rings{keys_below(directory.path().string())};
-  Environment passphrase{"SIFKIT_PASSPHRASE", "secret"};
-
-  std::string at(const std::string& name) const { return (directory / name).string(); }
-
-  std::string make(const std::string& name) const {
-    const auto made = run_cli({"key", "newpair", "--json", "--name", name});
-    REQUIRE(made.code == 0);
-    return Json::parse(made.out)["key"]["fingerprint"];
-  }
-};
-
-}  // namespace
-
 TEST_CASE("a key pair is made, listed, exported, removed and imported again", "[cli][key]") {
-  Home home;
+  KeyHome home;
   const auto made = run_cli({"key", "newpair", "-N", "Ada", "-E", "ada@example.org"});
   CHECK(made.code == 0);
   std::smatch match;
@@ -76,7 +53,7 @@ TEST_CASE("a key pair is made, listed, exported, removed and imported again", "[
 }
 
 TEST_CASE("every verb of key prints one record with every field, and JSON errors", "[cli][key]") {
-  Home home;
+  KeyHome home;
   const auto record = [](const std::vector<std::string>& arguments, const std::string& verb) {
     const auto result = run_cli(arguments);
     INFO(result.err);
@@ -91,6 +68,7 @@ TEST_CASE("every verb of key prints one record with every field, and JSON errors
     return names;
   };
   const std::string of_key = "algorithm bits can_sign created curve expires fingerprint locked part problem revoked_user_ids security_bits subkeys user_ids";
+  const std::string of_listed = "algorithm bits can_sign created curve expires fingerprint index locked part problem revoked_user_ids security_bits subkeys user_ids";
   const std::string of_import = "algorithm bits can_sign change created curve expires file fingerprint locked part problem revoked_user_ids security_bits subkeys user_ids";
   auto out = record({"key", "newpair", "--json", "-N", "Ada", "--expires", "never"}, "newpair");
   CHECK(members(out) == "directory key revocation schema");
@@ -101,7 +79,7 @@ TEST_CASE("every verb of key prints one record with every field, and JSON errors
   const std::string fingerprint = out["key"]["fingerprint"];
   out = record({"key", "list", "--json", "-s"}, "list");
   CHECK(members(out) == "keys ring schema");
-  CHECK(members(out["keys"][0]) == of_key);
+  CHECK(members(out["keys"][0]) == of_listed);
   CHECK(out["keys"][0]["locked"] == true);
   CHECK(out["keys"][0]["part"] == "secret");
   out = record({"key", "export", "--json", "-a", "-o", home.at("ada.asc"), "Ada"}, "export");
@@ -136,7 +114,7 @@ TEST_CASE("every verb of key prints one record with every field, and JSON errors
 }
 
 TEST_CASE("keys are read from standard input", "[cli][key]") {
-  Home home;
+  KeyHome home;
   const auto fingerprint = home.make("Ada");
   write_file(home.directory / "key", run_cli({"key", "export", fingerprint}).out);
   const UniqueFd in(::open(home.at("key").c_str(), O_RDONLY | O_CLOEXEC));
@@ -149,7 +127,7 @@ TEST_CASE("keys are read from standard input", "[cli][key]") {
 }
 
 TEST_CASE("a secret key goes to no terminal and to no file that others may open", "[cli][key]") {
-  Home home;
+  KeyHome home;
   const auto fingerprint = home.make("Ada");
   const auto run = [&](std::vector<std::string> args, bool terminal, bool others) {
     std::ostringstream out;
@@ -170,7 +148,7 @@ TEST_CASE("a secret key goes to no terminal and to no file that others may open"
 }
 
 TEST_CASE("an existing file is replaced by an export only when asked", "[cli][key]") {
-  Home home;
+  KeyHome home;
   const auto fingerprint = home.make("Ada");
   write_file(home.directory / "there", "mine");
   CHECK(run_cli({"key", "export", "-o", home.at("there"), fingerprint}).code == 4);
@@ -182,7 +160,7 @@ TEST_CASE("an existing file is replaced by an export only when asked", "[cli][ke
 }
 
 TEST_CASE("without a terminal nothing is asked: a missing name or passphrase is an error at once", "[cli][key]") {
-  Home home;
+  KeyHome home;
   CHECK(run_cli({"key", "newpair"}).code == 2);
   const Environment none("SIFKIT_PASSPHRASE", "");
   const auto empty = run_cli({"key", "newpair", "-N", "Ada"});
@@ -193,7 +171,7 @@ TEST_CASE("without a terminal nothing is asked: a missing name or passphrase is 
 }
 
 TEST_CASE("user ids are escaped on a terminal", "[cli][key]") {
-  Home home;
+  KeyHome home;
   CHECK(run_cli({"key", "newpair", "-N", "Ada \x1b[31m"}).code == 2);
   // Byte 0x9b starts an escape sequence in Latin-1 terminals.
   CHECK(run_cli({"key", "newpair", "-N", "Ada \x9b" "31m"}).code == 0);
@@ -203,14 +181,14 @@ TEST_CASE("user ids are escaped on a terminal", "[cli][key]") {
 }
 
 TEST_CASE("names are shown as people write them", "[cli][key]") {
-  Home home;
+  KeyHome home;
   CHECK(run_cli({"key", "newpair", "-N", "Zo\xc3\xab M\xc3\xbcller \xe6\x9d\x8e \xe2\x80\xae"}).code == 0);  // the last one turns the direction
   CHECK_THAT(run_cli({"key", "list"}).out, ContainsSubstring("Zo\xc3\xab M\xc3\xbcller \xe6\x9d\x8e \\xe2\\x80\\xae"));
   CHECK_THAT(run_cli({"key", "list", "m\xc3\xbcller"}).out, ContainsSubstring("Zo\xc3\xab"));
 }
 
 TEST_CASE("keys are listed, exported and removed by the same names, and signing takes them, too", "[cli][key]") {
-  Home home;
+  KeyHome home;
   const auto ada = home.make("Ada");
   const auto grada = home.make("Grada");
   CHECK(Json::parse(run_cli({"key", "list", "--json", "da"}).out)["keys"].size() == 2);
@@ -228,7 +206,7 @@ TEST_CASE("keys are listed, exported and removed by the same names, and signing 
 }
 
 TEST_CASE("an empty variable for a passphrase is called empty, not wrong", "[cli][key]") {
-  Home home;
+  KeyHome home;
   home.make("Ada");
   write_file(home.directory / "tree", "");
   write_file(home.at("empty"), "");
@@ -243,7 +221,7 @@ TEST_CASE("an empty variable for a passphrase is called empty, not wrong", "[cli
 }
 
 TEST_CASE("the user ids that anybody has put onto a key are not shown, however many", "[cli][key][hostile]") {
-  Home home;
+  KeyHome home;
   home.make("Ada");
   std::string flooded = run_cli({"key", "export", "Ada"}).out;
   for (int i = 0; i < 80'000; ++i) {
@@ -258,7 +236,7 @@ TEST_CASE("the user ids that anybody has put onto a key are not shown, however m
 }
 
 TEST_CASE("signing takes the user's own secret key, and verifying trusts the user's own ring", "[cli][key]") {
-  Home home;
+  KeyHome home;
   std::filesystem::create_directories(home.directory / "tree" / "etc");
   write_file(home.directory / "tree" / "etc" / "motd", "hello\n");
   REQUIRE(run_cli({"build", "-q", home.at("app.sif"), "dir:" + home.at("tree")}).code == 0);
@@ -275,7 +253,7 @@ TEST_CASE("signing takes the user's own secret key, and verifying trusts the use
 }
 
 TEST_CASE("the rings of Apptainer and SingularityCE are looked at after the user's own", "[cli][key]") {
-  Home home;
+  KeyHome home;
   std::filesystem::create_directories(home.directory / "tree");
   write_file(home.directory / "tree" / "file", "hello\n");
   home.make("Ada");
@@ -292,7 +270,7 @@ TEST_CASE("the rings of Apptainer and SingularityCE are looked at after the user
 }
 
 TEST_CASE("a ring that others may write is not trusted", "[cli][key]") {
-  Home home;
+  KeyHome home;
   std::filesystem::create_directories(home.directory / "tree");
   REQUIRE(run_cli({"build", "-q", home.at("app.sif"), "dir:" + home.at("tree")}).code == 0);
   home.make("Ada");
@@ -326,7 +304,7 @@ TEST_CASE("of a key with many user ids ten are listed, with how many more there 
     for (std::size_t i = 1; i <= good; ++i) key.user_ids.push_back("user " + std::to_string(i));
     for (std::size_t i = 1; i <= revoked; ++i) key.revoked_user_ids.push_back("former " + std::to_string(i));
     std::ostringstream out, err;
-    std::istringstream text(cli::table_of(std::vector{key}, cli::Console{.out = out, .err = err, .stop = {}}));
+    std::istringstream text(cli::table_of(std::vector{key}, std::vector<std::size_t>{0}, cli::Console{.out = out, .err = err, .stop = {}}));
     std::vector<std::string> lines;
     for (std::string line; std::getline(text, line);) lines.push_back(line);
     return lines;
@@ -342,7 +320,7 @@ TEST_CASE("of a key with many user ids ten are listed, with how many more there 
 }
 
 TEST_CASE("a ring that is a link to nowhere is told as that", "[cli][key]") {
-  const Home home;
+  const KeyHome home;
   std::filesystem::create_directories(home.at(".config/sifkit/keys"));
   std::filesystem::permissions(home.at(".config/sifkit/keys"), std::filesystem::perms::owner_all);
   std::filesystem::create_symlink("nowhere", home.at(".config/sifkit/keys/pgp-public"));

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sstream>
+
 #include <sifkit/core/json.h>
 #include <sifkit/sif/image_editor.h>
 
@@ -75,4 +77,63 @@ TEST_CASE("sign names what keeps an image from being verified, and replaces it w
   const auto verified = run_cli({"verify", "--strict-layout", "--key", fixture.at("ed25519.pub"), fixture.image});
   CHECK(verified.code == 0);
   CHECK(sif::Image::open(fixture.image).objects_of(sif::DataType::signature).size() == 2);
+}
+
+TEST_CASE("of several files each is signed whatever becomes of the others, and the first error decides", "[cli][sign]") {
+  const VerifyFixture fixture;
+  const std::string key = fixture.at("ed25519.pem");
+  const std::string other = fixture.at("other.sif");
+  const std::string missing = fixture.at("missing.sif");
+  write_file(other, read_file(fixture.image));
+  const auto done = run_cli({"sign", "--json", "--key", key, fixture.image, missing, key, other});
+  CHECK(done.code == 3);
+  const auto record = parse_json(done.out, "done");
+  CHECK(record["signed"] == Json{fixture.image, other});
+  CHECK(record["images"][0]["file"] == fixture.image);
+  CHECK(record["images"][1]["file"] == other);
+  std::istringstream errors(done.err);
+  std::vector<std::string> kinds;
+  for (std::string line; std::getline(errors, line);) kinds.push_back(parse_json(line, "error")["kind"]);
+  CHECK(kinds == std::vector<std::string>{"not_found", "unsupported"});
+  for (const auto& file : {fixture.image, other}) CHECK(run_cli({"verify", "-q", "--key", fixture.at("ed25519.pub"), file}).code == 0);
+  const auto none = run_cli({"sign", "--key", key, key, missing});
+  CHECK(none.code == 9);
+  CHECK_THAT(none.err, ContainsSubstring(key) && ContainsSubstring(missing));
+}
+
+TEST_CASE("a key of a ring is chosen in one way, and of a PEM key none", "[cli][sign]") {
+  const VerifyFixture fixture;
+  const auto before = read_file(fixture.image);
+  const auto refused = [&](std::vector<std::string> options, const std::string& why) {
+    options.insert(options.begin(), "sign");
+    options.push_back(fixture.image);
+    const auto result = run_cli(options);
+    CHECK(result.code == 2);
+    CHECK_THAT(result.err, ContainsSubstring(why));
+    CHECK(read_file(fixture.image) == before);
+  };
+  const std::string pem = fixture.at("ed25519.pem");
+  const std::string ring = fixture.at("ada.asc");
+  const auto no_ring = [&](const std::string& choice) { return "'" + pem + "' is a PEM key, where a ring of OpenPGP keys was expected to choose " + choice + " from\n"; };
+  refused({"--key", ring, "-k", "0", "--key-name", "ada"}, "excludes");
+  refused({"--key", pem, "-k", "3"}, no_ring("number 3"));
+  refused({"--key", pem, "--key", fixture.at("ecdsa.pem"), "--key-name", "ada"}, no_ring("'ada'"));
+  {
+    const Environment named("SIFKIT_SIGN_KEY", pem);
+    refused({"--key-name", "ada"}, no_ring("'ada'"));
+    CHECK(run_cli({"sign", "-q", "--key", ring, "--key-name", "ada", fixture.image}).code == 0);
+  }
+  // Of both kinds it is for the ring.
+  CHECK(run_cli({"sign", "-q", "--key", pem, "--key", ring, "--key-name", "ada", fixture.image}).code == 0);
+  const auto twice = run_cli({"sign", "--key", ring, "--passphrase-file", ring, "--passphrase-fd", "0", fixture.image});
+  CHECK(twice.code == 2);
+  CHECK_THAT(twice.err, ContainsSubstring("--passphrase-fd excludes --passphrase-file") || ContainsSubstring("--passphrase-file excludes --passphrase-fd"));
+}
+
+TEST_CASE("what is given in place of a private key is named", "[cli][sign]") {
+  const VerifyFixture fixture;
+  fixture.shell("openssl req -x509 -key ed25519.pem -subj /CN=ada -out ada.crt");
+  const auto said = [&](const char* name) { return run_cli({"sign", "--key", fixture.at(name), fixture.image}).err; };
+  CHECK_THAT(said("ed25519.pub"), ContainsSubstring(": this is a public key where a private key was expected\n"));
+  CHECK_THAT(said("ada.crt"), ContainsSubstring(": this is a certificate where a private key was expected\n"));
 }

@@ -167,6 +167,50 @@ TEST_CASE("the environment names keys where the command line names none", "[cli]
   CHECK(run_cli({"verify", "-q", fixture.image}).code == 14);
 }
 
+TEST_CASE("a signature that is later than the time of an audit is called that, and its key is not sought", "[cli][verify]") {
+  const VerifyFixture fixture;
+  REQUIRE(run_cli({"sign", "-q", "--key", fixture.at("ada.asc"), fixture.image}).code == 0);
+  const auto early = run_cli({"verify", "--at", "2020-01-01", "--key", fixture.at("ada.pub"), fixture.image});
+  CHECK(early.code == 14);
+  CHECK_THAT(early.err, ContainsSubstring(": the signature is from the future: made ") && ContainsSubstring(", the time is 2020-01-01 00:00:00 UTC"));
+  CHECK_THAT(early.err, !ContainsSubstring("key import"));
+  CHECK_THAT(early.out, !ContainsSubstring("not known here"));
+  fixture.make_pgp("bob");
+  CHECK_THAT(run_cli({"verify", "--at", "2020-01-01", "--key", fixture.at("bob.pub"), fixture.image}).err,
+             ContainsSubstring(": made by a key that is not there") && ContainsSubstring("key import"));
+}
+
+TEST_CASE("what is asked of a certificate's chain needs a certificate, of the command line or the environment", "[cli][verify]") {
+  const VerifyFixture fixture;
+  REQUIRE(run_cli({"sign", "-q", "--key", fixture.at("ed25519.pem"), fixture.image}).code == 0);
+  fixture.shell("openssl req -x509 -key ed25519.pem -subj /CN=ada -addext keyUsage=digitalSignature -addext extendedKeyUsage=codeSigning -out ada.crt");
+  const std::string key = fixture.at("ed25519.pub");
+  const std::string certificate = fixture.at("ada.crt");
+  using Options = std::vector<std::string>;
+  const auto verify = [&](Options options) {
+    options.insert(options.begin(), {"verify", "-q", fixture.image});
+    return run_cli(options);
+  };
+  for (const auto& chain : {Options{"--ocsp-verify"}, {"--certificate-roots", certificate}, {"--certificate-intermediates", certificate}}) {
+    for (const auto& keys : {Options{}, {"--key", key}}) {
+      auto options = keys;
+      options.insert(options.end(), chain.begin(), chain.end());
+      const auto refused = verify(options);
+      CHECK(refused.code == 2);
+      CHECK_THAT(refused.err, ContainsSubstring("error: " + chain[0] + " requires --certificate\n"));
+    }
+  }
+  CHECK(verify({"--key", key, "--ocsp-verify=false"}).code == 0);
+  {
+    const Environment named("SIFKIT_VERIFY_CERTIFICATE", certificate);
+    CHECK(verify({"--certificate-roots", certificate}).code == 0);
+    CHECK(verify({"--key", key, "--certificate-roots", certificate}).code == 2);
+  }
+  // What is not used is no error.
+  const Environment unused({{"SIFKIT_VERIFY_OCSP", "on"}, {"SIFKIT_VERIFY_ROOTS", certificate}, {"SIFKIT_VERIFY_INTERMEDIATES", "none"}});
+  CHECK(verify({"--key", key}).code == 0);
+}
+
 TEST_CASE("a hostile user id cannot steer the terminal", "[cli][verify]") {
   const VerifyFixture fixture;
   fixture.make_pgp("eve\x1b[2J\nVERIFIED");

@@ -1,68 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What an OpenPGP key's own signatures make of it: keys are written packet by packet.
-#include <ctime>
-
 #include <sifkit/trust/key_store.h>
 
 #include "armor.h"
 #include "key_blocks.h"
-#include "pgp.h"
 
 #include "support/errors.h"
 #include "support/key_fixture.h"
-#include "support/pgp_maker.h"
+#include "support/standing_fixture.h"
 
 using namespace sifkit;
 using namespace sifkit::trust;
 using namespace sifkit::testing;
 using Catch::Matchers::StartsWith;
-
-namespace {
-
-constexpr std::uint32_t kDay = 86400;
-constexpr auto kUser = "Ada <ada@example.org>";
-
-std::uint32_t now() { return static_cast<std::uint32_t>(std::time(nullptr)); }
-
-/// A key that was made a thousand days ago, and another one.
-struct Keys {
-  std::uint32_t made = now() - 1000 * kDay;
-  PgpMaker ada{made};
-  PgpMaker bob{made};
-  PgpMaker subkey{made};
-
-  KeySignatureForm form() const { return {.created = made, .flags = 3}; }
-  Bytes certified(const KeySignatureForm& with) const {
-    return joined({PgpMaker::user_id(kUser), ada.certification(kUser, with)});
-  }
-  Bytes bound(const KeySignatureForm& with) const {
-    return joined({subkey.public_packet(kPublicSubkeyTag), ada.binding(subkey, with)});
-  }
-  Bytes good() const { return joined({ada.public_packet(), certified(form())}); }
-  Bytes direct(const KeySignatureForm& with) const { return ada.signature(kDirectKey, ada.hashed(), with); }
-
-  PgpOutcome outcome(const Bytes& ring, const PgpMaker& signer, std::optional<std::int64_t> at = std::nullopt) const {
-    return PgpKeyring(ring, "ring", at).verify(signer.signs("text", at ? static_cast<std::uint32_t>(*at) : now()));
-  }
-  /// Empty for a valid signature.
-  std::string why(const Bytes& ring, std::optional<std::int64_t> at = std::nullopt) const {
-    return why_of(ring, ada, at);
-  }
-  std::string why_of(const Bytes& ring, const PgpMaker& signer, std::optional<std::int64_t> at = std::nullopt) const {
-    const auto found = outcome(ring, signer, at);
-    CHECK((found.status == PgpOutcome::Status::valid) == found.reason.empty());
-    return found.reason;
-  }
-  static PgpKeyInfo info(const Bytes& ring) { return read_pgp_keys(ring, "ring").at(0); }
-};
-
-KeySignatureForm with(KeySignatureForm form, auto&& change) {
-  change(form);
-  return form;
-}
-
-}  // namespace
 
 TEST_CASE("a key counts by a valid certification or direct-key signature of its own, and by nothing else",
           "[trust][keys][standing]") {

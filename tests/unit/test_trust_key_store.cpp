@@ -7,6 +7,8 @@
 #include <sifkit/trust/verify.h>
 #include <sifkit/trust/keyserver.h>
 
+#include "pgp.h"
+
 #include "support/key_fixture.h"
 
 using namespace sifkit;
@@ -137,6 +139,65 @@ TEST_CASE("a revocation certificate revokes its key and no other", "[trust][keys
   // An older copy of the key does not take the revocation back.
   CHECK(fixture.store.import_keys(fixture.exported(ada), "ada", true).at(0).change == ImportedKey::Change::unchanged);
   CHECK(fixture.store.find(ada, kPublic).problem.starts_with("is revoked"));
+}
+
+TEST_CASE("what revokes a key does so in the secret ring, too, whichever came first", "[trust][keys]") {
+  KeyFixture fixture;
+  const auto ada = fixture.make("ada", "");
+  const auto bob = fixture.make("bob", "");
+  const auto secret = fixture.exported(ada, kSecret);
+  const auto certificate = fixture.revocation(ada);
+  const auto check_revoked = [&](const KeyStore& store) {
+    CHECK(store.find(ada, kSecret).problem.starts_with("is revoked since "));
+    const auto bytes = store.read(kSecret);
+    const PgpKeyring ring(bytes, "ring");
+    const auto refused = error_of([&] { ring.unlock({ada, {}}, nullptr); });
+    CHECK(kind_of(refused) == ErrorKind::denied);
+    CHECK_THAT(refused->message(), ContainsSubstring("the key is revoked since "));
+  };
+  const auto change = [](const KeyStore& store, ByteView keys) { return store.import_keys(keys, "input", true).at(0).change; };
+
+  CHECK(change(fixture.maker, as_bytes(certificate)) == ImportedKey::Change::updated);
+  CHECK(fixture.maker.find(ada, kPublic).problem.starts_with("is revoked since "));
+  check_revoked(fixture.maker);
+  CHECK(fixture.maker.find(bob, kSecret).problem.empty());
+  CHECK(change(fixture.maker, as_bytes(certificate)) == ImportedKey::Change::unchanged);
+
+  const auto revoked = fixture.exported(ada);
+  const KeyStore key_first(fixture.directory / "key first");
+  CHECK(change(key_first, secret) == ImportedKey::Change::added);
+  CHECK(key_first.find(ada, kSecret).problem.empty());
+  CHECK(change(key_first, revoked) == ImportedKey::Change::updated);
+  check_revoked(key_first);
+  const KeyStore key_last(fixture.directory / "key last");
+  CHECK(change(key_last, revoked) == ImportedKey::Change::added);
+  CHECK(change(key_last, secret) == ImportedKey::Change::added);
+  check_revoked(key_last);
+  const KeyStore key_alone(fixture.directory / "key alone");
+  change(key_alone, secret);
+  key_alone.remove(ada, kPublic);
+  CHECK(change(key_alone, as_bytes(certificate)) == ImportedKey::Change::updated);
+  check_revoked(key_alone);
+  CHECK(mode_of(key_alone.ring(kSecret)) == 0600);
+}
+
+TEST_CASE("a secret key is chosen by its number in the ring, whatever else is in it", "[trust][keys]") {
+  KeyFixture fixture;
+  const auto ada = fixture.make("ada", "");
+  const auto bob = fixture.make("bob", "");
+  Bytes bytes = fixture.exported(ada, kSecret);
+  bytes.at(2) = std::byte{6};  // of a version that is not known
+  for (const auto& fingerprint : {ada, bob}) {
+    const auto more = fixture.exported(fingerprint, kSecret);
+    bytes.insert(bytes.end(), more.begin(), more.end());
+  }
+  const PgpKeyring ring(bytes, "ring");
+  const auto listed = read_pgp_keys(bytes, "ring");
+  REQUIRE(listed.size() == 3);
+  for (std::size_t i = 1; i < listed.size(); ++i) CHECK(to_upper_hex(ring.unlock({"", i}, nullptr).fingerprint) == listed[i].fingerprint);
+  const auto unknown = error_of([&] { ring.unlock({"", 0}, nullptr); });
+  CHECK(kind_of(unknown) == ErrorKind::not_found);
+  CHECK_THAT(unknown->hint().text(), StartsWith("there are [1] " + ada) && ContainsSubstring("; [2] " + bob));
 }
 
 TEST_CASE("what is no key is refused and changes nothing", "[trust][keys]") {

@@ -47,6 +47,10 @@ TEST_CASE("an expired key counts for an audit of before, and the reason says whe
   const auto early = fixture.judged(fixture.kUsed, fixture.kUsed - kDaySeconds);
   CHECK(early.verdict == Verdict::untrusted);
   CHECK(early.reason == "the signature is from the future: made 2020-04-10 00:00:00 UTC, the time is 2020-04-09 00:00:00 UTC");
+  CHECK(early.signers.at(0).ring == fixture.at("ada.pub"));  // the key is there all the same
+  const auto younger = fixture.judged(fixture.kUsed, kYear2020 - kDaySeconds);
+  CHECK(younger.reason == "the signature is from the future: made 2020-04-10 00:00:00 UTC, the time is 2019-12-31 00:00:00 UTC");
+  CHECK(younger.signers.at(0).ring == fixture.at("ada.pub"));
   const auto older = fixture.judged(kYear2020 - 1, fixture.kUsed);
   CHECK(older.verdict == Verdict::untrusted);
   CHECK(older.reason == "the signature, made 2019-12-31 23:59:59 UTC, is older than the key, made 2020-01-01 00:00:00 UTC");

@@ -28,7 +28,8 @@ SIFKIT_API KeyStore store_of_secret_key(std::string_view which);
 SIFKIT_API TrustedKeys keys_to_trust(const std::vector<std::string>& files, std::optional<std::int64_t> at);
 
 /// Keys to sign with: those in the files, or, where there are none, one of the first ring with a key that `choice` means.
-/// `choice` says which key, and where its passphrase comes from; its text and name are filled in.
+/// `choice` says which key, and where its passphrase comes from; its text and name are filled in. Throws usage where it
+/// chooses a key and all the files are PEM keys.
 SIFKIT_API std::vector<SigningKey> keys_to_sign(const std::vector<std::string>& files, const SigningKey& choice);
 
 /// The first user id of each key in the public rings that can be read, by fingerprint. Whether a key is good is another

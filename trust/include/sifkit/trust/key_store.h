@@ -70,7 +70,8 @@ class SIFKIT_API KeyStore {
 
   /// Adds keys, armored or binary; secret ones go to both rings, or only to the public one unless `with_secret`. A key
   /// that is there already gains what is new in it (user ids, signatures, a later expiry, a revocation); a secret key
-  /// that is there is left alone. A revocation certificate by itself revokes its key.
+  /// that is there is left alone. A revocation certificate by itself revokes its key. What revokes a key in the public
+  /// ring does so in the secret one.
   std::vector<ImportedKey> import_keys(ByteView keys, std::string_view name, bool with_secret) const;
 
   /// The one key that `which` means. `armored`: as text.

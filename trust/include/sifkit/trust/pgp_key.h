@@ -50,7 +50,8 @@ SIFKIT_API std::vector<PgpKeyInfo> read_pgp_keys(ByteView keys, std::string_view
 /// are too easily forged to mean a key. Throws usage for an empty text.
 SIFKIT_API std::vector<std::size_t> keys_meant(std::span<const PgpKeyInfo> keys, std::string_view which);
 
-/// "[0] FINGERPRINT USER; [1] …", of those at `places` or of all: for hints. Some of many.
+/// "[0] FINGERPRINT USER; [1] …", of those at `places` or of all, without those of kinds not known here: for hints. Some
+/// of many.
 SIFKIT_API std::string list_of_keys(std::span<const PgpKeyInfo> keys, const std::vector<std::size_t>* places = nullptr);
 
 /// The place of the one that is meant. Throws not_found, or usage where several are, and lists them. `kind` ("secret") and
