@@ -58,7 +58,8 @@ int list_cache(const CacheCommand&, Session& session) {
                         {"entries", records}});
   } else if (!records.empty()) {
     session.io.out << table.text(session.io);
-    session.io.out << fmt::format("{} entries, {} of {}\n", records.size(), human_bytes(bytes), human_bytes(options.max_bytes));
+    session.io.out << fmt::format("{} {}, {} of {}\n", records.size(), records.size() == 1 ? "entry" : "entries",
+                                  human_bytes(bytes), human_bytes(options.max_bytes));
   }
   return 0;
 }

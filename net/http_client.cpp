@@ -25,6 +25,11 @@ std::string origin_of(std::string_view url) {
   return parsed && parsed->user.empty() ? parsed->origin() : std::string();
 }
 
+bool is_local(std::string_view url) {
+  const auto parsed = Url::parse(url);
+  return parsed && parsed->is_local();
+}
+
 bool is_redirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
@@ -103,10 +108,16 @@ HttpResponse HttpClient::send(const HttpRequest& request) const {
     }
     if (followed == options_.redirects)
       throw Error(ErrorKind::network, fmt::format("{}: more than {} redirects", exchange->name(), options_.redirects));
+    const auto place = Url::parse(target);
     const bool downward = current.url.starts_with("https:") && !target.starts_with("https:");
-    if (downward || (!target.starts_with("http:") && !target.starts_with("https:"))) {
+    if (downward || !place) {
       throw Error(ErrorKind::network,
                   fmt::format("{}: it points to {}, which is not followed", exchange->name(), in_quotes(url_without_secrets(target))));
+    }
+    // Else a server could have its clients ask what only they can reach.
+    if (place->is_local() && !is_local(current.url) && !exchange->peer_is_local()) {
+      throw Error(ErrorKind::network, fmt::format("{}: it points to {}, on this network, which is not followed",
+                                                  exchange->name(), in_quotes(url_without_secrets(target))));
     }
     if (const auto origin = origin_of(target); origin.empty() || origin != origin_of(current.url)) {
       std::erase_if(current.headers, [](const auto& header) { return is_credential(header.first); });

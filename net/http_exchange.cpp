@@ -13,6 +13,7 @@
 #include <sifkit/core/error.h>
 #include <sifkit/core/file.h>
 #include <sifkit/core/text.h>
+#include <sifkit/net/url.h>
 
 #include "authorities.h"
 #include "proxy.h"
@@ -119,7 +120,8 @@ void HttpExchange::set_up(const HttpOptions& options) {
                    static_cast<long>(std::min(options.connect_timeout, options.silence_timeout).count()));
   if (!options.unix_socket.empty()) set_option(curl, CURLOPT_UNIX_SOCKET_PATH, options.unix_socket.c_str());
   const bool direct = options.proxy == Proxy::none || !options.unix_socket.empty();
-  set_option(curl, CURLOPT_PROXY, direct ? "" : proxy_for(request_.url).c_str());
+  if (!direct) proxy_ = proxy_for(request_.url);
+  set_option(curl, CURLOPT_PROXY, proxy_.c_str());
   set_option(curl, CURLOPT_NOPROXY, "");  // the variable is not read twice
   set_option(curl, CURLOPT_ERRORBUFFER, error_text_);
   set_option(curl, CURLOPT_HEADERFUNCTION, &HttpExchange::take_header);
@@ -332,12 +334,26 @@ std::size_t HttpExchange::read(std::span<std::byte> into) {
   return count;
 }
 
+bool HttpExchange::peer_is_local() const {
+  const char* address = nullptr;
+  curl_easy_getinfo(handle_.get(), CURLINFO_PRIMARY_IP, &address);
+  if (!proxy_.empty() || address == nullptr || *address == '\0') return false;
+  Url peer;
+  peer.host = address;
+  return peer.is_local();
+}
+
 std::string HttpExchange::redirect_target() {
   std::byte dropped[4096];
   for (std::size_t all = 0, got; all < kMaxDropped && (got = read(dropped)) != 0;) all += got;
   const char* target = nullptr;
   curl_easy_getinfo(handle_.get(), CURLINFO_REDIRECT_URL, &target);
   return target == nullptr ? "" : target;
+}
+
+std::string HttpExchange::reason() const {
+  const bool shown = error_text_[0] != '\0' && !has_secrets_of(proxy_, error_text_);
+  return printable(shown ? error_text_ : curl_easy_strerror(result_));
 }
 
 void HttpExchange::fail() const {
@@ -350,9 +366,7 @@ void HttpExchange::fail() const {
   if (result_ == CURLE_COULDNT_CONNECT || result_ == CURLE_OPERATION_TIMEDOUT) fail_to_connect();
   if (result_ == CURLE_OUT_OF_MEMORY)
     throw Error(ErrorKind::network, fmt::format("{}: a header of the answer is too long", name_));
-  const char* const reason = error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(result_);
-  const auto message =
-      fmt::format("{}: {}", name_, printable(result_ == CURLE_OK ? "the answer has no head" : reason));
+  const auto message = fmt::format("{}: {}", name_, result_ == CURLE_OK ? "the answer has no head" : reason());
   // A server that goes down in the middle of a handshake is no failure of TLS.
   long os_error = 0;
   curl_easy_getinfo(handle_.get(), CURLINFO_OS_ERRNO, &os_error);
@@ -370,7 +384,7 @@ void HttpExchange::fail_to_connect() const {
   const bool known = os_error != 0 && os_error != EINPROGRESS;
   const auto message =
       fmt::format("cannot connect to {}: {}", name_,
-                  known ? std::strerror(static_cast<int>(os_error)) : printable(error_text_));
+                  known ? std::strerror(static_cast<int>(os_error)) : reason());
   if (refused) throw Error(ErrorKind::denied, message, hints_.denied);
   throw TransientError(ErrorKind::network, message, hints_.connect);
 }

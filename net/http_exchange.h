@@ -49,6 +49,9 @@ class HttpExchange : public Source {
 
   std::size_t read(std::span<std::byte> into) override;
 
+  /// Whether who answered is on a private network, whatever its name is. Behind a proxy nobody knows.
+  bool peer_is_local() const;
+
   /// The absolute address that a redirect points to, empty for none. The body is dropped.
   std::string redirect_target();
 
@@ -73,6 +76,8 @@ class HttpExchange : public Source {
   void advance(Done&& done);
   void check_time();
   std::chrono::milliseconds time_left() const;
+  /// What libcurl says of the failure, without a proxy's password.
+  std::string reason() const;
   [[noreturn]] void fail() const;
   [[noreturn]] void fail_to_connect() const;
 
@@ -84,6 +89,7 @@ class HttpExchange : public Source {
   const std::optional<Clock::time_point> deadline_;
   const std::stop_token stop_;
 
+  std::string proxy_;  ///< empty: none
   const std::shared_ptr<HttpConnections> connections_;
   CurlMulti multi_;
   CurlList sent_headers_;

@@ -3,12 +3,17 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdlib>
 #include <initializer_list>
 #include <optional>
+#include <utility>
 
 #include <arpa/inet.h>
 
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
 #include <sifkit/core/resources.h>
 #include <sifkit/core/text.h>
 #include <sifkit/net/url.h>
@@ -81,7 +86,77 @@ bool excluded_by(std::string entry, const Url& url) {
   return host == entry || host.ends_with("." + entry);
 }
 
+constexpr std::string_view kSchemes[] = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
+constexpr unsigned kMaxPort = 65535;
+
+/// What stands before and behind the "://" of a proxy's address, which may have no scheme.
+std::pair<std::string_view, std::string_view> cut_at_scheme(std::string_view proxy) {
+  const auto end = proxy.find("://");
+  static constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+  const auto scheme = proxy.substr(0, std::min(end, proxy.size()));
+  const bool stated = end != std::string_view::npos && scheme.find_first_not_of(kPlain) == std::string_view::npos;
+  return stated ? std::pair(scheme, proxy.substr(end + 3)) : std::pair(std::string_view("http"), proxy);
+}
+
+/// The part of the user in the address of a proxy: up to the last `@`, as a password that lacks its escapes may hold
+/// anything.
+std::string_view user_of(std::string_view proxy) {
+  const auto rest = cut_at_scheme(proxy).second;
+  const auto at = rest.rfind('@');
+  return at == std::string_view::npos ? std::string_view() : rest.substr(0, at);
+}
+
+bool is_proxy(std::string_view proxy) {
+  const auto [scheme, rest] = cut_at_scheme(proxy);
+  const auto known = lower_case(scheme);
+  if (std::find(std::begin(kSchemes), std::end(kSchemes), known) == std::end(kSchemes)) return false;
+  const auto authority = rest.substr(0, rest.find_first_of("/?#\\"));
+  if (rest.find('@', authority.size()) != std::string_view::npos) return false;  // a password that is not escaped
+  const auto place = authority.substr(authority.rfind('@') + 1);
+  const auto bracket = place.rfind(']');
+  const auto colon = place.rfind(':');
+  const bool has_port = colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket);
+  const auto host = place.substr(0, has_port ? colon : place.size());
+  if (host.empty() || (host.find(':') != std::string_view::npos && !host.starts_with('['))) return false;
+  if (!has_port || colon + 1 == place.size()) return true;
+  const auto port = whole_number<unsigned>(place.substr(colon + 1));
+  return port && *port <= kMaxPort;
+}
+
+[[noreturn]] void refuse(std::string_view proxy) {
+  const auto [scheme, rest] = cut_at_scheme(proxy);
+  const bool whole = rest.data() == proxy.data();
+  const auto place = rest.substr(rest.rfind('@') + 1);
+  throw Error(ErrorKind::usage,
+              fmt::format("proxy {}: expected http://[USER:PASSWORD@]HOST[:PORT]",
+                          in_quotes((whole ? "" : std::string(scheme) + "://") + std::string(place))),
+              "the variables http_proxy, https_proxy and all_proxy name it; in a password all but letters and digits "
+              "is escaped, as in %40");
+}
+
+std::string decoded(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned value = 0;
+    const auto* const digits = text.data() + i + 1;
+    const bool escape = text[i] == '%' && i + 2 < text.size() &&
+                        std::from_chars(digits, digits + 2, value, 16).ptr == digits + 2;
+    out += escape ? static_cast<char>(value) : text[i];
+    if (escape) i += 2;
+  }
+  return out;
+}
+
 }  // namespace
+
+bool has_secrets_of(std::string_view proxy, std::string_view message) {
+  const auto user = user_of(proxy);
+  if (user.empty()) return false;
+  const auto colon = user.find(':');
+  const auto password = colon == std::string_view::npos ? user : user.substr(colon + 1);
+  const auto has = [&](std::string_view text) { return !text.empty() && message.find(text) != std::string_view::npos; };
+  return has(user) || has(password) || has(decoded(password));
+}
 
 std::string proxy_for(std::string_view text) {
   const auto url = Url::parse(text);
@@ -97,6 +172,7 @@ std::string proxy_for(std::string_view text) {
     if (excluded_by(list.substr(at, end - at), *url)) return {};
     at = end + 1;
   }
+  if (!is_proxy(proxy)) refuse(proxy);
   return proxy;
 }
 

@@ -20,6 +20,12 @@ bool is_local_version4(std::uint32_t address) {
          in(0, 8);
 }
 
+/// Whether libcurl may ask another host than the one that is written: it decodes `%31`, and IDNA makes a plain digit of
+/// a wide one.
+bool has_other_spellings(std::string_view host) {
+  return std::any_of(host.begin(), host.end(), [](char c) { return c == '%' || static_cast<unsigned char>(c) > 0x7e; });
+}
+
 }  // namespace
 
 std::optional<Url> Url::parse(std::string_view text) {
@@ -57,11 +63,15 @@ std::string Url::origin() const {
 }
 
 bool Url::is_local() const {
-  if (equal_ignoring_case(host, "localhost")) return true;
+  std::string name = lower_case(host);
+  if (name.ends_with('.')) name.pop_back();
+  if (name == "localhost" || name.ends_with(".localhost")) return true;  // RFC 6761, section 6.3
+  // All that resolvers take for one: 127.1, 0x7f.1, 2130706433.
   in_addr version4{};
-  if (::inet_pton(AF_INET, host.c_str(), &version4) == 1) return is_local_version4(ntohl(version4.s_addr));
+  if (::inet_aton(name.c_str(), &version4) == 1) return is_local_version4(ntohl(version4.s_addr));
+  if (name.find(':') == std::string::npos) return has_other_spellings(name);
   in6_addr version6{};
-  if (::inet_pton(AF_INET6, host.c_str(), &version6) != 1) return false;
+  if (::inet_pton(AF_INET6, name.substr(0, name.find('%')).c_str(), &version6) != 1) return true;
   if (IN6_IS_ADDR_V4MAPPED(&version6)) {
     const auto* const last = version6.s6_addr + 12;
     return is_local_version4(std::uint32_t{last[0]} << 24 | std::uint32_t{last[1]} << 16 | std::uint32_t{last[2]} << 8 |

@@ -2,6 +2,7 @@
 #include <sifkit/oci/cache.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -83,6 +84,9 @@ std::vector<fs::path> directories_of(const fs::path& directory) {
   return out;
 }
 
+/// Of this process. Who has one waits for no other: that may be its own, or that of a process which waits for it.
+std::atomic<unsigned> turns_held = 0;
+
 /// The one file that stands for a turn, kept alive by its owner.
 class Turn {
  public:
@@ -91,8 +95,10 @@ class Turn {
       std::unique_lock lock(mutex_);
       while (!changed_.wait_for(lock, kSignOfLife, [this] { return over_; })) touch(file_.fd());
     });
+    ++turns_held;
   }
   ~Turn() {
+    --turns_held;
     {
       const std::lock_guard lock(mutex_);
       over_ = true;
@@ -159,9 +165,22 @@ Cache::~Cache() {
 
 /// Others need not know what a user fetches; who wants to share makes the directory.
 void Cache::make_directories(const fs::path& inner) const {
-  fs::create_directories(options_.directory.parent_path());
+  const auto make = [](const fs::path& directory) {
+    std::error_code error;
+    fs::create_directories(directory, error);
+    if (error) throw_errno(fmt::format("create directory {}", in_quotes(directory.native())), error.value());
+  };
+  make(options_.directory.parent_path());
   ::mkdir(options_.directory.c_str(), 0700);
-  fs::create_directories(inner);
+  make(inner);
+}
+
+/// Once: what a directory lacks for one file it lacks for the next.
+void Cache::tell_unkept(const std::exception& error) {
+  if (options_.told_unkept->exchange(true)) return;
+  const auto* const known = dynamic_cast<const Error*>(&error);
+  const auto why = known != nullptr ? known->message() : "there is no memory for it";
+  operation_.logger->write(LogLevel::info, fmt::format("the cache keeps nothing: {}", why));
 }
 
 std::shared_ptr<const File> Cache::checked(const fs::path& path, const Digest& digest,
@@ -233,7 +252,7 @@ class Cache::KeepingSource : public Source {
       body();
     } catch (const std::exception& error) {
       file_.reset();
-      cache_.operation_.logger->write(LogLevel::info, fmt::format("the cache keeps nothing: {}", error.what()));
+      cache_.tell_unkept(error);
     }
   }
 
@@ -271,7 +290,7 @@ void Cache::keep_image(const Digest& key, const File& image, const Digest& diges
     file.commit(Durable::no);
     kept_ = true;
   } catch (const std::exception& error) {
-    operation_.logger->write(LogLevel::info, fmt::format("the cache keeps nothing: {}", error.what()));
+    tell_unkept(error);
   }
 }
 
@@ -294,7 +313,7 @@ std::shared_ptr<const void> Cache::take_turn(const Digest& digest) const {
       return std::make_shared<Turn>(std::move(file), path);
     }
     const auto age = std::chrono::system_clock::now() - std::chrono::system_clock::from_time_t(opened.st_mtim.tv_sec);
-    if (age > kNotRunning) return nullptr;
+    if (age > kNotRunning || turns_held != 0) return nullptr;
     if (!std::exchange(told, true))
       operation_.logger->write(LogLevel::info, "waiting for another process that fetches the image");
     std::this_thread::sleep_for(100ms);

@@ -101,6 +101,13 @@ class ArchiveMembers {
   std::uint64_t bytes_ = 0;
 };
 
+/// What a layer is called. A header has room for the hex digits of sha256 only; what has another digest is named by the
+/// sha256 of that, so that the same layer is the same member.
+std::string name_of_layer(const Digest& digest) {
+  const bool fits = digest.algorithm() == DigestAlgorithm::sha256;
+  return (fits ? digest : digest_of(as_bytes(digest.text()))).hex() + ".tar";
+}
+
 /// Layers go as they are stored: the daemon uncompresses them.
 class EngineDestination : public ImageDestination {
  public:
@@ -113,7 +120,7 @@ class EngineDestination : public ImageDestination {
   bool takes_readable_layers() const override { return true; }
 
   void add_layer(ReadableBlob layer) override {
-    layers_.push_back(layer.digest.hex() + ".tar");
+    layers_.push_back(name_of_layer(layer.digest));
     archive_.add(layers_.back().get<std::string>(), std::move(layer));
   }
 

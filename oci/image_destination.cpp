@@ -69,6 +69,12 @@ std::optional<Target> Target::parse(std::string_view text) {
     if (out.path.empty()) {
       throw Error(ErrorKind::usage, fmt::format("{}: expected a path behind '{}'", in_quotes(text), prefix));
     }
+    if (out.path == "-" && transport != Transport::oci_layout) {
+      throw Error(ErrorKind::usage,
+                  fmt::format("{}: it cannot be written to standard output: it is not written sequentially",
+                              in_quotes(text)),
+                  fmt::format("'{}./-' is a file of that name", prefix));
+    }
     if (transport == Transport::docker_archive && !out.name.empty()) out.name = tagged_docker_name(out.name, text);
     return out;
   }

@@ -239,9 +239,7 @@ class LocalSource : public OpenedSource {
       error.set_hint(Advice::convert);
       throw error;
     }
-    std::vector<ImageSummary> out;
-    for (auto& candidate : read(warnings_)) out.push_back(std::move(candidate.summary));
-    return out;
+    return summaries_of(read(warnings_), reference_.selector, look_.files->name());
   }
 
  private:

@@ -186,6 +186,18 @@ void judge_alone(Candidate& candidate) {
   }
 }
 
+/// Those that a selector names; all where it is empty. Throws not_found with what is there.
+std::vector<Candidate*> named_ones(std::vector<Candidate>& candidates, const std::string& selector,
+                                   const std::string& where) {
+  if (candidates.empty()) throw Error(ErrorKind::not_found, fmt::format("{} holds no image", in_quotes(where)));
+  auto left = selected(candidates, selector);
+  if (!left.empty()) return left;
+  std::vector<Candidate*> all;
+  for (auto& candidate : candidates) all.push_back(&candidate);
+  throw Error(ErrorKind::not_found, fmt::format("{}: no image {}", in_quotes(where), in_quotes(selector)),
+              list_of(all));
+}
+
 }  // namespace
 
 std::string_view to_string(ImageState state) noexcept {
@@ -245,15 +257,17 @@ void Candidate::set_problem(Error error, bool absent) {
   problem = std::move(error);
 }
 
+std::vector<ImageSummary> summaries_of(std::vector<Candidate> candidates, const std::string& selector,
+                                       const std::string& where) {
+  std::vector<ImageSummary> out;
+  if (candidates.empty() && selector.empty()) return out;
+  for (auto* const candidate : named_ones(candidates, selector, where)) out.push_back(std::move(candidate->summary));
+  return out;
+}
+
 Candidate& choose(std::vector<Candidate>& candidates, const std::string& selector,
                   const std::optional<Platform>& platform, const std::string& where, WarningList& warnings) {
-  if (candidates.empty()) throw Error(ErrorKind::not_found, fmt::format("{} holds no image", in_quotes(where)));
-  std::vector<Candidate*> all;
-  for (auto& candidate : candidates) all.push_back(&candidate);
-  auto left = selected(candidates, selector);
-  if (left.empty()) {
-    throw Error(ErrorKind::not_found, fmt::format("{}: no image {}", in_quotes(where), in_quotes(selector)), list_of(all));
-  }
+  auto left = named_ones(candidates, selector, where);
   if (left.size() == 1 && left.front()->problem && left.front()->problem->kind() == ErrorKind::limit)
     judge_alone(*left.front());
   // What is named by its number, ID or digest was looked at before.
@@ -289,12 +303,7 @@ Candidate& choose(std::vector<Candidate>& candidates, const std::string& selecto
 
 const Descriptor& choose_top(std::vector<Candidate>& candidates, const std::string& selector,
                              const std::string& where) {
-  if (candidates.empty()) throw Error(ErrorKind::not_found, fmt::format("{} holds no image", in_quotes(where)));
-  std::vector<Candidate*> all;
-  for (auto& candidate : candidates) all.push_back(&candidate);
-  const auto left = selected(candidates, selector);
-  if (left.empty())
-    throw Error(ErrorKind::not_found, fmt::format("{}: no image {}", in_quotes(where), in_quotes(selector)), list_of(all));
+  const auto left = named_ones(candidates, selector, where);
   const auto same_top = [&](const Candidate* c) {
     return c->top && left.front()->top && c->top->digest == left.front()->top->digest;
   };

@@ -62,6 +62,11 @@ struct Candidate {
   void set_problem(Error error, bool absent = false);
 };
 
+/// Those that a selector names, for whatever platform, to be listed; all where it is empty. Throws not_found with what
+/// is there.
+std::vector<ImageSummary> summaries_of(std::vector<Candidate> candidates, const std::string& selector,
+                                       const std::string& where);
+
 /// The one candidate that a selector (`@N`, tag, ID prefix, digest; may be empty) and a platform choose. Throws
 /// not_found with what is there, usage where several are left, and the problem of one that has one. `where` names the
 /// source.

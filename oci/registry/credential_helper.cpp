@@ -32,6 +32,7 @@ constexpr std::chrono::milliseconds kTick{100};
 constexpr std::chrono::milliseconds kShortestPause{1};
 constexpr std::size_t kMaxOutput = std::size_t{1} << 20;
 constexpr int kNotFoundInShells = 127;
+constexpr int kNoStatus = 0;  ///< in place of one that the system has not kept
 /// What helpers say, word for word, for a server that they know nothing of.
 constexpr std::string_view kNoEntry = "credentials not found in native keychain";
 
@@ -50,6 +51,7 @@ class Child {
     sigemptyset(&none);
     sigemptyset(&defaults);
     sigaddset(&defaults, SIGPIPE);
+    sigaddset(&defaults, SIGCHLD);
     ::posix_spawnattr_setsigmask(&attributes, &none);
     ::posix_spawnattr_setsigdefault(&attributes, &defaults);
     ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
@@ -65,7 +67,7 @@ class Child {
     throw_errno(fmt::format("run {}", in_quotes(program)), failed);
   }
   ~Child() {
-    if (process_ < 0) return;
+    if (process_ < 0 || ended()) return;
     ::kill(process_, SIGKILL);
     while (::waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
     }
@@ -73,12 +75,14 @@ class Child {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
-  /// The status of a program that has ended; nothing while it runs.
+  /// The status of a program that has ended; nothing while it runs. Where the process ignores SIGCHLD the system keeps
+  /// no status: what the program has said counts then, and its number may be another's already.
   std::optional<int> ended() {
     int status = 0;
-    if (::waitpid(process_, &status, WNOHANG) != process_) return std::nullopt;
+    const auto found = ::waitpid(process_, &status, WNOHANG);
+    if (found == 0 || (found < 0 && errno != ECHILD)) return std::nullopt;
     process_ = -1;
-    return status;
+    return found < 0 ? kNoStatus : status;
   }
 
  private:
@@ -157,8 +161,8 @@ std::optional<RegistryCredentials> ask_credential_helper(const std::string& name
   const Deadline deadline(program, limit, operation);
   const auto answer = read_output(output.get(), program, deadline);
   const int status = wait_for(child, deadline);
+  if (trimmed(answer, " \t\r\n").starts_with(kNoEntry)) return std::nullopt;
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-    if (trimmed(answer, " \t\r\n").starts_with(kNoEntry)) return std::nullopt;
     if (WIFEXITED(status) && WEXITSTATUS(status) == kNotFoundInShells)
       throw Error(ErrorKind::not_found, fmt::format("{} is not there", in_quotes(program)));
     throw Error(ErrorKind::denied, fmt::format("error getting credentials: {}: {}", in_quotes(program),

@@ -44,6 +44,18 @@ std::string text_of(const toml::table& table, const char* key, const std::string
   return *value;
 }
 
+/// A name's beginning, as other programs read it: slashes behind it count for nothing, and a scheme is refused. One
+/// that matched no name would silently block nothing.
+std::string place_of(const toml::table& table, const char* key, const std::string& file) {
+  auto out = text_of(table, key, file);
+  if (out.starts_with("http://") || out.starts_with("https://")) {
+    refuse(file, fmt::format("line {}: {}: expected HOST[:PORT][/NAME], found {}",
+                             table.get(key)->source().begin.line, key, in_quotes(out)));
+  }
+  while (out.ends_with('/')) out.pop_back();
+  return out;
+}
+
 bool flag_of(const toml::table& table, const char* key, const std::string& file) {
   const auto* node = table.get(key);
   if (node == nullptr) return false;
@@ -106,15 +118,15 @@ void RegistriesConf::add(const fs::path& path, Logger& logger) {
   for (const auto* entry : tables_of(table, "registry", file)) {
     Registry registry;
     registry.file = file;
-    registry.location = text_of(*entry, "location", file);
-    auto prefix = text_of(*entry, "prefix", file);
+    registry.location = place_of(*entry, "location", file);
+    auto prefix = place_of(*entry, "prefix", file);
     if (prefix.empty()) prefix = registry.location;
     if (prefix.empty()) refuse(file, fmt::format("line {}: a registry without prefix and location", entry->source().begin.line));
     registry.insecure = flag_of(*entry, "insecure", file);
     registry.blocked = flag_of(*entry, "blocked", file);
     registry.mirrors_by_digest_only = flag_of(*entry, "mirror-by-digest-only", file);
     for (const auto* inner : tables_of(*entry, "mirror", file)) {
-      Mirror mirror{text_of(*inner, "location", file), flag_of(*inner, "insecure", file), PullFrom::all};
+      Mirror mirror{place_of(*inner, "location", file), flag_of(*inner, "insecure", file), PullFrom::all};
       if (mirror.location.empty()) refuse(file, fmt::format("line {}: a mirror without location", inner->source().begin.line));
       const auto from = text_of(*inner, "pull-from-mirror", file);
       if (from == "digest-only") {

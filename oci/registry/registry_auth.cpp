@@ -25,6 +25,8 @@ constexpr std::chrono::seconds kMinTokenLife{60};             ///< what the prot
 constexpr std::chrono::seconds kMaxTokenLife{86400};
 constexpr std::chrono::seconds kRenewBefore{10};
 constexpr unsigned kRedirects = 10;
+constexpr unsigned kMaxChallenges = 3;   ///< of one request: for a token, for one with more rights, and one to spare
+constexpr std::size_t kMaxScopes = 16;   ///< ours, and those that a registry has asked for
 constexpr std::string_view kClientId = "sifkit";
 
 std::string basic(const RegistryCredentials& credentials) {
@@ -68,6 +70,10 @@ const RegistryCredentials& RegistryAuth::credentials() {
 
 bool RegistryAuth::answer(const net::HttpResponse& refused, const std::string& sent, unsigned round) {
   const std::lock_guard lock(mutex_);
+  // Else a registry that always asks for something new would have us go on for ever.
+  if (round >= kMaxChallenges)
+    throw Error(ErrorKind::denied,
+                fmt::format("{}: more than {} challenges for one request", name_.host, kMaxChallenges));
   if (sent != header_) return true;  // another thread has a newer one
   std::vector<Challenge> offered;
   for (const auto header : refused.headers("www-authenticate")) {
@@ -79,6 +85,8 @@ bool RegistryAuth::answer(const net::HttpResponse& refused, const std::string& s
       const bool more = challenge.value("error") == "insufficient_scope" && !scope.empty() &&
                         std::find(scopes_.begin(), scopes_.end(), scope) == scopes_.end();
       if (round != 0 && !more) return false;
+      if (more && scopes_.size() == kMaxScopes)
+        throw Error(ErrorKind::denied, fmt::format("{}: it asks for more than {} scopes", name_.host, kMaxScopes));
       if (more) scopes_.push_back(scope);
       fetch_token(challenge);
       return true;

@@ -32,7 +32,8 @@ class RegistryAuth {
   void add_scope(std::string scope) { scopes_.push_back(std::move(scope)); }
 
   /// Takes the challenges of a 401 that came although `sent` was the header; whether to ask again with a new one.
-  /// Throws denied where the token service refuses, and as HttpClient.
+  /// `round` counts those of one request. Throws denied where the token service refuses, where challenges do not end,
+  /// and as HttpClient.
   bool answer(const net::HttpResponse& refused, const std::string& sent, unsigned round);
 
   /// Where the credentials are from, for a message; empty where there are none.

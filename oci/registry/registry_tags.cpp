@@ -19,6 +19,7 @@ namespace sifkit::oci {
 namespace {
 
 constexpr std::string_view kFirstPage = "/tags/list?n=1000";
+constexpr std::size_t kMaxPages = 2'000;  ///< of as many tags each as the registry likes
 
 RegistryName repository_of(const Reference& reference) {
   const auto& text = reference.location;
@@ -58,7 +59,9 @@ class TagLister {
     auto response = client_.send({.url = page});
     if (response.status() != 200) throw client_.failure(response);
     const auto text = response.text(limits_.json_bytes);
-    bytes_ += text.size();
+    auto next = next_page(response);
+    // The addresses of pages are kept as their tags are.
+    bytes_ += text.size() + (next ? next->size() : 0);
     if (bytes_ > limits_.documents_bytes)
       throw_over_limit(fmt::format("the list of tags has more than {} bytes", limits_.documents_bytes),
                        &Limits::documents_bytes);
@@ -66,7 +69,6 @@ class TagLister {
     // A repository whose tags are all gone has null.
     for (auto& tag : JsonView(document, "tags/list").require_object()["tags"].text_list())
       tags_.push_back(std::move(tag));
-    auto next = next_page(response);
     if (!next) return next;
     const auto refuse = [&](std::string_view why) {
       throw Error(ErrorKind::network, fmt::format("{}: the next page of tags {}", response.name(), why));
@@ -74,6 +76,8 @@ class TagLister {
     const auto url = net::Url::parse(*next);
     if (!url || url->origin() != net::Url::parse(client_.base_url())->origin()) refuse("is on another server");
     if (!pages_.insert(*next).second) refuse("is one that was read already");
+    if (pages_.size() >= kMaxPages)
+      throw Error(ErrorKind::limit, fmt::format("the list of tags has more than {} pages", kMaxPages));
     return next;
   }
 

@@ -9,6 +9,7 @@
 #include <sifkit/core/file.h>
 #include <sifkit/core/json.h>
 #include <sifkit/core/resources.h>
+#include <sifkit/core/text.h>
 #include <sifkit/net/url.h>
 
 #include "../text_file.h"
@@ -55,6 +56,22 @@ std::string one_line(std::string token, const std::string& file) {
   return token;
 }
 
+/// As YAML 1.1 has it, which is what the programs read that write this file: a switch that is not understood must not
+/// pass for one that is off.
+bool is_true(const JsonView& value) {
+  static constexpr std::string_view kTrue[] = {"true", "yes", "on", "y"};
+  static constexpr std::string_view kFalse[] = {"false", "no", "off", "n"};
+  if (value.is_null()) return false;
+  const auto text = value.text();
+  const auto is_one_of = [&](const auto& words) {
+    return std::any_of(std::begin(words), std::end(words), [&](auto word) { return equal_ignoring_case(text, word); });
+  };
+  if (is_one_of(kTrue)) return true;
+  if (is_one_of(kFalse)) return false;
+  throw Error(ErrorKind::malformed,
+              fmt::format("{}: expected true or false, found {}", value.place(), in_quotes(text)));
+}
+
 RemoteList read_remotes(const fs::path& path) {
   RemoteList out;
   const auto text = read_text_file(path);
@@ -68,11 +85,10 @@ RemoteList read_remotes(const fs::path& path) {
   if (remotes.is_null()) return out;
   for (const auto& [name, value] : remotes.require_object().value().items()) {
     const JsonView entry(value, fmt::format("{}: {}: ", in_quotes(file), in_quotes(name)));
-    const auto is_set = [&](const char* member) { return entry[member].text_or("") == "true"; };
     entry.require_object();
     out.remotes.emplace_back(name,
                              Remote{without_slash(entry["URI"].text_or("")), one_line(entry["Token"].text_or(""), file),
-                                    is_set("Exclusive"), is_set("Insecure"), file});
+                                    is_true(entry["Exclusive"]), is_true(entry["Insecure"]), file});
   }
   return out;
 }
@@ -96,11 +112,15 @@ std::optional<Remote> active_remote(const RemoteFiles& files) {
   const Remote* const own = find_remote(user, name);
   const Remote* const of_system = find_remote(system, name);
   if (own == nullptr && of_system == nullptr) return std::nullopt;
-  Remote out = of_system != nullptr ? *of_system : *own;
-  out.exclusive = of_system != nullptr && of_system->exclusive;
-  if (own == nullptr) return out;
-  out.token = own->token;
-  if (!out.exclusive && !own->uri.empty()) out.uri = own->uri;
+  // Whom a file does not name, its token is not for, and its switches say nothing of.
+  const auto differs = [&] { return !own->uri.empty() && own->uri != of_system->uri; };
+  if (of_system == nullptr || (own != nullptr && !of_system->exclusive && differs())) {
+    Remote out = *own;
+    out.exclusive = false;
+    return out;
+  }
+  Remote out = *of_system;
+  if (own != nullptr && !own->token.empty() && !differs()) out.token = own->token;
   return out;
 }
 
@@ -137,6 +157,12 @@ void expect_url(const std::string& url) {
 
 }  // namespace
 
+void expect_tls(const std::string& library, std::string_view remote) {
+  if (const auto url = net::Url::parse(library); !url || url->scheme != "https")
+    throw Error(ErrorKind::denied, fmt::format("{}: its library is {}: credentials are not sent without TLS",
+                                               printable(remote), in_quotes(net::url_without_secrets(library))));
+}
+
 std::vector<RemoteFiles> usual_remote_files() {
   std::vector<RemoteFiles> out;
   for (const std::string program : {"apptainer", "singularity"}) {
@@ -167,6 +193,7 @@ LibraryPlace find_library(std::string_view host, const SourceOptions& options, c
     }
     if (library.empty()) continue;
     expect_url(library);
+    if (!remote->insecure && !options.registry.plain_http) expect_tls(library, remote->uri);
     options.operation.logger->write(
         LogLevel::debug, fmt::format("library {} of {}", net::url_without_secrets(library), in_quotes(remote->file)));
     return {library, remote->token};

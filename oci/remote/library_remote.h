@@ -26,6 +26,10 @@ struct RemoteFiles {
 /// In the order in which they are looked at: Apptainer's, then SingularityCE's.
 std::vector<RemoteFiles> usual_remote_files();
 
+/// Throws denied for a library without TLS, which a remote that is asked with TLS has named: a token would go out in
+/// clear.
+void expect_tls(const std::string& library, std::string_view remote);
+
 /// The library for names that have a host of their own (`host`), else that of the options, else the one of the remote
 /// that Apptainer or SingularityCE uses, which is asked where its library is. Throws usage where there is none, and
 /// denied where an administrator allows another one only.

@@ -107,11 +107,17 @@ TEST_CASE("cache lists, prunes and removes", "[cli][registry][cache]") {
   CHECK(images == 1);
   CHECK(listed["bytes"] == bytes);
   CHECK_THAT(run_cli({"cache", "list"}).out, ContainsSubstring("KIND") && ContainsSubstring(" of 20.0 GiB\n"));
+  const auto entries = listed["entries"].size();
+  CHECK_THAT(run_cli({"cache", "list"}).out, ContainsSubstring("\n" + std::to_string(entries) + " entries, "));
   const auto kept = Json::parse(run_cli({"cache", "prune", "--json", "--max-size", "1T"}).out);
   CHECK(kept["freed_bytes"] == 0);
   const auto pruned = Json::parse(run_cli({"cache", "clean", "--json"}).out);
   CHECK(pruned["freed_bytes"] == bytes);
   CHECK(run_cli({"cache", "list"}).out.empty());
+  const std::filesystem::path one = fixture.home / "cache/blobs/sha256" / std::string(64, 'a');
+  write_file(one, "abc");
+  CHECK_THAT(run_cli({"cache", "list"}).out, ContainsSubstring("\n1 entry, 3 "));
+  std::filesystem::remove(one);
   CHECK(run_cli({"cache", "prune", "--max-size", "much"}).code == exit_code(ErrorKind::usage));
   // What does not fit is not kept.
   const Environment small("SIFKIT_CACHE_SIZE", "10");

@@ -285,6 +285,10 @@ TEST_CASE("a layer that is not what a digest of another algorithm says is not co
   auto members = docker_24(image);
   write_file(fixture.directory / "app.tar", as_tar(members));
   CHECK(fixture.copy(fixture.at("app.tar"), target, {"--force"}).code == 0);
+  const auto tree = run_cli({"digest", "--tree", fixture.at("out.tar")});
+  INFO(tree.err);
+  CHECK(tree.code == 0);
+  CHECK(tree.out == run_cli({"digest", "--tree", fixture.at("app.tar")}).out);
   for (auto& member : members) {
     if (member.bytes == image.layers[0]) member.bytes.back() = 'x';
   }
@@ -292,6 +296,24 @@ TEST_CASE("a layer that is not what a digest of another algorithm says is not co
   const auto wrong = fixture.copy(fixture.at("app.tar"), target, {"--force"});
   CHECK(wrong.code == exit_code(ErrorKind::integrity));
   CHECK_THAT(wrong.err, ContainsSubstring("expected diff_id sha384:"));
+}
+
+TEST_CASE("an archive is not written to standard output", "[cli][copy]") {
+  const CopyFixture fixture;
+  const auto before = fs::current_path();
+  fs::current_path(fixture.directory.path());
+  for (const std::string prefix : {"oci-archive:", "docker-archive:"}) {
+    for (const std::string place : {"-", "-:app"}) {
+      const auto result = fixture.copy(fixture.at("app.tar"), prefix + place);
+      CHECK(result.code == exit_code(ErrorKind::usage));
+      CHECK_THAT(result.err, ContainsSubstring("'" + prefix + place + "': it cannot be written to standard output") &&
+                                 ContainsSubstring("hint: '" + prefix + "./-' is a file of that name"));
+    }
+    CHECK_FALSE(fs::exists(fixture.at("-")));
+    CHECK(fixture.copy(fixture.at("app.tar"), prefix + "./-").code == 0);
+    CHECK(fs::remove(fixture.at("-")));
+  }
+  fs::current_path(before);
 }
 
 TEST_CASE("capabilities that a user may have written on his file are none in a copy of the directory", "[cli][copy]") {

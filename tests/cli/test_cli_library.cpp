@@ -44,6 +44,8 @@ struct LibraryFixture : PullFixture {
 
 using Names = std::vector<std::string>;
 
+constexpr std::size_t kArchitecture = 45;  ///< in the header of a SIF
+
 }  // namespace
 
 TEST_CASE("a container of a library is pulled, and read by every verb", "[cli][registry][library]") {
@@ -79,7 +81,10 @@ TEST_CASE("names of a library: what is left out, a host, a digest", "[cli][regis
   fixture.put("tools/app:2", "amd64", LibraryFixture::record(fixture.sif));
   CHECK(fixture.pull_amd64("library:///tools/app:2").code == 0);
   // A host in the name goes before the library that is set; another architecture is another image.
+  const auto amd64 = fixture.sif;
+  fixture.sif.replace(kArchitecture, 2, "04");
   fixture.put("lab/tools/app:3", "arm64", LibraryFixture::record(fixture.sif));
+  fixture.sif = amd64;
   {
     const Environment elsewhere("SIFKIT_LIBRARY", "http://127.0.0.1:1");
     CHECK(fixture.pull("library://" + fixture.server.place() + "/lab/tools/app:3", {"--arch", "aarch64"}).code == 0);

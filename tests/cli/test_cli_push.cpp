@@ -345,7 +345,8 @@ TEST_CASE("a daemon gets an archive that is made while it goes", "[cli][registry
   as_directory(
       oci_layout(fixture.image, {.packer = "gzip -c", .layer_type = "application/vnd.oci.image.layer.v1.tar+gzip"}),
       fixture.home / "layout");
-  for (const std::string source : {"made.tar", "layout", "app.sif"}) {
+  as_directory(oci_layout(fixture.image, {.algorithm = DigestAlgorithm::sha512}), fixture.home / "longer");
+  for (const std::string source : {"made.tar", "layout", "longer", "app.sif"}) {
     INFO(source);
     const bool sif = source == "app.sif";
     const auto expected =

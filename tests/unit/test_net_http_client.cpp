@@ -7,6 +7,7 @@
 #include <sifkit/net/http_client.h>
 #include <sifkit/net/url.h>
 
+#include "proxy.h"
 #include "support/catch.h"
 #include "support/http_requests.h"
 #include "support/registry_server.h"
@@ -105,6 +106,84 @@ TEST_CASE("a proxy is what the environment names, where one is wanted", "[net]")
   REQUIRE(straight);
   CHECK(straight->kind() == ErrorKind::network);
   CHECK(HttpClient({.proxy = Proxy::none}).send({.url = url_of(server)}).text(100) == "straight");
+}
+
+TEST_CASE("a proxy's password is in no message", "[net][hostile]") {
+  const auto refusal = [](const std::string& proxy) {
+    const Environment proxies(no_proxies({{"http_proxy", proxy}}));
+    return failure_of({.name = "it"}, {.url = "http://registry.invalid/"});
+  };
+  for (const auto& [proxy, shown] : std::vector<std::pair<std::string, std::string>>{
+           {"http://user:s3cret@proxy.invalid:notaport", "http://proxy.invalid:notaport"},
+           {"user:s3cret@proxy.invalid:70000", "proxy.invalid:70000"},
+           {"http://user:s3cret/x@proxy.invalid:80", "http://proxy.invalid:80"},
+           {"http://user:12/s3cret@proxy.invalid", "http://proxy.invalid"},
+           {"http://user:#s3cret@proxy.invalid", "http://proxy.invalid"},
+           {"user:s3cret://x@proxy.invalid:80", "proxy.invalid:80"},
+           {"ftp://user:s3cret@proxy.invalid", "ftp://proxy.invalid"},
+           {"http://user:s3cret@:80", "http://:80"}}) {
+    INFO(proxy);
+    const auto error = refusal(proxy);
+    CHECK(error.kind() == ErrorKind::usage);
+    CHECK(error.message() == "proxy '" + shown + "': expected http://[USER:PASSWORD@]HOST[:PORT]");
+    CHECK_THAT(error.hint().text(), !ContainsSubstring("s3cret"));
+  }
+  for (const char* sound : {"proxy.invalid", "proxy.invalid:3128/", "https://u:p%40w@proxy.invalid:",
+                            "SOCKS5h://[2001:db8::1]:1"}) {
+    INFO(sound);
+    const Environment proxies(no_proxies({{"http_proxy", sound}}));
+    CHECK(proxy_for("http://registry.invalid/") == sound);
+  }
+  // What libcurl says is not passed on where it has any of it.
+  CHECK(has_secrets_of("http://user:s3%40cret@proxy", "no proxy 'user:s3%40cret@proxy'"));
+  CHECK(has_secrets_of("user:s3%40cret@proxy", "bad password s3@cret"));
+  CHECK_FALSE(has_secrets_of("http://user:s3cret@proxy", "Could not resolve proxy: proxy"));
+  CHECK_FALSE(has_secrets_of("http://proxy:80", "proxy:80"));
+}
+
+TEST_CASE("an address of a private network is one however it is written", "[net][hostile]") {
+  const auto is_local = [](const std::string& host) { return Url::parse("https://" + host + "/x")->is_local(); };
+  for (const char* host :
+       {"127.0.0.1", "127.1", "2130706433", "0x7f.1", "0177.0.0.1", "0x7f000001", "10.1", "192.168.257",
+        "169.254.169.254", "0", "localhost", "LocalHost.", "x.localhost", "a.b.LOCALHOST", "[::1]",
+        "[::ffff:10.0.0.1]", "[fe80::1%25eth0]", "[fd00::1]", "%31%32%37.0.0.1",
+        "\xef\xbc\x91\xef\xbc\x92\xef\xbc\x97.0.0.1"}) {
+    INFO(host);
+    CHECK(is_local(host));
+  }
+  for (const char* host : {"192.0.2.1", "8.8.8.8", "134744072", "registry.example", "notlocalhost", "localhost.example",
+                           "10.example", "0x7f.example", "[2001:db8::1]"}) {
+    INFO(host);
+    CHECK_FALSE(is_local(host));
+  }
+}
+
+TEST_CASE("a redirect does not lead from elsewhere into this network", "[net][hostile]") {
+  EngineServer inner([](const std::string&) -> Answer { return EngineServer::response(200, "inner"); });
+  const auto port = inner.place().substr(inner.place().find(':'));
+  std::string target;
+  // Through it, names that nobody has are elsewhere.
+  EngineServer proxy([&](const std::string& path) -> Answer {
+    return path == "http://other.invalid/" ? EngineServer::response(200, "other") : moved(target);
+  });
+  const Environment proxies(no_proxies({{"http_proxy", "http://" + proxy.place()}}));
+  for (const std::string host : {"127.0.0.1", "127.1", "2130706433", "localhost", "x.localhost"}) {
+    target = "http://" + host + port + "/secret";
+    INFO(target);
+    for (const char* method : {"GET", "HEAD"}) {
+      const auto error =
+          failure_of({.name = "it", .redirects = 3}, {.url = "http://registry.invalid/", .method = method});
+      CHECK(error.kind() == ErrorKind::network);
+      CHECK_THAT(error.message(), ContainsSubstring("it: it points to 'http://") &&
+                                      ContainsSubstring(", on this network, which is not followed"));
+    }
+  }
+  CHECK(inner.requests().empty());
+  target = "http://other.invalid/";
+  CHECK(HttpClient({.redirects = 3}).send({.url = "http://registry.invalid/"}).text(100) == "other");
+  // Who is there already may lead on.
+  EngineServer near([&](const std::string&) -> Answer { return moved(url_of(inner)); });
+  CHECK(HttpClient({.redirects = 3}).send({.url = url_of(near)}).text(100) == "inner");
 }
 
 TEST_CASE("redirects are told, or followed as far as the options say", "[net]") {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What is kept of what was fetched: by content, checked when it is read, shared without locks.
+#include <atomic>
 #include <filesystem>
+#include <mutex>
+#include <stop_token>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -198,4 +201,91 @@ TEST_CASE("one process at a time fetches an image", "[oci][cache]") {
   stop.request_stop();
   const oci::Cache stopped({.directory = home / "cache"}, {&silent_logger(), &no_progress(), stop.get_token()});
   CHECK(error_of([&] { stopped.take_turn(digest); }).value().kind() == ErrorKind::cancelled);
+}
+
+namespace {
+
+/// Stops whoever waits for a turn, so that it is a failure and no silence.
+class StopsWaiting : public Logger {
+ public:
+  void write(LogLevel, std::string_view text) override {
+    if (text.find("waiting for another process") == std::string_view::npos) return;
+    waited = true;
+    stop.request_stop();
+  }
+  OperationContext operation() { return {this, &no_progress(), stop.get_token()}; }
+
+  std::atomic<bool> waited = false;
+  std::stop_source stop;
+};
+
+}  // namespace
+
+TEST_CASE("two names of one image are read side by side", "[oci][registry][cache]") {
+  StopsWaiting logger;
+  CacheFixture fixture;
+  fixture.put(fixture.image, "app", "2");
+  fixture.options.operation = logger.operation();
+  const auto first = fixture.open("app:1");
+  const auto second = fixture.open("app:2");
+  const auto bytes = fixture.layers(*first);
+  CHECK_FALSE(error_of([&] { CHECK(fixture.layers(*second) == bytes); }).has_value());
+  CHECK_FALSE(logger.waited);
+}
+
+TEST_CASE("a process that has a turn waits for no other", "[oci][cache]") {
+  TempDir home;
+  StopsWaiting logger;
+  const auto of_child = digest_of(as_bytes("child" + home.path().native()));
+  const auto of_parent = digest_of(as_bytes("parent" + home.path().native()));
+  int ready[2];
+  int done[2];
+  REQUIRE(::pipe(ready) == 0);
+  REQUIRE(::pipe(done) == 0);
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  const oci::Cache cache({.directory = home / "cache"}, logger.operation());
+  if (child == 0) {
+    ::close(done[1]);
+    const auto turn = cache.take_turn(of_child);
+    ::write(ready[1], turn ? "1" : "0", 1);
+    char end = 0;
+    ::read(done[0], &end, 1);
+    ::_exit(0);
+  }
+  char has = 0;
+  REQUIRE(::read(ready[0], &has, 1) == 1);
+  CHECK(has == '1');
+  // Each of the two has what the other one could ask for.
+  const auto turn = cache.take_turn(of_parent);
+  CHECK(turn);
+  CHECK_FALSE(error_of([&] { CHECK(cache.take_turn(of_child) == nullptr); }).has_value());
+  CHECK_FALSE(error_of([&] { CHECK(cache.take_turn(of_parent) == nullptr); }).has_value());
+  CHECK_FALSE(logger.waited);
+  for (const int fd : {done[0], done[1], ready[0], ready[1]}) ::close(fd);
+  ::waitpid(child, nullptr, 0);
+}
+
+TEST_CASE("that nothing can be kept is said once, in words", "[oci][registry][cache]") {
+  class Lines : public Logger {
+   public:
+    void write(LogLevel, std::string_view text) override {
+      const std::lock_guard lock(mutex_);
+      if (text.find("the cache keeps nothing") != std::string_view::npos) said.emplace_back(text);
+    }
+    std::vector<std::string> said;
+
+   private:
+    std::mutex mutex_;
+  } lines;
+  CacheFixture fixture;
+  write_file(fixture.home / "file", "no directory");
+  fixture.options.operation.logger = &lines;
+  fixture.options.registry.cache.directory = fixture.home / "file";
+  fixture.read();
+  oci::Cache(fixture.options.registry.cache, fixture.options.operation)
+      .keep_image(digest_of(as_bytes(std::string("key"))), File::open_read(fixture.home / "file"), digest_of({}));
+  REQUIRE(lines.said.size() == 1);
+  const auto inner = (fixture.home / "file/blobs/sha256").native();
+  CHECK(lines.said.front() == "the cache keeps nothing: create directory '" + inner + "': not a directory");
 }

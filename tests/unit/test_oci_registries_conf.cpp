@@ -39,7 +39,7 @@ struct ConfigurationFile {
   }
 };
 
-const std::string kDigest = "@sha256:" + std::string(64, 'a');
+const std::string kByDigest = "@sha256:" + std::string(64, 'a');
 
 }  // namespace
 
@@ -67,12 +67,33 @@ TEST_CASE("the longest prefix that ends where a part of a name does counts", "[o
   CHECK(file.places(text, "example.org/team/app:1") == "inner.example:5000/mirror/app:1 (insecure)");
   CHECK(file.places(text, "example.org/team2/app:1") == "example.org/team2/app:1");
   CHECK(file.places(text, "example.org:5000/team/app:1") == "example.org:5000/team/app:1");
-  CHECK(file.places(text, "a.b.example.net/app" + kDigest) == "proxy.example:8080/app" + kDigest);
+  CHECK(file.places(text, "a.b.example.net/app" + kByDigest) == "proxy.example:8080/app" + kByDigest);
   CHECK(file.places(text, "example.net/app:1") == "example.net/app:1");
   CHECK(file.places(text, "alpine") == "hub.example/library/alpine:latest");
   CHECK(file.places(text, "me/app:1") == "docker.io/me/app:1");
   CHECK(file.refusal(text, "blocked.example/a/b") ==
         "registry 'blocked.example' is blocked in '" + (file.directory / "registries.conf").native() + "'");
+}
+
+TEST_CASE("slashes behind a prefix or a location count for nothing", "[oci][registry]") {
+  const ConfigurationFile file;
+  const std::string text = R"(
+    [[registry]]
+    location = "blocked.example:5000/"
+    blocked = true
+    [[registry]]
+    prefix = "example.org/team//"
+    location = "inner.example/store/"
+    [[registry.mirror]]
+    location = "mirror.example/"
+  )";
+  CHECK_THAT(file.refusal(text, "blocked.example:5000/app"),
+             ContainsSubstring("registry 'blocked.example:5000' is blocked"));
+  CHECK(file.places(text, "example.org/team/app:1") == "mirror.example/app:1, inner.example/store/app:1");
+  CHECK_THAT(file.refusal("[[registry]]\nlocation = \"https://x.example\"\nblocked = true\n"),
+             ContainsSubstring("line 2: location: expected HOST[:PORT][/NAME], found 'https://x.example'"));
+  CHECK_THAT(file.refusal("[[registry]]\nlocation = \"/\"\n"),
+             ContainsSubstring("a registry without prefix and location"));
 }
 
 TEST_CASE("mirrors come first, in their order, as far as they are for names of that kind", "[oci][registry]") {
@@ -90,11 +111,11 @@ TEST_CASE("mirrors come first, in their order, as far as they are for names of t
   )";
   const std::string text = "[[registry]]\nlocation = \"example.org\"\n";
   CHECK(file.places(text + mirrors, "example.org/app:1") == "one.example/app:1, three.example/app:1, example.org/app:1");
-  CHECK(file.places(text + mirrors, "example.org/app" + kDigest) ==
-        "one.example/app" + kDigest + ", two.example/x/app" + kDigest + " (insecure), example.org/app" + kDigest);
+  CHECK(file.places(text + mirrors, "example.org/app" + kByDigest) ==
+        "one.example/app" + kByDigest + ", two.example/x/app" + kByDigest + " (insecure), example.org/app" + kByDigest);
   const auto by_digest = text + "mirror-by-digest-only = true\n[[registry.mirror]]\nlocation = \"one.example\"\n";
   CHECK(file.places(by_digest, "example.org/app:1") == "example.org/app:1");
-  CHECK(file.places(by_digest, "example.org/app" + kDigest) == "one.example/app" + kDigest + ", example.org/app" + kDigest);
+  CHECK(file.places(by_digest, "example.org/app" + kByDigest) == "one.example/app" + kByDigest + ", example.org/app" + kByDigest);
 }
 
 TEST_CASE("a file that says what it may not is refused with its line", "[oci][registry][hostile]") {

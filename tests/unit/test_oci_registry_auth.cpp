@@ -5,6 +5,7 @@
 
 #include <sifkit/core/base64.h>
 
+#include "registry/registry_client.h"
 #include "support/catch.h"
 #include "support/registry_fixture.h"
 
@@ -138,6 +139,40 @@ TEST_CASE("a registry that wants more is given it once", "[oci][registry][auth]"
   CHECK(registry.failure("team/app:1") == "none");
   CHECK_THAT(registry.token_requests().at(1).path,
              ContainsSubstring("scope=repository:team/app:pull&scope=repository:base:pull"));
+}
+
+TEST_CASE("a registry that never has enough is left", "[oci][registry][auth][hostile]") {
+  WithTokens registry;
+  std::atomic<int> asked = 0;
+  std::atomic<int> patience = 1'000'000;  // how many rights it asks for before it gives a thing
+  const auto wants_more = [&] {
+    return RegistryServer::response(401, "",
+                                    "WWW-Authenticate: Bearer realm=\"" + registry.realm +
+                                        "\",error=\"insufficient_scope\",scope=\"repository:x" +
+                                        std::to_string(++asked) + ":pull\"\r\n");
+  };
+  registry.server.set_fault([&](const Request& request) -> Answer {
+    if (request.path.starts_with("/token")) return registry.answer(request);
+    return patience-- > 0 ? Answer(wants_more()) : std::nullopt;
+  });
+  CHECK_THAT(registry.failure("team/app:1"),
+             StartsWith("denied: ") && ContainsSubstring(": more than 3 challenges for one request"));
+  CHECK(registry.server.count("/manifests/") == 4);
+  CHECK(registry.token_requests().size() == 3);
+  // Little by little it gets no further.
+  oci::SourceOptions options = registry.options;
+  oci::RegistryClient client(oci::RegistryName::parse(registry.server.place() + "/team/app:1", "app"), options);
+  int sent = 0;
+  const auto error = error_of([&] {
+    for (; sent < 100; ++sent) {
+      patience = 2;
+      client.send({.url = "/manifests/1"});
+    }
+  });
+  REQUIRE(error);
+  CHECK(error->kind() == ErrorKind::denied);
+  CHECK_THAT(error->what(), ContainsSubstring(": it asks for more than 16 scopes"));
+  CHECK(sent == 7);
 }
 
 TEST_CASE("a password is sent when it is asked for, and not twice", "[oci][registry][auth]") {

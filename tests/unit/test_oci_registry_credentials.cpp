@@ -2,6 +2,7 @@
 //
 // Where credentials for registries come from: options, variables, the files of other programs and their helpers.
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <sstream>
 
@@ -213,4 +214,20 @@ TEST_CASE("credential helpers are asked without a shell", "[oci][registry][crede
   }
   find.file(".docker/config.json", Json{{"credsStore", "good"}});
   CHECK_THAT(find("z.tld/x"), StartsWith("u/s3cret// "));
+  // Where whoever started us ignores SIGCHLD there is no status of a program: what it has said counts.
+  struct Ignored {
+    sighandler_t before = ::signal(SIGCHLD, SIG_IGN);
+    ~Ignored() { ::signal(SIGCHLD, before); }
+  };
+  const auto ask = [](const std::string& name) {
+    const Ignored ignored;
+    return oci::ask_credential_helper(name, "h.tld", {}, std::chrono::seconds(10));
+  };
+  const auto good = ask("good");
+  REQUIRE(good);
+  CHECK(good->password == "s3cret");
+  CHECK_FALSE(ask("none"));
+  const auto odd = error_of([&] { ask("odd"); });
+  REQUIRE(odd);
+  CHECK(odd->message() == "'docker-credential-odd': the answer has no secret");
 }

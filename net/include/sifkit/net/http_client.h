@@ -131,9 +131,9 @@ class SIFKIT_API HttpResponse {
 /// Speaks HTTP/1.1 over TCP, TLS or a unix socket; nothing else in this library talks to a network. The rules are the same for every server:
 ///
 /// - The head of an answer, interim answers and the trailer of its body included, has 256 KiB at most.
-/// - A redirect is followed if the options say so, never from https to http or to another scheme; else the caller sees
-///   it. Credentials (Authorization, Cookie, a client's certificate) stay with the host they were meant for: the same
-///   scheme, name and port.
+/// - A redirect is followed if the options say so, never from https to http, to another scheme, or from elsewhere to an
+///   address of a private network; else the caller sees it. Credentials (Authorization, Cookie, a client's certificate)
+///   stay with the host they were meant for: the same scheme, name and port.
 /// - A stop is heard within a second, whatever the server does. No thread is started.
 /// - A body is sent once, whatever becomes of it, unless a connection that was kept turns out to be gone; an answer that
 ///   comes before its end counts, and ends it.

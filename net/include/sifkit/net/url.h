@@ -23,7 +23,8 @@ struct Url {
   SIFKIT_API std::string port_or_default() const;
   /// "https://host:port", which is what credentials are meant for.
   SIFKIT_API std::string origin() const;
-  /// An address of a private, link-local or loopback network, or "localhost".
+  /// An address of a private, link-local or loopback network, however it is written, or a name in "localhost". So is
+  /// what cannot be told, for want of a plain spelling. Other names are not looked up.
   SIFKIT_API bool is_local() const;
 };
 

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -22,6 +23,8 @@ struct CacheOptions {
   std::filesystem::path directory;               ///< the user's own; empty: nothing is kept
   std::vector<std::filesystem::path> read_only;  ///< blobs that a site keeps for all, looked at first
   std::uint64_t max_bytes = std::uint64_t{20} << 30;
+  /// Whether the user has heard that nothing can be kept: one answer for all that have the same options.
+  std::shared_ptr<std::atomic<bool>> told_unkept = std::make_shared<std::atomic<bool>>(false);
 };
 
 struct CacheEntry {
@@ -65,7 +68,8 @@ class SIFKIT_API Cache {
   void keep_image(const Digest& key, const File& image, const Digest& digest);
 
   /// Waits while another process of this user on this machine has the turn for `digest`, so that an image is fetched
-  /// once. The turn is over when the result is gone; a process that does not run is not waited for.
+  /// once. The turn is over when the result is gone; a process that does not run is not waited for. While this process
+  /// has a turn it waits for no other, not even its own: to fetch twice is waste, to wait in a circle has no end.
   std::shared_ptr<const void> take_turn(const Digest& digest) const;
 
  private:
@@ -74,6 +78,7 @@ class SIFKIT_API Cache {
   std::shared_ptr<const File> checked(const std::filesystem::path& path, const Digest& digest,
                                       std::optional<std::uint64_t> size, bool own) const;
   void make_directories(const std::filesystem::path& inner) const;
+  void tell_unkept(const std::exception& error);
 
   CacheOptions options_;
   const OperationContext operation_;
