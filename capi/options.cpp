@@ -98,7 +98,7 @@ constexpr auto kOptions = std::to_array<std::pair<std::string_view, Set>>({
     {"env", [](auto& o, auto value) { o.build.env.push_back(name_and_value(value)); }},
     {"exclude", [](auto& o, auto value) { o.build.excludes.emplace_back(value); }},
     {"fast", [](auto& o, auto value) { o.build.squashfs.fast = truth(value); }},
-    {"for", [](auto& o, auto value) { o.check.architecture = oci::Platform::parse(value).architecture; }},
+    {"for", [](auto& o, auto value) { check::set_machine(o.check, value); }},
     {"force", [](auto& o, auto value) { o.build.overwrite = truth(value) ? Overwrite::yes : Overwrite::no; }},
     {"format", set_format},
     {"glibc", [](auto& o, auto value) {

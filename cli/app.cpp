@@ -85,6 +85,9 @@ ProgressStyle effective_style(const Session& session) {
   return session.io.err_is_terminal && smart ? ProgressStyle::bar : ProgressStyle::plain;
 }
 
+/// The greatest exit code of what is no error: 1 says that there are differences or findings.
+constexpr int kResult = 1;
+
 int finish_output(Session& session, int code) {
   if (session.output_failure_shown) return code;
   try {
@@ -95,7 +98,7 @@ int finish_output(Session& session, int code) {
     return kReaderGone;
   } catch (const Error& error) {
     report_error(session, error);
-    return code == 0 ? exit_code(error.kind()) : code;
+    return code <= kResult ? exit_code(error.kind()) : code;
   }
 }
 

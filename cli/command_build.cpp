@@ -113,9 +113,11 @@ ConvertOptions convert_options(const BuildArguments& arguments, const Session& s
     const sbom::DocumentOptions document{sbom::parse_document_format(arguments.sbom),
                                          sbom::name_of(oci::Reference::parse(arguments.output)), options.source_date_epoch};
     options.before_commit = [document, &session](File& file) { add_sbom_in_place(file, document, session); };
+    options.makes_sbom = true;
   }
   if (arguments.sign || !arguments.key.files.empty()) {
     if (!is_sif) throw Error(ErrorKind::usage, "only SIF files are signed");
+    options.signs = true;
     // Read now: a key that is not there must not cost a conversion.
     options.before_commit = [before = options.before_commit, keys = signing_keys(arguments.key, session),
                              operation = options.operation](File& file) {

@@ -40,12 +40,7 @@ check::Options check_options(const CheckArguments& a, const Session& session) {
   options.deep = a.deep;
   options.operation = session.operation();
   if (!a.machine.empty()) {
-    const auto machine = oci::Platform::parse(a.machine);
-    if (machine.os != "linux")
-      throw Error(ErrorKind::usage, fmt::format("--for {}: containers run on linux, not on {}", in_quotes(a.machine),
-                                                in_quotes(machine.os)));
-    options.architecture = machine.architecture;
-    options.variant = machine.variant;
+    in_context([&] { return "--for " + in_quotes(a.machine); }, [&] { check::set_machine(options, a.machine); });
   }
   if (!a.glibc.empty()) {
     if (!check::is_glibc_version(a.glibc))
@@ -53,6 +48,10 @@ check::Options check_options(const CheckArguments& a, const Session& session) {
     options.glibc = a.glibc;
   }
   return options;
+}
+
+std::string words_for(check::Severity severity, std::size_t count) {
+  return fmt::format("{}{}", to_string(severity), count == 1 ? "" : "s");
 }
 
 void write_text(const check::Report& report, Session& session) {
@@ -69,17 +68,23 @@ void write_text(const check::Report& report, Session& session) {
     fact("ROCm", facts.rocm);
     fact("MPI", facts.mpi);
   }
-  std::size_t counts[3] = {};
   for (const auto& finding : report.findings) {
-    ++counts[static_cast<std::size_t>(finding.severity)];
     if (session.quiet && finding.severity == check::Severity::note) continue;
     out += fmt::format("{}: {}: {}{}\n", to_string(finding.severity), finding.code,
                        finding.path.empty() ? "" : in_quotes(finding.path) + ": ", finding.text);
     if (session.verbose) out += fmt::format("  to do: {}\n", check::action_of(finding));
   }
-  if (!session.quiet)
-    out += fmt::format("{} {}, {} {}, {} {}\n", counts[2], counts[2] == 1 ? "error" : "errors", counts[1],
-                       counts[1] == 1 ? "warning" : "warnings", counts[0], counts[0] == 1 ? "note" : "notes");
+  for (const auto& [code, severity, count] : report.omitted) {
+    if (session.quiet && severity == check::Severity::note) continue;
+    out += fmt::format("{} more {} of the kind {}\n", count, words_for(severity, count), code);
+  }
+  if (!session.quiet) {
+    std::vector<std::string> counts;
+    for (const auto severity : {check::Severity::error, check::Severity::warning, check::Severity::note}) {
+      counts.push_back(fmt::format("{} {}", report.count(severity), words_for(severity, report.count(severity))));
+    }
+    out += fmt::format("{}\n", fmt::join(counts, ", "));
+  }
   session.io.out << out;
 }
 
@@ -96,8 +101,10 @@ int run_check(const CheckArguments& a, Session& session) {
   } else {
     write_text(report, session);
   }
-  const bool failed = std::any_of(report.findings.begin(), report.findings.end(),
-                                  [&](const auto& finding) { return finding.severity >= threshold(a); });
+  bool failed = false;
+  for (auto severity = static_cast<std::size_t>(threshold(a)); severity < report.counts.size(); ++severity) {
+    failed = failed || report.counts[severity] != 0;
+  }
   return failed ? kFound : 0;
 }
 

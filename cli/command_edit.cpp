@@ -71,6 +71,7 @@ ConvertOptions edit_options(const EditArguments& arguments, const Session& sessi
   edit.name = arguments.name;
   for (const auto& text : arguments.added) edit.files.push_back(added_file(text));
   if (arguments.sign || !arguments.key.files.empty()) {
+    options.signs = true;
     options.before_commit = [keys = signing_keys(arguments.key, session), operation = options.operation](File& file) {
       trust::SignOptions signing;
       signing.operation = operation;
@@ -122,7 +123,7 @@ void add_edit_command(CLI::App& root, Session& session) {
   several("--unset", a.unset, "Take a variable away", "NAME");
   verb->add_option("--runscript", a.runscript, "What the container runs: a script, of a file")->type_name("FILE");
   verb->add_option("--deffile", a.definition, "The definition, of a file")->type_name("FILE");
-  verb->add_option("--name", a.name, "The name of the partition, as 'sif list' shows it")->type_name("NAME");
+  verb->add_option("--name", a.name, "The name of the partition, as 'sif info' shows it")->type_name("NAME");
   several("--add", a.added, "Put a file into the image, root's, with its mode; one that is there is replaced", "FILE:/PATH");
   several("--remove", a.removed, "Take out what matches a shell pattern, with all that is in it", "GLOB");
   verb->add_option("--compress", a.compress, "Compression (default: that of the image): gzip[:1-12], zstd[:1-22], lz4, xz[:1-9] or none")->type_name("CODEC");

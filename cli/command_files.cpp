@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Verbs that say one thing of each path: cat, stat, readlink.
+#include <algorithm>
 #include <memory>
 
 #include <fmt/format.h>
 
 #include <sifkit/core/civil_time.h>
+#include <sifkit/image_path.h>
 #include <sifkit/layers/tree.h>
 #include <sifkit/oci/image.h>
 
@@ -27,6 +29,30 @@ struct FilesArguments {
   bool follow = false;
   bool no_newline = false;
 };
+
+/// "regular file", "directory"
+std::string kind_of(const Inode& inode) {
+  std::string out(type_word(inode.type));
+  std::replace(out.begin(), out.end(), '_', ' ');
+  return inode.type == EntryType::regular ? out + " file" : out;
+}
+
+/// What a path leads to with every link followed. Where that is nothing, the link that leads there is told.
+InodeId require_followed(const OpenedSource& source, const std::string& path) {
+  const auto found = source.files().find(path, true);
+  if (!found) {
+    const auto way = walk_image_path(source.tree(), path);
+    if (way.loops)
+      throw Error(ErrorKind::not_found,
+                  fmt::format("{}: the links on the way lead in a circle or are too many", in_quotes(path)));
+    if (!way.link.empty() && way.inode == kNone) {
+      throw Error(ErrorKind::not_found,
+                  fmt::format("{} leads over the link {} to {}, which is not in the image", in_quotes(path),
+                              in_quotes(way.link), in_quotes(way.place)));
+    }
+  }
+  return source.files().require(path, true);
+}
 
 int cat(const FilesArguments& arguments, Session& session) {
   return print_files(arguments.source, arguments.from, arguments.paths, session);
@@ -67,7 +93,8 @@ int stat(const FilesArguments& arguments, Session& session) {
   Json files = Json::array();
   bool first = true;
   const int code = for_each_path(arguments.source, arguments.paths, session, [&](const std::string& path) {
-    const InodeId id = source.files().require(path, arguments.follow || path.ends_with('/'));
+    const bool follow = arguments.follow || path.ends_with('/');
+    const InodeId id = follow ? require_followed(source, path) : source.files().require(path, false);
     if (session.json) {
       Json record = file_record(source.known(), path, id);
       record["links"] = source.files().link_count(id);
@@ -88,7 +115,8 @@ int readlink(const FilesArguments& arguments, Session& session) {
   const Tree& tree = source.known();
   Json links = Json::array();
   const int code = for_each_path(arguments.source, arguments.paths, session, [&](const std::string& path) {
-    const Inode& inode = tree.inode(source.files().require(path, arguments.follow));
+    const InodeId id = arguments.follow ? require_followed(source, path) : source.files().require(path, false);
+    const Inode& inode = tree.inode(id);
     std::string answer;
     if (arguments.follow) {
       answer = tree.real_path(path, true).value();
@@ -96,7 +124,7 @@ int readlink(const FilesArguments& arguments, Session& session) {
       answer = tree.symlink_target(inode);
     } else {
       throw Error(ErrorKind::usage,
-                  fmt::format("{} is a {}, not a symbolic link", in_quotes(path), type_word(inode.type)));
+                  fmt::format("{} is a {}, not a symbolic link", in_quotes(path), kind_of(inode)));
     }
     if (session.json) {
       Json record = Json::object();
@@ -118,12 +146,14 @@ int print_files(const std::string& image, const SourceArguments& from, const std
   const OpenedSource source = open_files(image, from, session, Opening::on_demand);
   StreamSink sink(session.io);
   return for_each_path(image, paths, session, [&](const std::string& path) {
-    const InodeId inode = source.files().require(path, true);
-    if (const auto type = source.known().inode(inode).type; type != EntryType::regular) {
-      throw Error(ErrorKind::usage, fmt::format("{} is a {}, not a regular file", in_quotes(path), type_word(type)),
-                  type == EntryType::directory ? "'sifkit tar SRC PATH' writes an archive of a directory" : "");
+    const InodeId id = require_followed(source, path);
+    const Inode& inode = source.known().inode(id);
+    if (inode.type != EntryType::regular) {
+      throw Error(ErrorKind::usage, fmt::format("{} is a {}, not a regular file", in_quotes(path), kind_of(inode)),
+                  inode.type == EntryType::directory ? "'sifkit tar SRC PATH' writes an archive of a directory" : "");
     }
-    source.files().read(inode, sink);
+    if (path.ends_with('/')) throw Error(ErrorKind::not_found, fmt::format("{} is not a directory", in_quotes(path)));
+    source.files().read(id, sink);
   });
 }
 

@@ -147,8 +147,12 @@ void add_find_command(CLI::App& root, Session& session) {
   add_tests(*verb, *arguments);
   verb->add_option("--maxdepth", arguments->most, "So many directories deep at most; 0 is PATH itself")
       ->transform(Integer<std::size_t>())
+      ->take_last()
       ->type_name("N");
-  verb->add_option("--mindepth", arguments->least, "At least so deep")->transform(Integer<std::size_t>())->type_name("N");
+  verb->add_option("--mindepth", arguments->least, "At least so deep")
+      ->transform(Integer<std::size_t>())
+      ->take_last()
+      ->type_name("N");
   verb->add_flag("--print0", arguments->zero, "A NUL byte behind each path in place of a line feed");
   verb->add_flag("--print", arguments->ignored, "A path on each line (always so)");
   add_source_options(*verb, arguments->from);

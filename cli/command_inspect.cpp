@@ -187,7 +187,10 @@ void add_inspect_command(CLI::App& root, Session& session) {
   CLI::App* verb = add_verb(root, session, "inspect", "Show the metadata of an image");
   const auto arguments = std::make_shared<InspectArguments>();
   auto& a = *arguments;
-  verb->add_option("source", a.sources, "SIF files, squashfs images, sandboxes, or any sources of 'build'")->required()->type_name("SRC");
+  verb->add_option("source", a.sources,
+                   "SIF files, squashfs images, sandboxes, or what else 'build' takes (no tar:, no plain dir:)")
+      ->required()
+      ->type_name("SRC");
   verb->add_flag("--summary", a.summary, "What it is, made of what, signed by whom, and the labels (default on a terminal)");
   verb->add_flag("-l,--labels", a.labels, "Labels (default elsewhere)");
   keep_short_debug_free(*verb, session);

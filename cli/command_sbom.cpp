@@ -103,14 +103,22 @@ sif::ObjectSpec spec_of(const sif::Image& image, sif::SbomFormat format) {
           .extra = encode_extra(format)};
 }
 
+/// An SBOM of the very file that is edited: its path is no source expression, whatever it begins with.
+std::string document_of_file(const SbomArguments& a, sif::SbomFormat& format, Session& session) {
+  const oci::Reference reference{oci::Transport::sif, a.image, {}, a.image};
+  const auto options = document_options(a, reference);
+  WarningList warnings;
+  const auto image = open_file_system(reference, source_options(a.from, session), warnings);
+  session.show_warnings(warnings);
+  format = sbom::sif_format(options.format);
+  return make_document(*image, options, session);
+}
+
 int add_sbom(const SbomArguments& a, Session& session) {
   std::string text;
   sif::SbomFormat format{};
   if (a.file.empty()) {
-    const auto options = document_options(a, oci::Reference::parse(a.image));
-    const OpenedSource source = open_files("sif:" + a.image, a.from, session);
-    text = make_document(*source.image, options, session);
-    format = sbom::sif_format(options.format);
+    text = document_of_file(a, format, session);
   } else {
     text = read_document(a.file, session);
     format = in_file(a.file, [&] { return format_of(text, a.format); });

@@ -50,10 +50,13 @@ int tar(const TakeArguments& arguments, Session& session) {
   TarTreeOptions options;
   options.sparse = true;
   if (!arguments.paths.empty()) {
-    // Directories on the way, too, so that they get their owners and modes.
     options.keep = [&wanted](std::string_view path, InodeId) {
       return std::any_of(wanted.begin(), wanted.end(),
                          [&](const auto& each) { return is_within(path, each) || is_within(each, path); });
+    };
+    // Directories on the way are those of who extracts the archive, whose modes and times it must not change.
+    options.passes = [&wanted](std::string_view path) {
+      return std::none_of(wanted.begin(), wanted.end(), [&](const auto& each) { return is_within(path, each); });
     };
   }
   WarningList warnings;
@@ -139,9 +142,9 @@ void add_take_commands(CLI::App& root, Session& session) {
                  "standard output")
       ->required()
       ->type_name("PATH... DEST")
-      ->expected(2, 1 << 20);
+      ->expected(1, 1 << 20);  // of one alone `copy` says what is missing
   cp->add_flag("-F,-f,--force", c->force, "Replace what is there; a directory as a whole");
-  cp->add_flag("-L,--dereference", c->follow, "What a link leads to, not the link");
+  cp->add_flag("-L,--dereference", c->follow, "What a link that is named leads to, not the link; links in a directory stay links");
   cp->add_flag("-r,-R,-a,-p", c->ignored, "Directories with all that is in them, modes and times kept (always so)");
 }
 

@@ -47,6 +47,8 @@ int for_each_path(const std::string& source, const std::vector<std::string>& pat
   int code = 0;
   for (const auto& path : paths) {
     try {
+      // A variable of a script that is not set is not meant for the root.
+      if (path.empty()) throw Error(ErrorKind::usage, "a path is empty", "the root is /");
       look(path);
     } catch (Error& error) {
       if (!session.io.out) throw;

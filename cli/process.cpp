@@ -69,7 +69,8 @@ void prepare_process() {
   usual_end = std::set_terminate(end_without_memory);
   for (int fd = 0; fd <= 2; ++fd) {
     if (::fcntl(fd, F_GETFD) < 0) {
-      const int opened = ::open("/dev/null", O_RDWR);
+      // Talk that nobody hears is no fault; results that nobody gets are, so writing them has to fail.
+      const int opened = ::open("/dev/null", fd == STDOUT_FILENO ? O_RDONLY : O_RDWR);
       if (opened != fd && opened >= 0) ::close(opened);
     }
   }

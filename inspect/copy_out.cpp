@@ -92,6 +92,12 @@ struct Branch {
 
 void copy_directory(FileSystem& files, InodeId directory, const fs::path& target, Overwrite overwrite,
                     WarningList& warnings, const OperationContext& operation) {
+  // Before the writer says that it may be replaced on request: this may not.
+  struct stat there {};
+  if (::lstat(target.c_str(), &there) == 0 && !S_ISDIR(there.st_mode)) {
+    throw Error(ErrorKind::exists,
+                fmt::format("{} is no directory and is not replaced by one", in_quotes(target.native())));
+  }
   DirectoryWriter writer(target, overwrite);
   Branch branch(files.tree(), directory);
   if (::geteuid() != 0) {
@@ -122,6 +128,7 @@ bool belongs_to(const File& file, uid_t uid, gid_t gid) {
 void set_metadata(const File& file, const Tree& tree, const Inode& inode, WarningList& warnings) {
   const auto& metadata = inode.metadata;
   mode_t mode = metadata.mode;
+  if (::geteuid() != 0) mode &= ~kBorrowedRights;
   if (!belongs_to(file, metadata.uid, metadata.gid) &&
       (::geteuid() != 0 || ::fchown(file.fd(), metadata.uid, metadata.gid) != 0)) {
     mode &= ~kBorrowedRights;

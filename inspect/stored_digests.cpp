@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sifkit/inspect/stored_digests.h>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/file_kind.h>
@@ -27,7 +30,13 @@ NamedDigests stored_digests(const oci::Reference& reference, const oci::SourceOp
   const auto file = source->image_file();
   if (!file) {
     const auto image = source->open_image();
-    return {{"manifest", image->manifest_digest()}, {"config", image->config_digest()}};
+    NamedDigests out{{"manifest", image->manifest_digest()}, {"config", image->config_digest()}};
+    if (std::none_of(out.begin(), out.end(), [](const auto& named) { return named.second.has_value(); })) {
+      throw Error(ErrorKind::unsupported, fmt::format("{} has neither a manifest nor a configuration with a digest",
+                                                      in_quotes(reference.text)),
+                  "--tree gives a digest of its files");
+    }
+    return out;
   }
   return in_context([&] { return in_quotes(file->name()); }, [&] {
     options.operation.progress->stage("reading", file->size());

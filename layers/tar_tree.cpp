@@ -40,7 +40,7 @@ class TarTree : private ContentSink {
         writer_(sink) {}
 
   void write() {
-    if (options_.directory == Tree::kRoot && options_.prefix.empty()) begin_member(Tree::kRoot, ".", {});
+    if (options_.directory == Tree::kRoot && options_.prefix.empty() && !passes("")) begin_member(Tree::kRoot, ".", {});
     walk(tree_, options_.directory, [&](const WalkedName& here) { return visit(here); });
     std::vector<InodeId> contents;
     for (const auto& [inode, path] : first_names_) contents.push_back(inode);
@@ -77,9 +77,11 @@ class TarTree : private ContentSink {
         return false;
       }
     }
-    begin_member(here.inode, path, {});
+    if (inode.type != EntryType::directory || !passes(here.path)) begin_member(here.inode, path, {});
     return true;
   }
+
+  bool passes(std::string_view path) const { return options_.passes && options_.passes(path); }
 
   void begin_member(InodeId id, const std::string& path, std::string hard_link) {
     const Inode& inode = tree_.inode(id);

@@ -22,15 +22,18 @@ Json change_record(const inspect::TreeChange& change, const layers::Tree& first,
 }  // namespace
 
 Json check_record(const std::string& source, const check::Report& report) {
+  using enum check::Severity;
   Json findings = Json::array();
-  std::size_t counts[3] = {};
   for (const auto& finding : report.findings) {
-    ++counts[static_cast<std::size_t>(finding.severity)];
     findings.push_back({{"code", finding.code},
                         {"severity", to_string(finding.severity)},
                         {"path", text_or_null(finding.path)},
                         {"text", finding.text},
                         {"action", action_of(finding)}});
+  }
+  Json omitted = Json::array();
+  for (const auto& [code, severity, count] : report.omitted) {
+    omitted.push_back({{"code", code}, {"severity", to_string(severity)}, {"count", count}});
   }
   const auto& facts = report.facts;
   return {{"schema", "sifkit/check/v1"},
@@ -42,10 +45,11 @@ Json check_record(const std::string& source, const check::Report& report) {
             {"cuda", text_or_null(facts.cuda)},
             {"rocm", text_or_null(facts.rocm)},
             {"mpi", text_or_null(facts.mpi)}}},
-          {"errors", counts[2]},
-          {"warnings", counts[1]},
-          {"notes", counts[0]},
-          {"findings", findings}};
+          {"errors", report.count(error)},
+          {"warnings", report.count(warning)},
+          {"notes", report.count(note)},
+          {"findings", findings},
+          {"omitted", omitted}};
 }
 
 Json diff_record(const inspect::ImageDiff& diff) {

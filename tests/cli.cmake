@@ -8,6 +8,7 @@ sifkit_test(cli SOURCES cli/test_cli_app.cpp
                         cli/test_cli_corpus.cpp
                         cli/test_cli_damaged.cpp
                         cli/test_cli_diff.cpp
+                        cli/test_cli_digest.cpp
                         cli/test_cli_du.cpp
                         cli/test_cli_edit.cpp
                         cli/test_cli_faults.cpp
@@ -15,9 +16,11 @@ sifkit_test(cli SOURCES cli/test_cli_app.cpp
                         cli/test_cli_find.cpp
                         cli/test_cli_help.cpp
                         cli/test_cli_hints.cpp
+                        cli/test_cli_images.cpp
                         cli/test_cli_inspect.cpp
                         cli/test_cli_json.cpp
                         cli/test_cli_key.cpp
+                        cli/test_cli_key_rings.cpp
                         cli/test_cli_kinds.cpp
                         cli/test_cli_kinds_borders.cpp
                         cli/test_cli_layout.cpp

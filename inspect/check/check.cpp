@@ -30,10 +30,10 @@ namespace {
 
 constexpr std::uint64_t kMaxProgram = 1u << 30;
 constexpr std::uint64_t kMaxText = 16u << 20;
+constexpr std::uint64_t kMaxLines = 64u << 10;  ///< of a file of a few lines, which is looked at under each of its names
 constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 constexpr std::string_view kRunScript = "/.singularity.d/runscript";
 constexpr std::string_view kOldestCommonKernel = "3.10";  ///< that of Enterprise Linux 7
-constexpr std::uint32_t kLargestPage = 64u << 10;
 using Part = FileRequests::Part;
 
 class Check {
@@ -55,9 +55,9 @@ class Check {
     look_at_path(loader);
     tell_of_loaders();
     look_at_libraries(loader);
-    look_at_container();
+    if (const auto* squashfs = image_.squashfs()) look_at_container(squashfs->block_size(), squashfs->codec(), out_);
     if (options_.deep) find_damage(image_.files(), options_.operation, out_);
-    report_.findings = out_.sorted();
+    out_.give(report_);
     return std::move(report_);
   }
 
@@ -135,13 +135,18 @@ class Check {
       }
     }
     if (may_hold_secrets(path, inode.size)) {
-      requests_.add(id, Part::whole, [this, path](ByteView bytes) { look_for_secrets(path, as_text(bytes), out_); });
+      auto& names = secret_names_[id];
+      names.push_back(path);
+      if (names.size() == 1) {
+        requests_.add(id, Part::whole,
+                      [this, &names](ByteView bytes) { look_for_secrets(names, as_text(bytes), out_); });
+      }
     }
-    if (Accelerators::is_version(path) && inode.size <= kMaxText) {
+    if (Accelerators::is_version(path) && inode.size <= kMaxLines) {
       requests_.add(id, Part::whole,
                     [this, path](ByteView bytes) { accelerators_.read_version(path, as_text(bytes)); });
     }
-    if (path.starts_with("etc/ld-musl-") && path.ends_with(".path") && inode.size <= kMaxText) {
+    if (path.starts_with("etc/ld-musl-") && path.ends_with(".path") && inode.size <= kMaxLines) {
       requests_.add(id, Part::whole, [this](ByteView bytes) { loader_files_.musl_path = as_text(bytes); });
     }
   }
@@ -164,8 +169,10 @@ class Check {
     std::string where;
     sink.done = [&](std::string_view text) {
       Findings found;
-      look_for_secrets(sink.path, text, found);
-      for (auto& finding : found.sorted()) {
+      look_for_secrets({sink.path}, text, found);
+      Report of_file;
+      found.give(of_file);
+      for (auto& finding : of_file.findings) {
         out_.add("hidden-secret", std::move(finding.path), fmt::format("{}: {}", where, finding.text));
       }
     };
@@ -256,7 +263,8 @@ class Check {
   void tell_of_loaders() {
     for (const auto& [loader, programs] : without_loader_) {
       const auto& [first, count] = programs;
-      const auto others = count == 1 ? std::string() : fmt::format(", as {} more do", count - 1);
+      const auto others = count == 1 ? std::string() :
+                                     fmt::format(", as {} more {}", count - 1, count == 2 ? "does" : "do");
       out_.add("program-loader", first,
                fmt::format("it needs the loader {}, which is not in the image{}", in_quotes(loader), others));
     }
@@ -348,31 +356,6 @@ class Check {
     for (const auto& [key, entry] : by_library) tell(entry.first, Severity::note, first[key], first[key]);
   }
 
-  void look_at_container() {
-    const auto* squashfs = image_.squashfs();
-    if (squashfs == nullptr) return;
-    if (squashfs->block_size() < kLargestPage) {
-      out_.add("block-size", "",
-               fmt::format(
-                   "blocks of {} bytes: kernels with pages of 64 KiB, as some on ARM and POWER have, do not mount them",
-                   squashfs->block_size()));
-    }
-    switch (squashfs->codec()) {
-      case SquashfsCodec::zstd:
-        out_.add("compressor", "", "zstd: kernels before 4.14, as that of Enterprise Linux 7, do not read it");
-        break;
-      case SquashfsCodec::lz4:
-        out_.add("compressor", "", "lz4: kernels before 3.19, as that of Enterprise Linux 7, do not read it");
-        break;
-      case SquashfsCodec::xz:
-        out_.add("compressor", "", "xz: kernels that are built without it do not read it");
-        break;
-      case SquashfsCodec::gzip:
-      case SquashfsCodec::none:
-        break;
-    }
-  }
-
   OpenedFileSystem& image_;
   const Tree& tree_;
   const Options& options_;
@@ -386,6 +369,7 @@ class Check {
   std::string path_;
   LoaderFiles loader_files_;
   std::map<std::string, std::string> libraries_;  ///< the first place of each name
+  std::map<InodeId, std::vector<std::string>> secret_names_;  ///< of what is looked at for secrets
   std::map<InodeId, std::string> places_;         ///< of what is looked at as a program
   std::set<InodeId> on_path_;
   std::map<std::string, std::pair<std::string, std::size_t>> without_loader_;  ///< on PATH: the first, how many

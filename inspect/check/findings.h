@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <map>
 #include <string>
 #include <string_view>
@@ -19,12 +20,17 @@ class Findings {
   void add(std::string_view code, std::string path, std::string text);
   void add(std::string_view code, Severity severity, std::string path, std::string text);
 
-  /// Worst first, then by code and path.
-  std::vector<Finding> sorted();
+  /// Worst first, then by code and path; and how many there were.
+  void give(Report& report);
 
  private:
+  struct Tally {
+    std::size_t kept = 0;
+    std::array<std::size_t, 3> omitted{};  ///< by severity
+  };
+
   std::vector<Finding> findings_;
-  std::map<std::string, std::size_t, std::less<>> counts_;
+  std::map<std::string, Tally, std::less<>> tallies_;
 };
 
 }  // namespace sifkit::check

@@ -5,6 +5,7 @@
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/text.h>
+#include <sifkit/oci/descriptor.h>
 
 #include "findings.h"
 
@@ -90,6 +91,15 @@ std::string_view action_of(const Finding& finding) noexcept {
   return rule == std::end(kRules) ? std::string_view() : rule->action;
 }
 
+void set_machine(Options& options, std::string_view platform) {
+  const auto machine = oci::Platform::parse(platform);
+  if (machine.os != "linux") {
+    throw Error(ErrorKind::usage, fmt::format("containers run on linux, not on {}", in_quotes(machine.os)));
+  }
+  options.architecture = machine.architecture;
+  options.variant = machine.variant;
+}
+
 bool is_glibc_version(std::string_view text) noexcept {
   const auto dot = text.find('.');
   return dot != std::string_view::npos && whole_number<unsigned>(text.substr(0, dot)) &&
@@ -104,24 +114,33 @@ void Findings::add(std::string_view code, std::string path, std::string text) {
 }
 
 void Findings::add(std::string_view code, Severity severity, std::string path, std::string text) {
-  const auto count = ++counts_.try_emplace(std::string(code)).first->second;
-  if (count > kMaxOfKind) return;
+  auto& tally = tallies_.try_emplace(std::string(code)).first->second;
+  if (tally.kept == kMaxOfKind) {
+    ++tally.omitted[static_cast<std::size_t>(severity)];
+    return;
+  }
+  ++tally.kept;
   findings_.push_back({std::string(code), severity, std::move(path), std::move(text)});
 }
 
-std::vector<Finding> Findings::sorted() {
-  auto out = std::move(findings_);
-  for (const auto& [code, count] : counts_) {
-    if (count <= kMaxOfKind) continue;
-    const auto one = std::find_if(out.begin(), out.end(), [&](const auto& finding) { return finding.code == code; });
-    out.push_back({code, one->severity, "", fmt::format("{} more findings of this kind", count - kMaxOfKind)});
+void Findings::give(Report& report) {
+  report.counts = {};
+  report.omitted.clear();
+  report.findings = std::move(findings_);
+  for (const auto& finding : report.findings) ++report.counts[static_cast<std::size_t>(finding.severity)];
+  for (const auto severity : {error, warning, note}) {
+    for (const auto& [code, tally] : tallies_) {
+      const auto count = tally.omitted[static_cast<std::size_t>(severity)];
+      if (count == 0) continue;
+      report.omitted.push_back({code, severity, count});
+      report.counts[static_cast<std::size_t>(severity)] += count;
+    }
   }
-  std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
+  std::stable_sort(report.findings.begin(), report.findings.end(), [](const auto& a, const auto& b) {
     return std::tuple(-static_cast<int>(a.severity), std::string_view(a.code), a.path.empty(),
                       std::string_view(a.path)) < std::tuple(-static_cast<int>(b.severity), std::string_view(b.code),
                                                              b.path.empty(), std::string_view(b.path));
   });
-  return out;
 }
 
 }  // namespace sifkit::check

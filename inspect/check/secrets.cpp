@@ -142,6 +142,30 @@ std::optional<std::string_view> credentials(std::string_view path, std::string_v
   return std::nullopt;
 }
 
+/// "a token of GitHub, ghp_1234…" of each kind that a text has.
+std::vector<std::string> tokens_in(std::string_view text) {
+  std::vector<std::string> out;
+  for (const auto& kind : kTokens) {
+    for (std::size_t at = 0; (at = text.find(kind.prefix, at)) != std::string_view::npos; at += kind.prefix.size()) {
+      if (at != 0 && is_word(text[at - 1])) continue;
+      const auto rest = text.substr(at + kind.prefix.size());
+      const auto length = std::min(rest.find_first_not_of(kind.alphabet), rest.size());
+      if (length < kind.least || length > kind.most || (length < rest.size() && is_word(rest[length]))) continue;
+      const auto token = text.substr(at, kind.prefix.size() + length);
+      if (is_well_known(token)) continue;
+      out.push_back(fmt::format("{}, {}…", kind.name, token.substr(0, kShown)));
+      break;
+    }
+  }
+  return out;
+}
+
+/// What a text says whatever the file is called.
+struct FoundInText {
+  std::optional<std::string> key;
+  std::vector<std::string> tokens;
+};
+
 bool is_host_key(std::string_view path) { return path.starts_with("etc/ssh/ssh_host_") && path.ends_with("_key"); }
 
 }  // namespace
@@ -162,40 +186,33 @@ bool may_hold_secrets(std::string_view path, std::uint64_t size) {
 }
 
 void look_for_tokens(std::string_view text, const std::string& path, std::string_view where, Findings& out) {
-  for (const auto& kind : kTokens) {
-    for (std::size_t at = 0; (at = text.find(kind.prefix, at)) != std::string_view::npos; at += kind.prefix.size()) {
-      if (at != 0 && is_word(text[at - 1])) continue;
-      const auto rest = text.substr(at + kind.prefix.size());
-      const auto length = std::min(rest.find_first_not_of(kind.alphabet), rest.size());
-      if (length < kind.least || length > kind.most || (length < rest.size() && is_word(rest[length]))) continue;
-      const auto token = text.substr(at, kind.prefix.size() + length);
-      if (is_well_known(token)) continue;
-      out.add("token", path, fmt::format("{} is {}, {}…", where, kind.name, token.substr(0, kShown)));
-      break;
-    }
-  }
+  for (const auto& what : tokens_in(text)) out.add("token", path, fmt::format("{} is {}", where, what));
 }
 
-void look_for_secrets(const std::string& path, std::string_view text, Findings& out) {
-  const std::string shown = "/" + path;
-  if (path == "etc/shadow") {
-    if (std::string account; has_password_hash(text, account)) {
-      out.add("password-hash", shown, fmt::format("the account {} has a password", in_quotes(account)));
+void look_for_secrets(const std::vector<std::string>& paths, std::string_view text, Findings& out) {
+  std::optional<FoundInText> found;
+  for (const auto& path : paths) {
+    const std::string shown = "/" + path;
+    if (path == "etc/shadow") {
+      if (std::string account; has_password_hash(text, account)) {
+        out.add("password-hash", shown, fmt::format("the account {} has a password", in_quotes(account)));
+      }
+      continue;
     }
-    return;
-  }
-  if (text.starts_with("\x7f"
-                       "ELF"))
-    return;
-  if (const auto kind = private_key(text)) {
-    if (is_host_key(path)) {
-      out.add("ssh-host-key", shown, "the key of an SSH host was made when the image was built");
-    } else {
-      out.add("private-key", shown, fmt::format("the file has a whole key ({})", *kind));
+    if (text.starts_with("\x7f"
+                         "ELF"))
+      continue;
+    if (!found) found = FoundInText{private_key(text), tokens_in(text)};
+    if (found->key) {
+      if (is_host_key(path)) {
+        out.add("ssh-host-key", shown, "the key of an SSH host was made when the image was built");
+      } else {
+        out.add("private-key", shown, fmt::format("the file has a whole key ({})", *found->key));
+      }
     }
+    if (const auto what = credentials(path, text)) out.add("secret-file", shown, fmt::format("the file has {}", *what));
+    for (const auto& what : found->tokens) out.add("token", shown, fmt::format("in the file is {}", what));
   }
-  if (const auto what = credentials(path, text)) out.add("secret-file", shown, fmt::format("the file has {}", *what));
-  look_for_tokens(text, shown, "in the file", out);
 }
 
 void look_at_name(const std::string& path, const Inode& inode, Findings& out) {

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <sifkit/layers/tree.h>
 
@@ -13,8 +14,9 @@ namespace sifkit::check {
 /// Whether a file of this name and size is read for secrets. `path` has no slash in front.
 bool may_hold_secrets(std::string_view path, std::uint64_t size);
 
-/// Looks for keys, tokens and passwords in a file. Of what it finds, no more than the first characters are told.
-void look_for_secrets(const std::string& path, std::string_view text, Findings& out);
+/// Looks for keys, tokens and passwords in a file, once for all of its names. Of what it finds, no more than the first
+/// characters are told.
+void look_for_secrets(const std::vector<std::string>& paths, std::string_view text, Findings& out);
 
 /// Tokens in a text of the image's configuration, which `where` names.
 void look_for_tokens(std::string_view text, const std::string& path, std::string_view where, Findings& out);

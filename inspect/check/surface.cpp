@@ -21,6 +21,7 @@ namespace {
 /// Directories of the host that sites bind, beside those that the runtime itself mounts.
 constexpr std::string_view kSiteDirectories[] = {"/home", "/scratch", "/work",   "/project", "/projects",
                                                  "/data", "/gpfs",    "/lustre", "/beegfs",  "/cvmfs"};
+constexpr std::uint32_t kLargestPage = 64u << 10;
 constexpr std::string_view kBoundOver[] = {"home", "root", "tmp", "var/tmp"};
 
 /// "12.2.140" of "libcudart.so.12.2.140"; "" for another name.
@@ -84,7 +85,8 @@ void Surface::finish() {
     out_.add("unreadable", unreadable_.first,
              unreadable_.count == 1
                  ? "an ordinary user may not read it"
-                 : fmt::format("an ordinary user may not read it and {} others", unreadable_.count - 1));
+                 : fmt::format("an ordinary user may not read it and {} {}", unreadable_.count - 1,
+                               unreadable_.count == 2 ? "other" : "others"));
   }
   for (const auto directory : kSiteDirectories) {
     const auto itself = tree_.resolve(directory, false);
@@ -161,6 +163,29 @@ void Accelerators::finish(Facts& facts, Findings& out) const {
   }
   if (!driver_path_.empty())
     out.add("driver-in-image", "/" + driver_path_, "libcuda.so belongs to the driver of one host");
+}
+
+void look_at_container(std::uint32_t block_size, SquashfsCodec codec, Findings& out) {
+  if (block_size < kLargestPage) {
+    out.add("block-size", "",
+            fmt::format(
+                "blocks of {} bytes: kernels with pages of 64 KiB, as some on ARM and POWER have, do not mount them",
+                block_size));
+  }
+  switch (codec) {
+    case SquashfsCodec::zstd:
+      out.add("compressor", "", "zstd: kernels before 4.14, as that of Enterprise Linux 7, do not read it");
+      break;
+    case SquashfsCodec::lz4:
+      out.add("compressor", "", "lz4: kernels before 3.19, as that of Enterprise Linux 7, do not read it");
+      break;
+    case SquashfsCodec::xz:
+      out.add("compressor", "", "xz: kernels that are built without it do not read it");
+      break;
+    case SquashfsCodec::gzip:
+    case SquashfsCodec::none:
+      break;
+  }
 }
 
 }  // namespace sifkit::check

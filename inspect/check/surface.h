@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include <sifkit/layers/squashfs.h>
 #include <sifkit/layers/tree.h>
 
 #include "findings.h"
@@ -46,5 +47,8 @@ class Accelerators {
   bool open_mpi_ = false;
   bool mpich_ = false;
 };
+
+/// What kernels there are that do not mount a squashfs image of these.
+void look_at_container(std::uint32_t block_size, layers::SquashfsCodec codec, Findings& out);
 
 }  // namespace sifkit::check

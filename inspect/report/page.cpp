@@ -2,6 +2,7 @@
 #include <sifkit/inspect/report.h>
 
 #include <algorithm>
+#include <numeric>
 #include <span>
 
 #include <fmt/format.h>
@@ -200,7 +201,7 @@ void add_packages(Page& page, const sbom::Inventory& inventory) {
 }
 
 void add_findings(Page& page, const check::Report& report) {
-  page.open("findings", fmt::format("Findings ({})", report.findings.size()));
+  page.open("findings", fmt::format("Findings ({})", std::accumulate(report.counts.begin(), report.counts.end(), std::size_t{0})));
   page.start_table("finding-table", {{"Severity"}, {"Code"}, {"Where"}, {"What"}});
   for (const auto& finding : report.findings) {
     page.row({{fmt::format("<span class=\"severity\">{}</span>", to_string(finding.severity))}, {"<code>" + html(finding.code) + "</code>"},
@@ -208,6 +209,9 @@ void add_findings(Page& page, const check::Report& report) {
              to_string(finding.severity));
   }
   page.end_table();
+  for (const auto& [code, severity, count] : report.omitted) {
+    page.raw(fmt::format("<p>And {} more of the kind <code>{}</code> ({}).</p>\n", count, html(code), to_string(severity)));
+  }
   page.close();
 }
 

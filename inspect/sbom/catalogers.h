@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -33,7 +35,10 @@ void read_npm(std::string_view text, Findings& out);                         ///
 void read_r(std::string_view text, const std::string& path, Findings& out);  ///< DESCRIPTION
 void read_julia(std::string_view text, Findings& out);                       ///< Project.toml
 bool is_java_archive(std::string_view name) noexcept;                        ///< by its name
-void read_java(ByteView archive, const std::string& path, Findings& out);
+/// Tells `out` what is in an archive that is called `path`.
+using JavaArchive = std::function<void(const std::string& path, Findings& out)>;
+/// Reads one, whatever it is called. What is inflated for it is taken from `left`, the bytes that may be for all.
+JavaArchive read_java(ByteView archive, std::uint64_t& left);
 void read_java_release(std::string_view text, Findings& out);
 /// What the linker of Go and cargo-auditable have put into a program.
 void read_program(ByteView program, const ElfFile::Fetch& fetch, Findings& out);

@@ -51,6 +51,7 @@ std::string organization(std::string_view name) {
 void Findings::read(std::string_view kind, const std::string& path, const std::function<void()>& parse) {
   kind_ = kind;
   path_ = path;
+  said_.clear();
   try {
     parse();
   } catch (const Error& error) {
@@ -59,7 +60,22 @@ void Findings::read(std::string_view kind, const std::string& path, const std::f
   }
 }
 
+void Findings::read_once(std::string_view kind, const std::vector<std::string>& paths,
+                         const std::function<void()>& parse) {
+  const auto before = entries_.size();
+  read(kind, paths.front(), parse);
+  const auto behind = entries_.size();
+  const auto said = std::move(said_);
+  for (std::size_t i = 1; i < paths.size(); ++i) {
+    read(kind, paths[i], [&] {
+      for (auto at = before; at < behind; ++at) add(Found(entries_[at].found));
+      for (const auto& text : said) warn(text);
+    });
+  }
+}
+
 void Findings::warn(const std::string& text) {
+  said_.push_back(text);
   warnings_.add("package-database", fmt::format("{}: {}", in_quotes("/" + path_), text));
 }
 

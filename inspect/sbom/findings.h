@@ -34,6 +34,8 @@ class Findings {
 
   /// Runs `parse` over a file of the image; what it adds is found by `kind` at `path`. Its Error is a warning.
   void read(std::string_view kind, const std::string& path, const std::function<void()>& parse);
+  /// The same for a file of several names, which is parsed once: what `parse` adds and warns of is found at each.
+  void read_once(std::string_view kind, const std::vector<std::string>& paths, const std::function<void()>& parse);
   /// Something is wrong with the file that is being read, but it goes on.
   void warn(const std::string& text);
   /// Of the file that is being read. A package without a name is passed over.
@@ -57,6 +59,7 @@ class Findings {
   std::string kind_;
   std::string path_;
   std::vector<Entry> entries_;
+  std::vector<std::string> said_;  ///< by `warn`, of the file that is being read
 };
 
 /// "Person: NAME (MAIL)" of "NAME <MAIL>".

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -25,6 +26,8 @@ constexpr std::uint64_t kMaxDatabase = 1u << 30;   ///< of a package manager
 constexpr std::uint64_t kMaxDocument = 32u << 20;  ///< of one package
 constexpr std::uint64_t kMaxProgram = 1u << 30;
 constexpr std::uint64_t kMaxArchive = 1u << 30;
+constexpr std::uint64_t kMaxInflated = 2ull << 30;     ///< of all Java archives together
+constexpr std::uint64_t kMaxReadAgain = 256ull << 20;  ///< for further names of files that say other things under each
 
 using Part = FileRequests::Part;
 
@@ -95,16 +98,62 @@ class Cataloger {
                   [this, kind, path, parse](ByteView bytes) { found_.read(kind, path, [&] { parse(bytes); }); });
   }
 
+  /// The same of a file that says the same under each of its names, of which an image may have any number: it is parsed
+  /// once. All that ask with a kind have one `parse`.
   template <class Parse>
-  void document(std::string_view kind, const std::string& path, InodeId inode, Parse parse) {
-    request(kind, path, inode, kMaxDocument, Part::whole,
-            [this, parse](ByteView bytes) { parse(as_text(bytes), found_); });
+  void request_once(std::string_view kind, const std::string& path, InodeId inode, std::uint64_t limit, Parse parse) {
+    if (tree_.inode(inode).size > limit) return request(kind, path, inode, limit, Part::whole, [](ByteView) {});
+    auto& names = names_[{kind, inode}];
+    names.push_back(path);
+    if (names.size() != 1) return;
+    requests_.add(inode, Part::whole, [this, kind, &names, parse](ByteView bytes) {
+      found_.read_once(kind, names, [&] { parse(as_text(bytes), found_); });
+    });
   }
 
   template <class Parse>
+  void document(std::string_view kind, const std::string& path, InodeId inode, Parse parse) {
+    request_once(kind, path, inode, kMaxDocument, parse);
+  }
+
+  /// The path says something, too.
+  template <class Parse>
   void document_at(std::string_view kind, const std::string& path, InodeId inode, Parse parse) {
+    const auto size = tree_.inode(inode).size;
+    if (!read_at_.insert(inode).second && size <= kMaxDocument) {
+      if (size > read_again_) {
+        found_.read(kind, path, [] {
+          throw Error(ErrorKind::limit,
+                      fmt::format("files of several names would have more than {} bytes read again", kMaxReadAgain));
+        });
+        return;
+      }
+      read_again_ -= size;
+    }
     request(kind, path, inode, kMaxDocument, Part::whole,
             [this, parse, path](ByteView bytes) { parse(as_text(bytes), path, found_); });
+  }
+
+  void request_program(const std::string& path, InodeId inode) {
+    if (tree_.inode(inode).size > kMaxProgram) return;
+    auto& names = names_[{"program", inode}];
+    names.push_back(path);
+    if (names.size() != 1) return;
+    requests_.add_program(inode, [this, &names](ByteView bytes, const ElfFile::Fetch& fetch) {
+      found_.read_once("program", names, [&] { read_program(bytes, fetch, found_); });
+    });
+  }
+
+  void request_archive(const std::string& path, InodeId inode) {
+    if (tree_.inode(inode).size > kMaxArchive)
+      return request("java", path, inode, kMaxArchive, Part::whole, [](ByteView) {});
+    auto& names = archives_[inode];
+    names.push_back(path);
+    if (names.size() != 1) return;
+    requests_.add(inode, Part::whole, [this, &names](ByteView bytes) {
+      const auto archive = read_java(bytes, inflated_);
+      for (const auto& name : names) found_.read("java", name, [&] { archive(name, found_); });
+    });
   }
 
   void choose(const std::string& path, InodeId inode) {
@@ -119,23 +168,16 @@ class Cataloger {
     if (!counts) return;
     choose_database(path, directory, name, inode);
     choose_document(path, directory, name, inode);
-    const Inode& file = tree_.inode(inode);
-    if ((file.metadata.mode & 0111) != 0 || is_program_name(name)) {
-      if (file.size <= kMaxProgram) {
-        requests_.add_program(inode, [this, path](ByteView bytes, const ElfFile::Fetch& fetch) {
-          found_.read("program", path, [&] { read_program(bytes, fetch, found_); });
-        });
-      }
-    }
+    if ((tree_.inode(inode).metadata.mode & 0111) != 0 || is_program_name(name)) request_program(path, inode);
   }
 
   void choose_database(const std::string& path, std::string_view directory, std::string_view name, InodeId inode) {
     const auto database = [&](std::string_view kind, auto parse) {
-      request(kind, path, inode, kMaxDatabase, Part::whole,
-              [this, parse](ByteView bytes) { parse(as_text(bytes), found_); });
+      request_once(kind, path, inode, kMaxDatabase, parse);
     };
     if (path == "var/lib/dpkg/status") {
-      database("dpkg", [](auto text, auto& out) { read_dpkg(text, false, out); });
+      request("dpkg", path, inode, kMaxDatabase, Part::whole,
+              [this](ByteView bytes) { read_dpkg(as_text(bytes), false, found_); });
     } else if (directory == "var/lib/dpkg/status.d" && !name.ends_with(".md5sums")) {
       database("dpkg", [](auto text, auto& out) { read_dpkg(text, true, out); });
     } else if (path == "usr/lib/opkg/status" || path == "var/lib/opkg/status") {
@@ -184,8 +226,7 @@ class Cataloger {
     } else if (name == "release" && tree_.resolve(std::string(directory) + "/lib/modules", true)) {
       document("java", path, inode, read_java_release);
     } else if (is_java_archive(name)) {
-      request("java", path, inode, kMaxArchive, Part::whole,
-              [this, path](ByteView bytes) { read_java(bytes, path, found_); });
+      request_archive(path, inode);
     }
   }
 
@@ -235,6 +276,11 @@ class Cataloger {
   const std::function<bool(std::string_view)>& counts_;
   Findings found_;
   FileRequests requests_;
+  std::map<std::pair<std::string_view, InodeId>, std::vector<std::string>> names_;  ///< by kind and file
+  std::map<InodeId, std::vector<std::string>> archives_;                            ///< Java's, and their names
+  std::set<InodeId> read_at_;
+  std::uint64_t read_again_ = kMaxReadAgain;
+  std::uint64_t inflated_ = kMaxInflated;
   std::map<std::string, RpmFiles> rpm_;
   std::map<std::string, std::pair<Bytes, Bytes>> sqlite_;
 };

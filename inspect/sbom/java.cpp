@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <exception>
 #include <map>
+#include <memory>
 #include <optional>
 
 #include <fmt/format.h>
@@ -107,63 +108,100 @@ bool is_missing(const std::vector<Artifact>& artifacts, std::string_view path) {
                       [&](const Artifact& artifact) { return file.starts_with(artifact.name); });
 }
 
-class JavaArchive {
- public:
-  explicit JavaArchive(Findings& out) : out_(out) {}
+/// What an archive has, whatever it is called.
+struct Archive {
+  struct Member {
+    std::string name;
+    std::shared_ptr<const Archive> archive;  ///< none where it was not read, for which there is a reason
+    std::string reason;
+  };
 
-  void read(ByteView bytes, const std::string& path, unsigned depth) {
-    std::vector<Artifact> artifacts;
-    std::map<std::string, std::string> manifest;
-    std::exception_ptr failure;
+  std::vector<Artifact> artifacts;
+  std::map<std::string, std::string> manifest;
+  std::vector<Member> members;  ///< archives in it, and what could not be read
+  std::exception_ptr failure;   ///< what was found before it counts
+};
+
+class ArchiveReader {
+ public:
+  explicit ArchiveReader(std::uint64_t& left) : left_(left) {}
+
+  std::shared_ptr<const Archive> read(ByteView bytes, unsigned depth) {
+    const auto out = std::make_shared<Archive>();
     try {
-      for_each_zip_member(bytes, [&](const ZipMember& member) { read_member(member, path, depth, artifacts, manifest); });
+      for_each_zip_member(bytes, [&](const ZipMember& member) { read_member(member, depth, *out); });
     } catch (const Error&) {
-      failure = std::current_exception();  // what was found before it counts
+      out->failure = std::current_exception();
     }
-    if ((!failure || !manifest.empty()) && (artifacts.empty() || is_missing(artifacts, path))) {
-      auto itself = from_manifest(manifest, path);
-      if (artifacts.empty() || !itself.version.empty()) artifacts.push_back(std::move(itself));
-    }
-    for (const auto& artifact : artifacts) {
-      Found found{.purl = {"maven", artifact.group, artifact.name, artifact.version, {}}};
-      if (depth != 0) found.properties = {{"java:inside", "/" + path}};
-      out_.add(std::move(found));
-    }
-    if (failure) std::rethrow_exception(failure);
+    return out;
   }
 
  private:
-  void read_member(const ZipMember& member, const std::string& path, unsigned depth, std::vector<Artifact>& artifacts,
-                   std::map<std::string, std::string>& manifest) {
+  void read_member(const ZipMember& member, unsigned depth, Archive& out) {
     const auto& name = member.name;
     try {
       if (name.starts_with("META-INF/maven/") && name.ends_with(kProperties)) {
-        artifacts.push_back(read_properties(as_text(member.read(kMaxText))));
+        out.artifacts.push_back(read_properties(as_text(inflated(member, kMaxText))));
       } else if (name == "META-INF/MANIFEST.MF") {
-        manifest = read_manifest(as_text(member.read(kMaxManifest)));
+        out.manifest = read_manifest(as_text(inflated(member, kMaxManifest)));
       } else if (is_java_archive(name)) {
-        nested(member, path + "!/" + name, depth);
+        out.members.push_back({name, depth + 1 == kMaxDepth ? nullptr : nested(member, depth), {}});
       }
     } catch (const Error& error) {
       // The others of this archive are told nevertheless.
       if (error.kind() != ErrorKind::malformed && error.kind() != ErrorKind::limit) throw;
-      out_.warn(fmt::format("{}: {}", in_quotes(path + "!/" + name), error.what()));
+      out.members.push_back({name, nullptr, error.what()});
     }
   }
 
-  void nested(const ZipMember& member, const std::string& path, unsigned depth) {
-    if (depth + 1 == kMaxDepth) {
-      out_.warn(fmt::format("{} lies in {} other archives and is not looked into", in_quotes(path), kMaxDepth));
-      return;
-    }
-    const auto inner = member.read(std::min(kMaxMember, kMaxNested - nested_));
+  std::shared_ptr<const Archive> nested(const ZipMember& member, unsigned depth) {
+    const auto inner = inflated(member, std::min(kMaxMember, kMaxNested - nested_));
     nested_ += inner.size();
-    read(inner, path, depth + 1);
+    return read(inner, depth + 1);
   }
 
-  Findings& out_;
+  /// A member that is refused has cost its limit, too.
+  Bytes inflated(const ZipMember& member, std::uint64_t limit) {
+    if (left_ == 0) throw Error(ErrorKind::limit, "the Java archives of the image have more than is inflated of all");
+    const auto most = std::min(limit, left_);
+    left_ -= most;
+    auto out = member.read(most);
+    left_ += most - out.size();
+    return out;
+  }
+
+  std::uint64_t& left_;
   std::uint64_t nested_ = 0;
 };
+
+void tell(const Archive& archive, const std::string& path, unsigned depth, Findings& out) {
+  for (const auto& member : archive.members) {
+    const auto inner = path + "!/" + member.name;
+    if (!member.reason.empty()) {
+      out.warn(fmt::format("{}: {}", in_quotes(inner), member.reason));
+    } else if (member.archive == nullptr) {
+      out.warn(fmt::format("{} lies in {} other archives and is not looked into", in_quotes(inner), kMaxDepth));
+    } else {
+      try {
+        tell(*member.archive, inner, depth + 1, out);
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::malformed && error.kind() != ErrorKind::limit) throw;
+        out.warn(fmt::format("{}: {}", in_quotes(inner), error.what()));
+      }
+    }
+  }
+  auto artifacts = archive.artifacts;
+  if ((!archive.failure || !archive.manifest.empty()) && (artifacts.empty() || is_missing(artifacts, path))) {
+    auto itself = from_manifest(archive.manifest, path);
+    if (artifacts.empty() || !itself.version.empty()) artifacts.push_back(std::move(itself));
+  }
+  for (const auto& artifact : artifacts) {
+    Found found{.purl = {"maven", artifact.group, artifact.name, artifact.version, {}}};
+    if (depth != 0) found.properties = {{"java:inside", "/" + path}};
+    out.add(std::move(found));
+  }
+  if (archive.failure) std::rethrow_exception(archive.failure);
+}
 
 }  // namespace
 
@@ -173,6 +211,10 @@ bool is_java_archive(std::string_view name) noexcept {
   return std::any_of(std::begin(kEndings), std::end(kEndings), [&](auto ending) { return name.ends_with(ending); });
 }
 
-void read_java(ByteView archive, const std::string& path, Findings& out) { JavaArchive(out).read(archive, path, 0); }
+JavaArchive read_java(ByteView archive, std::uint64_t& left) {
+  return [read = ArchiveReader(left).read(archive, 0)](const std::string& path, Findings& out) {
+    tell(*read, path, 0, out);
+  };
+}
 
 }  // namespace sifkit::sbom

@@ -74,7 +74,8 @@ class HashFile {
       }
       const auto page = this->page(number);
       const std::size_t used = u16(page.data() + 22);
-      if (std::to_integer<std::uint8_t>(page[25]) != kOverflowPage || used > page.size() - kPageHeader) {
+      // One without bytes adds nothing to what all values may have together, and would be passed any number of times.
+      if (std::to_integer<std::uint8_t>(page[25]) != kOverflowPage || used == 0 || used > page.size() - kPageHeader) {
         fail(fmt::format("Berkeley DB: page {} is no part of a value", number));
       }
       const auto part = page.subspan(kPageHeader, std::min<std::size_t>(used, length - value_.size()));

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cstring>
 #include <memory>
 #include <new>
 
@@ -18,12 +20,14 @@ namespace {
 
 using Connection = std::unique_ptr<sqlite3, FreedBy<sqlite3_close>>;
 using Statement = std::unique_ptr<sqlite3_stmt, FreedBy<sqlite3_finalize>>;
+using Value = std::unique_ptr<sqlite3_blob, FreedBy<sqlite3_blob_close>>;
 
 constexpr std::size_t kDatabaseHeader = 100;
 constexpr std::size_t kLogHeader = 32;
 constexpr std::size_t kFrameHeader = 24;
 constexpr int kStepsApart = 1'000'000;  ///< instructions of SQLite's machine
-constexpr int kMaxLooks = 1000;         ///< so many times; what is named Packages may be a view that never ends
+constexpr int kMaxLooks = 1000;         ///< so many times
+constexpr std::size_t kMaxValue = 512u << 20;  ///< that SQLite makes: more than a header of a package may have
 
 /// The running checksum of a log, over words whose byte order its magic tells.
 struct LogChecksum {
@@ -95,6 +99,31 @@ void apply_log(Bytes& database, ByteView log) {
   throw Error(ErrorKind::malformed, fmt::format("sqlite: {}", sqlite3_errmsg(connection)));
 }
 
+/// Lets a statement read the table itself and nothing else: what is named Packages may be a view, or a module that
+/// reads other tables, and make any number of bytes of nothing.
+int only_packages(void*, int action, const char* table, const char*, const char*, const char* view) {
+  if (view != nullptr) return SQLITE_DENY;
+  if (action == SQLITE_SELECT) return SQLITE_OK;
+  return action == SQLITE_READ && std::strcmp(table, "Packages") == 0 ? SQLITE_OK : SQLITE_DENY;
+}
+
+/// The bytes of a row's `blob`, as they lie in the file: no expression is evaluated, as a generated column has one.
+Bytes read_blob(sqlite3* connection, sqlite3_int64 row, std::size_t most) {
+  sqlite3_blob* raw = nullptr;
+  int result = sqlite3_blob_open(connection, "main", "Packages", "blob", row, 0, &raw);
+  const Value value(raw);
+  if (result != SQLITE_OK) fail(connection, result);
+  const int size = sqlite3_blob_bytes(raw);
+  if (static_cast<std::size_t>(size) > most) {
+    throw Error(ErrorKind::malformed,
+                fmt::format("sqlite: a package of {} bytes in a database of {}", size, most));
+  }
+  Bytes out(static_cast<std::size_t>(size));
+  result = sqlite3_blob_read(raw, out.data(), size, 0);
+  if (result != SQLITE_OK) fail(connection, result);
+  return out;
+}
+
 }  // namespace
 
 void for_each_sqlite_header(ByteView bytes, ByteView log, const std::function<void(ByteView)>& visit) {
@@ -111,18 +140,22 @@ void for_each_sqlite_header(ByteView bytes, ByteView log, const std::function<vo
   result = sqlite3_deserialize(raw, "main", reinterpret_cast<unsigned char*>(database.data()), size, size,
                                SQLITE_DESERIALIZE_READONLY);
   if (result != SQLITE_OK) fail(raw, result);
+  sqlite3_limit(raw, SQLITE_LIMIT_LENGTH, static_cast<int>(std::min(database.size(), kMaxValue)));
+  sqlite3_set_authorizer(raw, only_packages, nullptr);
   int looks = 0;
   sqlite3_progress_handler(
       raw, kStepsApart, [](void* at) { return ++*static_cast<int*>(at) > kMaxLooks ? 1 : 0; }, &looks);
   sqlite3_stmt* prepared = nullptr;
-  result = sqlite3_prepare_v2(raw, "SELECT blob FROM Packages ORDER BY hnum", -1, &prepared, nullptr);
+  // The table's own order is that of its rows' numbers, which are rpm's: nothing has to be sorted.
+  result = sqlite3_prepare_v2(raw, "SELECT rowid FROM Packages NOT INDEXED", -1, &prepared, nullptr);
   const Statement statement(prepared);
+  if (result == SQLITE_ERROR || result == SQLITE_AUTH) {
+    throw Error(ErrorKind::malformed, fmt::format("sqlite: expected a table Packages: {}", sqlite3_errmsg(raw)));
+  }
   if (result != SQLITE_OK) fail(raw, result);
   const auto visit_once = each_byte_once(database, visit);
   while ((result = sqlite3_step(prepared)) == SQLITE_ROW) {
-    const auto* blob = static_cast<const std::byte*>(sqlite3_column_blob(prepared, 0));
-    const auto length = static_cast<std::size_t>(sqlite3_column_bytes(prepared, 0));
-    visit_once(blob == nullptr ? ByteView() : ByteView(blob, length));
+    visit_once(read_blob(raw, sqlite3_column_int64(prepared, 0), database.size()));
   }
   if (result != SQLITE_DONE) fail(raw, result);
 }

@@ -180,27 +180,38 @@ class Cancellation:
     """Given as `cancel=` to calls, stops them from any thread: those that run, and those that come later."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # One thread may take it twice: while it is held, the collector may let options go.
+        self._lock = threading.RLock()
         self._cancelled = False
         self._options: "weakref.WeakSet[Options]" = weakref.WeakSet()
 
     def cancel(self) -> None:
         with self._lock:
             self._cancelled = True
-            for options in self._options:
-                library.sifkit_options_cancel(options.pointer)
+            for options in list(self._options):
+                if options.pointer:
+                    library.sifkit_options_cancel(options.pointer)
 
     def _add(self, options: "Options") -> None:
         with self._lock:
             self._options.add(options)
             if self._cancelled:
                 library.sifkit_options_cancel(options.pointer)
+            options.cancellation = self
+
+    def _take(self, options: "Options") -> Any:
+        """The pointer of options that are to be freed, which nothing here uses any more."""
+        with self._lock:
+            self._options.discard(options)
+            pointer, options.pointer = options.pointer, None
+            return pointer
 
 
 class Options:
     """Options of one call or one image; keeps its functions alive, and what they raise until `call` raises it again."""
 
     def __init__(self, values: Mapping[str, Any], progress: Optional[Progress], message: Optional[Message]) -> None:
+        self.cancellation: Optional[Cancellation] = None
         self.pointer = library.sifkit_options_new()
         if not self.pointer:
             raise MemoryError
@@ -219,8 +230,14 @@ class Options:
             library.sifkit_options_on_message(self.pointer, self._functions[-1], None)
 
     def __del__(self) -> None:
-        if getattr(self, "pointer", None):
-            library.sifkit_options_free(self.pointer)
+        # A weak reference still gives what is being deleted, so another thread may have it from a cancellation.
+        if not getattr(self, "pointer", None):
+            return
+        if self.cancellation is not None:
+            pointer = self.cancellation._take(self)
+        else:
+            pointer, self.pointer = self.pointer, None
+        library.sifkit_options_free(pointer)
 
     def _guard(self, function: Callable[..., Any]) -> Callable[..., int]:
         def guarded(*arguments: Any) -> int:

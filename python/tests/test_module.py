@@ -2,8 +2,10 @@
 """The module as a user has it, on images that are made here."""
 
 import functools
+import hashlib
 import http.server
 import io
+import json
 import os
 import pathlib
 import subprocess
@@ -13,6 +15,7 @@ import threading
 import unittest
 
 import sifkit
+from sifkit import _library
 
 
 def add(archive: tarfile.TarFile, name: str, data: bytes = b"", kind: bytes = tarfile.REGTYPE, link: str = "") -> None:
@@ -22,6 +25,10 @@ def add(archive: tarfile.TarFile, name: str, data: bytes = b"", kind: bytes = ta
     member.linkname = link
     member.mode = 0o755 if kind == tarfile.DIRTYPE else 0o644
     archive.addfile(member, io.BytesIO(data))
+
+
+def digest_of(data: bytes) -> str:
+    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -131,6 +138,36 @@ class ModuleTest(unittest.TestCase):
             self.build(cancel=stop)
         self.assertFalse(self.image.exists())
 
+    def test_options_that_are_freed_are_not_cancelled(self):
+        stop = sifkit.Cancellation()
+        options = _library.Options({"cancel": stop}, None, None)
+        held = list(stop._options)  # as a thread has it that is about to cancel
+        self.assertEqual(held, [options])
+        options.__del__()
+        self.assertIsNone(options.pointer)
+        self.assertEqual(list(stop._options), [])
+        stop._options.add(options)
+        stop.cancel()  # would use what is freed
+        stop._options.discard(options)
+
+    def test_machine_to_check_for(self):
+        self.build()
+        with self.assertRaises(sifkit.UsageError) as caught:
+            sifkit.check(self.image, for_="windows/amd64")
+        self.assertEqual(str(caught.exception), "option 'for': containers run on linux, not on 'windows'")
+        config = {"architecture": "arm", "variant": "v7", "os": "linux", "config": {},
+                  "rootfs": {"type": "layers", "diff_ids": [digest_of(self.archive.read_bytes())]}}
+        text = json.dumps(config).encode()
+        archive = self.directory / "arm.tar"
+        with tarfile.open(archive, "w") as made:
+            add(made, "layer.tar", self.archive.read_bytes())
+            add(made, "config.json", text)
+            add(made, "manifest.json", json.dumps([{"Config": "config.json", "RepoTags": None, "Layers": ["layer.tar"]}]).encode())
+        source = "docker-archive:%s" % archive
+        texts = [finding["text"] for finding in sifkit.check(source, platform="linux/arm/v7", for_="linux/arm/v6")["findings"]
+                 if finding["code"] == "architecture"]
+        self.assertEqual(texts, ["the image is for arm/v7, the machine is arm/v6"])
+
     def test_copy_and_compare(self):
         self.build()
         archive = "oci-archive:%s" % (self.directory / "app.oci.tar")
@@ -174,12 +211,12 @@ class ModuleTest(unittest.TestCase):
         with tarfile.open(self.archive, "w") as archive:
             add(archive, "etc", kind=tarfile.DIRTYPE)
             add(archive, "bin", kind=tarfile.DIRTYPE)
-            add(archive, ".wh..wh.orph", b"")
+            add(archive, "etc/.wh.x", b"")
             add(archive, "etc/hard", kind=tarfile.LNKTYPE, link="etc/none")
         seen = []
         with self.assertRaises(sifkit.Malformed):
             self.build(message=lambda level, text: seen.append((level, text)))
-        self.assertIn(("warning", "'.wh..wh.orph' is left out"), seen)
+        self.assertIn(("warning", "'etc/.wh.x' has the name of a whiteout in its path; it is kept"), seen)
 
     def test_files(self):
         self.build()

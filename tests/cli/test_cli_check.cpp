@@ -117,3 +117,25 @@ TEST_CASE("check tells of compression that old kernels do not read, and of damag
   CHECK(damaged.code == 1);
   CHECK_THAT(damaged.out, ContainsSubstring("error: damaged: "));
 }
+
+TEST_CASE("check counts all findings, those that it does not list too", "[cli][check]") {
+  const TempDir directory;
+  TarBuilder root;
+  root.directory("bin").file("bin/sh", elf_program(), 0755).directory("etc").directory("opt");
+  root.file("opt/a", "closed", 0600).file("opt/b", "closed", 0600).directory("opt/open");
+  for (int i = 0; i < 203; ++i) root.file("opt/open/" + std::to_string(i), "x", 0666);
+  TestImage image;
+  image.layers = {root.bytes()};
+  image.config = Json{{"Cmd", {"/bin/sh"}}};
+  const auto archive = (directory / "app.tar").string();
+  write_file(archive, as_tar(docker_24(image)));
+  const auto found = run_cli({"check", archive});
+  CHECK_THAT(found.out, ContainsSubstring("note: unreadable: '/opt/a': an ordinary user may not read it and 1 other\n"
+                                          "3 more warnings of the kind world-writable\n0 errors, 203 warnings, 1 note\n"));
+  CHECK(run_cli({"check", "--fail-on", "warning", archive}).code == 1);
+  const auto record = Json::parse(run_cli({"check", "--json", archive}).out);
+  CHECK(record["warnings"] == 203);
+  CHECK(record["findings"].size() == 201);
+  CHECK(record["omitted"] == Json::array({{{"code", "world-writable"}, {"severity", "warning"}, {"count", 3}}}));
+  CHECK(Json::parse(run_cli({"check", "--sarif", archive}).out)["runs"][0]["results"].size() == 201);
+}

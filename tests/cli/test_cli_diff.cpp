@@ -6,6 +6,7 @@
 
 #include "support/catch.h"
 #include "support/cli_run.h"
+#include "support/fault_fixture.h"
 #include "support/image_shapes.h"
 #include "support/temp_dir.h"
 
@@ -130,4 +131,14 @@ TEST_CASE("diff names packages that came, went, or are of another version", "[cl
   REQUIRE(record["packages"].size() == 3);
   CHECK(record["packages"][2] == Json{{"kind", "apk"}, {"name", "moved"}, {"before", {"3-r0"}}, {"after", {"3-r1"}}});
   CHECK(Json::parse(run_cli({"diff", "--json", a, a}).out)["packages"] == Json::array());
+}
+
+TEST_CASE("a result that cannot be written is an error, whatever it says", "[cli][diff][check]") {
+  if (::access("/dev/full", W_OK) != 0) SKIP_TEST("no /dev/full");
+  const FaultFixture fixture;
+  REQUIRE(fixture.shell("$SIFKIT build -q app.sif ../app.tar && $SIFKIT build -q --label a=b other.sif ../app.tar").code == 0);
+  CHECK(fixture.shell("$SIFKIT diff app.sif other.sif").code == 1);
+  CHECK(fixture.shell("$SIFKIT diff app.sif other.sif >/dev/full").code == exit_code(ErrorKind::no_space));
+  CHECK(fixture.shell("$SIFKIT check --fail-on note app.sif").code == 1);
+  CHECK(fixture.shell("$SIFKIT check --fail-on note app.sif >/dev/full").code == exit_code(ErrorKind::no_space));
 }

@@ -9,6 +9,7 @@
 
 #include "support/catch.h"
 #include "support/cli_run.h"
+#include "support/fault_fixture.h"
 #include "support/image_shapes.h"
 #include "support/shelf.h"
 #include "support/tar_builder.h"
@@ -210,8 +211,59 @@ TEST_CASE("readlink prints targets, and with -f where a path really is", "[cli][
   CHECK(shelf.run("readlink", {"-n", "/data/link"}).out == "../bin");
   const auto none = shelf.run("readlink", {"/data/big"});
   CHECK(none.code == exit_code(ErrorKind::usage));
-  CHECK_THAT(none.err, ContainsSubstring("'/data/big' is a regular, not a symbolic link"));
+  CHECK_THAT(none.err, ContainsSubstring("'/data/big' is a regular file, not a symbolic link"));
   CHECK(shelf.run("readlink", {"-f", "/data/lost"}).code == exit_code(ErrorKind::not_found));
   CHECK(Json::parse(shelf.run("readlink", {"--json", "/data/link"}).out)["links"] ==
         Json::array({{{"path", "/data/link"}, {"target", "../bin"}}}));
+}
+
+TEST_CASE("where a path leads to nothing, the link that leads there is told", "[cli][cat][readlink]") {
+  const TempDir directory;
+  write_file(directory / "root.tar", TarBuilder()
+                                         .directory("etc")
+                                         .file("etc/motd", "hello\n")
+                                         .symlink("lost", "etc/none")
+                                         .symlink("here", "there")
+                                         .symlink("there", "here")
+                                         .bytes());
+  const auto source = "tar:" + (directory / "root.tar").string();
+  for (const std::vector<std::string>& verb : {std::vector<std::string>{"cat"}, {"readlink", "-f"}, {"stat", "-L"}}) {
+    INFO(verb[0]);
+    const auto said = [&](const std::string& path) {
+      auto words = verb;
+      words.insert(words.end(), {source, path});
+      const auto result = run_cli(words);
+      CHECK(result.code == exit_code(ErrorKind::not_found));
+      return result.err;
+    };
+    CHECK_THAT(said("/lost"), ContainsSubstring("'/lost' leads over the link '/lost' to '/etc/none', which is not in the image"));
+    CHECK_THAT(said("/here"), ContainsSubstring("'/here': the links on the way lead in a circle or are too many"));
+    CHECK_THAT(said("/none"), ContainsSubstring("'/none' is not in the image"));
+  }
+  const auto slash = run_cli({"cat", source, "/etc/motd/"});
+  CHECK(slash.code == exit_code(ErrorKind::not_found));
+  CHECK(slash.out.empty());
+  CHECK_THAT(slash.err, ContainsSubstring("'/etc/motd/' is not a directory"));
+}
+
+TEST_CASE("an empty path is none, not the root", "[cli][ls][cat][find][du][cp][tar]") {
+  const Shelf shelf;
+  for (const std::string verb : {"ls", "cat", "stat", "readlink", "find", "du", "tar"}) {
+    INFO(verb);
+    const auto refused = shelf.run(verb, {""});
+    CHECK(refused.code == exit_code(ErrorKind::usage));
+    CHECK_THAT(refused.err, ContainsSubstring("a path is empty"));
+  }
+  CHECK(shelf.run("cp", {"", (shelf.directory / "out").string()}).code == exit_code(ErrorKind::usage));
+}
+
+TEST_CASE("output that nobody takes is lost, which is an error", "[cli][cat][ls]") {
+  const FaultFixture fixture;
+  REQUIRE(fixture.shell("$SIFKIT build -q app.sif ../app.tar").code == 0);
+  for (const std::string verb : {"cat app.sif /bin/tool", "ls app.sif", "version", "--help"}) {
+    INFO(verb);
+    const auto lost = fixture.shell("$SIFKIT " + verb + " >&-");
+    CHECK(lost.code == exit_code(ErrorKind::io));
+    CHECK_THAT(lost.err, ContainsSubstring("write to standard output: "));
+  }
 }

@@ -146,3 +146,9 @@ TEST_CASE("find finds what find(1) does in the same tree", "[cli][find][interop]
     CHECK(sorted(run_cli(ours).out, 0) == expected);
   }
 }
+
+TEST_CASE("of a depth that is told twice the last counts, as for find(1)", "[cli][find]") {
+  const Shelf shelf;
+  CHECK(shelf.run("find", {"-maxdepth", "1", "-maxdepth", "0"}).out == "/\n");
+  CHECK(shelf.run("find", {"/data/sub", "-mindepth", "0", "-mindepth", "1"}).out == "/data/sub/inner\n");
+}

@@ -137,3 +137,18 @@ TEST_CASE("build --sbom puts the same SBOM in, in the group that is signed", "[c
   CHECK(run_cli({"build", "-q", "--sbom", "--format", "squashfs", (shelf.directory / "x.sqfs").string(), shelf.archive})
             .code == exit_code(ErrorKind::usage));
 }
+
+TEST_CASE("sbom add reads the file that it edits, whatever the path begins with", "[cli][sbom]") {
+  const SbomFixture shelf;
+  const auto empty = (shelf.directory / "empty.tar").string();
+  TestImage image;
+  image.layers = {TarBuilder().directory("etc").bytes()};
+  write_file(empty, as_tar(docker_24(image)));
+  SbomFixture::require({"build", "-q", (shelf.directory / "sif:app.sif").string(), empty});
+  const WorkingDirectory here(shelf.directory.path());
+  for (const auto& path : {std::string("app.sif"), "/" + shelf.sif}) {
+    INFO(path);
+    SbomFixture::require({"sbom", "add", "-q", "--force", path});
+    CHECK_THAT(SbomFixture::require({"sbom", "get", shelf.sif}), ContainsSubstring("pkg:apk/alpine/musl@1.2-r1"));
+  }
+}

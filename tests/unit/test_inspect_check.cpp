@@ -208,7 +208,7 @@ TEST_CASE("machines and C libraries", "[inspect][check]") {
                   .file("usr/bin/other", elf_program("/lib/ld-musl-x86_64.so.1"), 0755))
           .lines ==
       Lines{
-          "error program-loader /usr/bin/musl: it needs the loader '/lib/ld-musl-x86_64.so.1', which is not in the image, as 1 more do"});
+          "error program-loader /usr/bin/musl: it needs the loader '/lib/ld-musl-x86_64.so.1', which is not in the image, as 1 more does"});
   CHECK(checked(TarBuilder().directory("bin").file("bin/sh", elf_program({}, EM_AARCH64), 0755)).lines ==
         Lines{"error architecture /bin/sh: the image says that it is for amd64, its shell is for arm64"});
   CHECK(checked(debian().file("usr/lib/x86_64-linux-gnu/libc.so.6",
@@ -261,7 +261,7 @@ TEST_CASE("modes, links and places that do harm on a cluster", "[inspect][check]
       checked(debian().add({.name = "opt", .type = '5', .mode = 0777}).add({.name = "var", .type = '5', .mode = 01777}))
           .lines == Lines{"warning world-writable /opt: a directory without the sticky bit of mode 0777"});
   CHECK(checked(debian().file("etc/a", "x", 0600).file("etc/b", "x", 0640)).lines ==
-        Lines{"note unreadable /etc/a: an ordinary user may not read it and 1 others"});
+        Lines{"note unreadable /etc/a: an ordinary user may not read it and 1 other"});
   CHECK(
       checked(debian().symlink("home", "var/home").symlink("etc/resolv.conf", "../run/resolv.conf")).lines ==
       Lines{
@@ -386,4 +386,10 @@ TEST_CASE("every rule has words, and SARIF has all of them", "[inspect][check]")
   CHECK(run["results"][0]["ruleId"] == "world-writable");
   CHECK(run["results"][0]["level"] == "warning");
   CHECK(run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "etc/o%25en%FF%20file");
+}
+
+TEST_CASE("a secret is told at each name of its file", "[inspect][check]") {
+  CHECK(checked(debian().directory("app").file("app/a.pem", kKey).hard_link("app/b.pem", "app/a.pem")).lines ==
+        Lines{"warning private-key /app/a.pem: the file has a whole key (OPENSSH PRIVATE KEY)",
+              "warning private-key /app/b.pem: the file has a whole key (OPENSSH PRIVATE KEY)"});
 }

@@ -120,6 +120,7 @@ TEST_CASE("damaged databases of rpm are refused", "[inspect][sbom]") {
   auto loop = hash;
   loop.replace(2 * 512 + 16, 1, "\2");
   CHECK(refusal(loop.replace(512 + 512 - 5 - 4, 4, little_32(1u << 20))).find(" ends after ") != std::string::npos);
+  CHECK(refusal(std::string(hash).replace(2 * 512 + 22, 2, "\0\0", 2)) == "Berkeley DB: page 2 is no part of a value");
   const auto sqlite = sqlite_database(rpm_headers(), false).first;
   CHECK(refusal(sqlite.substr(0, 99)) == "sqlite: the file is cut short");
   CHECK(refusal(sqlite.substr(0, 100)).starts_with("sqlite: "));
@@ -144,18 +145,37 @@ TEST_CASE("databases of rpm that name the same bytes again and again are refused
     for (std::size_t pair = 1; pair < 32; ++pair) hash.replace(512 + 26 + pair * 4, 4, entries);
     CHECK(visits(hash) == 1);
   }
-  // Pages of a value that several rows have; and a view, which makes as much as it likes.
-  sqlite3* database = nullptr;
-  REQUIRE(sqlite3_open(":memory:", &database) == SQLITE_OK);
-  REQUIRE(sqlite3_exec(database, "CREATE VIEW Packages AS WITH RECURSIVE n(hnum) AS (SELECT 1 UNION ALL SELECT hnum + 1 FROM n LIMIT 100000) SELECT hnum, zeroblob(1000) AS blob FROM n",
-                       nullptr, nullptr, nullptr) == SQLITE_OK);
-  sqlite3_int64 size = 0;
-  unsigned char* const bytes = sqlite3_serialize(database, "main", &size, 0);
-  REQUIRE(bytes != nullptr);
-  const std::string view(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
-  sqlite3_free(bytes);
-  sqlite3_close(database);
-  CHECK(visits(view) == view.size() / 1000);
+}
+
+TEST_CASE("of a database of SQLite only the table of packages is read, and nothing is computed", "[inspect][sbom]") {
+  const auto made_by = [](const std::string& statements) {
+    sqlite3* database = nullptr;
+    REQUIRE(sqlite3_open(":memory:", &database) == SQLITE_OK);
+    REQUIRE(sqlite3_exec(database, statements.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
+    sqlite3_int64 size = 0;
+    unsigned char* const bytes = sqlite3_serialize(database, "main", &size, 0);
+    REQUIRE(bytes != nullptr);
+    const std::string out(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+    sqlite3_free(bytes);
+    sqlite3_close(database);
+    return out;
+  };
+  const std::string many = "WITH RECURSIVE n(hnum) AS (SELECT 1 UNION ALL SELECT hnum + 1 FROM n LIMIT 1000) ";
+  for (const std::string& statements :
+       {"CREATE VIEW Packages AS " + many + "SELECT hnum, zeroblob(1000) AS blob FROM n",
+        "CREATE VIEW Packages AS " + many + "SELECT hnum AS rowid, hnum, randomblob(100000000) AS blob FROM n",
+        std::string("CREATE TABLE t(x); CREATE VIEW Packages AS SELECT rowid, x AS blob FROM t"),
+        std::string("CREATE TABLE Other(hnum INTEGER PRIMARY KEY, blob BLOB)")}) {
+    INFO(statements);
+    CHECK(refusal(made_by(statements)).starts_with("sqlite: expected a table Packages: "));
+  }
+  for (const std::string& statements :
+       {std::string("CREATE TABLE Packages(hnum INTEGER PRIMARY KEY, blob BLOB AS (zeroblob(2000)), x);"
+                    "INSERT INTO Packages(x) VALUES (1)"),
+        std::string("CREATE TABLE Packages(hnum INTEGER PRIMARY KEY, blob BLOB); INSERT INTO Packages VALUES (1, 7)")}) {
+    INFO(statements);
+    CHECK(refusal(made_by(statements)).starts_with("sqlite: cannot open "));
+  }
 }
 
 TEST_CASE("damaged headers of packages are refused", "[inspect][sbom]") {

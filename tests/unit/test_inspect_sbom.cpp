@@ -7,6 +7,7 @@
 
 #include <sifkit/inspect/sbom.h>
 
+#include "sbom/catalogers.h"
 #include "sbom/license.h"
 #include "sbom/purl.h"
 #include "support/catch.h"
@@ -247,6 +248,59 @@ TEST_CASE("what an archive and a program are themselves is told where its own do
   CHECK(found.purls == Texts{"pkg:golang/example.org/t@0123abc", "pkg:golang/example.org/t@v1.18.1",
                              "pkg:golang/example.org/t@v2.0.0-rc1", "pkg:golang/stdlib@1.22.3",
                              "pkg:maven/org.shaded/lib@3", "pkg:maven/tool@1.0.5"});
+}
+
+TEST_CASE("a file of several names is parsed once, and what it says is found at each", "[inspect][sbom]") {
+  WarningList warnings;
+  sbom::Findings found(warnings);
+  unsigned parsed = 0;
+  found.read_once("python", {"b/METADATA", "a/METADATA"}, [&] {
+    ++parsed;
+    found.add({.purl = {"pypi", {}, "x", "1", {}}});
+    found.warn("odd");
+    throw Error(ErrorKind::malformed, "cut short");
+  });
+  CHECK(parsed == 1);
+  CHECK(warnings.total() == 4);
+  const auto packages = found.packages();
+  REQUIRE(packages.size() == 1);
+  CHECK(packages[0].locations == Texts{"/a/METADATA", "/b/METADATA"});
+
+  const auto jar = zip({{"META-INF/MANIFEST.MF", "Main-Class: x.Y\r\n\r\n"}, {"lib/bad.jar", "PK"}});
+  const std::string metadata = "usr/lib/python3/x-1.dist-info/METADATA";
+  const auto linked = listed(TarBuilder()
+                                 .file("opt/app-1.0.jar", jar)
+                                 .hard_link("opt/other-2.0.jar", "opt/app-1.0.jar")
+                                 .file(metadata, "Name: x\nVersion: 1\n")
+                                 .hard_link("opt/x-1.dist-info/METADATA", metadata)
+                                 .file("usr/bin/tool", go_program("path\texample.org/t\nmod\texample.org/t\tv1\t\n"), 0755)
+                                 .hard_link("usr/bin/twin", "usr/bin/tool"));
+  CHECK(linked.purls == Texts{"pkg:golang/example.org/t@v1", "pkg:golang/stdlib@1.22.3", "pkg:maven/app@1.0",
+                              "pkg:maven/other@2.0", "pkg:pypi/x@1"});
+  CHECK(linked.inventory.packages[0].locations == Texts{"/usr/bin/tool", "/usr/bin/twin"});
+  CHECK(linked.inventory.packages[4].locations == Texts{"/opt/x-1.dist-info/METADATA", "/" + metadata});
+  REQUIRE(linked.warnings.size() == 2);
+  CHECK(linked.warnings[0].starts_with("'/opt/app-1.0.jar': 'opt/app-1.0.jar!/lib/bad.jar': expected a zip archive: "));
+  CHECK(linked.warnings[1].starts_with("'/opt/other-2.0.jar': 'opt/other-2.0.jar!/lib/bad.jar': expected a zip archive: "));
+}
+
+TEST_CASE("all Java archives of an image together have a bound on what is inflated", "[inspect][sbom]") {
+  const auto jar = zip({{"META-INF/MANIFEST.MF", std::string(60, '\n')}});
+  std::uint64_t left = 100;
+  const auto warning = [&] {
+    WarningList warnings;
+    sbom::Findings found(warnings);
+    const auto archive = sbom::read_java(as_bytes(jar), left);
+    found.read("java", "a-1.jar", [&] { archive("a-1.jar", found); });
+    CHECK(found.packages().size() == 1);
+    return warnings.total() == 0 ? std::string() : warnings.listed().begin()->text;
+  };
+  CHECK(warning().empty());
+  CHECK(left == 40);
+  const std::string where = "'/a-1.jar': 'a-1.jar!/META-INF/MANIFEST.MF': ";
+  CHECK(warning() == where + "'META-INF/MANIFEST.MF' in it has more than 40 bytes");
+  CHECK(left == 0);
+  CHECK(warning() == where + "the Java archives of the image have more than is inflated of all");
 }
 
 TEST_CASE("software of clusters", "[inspect][sbom]") {

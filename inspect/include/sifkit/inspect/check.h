@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -49,6 +51,9 @@ struct Options {
   OperationContext operation;
 };
 
+/// Of the machine that is to run the image, "linux/arm64". Throws usage for one that runs no containers of Linux.
+SIFKIT_API void set_machine(Options& options, std::string_view platform);
+
 /// What a site has to match.
 struct Facts {
   std::string architecture;  ///< of the image
@@ -59,9 +64,20 @@ struct Facts {
   std::string mpi;  ///< "Open MPI (libmpi.so.40.30.4)"
 };
 
+/// Findings of one kind and severity that there are no words for: a report has a bounded number of each kind.
+struct Omitted {
+  std::string code;
+  Severity severity = Severity::note;
+  std::size_t count = 0;
+};
+
 struct Report {
   Facts facts;
-  std::vector<Finding> findings;  ///< worst first, then by code and path
+  std::vector<Finding> findings;       ///< worst first, then by code and path
+  std::vector<Omitted> omitted;        ///< in the same order
+  std::array<std::size_t, 3> counts{}; ///< of both together, by severity
+
+  std::size_t count(Severity severity) const noexcept { return counts[static_cast<std::size_t>(severity)]; }
 };
 
 /// Judges whether an image will run where it is to run, and what in it should not be there. Nothing of it is run.

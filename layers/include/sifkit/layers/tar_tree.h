@@ -17,6 +17,8 @@ struct TarTreeOptions {
   std::string_view prefix;          ///< in front of every path, with a final slash; empty: none
   /// Whether a name goes into the archive, with all that is below it; empty: all do. The path is from `directory`.
   std::function<bool(std::string_view path, InodeId inode)> keep;
+  /// Whether a directory that is kept for what is below it is left out itself, as the root "" may be; empty: none is.
+  std::function<bool(std::string_view path)> passes;
   /// The attributes that a file has in the archive; empty: those it has.
   std::function<Xattrs(const Inode&, const Xattrs&)> xattrs;
   bool sparse = false;  ///< holes are kept as such, as the file system knows them; else they are zeros
