@@ -18,6 +18,7 @@
 #include "runtime_scripts.h"
 #include "shell.h"
 #include "tree_edit.h"
+#include "wanted_architecture.h"
 
 namespace sifkit {
 
@@ -68,6 +69,7 @@ Conversion::Conversion(RootSource& root, const oci::Reference& reference, const 
       time_(conversion_time(root.config(), options)) {
   report_.architecture = root.config().platform.architecture;
   if (report_.architecture.empty()) report_.architecture = "unknown";
+  if (root.config().raw.empty()) expect_architecture(options.platform, report_.architecture);
 }
 
 std::uint32_t Conversion::file_time() const noexcept {
@@ -79,13 +81,15 @@ Tree Conversion::run(ContentSink& given) {
   StoppableSink sink(probe, options_.operation);
   options_.operation.progress->stage("packing", root_.compressed_bytes());
   Tree tree = root_.read(sink, file_time());
+  // By the owners that the source gives: not everybody's attribute becomes a capability.
+  const bool settles = options_.layers.xattrs == XattrPolicy::keep && !options_.edit;  // an edit leaves them as they are
+  if (settles) settle_capabilities(tree, capability_form(), warnings_);
   if (options_.all_root) {
     for (InodeId id = 0; id < tree.inode_count(); ++id) {
       tree.inode(id).metadata.uid = 0;
       tree.inode(id).metadata.gid = 0;
     }
   }
-  if (options_.layers.xattrs == XattrPolicy::keep) settle_capabilities(tree, capability_form(), warnings_);
   decide_architecture(probe, tree);
   if (root_.config().raw.empty() && (is_container(tree) || options_.edit)) {
     keep_container(tree, sink);
@@ -107,7 +111,9 @@ void Conversion::decide_architecture(const ProgramProbe& probe, const Tree& tree
   const auto found = probe.architecture(tree);
   auto& architecture = report_.architecture;
   if (architecture == "unknown") {
-    if (!found.empty()) architecture = found;
+    const auto& wanted = options_.platform;
+    expect_architecture(wanted, found);
+    if (!found.empty() || wanted) architecture = found.empty() ? wanted->architecture : found;
   } else if (!found.empty() && found != architecture) {
     architecture_differs_ = true;
     warnings_.add("architecture",
@@ -263,7 +269,9 @@ void Conversion::change_container(Tree& tree, ContentSink& sink, ContainerFiles&
     script += fmt::format("unset {}\n", name);
   }
   for (const auto& [name, value] : options_.env) {
-    if (is_shell_name(name)) {
+    if (is_reserved_variable(name)) {
+      warnings_.add("env-reserved", fmt::format("{} is left out: the runtime sets it itself", name));
+    } else if (is_shell_name(name)) {
       script += fmt::format("export {}=\"{}\"\n", name, escape_in_double_quotes(value));
     } else {
       warnings_.add("env-name", fmt::format("{} is left out: no shell accepts such a name", in_quotes(name)));

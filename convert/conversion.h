@@ -41,6 +41,7 @@ class Conversion {
 
   /// After `run`: what a SIF holds beside the file system.
   const std::vector<SmallObject>& objects() const noexcept { return objects_; }
+  PartitionPlace partition_place() const { return root_.partition_place(); }
   const std::string& architecture() const noexcept { return report_.architecture; }
 
  private:

@@ -12,6 +12,7 @@
 #include <sifkit/core/json.h>
 #include <sifkit/core/resources.h>
 #include <sifkit/file_system.h>
+#include <sifkit/layers/entry_names.h>
 #include <sifkit/layers/layer_reader.h>
 #include <sifkit/layers/tar_tree.h>
 #include <sifkit/oci/source.h>
@@ -128,7 +129,13 @@ class Copy {
     const Tree& tree = opened.tree();
     const bool container = is_container(tree);
     TarTreeOptions tar;
-    tar.keep = [&](std::string_view path, InodeId inode) { return !container || !is_of_runtime(tree, path, inode); };
+    tar.keep = [&](std::string_view path, InodeId inode) {
+      if (split_path(path).name.starts_with(kWhiteoutPrefix)) {
+        throw Error(ErrorKind::unsupported,
+                    fmt::format("{} has the name of a whiteout, which a layer cannot hold as a file", in_quotes(path)));
+      }
+      return !container || !is_of_runtime(tree, path, inode);
+    };
     const bool of_users = opened.reference().transport == oci::Transport::directory;
     tar.xattrs = [of_users](const Inode& inode, const Xattrs& xattrs) {
       if (of_users && !are_of_root(inode, xattrs)) return xattrs;
@@ -275,7 +282,7 @@ class Copy {
     std::int64_t created = opened.squashfs() != nullptr ? opened.squashfs()->time() : 0;
     if (const sif::Image* sif = opened.sif()) {
       if (sif->header().architecture != "unknown") architecture = sif->header().architecture;
-      if (sif->header().created != sif::kNoTime) created = sif->header().created;
+      created = sif->header().time_created().value_or(created);
       if (const auto* object = sif->find(sif::DataType::generic_json, kOciConfigName)) {
         const auto text = sif->read_data(*object, options_.limits.json_bytes);
         inner = parse_json(as_text(text), kOciConfigName, options_.limits);

@@ -10,6 +10,7 @@
 
 #include "flattened_image.h"
 #include "naming.h"
+#include "wanted_architecture.h"
 
 namespace sifkit {
 
@@ -81,7 +82,9 @@ std::unique_ptr<OpenedFileSystem> open_file_system(std::shared_ptr<oci::OpenedSo
                                                    const oci::SourceOptions& options, WarningList& warnings,
                                                    Opening opening) {
   if (const auto file = source->image_file()) {
-    return open_packed(source->reference(), file, options.limits, warnings, opening);
+    auto out = open_packed(source->reference(), file, options.limits, warnings, opening);
+    if (out->sif() != nullptr) expect_architecture(options.platform, out->sif()->header().architecture);
+    return out;
   }
   return std::make_unique<LayeredFileSystem>(std::move(source), options, warnings);
 }

@@ -63,6 +63,18 @@ void expect_matches(const Tree& tree, const std::vector<std::string>& patterns) 
   }
 }
 
+/// One change of a name, or none: which of two comes last is not known here.
+void refuse_contradictions(const ConvertOptions& options) {
+  const auto refuse = [](const auto& set, const std::vector<std::string>& removed, std::string_view what) {
+    for (const auto& [name, value] : set) {
+      if (std::find(removed.begin(), removed.end(), name) == removed.end()) continue;
+      throw Error(ErrorKind::usage, fmt::format("the {} {} is both set and taken away", what, in_quotes(name)));
+    }
+  };
+  refuse(options.labels, options.edit->removed_labels, "label");
+  refuse(options.env, options.edit->unset, "variable");
+}
+
 void refuse_losses(const sif::Image& image) {
   for (const auto* object : image.objects()) {
     if (object == image.primary_partition() || object->type != sif::DataType::partition) continue;
@@ -82,6 +94,10 @@ SquashfsOptions packing_of(const std::shared_ptr<const File>& file, const RootPl
   out.fast = false;
   out.block_size = reader.block_size();
   if (out.codec != SquashfsCodec::gzip) return out;
+  if (reader.stores_plain()) {
+    out.codec = SquashfsCodec::none;
+    return out;
+  }
   const PackedBlocks blocks(file, place.offset, place.size, options.limits);
   if (blocks.unfit_for(out).empty()) return out;
   SquashfsOptions fast = out;
@@ -94,6 +110,7 @@ SquashfsOptions packing_of(const std::shared_ptr<const File>& file, const RootPl
 ConvertReport edit_image(const std::filesystem::path& image, ConvertOptions options, bool same_packing, WarningList& warnings) {
   if (!options.edit) options.edit.emplace();
   auto& edit = *options.edit;
+  refuse_contradictions(options);
   if (S_ISDIR(expect_readable(image))) {
     throw Error(ErrorKind::unsupported, fmt::format("{} is a directory; its files are changed as any others are", in_quotes(image.native())));
   }
@@ -112,10 +129,13 @@ ConvertReport edit_image(const std::filesystem::path& image, ConvertOptions opti
     if (const auto* sif = root.sif()) {
       refuse_losses(*sif);
       if (!edit.name) edit.name = sif->primary_partition()->name();
-      const bool files_change = !edit.files.empty() || !options.excludes.empty();
-      if (files_change && !sif->objects_of(sif::DataType::sbom).empty()) {
-        warnings.add("sbom-stale", "the SBOM in the image says what was in it before: 'sifkit sbom add' makes a new one");
+    } else {
+      if (options.before_commit) throw Error(ErrorKind::usage, "only SIF files are signed");
+      if (const auto before = find_root(file).offset; before != 0) {
+        throw Error(ErrorKind::unsupported, fmt::format("the squashfs image stands behind {} other bytes", before),
+                    "build makes a SIF of it");
       }
+      if (edit.name) throw Error(ErrorKind::usage, "only a SIF file's partition has a name; this is a squashfs image");
     }
     expect_matches(root.tree(), options.excludes);
     for (auto& added : edit.files) {

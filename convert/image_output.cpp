@@ -39,17 +39,11 @@ std::string options_text(const ConvertOptions& options, std::int64_t time) {
 }
 
 /// From what the image is made of, not from where it came: layers, configuration and options. A source without
-/// diff_ids is told by the tables at the end of the file system, which hold names, owners, times and block sizes.
-sif::Uuid content_uuid(const RootIdentity& identity, Region& partition, const SquashfsSummary& summary,
-                       const std::string& options) {
-  static constexpr std::uint64_t kTail = 1u << 20;
+/// diff_ids is told by all that is packed.
+sif::Uuid content_uuid(const RootIdentity& identity, const SquashfsSummary& summary, const std::string& options) {
   Hasher hasher;
   hasher.update(as_bytes("sifkit image\n" + options + identity.text));
-  if (!identity.complete) {
-    Bytes buffer(static_cast<std::size_t>(std::min(kTail, summary.bytes)));
-    const auto got = partition.read_at(summary.bytes - buffer.size(), buffer);
-    hasher.update(ByteView(buffer).first(got));
-  }
+  if (!identity.complete) hasher.update(as_bytes(summary.checksum.text()));
   return sif::as_uuid(hasher.finish_raw(), 8);
 }
 
@@ -149,6 +143,7 @@ class Packing {
 void finish_file(AtomicFile& target, std::uint64_t size, const ConvertOptions& options, ConvertReport& report) {
   report.bytes = size;
   options.operation.progress->stage("writing to disk", size);
+  if (options.edit && options.edit->original) target.file().take_owner_and_mode(*options.edit->original);
   report.digest = digest_and_sync(target.file(), size, options.operation);
   options.operation.check();
   if (options.edit && options.edit->original && !has_name(*options.edit->original, target.target())) {
@@ -184,6 +179,10 @@ class SifOutput : public Output {
     writer_.emplace(target_.file(), image, conversion.expected_text_bytes());
     sif::ObjectSpec partition{.type = sif::DataType::partition};
     if (options_.edit) partition.name = options_.edit->name.value_or("");
+    const auto place = conversion.partition_place();
+    partition.group = place.group;
+    partition.links_group = place.links_group;
+    if (place.links_group) partition.link = place.old_link;
     partition_ = &writer_->begin(partition);
     return packing_.start(*partition_, conversion);
   }
@@ -191,7 +190,9 @@ class SifOutput : public Output {
   void finish(const Tree& tree, const Conversion& conversion) override {
     const auto summary = packing_.finish(tree);
     const sif::Partition partition{sif::FsType::squashfs, sif::PartitionType::primary_system, architecture()};
-    writer_->end(summary.bytes, sif::encode_extra(partition));
+    const auto place = conversion.partition_place();
+    const auto link = place.links_group || place.old_link == 0 ? 0 : new_id(conversion.objects(), place.old_link);
+    writer_->end(summary.bytes, sif::encode_extra(partition), link);
     const auto record = conversion.origin() ? packing_record(tree, *conversion.origin(), summary, options_) : std::nullopt;
     for (const auto& object : conversion.objects()) {
       const bool holds_record = record && object.spec.name == kInspectMetadataName;
@@ -201,7 +202,7 @@ class SifOutput : public Output {
     }
     const auto text = options_text(options_, conversion.time());
     const sif::Uuid uuid =
-        options_.reproducible ? content_uuid(conversion.identity(), *partition_, summary, text) : sif::random_uuid();
+        options_.reproducible ? content_uuid(conversion.identity(), summary, text) : sif::random_uuid();
     report_.uuid = uuid_text(uuid);
     writer_->set_uuid(uuid);
     writer_->finish();

@@ -177,7 +177,7 @@ void LayeredRoot::read_layer(std::size_t index, std::uint32_t time, Flattener& f
     options_.operation.check();
     ++report_.entries;
     // A name that is left out needs no bytes; another name of the same file gets them later.
-    const bool excluded = !excludes_.empty() && entry->whiteout == Whiteout::none && excludes_.matches(entry->path);
+    const bool excluded = !excludes_.empty() && entry->whiteout == Whiteout::none && excludes_.cover(entry->path);
     const auto decision = in_context(
         [&] { return fmt::format("{}: entry {} {}", name, report_.entries - before, in_quotes(entry->path)); },
         [&] { return flattener.accept(*entry); });
@@ -243,12 +243,24 @@ void LayeredRoot::read_missing(std::span<const Missing> missing, Tree& tree, Con
       take_missing(files, tree, sink);
     } else {
       read_again(files, [&](const Missing& file, const Entry& entry, LayerReader& reader) {
+        if (entry.size != tree.inode(file.inode).size)
+          throw Error(ErrorKind::integrity, "a layer has changed while it was read");
         sink.expect(entry.path);
         tree.inode(file.inode).content = reader.read_content(keeper.for_path(entry.path));
       });
     }
     sink.end_layer();
     missing = {end, missing.end()};
+  }
+}
+
+Tree LayeredRoot::finish(Flattener& flattener, std::vector<Missing>& missing) const {
+  try {
+    return flattener.finish(missing, options_.operation);
+  } catch (Error& error) {
+    // A new layer may link to a file that the build has emptied, and that the base has no more.
+    if (base_ != nullptr) error.set_hint("--no-base reads all layers");
+    throw;
   }
 }
 
@@ -261,7 +273,7 @@ Tree LayeredRoot::merge(std::uint32_t time, ContentSink* sink, std::vector<Missi
       read_layer(index, time, flattener, sink);
     }
   }
-  Tree tree = flattener.finish(missing, options_.operation);
+  Tree tree = finish(flattener, missing);
   replaced_links_ = flattener.replaced_links();
   usage_ = flattener.usage();
   check_root(tree);
@@ -296,6 +308,14 @@ Tree LayeredRoot::read(ContentSink& sink, std::uint32_t time) {
   // What is not usual of a stack of layers is said, or read again; the tree alone does not tell it from the usual.
   const bool usual = warnings_.total() == warned && report_.layers_read_again == 0 && replaced_links_.empty();
   if (!usual || diff_ids_.empty() || config().raw.empty() || !excludes_.empty()) origin_.reset();
+  if (origin_) {
+    origin_->named = named_inodes(tree, origin_->end);
+    for (const auto path : emptied_files()) {
+      const auto file = tree.resolve(path, false);
+      if (file && tree.inode(*file).type == EntryType::regular && tree.inode(*file).links == 1)
+        origin_->emptied.push_back(*file);
+    }
+  }
   return tree;
 }
 

@@ -79,6 +79,7 @@ class LayeredRoot : public RootSource {
   /// Nothing of the files that a container has empty needs to be read again.
   void empty_files(std::vector<Missing>& missing, layers::Tree& tree) const;
   bool is_emptied(std::string_view path) const;
+  layers::Tree finish(layers::Flattener& flattener, std::vector<Missing>& missing) const;
   layers::Tree merge(std::uint32_t time, layers::ContentSink* sink, std::vector<Missing>& missing);
   void read_missing(std::span<const Missing> missing, layers::Tree& tree, layers::ContentSink& sink);
   void check_root(const layers::Tree& tree) const;

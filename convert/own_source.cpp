@@ -35,11 +35,7 @@ void refuse_inside_source(const oci::OpenedSource& source, const std::filesystem
   for (std::string inside;; around = around.parent_path()) {
     struct stat status {};
     if (::stat(around.c_str(), &status) == 0 && is_same_file(root, status)) {
-      const layers::PathPatterns patterns(excludes);
-      for (auto end = inside.find('/'); !inside.empty(); end = inside.find('/', end + 1)) {
-        if (patterns.matches(inside.substr(0, end))) return;
-        if (end == std::string::npos) break;
-      }
+      if (!inside.empty() && layers::PathPatterns(excludes).cover(inside)) return;
       throw Error(ErrorKind::usage,
                   fmt::format("the output {} is inside the source {}", in_quotes(target.native()), in_quotes(location)),
                   "choose a place outside of it for the output");

@@ -7,11 +7,13 @@
 
 #include <fmt/format.h>
 
+#include <sifkit/container_tree.h>
 #include <sifkit/core/error.h>
 #include <sifkit/layers/walk.h>
 
 #include "container_metadata.h"
 #include "packing_record.h"
+#include "runtime_scripts.h"
 
 namespace sifkit {
 
@@ -59,19 +61,25 @@ PackedRoot::PackedRoot(const std::shared_ptr<const File>& file, const ConvertOpt
   const sif::Image* image = rootfs_.sif();
   if (image == nullptr) return;
   config_.platform.architecture = image->header().architecture == "unknown" ? "" : image->header().architecture;
-  if (image->header().created != sif::kNoTime) config_.created_seconds = image->header().created;
+  if (const auto time = image->header().time_created()) config_.created_seconds = time;
   read_objects(*image);
 }
 
 void PackedRoot::read_objects(const sif::Image& image) {
   const auto* primary = image.primary_partition();
+  if (primary != nullptr) place_ = {primary->group(), primary->link(), primary->links_group()};
   std::size_t signatures = 0;
+  bool has_sbom = false;
   std::uint64_t left = kMaxObjectBytes;
   for (const auto* object : image.objects()) {
     if (object == primary) continue;
     if (object->type == sif::DataType::signature) {
       ++signatures;
       continue;
+    }
+    if (object->type == sif::DataType::sbom) {
+      if (options_.makes_sbom) continue;
+      has_sbom = true;
     }
     const bool fits =
         object->size >= 0 && static_cast<std::uint64_t>(object->size) <= left && objects_.size() < kMaxObjects;
@@ -106,11 +114,16 @@ void PackedRoot::read_objects(const sif::Image& image) {
     const bool of_root = primary != nullptr && object->link() == primary->id;
     objects_.back().old_link = of_root ? SmallObject::kPartition : object->link();
   }
+  const bool files_change = !options_.excludes.empty() || (options_.edit && !options_.edit->files.empty());
+  if (has_sbom && files_change) {
+    warnings_.add("sbom-stale",
+                  "the SBOM in the image says what was in it before: 'sifkit sbom add --force' makes a new one");
+  }
   if (signatures != 0) {
     warnings_.add("signature-left-out",
-                  fmt::format("{} of the old image {} not hold for the new one: sign that",
+                  fmt::format("{} of the old image {} not hold for the new one{}",
                               signatures == 1 ? "the signature" : fmt::format("the {} signatures", signatures),
-                              signatures == 1 ? "does" : "do"));
+                              signatures == 1 ? "does" : "do", options_.signs ? "" : ": sign that"));
   }
 }
 
@@ -160,12 +173,33 @@ void PackedRoot::copy_tree(Tree& tree) {
   walk(from, Tree::kRoot, enter, [&](const WalkedName&) { open.pop_back(); });
 }
 
+std::set<InodeId> PackedRoot::rewritten(const Tree& tree) const {
+  std::vector<std::string> paths;
+  if (options_.edit) {
+    const auto& edit = *options_.edit;
+    for (const auto& added : edit.files) paths.push_back(added.to);
+    if (edit.runscript) paths.emplace_back(kRunScriptPath);
+    if (edit.definition) paths.emplace_back(kDefinitionPath);
+  }
+  const bool labels = !options_.labels.empty() || (options_.edit && !options_.edit->removed_labels.empty());
+  const bool variables = !options_.env.empty() || (options_.edit && !options_.edit->unset.empty());
+  if (labels && is_container(tree)) paths.emplace_back(kLabelsPath);
+  if (variables && is_container(tree)) paths.emplace_back(kCustomEnvironmentPath);
+  std::set<InodeId> out;
+  for (const auto& path : paths) {
+    const auto file = tree.resolve(path, false);
+    if (file && tree.inode(*file).type == EntryType::regular && tree.inode(*file).links == 1) out.insert(*file);
+  }
+  return out;
+}
+
 Tree PackedRoot::read(ContentSink& given, std::uint32_t) {
   Tree tree;
   copy_tree(tree);
+  const auto rewritten_files = rewritten(tree);
   ReportingSink sink(given, *options_.operation.progress);
   for (const InodeId id : rootfs_.reader().files_by_place()) {
-    if (copies_[id] == kNone) continue;
+    if (copies_[id] == kNone || rewritten_files.contains(copies_[id])) continue;
     options_.operation.check();
     if (const auto path = paths_.find(id); path != paths_.end()) sink.expect(path->second);
     tree.inode(copies_[id]).content = rootfs_.reader().read(id, sink);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -31,11 +32,14 @@ class PackedRoot : public RootSource {
   layers::Tree read(layers::ContentSink& sink, std::uint32_t time) override;
   std::unique_ptr<ContainerFiles> texts(const layers::Tree& tree) override;
   std::vector<SmallObject> objects() const override { return objects_; }
+  PartitionPlace partition_place() const override { return place_; }
 
  private:
   void read_objects(const sif::Image& image);
   void copy_tree(layers::Tree& tree);
   std::uint32_t xattrs_of(layers::Tree& tree, std::uint32_t set);
+  /// Inodes of `tree` that get other bytes: theirs are not packed.
+  std::set<layers::InodeId> rewritten(const layers::Tree& tree) const;
 
   const ConvertOptions& options_;
   WarningList& warnings_;
@@ -45,6 +49,7 @@ class PackedRoot : public RootSource {
   RootFs rootfs_;
   oci::ImageConfig config_;
   std::vector<SmallObject> objects_;
+  PartitionPlace place_;
   bool leaves_objects_out_ = false;
   std::uint64_t file_bytes_ = 0;
   std::unordered_map<layers::InodeId, std::string> paths_;  ///< of files with bytes, where there is a base

@@ -43,6 +43,13 @@ bool is_packed_in_order(const Tree& tree, const LayerOrigin& origin, std::uint64
   return covers(origin.end, static_cast<InodeId>(tree.inode_count())) && next == contents;
 }
 
+/// Whether what the layers brought has its names still. A file that a build empties needs none: it brings nothing.
+bool keeps_names(const Tree& tree, const LayerOrigin& origin) {
+  const auto emptied = std::count_if(origin.emptied.begin(), origin.emptied.end(),
+                                     [&](InodeId id) { return tree.inode(id).links == 0; });
+  return named_inodes(tree, origin.end) + static_cast<std::size_t>(emptied) == origin.named;
+}
+
 /// Fills `first_names` of the record; false where the name is gone.
 bool note_first_names(const Tree& tree, const LayerOrigin& origin, const std::vector<std::uint32_t>& numbers,
                       PackingRecord& record) {
@@ -71,6 +78,14 @@ std::uint32_t number_of(const JsonView& view) {
 
 }  // namespace
 
+std::size_t named_inodes(const Tree& tree, InodeId end) {
+  std::size_t out = 0;
+  for (InodeId id = 0; id < end; ++id) {
+    if (tree.inode(id).links != 0) ++out;
+  }
+  return out;
+}
+
 std::string packing_options(const ConvertOptions& options) {
   const auto& squashfs = options.squashfs;
   return fmt::format("{} {} {} {} {} {} {} {}", SIFKIT_VERSION_STRING, static_cast<int>(squashfs.codec), squashfs.level, squashfs.fast,
@@ -82,6 +97,7 @@ std::optional<PackingRecord> packing_record(const Tree& tree, const LayerOrigin&
                                             const ConvertOptions& options) {
   const auto& first_inodes = origin.tree.first_inodes;
   if (first_inodes.size() != origin.diff_ids.size() || !is_packed_in_order(tree, origin, summary.contents)) return std::nullopt;
+  if (!keeps_names(tree, origin)) return std::nullopt;
   // What a layer brought of a container stays, is moved or is replaced; which of it cannot be seen afterwards.
   const auto own = tree.resolve(kRuntimeDirectory, false);
   if (own && *own < origin.end) return std::nullopt;

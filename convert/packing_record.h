@@ -20,6 +20,8 @@ struct LayerOrigin {
   layers::TreeOrigin tree;
   layers::InodeId end = 0;       ///< what was added behind the layers has this number or a higher one
   std::vector<Digest> diff_ids;  ///< oldest first
+  std::size_t named = 0;         ///< inodes of the layers that have a name
+  std::vector<layers::InodeId> emptied;  ///< those of them that the build replaces by empty files
 };
 
 /// What an image says of how it was packed, for one who builds it again with more layers (docs/formats.md, "Packing
@@ -38,6 +40,9 @@ struct PackingRecord {
   std::vector<std::pair<std::uint32_t, std::uint32_t>> first_names;
   Digest checksum;  ///< layers::SquashfsSummary::checksum
 };
+
+/// How many inodes before `end` have a name.
+std::size_t named_inodes(const layers::Tree& tree, layers::InodeId end);
 
 /// What decides how a layer is packed: the version of this library, whose rules may change, and options.
 std::string packing_options(const ConvertOptions& options);

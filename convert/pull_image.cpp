@@ -20,6 +20,8 @@
 #include <sifkit/trust/verify.h>
 #include <sifkit/version.h>
 
+#include "wanted_architecture.h"
+
 namespace sifkit {
 
 namespace {
@@ -105,6 +107,7 @@ PullReport pull_file(const std::string& uri, const std::string& scheme, const st
     const auto file = std::make_shared<const File>(output.file().renamed(out.target.native()));
     if (pinned) expect_digest(*pinned, out, file, options.operation);
     const sif::Image image(file);  // or it is none
+    expect_architecture(options.platform, image.header().architecture);
     if (options.verified) verify_pulled(image, options.operation);
   });
   output.commit();

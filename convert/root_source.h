@@ -33,6 +33,13 @@ struct SmallObject {
   static constexpr std::uint32_t kPartition = ~std::uint32_t{0};  ///< the one with the root file system
 };
 
+/// The group and the link of a partition in the image that it comes from.
+struct PartitionPlace {
+  std::uint32_t group = 1;
+  std::uint32_t old_link = 0;  ///< an object there, or a group
+  bool links_group = false;
+};
+
 /// What the identity of an image is made of.
 struct RootIdentity {
   std::string text;
@@ -60,6 +67,7 @@ class RootSource {
   virtual std::unique_ptr<ContainerFiles> texts(const layers::Tree& tree) = 0;
   /// Objects that stay with the container, in their order; none where they are to be made.
   virtual std::vector<SmallObject> objects() const { return {}; }
+  virtual PartitionPlace partition_place() const { return {}; }
   virtual std::vector<layers::Flattener::ReplacedLink> replaced_links() const { return {}; }
   /// How the tree came about, where a base may be made of it.
   virtual const std::optional<LayerOrigin>& origin() const { return kNoOrigin; }

@@ -292,6 +292,8 @@ const std::vector<FixedScript>& fixed_scripts() {
   return scripts;
 }
 
+bool is_reserved_variable(std::string_view name) noexcept { return is_one_of(kReserved, name); }
+
 std::string environment_script(const std::vector<std::string>& env, WarningList& warnings) {
   const auto name_of = [](std::string_view entry) { return entry.substr(0, entry.find('=')); };
   // Docker sets one entry after the other, and none that has no '='.
@@ -312,7 +314,7 @@ std::string environment_script(const std::vector<std::string>& env, WarningList&
       odd.push_back(name);
       continue;
     }
-    if (is_one_of(kReserved, name)) {
+    if (is_reserved_variable(name)) {
       reserved.push_back(name);
       continue;
     }

@@ -22,6 +22,9 @@ const std::vector<FixedScript>& fixed_scripts();
 /// except PATH. Entries whose name no shell accepts are left out with a warning.
 std::string environment_script(const std::vector<std::string>& env, WarningList& warnings);
 
+/// Whether the runtime sets a variable itself, whatever an image says.
+bool is_reserved_variable(std::string_view name) noexcept;
+
 /// /.singularity.d/runscript: what `run` starts. The runtime looks for its line `eval "set ${SINGULARITY_OCI_RUN}"`
 /// and then needs no shell in the image.
 std::string run_script(const std::vector<std::string>& entrypoint, const std::vector<std::string>& cmd);

@@ -155,6 +155,15 @@ void File::start_sync(std::uint64_t offset, std::uint64_t size) const noexcept {
   ::sync_file_range(fd(), static_cast<off_t>(offset), static_cast<off_t>(size), SYNC_FILE_RANGE_WRITE);
 }
 
+void File::take_owner_and_mode(const File& old) const {
+  struct stat status {};
+  if (::fstat(old.fd(), &status) != 0) throw_errno(fmt::format("look at {}", in_quotes(old.name_)));
+  if (::fchown(fd(), status.st_uid, status.st_gid) != 0 && errno != EPERM)
+    throw_errno(fmt::format("set the owner of {}", in_quotes(name_)));
+  // After the owner, which takes set-id bits away.
+  if (::fchmod(fd(), status.st_mode & 07777) != 0) throw_errno(fmt::format("set the mode of {}", in_quotes(name_)));
+}
+
 void File::sync() const {
   // A failed sync is never retried: the kernel may have dropped the pages it could not write.
   if (::fsync(fd()) != 0) throw_errno(fmt::format("sync {}", in_quotes(name_)));
@@ -204,6 +213,7 @@ void copy_range(const File& from, std::uint64_t from_offset, const File& to, std
     done += piece;
     operation.progress->advance(piece);
   }
+  if (to.size() < to_offset + size) to.truncate(to_offset + size);  // it ends in a hole
 }
 
 FileSource::FileSource(std::shared_ptr<const File> file) : file_(std::move(file)), offset_(0), left_(file_->size()) {}

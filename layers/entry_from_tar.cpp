@@ -121,7 +121,8 @@ void filter_xattrs(Xattrs& xattrs, std::string_view path, EntryType type, XattrP
   std::sort(xattrs.begin(), xattrs.end());
 }
 
-Entry entry_from_tar(TarMember& member, const LayerOptions& options, const Limits& limits, WarningList& warnings) {
+Entry entry_from_tar(TarMember& member, bool is_layer, const LayerOptions& options, const Limits& limits,
+                     WarningList& warnings) {
   Entry entry;
   if (member.name.empty()) throw Error(ErrorKind::malformed, "an entry without a name");
   entry.path = inside_root(member.name, options, limits, warnings);
@@ -129,7 +130,7 @@ Entry entry_from_tar(TarMember& member, const LayerOptions& options, const Limit
   if (entry.path.empty() && member.type != TarType::directory) {
     throw Error(ErrorKind::malformed, "the root of the image must be a directory");
   }
-  take_whiteout(entry, member, warnings);
+  if (is_layer) take_whiteout(entry, member, warnings);
   if (entry.whiteout != Whiteout::none) return entry;
 
   take_links(entry, member, limits, warnings);

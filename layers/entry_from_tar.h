@@ -11,7 +11,8 @@ namespace sifkit::layers {
 
 /// What a tar member does to the image. Throws for members that no layer may hold; what is dropped or bent to what an
 /// image can hold becomes a warning.
-Entry entry_from_tar(TarMember& member, const LayerOptions& options, const Limits& limits, WarningList& warnings);
+Entry entry_from_tar(TarMember& member, bool is_layer, const LayerOptions& options, const Limits& limits,
+                     WarningList& warnings);
 
 /// Sorts, applies the policy and drops what a squashfs of a container must not or cannot hold.
 void filter_xattrs(Xattrs& xattrs, std::string_view path, EntryType type, XattrPolicy policy, WarningList& warnings);

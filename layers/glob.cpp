@@ -213,6 +213,13 @@ bool PathPatterns::matches(std::string_view path) const {
   return false;
 }
 
+bool PathPatterns::cover(std::string_view path) const {
+  for (auto slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/', slash + 1)) {
+    if (matches(path.substr(0, slash))) return true;
+  }
+  return matches(path);
+}
+
 TextPattern::TextPattern(std::string_view pattern, bool ignore_case)
     : pattern_(ignore_case ? lower_case(pattern) : pattern), ignore_case_(ignore_case) {
   require_sound_sets(pattern, pattern);

@@ -273,7 +273,7 @@ TreeOrigin LayerMerger::take_origin() {
   }
   std::sort(out.implied.begin(), out.implied.end());
   for (const auto& [inode, name] : first_names_) {
-    if (tree_.inode(inode).links > 1) out.first_names.emplace_back(inode, name);
+    if (tree_.inode(inode).links != 0) out.first_names.emplace_back(inode, name);
   }
   std::sort(out.first_names.begin(), out.first_names.end());
   return out;

@@ -83,6 +83,7 @@ struct LayerReader::Impl {
   const Limits limits;
   WarningList& warnings;
   std::string name;
+  const bool is_root;
   std::atomic<std::uint64_t> stored = 0;
   std::atomic<std::uint64_t> plain = 0;
   std::unique_ptr<Source> source;  ///< of the tar stream; its threads use the counters above
@@ -92,7 +93,7 @@ struct LayerReader::Impl {
   std::string contradiction;  ///< of the media type; told with the first entry
 
   Impl(LayerBlob blob, const LayerOptions& layer_options, const Limits& reader_limits, WarningList& warning_list)
-      : options(layer_options), limits(reader_limits), warnings(warning_list), name(std::move(blob.name)) {
+      : options(layer_options), limits(reader_limits), warnings(warning_list), name(std::move(blob.name)), is_root(blob.is_root) {
     auto checked = std::make_unique<CheckedSource>(std::move(blob.source), "stored bytes", blob.digest, blob.size, stored);
     auto peeked = std::make_unique<PeekedSource>(std::move(checked));
     const auto compression = sniff_compression(peeked->peek(6));
@@ -109,7 +110,7 @@ struct LayerReader::Impl {
     }
     bytes = std::make_unique<CheckedSource>(std::move(bytes), "diff_id", once ? std::nullopt : blob.diff_id, std::nullopt, plain);
     source = std::make_unique<ReadAhead>(std::move(bytes), options.many_threads ? kLargeWindow : kUncompressedWindow);
-    tar.emplace(*source, limits, warnings, blob.is_root ? TarTypes::any : TarTypes::layer);
+    tar.emplace(*source, limits, warnings, is_root ? TarTypes::any : TarTypes::layer);
   }
 };
 
@@ -132,7 +133,7 @@ std::optional<Entry> LayerReader::next() {
     state.member = std::move(*member);
     ++state.entries;
     return in_context([&] { return fmt::format("entry {} {}", state.entries, in_quotes(state.member.name)); },
-                      [&] { return entry_from_tar(state.member, state.options, state.limits, state.warnings); });
+                      [&] { return entry_from_tar(state.member, !state.is_root, state.options, state.limits, state.warnings); });
   });
 }
 

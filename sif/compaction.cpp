@@ -48,9 +48,7 @@ void move_objects(const std::filesystem::path& path, const File& file, const Hea
   }
   copy.write_at(static_cast<std::uint64_t>(header.descriptors_offset), encode_table(to));
   copy.write_at(0, header.encode());
-  // Only root may give a file away; then the mode is that of the owner's file.
-  if (::fchown(copy.fd(), status.st_uid, status.st_gid) != 0 && errno != EPERM) throw_errno("set the file's owner");
-  if (::fchmod(copy.fd(), status.st_mode & 07777) != 0) throw_errno("set the file's mode");
+  copy.take_owner_and_mode(file);
   operation.check();
   target.commit();
 }

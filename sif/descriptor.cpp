@@ -80,6 +80,10 @@ Bytes Header::encode() const {
   return out.release();
 }
 
+std::optional<std::int64_t> Header::time_created() const noexcept {
+  return created > kNoTime && created <= kLatestTime ? std::optional(created) : std::nullopt;
+}
+
 std::string Header::launch_text() const { return without_final_nuls(launch); }
 
 std::string Header::uuid_text() const {

@@ -20,8 +20,6 @@ namespace {
 constexpr std::size_t kMaxProblems = 100;
 /// Older writers began data at a page.
 constexpr std::int64_t kMaxTableGap = 65536;
-constexpr std::int64_t kLatestTime =
-    253402300799;  ///< the last second of the year 9999; kNoTime is the first of year 1
 
 /// Header and descriptor table as they lie in the file.
 struct RawTable {

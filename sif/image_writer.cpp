@@ -98,12 +98,13 @@ Region& ImageWriter::begin(const ObjectSpec& partition) {
   return *state.region;
 }
 
-void ImageWriter::end(std::uint64_t size, const std::array<std::byte, kExtraSize>& extra) {
+void ImageWriter::end(std::uint64_t size, const std::array<std::byte, kExtraSize>& extra, std::uint32_t link) {
   auto& state = *impl_;
   SIFKIT_CHECK(state.partition && state.partition->offset == 0);
   state.partition->offset = static_cast<std::int64_t>(state.gap_end);
   state.partition->size = static_cast<std::int64_t>(size);
   state.partition->extra = extra;
+  if (link != 0) state.partition->raw_link = link;
   state.tail = state.gap_end + size;
 }
 

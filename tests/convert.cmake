@@ -2,7 +2,7 @@
 sifkit_test(
   convert
   SOURCES unit/test_convert_base.cpp
-          unit/test_convert_base_layers.cpp
+          unit/test_convert_base_borders.cpp unit/test_convert_base_layers.cpp
           unit/test_convert_capabilities.cpp
           unit/test_convert_file_system.cpp
           unit/test_convert_metadata.cpp

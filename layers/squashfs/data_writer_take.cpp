@@ -109,13 +109,9 @@ bool DataWriter::is_whole() const {
 void DataWriter::settle_stretch(std::optional<InodeId> next) {
   if (!unsettled_) return;
   unsettled_ = false;
-  const InodeId last = pieces_.back();
-  // What the base has in one fragment and then in the next, it has there for a reason that holds here as well.
-  const auto begins_next_fragment = [&](const FileBlocks& place) {
-    return place.fragment == base_files_->blocks_of(last).fragment + 1 && place.offset == 0;
-  };
-  const bool known = next && is_whole() && begins_next_fragment(base_files_->blocks_of(*next));
-  if (known || ends_stretch(base_files_->small_bytes(last), options_.block_size)) flush_fragment();
+  // The next file may have no room, whatever the last one says; then its bytes need not be asked.
+  if (next && fragment_.size + base_files_->size_of(*next) > options_.block_size) return;
+  if (ends_stretch(base_files_->small_bytes(pieces_.back()), options_.block_size)) flush_fragment();
 }
 
 void DataWriter::flush_pieces() {

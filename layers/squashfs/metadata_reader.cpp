@@ -51,7 +51,7 @@ Superblock Superblock::read(Region& region) {
   super.fragments = in.le<std::uint32_t>("fragments");
   const auto codec = in.le<std::uint16_t>("compression");
   const auto block_log = in.le<std::uint16_t>("block log");
-  in.skip(2, "flags");
+  super.stores_plain = (in.le<std::uint16_t>("flags") & SQFS_FLAG_UNCOMPRESSED_DATA) != 0;
   super.ids = in.le<std::uint16_t>("owners");
   const auto major = in.le<std::uint16_t>("version");
   const auto minor = in.le<std::uint16_t>("version");

@@ -31,6 +31,7 @@ struct Superblock {
   std::uint32_t fragments = 0;
   std::uint16_t ids = 0;
   SquashfsCodec codec = SquashfsCodec::gzip;
+  bool stores_plain = false;  ///< it says that no data is compressed
   std::uint64_t root = 0;  ///< reference to an inode
   std::uint64_t bytes = 0;
   std::uint64_t id_table = 0;

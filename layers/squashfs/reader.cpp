@@ -270,6 +270,8 @@ SquashfsReader::~SquashfsReader() = default;
 
 SquashfsCodec SquashfsReader::codec() const noexcept { return impl_->super.codec; }
 
+bool SquashfsReader::stores_plain() const noexcept { return impl_->super.stores_plain; }
+
 std::uint32_t SquashfsReader::block_size() const noexcept { return impl_->super.block_size; }
 
 const Tree& SquashfsReader::tree() const {

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <sifkit/core/error.h>
@@ -201,4 +202,101 @@ TEST_CASE("a directory on disk is taken as it is", "[cli][build]") {
   CHECK(run_cli({"cat", fixture.at("one.sif"), "/a/\xff name"}).out == "odd");
   const auto listed = run_cli({"ls", "-lR", fixture.at("one.sif"), "/a"}).out;
   CHECK_THAT(listed, ContainsSubstring("-rwsr-x---") && ContainsSubstring("\n/a/b:\n") && ContainsSubstring(" 10 ") && ContainsSubstring(" link -> ../outside\n"));
+}
+
+TEST_CASE("what is one image alone is refused where another architecture is asked for", "[cli][build]") {
+  BuildFixture fixture;
+  REQUIRE(fixture.build("app.sif", fixture.at("app.tar")).code == 0);
+  const auto refused = [&](std::vector<std::string> words) {
+    words.insert(words.end(), {"--arch", "riscv64"});
+    const auto result = run_cli(words);
+    INFO(words.front());
+    CHECK(result.code == exit_code(ErrorKind::not_found));
+    CHECK_THAT(result.err, ContainsSubstring("no image for linux/riscv64") &&
+                               ContainsSubstring("the one that is there is for " + fixture.image.architecture));
+  };
+  refused({"build", fixture.at("new.sif"), fixture.at("app.sif")});
+  refused({"ls", fixture.at("app.sif")});
+  CHECK_FALSE(std::filesystem::exists(fixture.at("new.sif")));
+  CHECK(fixture.build("same.sif", fixture.at("app.sif"), {"-q", "--arch", fixture.image.architecture}).code == 0);
+  // Of a root that has no programs nobody else can tell.
+  write_file(fixture.directory / "root.tar", TarBuilder().directory("etc").file("etc/version", "1").bytes());
+  REQUIRE(fixture.build("root.sif", "tar:" + fixture.at("root.tar"), {"-q", "--arch", "riscv64"}).code == 0);
+  CHECK(sif::Image(std::make_shared<const File>(File::open_read(fixture.at("root.sif")))).header().architecture ==
+        "riscv64");
+}
+
+TEST_CASE("a SIF made of a SIF has one SBOM, its own or the old one", "[cli][build]") {
+  BuildFixture fixture;
+  REQUIRE(fixture.build("old.sif", fixture.at("app.tar"), {"-q", "--sbom"}).code == 0);
+  const auto sboms = [&](const std::string& name) {
+    return Json::parse(run_cli({"sbom", "list", "--json", fixture.at(name)}).out)["objects"].size();
+  };
+  REQUIRE(fixture.build("new.sif", fixture.at("old.sif"), {"-q", "--sbom=cyclonedx"}).code == 0);
+  CHECK(sboms("new.sif") == 1);
+  const auto less = fixture.build("less.sif", fixture.at("old.sif"), {"--exclude", "/etc"});
+  REQUIRE(less.code == 0);
+  CHECK(sboms("less.sif") == 1);
+  CHECK_THAT(less.err, ContainsSubstring("the SBOM in the image says what was in it before"));
+}
+
+TEST_CASE("nothing of a directory that is left out is in the image", "[cli][build]") {
+  BuildFixture fixture;
+  fixture.image.layers = {TarBuilder().file("secret/deep/token", "WORDS OF A SECRET").file("kept", "kept").bytes()};
+  write_file(fixture.directory / "secret.tar", as_tar(docker_24(fixture.image)));
+  for (const std::string pattern : {"/secret", "deep", "/secret/**"}) {
+    INFO(pattern);
+    REQUIRE(fixture.build("less.sif", fixture.at("secret.tar"), {"-qF", "--compress", "none", "--exclude", pattern}).code == 0);
+    CHECK_THAT(read_file(fixture.at("less.sif")), !ContainsSubstring("WORDS OF A SECRET") && ContainsSubstring("kept"));
+  }
+}
+
+TEST_CASE("a root file system may have files with the names of whiteouts, a layer has none", "[cli][build]") {
+  BuildFixture fixture;
+  const auto root = TarBuilder().directory("d").file("d/.wh.gone", "").file("d/.wh..wh..opq", "").file("d/gone", "g");
+  write_file(fixture.directory / "root.tar", root.bytes());
+  REQUIRE(fixture.build("root.sif", "tar:" + fixture.at("root.tar"), {"-q"}).code == 0);
+  CHECK(run_cli({"ls", "-a1", fixture.at("root.sif"), "/d"}).out == ".wh..wh..opq\n.wh.gone\ngone\n");
+  const auto copied = run_cli({"copy", fixture.at("root.sif"), "oci:" + fixture.at("layout")});
+  CHECK(copied.code == exit_code(ErrorKind::unsupported));
+  CHECK_THAT(copied.err, ContainsSubstring("has the name of a whiteout"));
+  CHECK_FALSE(std::filesystem::exists(fixture.at("layout")));
+}
+
+TEST_CASE("roots of other bytes have other UUIDs", "[cli][build]") {
+  BuildFixture fixture;
+  const auto uuid_of = [&](char first) {
+    write_file(fixture.directory / "root.tar",
+               TarBuilder().file("a", std::string(300000, first)).file("b", std::string(2u << 20, 'b')).bytes());
+    REQUIRE(fixture.build("root.sif", "tar:" + fixture.at("root.tar"), {"-qF", "--compress", "none"}).code == 0);
+    return sif::Image::open(fixture.at("root.sif")).header().uuid_text();
+  };
+  const auto one = uuid_of('1');
+  CHECK(uuid_of('2') != one);
+  CHECK(uuid_of('1') == one);
+}
+
+TEST_CASE("a time that is none does not go from one SIF into the next", "[cli][build]") {
+  BuildFixture fixture;
+  static constexpr std::size_t kCreated = 64;
+  REQUIRE(fixture.build("old.sif", fixture.at("app.tar"), {"-q"}).code == 0);
+  auto bytes = read_file(fixture.at("old.sif"));
+  bytes.replace(kCreated, 8, "\xff\xff\xff\xff\xff\xff\xff\x7f");
+  write_file(fixture.directory / "odd.sif", bytes);
+  REQUIRE(fixture.build("new.sif", fixture.at("odd.sif"), {"-q"}).code == 0);
+  const auto image = sif::Image::open(fixture.at("new.sif"));
+  CHECK(image.problems().empty());
+  CHECK(image.header().time_created() == sif::Image::open(fixture.at("old.sif")).header().created);
+}
+
+TEST_CASE("an attribute that anybody can write becomes no capability, whoever gets the file", "[cli][build]") {
+  BuildFixture fixture;
+  if (::geteuid() != 0) SKIP_TEST("needs root");
+  const std::string raw("\1\0\0\2\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20);
+  write_file(fixture.directory / "root.tar",
+             TarBuilder().add({.name = "ping", .data = "x", .uid = 1000, .pax = {{"SCHILY.xattr.user.sifkit.cap", raw}}}).bytes());
+  REQUIRE(fixture.build("box", "tar:" + fixture.at("root.tar"), {"-q", "-s", "--all-root"}).code == 0);
+  const auto has = [&](const char* name) { return ::getxattr(fixture.at("box/ping").c_str(), name, nullptr, 0) >= 0; };
+  CHECK_FALSE(has("security.capability"));
+  if (!has("user.sifkit.cap")) SKIP_TEST("no user's attributes on this file system");
 }

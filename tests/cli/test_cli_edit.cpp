@@ -3,9 +3,14 @@
 // `edit`: an image changes in its place, whole or not at all, and says the same inside and beside its file system.
 #include <thread>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <sifkit/core/error.h>
 #include <sifkit/core/json.h>
 #include <sifkit/image_edit.h>
+#include <sifkit/sif/image.h>
+#include <sifkit/sif/image_writer.h>
 
 #include "support/build_fixture.h"
 #include "support/errors.h"
@@ -161,6 +166,120 @@ TEST_CASE("edit changes squashfs images, too", "[cli][edit]") {
   CHECK(Json::parse(run_cli({"cat", image, "/.singularity.d/labels.json"}).out)["a"] == "b");
 }
 
+TEST_CASE("an image that is edited keeps its mode and owner", "[cli][edit]") {
+  const Edited fixture;
+  REQUIRE(run_cli({"build", "-q", "--format", "squashfs", fixture.at("app.sqfs"), fixture.at("app.tar")}).code == 0);
+  for (const std::string name : {"app.sif", "app.sqfs"}) {
+    INFO(name);
+    const auto path = fixture.at(name);
+    if (::geteuid() == 0) REQUIRE(::chown(path.c_str(), 1234, 4321) == 0);
+    REQUIRE(::chmod(path.c_str(), 0640) == 0);
+    struct stat before {};
+    struct stat after {};
+    REQUIRE(::stat(path.c_str(), &before) == 0);
+    REQUIRE(fixture.edit({"-q", "--label", "a=b"}, name).code == 0);
+    REQUIRE(::stat(path.c_str(), &after) == 0);
+    CHECK(after.st_ino != before.st_ino);
+    CHECK(after.st_mode == before.st_mode);
+    CHECK(after.st_uid == before.st_uid);
+    CHECK(after.st_gid == before.st_gid);
+  }
+}
+
+TEST_CASE("an edit that contradicts itself, or that the image has no place for, is refused", "[cli][edit]") {
+  const Edited fixture;
+  const auto image = read_file(fixture.sif);
+  const auto refused = [&](const std::vector<std::string>& words, const std::string& text) {
+    const auto result = fixture.edit(words);
+    CHECK(result.code == exit_code(ErrorKind::usage));
+    CHECK_THAT(result.err, ContainsSubstring(text));
+  };
+  refused({"--env", "A=1", "--unset", "A"}, "the variable 'A' is both set and taken away");
+  refused({"--remove-label", "old", "--label", "old=2"}, "the label 'old' is both set and taken away");
+  CHECK((read_file(fixture.sif) == image));
+  REQUIRE(run_process({"openssl", "genpkey", "-algorithm", "ed25519", "-out", fixture.at("key.pem")}).code == 0);
+  REQUIRE(run_cli({"build", "-q", "--format", "squashfs", fixture.at("app.sqfs"), fixture.at("app.tar")}).code == 0);
+  const auto squashfs = read_file(fixture.at("app.sqfs"));
+  for (const auto& words : std::vector<std::vector<std::string>>{{"--sign", "--key", fixture.at("key.pem"), "--label", "a=b"},
+                                                                 {"--name", "other"}})
+    CHECK(fixture.edit(words, "app.sqfs").code == exit_code(ErrorKind::usage));
+  CHECK((read_file(fixture.at("app.sqfs")) == squashfs));
+}
+
+TEST_CASE("an edit leaves out what the runtime sets itself, and leaves capabilities as they are", "[cli][edit]") {
+  Edited fixture;
+  const std::string raw = std::string("\1\0\0\2\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20);
+  write_file(fixture.directory / "root.tar",
+             TarBuilder().directory("bin").add({.name = "bin/ping", .data = "x", .pax = {{"SCHILY.xattr.security.capability", raw}}}).bytes());
+  REQUIRE(run_cli({"build", "-qF", "--xattrs", "keep", fixture.sif, "tar:" + fixture.at("root.tar")}).code == 0);
+  const auto attributes = [&] {
+    return Json::parse(run_cli({"ls", "--json", fixture.sif, "/bin/ping"}).out)["files"][0]["xattrs_hex"];
+  };
+  const auto before = attributes();
+  REQUIRE(before.contains("security.capability"));
+  const auto result = fixture.edit({"--env", "HOME=/x", "--env", "KEPT=1"});
+  REQUIRE(result.code == 0);
+  CHECK(attributes() == before);
+  CHECK_THAT(result.err, !ContainsSubstring("capabilities") && ContainsSubstring("HOME is left out"));
+  const auto script = fixture.cat("/.singularity.d/env/90-environment.sh");
+  CHECK_THAT(script, !ContainsSubstring("HOME") && ContainsSubstring("export KEPT=\"1\""));
+}
+
+TEST_CASE("an edit stays with how the image is packed, and keeps no byte of what it replaces", "[cli][edit]") {
+  const Edited fixture;
+  write_file(fixture.directory / "root.tar",
+             TarBuilder().file("etc/token", "OLD SECRET WORDS").file("etc/kept", "KEPT WORDS").bytes());
+  REQUIRE(run_cli({"build", "-qF", "--compress", "none", fixture.sif, "tar:" + fixture.at("root.tar")}).code == 0);
+  REQUIRE(fixture.edit({"-q", "--add", fixture.at("run") + ":/etc/token", "--runscript", fixture.at("run")}).code == 0);
+  REQUIRE(fixture.edit({"-q", "--runscript", fixture.at("definition")}).code == 0);
+  CHECK_THAT(run_cli({"inspect", "--summary", fixture.sif}).out, ContainsSubstring("none"));
+  const auto bytes = read_file(fixture.sif);
+  CHECK_THAT(bytes, !ContainsSubstring("OLD SECRET WORDS") && ContainsSubstring("KEPT WORDS"));
+  CHECK(fixture.cat("/etc/token") == read_file(fixture.at("run")));
+  CHECK(fixture.cat("/.singularity.d/runscript") == read_file(fixture.at("definition")));
+  // Another name of the file keeps its bytes.
+  write_file(fixture.directory / "root.tar", TarBuilder().file("a", "FIRST WORDS").hard_link("b", "a").bytes());
+  REQUIRE(run_cli({"build", "-qF", fixture.sif, "tar:" + fixture.at("root.tar")}).code == 0);
+  REQUIRE(fixture.edit({"-q", "--add", fixture.at("run") + ":/a"}).code == 0);
+  CHECK(fixture.cat("/b") == "FIRST WORDS");
+}
+
+TEST_CASE("a squashfs image behind other bytes is not edited", "[cli][edit]") {
+  const Edited fixture;
+  REQUIRE(run_cli({"build", "-q", "--format", "squashfs", fixture.at("app.sqfs"), fixture.at("app.tar")}).code == 0);
+  const auto image = "#!/usr/bin/env run-singularity\n" + read_file(fixture.at("app.sqfs"));
+  write_file(fixture.directory / "old.img", image);
+  const auto result = fixture.edit({"--label", "a=b"}, "old.img");
+  CHECK(result.code == exit_code(ErrorKind::unsupported));
+  CHECK_THAT(result.err, ContainsSubstring("stands behind 31 other bytes"));
+  CHECK((read_file(fixture.at("old.img")) == image));
+}
+
+TEST_CASE("the partition stays in its group, and linked to what it was", "[cli][edit]") {
+  const Edited fixture;
+  std::string squashfs;
+  {
+    const auto image = sif::Image::open(fixture.sif);
+    squashfs = as_text(image.read_data(*image.primary_partition(), 1u << 24));
+  }
+  write_file(fixture.directory / "other.sif", "");
+  {
+    auto file = File::open_read_write(fixture.at("other.sif"));
+    sif::ImageWriter writer(file, {.launch_script = std::string(sif::kLaunchScript)}, 4096);
+    writer.begin({.type = sif::DataType::partition, .group = 2, .link = 1}).write_at(0, as_bytes(squashfs));
+    const sif::Partition partition{sif::FsType::squashfs, sif::PartitionType::primary_system, "amd64"};
+    writer.end(squashfs.size(), sif::encode_extra(partition));
+    writer.add_before({.type = sif::DataType::deffile}, as_bytes(std::string("Bootstrap: scratch\n")));
+    writer.finish();
+  }
+  REQUIRE(fixture.edit({"-q", "--label", "a=b"}, "other.sif").code == 0);
+  const auto image = sif::Image::open(fixture.at("other.sif"));
+  const auto* const partition = image.primary_partition();
+  REQUIRE(partition != nullptr);
+  CHECK(partition->group() == 2);
+  CHECK(partition->link() == image.objects_of(sif::DataType::deffile).at(0)->id);
+}
+
 TEST_CASE("edit says what becomes of signatures and SBOMs, and signs again", "[cli][edit]") {
   const Edited fixture;
   const std::string key = fixture.at("key.pem");
@@ -174,7 +293,9 @@ TEST_CASE("edit says what becomes of signatures and SBOMs, and signs again", "[c
   CHECK_THAT(result.err, ContainsSubstring("of the old image do not hold for the new one: sign that") || ContainsSubstring("of the old image does not hold for the new one: sign that"));
   CHECK_THAT(result.err, ContainsSubstring("the SBOM in the image says what was in it before"));
   CHECK(run_cli({"verify", "-q", "--key", fixture.at("key.pub"), fixture.sif}).code == exit_code(ErrorKind::unsigned_image));
-  REQUIRE(fixture.edit({"-q", "--label", "a=b", "--sign", "--key", key}).code == 0);
+  const auto signed_again = fixture.edit({"--label", "a=b", "--sign", "--key", key});
+  REQUIRE(signed_again.code == 0);
+  CHECK_THAT(signed_again.err, !ContainsSubstring("sign that"));
   CHECK(run_cli({"verify", "-q", "--key", fixture.at("key.pub"), fixture.sif}).code == 0);
   CHECK_THAT(run_cli({"sbom", "list", fixture.sif}).out, ContainsSubstring("spdx"));
 }

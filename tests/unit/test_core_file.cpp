@@ -130,3 +130,14 @@ TEST_CASE("what is copied inside the kernel keeps its holes", "[file]") {
   if (blocks(from) * 512 > 1 << 20) SKIP_TEST("no holes on this file system");
   CHECK(blocks(to) * 512 <= 1 << 20);
 }
+
+TEST_CASE("a copy of what ends in a hole is as long", "[file]") {
+  const TempDir directory;
+  write_file(directory / "from", "start");
+  const auto from = File::open_read_write(directory / "from");
+  from.truncate(1u << 20);
+  write_file(directory / "to", "12");
+  const auto to = File::open_read_write(directory / "to");
+  copy_range(from, 0, to, 2, from.size(), {});
+  CHECK((read_file(directory / "to") == "12" + read_file(directory / "from")));
+}

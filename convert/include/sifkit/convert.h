@@ -88,6 +88,8 @@ struct ConvertOptions : oci::SourceOptions {
 
   /// Called with the finished, still unnamed SIF, for signing it.
   std::function<void(File&)> before_commit;
+  bool signs = false;       ///< `before_commit` does
+  bool makes_sbom = false;  ///< `before_commit` does: those of a source that is a SIF stay behind
 };
 
 /// Where the time went and what came out.

@@ -48,6 +48,8 @@ class SIFKIT_API File {
   void write_at(std::uint64_t offset, ByteView bytes) const;
   void truncate(std::uint64_t size) const;
   void sync() const;
+  /// For a file that takes another one's place. Who is not root may not give a file away, and keeps it.
+  void take_owner_and_mode(const File& old) const;
   /// Lets the system begin to bring a range to the disk, where it can, so that `sync` has less to wait for.
   void start_sync(std::uint64_t offset, std::uint64_t size) const noexcept;
   /// Takes the file for this open file alone, among programs that ask (flock); false while another one has it. It is
@@ -61,7 +63,7 @@ class SIFKIT_API File {
 };
 
 /// Copies [from_offset, from_offset + size) inside the kernel, without reading holes, which the target must have there
-/// already. Advances the progress; throws io when the source ends early.
+/// already, but for what is behind its end. Advances the progress; throws io when the source ends early.
 SIFKIT_API void copy_range(const File& from, std::uint64_t from_offset, const File& to, std::uint64_t to_offset,
                            std::uint64_t size, const OperationContext& operation);
 

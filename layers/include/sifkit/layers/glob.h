@@ -23,6 +23,8 @@ class SIFKIT_API PathPatterns {
   bool empty() const noexcept { return patterns_.empty(); }
   /// `path` is clean and relative.
   bool matches(std::string_view path) const;
+  /// Whether the path matches, or a directory that it is in.
+  bool cover(std::string_view path) const;
 
  private:
   std::vector<std::string> patterns_;

@@ -26,7 +26,7 @@ struct LayerBlob {
   std::optional<Digest> digest;         ///< of the stored bytes
   std::optional<std::uint64_t> size;    ///< of the stored bytes
   std::optional<Digest> diff_id;        ///< of the uncompressed bytes
-  bool is_root = false;                 ///< a root file system that no image describes: it may be a backup (TarTypes::any)
+  bool is_root = false;                 ///< a root file system that no image describes: no name is a whiteout, and it may be a backup (TarTypes::any)
 };
 
 /// The compression that a layer's media type names; nothing for a type that names none that is known.

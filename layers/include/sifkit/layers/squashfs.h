@@ -102,6 +102,7 @@ class SIFKIT_API SquashfsReader : public FileSystem {
   SquashfsReader& operator=(const SquashfsReader&) = delete;
 
   SquashfsCodec codec() const noexcept;
+  bool stores_plain() const noexcept;  ///< the image says that none of its data is compressed
   std::uint32_t block_size() const noexcept;
   std::uint32_t time() const noexcept;  ///< of the image, seconds since 1970
 

@@ -37,6 +37,8 @@ struct SIFKIT_API Header {
   std::string launch_text() const;  ///< without final NULs
   std::string uuid_text() const;    ///< 8-4-4-4-12
   bool has_uuid() const noexcept;
+  /// Nothing where none is set, and for what is no time of the years 1 to 9999.
+  std::optional<std::int64_t> time_created() const noexcept;
   bool is_deterministic() const noexcept { return !has_uuid() && created == kNoTime && modified == kNoTime; }
 
   /// What signatures protect: launch script, magic, version and UUID.

@@ -24,6 +24,7 @@ inline constexpr std::uint32_t kMaxGroup = 0x0fffffffu;
 inline constexpr std::size_t kLaunchSize = 32;
 inline constexpr std::size_t kNameSize = 128;
 inline constexpr std::size_t kExtraSize = 384;
+inline constexpr std::int64_t kLatestTime = 253402300799;  ///< the last second of the year 9999
 inline constexpr std::int64_t kNoTime = -62135596800;   ///< "not set": the zero time of the reference implementation
 
 enum class DataType : std::int32_t {

@@ -61,8 +61,9 @@ class SIFKIT_API ImageWriter {
 
   /// Starts the partition; its bytes go into the region, which lives as long as the writer. Once.
   Region& begin(const ObjectSpec& partition);
-  /// The partition is `size` bytes; `extra` says what is in it, which its content may decide.
-  void end(std::uint64_t size, const std::array<std::byte, kExtraSize>& extra);
+  /// The partition is `size` bytes; `extra` says what is in it, which its content may decide. `link` is the object that it
+  /// is linked to, where one is known by now; 0: as `begin` said.
+  void end(std::uint64_t size, const std::array<std::byte, kExtraSize>& extra, std::uint32_t link = 0);
 
   /// Objects that stand before the partition in the table, in the order of calls. Bytes lie in the room before it while
   /// that lasts, then behind it.
