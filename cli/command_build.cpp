@@ -115,7 +115,7 @@ ConvertOptions convert_options(const BuildArguments& arguments, const Session& s
     options.before_commit = [document, &session](File& file) { add_sbom_in_place(file, document, session); };
     options.makes_sbom = true;
   }
-  if (arguments.sign || !arguments.key.files.empty()) {
+  if (is_to_sign(arguments.sign, arguments.key)) {
     if (!is_sif) throw Error(ErrorKind::usage, "only SIF files are signed");
     options.signs = true;
     // Read now: a key that is not there must not cost a conversion.
@@ -301,7 +301,7 @@ void add_build_command(CLI::App& root, Session& session) {
   verb->add_flag("--dry-run", a.dry_run, "Read and check everything, write nothing");
   verb->add_flag("--clamp-names", a.clamp_names, "Keep paths that lead out of the image's root inside it, instead of refusing them");
   verb->add_flag("--sbom{spdx}", a.sbom, "Put an SBOM of what is in the image into the SIF, before it is signed; --sbom=cyclonedx is of another format than spdx");
-  verb->add_flag("--sign", a.sign, "Sign the SIF before it appears");
+  verb->add_flag("--sign", a.sign, "Sign the SIF before it appears; --key does so, too");
   add_key_options(*verb, a.key);
   verb->add_option("--digestfile", a.digest_file, "Write the output's digest to a file; - for standard output")->type_name("FILE");
   verb->add_option("--stats", a.stats_file, "Write statistics of the conversion to a file, as JSON; - for standard output")->type_name("FILE");

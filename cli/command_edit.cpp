@@ -70,7 +70,7 @@ ConvertOptions edit_options(const EditArguments& arguments, const Session& sessi
   if (!arguments.definition.empty()) edit.definition = text_of_file(arguments.definition);
   edit.name = arguments.name;
   for (const auto& text : arguments.added) edit.files.push_back(added_file(text));
-  if (arguments.sign || !arguments.key.files.empty()) {
+  if (is_to_sign(arguments.sign, arguments.key)) {
     options.signs = true;
     options.before_commit = [keys = signing_keys(arguments.key, session), operation = options.operation](File& file) {
       trust::SignOptions signing;
@@ -129,7 +129,7 @@ void add_edit_command(CLI::App& root, Session& session) {
   verb->add_option("--compress", a.compress, "Compression (default: that of the image): gzip[:1-12], zstd[:1-22], lz4, xz[:1-9] or none")->type_name("CODEC");
   verb->add_option("-j,--threads", a.threads, "Threads that compress (default: what the job may use)")->transform(Integer<unsigned>())->type_name("N");
   verb->add_flag("--verify-after", a.verify_after, "Read the changed image back and compare every file before it takes the old one's place");
-  verb->add_flag("--sign", a.sign, "Sign the changed SIF before it takes the old one's place");
+  verb->add_flag("--sign", a.sign, "Sign the changed SIF before it takes the old one's place; --key does so, too");
   add_key_options(*verb, a.key);
   set_action(*verb, session, arguments, edit);
 }

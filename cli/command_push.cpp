@@ -79,6 +79,8 @@ int push_files(const PushArguments& arguments, Session& session) {
 }
 
 int push(const PushArguments& arguments, Session& session) {
+  if (arguments.places.size() < 2)
+    throw Error(ErrorKind::usage, "expected an IMG and the URI that it goes to", "sifkit push IMG... oras://NAME");
   const auto& uri = arguments.places.back();
   if (session.json && arguments.digest_file == "-")
     throw Error(ErrorKind::usage, "only one of --json and --digestfile - can be written to standard output");
@@ -108,7 +110,7 @@ void add_push_command(CLI::App& root, Session& session) {
   verb->add_option("places", a.places,
                    "SIF files, each of an architecture of its own, and oras://NAME; or an image and docker://NAME")
       ->required()
-      ->expected(2, 1000)
+      ->expected(1, 1000)
       ->type_name("IMG... URI");
   verb->add_flag("-U,--allow-unsigned", a.allow_unsigned, "Do not warn of a SIF file that is not signed");
   verb->add_option("-D,--description", a.description, "Describe the image to the registry")->type_name("TEXT");

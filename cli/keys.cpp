@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keys.h"
 
+#include <sifkit/core/error.h>
 #include <sifkit/trust/default_keys.h>
 
 #include "process.h"
@@ -13,6 +14,14 @@ void add_key_options(CLI::App& verb, KeyArguments& arguments) {
       ->allow_extra_args(false);
   verb.add_option("--key-name", arguments.which, "Which key of a ring: fingerprint, long key ID, email or a part of a user id; a subkey by its fingerprint")->type_name("NAME");
   add_passphrase_options(verb, arguments.passphrase);
+}
+
+bool is_to_sign(bool sign, const KeyArguments& arguments) {
+  if (sign || !arguments.files.empty()) return true;
+  const auto& from = arguments.passphrase;
+  if (!arguments.which.empty() || arguments.index || !from.file.empty() || from.fd >= 0)
+    throw Error(ErrorKind::usage, "a key or its passphrase is given, and nothing is to be signed", "add --sign");
+  return false;
 }
 
 std::vector<trust::SigningKey> signing_keys(const KeyArguments& arguments, const Session& session) {

@@ -25,6 +25,9 @@ struct KeyArguments {
 
 void add_key_options(CLI::App& verb, KeyArguments& arguments);
 
+/// Whether a verb that signs on request is to: with --sign, or --key. Throws usage for what says how and not that.
+bool is_to_sign(bool sign, const KeyArguments& arguments);
+
 /// The keys that the options name; else SIFKIT_SIGN_KEY; else one of the user's ring of secret keys, or of Apptainer's. A
 /// passphrase comes from the options, SIFKIT_PASSPHRASE, or the terminal.
 std::vector<trust::SigningKey> signing_keys(const KeyArguments& arguments, const Session& session);

@@ -212,12 +212,12 @@ class LayoutDestination : public ImageDestination {
       read_index();
     }
     Json& list = index_["manifests"];
+    const Json entry = entry_of(manifest, tag_);
     for (auto at = list.begin(); at != list.end();) {
-      const bool same_tag = !tag_.empty() && tag_of(*at) == tag_;
-      const bool same_image = tag_.empty() && tag_of(*at).empty() && (*at)["digest"] == manifest.digest.text();
-      at = same_tag || same_image ? list.erase(at) : at + 1;
+      const bool replaced = tag_of(*at) == tag_ && (!tag_.empty() || stands_for(*at, entry));
+      at = replaced ? list.erase(at) : at + 1;
     }
-    list.push_back(entry_of(manifest, tag_));
+    list.push_back(entry);
     if (!staged_) {
       write_file(root_ / "index.json", index_.dump() + "\n");
       return;
@@ -231,6 +231,15 @@ class LayoutDestination : public ImageDestination {
     staged_.reset();
     const UniqueFd directory(::open(directory_of(target_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (directory) sync_directory(directory.get(), directory_of(target_));
+  }
+
+  /// Whether one without a tag is what a reader takes who names none: of two for one platform it would be the first.
+  bool stands_for(const Json& there, const Json& entry) const {
+    if (there.value("digest", Json()) == entry["digest"]) return true;
+    if (there.value("platform", Json()) != entry.value("platform", Json())) return false;
+    if (options_.overwrite == Overwrite::yes) return true;
+    throw Error(ErrorKind::exists, fmt::format("{} holds an image without a tag already", in_quotes(target_.native())),
+                Hint(Advice::overwrite, {}, "give this one a tag"));
   }
 
   static std::string tag_of(const Json& entry) {

@@ -169,6 +169,18 @@ TEST_CASE("what is there is replaced only when that is asked for", "[cli][copy]"
   CHECK(images.size() == 2);
   CHECK(fixture.copy(app, "docker-archive:" + fixture.at("there"), {"--force"}).code == 0);
   CHECK(run_cli({"ls", fixture.at("there"), "/bin"}).out == "tool\ntool2\n");
+
+  // Of two without a tag for one platform only one could be read.
+  auto other = small_image();
+  other.layers = {TarBuilder().file("other", "o").bytes()};
+  write_file(fixture.directory / "other.tar", as_tar(docker_24(other)));
+  const auto untagged = "oci:" + fixture.at("untagged");
+  CHECK(fixture.copy(app, untagged).code == 0);
+  CHECK(fixture.copy(app, untagged).code == 0);
+  CHECK(fixture.copy(fixture.at("other.tar"), untagged).code == exists);
+  CHECK(fixture.copy(fixture.at("other.tar"), untagged, {"--force"}).code == 0);
+  CHECK(fixture.images(untagged).size() == 1);
+  CHECK(run_cli({"ls", untagged}).out == "other\n");
 }
 
 TEST_CASE("words that name no place for an image are refused", "[cli][copy]") {

@@ -196,6 +196,8 @@ TEST_CASE("an edit that contradicts itself, or that the image has no place for, 
   };
   refused({"--env", "A=1", "--unset", "A"}, "the variable 'A' is both set and taken away");
   refused({"--remove-label", "old", "--label", "old=2"}, "the label 'old' is both set and taken away");
+  refused({"--label", "a=b", "--key-name", "me"}, "nothing is to be signed");
+  CHECK(fixture.build("new.sif", fixture.at("app.tar"), {"--passphrase-file", fixture.at("run")}).code == 2);
   CHECK((read_file(fixture.sif) == image));
   REQUIRE(run_process({"openssl", "genpkey", "-algorithm", "ed25519", "-out", fixture.at("key.pem")}).code == 0);
   REQUIRE(run_cli({"build", "-q", "--format", "squashfs", fixture.at("app.sqfs"), fixture.at("app.tar")}).code == 0);

@@ -182,6 +182,7 @@ TEST_CASE("what is no SIF file, or no place for one, is refused before anything 
   refused({fixture.at("made.tar"), fixture.oras("app:1")}, ErrorKind::unsupported, "made.tar");
   refused({fixture.at("none.sif"), fixture.oras("app:1")}, ErrorKind::not_found, "none.sif");
   refused({sif, fixture.oras("App:1")}, ErrorKind::usage, "a repository's name is in lower case");
+  refused({sif}, ErrorKind::usage, "expected an IMG and the URI that it goes to");
   refused({sif, "library://a/b/c"}, ErrorKind::unsupported, "nothing is pushed to libraries");
   refused({fixture.oras("app:1"), sif}, ErrorKind::usage, "the image comes first");
   refused({sif, sif, fixture.server.image("app:1")}, ErrorKind::usage, "expected one image");
