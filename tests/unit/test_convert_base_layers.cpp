@@ -67,6 +67,8 @@ class OrderlyHistory {
 
  private:
   std::string content() {
+    // Equal files of several layers, and files of nothing.
+    if (random_() % 4 == 0) return std::string(random_() % 4 * 300, static_cast<char>('a' + random_() % 3));
     std::mt19937 bytes(static_cast<unsigned>(random_() % 9));
     const std::size_t size = random_() % 4 == 0 ? random_() % (5 * kBlock) : random_() % 8 == 0 ? 500 : random_() % 1800;
     std::string out(size, '\0');
