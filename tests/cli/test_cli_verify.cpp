@@ -299,6 +299,11 @@ TEST_CASE("verify takes the empty name of a file for no absence", "[cli][verify]
   }
   CHECK(run_cli({"verify", "--certificate", "", fixture.image}).code == 2);
   CHECK(run_cli({"verify", "--key", "", fixture.image}).code == 3);
+  // A place where no SIF file is read from.
+  const auto layers = run_cli({"verify", "docker://example.org/app:1"});
+  CHECK(layers.code == exit_code(ErrorKind::unsupported));
+  CHECK_THAT(layers.err, ContainsSubstring("'docker://example.org/app:1' is no SIF file"));
+  CHECK_THAT(run_cli({"sif", "list", "https://example.org/app.sif"}).err, ContainsSubstring("'sifkit pull' fetches the file"));
 }
 
 TEST_CASE("a variable that asks for OCSP in any of Go's words is heard, and one that says something else refused", "[cli][verify]") {
