@@ -142,7 +142,7 @@ TEST_CASE("where temporary data cannot be, the hint names the option for it", "[
                                     "--tmpdir DIR, SIFKIT_TMPDIR or TMPDIR\n"));
 }
 
-TEST_CASE("a full disk is told with the file's name, once, by whatever writes", "[cli][messages]") {
+TEST_CASE("a full disk is told with the file's name, once, by whatever writes", "[cli][messages][dynamic]") {
   const FaultFixture fixture;
   REQUIRE(fixture.shell("$SIFKIT build -q app.sif ../app.tar; head -c 9000 /dev/zero >data; openssl genpkey -algorithm ed25519 -out key.pem 2>&1; "
                         "for i in 1 2; do $SIFKIT sif add app.sif data --datatype 7 --groupid 1; done; $SIFKIT sif del 6 app.sif; "
