@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# The .deb: 'cpack -G DEB' in a build directory. The same build and SOURCE_DATE_EPOCH give the same bytes.
+# The .deb: 'cpack -G DEB' in a build directory. The same build, SOURCE_DATE_EPOCH and umask give the same bytes.
 
 set(CPACK_PACKAGE_NAME sifkit)
 set(CPACK_PACKAGE_CONTACT "The sifkit developers <sifkit@localhost.localdomain>")
@@ -13,6 +13,7 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION utils)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
+set(CPACK_PRE_BUILD_SCRIPTS "${PROJECT_SOURCE_DIR}/cmake/PackageModes.cmake")
 set(CPACK_THREADS 1) # or the number of processors would be in the bytes
 # What the program is linked with is found by dpkg-shlibdeps; what it loads on demand (core/on_demand.h) nothing finds.
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
