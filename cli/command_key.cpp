@@ -89,7 +89,8 @@ int new_pair(const KeyCommand& arguments, Session& session) {
 }
 
 /// Their places, in the order of the ring. Throws not_found for a name that means none.
-std::vector<std::size_t> those_meant(const std::vector<trust::PgpKeyInfo>& keys, const std::vector<std::string>& which, trust::KeyPart part, const std::string& ring) {
+std::vector<std::size_t> those_meant(const std::vector<trust::PgpKeyInfo>& keys, const std::vector<std::string>& which,
+                                     trust::KeyPart part, const std::string& ring) {
   std::set<std::size_t> places;
   for (const auto& one : which) {
     const auto meant = trust::keys_meant(keys, one);

@@ -80,7 +80,10 @@ void add_sign_command(CLI::App& root, Session& session) {
   auto& a = *arguments;
   verb->add_option("file", a.files, "SIF files")->required()->type_name("FILE");
   add_key_options(*verb, a.key);
-  verb->add_option("-k,--keyidx", a.key.index, "Index of the key in its ring, from 0")->transform(Integer<std::size_t>())->type_name("N")->excludes(verb->get_option("--key-name"));
+  verb->add_option("-k,--keyidx", a.key.index, "Index of the key in its ring, from 0")
+      ->transform(Integer<std::size_t>())
+      ->type_name("N")
+      ->excludes(verb->get_option("--key-name"));
   verb->add_option("-g,--group-id", a.groups, "Sign this group (may be given again)")->transform(Integer<std::uint32_t>())->type_name("ID")->allow_extra_args(false);
   verb->add_option("-i,--sif-id", a.objects, "Sign this object (may be given again)")->transform(Integer<std::uint32_t>())->type_name("ID")->allow_extra_args(false);
   verb->add_flag("--replace", a.replace,

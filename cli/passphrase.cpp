@@ -177,7 +177,10 @@ std::string ask_terminal(std::string_view question, Echo echo, const std::stop_t
 
 void add_passphrase_options(CLI::App& verb, PassphraseArguments& arguments) {
   auto* file = verb.add_option("--passphrase-file", arguments.file, "The first line is the key's passphrase")->type_name("FILE");
-  verb.add_option("--passphrase-fd", arguments.fd, "The passphrase is read from a descriptor")->transform(Integer<int>(0))->type_name("N")->excludes(file);
+  verb.add_option("--passphrase-fd", arguments.fd, "The passphrase is read from a descriptor")
+      ->transform(Integer<int>(0))
+      ->type_name("N")
+      ->excludes(file);
 }
 
 std::string passphrase(const PassphraseArguments& arguments, std::string_view key, const std::stop_token& stop) {

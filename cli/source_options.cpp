@@ -57,13 +57,13 @@ std::optional<oci::Reference> remote_sif(const std::string& place) {
 
 sif::Image open_sif(const std::string& place, const SourceArguments& arguments, const Session& session) {
   const auto reference = remote_sif(place);
-  std::error_code error;
-  if (!reference && place.find("://") != std::string::npos && !std::filesystem::exists(place, error)) {
+  if (!reference) {
+    std::error_code error;
+    if (place.find("://") == std::string::npos || std::filesystem::exists(place, error)) return sifkit::open_sif(place);
     oci::Reference::parse(place);  // may say more
     throw Error(ErrorKind::unsupported, fmt::format("{} is no SIF file", in_quotes(place)),
                 "oras://NAME and library://NAME are SIF files of registries and libraries");
   }
-  if (!reference) return sifkit::open_sif(place);
   WarningList none;
   const auto source = oci::open_source(*reference, source_options(arguments, session), none);
   session.progress->done();
