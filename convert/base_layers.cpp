@@ -31,9 +31,9 @@ bool BaseLayers::are_oldest_of(std::span<const Digest> diff_ids) const {
                     [](const PackingRecord::Layer& layer, const Digest& diff_id) { return layer.diff_id == diff_id; });
 }
 
-bool BaseLayers::is_sound(const OperationContext& operation) const {
+bool BaseLayers::is_sound(const OperationContext& operation, unsigned threads) const {
   try {
-    return blocks_->checksum(operation) == record_.checksum;
+    return blocks_->checksum(operation, threads) == record_.checksum;
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::cancelled) throw;
     return false;

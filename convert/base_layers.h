@@ -26,7 +26,7 @@ class BaseLayers {
   /// Whether the oldest of these layers are all of the image's own.
   bool are_oldest_of(std::span<const Digest> diff_ids) const;
   /// Whether the image is still what it was when it was made. Reads all of it.
-  bool is_sound(const OperationContext& operation) const;
+  bool is_sound(const OperationContext& operation, unsigned threads) const;
 
   struct Item {
     layers::Entry entry;

@@ -23,10 +23,11 @@ constexpr unsigned kManyThreads = 4;
 constexpr std::size_t kLayersAhead = 2;
 constexpr std::uint64_t kAmpleMemory = std::uint64_t{1} << 30;  ///< of which reading ahead may take a tenth
 
+unsigned threads_of(const ConvertOptions& options) { return options.threads != 0 ? options.threads : available_threads(); }
+
 LayerOptions with_threads(const ConvertOptions& options) {
   LayerOptions out = options.layers;
-  const auto threads = options.threads != 0 ? options.threads : available_threads();
-  out.many_threads = threads >= kManyThreads && available_memory() >= kAmpleMemory;
+  out.many_threads = threads_of(options) >= kManyThreads && available_memory() >= kAmpleMemory;
   return out;
 }
 
@@ -58,7 +59,7 @@ void LayeredRoot::use(BaseLayers* base) {
     options_.operation.logger->write(LogLevel::debug, "all layers are read: the old image was made of others");
     return;
   }
-  if (!base->is_sound(options_.operation)) {
+  if (!base->is_sound(options_.operation, threads_of(options_))) {
     warnings_.add("base-damaged", "the old image has changed since it was made; all layers are read");
     return;
   }

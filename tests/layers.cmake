@@ -10,4 +10,5 @@ sifkit_test(layers SOURCES unit/test_layers_archive_cases.cpp
                            unit/test_layers_stretches.cpp
                            unit/test_layers_tar_tree.cpp
                            unit/test_layers_walk.cpp
+                           unit/test_layers_write_behind.cpp
             LINK sifkit_layers sifkit_core THREADS squashfs layers)

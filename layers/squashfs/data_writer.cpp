@@ -26,7 +26,7 @@ bool ends_stretch(ByteView small, std::uint32_t block_size) {
 }
 
 DataWriter::DataWriter(Region& region, std::uint64_t start, const SquashfsOptions& options)
-    : region_(region), options_(options), cursor_(start), writing_start_(start) {
+    : region_(region), options_(options), cursor_(start), writing_start_(start), writes_(region, options.threads > 1) {
   index_.resize(kFirstIndex);
   contents_.emplace_back();  // kEmptyContent
   keys_.emplace_back();
@@ -65,9 +65,9 @@ OrderedPipeline<DataWriter::Item, DataWriter::Item>::Work DataWriter::make_worke
   };
 }
 
-void DataWriter::write(ByteView bytes) {
-  region_.write_at(cursor_, bytes);
-  cursor_ += bytes.size();
+void DataWriter::write(Buffer&& buffer) {
+  const auto at = std::exchange(cursor_, cursor_ + buffer.size);
+  writes_.write(at, std::move(buffer));
 }
 
 void DataWriter::deliver(Item&& item) {
@@ -76,10 +76,11 @@ void DataWriter::deliver(Item&& item) {
     case Item::Kind::fragment: {
       const auto at = cursor_;
       const bool packed = item.taken || (item.size_field & kStoredBlock) == 0;
-      const Buffer& chosen = packed ? item.packed : item.plain;
-      write({chosen.bytes.get(), chosen.size});
+      const auto plain_size = item.plain.size;
+      give_back(std::move(packed ? item.plain : item.packed));
+      write(std::move(packed ? item.packed : item.plain));
       checksums_.hold(item.size_field, item.checksum);
-      if (item.taken || item.found == BlockReuser::Found::yes) counts_.reused_bytes += item.plain.size;
+      if (item.taken || item.found == BlockReuser::Found::yes) counts_.reused_bytes += plain_size;
       if (item.found == BlockReuser::Found::damaged) ++counts_.damaged_blocks;
       if (item.kind == Item::Kind::fragment) {
         fragments_[static_cast<std::size_t>(item.count)] = {at, item.size_field};
@@ -91,20 +92,14 @@ void DataWriter::deliver(Item&& item) {
         block_sizes_.push_back(item.size_field);
         known_blocks_.place(item.count) = {at, item.size_field, item.checksum};
       }
-      give_back(std::move(item.plain));
-      give_back(std::move(item.packed));
       return;
     }
     case Item::Kind::repeat: {
       const auto& place = known_blocks_.place(item.count);
-      const std::span<std::byte> packed(item.packed.bytes.get(), packed_size(place.size_field));
-      if (region_.read_at(place.start, packed) != packed.size()) {
-        throw Error(ErrorKind::io, "the image became shorter while it was written");
-      }
-      write(packed);
+      const auto size = packed_size(place.size_field);
+      writes_.copy(place.start, std::exchange(cursor_, cursor_ + size), size, std::move(item.packed));
       checksums_.hold(place.size_field, place.checksum);
       block_sizes_.push_back(place.size_field);
-      give_back(std::move(item.packed));
       return;
     }
     case Item::Kind::holes: {
@@ -135,6 +130,7 @@ void DataWriter::deliver(Item&& item) {
 }
 
 DataWriter::Buffer DataWriter::take_buffer() {
+  if (spare_.empty()) writes_.take_back(spare_);
   if (spare_.empty()) return {std::make_unique_for_overwrite<std::byte[]>(options_.block_size), 0};
   Buffer buffer = std::move(spare_.back());
   spare_.pop_back();
@@ -342,6 +338,8 @@ void DataWriter::end_layer() {
 std::uint64_t DataWriter::finish() {
   flush_fragment();
   pipeline_->finish();
+  writes_.finish();
+  writes_.take_back(spare_);
   spare_.clear();
   return cursor_;
 }

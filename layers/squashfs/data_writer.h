@@ -25,6 +25,7 @@
 #include "squashfs/content_namer.h"
 #include "squashfs/known_blocks.h"
 #include "squashfs/tree_reader.h"
+#include "squashfs/write_behind.h"
 
 namespace sifkit::layers {
 
@@ -56,7 +57,7 @@ struct DataCounts {
 bool ends_stretch(ByteView small, std::uint32_t block_size);
 
 /// Packs contents into data and fragment blocks. Files of less than a block go together into fragments, larger ones
-/// into blocks of their own; a file that was there before costs nothing. Several threads compress; blocks are written by
+/// into blocks of their own; a file that was there before costs nothing. Several threads compress; blocks are placed by
 /// the caller's thread in the order they were made, so the layout does not depend on the threads.
 ///
 /// The data is a row of stretches that share no block (docs/formats.md). One ends where a layer does, and behind small
@@ -96,10 +97,7 @@ class DataWriter : public ContentSink {
   const DataCounts& counts() const noexcept { return counts_; }
 
  private:
-  struct Buffer {
-    std::unique_ptr<std::byte[]> bytes;
-    std::uint32_t size = 0;
-  };
+  using Buffer = BlockBuffer;
   /// What goes through the pipeline; `repeat` is a block that is stored already, `holes` a run of them.
   struct Item {
     enum class Kind : std::uint8_t { block, repeat, holes, fragment, end } kind = Kind::block;
@@ -129,7 +127,7 @@ class DataWriter : public ContentSink {
 
   OrderedPipeline<Item, Item>::Work make_worker() const;
   void deliver(Item&& item);
-  void write(ByteView bytes);
+  void write(Buffer&& buffer);
   Buffer take_buffer();
   void give_back(Buffer&& buffer);
   void push_block(Item::Kind kind, Buffer&& plain, std::uint64_t count, const PackedBlock& known);
@@ -194,6 +192,7 @@ class DataWriter : public ContentSink {
   std::uint64_t writing_sparse_ = 0;
 
   std::vector<Buffer> spare_;
+  WriteBehind writes_;
   std::optional<OrderedPipeline<Item, Item>> pipeline_;  // last: its threads end first
 };
 

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/ordered_pipeline.h>
 #include <sifkit/layers/squashfs.h>
 
 #include "squashfs/base_files.h"
@@ -22,6 +23,8 @@ namespace {
 
 constexpr std::size_t kSampleBlocks = 16;         ///< packed again to know the compressor
 constexpr std::uint64_t kSampleBytes = 2u << 20;  ///< of them together
+constexpr unsigned kMostReaders = 8;              ///< threads, more than memory and disks have use for
+constexpr std::uint64_t kRunBytes = 1u << 20;     ///< that are read at once
 
 }  // namespace
 
@@ -91,7 +94,7 @@ FileStarts::~FileStarts() = default;
 
 std::size_t FileStarts::read(InodeId file, std::span<std::byte> into) { return files_->read_start(file, into); }
 
-Digest PackedBlocks::checksum(const OperationContext& operation) const {
+Digest PackedBlocks::checksum(const OperationContext& operation, unsigned threads) const {
   const auto& state = *impl_;
   std::vector<PackedBlock> blocks;
   for (const auto& fragment : state.fragments) blocks.push_back({fragment.start, fragment.size_field});
@@ -108,15 +111,41 @@ Digest PackedBlocks::checksum(const OperationContext& operation) const {
   std::sort(blocks.begin(), blocks.end(), before);
   const auto same = [](const PackedBlock& a, const PackedBlock& b) { return a.start == b.start; };
   blocks.erase(std::unique(blocks.begin(), blocks.end(), same), blocks.end());
+
+  // Blocks that lie side by side are read at once.
+  using Run = std::span<const PackedBlock>;
+  using Checksums = std::pair<Run, std::vector<std::uint32_t>>;
+  const auto end_of = [](const PackedBlock& block) { return block.start + packed_size(block.size_field); };
+  const auto make_work = [&]() -> OrderedPipeline<Run, Checksums>::Work {
+    return [&, bytes = std::make_shared<Bytes>()](Run&& run) {
+      bytes->resize(static_cast<std::size_t>(end_of(run.back()) - run.front().start));
+      read(run.front(), *bytes);
+      Checksums out{run, {}};
+      for (ByteView left(*bytes); const auto& block : run) {
+        const auto size = packed_size(block.size_field);
+        out.second.push_back(block_checksum(left.first(size)));
+        left = left.subspan(size);
+      }
+      return out;
+    };
+  };
   BlockChecksums sums;
-  Bytes packed(state.super.block_size);
-  for (const auto& block : blocks) {
+  OrderedPipeline<Run, Checksums> pipeline(std::min(threads, kMostReaders), std::size_t{4} * kMostReaders, make_work, [&](Checksums&& got) {
+    for (std::size_t i = 0; i < got.first.size(); ++i) sums.add(got.first[i].size_field, got.second[i]);
+  });
+  for (std::size_t first = 0; first < blocks.size();) {
     operation.check();
-    const auto size = packed_size(block.size_field);
-    if (size > packed.size()) throw_malformed(fmt::format("a block of {} bytes at {}", size, block.start));
-    read(block, std::span(packed).first(size));
-    sums.add(block.size_field, block_checksum(ByteView(packed).first(size)));
+    auto last = first;
+    for (std::uint64_t bytes = 0;; ++last) {
+      const auto size = packed_size(blocks[last].size_field);
+      if (size > state.super.block_size) throw_malformed(fmt::format("a block of {} bytes at {}", size, blocks[last].start));
+      bytes += size;
+      if (last + 1 == blocks.size() || bytes >= kRunBytes || blocks[last + 1].start != end_of(blocks[last])) break;
+    }
+    pipeline.push(Run(blocks).subspan(first, last + 1 - first));
+    first = last + 1;
   }
+  pipeline.finish();
   FileRegion region = state.region;
   return sums.finish(region, state.super.inode_table, state.super.bytes);
 }

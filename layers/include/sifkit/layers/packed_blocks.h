@@ -72,8 +72,8 @@ class SIFKIT_API PackedBlocks {
   const Tree& tree() const noexcept;
   /// Inodes by the numbers that the image gives them, from 1 on; kNone where it has none.
   std::span<const InodeId> by_number() const noexcept;
-  /// What SquashfsSummary::checksum was when the image was made, if nothing has changed since.
-  Digest checksum(const OperationContext& operation) const;
+  /// What SquashfsSummary::checksum was when the image was made, if nothing has changed since. Reads all of it.
+  Digest checksum(const OperationContext& operation, unsigned threads) const;
 
  private:
   friend class BaseFiles;
