@@ -21,6 +21,7 @@ namespace {
 /// From here on one thread of each kind cannot read fast enough for the compressors.
 constexpr unsigned kManyThreads = 4;
 constexpr std::size_t kLayersAhead = 2;
+constexpr std::size_t kFewFiles = 64;  ///< to which one goes without reading what is between them
 constexpr std::uint64_t kAmpleMemory = std::uint64_t{1} << 30;  ///< of which reading ahead may take a tenth
 
 unsigned threads_of(const ConvertOptions& options) { return options.threads != 0 ? options.threads : available_threads(); }
@@ -132,10 +133,12 @@ LayerBlob LayeredRoot::blob(std::size_t index) {
   return blob;
 }
 
-LayeredRoot::OpenLayer LayeredRoot::open_layer(std::size_t index) {
+LayeredRoot::OpenLayer LayeredRoot::open_layer(std::size_t index, bool with_contents) {
   OpenLayer out;
+  LayerOptions layer_options = layer_options_;
+  layer_options.few_contents = !with_contents;
   try {
-    out.reader = std::make_unique<LayerReader>(blob(index), layer_options_, options_.limits, warnings_);
+    out.reader = std::make_unique<LayerReader>(blob(index), layer_options, options_.limits, warnings_);
   } catch (...) {
     out.failure = std::current_exception();
   }
@@ -145,7 +148,7 @@ LayeredRoot::OpenLayer LayeredRoot::open_layer(std::size_t index) {
 LayeredRoot::OpenLayer LayeredRoot::open_in_turn(std::size_t index, bool with_contents) {
   OpenLayer out;
   if (ahead_.empty()) {
-    out = open_layer(index);
+    out = open_layer(index, with_contents);
   } else {
     out = std::move(ahead_.front());
     ahead_.pop_front();
@@ -155,7 +158,7 @@ LayeredRoot::OpenLayer LayeredRoot::open_in_turn(std::size_t index, bool with_co
   while (ahead && ahead_.size() < kLayersAhead && ahead_.size() < index) {
     const auto next = index - ahead_.size() - 1;
     if (with_contents && is_in_base(next)) break;
-    ahead_.push_back(open_layer(next));
+    ahead_.push_back(open_layer(next, with_contents));
   }
   return out;
 }
@@ -205,7 +208,9 @@ void LayeredRoot::read_layer(std::size_t index, std::uint32_t time, Flattener& f
 void LayeredRoot::read_again(std::span<const Missing> files,
                              const std::function<void(const Missing&, const Entry&, LayerReader&)>& take) {
   WarningList told;  // when the layer was read for the first time
-  LayerReader reader(blob(image_.layers().size() - 1 - files.front().layer), options_.layers, options_.limits, told);
+  LayerOptions layer_options = options_.layers;
+  layer_options.few_contents = files.size() <= kFewFiles;
+  LayerReader reader(blob(image_.layers().size() - 1 - files.front().layer), layer_options, options_.limits, told);
   std::uint64_t index = 0;
   for (const Missing& file : files) {
     for (;; ++index) {

@@ -67,7 +67,7 @@ class LayeredRoot : public RootSource {
     std::unique_ptr<layers::LayerReader> reader;
     std::exception_ptr failure;
   };
-  OpenLayer open_layer(std::size_t index);
+  OpenLayer open_layer(std::size_t index, bool with_contents);
   /// Opens a layer, if that has not been done, and those that come after it, as far as it pays.
   OpenLayer open_in_turn(std::size_t index, bool with_contents);
   void read_layer(std::size_t index, std::uint32_t time, layers::Flattener& flattener, layers::ContentSink* sink);

@@ -40,14 +40,25 @@ class CheckedSource : public Source {
       return 0;
     }
     if (hasher_) hasher_->update(into.first(got));
-    const auto seen = count_.fetch_add(got, std::memory_order_relaxed) + got;
-    if (size_ && seen > *size_) {
-      throw Error(ErrorKind::integrity, fmt::format("{}: more than the stated {} bytes", what_, *size_));
-    }
+    add(got);
     return got;
   }
 
+  std::uint64_t skip(std::uint64_t count) override {
+    if (hasher_ || ended_) return Source::skip(count);
+    const auto skipped = source_->skip(count);
+    add(skipped);
+    return skipped;
+  }
+
  private:
+  void add(std::uint64_t bytes) {
+    const auto seen = count_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+    if (size_ && seen > *size_) {
+      throw Error(ErrorKind::integrity, fmt::format("{}: more than the stated {} bytes", what_, *size_));
+    }
+  }
+
   void check_end() {
     const auto seen = count_.load(std::memory_order_relaxed);
     if (size_ && seen != *size_) {
@@ -108,8 +119,10 @@ struct LayerReader::Impl {
       bytes = open_decompressed(std::move(bytes), "stored bytes", limits);
       if (options.many_threads) bytes = std::make_unique<ReadAhead>(std::move(bytes), kUncompressedWindow);
     }
+    const bool skips = options.few_contents && compression == Compression::none && !blob.digest && !blob.diff_id;
     bytes = std::make_unique<CheckedSource>(std::move(bytes), "diff_id", once ? std::nullopt : blob.diff_id, std::nullopt, plain);
-    source = std::make_unique<ReadAhead>(std::move(bytes), options.many_threads ? kLargeWindow : kUncompressedWindow);
+    if (!skips) bytes = std::make_unique<ReadAhead>(std::move(bytes), options.many_threads ? kLargeWindow : kUncompressedWindow);
+    source = std::move(bytes);
     tar.emplace(*source, limits, warnings, is_root ? TarTypes::any : TarTypes::layer);
   }
 };

@@ -71,8 +71,30 @@ class DirectoryTar final : public Source, private Sink {
     return count;
   }
 
+  /// The bytes of files that are passed over are not read.
+  std::uint64_t skip(std::uint64_t count) override {
+    std::uint64_t skipped = 0;
+    while (skipped < count) {
+      const auto here = static_cast<std::size_t>(std::min<std::uint64_t>(count - skipped, out_.size() - used_));
+      used_ += here;
+      skipped += here;
+      if (skipped == count || ended_) break;
+      if (here != 0) continue;
+      out_.clear();
+      used_ = 0;
+      if (left_ != 0) {
+        skipped += pass_over(count - skipped);
+      } else {
+        step();
+      }
+    }
+    return skipped;
+  }
+
  private:
-  void write(ByteView bytes) override { out_.append(as_text(bytes)); }
+  void write(ByteView bytes) override {
+    if (!passing_over_) out_.append(as_text(bytes));
+  }
 
   struct Level {
     UniqueFd fd;
@@ -92,7 +114,7 @@ class DirectoryTar final : public Source, private Sink {
 
   /// Produces something, or ends.
   void step() {
-    if (file_) {
+    if (left_ != 0) {
       copy_piece();
       return;
     }
@@ -122,10 +144,12 @@ class DirectoryTar final : public Source, private Sink {
                 "nothing may write to the directory meanwhile");
   }
 
-  /// Opens a file that was just looked at and looks at it once more, now that no other can take its place.
+  /// Opens a file that was just looked at and looks at it once more, now that no other can take its place. None where the
+  /// user may not read it.
   UniqueFd open(int directory, const std::string& name, const std::string& path, struct stat& status) const {
     const mode_t type = status.st_mode & S_IFMT;
     UniqueFd fd(::openat(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+    if (!fd && errno == EACCES) return fd;
     if (!fd) fail("open", path);
     if (::fstat(fd.get(), &status) != 0) fail("look at", path);
     if ((status.st_mode & S_IFMT) != type) throw_changed(path);
@@ -142,6 +166,7 @@ class DirectoryTar final : public Source, private Sink {
     }
     if (S_ISDIR(status.st_mode)) {
       UniqueFd fd = open(directory, name, path, status);
+      if (!fd) fail("open", path);
       write_header(path + "/", status, AttributePlace(fd.get()));
       enter(std::move(fd), path + "/");
       return;
@@ -159,10 +184,9 @@ class DirectoryTar final : public Source, private Sink {
       return;
     }
     UniqueFd fd = open(directory, name, path, status);
-    write_header(path, status, AttributePlace(fd.get()));
-    if (status.st_size == 0) return;
+    write_header(path, status, fd ? AttributePlace(fd.get()) : AttributePlace(directory, name));
     left_ = static_cast<std::uint64_t>(status.st_size);
-    file_ = std::make_unique<File>(std::move(fd), full(path));
+    file_ = File(std::move(fd), full(path));
     at_ = 0;
   }
 
@@ -213,21 +237,42 @@ class DirectoryTar final : public Source, private Sink {
   }
 
   void copy_piece() {
+    // It is wanted after all.
+    if (file_.fd() < 0) throw_errno(fmt::format("open {}", in_quotes(file_.name())), EACCES);
     Bytes buffer(static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, left_)));
-    file_->read_exact_at(at_, buffer, "a file that has become shorter");
-    writer_.write(buffer);
-    at_ += buffer.size();
-    left_ -= buffer.size();
-    if (left_ == 0) file_.reset();
+    file_.read_exact_at(at_, buffer, "a file that has become shorter");
+    advance(buffer);
+  }
+
+  /// The archive's writer counts what a file has.
+  std::uint64_t pass_over(std::uint64_t most) {
+    static constexpr std::byte zeros[kPiece] = {};
+    const auto count = std::min(left_, most);
+    passing_over_ = true;
+    for (std::uint64_t left = count; left != 0;) {
+      const auto piece = static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, left));
+      advance(ByteView(zeros, piece));
+      left -= piece;
+    }
+    passing_over_ = false;
+    return count;
+  }
+
+  void advance(ByteView piece) {
+    writer_.write(piece);
+    at_ += piece.size();
+    left_ -= piece.size();
+    if (left_ == 0) file_ = {};
   }
 
   std::string root_;
   WarningList& warnings_;
   std::vector<Level> levels_;
   std::map<std::pair<dev_t, ino_t>, std::string> first_names_;
-  std::unique_ptr<File> file_;
+  File file_;               ///< that is being copied; without a descriptor where the user may not read it
   std::uint64_t at_ = 0;
-  std::uint64_t left_ = 0;
+  std::uint64_t left_ = 0;  ///< of its bytes
+  bool passing_over_ = false;
   std::string names_ = std::string(kMaxAttributes, '\0');  ///< of a file's attributes, and one's value
   std::string value_ = std::string(kMaxAttributes, '\0');
   std::string out_;

@@ -45,6 +45,8 @@ struct LayerOptions {
   bool clamp_climbing_names = false;  ///< `..` above the root: clamp and warn instead of refusing
   /// There are processors to spare: uncompressed bytes are hashed beside their inflating, and read further ahead.
   bool many_threads = false;
+  /// Most contents are passed over. Where nothing has to be hashed or inflated for it, they are not read then.
+  bool few_contents = false;
 };
 
 /// Gives the changes of a layer in archive order. Reading, decompression and both digests run on threads of their own;
