@@ -99,10 +99,11 @@ int copy(TakeArguments arguments, Session& session) {
   WarningList warnings;
   Json files = Json::array();
   const int code = for_each_path(arguments.source, arguments.paths, session, [&](const std::string& path) {
-    const InodeId inode = source.files().require(path, arguments.follow || path.ends_with('/'));
+    const bool follow = arguments.follow || path.ends_with('/');
+    source.files().require(path, follow);
     const fs::path target = into ? fs::path(destination) / last_name(source.tree(), path) : fs::path(destination);
     in_context([&] { return in_quotes(path); },
-               [&] { inspect::copy_out(source.files(), inode, target, overwrite, warnings, session.operation()); });
+               [&] { inspect::copy_out(source.files(), path, follow, target, overwrite, warnings, session.operation()); });
     session.progress->done();
     Json record = Json::object();
     put_text(record, "path", path);

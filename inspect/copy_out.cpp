@@ -90,15 +90,15 @@ struct Branch {
   }
 };
 
-void copy_directory(FileSystem& files, InodeId directory, const fs::path& target, Overwrite overwrite,
-                    WarningList& warnings, const OperationContext& operation) {
+void copy_directory(FileSystem& files, InodeId directory, const std::string& path, const fs::path& target,
+                    Overwrite overwrite, WarningList& warnings, const OperationContext& operation) {
   // Before the writer says that it may be replaced on request: this may not.
   struct stat there {};
   if (::lstat(target.c_str(), &there) == 0 && !S_ISDIR(there.st_mode)) {
     throw Error(ErrorKind::exists,
                 fmt::format("{} is no directory and is not replaced by one", in_quotes(target.native())));
   }
-  DirectoryWriter writer(target, overwrite);
+  DirectoryWriter writer(target, overwrite, path == "/" ? "" : path);
   Branch branch(files.tree(), directory);
   if (::geteuid() != 0) {
     for (InodeId id = 0; id < branch.tree.inode_count(); ++id) {
@@ -185,11 +185,13 @@ void copy_link(const Tree& tree, const Inode& inode, const fs::path& target, Ove
 
 }  // namespace
 
-void copy_out(FileSystem& files, InodeId inode, const fs::path& target, Overwrite overwrite, WarningList& warnings,
-              const OperationContext& operation) {
+void copy_out(FileSystem& files, std::string_view path, bool follow, const fs::path& target, Overwrite overwrite,
+              WarningList& warnings, const OperationContext& operation) {
+  const InodeId inode = files.require(path, follow);
   const Inode& found = files.tree().inode(inode);
   switch (found.type) {
-    case EntryType::directory: return copy_directory(files, inode, target, overwrite, warnings, operation);
+    case EntryType::directory:
+      return copy_directory(files, inode, files.tree().real_path(path, follow).value(), target, overwrite, warnings, operation);
     case EntryType::regular: return copy_file(files, inode, target, overwrite, warnings, operation);
     case EntryType::symlink: return copy_link(files.tree(), found, target, overwrite);
     default:

@@ -63,6 +63,7 @@ fs::path path_by_descriptor(int fd, const fs::path& usual) {
 struct DirectoryWriter::Impl {
   fs::path target;
   Overwrite overwrite;
+  std::string inside;
   const UniqueFd directory_fd = open_directory(directory_of(target));
   const fs::path directory = path_by_descriptor(directory_fd.get(), directory_of(target));
   const fs::path staging = hidden_path(directory, target);  ///< holds data/ and root/
@@ -73,7 +74,8 @@ struct DirectoryWriter::Impl {
   std::optional<SparseFileSink> sink;  ///< of `open`
   const bool privileged = ::geteuid() == 0;
 
-  Impl(fs::path where, Overwrite may_overwrite) : target(std::move(where)), overwrite(may_overwrite) {
+  Impl(fs::path where, Overwrite may_overwrite, std::string root_inside)
+      : target(std::move(where)), overwrite(may_overwrite), inside(std::move(root_inside)) {
     if (make_directory(staging.native()) != 0) throw_errno(fmt::format("create a directory beside {}", in_quotes(target.native())));
   }
 
@@ -91,7 +93,10 @@ struct DirectoryWriter::Impl {
   }
 
   /// A path as the image knows it, for messages.
-  std::string shown(const std::string& path) const { return in_quotes("/" + path.substr(std::min(path.size(), root.size() + 1))); }
+  std::string shown(const std::string& path) const {
+    const std::string below = path.substr(std::min(path.size(), root.size()));
+    return in_quotes(inside.empty() && below.empty() ? "/" : inside + below);
+  }
 
   fs::path data(std::uint32_t number) const { return staging / "data" / std::to_string(number); }
 
@@ -256,7 +261,7 @@ struct DirectoryWriter::Impl {
   }
 };
 
-DirectoryWriter::DirectoryWriter(fs::path target, Overwrite overwrite) {
+DirectoryWriter::DirectoryWriter(fs::path target, Overwrite overwrite, std::string inside) {
   if (target.has_relative_path() && !target.has_filename()) target = target.parent_path();
   expect_own_name(target, "directory");
   const UniqueFd around = open_directory(directory_of(target));
@@ -267,7 +272,7 @@ DirectoryWriter::DirectoryWriter(fs::path target, Overwrite overwrite) {
     }
   }
   expect_replaceable(around.get(), target);  // a new name, too: the directory moves to it from a hidden one
-  impl_ = std::make_unique<Impl>(std::move(target), overwrite);
+  impl_ = std::make_unique<Impl>(std::move(target), overwrite, std::move(inside));
   if (impl_->make_directory((impl_->staging / "data").native()) != 0) throw_errno(fmt::format("create a directory beside {}", in_quotes(impl_->target.native())));
 }
 

@@ -108,6 +108,7 @@ TEST_CASE("who owns a file gets a copy that lends nobody rights, and no word of 
                                          .directory("bin")
                                          .add({.name = "bin/mine", .data = "mine", .mode = 04755, .uid = uid, .gid = gid})
                                          .add({.name = "bin/other", .data = "other", .mode = 04755, .uid = uid + 1, .gid = gid})
+                                         .add({.name = "bin/null", .type = '3', .mode = 0666, .major = 1, .minor = 3})
                                          .bytes());
   const auto image = (directory / "x.sqfs").string();
   REQUIRE(run_cli({"build", "-q", "--format", "squashfs", image, "tar:" + (directory / "root.tar").string()}).code == 0);
@@ -120,7 +121,9 @@ TEST_CASE("who owns a file gets a copy that lends nobody rights, and no word of 
     const auto mine = run_cli({"cp", image, "/bin/mine", (directory / "out/mine").string()});
     const auto other = run_cli({"cp", image, "/bin/other", (directory / "out/other").string()});
     const bool told = other.err.find("is not kept [owner-dropped]") != std::string::npos;
-    ::_exit(mine.code != 0 || other.code != 0 ? 1 : !mine.err.empty() ? 2 : !told ? 3 : 0);
+    const auto both = run_cli({"cp", image, "/bin", (directory / "out/bin").string()});
+    const bool named = both.err.find("'/bin/null': only the machine's root ") != std::string::npos;
+    ::_exit(mine.code != 0 || other.code != 0 || both.code != 0 ? 1 : !mine.err.empty() ? 2 : !told ? 3 : !named ? 4 : 0);
   }
   int status = -1;
   REQUIRE(::waitpid(pid, &status, 0) == pid);

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
 
 #include <sifkit/core/export.h>
 #include <sifkit/core/file.h>
@@ -17,8 +18,9 @@ namespace sifkit::layers {
 /// kept as far as the account may; what is not becomes a warning. Not thread safe.
 class SIFKIT_API DirectoryWriter : public ContentSink {
  public:
-  /// Throws exists when the target is there and `overwrite` is no.
-  DirectoryWriter(std::filesystem::path target, Overwrite overwrite);
+  /// Throws exists when the target is there and `overwrite` is no. `inside` is where the tree's root is in its image, for
+  /// messages; empty: it is the image's.
+  DirectoryWriter(std::filesystem::path target, Overwrite overwrite, std::string inside = {});
   ~DirectoryWriter() override;
   DirectoryWriter(const DirectoryWriter&) = delete;
   DirectoryWriter& operator=(const DirectoryWriter&) = delete;
