@@ -152,7 +152,6 @@ int print_files(const std::string& image, const SourceArguments& from, const std
       throw Error(ErrorKind::usage, fmt::format("{} is a {}, not a regular file", in_quotes(path), kind_of(inode)),
                   inode.type == EntryType::directory ? "'sifkit tar SRC PATH' writes an archive of a directory" : "");
     }
-    if (path.ends_with('/')) throw Error(ErrorKind::not_found, fmt::format("{} is not a directory", in_quotes(path)));
     source.files().read(id, sink);
   });
 }

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <sifkit/inspect/copy_out.h>
 #include <sifkit/layers/tar_tree.h>
@@ -49,6 +50,7 @@ int tar(const TakeArguments& arguments, Session& session) {
   });
   TarTreeOptions options;
   options.sparse = true;
+  options.xattrs = attributes_outside(*source.image);
   if (!arguments.paths.empty()) {
     options.keep = [&wanted](std::string_view path, InodeId) {
       return std::any_of(wanted.begin(), wanted.end(),
@@ -61,7 +63,8 @@ int tar(const TakeArguments& arguments, Session& session) {
   }
   WarningList warnings;
   StreamSink sink(session.io);
-  write_tar(source.files(), options, sink, warnings, session.operation());
+  in_context([&] { return in_quotes(arguments.source); },
+             [&] { write_tar(source.files(), options, sink, warnings, session.operation()); });
   session.show_warnings(warnings);
   return code;
 }
@@ -91,19 +94,26 @@ int copy(TakeArguments arguments, Session& session) {
     return print_files(arguments.source, arguments.from, arguments.paths, session);
   }
   const bool into = is_directory(destination);
-  if (!into && (arguments.paths.size() > 1 || destination.ends_with('/'))) {
-    throw Error(ErrorKind::not_found, fmt::format("{} is no directory that there is", in_quotes(destination)));
-  }
+  const auto expect_directory = [&] {
+    if (!into) throw Error(ErrorKind::not_found, fmt::format("{} is no directory that there is", in_quotes(destination)));
+  };
+  if (arguments.paths.size() > 1) expect_directory();
   OpenedSource source = open_files(arguments.source, arguments.from, session);
   const auto overwrite = arguments.force ? Overwrite::yes : Overwrite::no;
+  // Only root may give a file capabilities; who is not keeps them as the image has them.
+  const inspect::CopiedAttributes attributes =
+      ::geteuid() == 0 ? attributes_outside(*source.image) : [](const Inode&, const Xattrs& as_they_are) { return as_they_are; };
   WarningList warnings;
   Json files = Json::array();
   const int code = for_each_path(arguments.source, arguments.paths, session, [&](const std::string& path) {
     const bool follow = arguments.follow || path.ends_with('/');
-    source.files().require(path, follow);
+    const InodeId inode = source.files().require(path, follow);
+    // A directory may become the one that is named, as with cp -r.
+    if (destination.ends_with('/') && source.tree().inode(inode).type != EntryType::directory) expect_directory();
     const fs::path target = into ? fs::path(destination) / last_name(source.tree(), path) : fs::path(destination);
     in_context([&] { return in_quotes(path); },
-               [&] { inspect::copy_out(source.files(), path, follow, target, overwrite, warnings, session.operation()); });
+               [&] { inspect::copy_out(source.files(), path, follow, target, overwrite, attributes, warnings,
+                                        session.operation()); });
     session.progress->done();
     Json record = Json::object();
     put_text(record, "path", path);

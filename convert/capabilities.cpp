@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/file_system.h>
 #include <sifkit/layers/walk.h>
 
 namespace sifkit {
@@ -89,6 +90,13 @@ std::optional<Xattrs> with_capabilities_as(std::string_view name, const Xattrs& 
 
 bool are_of_root(const Inode& inode, const Xattrs& attributes) {
   return inode.metadata.uid == 0 || find(attributes, kRealCapability) != nullptr;
+}
+
+std::function<Xattrs(const Inode&, const Xattrs&)> attributes_outside(const OpenedFileSystem& source) {
+  return [of_users = source.reference().transport == oci::Transport::directory](const Inode& inode, const Xattrs& xattrs) {
+    if (of_users && !are_of_root(inode, xattrs)) return xattrs;
+    return with_capabilities_as(kRealCapability, xattrs).value_or(xattrs);
+  };
 }
 
 void settle_capabilities(Tree& tree, CapabilityForm form, WarningList& warnings) {

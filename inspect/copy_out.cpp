@@ -54,7 +54,7 @@ struct Branch {
   Tree tree;
   std::unordered_map<InodeId, InodeId> copies;  ///< by inode of the image; regular files alone
 
-  Branch(const Tree& whole, InodeId directory) {
+  Branch(const Tree& whole, InodeId directory, const CopiedAttributes& attributes) : attributes_(attributes) {
     std::unordered_map<InodeId, InodeId> made{{directory, Tree::kRoot}};
     set(whole, directory, Tree::kRoot);
     std::vector<InodeId> open{Tree::kRoot};
@@ -78,7 +78,7 @@ struct Branch {
     const Inode& inode = whole.inode(from);
     Inode& copy = tree.inode(to);
     copy.metadata = inode.metadata;
-    copy.metadata.xattrs = tree.intern_xattrs(whole.xattrs(inode.metadata.xattrs));
+    copy.metadata.xattrs = tree.intern_xattrs(attributes_(inode, whole.xattrs(inode.metadata.xattrs)));
     copy.type = inode.type;
     copy.size = inode.size;
     copy.data = inode.data;
@@ -88,10 +88,13 @@ struct Branch {
       if (inode.size != 0) copies.emplace(from, to);
     }
   }
+
+  const CopiedAttributes& attributes_;
 };
 
 void copy_directory(FileSystem& files, InodeId directory, const std::string& path, const fs::path& target,
-                    Overwrite overwrite, WarningList& warnings, const OperationContext& operation) {
+                    Overwrite overwrite, const CopiedAttributes& attributes, WarningList& warnings,
+                    const OperationContext& operation) {
   // Before the writer says that it may be replaced on request: this may not.
   struct stat there {};
   if (::lstat(target.c_str(), &there) == 0 && !S_ISDIR(there.st_mode)) {
@@ -99,7 +102,7 @@ void copy_directory(FileSystem& files, InodeId directory, const std::string& pat
                 fmt::format("{} is no directory and is not replaced by one", in_quotes(target.native())));
   }
   DirectoryWriter writer(target, overwrite, path == "/" ? "" : path);
-  Branch branch(files.tree(), directory);
+  Branch branch(files.tree(), directory, attributes);
   if (::geteuid() != 0) {
     for (InodeId id = 0; id < branch.tree.inode_count(); ++id) {
       if (branch.tree.inode(id).type == EntryType::regular) branch.tree.inode(id).metadata.mode &= ~kBorrowedRights;
@@ -125,7 +128,7 @@ bool belongs_to(const File& file, uid_t uid, gid_t gid) {
   return ::fstat(file.fd(), &status) == 0 && status.st_uid == uid && status.st_gid == gid;
 }
 
-void set_metadata(const File& file, const Tree& tree, const Inode& inode, WarningList& warnings) {
+void set_metadata(const File& file, const Xattrs& attributes, const Inode& inode, WarningList& warnings) {
   const auto& metadata = inode.metadata;
   mode_t mode = metadata.mode;
   if (::geteuid() != 0) mode &= ~kBorrowedRights;
@@ -135,7 +138,7 @@ void set_metadata(const File& file, const Tree& tree, const Inode& inode, Warnin
     warnings.add("owner-dropped", fmt::format("{}: owner {}:{} is not kept", in_quotes(file.name()), metadata.uid,
                                               metadata.gid));
   }
-  for (const auto& [name, value] : tree.xattrs(metadata.xattrs)) {
+  for (const auto& [name, value] : attributes) {
     if (::fsetxattr(file.fd(), name.c_str(), value.data(), value.size(), 0) == 0) continue;
     warnings.add("xattr-dropped", fmt::format("{}: extended attribute {} is dropped: {}", in_quotes(file.name()),
                                               in_quotes(name), std::strerror(errno)));
@@ -145,8 +148,8 @@ void set_metadata(const File& file, const Tree& tree, const Inode& inode, Warnin
   if (::futimens(file.fd(), times) != 0) throw_errno(fmt::format("set the time of {}", in_quotes(file.name())));
 }
 
-void copy_file(FileSystem& files, InodeId id, const fs::path& target, Overwrite overwrite, WarningList& warnings,
-               const OperationContext& operation) {
+void copy_file(FileSystem& files, InodeId id, const fs::path& target, Overwrite overwrite,
+               const CopiedAttributes& attributes, WarningList& warnings, const OperationContext& operation) {
   const Inode& inode = files.tree().inode(id);
   AtomicFile file(target, overwrite, 0600);
   operation.progress->stage("copying", inode.size);
@@ -155,7 +158,7 @@ void copy_file(FileSystem& files, InodeId id, const fs::path& target, Overwrite 
   ContentId ignored{};
   sink.start(ignored);
   files.read(id, sink);
-  set_metadata(file.file(), files.tree(), inode, warnings);
+  set_metadata(file.file(), attributes(inode, files.tree().xattrs(inode.metadata.xattrs)), inode, warnings);
   file.commit();
 }
 
@@ -186,13 +189,14 @@ void copy_link(const Tree& tree, const Inode& inode, const fs::path& target, Ove
 }  // namespace
 
 void copy_out(FileSystem& files, std::string_view path, bool follow, const fs::path& target, Overwrite overwrite,
-              WarningList& warnings, const OperationContext& operation) {
+              const CopiedAttributes& attributes, WarningList& warnings, const OperationContext& operation) {
   const InodeId inode = files.require(path, follow);
   const Inode& found = files.tree().inode(inode);
   switch (found.type) {
     case EntryType::directory:
-      return copy_directory(files, inode, files.tree().real_path(path, follow).value(), target, overwrite, warnings, operation);
-    case EntryType::regular: return copy_file(files, inode, target, overwrite, warnings, operation);
+      return copy_directory(files, inode, files.tree().real_path(path, follow).value(), target, overwrite, attributes,
+                            warnings, operation);
+    case EntryType::regular: return copy_file(files, inode, target, overwrite, attributes, warnings, operation);
     case EntryType::symlink: return copy_link(files.tree(), found, target, overwrite);
     default:
       throw Error(ErrorKind::unsupported, "a device, a pipe or a socket is copied only with the directory it is in");

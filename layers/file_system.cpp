@@ -55,8 +55,12 @@ std::string FileSystem::text(InodeId inode, std::uint64_t max_bytes) {
 }
 
 InodeId FileSystem::require(std::string_view path, bool follow) const {
-  const auto found = find(path, follow);
+  const bool to_directory = path.ends_with('/');
+  const auto found = find(path, follow || to_directory);
   if (!found) throw Error(ErrorKind::not_found, fmt::format("{} is not in the image", in_quotes(path)));
+  if (to_directory && known().inode(*found).type != EntryType::directory) {
+    throw Error(ErrorKind::not_found, fmt::format("{} is not a directory", in_quotes(path)));
+  }
   return *found;
 }
 

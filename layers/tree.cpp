@@ -122,6 +122,15 @@ void Tree::relink(NameId name, InodeId inode) {
   ++inodes_[inode].links;
 }
 
+std::uint32_t Tree::link_count(InodeId id) const {
+  if (inode(id).type != EntryType::directory) return inode(id).links;
+  std::uint32_t out = 2;
+  for (NameId name = inode(id).first_child; name != kNone; name = next_sibling(name)) {
+    out += inode(inode_of(name)).type == EntryType::directory ? 1u : 0u;
+  }
+  return out;
+}
+
 std::vector<NameId> Tree::sorted_children(InodeId directory) const {
   std::vector<NameId> children;
   for (NameId id = inodes_[directory].first_child; id != kNone; id = names_[id].next) children.push_back(id);

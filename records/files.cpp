@@ -44,7 +44,7 @@ Json file_record(const Tree& tree, std::string_view path, InodeId id) {
               {"gid", inode.metadata.gid},
               {"size", size_of(tree, inode)},
               {"mtime", inode.metadata.mtime},
-              {"links", inode.links},
+              {"links", tree.link_count(id)},
               {"target", nullptr},
               {"device", nullptr},
               {"xattrs_hex", Json::object()}};

@@ -60,6 +60,7 @@ struct SquashfsReader::Impl {
   void complete() {
     if (!rest) return;
     rest->read_rest();
+    stored.by_number = rest->take_numbers();
     rest.reset();
   }
 
@@ -279,6 +280,11 @@ const Tree& SquashfsReader::tree() const {
   return impl_->stored.tree;
 }
 
+std::span<const InodeId> SquashfsReader::by_number() const {
+  in_image([&] { impl_->complete(); });
+  return impl_->stored.by_number;
+}
+
 const Tree& SquashfsReader::known() const { return impl_->stored.tree; }
 
 std::optional<InodeId> SquashfsReader::find(std::string_view path, bool follow) const {
@@ -294,7 +300,8 @@ void SquashfsReader::list(InodeId directory) const {
 
 std::uint32_t SquashfsReader::link_count(InodeId inode) const {
   const auto found = impl_->stored.link_counts.find(inode);
-  return found == impl_->stored.link_counts.end() ? 1 : found->second;
+  if (found != impl_->stored.link_counts.end()) return found->second;
+  return impl_->stored.tree.inode(inode).type == EntryType::directory ? 2 : 1;
 }
 
 std::uint32_t SquashfsReader::time() const noexcept { return impl_->super.time; }

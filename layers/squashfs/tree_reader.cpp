@@ -73,6 +73,7 @@ class StoredTreeReader::Impl {
     if (root.inode.type != EntryType::directory) throw_malformed("the root is no directory");
     tree().inode(Tree::kRoot).metadata = root.inode.metadata;
     by_number_[root.number] = Tree::kRoot;
+    out_.link_counts.emplace(Tree::kRoot, root.links);
     open_.push_back({.inode = Tree::kRoot, .listing = root.listing});
   }
 
@@ -179,7 +180,7 @@ class StoredTreeReader::Impl {
     std::uint32_t size = 0;
     std::uint32_t xattrs = kNoXattr;
     if (extended) {
-      inodes_.le<std::uint32_t>();  // names
+      out.links = inodes_.le<std::uint32_t>();
       size = inodes_.le<std::uint32_t>();
       out.listing.place.block = inodes_.le<std::uint32_t>();
       inodes_.le<std::uint32_t>();  // the parent's number
@@ -188,7 +189,7 @@ class StoredTreeReader::Impl {
       xattrs = inodes_.le<std::uint32_t>();
     } else {
       out.listing.place.block = inodes_.le<std::uint32_t>();
-      inodes_.le<std::uint32_t>();  // names
+      out.links = inodes_.le<std::uint32_t>();
       size = inodes_.le<std::uint16_t>();
       out.listing.place.offset = inodes_.le<std::uint16_t>();
     }
@@ -317,7 +318,7 @@ class StoredTreeReader::Impl {
       known = tree().add_inode(record.inode);
       tree().link(directory.inode, name, known);
       if (is_directory) open_.push_back({.inode = known, .listing = record.listing, .depth = directory.depth + 1, .path_bytes = path_bytes_of(directory, name)});
-      if (!is_directory && record.links != 1) out_.link_counts.emplace(known, record.links);
+      if (record.links != (is_directory ? 2 : 1)) out_.link_counts.emplace(known, record.links);
     }
     expect_room(0);
   }

@@ -35,7 +35,7 @@ struct StoredTree {
   Tree tree;
   std::vector<FileBlocks> files{1};
   std::vector<std::uint32_t> words;  ///< sizes of blocks as they are stored
-  std::unordered_map<InodeId, std::uint32_t> link_counts;  ///< as inodes of files state them, where that is not 1
+  std::unordered_map<InodeId, std::uint32_t> link_counts;  ///< as inodes state them, where that is not 1, of directories 2
   /// Of a tree that is whole: inodes by the numbers that the image gives them, from 1 on.
   std::vector<InodeId> by_number;
 };

@@ -23,6 +23,7 @@ TEST_CASE("ls prints names alone, without hidden ones", "[cli][ls]") {
   CHECK(shelf.ls({"/data"}).out == "big\nlink\nlost\nnull\nsub\ntwin\n");
   CHECK(shelf.ls({"-1", "/data/"}).out == "big\nlink\nlost\nnull\nsub\ntwin\n");
   CHECK(shelf.ls({"-a", "data"}).out == ".hidden\nbig\nlink\nlost\nnull\nsub\ntwin\n");
+  CHECK(shelf.ls({"-A", "data"}).out == shelf.ls({"-a", "data"}).out);
   CHECK_THAT(shelf.ls({}).out, ContainsSubstring("bin\n") && ContainsSubstring("data\n"));
   CHECK_THAT(shelf.ls({"-a"}).out, ContainsSubstring(".singularity.d\n"));
   CHECK(shelf.ls({"/data/sub"}).out == "inner\n");
@@ -36,7 +37,7 @@ TEST_CASE("ls -l prints what ls -l of the mounted image does, times in UTC", "[c
         "lrwxrwxrwx  1 root 0         6 1970-01-01 00:00 link -> ../bin\n"
         "lrwxrwxrwx  1 root 0        12 1970-01-01 00:00 lost -> /none/at/all\n"
         "crw-rw-rw-  1 root 0      1, 3 1970-01-01 00:00 null\n"
-        "drwxr-xr-x  1 root 0         0 1970-01-01 00:00 sub\n"
+        "drwxr-xr-x  2 root 0         0 1970-01-01 00:00 sub\n"
         "-rwsr-x---  2 ada  100000 1536 1970-01-02 00:00 twin\n");
   CHECK(shelf.ls({"-na", "/data"}).out ==
         "-rw-r--r--@ 1 0    0         1 1970-01-01 00:00 .hidden\n"
@@ -44,7 +45,7 @@ TEST_CASE("ls -l prints what ls -l of the mounted image does, times in UTC", "[c
         "lrwxrwxrwx  1 0    0         6 1970-01-01 00:00 link -> ../bin\n"
         "lrwxrwxrwx  1 0    0        12 1970-01-01 00:00 lost -> /none/at/all\n"
         "crw-rw-rw-  1 0    0      1, 3 1970-01-01 00:00 null\n"
-        "drwxr-xr-x  1 0    0         0 1970-01-01 00:00 sub\n"
+        "drwxr-xr-x  2 0    0         0 1970-01-01 00:00 sub\n"
         "-rwsr-x---  2 1000 100000 1536 1970-01-02 00:00 twin\n");
   CHECK(shelf.ls({"-lh", "/data/big"}).out == "-rwsr-x--- 2 ada 100000 1.5K 1970-01-02 00:00 /data/big\n");
   CHECK(shelf.ls({"-ln", "/data/big"}).out == shelf.ls({"-n", "/data/big"}).out);
@@ -157,7 +158,10 @@ TEST_CASE("ls sorts by size and by time, and the other way around", "[cli][ls]")
   CHECK(shelf.ls({"-Sr", "/data"}).out == "sub\nnull\nlink\nlost\ntwin\nbig\n");
   CHECK(shelf.ls({"-t", "/data"}).out == "big\ntwin\nlink\nlost\nnull\nsub\n");
   CHECK(shelf.ls({"-r1", "/data"}).out == "twin\nsub\nnull\nlost\nlink\nbig\n");
-  CHECK(shelf.ls({"-S", "-t", "/data"}).code == exit_code(ErrorKind::usage));
+  // The last one counts.
+  CHECK(shelf.ls({"-S", "-t", "/data"}).out == shelf.ls({"-t", "/data"}).out);
+  CHECK(shelf.ls({"-tS", "/data"}).out == shelf.ls({"-S", "/data"}).out);
+  CHECK(shelf.ls({"-S", "-t", "-S", "-r", "/data"}).out == shelf.ls({"-Sr", "/data"}).out);
 }
 
 TEST_CASE("sizes with -h are rounded up, as ls does", "[cli][ls]") {
@@ -255,6 +259,32 @@ TEST_CASE("an empty path is none, not the root", "[cli][ls][cat][find][du][cp][t
     CHECK_THAT(refused.err, ContainsSubstring("a path is empty"));
   }
   CHECK(shelf.run("cp", {"", (shelf.directory / "out").string()}).code == exit_code(ErrorKind::usage));
+}
+
+TEST_CASE("a slash at the end of a path is that of a directory, for every verb", "[cli][ls][cat][stat][find][du][cp][tar]") {
+  const Shelf shelf;
+  for (const std::string verb : {"ls", "cat", "stat", "find", "du", "tar", "cp"}) {
+    INFO(verb);
+    std::vector<std::string> args{"/etc/passwd/"};
+    if (verb == "cp") args.push_back((shelf.directory / "copy").string());
+    const auto result = shelf.run(verb, args);
+    CHECK(result.code == exit_code(ErrorKind::not_found));
+    CHECK_THAT(result.err, ContainsSubstring("'/etc/passwd/' is not a directory"));
+  }
+  CHECK(shelf.run("stat", {"/data/link/"}).out.starts_with("path: /data/link/\ntype: directory\n"));
+}
+
+TEST_CASE("directories have as many links as in a file system, whatever the source", "[cli][ls][stat][find]") {
+  const Shelf shelf;
+  for (const auto& source : {shelf.image, "tar:" + shelf.archive}) {
+    INFO(source);
+    CHECK(run_cli({"find", source, "/bin", "/data", "-links", "2", "-type", "d"}).out == "/bin\n/data/sub\n");
+    CHECK(run_cli({"find", source, "/bin", "/data", "-links", "3"}).out == "/data\n");
+    for (const auto& [path, links] : std::vector<std::pair<std::string, int>>{{"/data", 3}, {"/bin", 2}}) {
+      CHECK(parse_json(run_cli({"stat", "--json", source, path}).out, "record")["files"][0]["links"] == links);
+      CHECK(parse_json(run_cli({"ls", "-d", "--json", source, path}).out, "record")["files"][0]["links"] == links);
+    }
+  }
 }
 
 TEST_CASE("output that nobody takes is lost, which is an error", "[cli][cat][ls]") {

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // `tar` and `cp`: what comes out of an image is what is in it, and nothing goes elsewhere.
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 
 #include <grp.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <sifkit/core/error.h>
@@ -179,6 +182,36 @@ TEST_CASE("cp refuses what it cannot copy, and goes on", "[cli][cp]") {
   CHECK(alone.code == exit_code(ErrorKind::usage));
   CHECK(alone.err == "sifkit: error: expected a PATH of the image and a DEST\n  hint: sifkit cp SRC PATH... DEST\n");
   CHECK(entries_of(out) == 1);
+}
+
+TEST_CASE("a directory becomes the one that DEST names with a slash", "[cli][cp]") {
+  const Shelf shelf;
+  REQUIRE(shelf.run("cp", {"/data/sub", (shelf.directory / "new/").string()}).code == 0);
+  CHECK(read_file(shelf.directory / "new/inner") == "inner\n");
+}
+
+TEST_CASE("capabilities leave an image under the kernel's name", "[cli][cp][tar]") {
+  const TempDir directory;
+  // VFS_CAP_REVISION_2, CAP_NET_RAW permitted and effective.
+  const std::string value("\x01\0\0\x02\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20);
+  const auto archive = "tar:" + (directory / "root.tar").string();
+  write_file(directory / "root.tar",
+             TarBuilder().directory("bin").add({.name = "bin/ping", .data = "p", .mode = 0755, .pax = {{"SCHILY.xattr.security.capability", value}}}).bytes());
+  const std::string image = (directory / "x.sif").string();
+  REQUIRE(run_cli({"build", "-q", image, archive}).code == 0);
+  CHECK(run_cli({"tar", image, "/bin"}).out == run_cli({"tar", archive, "/bin"}).out);
+  CHECK_THAT(run_cli({"stat", image, "/bin/ping"}).out, ContainsSubstring("user.sifkit.cap"));
+
+  REQUIRE(run_cli({"cp", image, "/bin", (directory / "tree").string()}).code == 0);
+  REQUIRE(run_cli({"cp", image, "/bin/ping", (directory / "ping").string()}).code == 0);
+  const char* name = ::geteuid() == 0 ? "security.capability" : "user.sifkit.cap";
+  for (const auto& path : {directory / "tree/ping", directory / "ping"}) {
+    char found[64];
+    const auto size = ::getxattr(path.c_str(), name, found, sizeof found);
+    if (size < 0 && errno == ENOTSUP) SKIP_TEST("no attributes on this file system");
+    CHECK(std::string(found, size < 0 ? 0 : static_cast<std::size_t>(size)) == value);
+    CHECK(::listxattr(path.c_str(), found, sizeof found) == static_cast<ssize_t>(std::strlen(name) + 1));
+  }
 }
 
 TEST_CASE("holes stay holes in what cp writes", "[cli][cp]") {

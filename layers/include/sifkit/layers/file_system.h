@@ -32,8 +32,8 @@ class SIFKIT_API FileSystem {
   virtual std::optional<InodeId> find(std::string_view path, bool follow) const { return tree().resolve(path, follow); }
   /// Makes all entries of a directory known.
   virtual void list(InodeId) const {}
-  /// How many names a file has, as the file system says it; not all of them need be known.
-  virtual std::uint32_t link_count(InodeId inode) const { return known().inode(inode).links; }
+  /// As stat(2) has it and the file system says it; not all names need be known.
+  virtual std::uint32_t link_count(InodeId inode) const { return known().link_count(inode); }
 
   /// Gives the bytes of a regular file to `sink`, holes as such.
   virtual ContentId read(InodeId inode, ContentSink& sink) = 0;
@@ -54,7 +54,7 @@ class SIFKIT_API FileSystem {
 
   /// The bytes of a small file; limit where there are more than `max_bytes`.
   std::string text(InodeId inode, std::uint64_t max_bytes);
-  /// As `find`; not_found names the path.
+  /// As `find`; not_found names the path. With a slash at its end it has to be that of a directory.
   InodeId require(std::string_view path, bool follow) const;
 };
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,8 +30,8 @@ struct SquashfsOptions {
   std::uint32_t block_size = 128 * 1024;  ///< a power of two, 4 KiB to 1 MiB
   unsigned threads = 1;                   ///< that compress; the output does not depend on it
   std::uint32_t time = 0;                 ///< in the superblock
-  /// An image that blocks may be taken from; the bytes are those that are written without it, as far as `unfit_for` can
-  /// tell.
+  /// An image that blocks may be taken from, for which it is not `unusable_for` these options; the bytes are those that
+  /// are written without it, as far as `unfit_for` can tell.
   std::shared_ptr<const PackedBlocks> base = {};
 };
 
@@ -109,6 +110,8 @@ class SIFKIT_API SquashfsReader : public FileSystem {
   /// Contents of regular files are named by the inode's `content`, for `read`.
   const Tree& tree() const override;
   const Tree& known() const override;
+  /// All inodes by the numbers that the image gives them, from 1 on; kNone where it has none.
+  std::span<const InodeId> by_number() const;
   std::optional<InodeId> find(std::string_view path, bool follow) const override;
   void list(InodeId directory) const override;
   std::uint32_t link_count(InodeId inode) const override;

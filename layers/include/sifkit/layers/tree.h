@@ -72,6 +72,8 @@ class SIFKIT_API Tree {
   NameId next_sibling(NameId name) const { return names_[name].next; }
   std::size_t name_count() const noexcept { return names_.size(); }  ///< taken away ones included
 
+  /// As stat(2) has it: a directory counts for its name, for itself, and for each directory in it.
+  std::uint32_t link_count(InodeId inode) const;
   /// The entries of a directory sorted by unsigned bytes.
   std::vector<NameId> sorted_children(InodeId directory) const;
 
