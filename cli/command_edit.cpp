@@ -7,6 +7,7 @@
 #include <sifkit/core/file.h>
 #include <sifkit/core/stream.h>
 #include <sifkit/image_edit.h>
+#include <sifkit/oci/reference.h>
 #include <sifkit/trust/sign.h>
 
 #include "commands.h"
@@ -54,6 +55,18 @@ AddedFile added_file(const std::string& text) {
   return {text.substr(0, colon), text.substr(colon + 1)};
 }
 
+/// The file that is to be changed; its transport may be named.
+std::string file_of(const std::string& image) {
+  const auto reference = oci::Reference::parse(image);
+  const bool named = reference.transport == oci::Transport::sif || reference.transport == oci::Transport::squashfs;
+  if (named && reference.selector.empty()) return reference.location;
+  if (reference.transport == oci::Transport::automatic) return image;
+  throw Error(ErrorKind::usage,
+              fmt::format("{}: expected a SIF file or a squashfs image (FILE, sif:FILE or squashfs:FILE) to be changed "
+                          "in its place", in_quotes(image)),
+              "'sifkit build' makes one of what is read from elsewhere");
+}
+
 ConvertOptions edit_options(const EditArguments& arguments, const Session& session) {
   ConvertOptions options;
   options.operation = session.operation();
@@ -87,7 +100,7 @@ int edit(const EditArguments& arguments, Session& session) {
                        !options.excludes.empty() || options.edit->changes_container() || !options.edit->files.empty();
   if (!changes) throw Error(ErrorKind::usage, "nothing to change", "see 'sifkit edit --help' for what can be changed");
   WarningList warnings;
-  const ConvertReport report = edit_image(arguments.image, std::move(options), arguments.compress.empty(), warnings);
+  const ConvertReport report = edit_image(file_of(arguments.image), std::move(options), arguments.compress.empty(), warnings);
   session.progress->done();
   session.show_warnings(warnings);
   if (session.json) {
@@ -120,11 +133,12 @@ void add_edit_command(CLI::App& root, Session& session) {
   several("--label", a.labels, "Set a label (may be given again)", "NAME=VALUE");
   several("--remove-label", a.removed_labels, "Take a label away", "NAME");
   several("--env", a.env, "Set a variable of the container (may be given again)", "NAME=VALUE");
-  several("--unset", a.unset, "Take a variable away", "NAME");
+  several("--unset", a.unset, "Take a variable of the image away", "NAME");
   verb->add_option("--runscript", a.runscript, "What the container runs: a script, of a file")->type_name("FILE");
   verb->add_option("--deffile", a.definition, "The definition, of a file")->type_name("FILE");
   verb->add_option("--name", a.name, "The name of the partition, as 'sif info' shows it")->type_name("NAME");
-  several("--add", a.added, "Put a file into the image, root's, with its mode; one that is there is replaced", "FILE:/PATH");
+  several("--add", a.added, "Put a file, a link or a directory with all that is in it into the image, root's; what is there is "
+          "replaced, directories are merged", "FILE:/PATH");
   several("--remove", a.removed, "Take out what matches a shell pattern, with all that is in it", "GLOB");
   verb->add_option("--compress", a.compress, "Compression (default: that of the image): gzip[:1-12], zstd[:1-22], lz4, xz[:1-9] or none")->type_name("CODEC");
   verb->add_option("-j,--threads", a.threads, "Threads that compress (default: what the job may use)")->transform(Integer<unsigned>())->type_name("N");

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base_image.h"
 
-#include <algorithm>
-
 #include <sys/stat.h>
 
 #include <fmt/format.h>
@@ -21,22 +19,16 @@ namespace {
 /// The layers that an image was packed from; nothing where it does not say, or was packed otherwise.
 std::unique_ptr<BaseLayers> layers_of(const sif::Image& image, std::shared_ptr<const layers::PackedBlocks> blocks,
                                       const ConvertOptions& options) {
-  const auto metadata = image.objects_of(sif::DataType::generic_json);
-  const auto found = std::find_if(metadata.begin(), metadata.end(),
-                                  [](const auto* object) { return object->name() == kInspectMetadataName; });
   std::string why = "it has no packing record";
-  if (found != metadata.end()) {
-    try {
-      const Bytes text = image.read_data(**found, options.limits.json_bytes);
-      const auto record = read_packing_record(as_text(text), options.limits);
-      if (record && record->options != packing_options(options)) {
-        why = "it was packed with other options";
-      } else if (record) {
-        return std::make_unique<BaseLayers>(std::move(blocks), *record);
-      }
-    } catch (const Error& error) {
-      why = error.what();
+  try {
+    const auto record = read_packing_record(image, options.limits);
+    if (record && record->options != packing_options(options)) {
+      why = "it was packed with other options";
+    } else if (record) {
+      return std::make_unique<BaseLayers>(std::move(blocks), *record);
     }
+  } catch (const Error& error) {
+    why = error.what();
   }
   options.operation.logger->write(LogLevel::debug, fmt::format("all layers are read: of the old image: {}", why));
   return nullptr;
@@ -75,7 +67,10 @@ BaseImage open_base(const std::filesystem::path& target, const ConvertOptions& o
     }
     const auto place = find_root(file);
     auto blocks = std::make_shared<const layers::PackedBlocks>(file, place.offset, place.size, options.limits);
-    if (const auto reason = blocks->unfit_for(options.squashfs); !reason.empty()) return refuse(reason);
+    // An edit keeps blocks, whatever packed them; a build gives the same bytes with and without a base.
+    const bool as_packed = options.edit && options.edit->same_packing;
+    const auto reason = as_packed ? blocks->unusable_for(options.squashfs) : blocks->unfit_for(options.squashfs);
+    if (!reason.empty()) return refuse(reason);
     BaseImage base{blocks, nullptr};
     const bool has_record = place.sif && options.excludes.empty() && options.format == OutputFormat::sif;
     if (has_record) base.layers = layers_of(*place.sif, blocks, options);

@@ -13,10 +13,11 @@
 #include <sifkit/core/error.h>
 #include <sifkit/runtime_check.h>
 
+#include "files_to_add.h"
 #include "container_attributes.h"
+#include "container_changes.h"
 #include "runtime_files.h"
 #include "runtime_scripts.h"
-#include "shell.h"
 #include "tree_edit.h"
 #include "wanted_architecture.h"
 
@@ -28,7 +29,6 @@ namespace {
 
 /// The image's own test and help texts go into the metadata, too; they are seen only when it is too late to make room.
 constexpr std::uint64_t kRoomForMore = 4096;
-constexpr std::size_t kPiece = 1u << 20;  ///< of a file, read at once
 
 /// Hands contents on while it watches for a stop request.
 class StoppableSink : public ForwardingSink {
@@ -43,12 +43,8 @@ class StoppableSink : public ForwardingSink {
   const OperationContext& operation_;
 };
 
-/// Throws unsupported for what is in the way of a file.
-void expect_room(const TreeEdit& edit, std::string_view path, std::string_view what) {
-  if (const auto obstacle = edit.obstacle(path)) {
-    throw Error(ErrorKind::unsupported, fmt::format("{} {} cannot be written: {} {}", what, in_quotes("/" + std::string(path)),
-                                                    in_quotes("/" + obstacle->path), obstacle->description));
-  }
+bool is_json(const SmallObject& object, std::string_view name) {
+  return object.spec.type == sif::DataType::generic_json && object.spec.name == name;
 }
 
 std::int64_t conversion_time(const oci::ImageConfig& config, const ConvertOptions& options) {
@@ -93,7 +89,7 @@ Tree Conversion::run(ContentSink& given) {
   decide_architecture(probe, tree);
   if (root_.config().raw.empty() && (is_container(tree) || options_.edit)) {
     keep_container(tree, sink);
-    add_files(tree, sink);
+    if (options_.edit) add_files(options_.edit->files, tree, sink);
   } else {
     add_container(tree, sink);
     warn_of_runtime(probe, tree);
@@ -151,6 +147,10 @@ TextMap Conversion::labels() const {
   return labels;
 }
 
+std::string Conversion::oci_config() const {
+  return changed_oci_config(root_.config().go_config_json(), options_);
+}
+
 void Conversion::add_container(Tree& tree, ContentSink& sink) {
   const auto& config = root_.config();
   const TextMap all_labels = labels();
@@ -163,7 +163,7 @@ void Conversion::add_container(Tree& tree, ContentSink& sink) {
   ContainerAttributes attributes = add_runtime_files(tree, sink, input, warnings_);
   attributes.labels = all_labels;
   describe(attributes);
-  add_object(sif::DataType::generic_json, kOciConfigName, config.go_config_json());
+  add_object(sif::DataType::generic_json, kOciConfigName, oci_config());
   for (auto& kept : root_.objects()) {
     const bool made = std::any_of(objects_.begin(), objects_.end(), [&](const SmallObject& object) {
       return object.spec.type == kept.spec.type && object.spec.name == kept.spec.name;
@@ -196,12 +196,14 @@ void Conversion::keep_container(Tree& tree, ContentSink& sink) {
   const auto texts = root_.texts(tree);
   ContainerAttributes attributes = read_attributes(*texts, options_.limits, warnings_);
   if (changed) change_container(tree, sink, *texts, attributes);
-  const auto is_description = [](const SmallObject& object) {
-    return object.spec.type == sif::DataType::generic_json && object.spec.name == kInspectMetadataName;
-  };
   if (objects_.empty()) return describe(attributes);
-  const auto old = std::find_if(objects_.begin(), objects_.end(), is_description);
+  const auto named = [&](std::string_view name) {
+    return std::find_if(objects_.begin(), objects_.end(), [&](const auto& object) { return is_json(object, name); });
+  };
+  const auto old = named(kInspectMetadataName);
   if (old != objects_.end()) old->bytes = inspect_metadata_json(attributes);
+  const auto config = named(kOciConfigName);
+  if (config != objects_.end()) config->bytes = changed_oci_config(config->bytes, options_);
   if (!options_.edit || !options_.edit->definition) return;
   const auto is_definition = [](const SmallObject& object) { return object.spec.type == sif::DataType::deffile; };
   const auto definition = std::find_if(objects_.begin(), objects_.end(), is_definition);
@@ -209,32 +211,7 @@ void Conversion::keep_container(Tree& tree, ContentSink& sink) {
     definition->bytes = attributes.deffile;
   } else {
     add_object(sif::DataType::deffile, "", attributes.deffile);
-  }
-}
-
-void Conversion::add_files(Tree& tree, ContentSink& sink) {
-  if (!options_.edit) return;
-  TreeEdit edit(tree, sink, file_time());
-  for (const auto& [from, to] : options_.edit->files) {
-    const auto mode = expect_readable(from);
-    if (!S_ISREG(mode)) throw Error(ErrorKind::unsupported, fmt::format("{} is no regular file", in_quotes(from.native())));
-    expect_room(edit, to, "the new file");
-    const auto file = std::make_shared<const File>(File::open_read(from));
-    const std::uint64_t size = file->size();
-    FileSource source(file);
-    ContentId content = kEmptyContent;
-    if (size != 0) {
-      Bytes buffer(static_cast<std::size_t>(std::min<std::uint64_t>(size, kPiece)));
-      sink.begin(size);
-      for (std::uint64_t left = size; left != 0;) {
-        const auto got = source.read(std::span(buffer).first(static_cast<std::size_t>(std::min<std::uint64_t>(left, buffer.size()))));
-        if (got == 0) throw Error(ErrorKind::io, fmt::format("{} became shorter while it was read", in_quotes(from.native())));
-        sink.append(ByteView(buffer).first(got));
-        left -= got;
-      }
-      content = sink.end();
-    }
-    edit.put_content(to, mode & 0777u, content, size);
+    objects_.back().behind = true;
   }
 }
 
@@ -242,7 +219,7 @@ void Conversion::change_container(Tree& tree, ContentSink& sink, ContainerFiles&
                                   ContainerAttributes& attributes) {
   TreeEdit edit(tree, sink, file_time());
   const auto put = [&](std::string_view path, std::uint32_t mode, const std::string& text) {
-    expect_room(edit, path, "the container's");
+    edit.expect_room(path, "the container's");
     edit.put_file(path, mode, text);
   };
   const ImageEdit more = options_.edit.value_or(ImageEdit());
@@ -261,24 +238,13 @@ void Conversion::change_container(Tree& tree, ContentSink& sink, ContainerFiles&
   }
   if (options_.env.empty() && more.unset.empty()) return;
   // The last script that is for the builder to write: what it sets is what counts.
-  std::string script =
-      texts.text(std::string(kCustomEnvironmentPath), options_.limits.json_bytes).value_or("#!/bin/sh\n");
-  if (!script.ends_with('\n')) script += '\n';
-  for (const auto& name : more.unset) {
-    if (!is_shell_name(name)) throw Error(ErrorKind::usage, fmt::format("{} is no name of a variable", in_quotes(name)));
-    script += fmt::format("unset {}\n", name);
-  }
-  for (const auto& [name, value] : options_.env) {
-    if (is_reserved_variable(name)) {
-      warnings_.add("env-reserved", fmt::format("{} is left out: the runtime sets it itself", name));
-    } else if (is_shell_name(name)) {
-      script += fmt::format("export {}=\"{}\"\n", name, escape_in_double_quotes(value));
-    } else {
-      warnings_.add("env-name", fmt::format("{} is left out: no shell accepts such a name", in_quotes(name)));
-    }
-  }
+  const std::string path = "/" + std::string(kCustomEnvironmentPath);
+  auto others = attributes.environment;
+  others.erase(path);
+  auto script = texts.text(std::string(kCustomEnvironmentPath), options_.limits.json_bytes).value_or("");
+  script = changed_environment(std::move(script), others, options_);
   put(kCustomEnvironmentPath, 0755, script);
-  attributes.environment["/" + std::string(kCustomEnvironmentPath)] = script;
+  attributes.environment[path] = script;
 }
 
 std::uint64_t Conversion::expected_text_bytes() const {
@@ -291,7 +257,7 @@ std::uint64_t Conversion::expected_text_bytes() const {
   // The definition names the source, which must not move the partition.
   attributes.labels.erase("org.label-schema.usage.singularity.deffile.bootstrap");
   attributes.labels.erase("org.label-schema.usage.singularity.deffile.from");
-  return inspect_metadata_json(attributes).size() + config.go_config_json().size() +
+  return inspect_metadata_json(attributes).size() + oci_config().size() +
          expected_record_bytes(report_.layers) + kRoomForMore;
 }
 

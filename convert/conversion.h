@@ -50,13 +50,12 @@ class Conversion {
   void warn_of_runtime(const ProgramProbe& probe, const layers::Tree& tree);
   void add_container(layers::Tree& tree, layers::ContentSink& sink);
   void keep_container(layers::Tree& tree, layers::ContentSink& sink);
-  /// Puts files of the machine into the tree.
-  void add_files(layers::Tree& tree, layers::ContentSink& sink);
   void change_container(layers::Tree& tree, layers::ContentSink& sink, ContainerFiles& texts,
                         ContainerAttributes& attributes);
   void add_object(sif::DataType type, std::string_view name, std::string bytes);
   void describe(const ContainerAttributes& attributes);
   TextMap labels() const;
+  std::string oci_config() const;
   std::vector<std::string> environment() const;
 
   RootSource& root_;

@@ -9,6 +9,7 @@
 #include <sifkit/core/error.h>
 #include <sifkit/oci/source.h>
 
+#include "container_changes.h"
 #include "conversion.h"
 #include "layered_root.h"
 #include "naming.h"
@@ -32,6 +33,7 @@ ConvertReport converted(const Input& input, const std::filesystem::path& target,
   const auto start = std::chrono::steady_clock::now();
   const oci::Reference& given = input.given;
   layers::require_block_size(options.squashfs.block_size);
+  expect_possible_variables(options);
   ConvertReport report;
   report.target = target;
   if (!options.dry_run && !options.edit) refuse_own_source(given, target);

@@ -19,7 +19,10 @@
 #include <sifkit/rootfs.h>
 #include <sifkit/sif/image.h>
 
+#include "files_to_add.h"
+#include "naming.h"
 #include "root_place.h"
+#include "runtime_files.h"
 
 namespace sifkit {
 
@@ -27,25 +30,25 @@ using namespace layers;
 
 namespace {
 
-void refuse_runtime_file(std::string_view path) {
-  if (!is_in_runtime_directory(path)) return;
-  throw Error(ErrorKind::usage, fmt::format("{} is the runtime's own: it is changed by what it says", in_quotes("/" + std::string(path))),
+[[noreturn]] void refuse_runtime_file(std::string_view path) {
+  const auto name = in_quotes("/" + std::string(path));
+  throw Error(ErrorKind::usage, fmt::format("{} is the runtime's own: it is changed by what it says", name),
               "labels, variables, runscript and definition have options of their own");
 }
 
-/// Relative and clean, as trees have paths; throws usage for one that leads elsewhere or is longer than readers take.
-std::string place_of(std::string_view path, const Limits& limits) {
-  const std::string clean = clean_path(path, limits).path;
-  const bool climbs = fmt::format("/{}/", path).find("/../") != std::string::npos;
-  // Of a whiteout's name `clean_path` does not count the mark; here it is a name like others.
-  const bool fits = clean.size() <= limits.path_bytes && split_path(clean).name.size() <= limits.name_bytes;
-  if (climbs || !fits || path.find('\0') != std::string_view::npos) {
-    throw Error(ErrorKind::usage, fmt::format("{} is no path of a file in an image", in_quotes(path)));
+/// A place that is the runtime's is refused, also where links of the image lead into it.
+void refuse_runtime_place(const Tree& tree, const std::string& path) {
+  const auto there = tree.resolve(path, false);
+  if (is_in_runtime_directory(path) || (there && is_of_runtime(tree, path, *there))) refuse_runtime_file(path);
+  // The last directory on the way that is there.
+  for (auto parent = split_path(path).parent; !parent.empty(); parent = split_path(parent).parent) {
+    auto real = tree.real_path(parent, true);
+    if (!real) continue;
+    if (*real == "/") real->clear();
+    *real += path.substr(parent.size());
+    if (is_in_runtime_directory(std::string_view(*real).substr(1))) refuse_runtime_file(path);
+    return;
   }
-  if (clean.empty() || path.ends_with('/')) {
-    throw Error(ErrorKind::usage, fmt::format("{} names no file", in_quotes(path)));
-  }
-  return clean;
 }
 
 /// A pattern that matches nothing is a mistake, where something was to be taken away.
@@ -55,7 +58,7 @@ void expect_matches(const Tree& tree, const std::vector<std::string>& patterns) 
     bool found = false;
     walk(tree, Tree::kRoot, [&](const WalkedName& here) {
       if (!pattern.matches(here.path)) return true;
-      refuse_runtime_file(here.path);
+      if (is_of_runtime(tree, here.path, here.inode)) refuse_runtime_file(here.path);
       found = true;
       return false;
     });
@@ -105,12 +108,22 @@ SquashfsOptions packing_of(const std::shared_ptr<const File>& file, const RootPl
   return blocks.unfit_for(fast).empty() ? fast : out;
 }
 
+/// What a name leads to is changed, and a link to it stays one.
+std::filesystem::path behind_links(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::is_symlink(path, error)) return path;
+  const auto target = std::filesystem::canonical(path, error);
+  return error ? path : target;  // whoever opens it says what is wrong with it
+}
+
 }  // namespace
 
-ConvertReport edit_image(const std::filesystem::path& image, ConvertOptions options, bool same_packing, WarningList& warnings) {
+ConvertReport edit_image(const std::filesystem::path& given, ConvertOptions options, bool same_packing,
+                         WarningList& warnings) {
   if (!options.edit) options.edit.emplace();
   auto& edit = *options.edit;
   refuse_contradictions(options);
+  const std::filesystem::path image = behind_links(given);
   if (S_ISDIR(expect_readable(image))) {
     throw Error(ErrorKind::unsupported, fmt::format("{} is a directory; its files are changed as any others are", in_quotes(image.native())));
   }
@@ -124,7 +137,7 @@ ConvertReport edit_image(const std::filesystem::path& image, ConvertOptions opti
     if (identity.transport() != oci::Transport::automatic) error.set_hint(Advice::convert);
     throw error;
   }
-  in_context([&] { return in_quotes(image.native()); }, [&] {
+  naming({image.native()}, [&] { return in_quotes(image.native()); }, [&] {
     RootFs root = RootFs::open(file, options.limits);
     if (const auto* sif = root.sif()) {
       refuse_losses(*sif);
@@ -138,10 +151,15 @@ ConvertReport edit_image(const std::filesystem::path& image, ConvertOptions opti
       if (edit.name) throw Error(ErrorKind::usage, "only a SIF file's partition has a name; this is a squashfs image");
     }
     expect_matches(root.tree(), options.excludes);
-    for (auto& added : edit.files) {
-      added.to = place_of(added.to, options.limits);
-      refuse_runtime_file(added.to);
+    std::vector<AddedFile> files;
+    for (const auto& added : edit.files) {
+      for (auto& each : files_to_add(added, options.limits)) {
+        refuse_runtime_place(root.tree(), each.to);
+        files.push_back(std::move(each));
+      }
     }
+    edit.files = std::move(files);
+    edit.same_packing = same_packing;
     if (same_packing) options.squashfs = packing_of(file, find_root(file), root.reader(), options);
   });
   options.format = sniffed == FileKind::sif ? OutputFormat::sif : OutputFormat::squashfs;

@@ -155,11 +155,16 @@ void finish_file(AtomicFile& target, std::uint64_t size, const ConvertOptions& o
 
 /// The number of what had another one in the image that the objects come from; 0 for what stayed behind.
 std::uint32_t new_id(const std::vector<SmallObject>& objects, std::uint32_t old_id) {
-  // The partition stands behind them.
-  if (old_id == SmallObject::kPartition) return static_cast<std::uint32_t>(objects.size()) + 1;
-  const auto found =
-      std::find_if(objects.begin(), objects.end(), [&](const auto& object) { return object.old_id == old_id; });
-  return found == objects.end() ? 0 : static_cast<std::uint32_t>(found - objects.begin()) + 1;
+  const auto before = std::count_if(objects.begin(), objects.end(), [](const auto& object) { return !object.behind; });
+  const auto partition = static_cast<std::uint32_t>(before) + 1;
+  if (old_id == SmallObject::kPartition) return partition;
+  std::uint32_t last_before = 0;
+  std::uint32_t last_behind = partition;
+  for (const auto& object : objects) {
+    const auto id = object.behind ? ++last_behind : ++last_before;
+    if (object.old_id == old_id) return id;
+  }
+  return 0;
 }
 
 class SifOutput : public Output {
@@ -198,7 +203,8 @@ class SifOutput : public Output {
       const bool holds_record = record && object.spec.name == kInspectMetadataName;
       auto spec = object.spec;
       if (object.old_link != 0) spec.link = new_id(conversion.objects(), object.old_link);
-      writer_->add_before(spec, as_bytes(holds_record ? with_packing_record(object.bytes, *record) : object.bytes));
+      const auto bytes = holds_record ? with_packing_record(object.bytes, *record) : object.bytes;
+      object.behind ? writer_->add(spec, as_bytes(bytes)) : writer_->add_before(spec, as_bytes(bytes));
     }
     const auto text = options_text(options_, conversion.time());
     const sif::Uuid uuid =

@@ -71,8 +71,12 @@ void PackedRoot::read_objects(const sif::Image& image) {
   std::size_t signatures = 0;
   bool has_sbom = false;
   std::uint64_t left = kMaxObjectBytes;
+  bool behind = false;
   for (const auto* object : image.objects()) {
-    if (object == primary) continue;
+    if (object == primary) {
+      behind = true;
+      continue;
+    }
     if (object->type == sif::DataType::signature) {
       ++signatures;
       continue;
@@ -110,6 +114,7 @@ void PackedRoot::read_objects(const sif::Image& image) {
     }
     objects_.emplace_back(std::move(spec), std::move(text));
     objects_.back().old_id = object->id;
+    objects_.back().behind = behind;
     if (object->links_group()) continue;
     const bool of_root = primary != nullptr && object->link() == primary->id;
     objects_.back().old_link = of_root ? SmallObject::kPartition : object->link();

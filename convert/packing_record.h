@@ -12,6 +12,7 @@
 #include <sifkit/core/digest.h>
 #include <sifkit/layers/flattener.h>
 #include <sifkit/layers/tree.h>
+#include <sifkit/sif/image.h>
 
 namespace sifkit {
 
@@ -62,5 +63,8 @@ std::string without_packing_record(std::string metadata, const Limits& limits);
 
 /// The record in such a text; nothing where there is none. Throws malformed for what is no record.
 std::optional<PackingRecord> read_packing_record(std::string_view metadata, const Limits& limits);
+
+/// The same of a SIF.
+std::optional<PackingRecord> read_packing_record(const sif::Image& image, const Limits& limits);
 
 }  // namespace sifkit

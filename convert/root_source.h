@@ -31,6 +31,8 @@ struct SmallObject {
   std::uint32_t old_id = 0;
   std::uint32_t old_link = 0;
   static constexpr std::uint32_t kPartition = ~std::uint32_t{0};  ///< the one with the root file system
+
+  bool behind = false;  ///< it stands behind the partition in the table, so that both keep their numbers
 };
 
 /// The group and the link of a partition in the image that it comes from.

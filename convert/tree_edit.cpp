@@ -27,6 +27,12 @@ std::string describe(const Tree& tree, const Inode& inode) {
   return fmt::format("is a link to {}", in_quotes(tree.symlink_target(inode)));
 }
 
+[[noreturn]] void refuse(std::string_view path, std::string_view what, const TreeEdit::Obstacle& obstacle) {
+  throw Error(ErrorKind::unsupported,
+              fmt::format("{} {} cannot be written: {} {}", what, in_quotes("/" + std::string(path)),
+                          in_quotes("/" + obstacle.path), obstacle.description));
+}
+
 }  // namespace
 
 std::optional<TreeEdit::Obstacle> TreeEdit::obstacle(std::string_view path) const {
@@ -45,6 +51,17 @@ std::optional<TreeEdit::Obstacle> TreeEdit::obstacle(std::string_view path) cons
   const auto there = tree_.resolve(path, false);
   if (!there || tree_.inode(*there).type == EntryType::regular) return std::nullopt;
   return found(path, tree_.inode(*there));
+}
+
+void TreeEdit::expect_room(std::string_view path, std::string_view what) const {
+  if (const auto there = obstacle(path)) refuse(path, what, *there);
+}
+
+void TreeEdit::expect_directory(std::string_view path, std::string_view what) const {
+  if (const auto there = obstacle(path); there && there->path != path) refuse(path, what, *there);
+  const InodeId inode = look_up(path);
+  if (inode == kNone || tree_.inode(inode).type == EntryType::directory) return;
+  refuse(path, what, {std::string(path), describe(tree_, tree_.inode(inode)), std::string(path)});
 }
 
 TreeEdit::Place TreeEdit::place_of(std::string_view path, bool create) {
@@ -121,6 +138,16 @@ void TreeEdit::put_symlink(std::string_view path, std::string_view target) {
   inode.metadata.mtime = mtime_;
   inode.data = tree_.add_symlink_target(target);
   tree_.link(place.directory, place.name, tree_.add_inode(inode));
+}
+
+void TreeEdit::remove_file(std::string_view path) {
+  const auto [parent, name] = split_path(path);
+  const auto directory = tree_.resolve(parent, true);
+  if (!directory || tree_.inode(*directory).type != EntryType::directory) return;
+  const NameId there = tree_.find(*directory, name);
+  if (there == kNone) return;
+  const EntryType type = tree_.inode(tree_.inode_of(there)).type;
+  if (type == EntryType::regular || type == EntryType::symlink) tree_.unlink(*directory, there);
 }
 
 void TreeEdit::move(std::string_view from, std::string_view to) {

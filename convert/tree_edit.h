@@ -11,7 +11,7 @@
 
 namespace sifkit {
 
-/// Adds files to a finished tree. Paths are relative to its root; links on the way are followed inside the root.
+/// Changes files of a finished tree. Paths are relative to its root; links on the way are followed inside the root.
 /// Owner 0:0, one time for all. Not thread safe.
 class TreeEdit {
  public:
@@ -29,6 +29,11 @@ class TreeEdit {
   };
   std::optional<Obstacle> obstacle(std::string_view path) const;
 
+  /// Throws unsupported for an obstacle; `what` is to be put there ("the new file").
+  void expect_room(std::string_view path, std::string_view what) const;
+  /// The same for a directory, for which one that is there is no obstacle; a link to one is.
+  void expect_directory(std::string_view path, std::string_view what) const;
+
   /// `mkdir -p` with mode 0755; there is no `obstacle` on the way. Anything that is there under the last name stays.
   void ensure_directory(std::string_view path);
 
@@ -39,6 +44,9 @@ class TreeEdit {
 
   /// Creates a link or replaces another link of the name; anything else of the name stays.
   void put_symlink(std::string_view path, std::string_view target);
+
+  /// Takes the name of a regular file or a link away; anything else of the name stays.
+  void remove_file(std::string_view path);
 
   /// Moves a name into another directory.
   void move(std::string_view from, std::string_view to);

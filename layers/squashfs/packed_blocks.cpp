@@ -150,12 +150,18 @@ Digest PackedBlocks::checksum(const OperationContext& operation, unsigned thread
   return sums.finish(region, state.super.inode_table, state.super.bytes);
 }
 
-std::string PackedBlocks::unfit_for(const SquashfsOptions& options) const {
-  const auto& state = *impl_;
-  if (state.super.block_size != options.block_size) {
-    return fmt::format("its blocks have {} bytes, not {}", state.super.block_size, options.block_size);
+std::string PackedBlocks::unusable_for(const SquashfsOptions& options) const {
+  const auto& super = impl_->super;
+  if (super.block_size != options.block_size) {
+    return fmt::format("its blocks have {} bytes, not {}", super.block_size, options.block_size);
   }
-  if (squashfs_id(state.super.codec) != squashfs_id(options.codec)) return "it is compressed by another codec";
+  if (squashfs_id(super.codec) != squashfs_id(options.codec)) return "it is compressed by another codec";
+  return {};
+}
+
+std::string PackedBlocks::unfit_for(const SquashfsOptions& options) const {
+  if (auto reason = unusable_for(options); !reason.empty()) return reason;
+  const auto& state = *impl_;
   std::vector<PackedBlock> blocks;
   const auto consider = [&](std::uint64_t start, std::uint32_t field) {
     if (field != 0) blocks.push_back({start, field});

@@ -38,6 +38,10 @@ class SIFKIT_API PackedBlocks {
   PackedBlocks(const PackedBlocks&) = delete;
   PackedBlocks& operator=(const PackedBlocks&) = delete;
 
+  /// Why blocks of this image cannot stand in one that is written with these options: another codec or block size. Empty
+  /// where they can.
+  std::string unusable_for(const SquashfsOptions& options) const;
+
   /// Why blocks of this image are not those that a writer with these options makes; empty where they are. What codec and
   /// block size do not tell, the level and the version of a compressor, some blocks tell that are packed again.
   std::string unfit_for(const SquashfsOptions& options) const;
