@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include <sifkit/inspect/image_diff.h>
+#include <sifkit/inspect/tree_digest.h>
 #include <sifkit/records/findings.h>
 
 #include "commands.h"
@@ -30,21 +34,102 @@ struct DiffArguments {
   bool summary = false;
 };
 
-/// "changed /etc/motd: content, time (0644 0:0 12 -> 0644 0:0 15)"
+/// The names of attributes that one of two files has not, or with another value.
+std::vector<std::string> changed_attributes(const Tree& first, const Inode& before, const Tree& second,
+                                            const Inode& after) {
+  std::set<std::string> left_out;
+  const Xattrs of_first = inspect::comparable_xattrs(first, before, left_out);
+  const Xattrs of_second = inspect::comparable_xattrs(second, after, left_out);
+  Xattrs changed;
+  std::set_symmetric_difference(of_first.begin(), of_first.end(), of_second.begin(), of_second.end(),
+                                std::back_inserter(changed));
+  std::vector<std::string> out;
+  for (const auto& [name, value] : changed) {
+    if (out.empty() || out.back() != name) out.push_back(name);
+  }
+  return out;
+}
+
+/// "changed /etc/motd: content, time (0644 0:0 12 @7 -> 0644 0:0 15 @9)". What those numbers do not show stands beside
+/// its word: "changed /bin/sh: target 'dash' -> 'bash'".
 std::string line_of(const TreeChange& change, const Tree& first, const Tree& second, const Session& session) {
-  const auto numbers = [](const Tree& tree, InodeId id) {
-    const Inode& inode = tree.inode(id);
-    return fmt::format("{:04o} {}:{} {} @{}", inode.metadata.mode, inode.metadata.uid, inode.metadata.gid,
-                       size_of(tree, inode), inode.metadata.mtime);
-  };
   std::string out = fmt::format("{} ", to_string(change.kind));
   if (change.kind == ChangeKind::renamed) out += shown("/" + change.old_path, session) + " -> ";
   out += shown("/" + change.path, session);
-  if (!change.facts.empty()) {
-    out += fmt::format(": {} ({} -> {})", fmt::join(change.facts, ", "), numbers(first, change.before),
-                       numbers(second, change.after));
+  if (change.facts.empty()) return out + "\n";
+  const Inode& before = first.inode(change.before);
+  const Inode& after = second.inode(change.after);
+  std::vector<std::string> facts;
+  for (const auto& fact : change.facts) {
+    const auto from_to = [&](const auto& a, const auto& b) { facts.push_back(fmt::format("{} {} -> {}", fact, a, b)); };
+    if (fact == "type") {
+      from_to(type_word(before.type), type_word(after.type));
+    } else if (fact == "target") {
+      const auto target = [&](const Tree& tree, const Inode& link) {
+        return "'" + shown(std::string(tree.symlink_target(link)), session) + "'";
+      };
+      from_to(target(first, before), target(second, after));
+    } else if (fact == "device") {
+      from_to(device_text(before), device_text(after));
+    } else if (fact == "xattrs") {
+      const auto names = changed_attributes(first, before, second, after);
+      facts.push_back(printable(fmt::format("{} {}", fact, fmt::join(names, " "))));
+    } else {
+      facts.push_back(fact);
+    }
   }
+  const auto numbers = [](const Tree& tree, const Inode& inode) {
+    return fmt::format("{:04o} {}:{} {} @{}", inode.metadata.mode, inode.metadata.uid, inode.metadata.gid,
+                       size_of(tree, inode), inode.metadata.mtime);
+  };
+  const std::string of_first = numbers(first, before);
+  const std::string of_second = numbers(second, after);
+  out += fmt::format(": {}", fmt::join(facts, ", "));
+  if (of_first != of_second) out += fmt::format(" ({} -> {})", of_first, of_second);
   return out + "\n";
+}
+
+/// Texts are shown whole where they fit into a line.
+constexpr std::size_t kMaxShownText = 256;
+/// How much of a longer one is shown in front of the place where it differs.
+constexpr std::size_t kShownBefore = 40;
+
+/// Two texts from where they differ.
+std::string from_to(const std::string& before, const std::string& after) {
+  std::size_t start = 0;
+  if (std::max(before.size(), after.size()) > kMaxShownText) {
+    const auto differ = std::mismatch(before.begin(), before.end(), after.begin(), after.end()).first;
+    const auto same = static_cast<std::size_t>(differ - before.begin());
+    start = same > kShownBefore ? same - kShownBefore : 0;
+  }
+  const auto part = [&](const std::string& text) {
+    const auto shown = printable(std::string_view(text).substr(start), kMaxShownText);
+    return fmt::format("'{}{}'", start == 0 ? "" : "...", shown);
+  };
+  return part(before) + " -> " + part(after);
+}
+
+/// "configuration label k: '1' -> '2'"; of texts of several lines the first that differs, with its number.
+std::string line_of(const inspect::FactChange& change) {
+  std::string out = fmt::format("configuration {}: ", printable(change.name));
+  if (!change.before || !change.after) {
+    const auto text = [](const std::optional<std::string>& value) { return value ? in_quotes(*value) : "nothing"; };
+    return out + fmt::format("{} -> {}\n", text(change.before), text(change.after));
+  }
+  const bool lines = (*change.before + *change.after).find('\n') != std::string::npos;
+  if (!lines) return out + from_to(*change.before, *change.after) + "\n";
+  const auto [before, after] = inspect::first_line_change(change);
+  if (before && after) {
+    out += fmt::format("line {}", before->number);
+    if (before->number != after->number) out += fmt::format(" and {}", after->number);
+    return out + ": " + from_to(before->text, after->text) + "\n";
+  }
+  // They may differ in the line feed at the end alone.
+  if (!before && !after) return out + from_to(*change.before, *change.after) + "\n";
+  const auto text = [](const std::optional<inspect::NumberedLine>& line) {
+    return line ? fmt::format("line {}: {}", line->number, in_quotes(line->text)) : "nothing";
+  };
+  return out + fmt::format("{} -> {}\n", text(before), text(after));
 }
 
 std::string line_of(const inspect::PackageChange& change) {
@@ -78,15 +163,15 @@ int diff(const DiffArguments& arguments, Session& session) {
   if (arguments.summary) {
     std::map<ChangeKind, std::size_t> counts;
     for (const auto& change : found.files) ++counts[change.kind];
-    session.io.out << fmt::format("{} added, {} removed, {} changed, {} renamed; {} of the configuration; {} packages\n",
+    const std::string said = found.configuration_compared
+                                 ? fmt::format("{} of the configuration", found.configuration.size())
+                                 : "configuration not compared";
+    session.io.out << fmt::format("{} added, {} removed, {} changed, {} renamed; {}; {} packages\n",
                                   counts[ChangeKind::added], counts[ChangeKind::removed], counts[ChangeKind::changed],
-                                  counts[ChangeKind::renamed], found.configuration.size(), found.packages.size());
+                                  counts[ChangeKind::renamed], said, found.packages.size());
     return code;
   }
-  for (const auto& fact : found.configuration) {
-    const auto text = [](const std::optional<std::string>& value) { return value ? in_quotes(*value) : "nothing"; };
-    session.io.out << fmt::format("configuration {}: {} -> {}\n", printable(fact.name), text(fact.before), text(fact.after));
-  }
+  for (const auto& fact : found.configuration) session.io.out << line_of(fact);
   for (const auto& package : found.packages) session.io.out << line_of(package);
   for (const auto& change : found.files) session.io.out << line_of(change, first.tree(), second.tree(), session);
   if (code == 0 && !session.quiet) session.io.out << "equal\n";

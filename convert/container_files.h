@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include <sifkit/container_tree.h>
 #include <sifkit/core/file.h>
 #include <sifkit/rootfs.h>
 
@@ -35,8 +36,5 @@ std::unique_ptr<ContainerFiles> files_of_image(RootFs rootfs);
 
 /// Those of a directory on disk (a sandbox), which may be anything: no link leads out of it.
 std::unique_ptr<ContainerFiles> files_of_directory(const std::filesystem::path& path);
-
-/// Whether the root file system is one that a runtime starts as it is: it has the runtime's actions and environment.
-bool is_container(const layers::Tree& tree);
 
 }  // namespace sifkit

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include <sifkit/container_tree.h>
 #include <sifkit/core/operation.h>
 #include <sifkit/layers/content.h>
 #include <sifkit/layers/tree.h>
@@ -25,10 +26,6 @@ struct RuntimeFilesInput {
 
 /// Files that are empty in a container, whatever an image has in their place.
 std::span<const std::string_view> emptied_files() noexcept;
-
-/// Whether a name is the runtime's own, which no image has: /.singularity.d with all below it, and the links at the root that
-/// lead into it. `path` is clean and relative.
-bool is_of_runtime(const layers::Tree& tree, std::string_view path, layers::InodeId inode);
 
 /// Adds what makes a root file system a container for Apptainer and SingularityCE: /.singularity.d with its scripts,
 /// the links at the root, mount points, and empty /etc/hosts and /etc/resolv.conf. What the image has already stays as

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include <sifkit/container_tree.h>
 #include <sifkit/core/operation.h>
 
 namespace sifkit {
@@ -21,9 +22,6 @@ const std::vector<FixedScript>& fixed_scripts();
 /// /.singularity.d/env/10-docker2singularity.sh: the image's variables, which give way to what the caller has set,
 /// except PATH. Entries whose name no shell accepts are left out with a warning.
 std::string environment_script(const std::vector<std::string>& env, WarningList& warnings);
-
-/// Whether the runtime sets a variable itself, whatever an image says.
-bool is_reserved_variable(std::string_view name) noexcept;
 
 /// /.singularity.d/runscript: what `run` starts. The runtime looks for its line `eval "set ${SINGULARITY_OCI_RUN}"`
 /// and then needs no shell in the image.

@@ -6,47 +6,18 @@
 #include <set>
 
 #include <sifkit/core/error.h>
-#include <sifkit/inspect.h>
+
+#include "image_facts.h"
+#include "script_text.h"
 
 namespace sifkit::inspect {
 
 namespace {
 
-/// What an image says of itself, by what it is called; nothing for a root file system that says nothing.
-std::optional<TextMap> facts_of(OpenedFileSystem& image, const Limits& limits) {
-  WarningList warnings;
-  const auto report = inspect_container(image, limits, warnings);
-  if (!report) return std::nullopt;
-  const auto& said = report->attributes;
-  TextMap out{{"architecture", report->summary.architecture},
-              {"runscript", said.runscript},
-              {"startscript", said.startscript},
-              {"test", said.test},
-              {"help", said.helpfile}};
-  for (const auto& [name, value] : said.environment) out["environment " + name] = value;
-  for (const auto& [name, value] : said.labels) {
-    // These are of the making of an image, not of what it is.
-    if (!name.starts_with("org.label-schema.")) out["label " + name] = value;
-  }
-  std::erase_if(out, [](const auto& fact) { return fact.second.empty(); });
-  return out;
-}
-
-std::vector<FactChange> fact_changes(const TextMap& before, const TextMap& after) {
-  std::vector<FactChange> out;
-  for (const auto& [name, value] : before) {
-    const auto there = after.find(name);
-    if (there == after.end()) {
-      out.push_back({name, value, std::nullopt});
-    } else if (there->second != value) {
-      out.push_back({name, value, there->second});
-    }
-  }
-  for (const auto& [name, value] : after) {
-    if (!before.contains(name)) out.push_back({name, std::nullopt, value});
-  }
-  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
-  return out;
+/// Errors of what is done with one of two images say which.
+template <class Work>
+auto naming(OpenedFileSystem& image, const Work& work) -> decltype(work()) {
+  return in_context([&] { return in_quotes(image.reference().text); }, work);
 }
 
 /// Whether a path, or a directory on the way to it, matches.
@@ -69,8 +40,11 @@ std::vector<PackageChange> package_changes(OpenedFileSystem& first, OpenedFileSy
     if (!change.old_path.empty()) paths.insert(change.old_path);
   }
   const auto compare = [&](const std::function<bool(std::string_view)>& counts, WarningList& said) {
-    const auto of_first = sbom::take_inventory(first, operation, said, counts);
-    return package_diff(of_first, sbom::take_inventory(second, operation, said, counts));
+    const auto inventory = [&](OpenedFileSystem& image) {
+      return naming(image, [&] { return sbom::take_inventory(image, operation, said, counts); });
+    };
+    const auto of_first = inventory(first);
+    return package_diff(of_first, inventory(second));
   };
   WarningList of_changed;
   auto out = compare([&](std::string_view path) { return paths.contains(path); }, of_changed);
@@ -81,16 +55,39 @@ std::vector<PackageChange> package_changes(OpenedFileSystem& first, OpenedFileSy
 
 }  // namespace
 
-ImageDiff diff_images(OpenedFileSystem& first, OpenedFileSystem& second, const TreeDiffOptions& options,
+LineChange first_line_change(const FactChange& change) {
+  const auto lines = [&](const std::string& text) { return change.script ? acting_lines(text) : lines_of(text); };
+  const auto before = lines(change.before.value());
+  const auto after = lines(change.after.value());
+  const auto [first, second] = std::mismatch(before.begin(), before.end(), after.begin(), after.end());
+  LineChange out;
+  if (first != before.end()) out.before = {first->number, first->text};
+  if (second != after.end()) out.after = {second->number, second->text};
+  return out;
+}
+
+ImageDiff diff_images(OpenedFileSystem& first, OpenedFileSystem& second, const TreeDiffOptions& given,
                       const oci::SourceOptions& source, WarningList& warnings) {
+  TreeDiffOptions options = given;
+  options.first_name = in_quotes(first.reference().text);
+  options.second_name = in_quotes(second.reference().text);
   ImageDiff out;
   out.first = &first.tree();
   out.second = &second.tree();
   out.files = tree_diff(first.files(), second.files(), options, source.operation);
-  const auto of_first = facts_of(first, source.limits);
-  const auto of_second = of_first ? facts_of(second, source.limits) : std::nullopt;
+  const auto facts = [&](OpenedFileSystem& image) {
+    return naming(image, [&] { return facts_of(image, source.limits, warnings); });
+  };
+  const auto of_first = facts(first);
+  const auto of_second = of_first ? facts(second) : std::nullopt;
   out.configuration_compared = of_first && of_second;
-  if (out.configuration_compared) out.configuration = fact_changes(*of_first, *of_second);
+  if (out.configuration_compared) {
+    out.configuration = fact_changes(*of_first, *of_second);
+    auto overlay = overlay_change(first, second, source.operation);
+    if (overlay) out.configuration.push_back(std::move(*overlay));
+    std::sort(out.configuration.begin(), out.configuration.end(),
+              [](const auto& a, const auto& b) { return a.name < b.name; });
+  }
   if (!out.files.empty())
     out.packages = package_changes(first, second, out.files, options.ignored, source.operation, warnings);
   return out;

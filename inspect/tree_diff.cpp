@@ -6,10 +6,14 @@
 #include <set>
 #include <unordered_map>
 
+#include <fmt/format.h>
+
 #include <sifkit/container_tree.h>
+#include <sifkit/core/error.h>
 #include <sifkit/inspect/content_digests.h>
 #include <sifkit/inspect/tree_digest.h>
 #include <sifkit/layers/squashfs.h>
+#include <sifkit/layers/entry_names.h>
 #include <sifkit/layers/walk.h>
 
 namespace sifkit::inspect {
@@ -18,13 +22,13 @@ using namespace layers;
 
 namespace {
 
-/// The names of a tree that count, by path.
-std::map<std::string, InodeId> names_of(const Tree& tree, const TreeDiffOptions& options,
-                                        const OperationContext& operation) {
-  std::map<std::string, InodeId> out{{"", Tree::kRoot}};
+using Names = std::map<std::string, InodeId>;
+
+/// The names of a tree that are not ignored, by path.
+Names names_of(const Tree& tree, const TreeDiffOptions& options, const OperationContext& operation) {
+  Names out{{"", Tree::kRoot}};
   walk(tree, Tree::kRoot, [&](const WalkedName& here) {
     operation.check();
-    if (!options.with_runtime_files && is_runtime_file(tree, here.path, here.inode)) return false;
     if (!options.ignored.empty() && options.ignored.matches(here.path)) return false;
     out.emplace(here.path, here.inode);
     return true;
@@ -35,7 +39,9 @@ std::map<std::string, InodeId> names_of(const Tree& tree, const TreeDiffOptions&
 /// One of two trees, with the first name of each inode that has several.
 struct Side {
   Side(FileSystem& of, const TreeDiffOptions& options, const OperationContext& operation)
-      : files(of), tree(of.tree()), names(names_of(tree, options, operation)) {
+      : files(of), tree(of.tree()), names(names_of(tree, options, operation)) {}
+
+  void name_inodes() {
     for (const auto& [path, inode] : names) first_names.try_emplace(inode, path);
   }
 
@@ -43,17 +49,50 @@ struct Side {
 
   FileSystem& files;
   const Tree& tree;
-  std::map<std::string, InodeId> names;
+  Names names;
   std::unordered_map<InodeId, std::string> first_names;
   std::unordered_map<InodeId, ContentDigest> digests;
 };
 
+/// Takes what a build has added to one or both of two trees out of them. Directories that a build makes where the image
+/// has none count where both trees have them: a build keeps those of the image as they are.
+void leave_out_additions(Side& first, Side& second) {
+  const bool one = is_container(first.tree);
+  const bool both = one && is_container(second.tree);
+  if (!one && !is_container(second.tree)) return;
+  const auto leave_out = [&](Side& side, const Names& others) {
+    std::erase_if(side.names, [&](const auto& name) {
+      const auto& [path, id] = name;
+      if (is_of_runtime(side.tree, path, id)) return true;
+      if (both || !is_runtime_file(side.tree, path, id)) return false;
+      return side.inode(id).type != EntryType::directory || !others.contains(path);
+    });
+  };
+  // What goes from the first has no name in the second, or goes from there, too.
+  leave_out(first, second.names);
+  leave_out(second, first.names);
+}
+
 bool is_file_with_bytes(const Inode& inode) { return inode.type == EntryType::regular && inode.size != 0; }
+
+/// Errors of what is done with something that has a name say it.
+template <class Work>
+auto naming(const std::string& name, const Work& work) -> decltype(work()) {
+  if (name.empty()) return work();
+  return in_context([&] { return name; }, work);
+}
 
 class Comparison {
  public:
   Comparison(FileSystem& first, FileSystem& second, const TreeDiffOptions& options, const OperationContext& operation)
-      : options_(options), operation_(operation), first_(first, options, operation), second_(second, options, operation) {}
+      : options_(options),
+        operation_(operation),
+        first_(first, options, operation),
+        second_(second, options, operation) {
+    if (!options.with_runtime_files) leave_out_additions(first_, second_);
+    first_.name_inodes();
+    second_.name_inodes();
+  }
 
   std::vector<TreeChange> changes() {
     read_contents();
@@ -105,8 +144,11 @@ class Comparison {
       const Inode& inode = second_.inode(id);
       if (is_file_with_bytes(inode) && !first_.names.contains(path) && gone.contains(inode.size)) of_second.push_back(id);
     }
-    first_.digests = content_digests(first_.files, std::move(of_first), operation_);
-    second_.digests = content_digests(second_.files, std::move(of_second), operation_);
+    const auto read = [&](Side& side, std::vector<InodeId> files, const std::string& name) {
+      naming(name, [&] { side.digests = content_digests(side.files, std::move(files), operation_); });
+    };
+    read(first_, std::move(of_first), options_.first_name);
+    read(second_, std::move(of_second), options_.second_name);
   }
 
   /// Whether nothing need be unpacked to know that two files hold the same.
@@ -114,7 +156,10 @@ class Comparison {
     operation_.check();
     auto* first = dynamic_cast<SquashfsReader*>(&first_.files);
     auto* second = dynamic_cast<SquashfsReader*>(&second_.files);
-    const bool alike = first != nullptr && second != nullptr && first->stored_alike(a, *second, b);
+    if (first == nullptr || second == nullptr) return false;
+    const bool named = !options_.first_name.empty() && !options_.second_name.empty();
+    const auto name = named ? fmt::format("{} or {}", options_.first_name, options_.second_name) : std::string();
+    const bool alike = naming(name, [&] { return first->stored_alike(a, *second, b); });
     if (alike) alike_.emplace(a, b);
     return alike;
   }
@@ -147,30 +192,36 @@ class Comparison {
     return facts;
   }
 
-  /// Each file that came takes the first of those that are gone with the same bytes.
+  /// Each file that came takes the first of those that are gone with the same bytes, but rather one that had its name
+  /// in another directory.
   void find_renames(std::vector<TreeChange>& changes) const {
-    std::multimap<ContentDigest, TreeChange*> gone;
-    for (auto& change : changes) {
-      if (change.kind != ChangeKind::removed) continue;
-      if (const auto digest = first_.digests.find(change.before); digest != first_.digests.end()) {
-        gone.emplace(digest->second, &change);
-      }
-    }
     std::set<const TreeChange*> joined;
-    for (auto& change : changes) {
-      if (change.kind != ChangeKind::added) continue;
-      const auto digest = second_.digests.find(change.after);
-      if (digest == second_.digests.end()) continue;
-      const auto match = gone.find(digest->second);
-      if (match == gone.end()) continue;
-      change.kind = ChangeKind::renamed;
-      change.old_path = match->second->path;
-      change.before = match->second->before;
-      change.facts = differences(change.before, change.after);
-      // Another first name is what a rename is.
-      std::erase(change.facts, "links");
-      joined.insert(match->second);
-      gone.erase(match);
+    for (const bool same_name : {true, false}) {
+      const auto key = [&](const ContentDigest& digest, const TreeChange& change) {
+        return std::pair(digest, same_name ? split_path(change.path).name : std::string_view());
+      };
+      std::multimap<std::pair<ContentDigest, std::string_view>, TreeChange*> gone;
+      for (auto& change : changes) {
+        if (change.kind != ChangeKind::removed || joined.contains(&change)) continue;
+        if (const auto digest = first_.digests.find(change.before); digest != first_.digests.end()) {
+          gone.emplace(key(digest->second, change), &change);
+        }
+      }
+      for (auto& change : changes) {
+        if (change.kind != ChangeKind::added) continue;
+        const auto digest = second_.digests.find(change.after);
+        if (digest == second_.digests.end()) continue;
+        const auto match = gone.find(key(digest->second, change));
+        if (match == gone.end()) continue;
+        change.kind = ChangeKind::renamed;
+        change.old_path = match->second->path;
+        change.before = match->second->before;
+        change.facts = differences(change.before, change.after);
+        // Another first name is what a rename is.
+        std::erase(change.facts, "links");
+        joined.insert(match->second);
+        gone.erase(match);
+      }
     }
     std::vector<TreeChange> left;
     for (auto& change : changes) {

@@ -55,7 +55,7 @@ Json check_record(const std::string& source, const check::Report& report) {
 Json diff_record(const inspect::ImageDiff& diff) {
   Json files = Json::array();
   for (const auto& change : diff.files) files.push_back(change_record(change, *diff.first, *diff.second));
-  Json said = Json::array();
+  Json said = diff.configuration_compared ? Json::array() : Json(nullptr);
   for (const auto& fact : diff.configuration) {
     said.push_back({{"name", fact.name},
                     {"before", fact.before ? Json(*fact.before) : Json(nullptr)},

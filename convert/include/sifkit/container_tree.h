@@ -25,4 +25,14 @@ SIFKIT_API bool is_in_runtime_directory(std::string_view path) noexcept;
 /// /.singularity.d, the links at the root, and mount points in which nothing is. `path` is clean and relative.
 SIFKIT_API bool is_runtime_file(const layers::Tree& tree, std::string_view path, layers::InodeId inode);
 
+/// Whether a name is the runtime's own, which no image has: /.singularity.d with all below it, and the links at the
+/// root that lead into it. `path` is clean and relative.
+SIFKIT_API bool is_of_runtime(const layers::Tree& tree, std::string_view path, layers::InodeId inode);
+
+/// Whether the root file system is one that a runtime starts as it is: it has the runtime's actions and environment.
+SIFKIT_API bool is_container(const layers::Tree& tree);
+
+/// Whether the runtime sets a variable itself, whatever an image says.
+SIFKIT_API bool is_reserved_variable(std::string_view name) noexcept;
+
 }  // namespace sifkit

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,7 +20,24 @@ struct FactChange {
   std::string name;
   std::optional<std::string> before;  ///< absent: the first does not say it
   std::optional<std::string> after;
+  bool script = false;  ///< a shell reads it
 };
+
+/// A line of a text, counted from 1.
+struct NumberedLine {
+  std::size_t number = 0;
+  std::string text;
+};
+
+/// The first line in which two texts differ; of scripts, comments and blank lines do not count. Nothing: the text ends
+/// there.
+struct LineChange {
+  std::optional<NumberedLine> before;
+  std::optional<NumberedLine> after;
+};
+
+/// Of a change that has both texts.
+SIFKIT_API LineChange first_line_change(const FactChange& change);
 
 struct ImageDiff {
   std::vector<TreeChange> files;

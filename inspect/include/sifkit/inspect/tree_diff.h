@@ -32,9 +32,13 @@ struct TreeDiffOptions {
   layers::PathPatterns ignored{{}};  ///< paths that do not count, with all below them
   bool ignore_times = false;
   bool with_runtime_files = true;    ///< no: what a build adds does not count
+  std::string first_name{};          ///< what errors of reading files call the two; empty: nothing
+  std::string second_name{};
 };
 
-/// What makes the second tree of the first, sorted by path. A regular file that is gone and one that came with the same
+/// What makes the second tree of the first, sorted by path. What a build adds is, of two containers, what the runtime
+/// has as its own, of a container and another tree also the network's files, which a build empties, and mount points that
+/// only one of them has, of two other trees nothing. A regular file that is gone and one that came with the same
 /// bytes, not empty, are one that was renamed. Contents are read only where sizes leave a doubt.
 SIFKIT_API std::vector<TreeChange> tree_diff(layers::FileSystem& first, layers::FileSystem& second,
                                              const TreeDiffOptions& options, const OperationContext& operation = {});
