@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <limits>
 #include <memory>
+#include <numeric>
 #include <optional>
 
 #include <fmt/format.h>
@@ -32,6 +33,7 @@ struct UsageArguments {
   bool all = false;
   bool human = false;
   bool summary = false;
+  bool total = false;
   bool by_layer = false;
   bool duplicates = false;
   bool ignored = false;
@@ -53,8 +55,10 @@ std::string bar(std::uint64_t part, std::uint64_t most) {
 
 int by_path(const UsageArguments& arguments, const OpenedSource& source, Session& session) {
   std::vector<inspect::DiskUsage> rows;
+  std::vector<InodeId> starts;
   const int code = for_each_path(arguments.source, arguments.paths, session, [&](const std::string& path) {
     const InodeId start = source.files().require(path, path.ends_with('/'));
+    starts.push_back(start);
     for (auto& usage : inspect::disk_usage(source.tree(), start, arguments.summary ? 0 : arguments.depth, arguments.all,
                                            session.operation())) {
       usage.path = usage.path.empty() ? path : prefix_of(path) + usage.path;
@@ -72,7 +76,9 @@ int by_path(const UsageArguments& arguments, const OpenedSource& source, Session
       put_text(record, "path", row.path);
       files.push_back(std::move(record));
     }
-    session.print_json({{"schema", "sifkit/du/v1"}, {"files", files}});
+    Json record{{"schema", "sifkit/du/v1"}, {"files", files}};
+    if (arguments.total) record["total_bytes"] = inspect::total_bytes(source.tree(), starts, session.operation());
+    session.print_json(record);
     return code;
   }
   std::uint64_t most = 0;
@@ -81,6 +87,11 @@ int by_path(const UsageArguments& arguments, const OpenedSource& source, Session
     session.io.out << size_text(row.bytes, arguments) << '\t';
     if (session.io.out_is_terminal) session.io.out << bar(row.bytes, most) << '\t';
     session.io.out << shown(row.path, session) << '\n';
+  }
+  if (arguments.total) {
+    const auto total = inspect::total_bytes(source.tree(), starts, session.operation());
+    session.io.out << size_text(total, arguments) << '\t' << (session.io.out_is_terminal ? bar(0, 0) + "\t" : "")
+                   << "total\n";
   }
   return code;
 }
@@ -91,18 +102,24 @@ int by_layer(const UsageArguments& arguments, const OpenedSource& source, Sessio
     throw Error(ErrorKind::unsupported, fmt::format("{} is one file system and has no layers", in_quotes(arguments.source)));
   }
   const auto& layers = source.image->image()->layers();
+  std::vector<std::size_t> order(usage.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  if (arguments.top < order.size()) {
+    std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) { return usage[a].bytes > usage[b].bytes; });
+    order.resize(arguments.top);
+  }
   if (session.json) {
     Json records = Json::array();
-    for (std::size_t i = 0; i < usage.size(); ++i) records.push_back(layer_record(i, layers[i], usage[i]));
+    for (const auto i : order) records.push_back(layer_record(i, layers[i], usage[i]));
     session.print_json({{"schema", "sifkit/du/v1"}, {"layers", records}});
     return 0;
   }
   std::uint64_t most = 0;
-  for (const auto& layer : usage) most = std::max(most, layer.bytes);
+  for (const auto i : order) most = std::max(most, usage[i].bytes);
   Table table({"LAYER", "BYTES", session.io.out_is_terminal ? std::string(20, ' ') : "", "FILES", "HIDES", "LOSES", "DIGEST"});
   for (const std::size_t column : {0u, 1u, 3u, 4u, 5u}) table.align_right(column);
   table.allow_cut(6, 12, Keep::start);
-  for (std::size_t i = 0; i < usage.size(); ++i) {
+  for (const auto i : order) {
     const auto& layer = usage[i];
     table.add({std::to_string(i + 1), size_text(layer.bytes, arguments),
                session.io.out_is_terminal ? bar(layer.bytes, most) : "", std::to_string(layer.files),
@@ -163,19 +180,19 @@ void add_du_command(CLI::App& root, Session& session) {
                     ->transform(Integer<std::size_t>())
                     ->type_name("N");
   auto* summary = verb->add_flag("-s,--summarize", arguments->summary, "Of each PATH alone")->excludes(depth);
-  auto* top = verb->add_option("-n,--top", arguments->top, "Only so many, the largest first")
-                  ->transform(Integer<std::size_t>())
-                  ->type_name("N");
+  auto* total = verb->add_flag("-c,--total", arguments->total, "A last line of all PATHs together, each file once");
+  verb->add_option("-n,--top", arguments->top, "Only so many, the largest first")
+      ->transform(Integer<std::size_t>())
+      ->type_name("N");
   verb->add_flag("-h,--human-readable", arguments->human, "Sizes like 1.5K");
   verb->add_flag("-b,--bytes", arguments->ignored, "Sizes in bytes (always so without -h)");
   auto* layers = verb->add_flag("--layers", arguments->by_layer,
                                 "Of each layer: what it brings, what it hides of others, what others hide of it")
-                     ->excludes(paths)
-                     ->excludes(top);
+                     ->excludes(paths);
   auto* duplicates = verb->add_flag("--duplicates", arguments->duplicates,
                                     "Files with the same bytes, and what all but one of them take")
                          ->excludes(layers);
-  for (auto* each : {layers, duplicates}) each->excludes(all)->excludes(depth)->excludes(summary);
+  for (auto* each : {layers, duplicates}) each->excludes(all)->excludes(depth)->excludes(summary)->excludes(total);
   add_source_options(*verb, arguments->from);
   verb->callback([arguments, &session] { session.action = [arguments, &session] { return du(*arguments, session); }; });
 }

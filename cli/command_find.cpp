@@ -128,6 +128,8 @@ void add_tests(CLI::App& verb, FindArguments& arguments) {
   test("links", "[+-]N", "So many hard links");
   test("newer", "PATH", "Modified after that file of the image");
   test("xattrname", "PATTERN", "An extended attribute whose name matches");
+  flag("--nouser", "Of a user that the image has no name for", kTests);
+  flag("--nogroup", "Of a group that the image has no name for", kTests);
   flag("--xattr", "Any extended attributes", kTests);
   flag("--empty", "A file of no bytes, or a directory without entries", kTests);
   flag("--not", "The next does not hold: !", kOperators);

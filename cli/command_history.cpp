@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstdint>
 #include <memory>
 
 #include <fmt/format.h>
 
+#include <sifkit/core/limits.h>
 #include <sifkit/inspect.h>
 #include <sifkit/oci/image.h>
 
@@ -23,7 +25,45 @@ struct HistoryArguments {
   SourceArguments from;
   bool human = false;
   bool whole = false;
+  bool files = false;
+
+  std::string size_text(std::uint64_t bytes) const { return human ? short_size(bytes) : std::to_string(bytes); }
 };
+
+/// Of each file that a layer hides a record, oldest layer first.
+Json hidden_files(const HistoryArguments& arguments, const OpenedSource& source, const Session& session) {
+  // About what a record takes beside its path.
+  static constexpr std::uint64_t kRecordBytes = 512;
+  const auto most = source_options(arguments.from, session).limits.metadata_bytes;
+  std::uint64_t bytes = 0;
+  Json records = Json::array();
+  source.image->list_lost([&](const layers::LostFile& file) {
+    bytes += kRecordBytes + file.path.size();
+    if (bytes > most) {
+      throw_over_limit(fmt::format("records of all hidden files take more than {} bytes of memory", most),
+                       &Limits::metadata_bytes);
+    }
+    Json record{{"layer", file.hidden_by + 1},
+                {"of_layer", file.layer + 1},
+                {"how", file.replaced ? "replaced" : "removed"},
+                {"bytes", file.size}};
+    put_text(record, "path", file.path);
+    records.push_back(std::move(record));
+  });
+  session.progress->done();
+  return records;
+}
+
+/// A line for each, which other programs can take apart.
+int show_files(const HistoryArguments& arguments, const OpenedSource& source, Session& session) {
+  source.image->list_lost([&](const layers::LostFile& file) {
+    session.progress->done();
+    session.io.out << file.hidden_by + 1 << '\t' << (file.replaced ? "replaced" : "removed") << '\t'
+                   << arguments.size_text(file.size) << '\t' << shown(file.path, session) << '\n';
+  });
+  session.progress->done();
+  return 0;
+}
 
 int show_layers(const HistoryArguments& arguments, const OpenedSource& source, Session& session) {
   const auto& layers = source.image->image()->layers();
@@ -37,10 +77,12 @@ int show_layers(const HistoryArguments& arguments, const OpenedSource& source, S
                          {"comment", step.comment},
                          {"layer", layer ? layer_record(*layer, layers[*layer], usage[*layer]) : Json(nullptr)}});
     }
-    session.print_json({{"schema", "sifkit/history/v1"}, {"made_of", nullptr}, {"steps", records}});
+    Json record{{"schema", "sifkit/history/v1"}, {"made_of", nullptr}, {"steps", records}};
+    if (arguments.files) record["hidden"] = hidden_files(arguments, source, session);
+    session.print_json(record);
     return 0;
   }
-  const auto size_text = [&](std::uint64_t bytes) { return arguments.human ? short_size(bytes) : std::to_string(bytes); };
+  if (arguments.files) return show_files(arguments, source, session);
   Table table({"LAYER", "BYTES", "HIDES", "LOSES", "CREATED", "COMMAND"});
   for (const std::size_t column : {0u, 1u, 2u, 3u}) table.align_right(column);
   if (!arguments.whole) table.allow_cut(5, 16, Keep::start);
@@ -48,8 +90,8 @@ int show_layers(const HistoryArguments& arguments, const OpenedSource& source, S
     std::vector<std::string> row{"-", "-", "-", "-"};
     if (line.layer) {
       const auto& has = usage[*line.layer];
-      row = {std::to_string(*line.layer + 1), size_text(has.bytes), size_text(has.hidden_bytes),
-             size_text(has.lost_bytes)};
+      row = {std::to_string(*line.layer + 1), arguments.size_text(has.bytes), arguments.size_text(has.hidden_bytes),
+             arguments.size_text(has.lost_bytes)};
     }
     row.push_back(line.step.created.empty() ? "-" : single_line(line.step.created));
     row.push_back(single_line(line.text()));
@@ -91,7 +133,12 @@ int show_origin(const HistoryArguments& arguments, const OpenedSource& source, S
 
 int history(const HistoryArguments& arguments, Session& session) {
   const OpenedSource source = open_files(arguments.source, arguments.from, session);
-  return source.image->image() != nullptr ? show_layers(arguments, source, session) : show_origin(arguments, source, session);
+  if (source.image->image() != nullptr) return show_layers(arguments, source, session);
+  if (arguments.files) {
+    throw Error(ErrorKind::unsupported,
+                fmt::format("{} is one file system and has no layers", in_quotes(arguments.source)));
+  }
+  return show_origin(arguments, source, session);
 }
 
 }  // namespace
@@ -101,7 +148,10 @@ void add_history_command(CLI::App& root, Session& session) {
   const auto arguments = std::make_shared<HistoryArguments>();
   verb->add_option("source", arguments->source, kSourceDescription)->required()->type_name("SRC");
   verb->add_flag("-H,--human", arguments->human, "Sizes like 1.5K");
-  verb->add_flag("--no-trunc", arguments->whole, "Commands whole on a terminal, too");
+  auto* whole = verb->add_flag("--no-trunc", arguments->whole, "Commands whole on a terminal, too");
+  verb->add_flag("--files", arguments->files,
+                 "In place of layers the files that each hides: number of the layer, removed or replaced, bytes, path")
+      ->excludes(whole);
   add_source_options(*verb, arguments->from);
   verb->callback([arguments, &session] { session.action = [arguments, &session] { return history(*arguments, session); }; });
 }

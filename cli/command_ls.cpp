@@ -254,7 +254,7 @@ void add_ls_command(CLI::App& root, Session& session) {
   ls->add_option("source", arguments->source, kSourceDescription)->required()->type_name("SRC");
   ls->add_option("path", arguments->paths, "Files or directories (default: the root)")->type_name("PATH");
   ls->set_help_flag("--help", "Print this help")->group(kCommonOptions);  // -h is that of ls
-  ls->add_flag("-a,--all", arguments->all, "Names that start with '.', too");
+  ls->add_flag("-a,--all,-A,--almost-all", arguments->all, "Names that start with '.', too");
   ls->add_flag("-l,--long", arguments->long_format,
                "Mode, links, owner, group (as the image calls them), size, time (UTC) and target of links");
   ls->add_flag("-n,--numeric-uid-gid", arguments->numeric, "The same with numbers of owners and groups");
@@ -262,15 +262,23 @@ void add_ls_command(CLI::App& root, Session& session) {
   keep_short_debug_free(*ls, session);
   ls->add_flag("-d,--directory", arguments->directories, "Directories themselves, not what is in them");
   ls->add_flag("-R,--recursive", arguments->recursive, "Directories in directories, too");
-  auto* by_size = ls->add_flag("-S", arguments->by_size, "Largest first");
-  ls->add_flag("-t", arguments->by_time, "Newest first")->excludes(by_size);
+  const auto* by_size = ls->add_flag("-S", arguments->ignored, "Largest first");
+  const auto* by_time = ls->add_flag("-t", arguments->ignored, "Newest first");
   ls->add_flag("-r,--reverse", arguments->reverse, "The other way around");
   ls->add_flag("-1", arguments->ignored, "One name per line (always so)");
   ls->add_flag("-F,--classify", arguments->classify,
                "Marks behind names: / directory, * program, @ link, | pipe, = socket");
   ls->add_flag("-i,--inode", arguments->inodes, "A number in front, the same for all names of one file");
   add_source_options(*ls, arguments->from);
-  ls->callback([arguments, &session] { session.action = [arguments, &session] { return list(*arguments, session); }; });
+  ls->callback([arguments, ls, by_size, by_time, &session] {
+    // The last of them counts, as ls(1) has it.
+    for (const CLI::Option* option : ls->parse_order()) {
+      if (option != by_size && option != by_time) continue;
+      arguments->by_size = option == by_size;
+      arguments->by_time = option == by_time;
+    }
+    session.action = [arguments, &session] { return list(*arguments, session); };
+  });
 }
 
 }  // namespace sifkit::cli

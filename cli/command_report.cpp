@@ -51,7 +51,9 @@ int report(const ReportArguments& arguments, Session& session) {
   WarningList warnings;
   const auto limits = source_options(arguments.from, session).limits;
   const inspect::ReportInput input{
-      sbom::name_of(reference), inspect_container(*source.image, limits, warnings).value_or(InspectReport()),
+      sbom::name_of(reference),
+      inspect::stored_digests(*source.image, session.operation()),
+      inspect_container(*source.image, limits, warnings).value_or(InspectReport()),
       reported_layers(*source.image), sbom::take_inventory(*source.image, session.operation(), warnings),
       check::check_image(*source.image, {.operation = session.operation()})};
   const std::string page = inspect::report_page(input, source.tree(), session.operation());

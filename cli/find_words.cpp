@@ -11,7 +11,8 @@ namespace {
 constexpr std::string_view kWithValue[] = {"name", "iname", "path", "ipath", "lname", "type",     "size",    "perm", "user",
                                            "uid",  "group", "gid",  "links", "newer", "maxdepth", "mindepth",
                                             "xattrname"};
-constexpr std::string_view kAlone[] = {"empty", "not", "and", "or", "print", "print0", "xattr"};
+constexpr std::string_view kAlone[] = {"empty",  "not",    "and",     "or",   "print",
+                                       "print0", "nouser", "nogroup", "xattr"};
 
 struct Alias {
   std::string_view word;

@@ -48,6 +48,7 @@ class LayeredFileSystem : public OpenedFileSystem {
   void read_hidden(const std::function<layers::ContentSink*(const HiddenFile&)>& sink_for) override {
     files_.read_hidden(sink_for);
   }
+  void list_lost(const layers::TakeLostFile& take) override { files_.list_lost(take); }
 
  private:
   oci::Reference reference_;

@@ -85,6 +85,17 @@ void FlattenedImage::read_hidden(const std::function<ContentSink*(const HiddenFi
   }
 }
 
+void FlattenedImage::list_lost(const TakeLostFile& take) {
+  const auto usage = layer_usage();
+  if (std::all_of(usage.begin(), usage.end(), [](const auto& layer) { return layer.lost_files == 0; })) return;
+  // Who never asks for paths does not pay for them: they are made in a merge of their own, and none of them is kept.
+  options_.operation.progress->stage("reading layers", image_->compressed_bytes());
+  WarningList told;  // when the layers were read for the first time
+  ConvertReport unheard;
+  std::vector<LayeredRoot::Missing> contents;
+  LayeredRoot(*image_, *source_, options_, told, unheard).index(0, contents, take);
+}
+
 ContentId FlattenedImage::read(InodeId inode, ContentSink& sink) {
   read_files({inode}, [&](InodeId) { return &sink; });
   return kEmptyContent;

@@ -35,6 +35,9 @@ class FlattenedImage : public layers::FileSystem {
   /// As OpenedFileSystem has it.
   void read_hidden(const std::function<layers::ContentSink*(const HiddenFile&)>& sink_for);
 
+  /// The same.
+  void list_lost(const layers::TakeLostFile& take);
+
   /// The layer that has the bytes of a regular file, the oldest being 0; nothing for a file of no bytes.
   std::optional<std::size_t> layer_of(layers::InodeId inode) const;
 

@@ -260,9 +260,9 @@ void LayeredRoot::read_missing(std::span<const Missing> missing, Tree& tree, Con
   }
 }
 
-Tree LayeredRoot::finish(Flattener& flattener, std::vector<Missing>& missing) const {
+Tree LayeredRoot::finish(Flattener& flattener, std::vector<Missing>& missing, const TakeLostFile& take_lost) const {
   try {
-    return flattener.finish(missing, options_.operation);
+    return flattener.finish(missing, options_.operation, take_lost);
   } catch (Error& error) {
     // A new layer may link to a file that the build has emptied, and that the base has no more.
     if (base_ != nullptr) error.set_hint("--no-base reads all layers");
@@ -270,7 +270,8 @@ Tree LayeredRoot::finish(Flattener& flattener, std::vector<Missing>& missing) co
   }
 }
 
-Tree LayeredRoot::merge(std::uint32_t time, ContentSink* sink, std::vector<Missing>& missing) {
+Tree LayeredRoot::merge(std::uint32_t time, ContentSink* sink, std::vector<Missing>& missing,
+                        const TakeLostFile& take_lost) {
   Flattener flattener(options_.limits, warnings_);
   for (std::size_t index = image_.layers().size(); index-- > 0;) {
     if (sink != nullptr && is_in_base(index)) {
@@ -279,7 +280,7 @@ Tree LayeredRoot::merge(std::uint32_t time, ContentSink* sink, std::vector<Missi
       read_layer(index, time, flattener, sink);
     }
   }
-  Tree tree = finish(flattener, missing);
+  Tree tree = finish(flattener, missing, take_lost);
   replaced_links_ = flattener.replaced_links();
   usage_ = flattener.usage();
   check_root(tree);
@@ -301,7 +302,9 @@ void LayeredRoot::empty_files(std::vector<Missing>& missing, Tree& tree) const {
   }
 }
 
-Tree LayeredRoot::index(std::uint32_t time, std::vector<Missing>& contents) { return merge(time, nullptr, contents); }
+Tree LayeredRoot::index(std::uint32_t time, std::vector<Missing>& contents, const TakeLostFile& take_lost) {
+  return merge(time, nullptr, contents, take_lost);
+}
 
 Tree LayeredRoot::read(ContentSink& sink, std::uint32_t time) {
   std::vector<Missing> missing;

@@ -47,8 +47,8 @@ class LayeredRoot : public RootSource {
   using Missing = layers::Flattener::Missing;
 
   /// In place of `read`: the tree alone, all of it. `contents` says which entry of which layer has the bytes of each
-  /// regular file that is not empty.
-  layers::Tree index(std::uint32_t time, std::vector<Missing>& contents);
+  /// regular file that is not empty; `take_lost` is told of files that layers hide.
+  layers::Tree index(std::uint32_t time, std::vector<Missing>& contents, const layers::TakeLostFile& take_lost = {});
 
   /// Reads one layer again, as far as the last of `files`, which are all of it and in its order. `take` may read the
   /// contents of the entry.
@@ -79,8 +79,10 @@ class LayeredRoot : public RootSource {
   /// Nothing of the files that a container has empty needs to be read again.
   void empty_files(std::vector<Missing>& missing, layers::Tree& tree) const;
   bool is_emptied(std::string_view path) const;
-  layers::Tree finish(layers::Flattener& flattener, std::vector<Missing>& missing) const;
-  layers::Tree merge(std::uint32_t time, layers::ContentSink* sink, std::vector<Missing>& missing);
+  layers::Tree finish(layers::Flattener& flattener, std::vector<Missing>& missing,
+                      const layers::TakeLostFile& take_lost) const;
+  layers::Tree merge(std::uint32_t time, layers::ContentSink* sink, std::vector<Missing>& missing,
+                     const layers::TakeLostFile& take_lost = {});
   void read_missing(std::span<const Missing> missing, layers::Tree& tree, layers::ContentSink& sink);
   void check_root(const layers::Tree& tree) const;
 

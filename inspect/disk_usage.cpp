@@ -52,6 +52,23 @@ std::vector<DiskUsage> disk_usage(const Tree& tree, InodeId start, std::size_t d
   return out;
 }
 
+std::uint64_t total_bytes(const Tree& tree, const std::vector<InodeId>& starts, const OperationContext& operation) {
+  std::vector<bool> counted(tree.inode_count());
+  std::uint64_t bytes = 0;
+  /// Whether it comes for the first time.
+  const auto count = [&](InodeId id) {
+    operation.check();
+    if (counted[id]) return false;
+    counted[id] = true;
+    if (tree.inode(id).type == EntryType::regular) bytes += tree.inode(id).size;
+    return true;
+  };
+  for (const InodeId start : starts) {
+    if (count(start)) walk(tree, start, [&](const WalkedName& here) { return count(here.inode); });
+  }
+  return bytes;
+}
+
 std::vector<DuplicateFiles> duplicate_files(FileSystem& files, InodeId start, const OperationContext& operation) {
   const Tree& tree = files.tree();
   std::map<std::uint64_t, std::vector<InodeId>> by_size;

@@ -125,6 +125,15 @@ Test account_test(const QueryWord& word, FileSystem& files, bool user, bool by_n
   };
 }
 
+/// Of a user or a group that the image has no name for.
+Test nameless_test(FileSystem& files, bool user) {
+  const Tree& tree = files.tree();
+  return [&tree, user, names = read_accounts(files, user).names](const QueriedFile& file) {
+    const auto& metadata = tree.inode(file.inode).metadata;
+    return !names.contains(user ? metadata.uid : metadata.gid);
+  };
+}
+
 Test xattr_test(const QueryWord& word, const Tree& tree) {
   return [&tree, pattern = TextPattern(word.value, false)](const QueriedFile& file) {
     for (const auto& attribute : tree.xattrs(tree.inode(file.inode).metadata.xattrs)) {
@@ -167,6 +176,7 @@ Test query_test(const QueryWord& word, FileSystem& files) {
   if (name == "perm") return mode_test(word, tree);
   if (name == "user" || name == "uid") return account_test(word, files, true, name == "user");
   if (name == "group" || name == "gid") return account_test(word, files, false, name == "group");
+  if (name == "nouser" || name == "nogroup") return nameless_test(files, name == "nouser");
   if (name == "newer") return newer_test(word, files);
   if (name == "xattrname") return xattr_test(word, tree);
   if (name == "xattr") {
@@ -174,7 +184,7 @@ Test query_test(const QueryWord& word, FileSystem& files) {
   }
   if (name == "links") {
     const auto wanted = comparison(word, word.value, "a number");
-    return [&tree, wanted](const QueriedFile& file) { return wanted.holds(tree.inode(file.inode).links); };
+    return [&tree, wanted](const QueriedFile& file) { return wanted.holds(tree.link_count(file.inode)); };
   }
   if (name == "empty") {
     return [&tree](const QueriedFile& file) {

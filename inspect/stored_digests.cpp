@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -10,6 +11,7 @@
 #include <sifkit/core/error.h>
 #include <sifkit/core/file_kind.h>
 #include <sifkit/core/read_ahead.h>
+#include <sifkit/file_system.h>
 #include <sifkit/oci/source.h>
 #include <sifkit/sif/image.h>
 
@@ -23,6 +25,21 @@ Digest digest_of_source(std::unique_ptr<Source> source, const OperationContext& 
   return hasher.finish();
 }
 
+/// Of a file, and of the primary partition where it is a SIF.
+NamedDigests digests_of_file(const std::shared_ptr<const File>& file, const sif::Image* sif,
+                             const OperationContext& operation) {
+  operation.progress->stage("reading", file->size());
+  NamedDigests out{{"file", digest_of_source(std::make_unique<FileSource>(file), operation)}};
+  if (const auto* primary = sif == nullptr ? nullptr : sif->primary_partition()) {
+    out.emplace_back("partition", digest_of_source(sif->open_data(*primary), operation));
+  }
+  return out;
+}
+
+NamedDigests digests_of_image(const oci::Image& image) {
+  return {{"manifest", image.manifest_digest()}, {"config", image.config_digest()}};
+}
+
 }  // namespace
 
 NamedDigests stored_digests(const oci::Reference& reference, const oci::SourceOptions& options, WarningList& warnings) {
@@ -30,7 +47,7 @@ NamedDigests stored_digests(const oci::Reference& reference, const oci::SourceOp
   const auto file = source->image_file();
   if (!file) {
     const auto image = source->open_image();
-    NamedDigests out{{"manifest", image->manifest_digest()}, {"config", image->config_digest()}};
+    NamedDigests out = digests_of_image(*image);
     if (std::none_of(out.begin(), out.end(), [](const auto& named) { return named.second.has_value(); })) {
       throw Error(ErrorKind::unsupported, fmt::format("{} has neither a manifest nor a configuration with a digest",
                                                       in_quotes(reference.text)),
@@ -39,16 +56,15 @@ NamedDigests stored_digests(const oci::Reference& reference, const oci::SourceOp
     return out;
   }
   return in_context([&] { return in_quotes(file->name()); }, [&] {
-    options.operation.progress->stage("reading", file->size());
-    NamedDigests out{{"file", digest_of_source(std::make_unique<FileSource>(file), options.operation)}};
-    if (sniff_file(*file).kind == FileKind::sif) {
-      const sif::Image image(file);
-      if (const auto* primary = image.primary_partition()) {
-        out.emplace_back("partition", digest_of_source(image.open_data(*primary), options.operation));
-      }
-    }
-    return out;
+    std::optional<sif::Image> sif;
+    if (sniff_file(*file).kind == FileKind::sif) sif.emplace(file);
+    return digests_of_file(file, sif ? &*sif : nullptr, options.operation);
   });
+}
+
+NamedDigests stored_digests(OpenedFileSystem& image, const OperationContext& operation) {
+  if (const auto file = image.image_file()) return digests_of_file(file, image.sif(), operation);
+  return image.image() == nullptr ? NamedDigests() : digests_of_image(*image.image());
 }
 
 }  // namespace sifkit::inspect

@@ -146,6 +146,7 @@ struct Flattener::Impl {
             check_memory();
           });
     }
+    merger.end_layer();
     log_bytes -= layer.bytes();
     layer = {};
   }
@@ -249,11 +250,12 @@ const std::vector<LayerUsage>& Flattener::usage() const noexcept { return impl_-
 
 void Flattener::set_content(ContentId content) { impl_->layers.back().changes.back().content = content; }
 
-Tree Flattener::finish(std::vector<Missing>& missing, const OperationContext& operation) {
+Tree Flattener::finish(std::vector<Missing>& missing, const OperationContext& operation,
+                       const TakeLostFile& take_lost) {
   auto& state = *impl_;
   state.covered = {};
   missing.clear();
-  LayerMerger merger(state.tree, state.limits, state.warnings);
+  LayerMerger merger(state.tree, state.limits, state.warnings, take_lost);
   for (auto number = static_cast<std::uint32_t>(state.layers.size()); number-- > 0;) state.merge(number, merger, missing, operation);
   state.replaced_links = merger.take_replaced_links();
   state.usage = merger.take_usage();

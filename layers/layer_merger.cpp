@@ -2,6 +2,7 @@
 #include "layer_merger.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -22,6 +23,7 @@ void LayerMerger::begin_layer(std::uint32_t default_mtime) {
   ++layer_;
   default_mtime_ = default_mtime;
   root_named_ = false;
+  path_bytes_ = 0;
   linked_older_.clear();
   usage_.emplace_back();
   first_inodes_.push_back(static_cast<InodeId>(tree_.inode_count()));
@@ -63,7 +65,35 @@ NameId LayerMerger::make_directory(InodeId parent, std::string_view name) {
   return made;
 }
 
-void LayerMerger::note_loss(InodeId id) {
+std::string LayerMerger::way() const {
+  std::string out;
+  if (!take_lost_) return out;
+  for (const NameId name : way_) out.append("/").append(tree_.text_of(name));
+  return out;
+}
+
+std::string LayerMerger::below(const std::string& directory, std::string_view name) {
+  if (!take_lost_) return {};
+  // Names of one directory share its path in the log, but not here.
+  path_bytes_ += directory.size() + 1 + name.size();
+  if (path_bytes_ > limits_.metadata_bytes) {
+    throw_over_limit(
+        fmt::format("paths of what one layer hides take more than {} bytes of memory", limits_.metadata_bytes),
+        &Limits::metadata_bytes);
+  }
+  return fmt::format("{}/{}", directory, name);
+}
+
+void LayerMerger::end_layer() {
+  for (const auto& [path, id] : lost_) {
+    const auto next = std::upper_bound(first_inodes_.begin(), first_inodes_.end(), id);
+    take_lost_({static_cast<std::size_t>(next - first_inodes_.begin() - 1), layer_ - 1, path, tree_.inode(id).size,
+                tree_.resolve(path, false).has_value()});
+  }
+  lost_.clear();
+}
+
+void LayerMerger::note_loss(InodeId id, std::string path) {
   const Inode& inode = tree_.inode(id);
   if (inode.type != EntryType::regular || inode.links != 0) return;
   auto& hiding = usage_.back();
@@ -73,30 +103,34 @@ void LayerMerger::note_loss(InodeId id) {
   auto& losing = usage_[static_cast<std::size_t>(next - first_inodes_.begin() - 1)];
   ++losing.lost_files;
   losing.lost_bytes += inode.size;
+  if (take_lost_) lost_.emplace_back(std::move(path), id);
 }
 
-void LayerMerger::remove(InodeId parent, NameId name) {
-  const InodeId top = tree_.inode_of(name);
-  std::vector<InodeId> directories;
-  if (tree_.inode(top).type == EntryType::directory) directories.push_back(top);
-  tree_.unlink(parent, name);
-  note_loss(top);
-  while (!directories.empty()) {
-    const InodeId directory = directories.back();
-    directories.pop_back();
-    for (NameId child; (child = tree_.inode(directory).first_child) != kNone;) {
-      const InodeId inode = tree_.inode_of(child);
-      if (tree_.inode(inode).type == EntryType::directory) directories.push_back(inode);
-      tree_.unlink(directory, child);
-      note_loss(inode);
+void LayerMerger::remove(InodeId parent, NameId name, const std::string& parent_path) {
+  std::vector<std::pair<InodeId, std::string>> directories;
+  const auto take_away = [&](InodeId directory, NameId child, const std::string& directory_path) {
+    const InodeId inode = tree_.inode_of(child);
+    std::string path = below(directory_path, tree_.text_of(child));  // while the name is there
+    tree_.unlink(directory, child);
+    if (tree_.inode(inode).type == EntryType::directory) {
+      directories.emplace_back(inode, std::move(path));
+    } else {
+      note_loss(inode, std::move(path));
     }
+  };
+  take_away(parent, name, parent_path);
+  while (!directories.empty()) {
+    const auto [directory, path] = std::move(directories.back());
+    directories.pop_back();
+    for (NameId child; (child = tree_.inode(directory).first_child) != kNone;) take_away(directory, child, path);
   }
 }
 
-void LayerMerger::remove_untouched(InodeId directory) {
-  std::vector<InodeId> directories{directory};
+void LayerMerger::remove_untouched(InodeId directory, std::string path) {
+  std::vector<std::pair<InodeId, std::string>> directories;
+  directories.emplace_back(directory, std::move(path));
   while (!directories.empty()) {
-    const InodeId here = directories.back();
+    const auto [here, here_path] = std::move(directories.back());
     directories.pop_back();
     // Once is enough: all that comes into a directory later in the layer is touched.
     if (emptied_.size() <= here) emptied_.resize(tree_.inode_count());
@@ -106,9 +140,9 @@ void LayerMerger::remove_untouched(InodeId directory) {
     for (NameId child = tree_.inode(here).first_child; child != kNone; child = next) {
       next = tree_.next_sibling(child);
       if (!touched(child)) {
-        remove(here, child);
+        remove(here, child, here_path);
       } else if (tree_.inode(tree_.inode_of(child)).type == EntryType::directory) {
-        directories.push_back(tree_.inode_of(child));
+        directories.emplace_back(tree_.inode_of(child), below(here_path, tree_.text_of(child)));
       }
     }
   }
@@ -172,7 +206,7 @@ std::optional<LayerMerger::Place> LayerMerger::place_of(std::string_view path, b
     }
     if (type != EntryType::directory) {
       if (!create) return std::nullopt;
-      remove(directory, name);
+      remove(directory, name, way());
       names.push_back(make_directory(directory, component));
       directories.push_back(tree_.inode_of(names.back()));
       continue;
@@ -189,13 +223,13 @@ std::optional<LayerMerger::Place> LayerMerger::place_of(std::string_view path, b
 
 void LayerMerger::apply_whiteout(std::string_view path, Whiteout kind) {
   if (path.empty()) {
-    remove_untouched(Tree::kRoot);
+    remove_untouched(Tree::kRoot, {});
     return;
   }
   if (kind == Whiteout::opaque_dir) {
     // The directory may itself be a link: it is one more on the way.
     const std::string inside = fmt::format("{}/.", path);
-    if (const auto place = place_of(inside, false)) remove_untouched(place->directory);
+    if (const auto place = place_of(inside, false)) remove_untouched(place->directory, way());
     return;
   }
   const auto place = place_of(path, false);
@@ -204,9 +238,9 @@ void LayerMerger::apply_whiteout(std::string_view path, Whiteout kind) {
   if (name == kNone) return;
   const InodeId inode = tree_.inode_of(name);
   if (!touched(name)) {
-    remove(place->directory, name);
+    remove(place->directory, name, way());
   } else if (tree_.inode(inode).type == EntryType::directory) {
-    remove_untouched(inode);
+    remove_untouched(inode, below(way(), place->name));
   }
 }
 
@@ -217,11 +251,11 @@ void LayerMerger::put(const Place& place, InodeId inode) {
     if (tree_.inode(tree_.inode_of(name)).type != EntryType::directory) {
       const InodeId replaced = tree_.inode_of(name);
       tree_.relink(name, inode);
-      note_loss(replaced);
+      note_loss(replaced, below(way(), place.name));
       touch(name, true);
       return;
     }
-    remove(place.directory, name);
+    remove(place.directory, name, way());
   }
   touch_new(tree_.link(place.directory, place.name, inode), true);
 }

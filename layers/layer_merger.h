@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
@@ -23,10 +24,13 @@ namespace sifkit::layers {
 /// the root. Not thread safe.
 class LayerMerger {
  public:
-  LayerMerger(Tree& tree, const Limits& limits, WarningList& warnings)
-      : tree_(tree), limits_(limits), warnings_(warnings) {}
+  /// Everything that is given outlives the object; `take_lost` may be empty.
+  LayerMerger(Tree& tree, const Limits& limits, WarningList& warnings, const TakeLostFile& take_lost)
+      : tree_(tree), limits_(limits), warnings_(warnings), take_lost_(take_lost) {}
 
   void begin_layer(std::uint32_t default_mtime);
+  /// Tells of the files that the layer has hidden: what stands in their place is known by now.
+  void end_layer();
 
   void apply_whiteout(std::string_view path, Whiteout kind);
   /// `stated` is what the link's own header says of the file; it does not count, but a contradiction is reported.
@@ -51,11 +55,15 @@ class LayerMerger {
   /// without it a path that leads nowhere gives nothing.
   std::optional<Place> place_of(std::string_view path, bool create);
   NameId make_directory(InodeId parent, std::string_view name);
-  void remove(InodeId parent, NameId name);
+  void remove(InodeId parent, NameId name, const std::string& parent_path);
   /// Counts a file that has lost a name, if it was the last one.
-  void note_loss(InodeId inode);
+  void note_loss(InodeId inode, std::string path);
   /// Takes away everything below a directory that this layer has not touched.
-  void remove_untouched(InodeId directory);
+  void remove_untouched(InodeId directory, std::string path);
+  /// The path of the directory that `place_of` led to, empty for the root; empty where nobody is told of lost files.
+  std::string way() const;
+  /// The path of a name in a directory, or empty in the same case.
+  std::string below(const std::string& directory, std::string_view name);
   void put(const Place& place, InodeId inode);
 
   bool touched(NameId name) const { return name < stamps_.size() && stamps_[name] / 2 == layer_; }
@@ -68,6 +76,9 @@ class LayerMerger {
   Tree& tree_;
   const Limits& limits_;
   WarningList& warnings_;
+  const TakeLostFile& take_lost_;
+  std::vector<std::pair<std::string, InodeId>> lost_;  ///< by this layer, with the path of the last name
+  std::uint64_t path_bytes_ = 0;    ///< of all paths that were made in this layer
   std::uint32_t layer_ = 0;         ///< from 1
   std::uint32_t default_mtime_ = 0;
   bool root_named_ = false;

@@ -13,6 +13,10 @@ body { margin: 0 auto; max-width: 72rem; padding: 1rem; background: var(--back);
   font: 1rem/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.6rem; margin: .5rem 0; overflow-wrap: anywhere; }
 h2 { font-size: 1.2rem; margin: 2rem 0 .5rem; border-bottom: 1px solid var(--line); }
+h3 { font-size: 1rem; margin: 1rem 0 .3rem; overflow-wrap: anywhere; }
+pre { margin: 0; padding: .5rem; background: var(--card); border: 1px solid var(--line); white-space: pre-wrap;
+  overflow-wrap: anywhere; }
+summary { cursor: pointer; color: var(--link); }
 a { color: var(--link); }
 nav ul { display: flex; flex-wrap: wrap; gap: .3rem 1rem; list-style: none; margin: 0; padding: 0; }
 .skip { position: absolute; left: -99rem; }
@@ -25,7 +29,7 @@ th, td code { white-space: nowrap; }
 th[scope=row] { width: 1%; }
 #layer-table code { white-space: normal; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-code, .path { font-family: ui-monospace, monospace; font-size: .92em; }
+code, pre, .path { font-family: ui-monospace, monospace; font-size: .92em; }
 .severity { font-weight: 600; }
 .error .severity { color: var(--error); } .warning .severity { color: var(--warning); } .note .severity { color: var(--note); }
 #map { position: relative; overflow: hidden; height: 26rem; margin: .5rem 0; background: var(--card); border: 1px solid var(--line); }
@@ -37,7 +41,8 @@ code, .path { font-family: ui-monospace, monospace; font-size: .92em; }
 #map button.inner { font-size: .7rem; border-color: #1f5f99; }
 #map button.directory.inner { background: #2f76b5; border-color: #1f5f99; }
 #map button:hover { filter: brightness(1.15); }
-button:focus-visible, a:focus-visible, input:focus-visible { outline: 3px solid #d97706; outline-offset: -3px; z-index: 1; }
+button:focus-visible, a:focus-visible, input:focus-visible, summary:focus-visible { outline: 3px solid #d97706;
+  outline-offset: -3px; z-index: 1; }
 #crumbs button { font: inherit; color: var(--link); background: none; border: 0; padding: .1rem .2rem; cursor: pointer; }
 #crumbs ol { display: flex; flex-wrap: wrap; list-style: none; margin: 0; padding: 0; }
 #crumbs li + li::before { content: "/"; color: var(--soft); }
@@ -50,6 +55,7 @@ input[type=search] { font: inherit; padding: .2rem .4rem; width: 20rem; max-widt
   body { max-width: none; padding: 0; font-size: 10pt; }
   #map { height: 12cm; break-inside: avoid; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   tr { break-inside: avoid; }
+  details::details-content { content-visibility: visible; block-size: auto; }
 }
 )css";
 
@@ -165,6 +171,9 @@ const std::string_view kReportScript = R"js(
   });
   addEventListener("resize", () => show(current, false));
   show(nodes[0], false);
+
+  // Paper cannot be unfolded.
+  addEventListener("beforeprint", () => { for (const each of document.querySelectorAll("details")) each.open = true; });
 
   const search = document.getElementById("search");
   if (search) search.addEventListener("input", () => {

@@ -2,43 +2,28 @@
 #include <sifkit/inspect/report.h>
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 #include <span>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include <sifkit/core/base64.h>
 #include <sifkit/core/civil_time.h>
 #include <sifkit/core/digest.h>
+#include <sifkit/core/error.h>
 #include <sifkit/core/json.h>
 #include <sifkit/core/text.h>
 #include <sifkit/core/units.h>
 
 #include "report/assets.h"
+#include "report/markup.h"
 #include "report/size_map.h"
 
 namespace sifkit::inspect {
 
 namespace {
-
-/// What a reader sees of any text: control characters and what changes directions are written out.
-std::string visible(std::string_view text) { return printable(text, text.size()); }
-
-/// The same between tags and in quoted attributes.
-std::string html(std::string_view text) {
-  std::string out;
-  for (const char c : visible(text)) {
-    switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += c;
-    }
-  }
-  return out;
-}
 
 /// JSON inside a script element, which only '<' could end or hide.
 std::string json_in_html(const Json& json) {
@@ -60,53 +45,71 @@ std::string policy_digest(std::string_view text) {
   return "'sha256-" + base64_encode(hasher.finish_raw()) + "'";
 }
 
-struct Cell {
-  std::string html;
-  bool number = false;
-};
-
-class Page {
- public:
-  void open(std::string_view id, std::string_view title) {
-    body_ += fmt::format("<section id=\"{}\" aria-labelledby=\"{}-title\"><h2 id=\"{}-title\">{}</h2>\n", id, id, id, title);
-    sections_ += fmt::format("<li><a href=\"#{}\">{}</a></li>", id, title);
+/// What the image runs with; an object without members where it has no configuration, or one that is none. Members of
+/// other types than they should be count as absent: a page tells of broken images, too.
+Json configuration_of(const InspectReport& said) {
+  if (said.oci_config.empty()) return Json::object();
+  try {
+    Json out = parse_json(said.oci_config, "oci-config.json");
+    return out.is_object() ? out : Json::object();
+  } catch (const Error&) {
+    return Json::object();
   }
-  void close() { body_ += "</section>\n"; }
-  void raw(std::string_view text) { body_ += text; }
+}
 
-  void start_table(std::string_view id, const std::vector<Cell>& heads) {
-    body_ += fmt::format("<div class=\"wide\"><table id=\"{}\"><thead><tr>", id);
-    for (const auto& head : heads) body_ += fmt::format("<th scope=\"col\"{}>{}</th>", head.number ? " class=\"number\"" : "", head.html);
-    body_ += "</tr></thead><tbody>\n";
+/// The texts of a list.
+std::vector<std::string> texts_of(const Json& configuration, const char* name) {
+  std::vector<std::string> out;
+  const auto list = configuration.find(name);
+  if (list == configuration.end() || !list->is_array()) return out;
+  for (const auto& each : *list) {
+    if (each.is_string()) out.push_back(each.get<std::string>());
   }
-  void row(const std::vector<Cell>& cells, std::string_view kind = {}) {
-    body_ += kind.empty() ? "<tr>" : fmt::format("<tr class=\"{}\">", kind);
-    for (const auto& cell : cells) body_ += fmt::format("<td{}>{}</td>", cell.number ? " class=\"number\"" : "", cell.html);
-    body_ += "</tr>\n";
+  return out;
+}
+
+/// A command's words, each in quotes; empty for no words.
+std::string words_of(const Json& configuration, const char* name) {
+  std::string out;
+  for (const auto& word : texts_of(configuration, name)) out += fmt::format("{}\"{}\"", out.empty() ? "" : " ", word);
+  return out;
+}
+
+/// An image of layers has its configuration, and nothing of what a build makes of that.
+bool is_source(const InspectReport& said) { return said.summary.layers.has_value(); }
+
+TextMap labels_of(const InspectReport& said, const Json& configuration) {
+  if (!is_source(said)) return said.attributes.labels;
+  TextMap out;
+  const auto labels = configuration.find("Labels");
+  if (labels == configuration.end() || !labels->is_object()) return out;
+  for (const auto& [name, value] : labels->items()) {
+    if (value.is_string()) out[name] = value.get<std::string>();
   }
-  void end_table() { body_ += "</tbody></table></div>\n"; }
+  return out;
+}
 
-  /// Rows of what has a name and a value.
-  void start_facts() { body_ += "<div class=\"wide\"><table><tbody>\n"; }
-  void fact(std::string_view name, std::string_view value) {
-    if (!value.empty()) body_ += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", html(name), html(value));
+void add_digests(Page& page, const NamedDigests& digests) {
+  static constexpr std::pair<std::string_view, std::string_view> kTitles[] = {
+      {"file", "Digest of the file"},
+      {"partition", "Digest of the partition"},
+      {"manifest", "Digest of the manifest"},
+      {"config", "Digest of the configuration"}};
+  for (const auto& [name, digest] : digests) {
+    const auto title = std::find_if(std::begin(kTitles), std::end(kTitles),
+                                    [&](const auto& each) { return each.first == name; });
+    if (digest) page.fact(title == std::end(kTitles) ? name : title->second, digest->text());
   }
+}
 
-  const std::string& body() const noexcept { return body_; }
-  const std::string& sections() const noexcept { return sections_; }
-
- private:
-  std::string body_;
-  std::string sections_;
-};
-
-void add_identity(Page& page, const ReportInput& input) {
+void add_identity(Page& page, const ReportInput& input, const Json& configuration) {
   const auto& summary = input.said.summary;
   const auto& facts = input.findings.facts;
   page.open("identity", "Identity");
   page.start_facts();
   page.fact("Kind", summary.kind);
   if (summary.bytes) page.fact("Size", human_bytes(*summary.bytes));
+  add_digests(page, input.digests);
   page.fact("Architecture", summary.architecture.empty() ? facts.architecture : summary.architecture);
   if (summary.created) page.fact("Created", utc_time(*summary.created) + " UTC");
   page.fact("Distribution", input.inventory.distribution.name);
@@ -118,8 +121,55 @@ void add_identity(Page& page, const ReportInput& input) {
   page.fact("ROCm", facts.rocm);
   page.fact("MPI", facts.mpi);
   if (summary.encrypted) page.fact("Encrypted", "yes");
-  for (const auto& [name, value] : input.said.attributes.labels) page.fact(name, value);
-  page.end_table();
+  for (const auto& overlay : summary.overlays) {
+    page.fact("Overlay", fmt::format("{}, {} (object {}); not looked into: a container has what is in it, too",
+                                     overlay.file_system, human_bytes(overlay.bytes), overlay.id));
+  }
+  for (const auto& [name, value] : labels_of(input.said, configuration)) page.fact(name, value);
+  page.end_facts();
+  page.close();
+}
+
+void add_variables(Page& page, const Json& configuration) {
+  const auto variables = texts_of(configuration, "Env");
+  if (variables.empty()) return;
+  page.raw("<h3>Environment</h3>\n");
+  page.start_facts();
+  const auto shown = std::min(variables.size(), kReportedVariables);
+  for (const auto& text : std::span(variables).first(shown)) {
+    const auto end = std::min(text.find('='), text.size());
+    page.fact(text.substr(0, end), end + 1 < text.size() ? text.substr(end + 1) : "(empty)");
+  }
+  page.end_facts();
+  if (shown < variables.size()) {
+    page.raw(fmt::format("<p>And {} more, which <code>sifkit inspect --oci</code> shows.</p>\n",
+                         variables.size() - shown));
+  }
+}
+
+void add_process(Page& page, const InspectReport& said, const Json& configuration) {
+  page.open("process", "What it runs");
+  const auto start = page.body().size();
+  page.start_facts();
+  page.fact("Entrypoint", words_of(configuration, "Entrypoint"));
+  page.fact("Command", words_of(configuration, "Cmd"));
+  page.fact("User", member_text(configuration, "User"));
+  page.fact("Working directory", member_text(configuration, "WorkingDir"));
+  if (!is_source(said)) {
+    for (const auto& [name, app] : said.attributes.apps) page.fact("App", name);
+  }
+  page.end_facts();
+  add_variables(page, configuration);
+  if (!is_source(said)) {
+    const auto& attributes = said.attributes;
+    page.text_block("Runscript", attributes.runscript);
+    page.text_block("Startscript", attributes.startscript);
+    page.text_block("Test", attributes.test);
+    page.text_block("Help", attributes.helpfile);
+    for (const auto& [path, text] : attributes.environment) page.text_block(path, text);
+    page.text_block("Definition", attributes.deffile);
+  }
+  if (page.body().size() == start) page.raw("<p>The image does not say.</p>\n");
   page.close();
 }
 
@@ -228,7 +278,9 @@ Json data_of(const std::vector<SizedName>& names) {
 std::string report_page(const ReportInput& input, const layers::Tree& tree, const OperationContext& operation) {
   const auto names = size_map(tree, kReportedNames, operation);
   Page page;
-  add_identity(page, input);
+  const Json configuration = configuration_of(input.said);
+  add_identity(page, input, configuration);
+  add_process(page, input.said, configuration);
   add_signatures(page, input.said.summary);
   add_sizes(page, names);
   add_layers(page, input.layers);

@@ -7,8 +7,11 @@
 #include <sifkit/core/json.h>
 
 #include "support/catch.h"
+#include "support/cli_run.h"
+#include "support/image_shapes.h"
 #include "support/run_process.h"
 #include "support/shelf.h"
+#include "support/temp_dir.h"
 
 using namespace sifkit;
 using namespace sifkit::testing;
@@ -64,7 +67,7 @@ TEST_CASE("each test of find finds what it is for", "[cli][find]") {
   CHECK(found({"-user", "1000"}) == big);
   CHECK(found({"-uid", "+999"}) == big);
   CHECK(found({"-gid", "100000"}) == big);
-  CHECK(found({"-links", "2"}) == big);
+  CHECK(found({"-links", "2", "-type", "f"}) == big);
   CHECK(found({"-newer", "/data/sub"}) == big);
   CHECK(found({"-xattr"}) == "/data/.hidden ");
   CHECK(found({"-xattrname", "user.*"}) == "/data/.hidden ");
@@ -151,4 +154,22 @@ TEST_CASE("of a depth that is told twice the last counts, as for find(1)", "[cli
   const Shelf shelf;
   CHECK(shelf.run("find", {"-maxdepth", "1", "-maxdepth", "0"}).out == "/\n");
   CHECK(shelf.run("find", {"/data/sub", "-mindepth", "0", "-mindepth", "1"}).out == "/data/sub/inner\n");
+}
+
+TEST_CASE("find knows files whose owners the image has no names for", "[cli][find]") {
+  const TempDir directory;
+  TestImage image;
+  image.layers = {TarBuilder()
+                      .directory("etc")
+                      .file("etc/passwd", "root:x:0:0\n")
+                      .file("etc/group", "wheel:x:7:\n")
+                      .add({.name = "d/a", .data = "a", .uid = 0, .gid = 7})
+                      .add({.name = "d/b", .data = "b", .uid = 7, .gid = 7})
+                      .add({.name = "d/c", .data = "c", .uid = 0, .gid = 8})
+                      .bytes()};
+  const std::string archive = (directory / "app.tar").string();
+  write_file(archive, as_tar(docker_24(image)));
+  CHECK(run_cli({"find", archive, "/d", "-type", "f", "-nouser"}).out == "/d/b\n");
+  CHECK(run_cli({"find", archive, "/d", "-type", "f", "-nogroup"}).out == "/d/c\n");
+  CHECK(run_cli({"find", archive, "/d", "-type", "f", "!", "-nouser", "!", "-nogroup"}).out == "/d/a\n");
 }

@@ -76,10 +76,52 @@ TEST_CASE("a page holds what there is to know, and nothing of an image can act i
   CHECK(top.at("a<b>\"&'")[2] == 5000);
   CHECK(top.contains("<script>\\xff"));
   CHECK(names[0][2] == Json::parse(run_cli({"du", "--json", "-s", fixture.at("app.tar")}).out)["files"][0]["bytes"]);
-  for (const char* section : {"identity", "signatures", "findings", "size", "layers", "packages"}) {
+  for (const char* section : {"identity", "process", "signatures", "findings", "size", "layers", "packages"}) {
     CHECK_THAT(page, ContainsSubstring("<section id=\"" + std::string(section) + "\""));
   }
   CHECK_THAT(page, ContainsSubstring("Packages (1)") && ContainsSubstring("<td>1&lt;2</td>") && ContainsSubstring("<td>MIT</td>"));
+}
+
+TEST_CASE("a page has the digests of what it is about and what the image runs with", "[cli][report]") {
+  BuildFixture fixture;
+  const auto page_of = [&](const std::string& source) {
+    const auto result = run_cli({"report", "-q", "-F", "-o", fixture.at("page.html"), fixture.at(source)});
+    INFO(result.err);
+    REQUIRE(result.code == 0);
+    return read_file(fixture.directory / "page.html");
+  };
+  const auto tells = [](const std::string& page, const std::map<std::string, std::string>& facts) {
+    for (const auto& [name, value] : facts) {
+      CHECK_THAT(page, ContainsSubstring("<th scope=\"row\">" + name + "</th><td>" + value + "</td>"));
+    }
+  };
+  const std::map<std::string, std::string> runs{
+      {"Command", "&quot;/bin/tool&quot;"}, {"PATH", "/bin"}, {"A", "b c"}, {"k", "v"}};
+  const auto config = "sha256:" + sha256(fixture.image.config_document());
+  const auto of_archive = page_of("app.tar");
+  tells(of_archive, runs);
+  tells(of_archive, {{"Digest of the configuration", config}});
+  // Nothing of what a build would add.
+  CHECK_THAT(of_archive, !ContainsSubstring("org.label-schema") && !ContainsSubstring("Runscript") &&
+                             !ContainsSubstring("Digest of the manifest"));
+  write_file(fixture.directory / "oci.tar", as_tar(oci_layout(fixture.image)));
+  const auto of_layout = page_of("oci.tar");
+  tells(of_layout, runs);
+  const auto manifest = "sha256:" + sha256(LayoutBuilder().manifest_of(fixture.image));
+  tells(of_layout, {{"Digest of the configuration", config}, {"Digest of the manifest", manifest}});
+
+  REQUIRE(fixture.build("app.sif", fixture.at("app.tar"), {"-q"}).code == 0);
+  write_file(fixture.directory / "overlay", std::string(4096, 'o'));
+  REQUIRE(run_cli({"sif", "add", fixture.at("app.sif"), fixture.at("overlay"), "--datatype", "4", "--parttype", "4",
+                   "--partfs", "2", "--partarch", "2"}).code == 0);
+  const Json digests = Json::parse(run_cli({"digest", "--json", fixture.at("app.sif")}).out);
+  const auto of_sif = page_of("app.sif");
+  tells(of_sif, runs);
+  tells(of_sif, {{"Digest of the file", "sha256:" + sha256(read_file(fixture.at("app.sif")))},
+                 {"Digest of the partition", digests["partition"]}});
+  CHECK_THAT(of_sif, ContainsSubstring("org.label-schema.build-date") && ContainsSubstring("<h3>Runscript</h3>") &&
+                         ContainsSubstring("<h3>Definition</h3>\n<pre>\nbootstrap: docker-archive") &&
+                         ContainsSubstring("<th scope=\"row\">Overlay</th><td>Ext3, 4.0 KiB (object "));
 }
 
 TEST_CASE("pages are the same each time, replace nothing unasked, and are whole or not there", "[cli][report]") {

@@ -57,6 +57,7 @@ struct Stranger {
     image.layers.push_back(TarBuilder()
                                .file(kEvilBytes, kEvilBytes)
                                .file("text", kEvilBytes)
+                               .file("gone" + kEvilBytes, "older")
                                .symlink("link", kEvilBytes)
                                .file("lib/apk/db/installed", "P:" + kEvilBytes + "\nV:" + kEvilBytes + "\nL:" + kEvilBytes + "\n\n")
                                .directory(".singularity.d")
@@ -64,6 +65,7 @@ struct Stranger {
                                .directory("scif/apps/" + kEvil + "/scif")
                                .file("scif/apps/" + kEvil + "/scif/labels.json", Json{{kEvil, kEvil}}.dump())
                                .bytes());
+    image.layers.push_back(TarBuilder().file("gone" + kEvilBytes, "newer").bytes());
     Members members = docker_24(image);
     for (auto& member : members) {
       if (member.name != "manifest.json") continue;
@@ -117,7 +119,7 @@ const std::map<std::string, std::vector<std::vector<std::string>>> kCommands{
     {"readlink", {{"app.sif", "/link"}, {"-n", "app.sif", "/link"}, {"-f", "app.sif", "/@"}, {"app.sif", "/none@"}}},
     {"find", {{"app.sif"}, {"app.sif", "/@"}, {"-print0", "app.sif"}, {"--json", "app.sif", "-name", "a*"}, {"app.sif", "-name", "@["}, {"app.sif", "-user", "@"}, {"app.sif", "-newer", "/none@"}}},
     {"du", {{"-a", "app.sif"}, {"--layers", "app.tar"}, {"--duplicates", "app.sif"}, {"--json", "-a", "app.tar"}, {"app.sif", "/none@"}}},
-    {"history", {{"app.tar"}, {"--json", "app.tar"}, {"app.sif"}, {"@"}}},
+    {"history", {{"app.tar"}, {"--files", "app.tar"}, {"--json", "--files", "app.tar"}, {"app.sif"}, {"@"}}},
     {"report", {{"-F", "-o", "page@", "app.tar"}, {"--json", "-F", "-o", "page@", "app.sif"}, {"-o", "page", "@"}}},
     {"edit", {{"--label", "a=@", "app.sqfs"}, {"--json", "--name", "@", "app.sqfs"}, {"--remove-label", "@", "app.sif"}, {"--remove", "/none@", "app.sif"}, {"--add", "@:/x", "@"}}},
     {"check", {{"app.sif"}, {"--deep", "app.tar"}, {"--json", "app.sif"}, {"--sarif", "app.sif"}, {"--for", "@", "app.sif"}, {"--glibc", "@", "app.sif"}, {"@"}}},

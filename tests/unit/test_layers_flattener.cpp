@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <malloc.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "support/catch.h"
@@ -32,6 +33,34 @@ Listing names_and_texts(const std::vector<std::string>& layers) {
     const auto rest = text.find(' ', owner + 1);
     out[path] = text.substr(0, 1) + (rest == std::string::npos ? "" : text.substr(rest));
   }
+  return out;
+}
+
+/// What layers hide: "layer that hides it, how: path of layer size", sorted.
+std::vector<std::string> lost_files(const std::vector<std::string>& layers, const Limits& limits = {}) {
+  WarningList warnings;
+  Flattener flattener(limits, warnings);
+  for (std::size_t index = layers.size(); index-- > 0;) {
+    LayerReader reader({.source = std::make_unique<MemorySource>(as_bytes(layers[index])), .name = "layer"}, {}, limits,
+                       warnings);
+    flattener.begin_layer(0);
+    while (const auto entry = reader.next()) flattener.accept(*entry);
+  }
+  std::vector<std::string> out;
+  std::vector<std::uint64_t> hidden(layers.size());
+  std::size_t last = 0;
+  std::vector<Flattener::Missing> missing;
+  flattener.finish(missing, {}, [&](const LostFile& file) {
+    CHECK(file.hidden_by >= last);
+    last = file.hidden_by;
+    ++hidden.at(file.hidden_by);
+    out.push_back(fmt::format("{} {}: {} of {} {}", file.hidden_by, file.replaced ? "replaced" : "removed", file.path,
+                              file.layer, file.size));
+  });
+  for (std::size_t index = 0; index < layers.size(); ++index) {
+    CHECK(flattener.usage()[index].hidden_files == hidden[index]);
+  }
+  std::sort(out.begin(), out.end());
   return out;
 }
 
@@ -225,6 +254,53 @@ TEST_CASE("the memory for names, targets and attributes is bounded, whatever ask
   TarBuilder few;
   for (int i = 0; i < 2000; ++i) few.file(fmt::format("directory/{}", i), "");
   CHECK(flatten({few.bytes()}, {}, limits)->listing().size() == 2001);
+}
+
+TEST_CASE("files that layers hide are told with the path of their last name", "[layers][lost]") {
+  using Lines = std::vector<std::string>;
+  const auto base = LAYER(.directory("d").file("d/a", "1").file("d/b", "22").directory("d/sub").file("d/sub/x", "333")
+                              .file("e", "4444").symlink("l", "d"));
+  const Lines all_of_d{"1 removed: /d/a of 0 1", "1 removed: /d/b of 0 2", "1 removed: /d/sub/x of 0 3"};
+  CHECK(lost_files({base, LAYER(.file("f", ""))}).empty());
+  CHECK(lost_files({base, LAYER(.file("d/.wh.a", ""))}) == Lines{"1 removed: /d/a of 0 1"});
+  CHECK(lost_files({base, LAYER(.file(".wh.d", ""))}) == all_of_d);
+  CHECK(lost_files({base, LAYER(.file("d", "now"))}) == all_of_d);
+  // What stands there when the layer is done counts, whatever the order.
+  const Lines replaced{"1 replaced: /d/a of 0 1"};
+  CHECK(lost_files({base, LAYER(.file("d/a", "new"))}) == replaced);
+  CHECK(lost_files({base, LAYER(.file("d/.wh.a", "").file("d/a", "new"))}) == replaced);
+  CHECK(lost_files({base, LAYER(.file("d/a", "new").file("d/.wh.a", ""))}) == replaced);
+  CHECK(lost_files({base, LAYER(.file("l/a", "new"))}) == replaced);
+  CHECK(lost_files({base, LAYER(.file("e/y", "5"))}) == Lines{"1 replaced: /e of 0 4"});
+  const Lines opaque{"1 removed: /d/b of 0 2", "1 removed: /d/sub/x of 0 3", "1 replaced: /d/a of 0 1"};
+  CHECK(lost_files({base, LAYER(.file("d/.wh..wh..opq", "").file("d/a", "new"))}) == opaque);
+  CHECK(lost_files({base, LAYER(.file("d/a", "new").file("l/.wh..wh..opq", ""))}) == opaque);
+  CHECK(lost_files({base, LAYER(.file("d/a", "new").file(".wh.d", ""))}) == opaque);
+  CHECK(lost_files({base, LAYER(.file("d/sub/new", "5").file("d/.wh..wh..opq", ""))}) == all_of_d);
+  CHECK(lost_files({base, LAYER(.file("d/sub/new", "5").file(".wh..wh..opq", ""))}) ==
+        Lines{"1 removed: /d/a of 0 1", "1 removed: /d/b of 0 2", "1 removed: /d/sub/x of 0 3", "1 removed: /e of 0 4"});
+  // A file is lost with its last name; one layer may hide what it brought itself.
+  const auto linked = LAYER(.file("a", "1").hard_link("b", "a"));
+  CHECK(lost_files({linked, LAYER(.file(".wh.a", ""))}).empty());
+  CHECK(lost_files({linked, LAYER(.file(".wh.a", "")), LAYER(.file("b", "2"))}) == Lines{"2 replaced: /b of 0 1"});
+  CHECK(lost_files({LAYER(.file("a", "1").file("a", "22"))}) == Lines{"0 replaced: /a of 0 1"});
+  CHECK(lost_files({base, LAYER(.file("d/a", "new").hard_link("d/b", "d/a"))}) ==
+        Lines{"1 replaced: /d/a of 0 1", "1 replaced: /d/b of 0 2"});
+}
+
+TEST_CASE("paths of what layers hide are bounded, also where a layer has them short", "[layers][lost][hostile]") {
+  const Limits limits{.metadata_bytes = 2u << 20};
+  std::string deep = "d";
+  while (deep.size() < 3500) deep += "/" + std::string(200, 'n');
+  TarBuilder many;
+  for (int i = 0; i < 1000; ++i) many.file(fmt::format("{}/{}", deep, i), "");
+  const auto remove = LAYER(.file(".wh.d", ""));
+  CHECK(flatten({many.bytes(), remove}, {}, limits)->listing().empty());
+  const auto error = error_of([&] { lost_files({many.bytes(), remove}, limits); });
+  REQUIRE(error);
+  CHECK(error->kind() == ErrorKind::limit);
+  CHECK_THAT(std::string(error->what()), ContainsSubstring("paths of what one layer hides take more than 2097152 bytes"));
+  CHECK(lost_files({many.bytes(), remove}).size() == 1000);
 }
 
 TEST_CASE("the memory that attributes take is what is counted", "[layers][hostile]") {

@@ -59,6 +59,9 @@ class SIFKIT_API OpenedFileSystem {
   /// Looks at every regular file with bytes that a layer brought and that is gone at the end, and reads those for which
   /// `sink_for` gives a sink. Layers that have any are read once more.
   virtual void read_hidden(const std::function<layers::ContentSink*(const HiddenFile&)>&) {}
+  /// Tells which files `layer_usage` counts as hidden, in the order of the layers that hide them. Layers are read once
+  /// more if there are any.
+  virtual void list_lost(const layers::TakeLostFile&) {}
 };
 
 /// Of a regular file that is a SIF or a squashfs image, whether or not it has a name.
@@ -76,5 +79,10 @@ SIFKIT_API std::unique_ptr<OpenedFileSystem> open_file_system(const oci::Referen
 SIFKIT_API std::unique_ptr<OpenedFileSystem> open_file_system(std::shared_ptr<oci::OpenedSource> source,
                                                               const oci::SourceOptions& options, WarningList& warnings,
                                                               layers::Opening opening = layers::Opening::whole);
+
+/// How the files of a source have their attributes outside of it: capabilities have the kernel's name, under which no image
+/// may have them. In a directory anybody can have given a file of their own the other name, so there root's count alone.
+SIFKIT_API std::function<layers::Xattrs(const layers::Inode&, const layers::Xattrs&)> attributes_outside(
+    const OpenedFileSystem& source);
 
 }  // namespace sifkit

@@ -25,6 +25,10 @@ struct DiskUsage {
 SIFKIT_API std::vector<DiskUsage> disk_usage(const layers::Tree& tree, layers::InodeId start, std::size_t depth,
                                              bool all, const OperationContext& operation = {});
 
+/// The bytes of all that is in any of `starts`, each file once, also where they overlap.
+SIFKIT_API std::uint64_t total_bytes(const layers::Tree& tree, const std::vector<layers::InodeId>& starts,
+                                     const OperationContext& operation = {});
+
 /// Files that hold the same bytes and are not one file.
 struct DuplicateFiles {
   std::uint64_t size = 0;          ///< of each

@@ -9,6 +9,7 @@
 #include <sifkit/inspect.h>
 #include <sifkit/inspect/check.h>
 #include <sifkit/inspect/sbom.h>
+#include <sifkit/inspect/stored_digests.h>
 #include <sifkit/layers/flattener.h>
 #include <sifkit/layers/tree.h>
 
@@ -24,6 +25,8 @@ struct ReportedLayer {
 /// What a page tells of an image. All texts may be anything.
 struct ReportInput {
   std::string name;  ///< of the image
+  NamedDigests digests;
+  /// Of an image of layers no more is shown than is in its configuration: the rest is what a build would add.
   InspectReport said;
   std::vector<ReportedLayer> layers;  ///< the oldest first; empty where there are none
   sbom::Inventory inventory;
@@ -32,6 +35,8 @@ struct ReportInput {
 
 inline constexpr std::size_t kReportedNames = 20000;    ///< files and directories in a page, the largest of all
 inline constexpr std::size_t kReportedPackages = 5000;  ///< the first of them
+inline constexpr std::size_t kReportedVariables = 1000; ///< of the environment, the first of them
+inline constexpr std::size_t kReportedText = 1u << 16;  ///< bytes of one script or definition, the first of them
 
 /// One HTML page that needs nothing else: no network, no other script than its own, which its content security policy names
 /// by its digest. Without scripts everything but the map of sizes is there. The same input gives the same bytes.

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -27,6 +28,16 @@ struct LayerUsage {
   std::uint64_t lost_files = 0;  ///< of those that it brought, gone at the end
   std::uint64_t lost_bytes = 0;
 };
+
+/// A regular file that is gone at the end, as LayerUsage counts it.
+struct LostFile {
+  std::size_t layer = 0;      ///< that brought it, the oldest being 0
+  std::size_t hidden_by = 0;  ///< the layer that took its last name; its own where that names it twice
+  std::string_view path;      ///< of that name, which no link is on the way of, with a leading slash
+  std::uint64_t size = 0;
+  bool replaced = false;  ///< that layer leaves something else there
+};
+using TakeLostFile = std::function<void(const LostFile&)>;
 
 /// How a tree came about, for one who makes it again of what it holds: which layer brought what, and what of it no entry
 /// says.
@@ -86,8 +97,10 @@ class SIFKIT_API Flattener {
   const TreeOrigin& origin() const noexcept;
 
   /// Applies the log and releases it. `missing` is sorted by layer and entry; give each its content through
-  /// Tree::inode before the tree is used.
-  Tree finish(std::vector<Missing>& missing, const OperationContext& operation = {});
+  /// Tree::inode before the tree is used. `take_lost` is told of each file that a layer hides, the layers oldest first;
+  /// without it no paths are made.
+  Tree finish(std::vector<Missing>& missing, const OperationContext& operation = {},
+              const TakeLostFile& take_lost = {});
 
  private:
   struct Impl;
