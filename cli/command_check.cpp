@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <filesystem>
 #include <memory>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -88,10 +90,32 @@ void write_text(const check::Report& report, Session& session) {
   session.io.out << out;
 }
 
+/// Whether the source can be opened again: a pipe cannot.
+bool lasts(const std::string& source) {
+  const auto reference = oci::Reference::parse(source);
+  std::error_code error;
+  return oci::is_service(reference.transport) || std::filesystem::is_regular_file(reference.location, error) ||
+         std::filesystem::is_directory(reference.location, error);
+}
+
+/// Of several images that for the machine, where there is one; that there is none for it is a finding.
+OpenedSource open_for_machine(const CheckArguments& a, Session& session) {
+  const bool chosen = !a.from.platform.empty() || !a.from.architecture.empty();
+  if (a.machine.empty() || chosen || !lasts(a.source)) return open_files(a.source, a.from, session);
+  auto from = a.from;
+  from.platform = a.machine;
+  try {
+    return open_files(a.source, from, session);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::not_found) throw;
+  }
+  return open_files(a.source, a.from, session);
+}
+
 int run_check(const CheckArguments& a, Session& session) {
   const auto options = check_options(a, session);
   if (a.sarif && session.json) throw Error(ErrorKind::usage, "--json and --sarif cannot be combined");
-  const OpenedSource source = open_files(a.source, a.from, session);
+  const OpenedSource source = open_for_machine(a, session);
   const auto report = check::check_image(*source.image, options);
   session.progress->done();
   if (session.json) {
@@ -111,12 +135,15 @@ int run_check(const CheckArguments& a, Session& session) {
 }  // namespace
 
 void add_check_command(CLI::App& root, Session& session) {
-  CLI::App* verb =
-      add_verb(root, session, "check", "Say whether an image will run on a cluster, and what should not be in it");
+  CLI::App* verb = add_verb(
+      root, session, "check",
+      "Say whether an image will run on a cluster, and what should not be in it; -v adds what to do");
   const auto arguments = std::make_shared<CheckArguments>();
   auto& a = *arguments;
   verb->add_option("source", a.source, kSourceDescription)->required()->type_name("SRC");
-  verb->add_option("--for", a.machine, "The machine that is to run it, for example linux/arm64")->type_name("OS/ARCH");
+  verb->add_option("--for", a.machine,
+                   "The machine that is to run it, for example linux/arm64; of several images that for it is checked")
+      ->type_name("OS/ARCH");
   verb->add_option("--glibc", a.glibc,
                    "Libraries of the host that need this version will be bound in, as those of drivers and MPI are")
       ->type_name("VERSION");

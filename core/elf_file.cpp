@@ -269,6 +269,15 @@ ElfFile::Tables ElfFile::tables() const {
 
 ElfFile::Dynamic ElfFile::dynamic() const { return tables().dynamic; }
 
+bool ElfFile::is_cut() const noexcept {
+  if (!segments_known_) return true;
+  return std::any_of(segments_.begin(), segments_.end(), [&](const Segment& segment) {
+    const bool loaded = segment.type == PT_LOAD || segment.type == PT_DYNAMIC;
+    return loaded && segment.file_size != 0 &&
+           (segment.offset > bytes_.size() || segment.file_size > bytes_.size() - segment.offset);
+  });
+}
+
 bool ElfFile::is_executable() const {
   const auto type = at(offsetof(Elf64_Ehdr, e_type), 2);
   if (type == ET_EXEC) return true;

@@ -136,11 +136,34 @@ void FileRequests::read_parts(FileSystem& files, InodeId inode, Wanted& wanted) 
   }
 }
 
-void FileRequests::read(FileSystem& files, const OperationContext& operation) {
+std::vector<InodeId> FileRequests::unread() const {
   std::vector<InodeId> order;
   order.reserve(wanted_.size());
-  for (const auto& [inode, wanted] : wanted_) order.push_back(inode);
+  for (const auto& [inode, wanted] : wanted_) {
+    if (!wanted.takers.empty()) order.push_back(inode);
+  }
   std::sort(order.begin(), order.end());
+  return order;
+}
+
+void FileRequests::read(FileSystem& files, const OperationContext& operation) {
+  read(files, operation, unread());
+}
+
+std::size_t FileRequests::read_rest(FileSystem& files, const OperationContext& operation,
+                                    const std::function<bool(InodeId inode, const Error& error)>& failed) {
+  const auto order = unread();
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    try {
+      read(files, operation, {order[i]});
+    } catch (const Error& error) {
+      if (!failed(order[i], error)) return order.size() - i - 1;
+    }
+  }
+  return 0;
+}
+
+void FileRequests::read(FileSystem& files, const OperationContext& operation, std::vector<InodeId> order) {
   KeepingSink sink(operation);
   files.read_files(std::move(order), [&](InodeId inode) -> ContentSink* {
     auto& wanted = wanted_.at(inode);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <sifkit/core/elf_file.h>
+#include <sifkit/core/error.h>
 #include <sifkit/core/operation.h>
 #include <sifkit/layers/file_system.h>
 
@@ -36,12 +37,20 @@ class FileRequests {
   /// Reads all that was asked for; a taker's exception ends it.
   void read(layers::FileSystem& files, const OperationContext& operation);
 
+  /// Reads file by file what a failure left unread. `failed` is called for each that fails by an Error, and says
+  /// whether to go on. How many were left then.
+  std::size_t read_rest(layers::FileSystem& files, const OperationContext& operation,
+                        const std::function<bool(layers::InodeId inode, const Error& error)>& failed);
+
  private:
   struct Wanted {
     Part part = Part::start;
     std::vector<std::pair<Part, ProgramTaker>> takers;
   };
 
+  /// Files that somebody still waits for, in the order of their ids.
+  std::vector<layers::InodeId> unread() const;
+  void read(layers::FileSystem& files, const OperationContext& operation, std::vector<layers::InodeId> order);
   static void read_parts(layers::FileSystem& files, layers::InodeId inode, Wanted& wanted);
 
   std::unordered_map<layers::InodeId, Wanted> wanted_;

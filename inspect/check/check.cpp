@@ -14,11 +14,14 @@
 #include <sifkit/sif/image.h>
 
 #include "damage.h"
+#include "environment.h"
 #include "file_requests.h"
 #include "findings.h"
 #include "loader.h"
+#include "needs.h"
 #include "programs.h"
 #include "secrets.h"
+#include "signed_objects.h"
 #include "surface.h"
 #include "texts.h"
 
@@ -30,9 +33,10 @@ namespace {
 
 constexpr std::uint64_t kMaxProgram = 1u << 30;
 constexpr std::uint64_t kMaxText = 16u << 20;
-constexpr std::uint64_t kMaxLines = 64u << 10;  ///< of a file of a few lines, which is looked at under each of its names
+constexpr std::uint64_t kMaxLines = 64u << 10;  ///< of a file of a few lines
 constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 constexpr std::string_view kRunScript = "/.singularity.d/runscript";
+constexpr std::string_view kEnvironmentFiles = "/.singularity.d/env";
 constexpr std::string_view kOldestCommonKernel = "3.10";  ///< that of Enterprise Linux 7
 using Part = FileRequests::Part;
 
@@ -44,19 +48,21 @@ class Check {
   Report run() {
     read_configuration();
     choose_files();
-    noting_damage([&] { requests_.read(image_.files(), options_.operation); });
+    read(requests_);
     look_at_hidden_files();
     surface_.finish();
     accelerators_.finish(report_.facts, out_);
     look_at_architecture();
     const Loader loader(tree_, programs_, std::move(loader_files_));
     look_at_libc(loader);
-    look_at_start();
-    look_at_path(loader);
-    tell_of_loaders();
-    look_at_libraries(loader);
+    Needs needs(tree_, programs_, loader, places_, {report_.facts.architecture, foreign_, environment_known_}, out_);
+    look_at_start(needs);
+    needs.look_at_path(input_);
+    needs.look_at_others(options_.operation);
     if (const auto* squashfs = image_.squashfs()) look_at_container(squashfs->block_size(), squashfs->codec(), out_);
-    if (options_.deep) find_damage(image_.files(), options_.operation, out_);
+    if (options_.deep) {
+      if (const auto left = find_damage(image_.files(), options_.operation, damaged_, out_)) tell_of_damage(*left);
+    }
     out_.give(report_);
     return std::move(report_);
   }
@@ -76,14 +82,64 @@ class Check {
     }
     if (const auto* sif = image_.sif()) read_sif(*sif);
     if (report_.facts.architecture == "unknown") report_.facts.architecture.clear();
+    const bool in_image = image_.image() != nullptr && input_.configured;
+    if (!in_image) read_container_files();
     const bool script = walk_image_path(tree_, kRunScript).inode != kNone;
-    if (script && input_.entrypoint.empty() && input_.cmd.empty()) input_.cmd = {std::string(kRunScript)};
+    if (in_image && script && input_.entrypoint.empty() && input_.cmd.empty()) input_.cmd = {std::string(kRunScript)};
     for (const auto& entry : input_.env) {
-      if (entry.starts_with("PATH=")) path_ = entry.substr(5) + ":";
+      if (entry.starts_with("PATH=")) places_.path = entry.substr(5) + ":";
       if (entry.starts_with("LD_LIBRARY_PATH=")) loader_files_.library_path = split(entry.substr(16), ':');
     }
-    path_ += kDefaultPath;
+    places_.path += kDefaultPath;
+    surface_.set_path(places_.path);
+    look_at_environment(input_.env, out_);
     loader_files_.library_path.emplace_back("/.singularity.d/libs");
+  }
+
+  /// What starts a container that is no image of layers any more: a script, in the environment of others. They stand
+  /// before the configuration of the image that it was made of, which is only kept.
+  void read_container_files() {
+    FileRequests requests;
+    std::string runscript;
+    std::map<std::string, std::optional<std::string>> scripts;
+    const auto whole_text = [&](InodeId inode, auto& into) {
+      requests.add(inode, Part::whole, [&into](ByteView bytes) { into = std::string(as_text(bytes)); });
+    };
+    const auto start = walk_image_path(tree_, kRunScript).inode;
+    if (is_small_file(start, kMaxText)) whole_text(start, runscript);
+    const auto directory = walk_image_path(tree_, kEnvironmentFiles).inode;
+    if (directory != kNone && tree_.inode(directory).type == EntryType::directory) {
+      for (const NameId name : tree_.sorted_children(directory)) {
+        const std::string text(tree_.text_of(name));
+        if (!Environment::is_of_image(text)) continue;
+        const auto file = walk_image_path(tree_, fmt::format("{}/{}", kEnvironmentFiles, text)).inode;
+        auto& script = scripts[text];
+        if (is_small_file(file, kMaxLines)) whole_text(file, script);
+      }
+    }
+    read(requests);
+    const bool of_command = runscript.find("OCI_ENTRYPOINT=") != std::string::npos &&
+                            runscript.find("OCI_CMD=") != std::string::npos;
+    if (of_command) {
+      input_.runscript = kRunScript;
+    } else if (start != kNone) {
+      input_.entrypoint.clear();
+      input_.cmd = {std::string(kRunScript)};
+      input_.working_dir.clear();
+    }
+    if (scripts.empty()) return;
+    Environment environment;
+    environment.set("PATH", std::string(kDefaultPath));
+    for (const auto& [name, text] : scripts) {
+      environment_known_ = environment_known_ && text.has_value();
+      if (text) environment.read(*text);
+    }
+    environment_known_ = environment_known_ && environment.certain();
+    input_.env = environment.entries();
+  }
+
+  bool is_small_file(InodeId inode, std::uint64_t most) const {
+    return inode != kNone && tree_.inode(inode).type == EntryType::regular && tree_.inode(inode).size <= most;
   }
 
   void read_sif(const sif::Image& sif) {
@@ -104,7 +160,11 @@ class Check {
     for (const auto* definition : sif.objects_of(sif::DataType::deffile)) {
       look_for_tokens(as_text(sif.read_data(*definition, kMaxText)), "", "in the definition file", out_);
     }
-    if (sif.objects_of(sif::DataType::signature).empty()) out_.add("unsigned", "", "the SIF has no signature");
+    if (!claims_to_sign_partition(sif)) {
+      out_.add("unsigned", "",
+               sif.objects_of(sif::DataType::signature).empty() ? "the SIF has no signature"
+                                                                : "no signature covers the file system of the SIF");
+    }
   }
 
   void choose_files() {
@@ -115,7 +175,7 @@ class Check {
       accelerators_.look(path, inode);
       look_at_name(path, inode, out_);
       if (is_library_name(tree_.text_of(name.name)))
-        libraries_.try_emplace(std::string(tree_.text_of(name.name)), "/" + path);
+        places_.libraries.try_emplace(std::string(tree_.text_of(name.name)), "/" + path);
       if (inode.type == EntryType::regular && inode.size != 0)
         request(path, name.inode, inode, tree_.text_of(name.name));
       return true;
@@ -129,12 +189,12 @@ class Check {
 
   void request(const std::string& path, InodeId id, const Inode& inode, std::string_view name) {
     if (((inode.metadata.mode & 0111) != 0 || is_library_name(name)) && inode.size <= kMaxProgram) {
-      if (places_.try_emplace(id, "/" + path).second) {
+      if (places_.files.try_emplace(id, "/" + path).second) {
         requests_.add_program(
             id, [this, id](ByteView bytes, const ElfFile::Fetch& fetch) { programs_.add(id, bytes, fetch); });
       }
     }
-    if (may_hold_secrets(path, inode.size)) {
+    if (secret_files_.wants(path, inode.size)) {
       auto& names = secret_names_[id];
       names.push_back(path);
       if (names.size() == 1) {
@@ -142,7 +202,7 @@ class Check {
                       [this, &names](ByteView bytes) { look_for_secrets(names, as_text(bytes), out_); });
       }
     }
-    if (Accelerators::is_version(path) && inode.size <= kMaxLines) {
+    if (Accelerators::is_version(path) && inode.size <= Accelerators::kMaxVersionFile) {
       requests_.add(id, Part::whole,
                     [this, path](ByteView bytes) { accelerators_.read_version(path, as_text(bytes)); });
     }
@@ -151,14 +211,37 @@ class Check {
     }
   }
 
-  template <class Body>
-  void noting_damage(const Body& body) {
+  /// One damaged block keeps no other file from being judged.
+  void read(FileRequests& requests) {
+    std::string first;
     try {
-      body();
+      return requests.read(image_.files(), options_.operation);
     } catch (const Error& error) {
       if (!is_damage(error)) throw;
-      out_.add("damaged", "", error.what());
+      first = error.what();
     }
+    std::map<InodeId, std::string> failures;
+    const auto left = requests.read_rest(image_.files(), options_.operation, [&](InodeId inode, const Error& error) {
+      if (!is_damage(error)) throw;
+      failures.emplace(inode, error.what());
+      return failures.size() < Findings::kMaxOfKind;
+    });
+    walk(tree_, Tree::kRoot, [&](const WalkedName& name) {
+      const auto failure = failures.find(name.inode);
+      if (failure != failures.end() && damaged_.insert(name.inode).second)
+        out_.add("damaged", "/" + std::string(name.path), failure->second + ": it is not judged");
+      return true;
+    });
+    if (left != 0)
+      out_.add("damaged", "", fmt::format("{} more files are not judged: too many cannot be read", left));
+    if (failures.empty()) tell_of_damage(first);
+  }
+
+  /// Damage of no file: where there is other damage, that is likely the same.
+  void tell_of_damage(const std::string& what) {
+    if (!damaged_.empty() || damage_told_) return;
+    out_.add("damaged", "", what);
+    damage_told_ = true;
   }
 
   /// What a later layer replaces or removes is still in the archive, for all who have that.
@@ -176,14 +259,17 @@ class Check {
         out_.add("hidden-secret", std::move(finding.path), fmt::format("{}: {}", where, finding.text));
       }
     };
-    noting_damage([&] {
+    try {
       image_.read_hidden([&](const HiddenFile& file) -> ContentSink* {
-        if (!may_hold_secrets(file.path, file.size)) return nullptr;
+        if (!hidden_secret_files_.wants(file.path, file.size)) return nullptr;
         sink.path = file.path;
         where = fmt::format("layer {} of {} has it, though a later one hides it", file.layer + 1, layers);
         return &sink;
       });
-    });
+    } catch (const Error& error) {
+      if (!is_damage(error)) throw;
+      tell_of_damage(error.what());
+    }
   }
 
   void look_at_architecture() {
@@ -192,7 +278,8 @@ class Check {
     if (const auto found = tree_.resolve("bin/sh", true)) {
       if (const auto* object = programs_.elf(*found)) shell = object->architecture;
     }
-    if (architecture.empty()) architecture = shell;
+    if (architecture.empty())
+      architecture = shell.empty() ? architecture_of_programs(tree_, programs_, places_) : shell;
     if (!shell.empty() && !runs_on(architecture, shell)) {
       out_.add("architecture", "/bin/sh",
                fmt::format("the image says that it is for {}, its shell is for {}", printable(architecture), shell));
@@ -218,7 +305,7 @@ class Check {
         facts.kernel = libc->oldest_kernel;
       }
       facts.libc = version.empty() ? "glibc" : "glibc " + version;
-    } else if (std::any_of(libraries_.begin(), libraries_.end(),
+    } else if (std::any_of(places_.libraries.begin(), places_.libraries.end(),
                            [](const auto& entry) { return entry.first.starts_with("ld-musl-"); })) {
       facts.libc = "musl";
     }
@@ -232,128 +319,13 @@ class Check {
   }
 
   /// The entrypoint, the runscript, the shell and the mount points.
-  void look_at_start() {
+  void look_at_start(Needs& needs) {
     if (!foreign_) input_.architecture = report_.facts.architecture;
-    WarningList warnings;
-    check_runtime(tree_, [this](InodeId inode) { return programs_.lookup(inode); }, input_, warnings);
-    for (const auto& warning : warnings.listed()) out_.add(warning.kind, "", warning.text);
-  }
-
-  /// Programs that are found by their names.
-  void look_at_path(const Loader& loader) {
-    std::set<std::string> directories;
-    for (const auto& directory : split(path_, ':')) {
-      const auto found = walk_image_path(tree_, directory);
-      if (found.inode == kNone || tree_.inode(found.inode).type != EntryType::directory ||
-          !directories.insert(found.place).second)
-        continue;
-      for (const NameId name : tree_.sorted_children(found.inode)) {
-        const auto path = fmt::format("{}/{}", found.place, tree_.text_of(name));
-        const auto program = walk_image_path(tree_, path);
-        if (program.inode == kNone || tree_.inode(program.inode).type != EntryType::regular) continue;
-        if ((tree_.inode(program.inode).metadata.mode & 0111) == 0 || !on_path_.insert(program.inode).second) continue;
-        if (const auto* object = programs_.elf(program.inode))
-          look_at_program(program.place, program.inode, *object, loader);
-        if (const auto* line = programs_.script(program.inode); line != nullptr && *line)
-          look_at_script(program.place, **line);
-      }
-    }
-  }
-
-  void tell_of_loaders() {
-    for (const auto& [loader, programs] : without_loader_) {
-      const auto& [first, count] = programs;
-      const auto others = count == 1 ? std::string() :
-                                     fmt::format(", as {} more {}", count - 1, count == 2 ? "does" : "do");
-      out_.add("program-loader", first,
-               fmt::format("it needs the loader {}, which is not in the image{}", in_quotes(loader), others));
-    }
-  }
-
-  void look_at_program(const std::string& path, InodeId inode, const ElfObject& object, const Loader& loader) {
-    const auto& architecture = report_.facts.architecture;
-    const bool told = !foreign_ && !architecture.empty() && !object.architecture.empty();
-    if (told && !runs_on(architecture, object.architecture)) {
-      out_.add("program-architecture", Severity::warning, path,
-               fmt::format("a program for {} in an image for {}", object.architecture, printable(architecture)));
-      return;
-    }
-    if (object.loader && object.loader->starts_with('/') && walk_image_path(tree_, *object.loader).inode == kNone) {
-      auto& [first, count] = without_loader_[*object.loader];
-      if (count++ == 0) first = path;
-      return;
-    }
-    for (const auto& missing : loader.missing(path, inode)) {
-      if (is_of_driver(missing.library)) {
-        note_driver(missing.library, path);
-      } else {
-        tell(missing, Severity::error, path, path);
-      }
-    }
-  }
-
-  void tell(const Loader::Missing& missing, Severity severity, const std::string& path, const std::string& whose) {
-    const auto by = missing.needed_by == whose ? std::string() : fmt::format(" for {}", in_quotes(missing.needed_by));
-    if (!missing.level.empty()) {
-      out_.add("cpu-level", std::min(severity, Severity::warning), path,
-               fmt::format("it needs {}{}, which is there for processors of the level {} alone",
-                           in_quotes(missing.library), by, in_quotes(missing.level)));
-      return;
-    }
-    if (!missing.version.empty()) {
-      out_.add("symbol-version", severity, path,
-               fmt::format("it needs version {} of {}{}, which is older", in_quotes(missing.version),
-                           in_quotes(missing.library), by));
-      return;
-    }
-    const auto elsewhere = libraries_.find(missing.library);
-    out_.add("library-missing", severity, path,
-             fmt::format("it needs {}{}, which {}", in_quotes(missing.library), by,
-                         elsewhere == libraries_.end()
-                             ? "is not in the image"
-                             : fmt::format("is at {}, where the loader does not look", in_quotes(elsewhere->second))));
-  }
-
-  void note_driver(const std::string& library, const std::string& path) {
-    if (drivers_.insert(library).second)
-      out_.add("needs-host-driver", path,
-               fmt::format("it needs {}, which the host's driver brings", in_quotes(library)));
-  }
-
-  void look_at_script(const std::string& path, std::string_view line) {
-    const auto start = line.find_first_not_of(" \t");
-    if (start == std::string_view::npos) return;
-    const auto interpreter = line.substr(start, std::min(line.find_first_of(" \t\r", start), line.size()) - start);
-    if (!interpreter.starts_with('/') || walk_image_path(tree_, interpreter).inode != kNone) return;
-    // Packages bring scripts for interpreters that they only recommend.
-    out_.add("program-interpreter", Severity::note, path,
-             fmt::format("it needs the interpreter {}, which is not in the image", in_quotes(interpreter)));
-  }
-
-  /// Programs and libraries elsewhere: whoever loads them may bring what they need, so nothing of this is certain.
-  void look_at_libraries(const Loader& loader) {
-    std::map<std::string, std::pair<Loader::Missing, std::size_t>> by_library;
-    std::map<std::string, std::string> first;
-    std::vector<std::pair<std::string, InodeId>> order;
-    for (const auto& [inode, path] : places_) {
-      if (!on_path_.contains(inode) && programs_.elf(inode) != nullptr) order.emplace_back(path, inode);
-    }
-    std::sort(order.begin(), order.end());
-    for (const auto& [path, inode] : order) {
-      options_.operation.check();
-      const auto* object = programs_.elf(inode);
-      if (object->architecture != report_.facts.architecture) continue;
-      for (const auto& missing : loader.missing(path, inode)) {
-        if (missing.needed_by != path) continue;
-        if (is_of_driver(missing.library)) {
-          note_driver(missing.library, path);
-          continue;
-        }
-        const auto key = missing.library + "/" + missing.version + "/" + missing.level;
-        if (by_library.try_emplace(key, missing, 0).first->second.second++ == 0) first[key] = path;
-      }
-    }
-    for (const auto& [key, entry] : by_library) tell(entry.first, Severity::note, first[key], first[key]);
+    check_runtime(tree_, [this](InodeId inode) { return programs_.lookup(inode); }, input_,
+                  {.add = [this](std::string_view kind, const std::string& path,
+                                 std::string text) { out_.add(kind, path, std::move(text)); },
+                   .started = [&](const std::string& place, InodeId inode,
+                                  bool sound) { needs.look_at_started(place, inode, sound); }});
   }
 
   OpenedFileSystem& image_;
@@ -363,17 +335,17 @@ class Check {
   Findings out_;
   Surface surface_;
   Accelerators accelerators_;
+  SecretFiles secret_files_;
+  SecretFiles hidden_secret_files_;
   Programs programs_;
   FileRequests requests_;
   RuntimeCheckInput input_;
-  std::string path_;
   LoaderFiles loader_files_;
-  std::map<std::string, std::string> libraries_;  ///< the first place of each name
+  ProgramPlaces places_;
   std::map<InodeId, std::vector<std::string>> secret_names_;  ///< of what is looked at for secrets
-  std::map<InodeId, std::string> places_;         ///< of what is looked at as a program
-  std::set<InodeId> on_path_;
-  std::map<std::string, std::pair<std::string, std::size_t>> without_loader_;  ///< on PATH: the first, how many
-  std::set<std::string> drivers_;
+  std::set<InodeId> damaged_;       ///< and told of
+  bool damage_told_ = false;        ///< of what is no file
+  bool environment_known_ = true;  ///< LD_LIBRARY_PATH and PATH are what the runtime sets
   bool foreign_ = false;  ///< the programs are for another machine, and that has been said
 };
 

@@ -30,24 +30,27 @@ bool is_damage(const Error& error) noexcept {
   return error.kind() == ErrorKind::malformed || error.kind() == ErrorKind::integrity;
 }
 
-void find_damage(FileSystem& files, const OperationContext& operation, Findings& out) {
+std::optional<std::string> find_damage(FileSystem& files, const OperationContext& operation,
+                                       const std::set<InodeId>& told, Findings& out) {
   const Tree& tree = files.tree();
   std::map<InodeId, std::string> paths;
   std::vector<InodeId> order;
   walk(tree, Tree::kRoot, [&](const WalkedName& name) {
     const Inode& inode = tree.inode(name.inode);
-    if (inode.type == EntryType::regular && inode.size != 0 &&
+    if (inode.type == EntryType::regular && inode.size != 0 && !told.contains(name.inode) &&
         paths.try_emplace(name.inode, "/" + std::string(name.path)).second) {
       order.push_back(name.inode);
     }
     return true;
   });
   NoSink sink(operation);
+  std::string first;
   try {
     files.read_files(order, [&](InodeId) { return &sink; });
-    return;
+    return std::nullopt;
   } catch (const Error& error) {
     if (!is_damage(error)) throw;
+    first = error.what();
   }
   std::size_t damaged = 0;
   for (const auto inode : order) {  // which they are
@@ -56,9 +59,10 @@ void find_damage(FileSystem& files, const OperationContext& operation, Findings&
     } catch (const Error& error) {
       if (!is_damage(error)) throw;
       out.add("damaged", paths[inode], error.what());
-      if (++damaged == Findings::kMaxOfKind) return;
+      if (++damaged == Findings::kMaxOfKind) break;
     }
   }
+  return damaged == 0 ? std::optional(first) : std::nullopt;
 }
 
 }  // namespace sifkit::check

@@ -9,7 +9,10 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/bytes.h>
+#include <sifkit/core/error.h>
 #include <sifkit/image_path.h>
+
+#include "texts.h"
 
 namespace sifkit::check {
 
@@ -23,6 +26,15 @@ constexpr std::size_t kMaxLoaded = 2048;  ///< libraries of one program
 constexpr std::string_view kCacheMagic = "glibc-ld.so.cache1.1";
 constexpr std::size_t kCacheHeader = 48;
 constexpr std::size_t kCacheEntry = 24;
+constexpr std::size_t kCacheCount = 20;
+constexpr std::size_t kCacheOrder = 28;
+constexpr unsigned kCacheBigEndian = 3;
+
+std::uint64_t number_at(const std::byte* at, unsigned width, bool big) {
+  std::uint64_t value = 0;
+  for (unsigned i = 0; i < width; ++i) value = value << 8 | std::to_integer<std::uint64_t>(at[big ? i : width - 1 - i]);
+  return value;
+}
 
 std::string_view triplet(std::string_view architecture) {
   static constexpr std::pair<std::string_view, std::string_view> kTriplets[] = {
@@ -79,11 +91,25 @@ std::string directory_of(const std::string& path) {
 
 }  // namespace
 
+/// Apptainer's nvliblist.conf and rocmliblist.conf, and what has joined these drivers since. Those of general use that
+/// are in the lists (libelf, libnuma, libpci) are for the image to have.
 bool is_of_driver(std::string_view library) noexcept {
-  static constexpr std::string_view kNames[] = {"libcuda.so",         "libnvidia-",        "libnvcuvid.so",
-                                                "libnvoptix.so",      "libGLX_nvidia.so",  "libEGL_nvidia.so",
-                                                "libcudadebugger.so", "libze_intel_gpu.so"};
-  return std::any_of(std::begin(kNames), std::end(kNames), [&](auto name) { return library.starts_with(name); });
+  static constexpr std::string_view kNames[] = {
+      // of NVIDIA and of graphics
+      "libcuda", "libcudadebugger", "libEGL", "libEGL_installertest", "libEGL_nvidia", "libGL", "libGLESv1_CM",
+      "libGLESv1_CM_nvidia", "libGLESv2", "libGLESv2_nvidia", "libGLX", "libGLX_installertest", "libGLX_nvidia",
+      "libGLdispatch", "libOpenCL", "libOpenGL", "libglx", "libnvcuvid", "libnvoptix", "libvdpau_nvidia",
+      // of AMD
+      "libMIOpen", "libamd_comgr", "libamdcomgr64", "libamdhip64", "libamdocl64", "libcltrace", "libcomgr", "libdrm",
+      "libdrm_amdgpu", "libdrm_radeon", "libhc_am", "libhip_hcc", "libhipblas", "libhipfft", "libhiprand",
+      "libhiprtc", "libhipsolver", "libhipsparse", "libhsa-runtime64", "libhsakmt", "libmcwamp", "libmcwamp_cpu",
+      "libmcwamp_hsa", "libmiopengemm", "librccl", "librocblas", "librocfft", "librocfft-device", "librocm_smi64",
+      "librocr_debug_agent64", "librocrand", "librocsolver", "librocsparse",
+      // of Intel
+      "libze_intel_gpu"};
+  if (library.starts_with("libnvidia-")) return true;
+  const auto name = library.substr(0, library.find(".so"));
+  return name.size() != library.size() && std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
 }
 
 Loader::Loader(const Tree& tree, const Programs& programs, LoaderFiles files)
@@ -96,26 +122,50 @@ void Loader::read_cache() {
   if (start == std::string::npos) return;
   const auto bytes = as_bytes(files_.cache).subspan(start);
   if (bytes.size() < kCacheHeader) return;
-  const std::uint64_t count = load_le<std::uint32_t>(bytes.data() + 20);
-  const auto text = [&](std::uint32_t offset) {
+  // It is in the byte order of its machine. Those that do not say which are older than glibc 2.33.
+  const auto fits = [&](bool big) {
+    return number_at(bytes.data() + kCacheCount, 4, big) <= (bytes.size() - kCacheHeader) / kCacheEntry;
+  };
+  const auto order = std::to_integer<unsigned>(bytes[kCacheOrder]) & 3;
+  const bool big = order == kCacheBigEndian || (order == 0 && !fits(false) && fits(true));
+  const auto count = number_at(bytes.data() + kCacheCount, 4, big);
+  const auto text = [&](const std::byte* at) {
+    const auto offset = static_cast<std::size_t>(number_at(at, 4, big));
     if (offset >= bytes.size()) return std::string_view();
     const auto rest = as_text(bytes.subspan(offset)).substr(0, PATH_MAX);
     return rest.substr(0, rest.find('\0'));
   };
   for (std::uint64_t i = 0; i < count && kCacheHeader + (i + 1) * kCacheEntry <= bytes.size(); ++i) {
     const auto* entry = bytes.data() + kCacheHeader + i * kCacheEntry;
-    auto& cache = (load_le<std::uint64_t>(entry + 16) >> 62) != 0 ? cache_of_levels_ : cache_;
-    cache.emplace(text(load_le<std::uint32_t>(entry + 4)), text(load_le<std::uint32_t>(entry + 8)));
+    auto& cache = (number_at(entry + 16, 8, big) >> 62) != 0 ? cache_of_levels_ : cache_;
+    cache.emplace(text(entry + 4), text(entry + 8));
   }
 }
 
-/// A file that the loader takes: one for another machine is passed over.
+/// A file that the loader takes: one for another machine is passed over, and so is one that it may not open. What it
+/// opens and cannot load ends the start, whatever is behind.
 Loader::Found Loader::at(const std::string& path, std::string_view architecture) const {
   const auto found = walk_image_path(tree_, path);
   if (found.inode == kNone || tree_.inode(found.inode).type != EntryType::regular) return {};
+  const Inode& file = tree_.inode(found.inode);
   const auto* object = programs_.elf(found.inode);
   if (object != nullptr && object->architecture != architecture) return {};
-  return {found.place, found.inode};
+  const bool readable = (file.metadata.mode & 04) != 0;
+  if (!readable || !found.closed.empty()) {
+    if (closed_.empty())
+      closed_ = readable ? fmt::format("{} is in {}, which not every user may enter", in_quotes(found.place),
+                                       in_quotes(found.closed))
+                         : fmt::format("not every user may read {} (mode {:04o})", in_quotes(found.place),
+                                       file.metadata.mode);
+    return {};
+  }
+  Found out{found.place, found.inode};
+  if (file.size == 0 || programs_.is_no_elf(found.inode)) {
+    out.fault = fmt::format("{} is {}", in_quotes(found.place), file.size == 0 ? "empty" : "no ELF file");
+  } else if (object != nullptr && object->cut) {
+    out.fault = fmt::format("{} is cut off", in_quotes(found.place));
+  }
+  return out;
 }
 
 /// A directory's own file comes first here, since that is the one for all processors. The loader takes that of the best
@@ -169,7 +219,11 @@ Loader::Found Loader::in_list(std::string_view list, const std::string& name, co
 
 std::vector<std::string> Loader::default_directories(std::string_view architecture) const {
   const auto own = triplet(architecture);
-  if (!own.empty() && tree_.resolve(fmt::format("usr/lib/{}/libc.so.6", own), true)) {
+  // Before /lib became a link, the C library lay below it.
+  const auto has_libc = [&](std::string_view directory) {
+    return tree_.resolve(fmt::format("{}/{}/libc.so.6", directory, own), true).has_value();
+  };
+  if (!own.empty() && (has_libc("usr/lib") || has_libc("lib"))) {
     return {fmt::format("/lib/{}", own), fmt::format("/usr/lib/{}", own), "/lib", "/usr/lib"};
   }
   if (!is_32_bit(architecture)) return {"/lib64", "/usr/lib64", "/lib", "/usr/lib"};
@@ -225,16 +279,23 @@ Loader::Found Loader::search(const std::string& name, const std::vector<Loaded>&
   return {};
 }
 
+/// On Alpine the path of glibc's loader may be a link to musl's.
+bool Loader::is_of_musl(const ElfObject& program) const {
+  if (program.loader) {
+    const auto found = walk_image_path(tree_, *program.loader);
+    for (const auto& path : {*program.loader, found.link, found.place}) {
+      if (path.find("/ld-musl-") != std::string::npos) return true;
+    }
+  }
+  const auto& needed = program.dynamic.needed;
+  return std::any_of(needed.begin(), needed.end(), [](const auto& name) { return name.starts_with("libc.musl-"); });
+}
+
 std::vector<Loader::Missing> Loader::missing(const std::string& path, InodeId inode) const {
   std::vector<Missing> out;
   const auto* program = programs_.elf(inode);
   if (program == nullptr || !program->dynamic.present) return out;
-  const auto musl_needed = [](const ElfObject& object) {
-    return std::any_of(object.dynamic.needed.begin(), object.dynamic.needed.end(),
-                       [](const auto& name) { return name.starts_with("libc.musl-"); });
-  };
-  const bool musl =
-      (program->loader && program->loader->find("/ld-musl-") != std::string::npos) || musl_needed(*program);
+  const bool musl = is_of_musl(*program);
   std::vector<Loaded> loaded{{walk_image_path(tree_, path).place, program, 0}};
   std::map<std::string, std::size_t> names;  // what is loaded already, by each name that it has
   std::set<std::string> said;
@@ -242,13 +303,14 @@ std::vector<Loader::Missing> Loader::missing(const std::string& path, InodeId in
     const auto* object = loaded[i].object;
     for (const auto& name : object->dynamic.needed) {
       if (names.contains(name) || said.contains(name) || (musl && is_part_of_musl(name))) continue;
+      closed_.clear();
       const auto found = search(name, loaded, i, musl);
-      if (found.inode == kNone) {
+      if (found.inode == kNone || !found.fault.empty()) {
         said.insert(name);
-        out.push_back({name, "", loaded[i].place, ""});
+        out.push_back({name, "", loaded[i].place, "", found.inode == kNone ? closed_ : found.fault});
         continue;
       }
-      if (!found.level.empty()) out.push_back({name, "", loaded[i].place, found.level});
+      if (!found.level.empty()) out.push_back({name, "", loaded[i].place, found.level, ""});
       names[name] = loaded.size();
       const auto* library = programs_.elf(found.inode);
       if (library == nullptr) {
@@ -260,14 +322,20 @@ std::vector<Loader::Missing> Loader::missing(const std::string& path, InodeId in
     }
   }
   if (musl) return out;
+  std::map<std::string, std::size_t> too_old;  // of each library and kind of versions, where it is in `out`
   for (const auto& object : loaded) {
     for (const auto& need : object.object->needs) {
       const auto at = names.find(need.library);
       if (need.weak || at == names.end() || at->second == 0) continue;
       const auto& offers = loaded[at->second].object->offers;
       if (offers.empty() || std::find(offers.begin(), offers.end(), need.version) != offers.end()) continue;
-      if (said.insert(need.library + "/" + need.version).second)
-        out.push_back({need.library, need.version, object.place, ""});
+      const auto number = need.version.rfind('_') + 1;  // of GLIBC_2.38; of a name without any, 0
+      const auto [first, added] = too_old.try_emplace(need.library + "/" + need.version.substr(0, number), out.size());
+      if (added) {
+        out.push_back({need.library, need.version, object.place, "", ""});
+      } else if (auto& told = out[first->second]; is_older(told.version.substr(number), need.version.substr(number))) {
+        told = {need.library, need.version, object.place, "", ""};
+      }
     }
   }
   return out;

@@ -31,8 +31,9 @@ class Loader {
     std::string version;    ///< of symbols that the library does not have; "" where the library is not there
     std::string needed_by;  ///< path
     std::string level;      ///< "x86-64-v3": the library is there for processors of this level alone
+    std::string fault;      ///< "'/lib/x.so' is no ELF file": why the library that is there is not taken
   };
-  /// What a program, or a library by itself, would miss; each library once.
+  /// What a program, or a library by itself, would miss; each library once, with the newest of its versions.
   std::vector<Missing> missing(const std::string& path, layers::InodeId inode) const;
 
   /// The image's own libc.so.6; kNone where there is none.
@@ -48,9 +49,11 @@ class Loader {
     std::string place;
     layers::InodeId inode = layers::kNone;
     std::string level = {};  ///< of processors that the loader takes it for; "" for all
+    std::string fault = {};  ///< why it ends the search and the start
   };
 
   void read_cache();
+  bool is_of_musl(const ElfObject& program) const;
   Found search(const std::string& name, const std::vector<Loaded>& loaded, std::size_t by, bool musl) const;
   Found at(const std::string& path, std::string_view architecture) const;
   Found in_directory(const std::string& directory, const std::string& name, std::string_view architecture,
@@ -68,9 +71,10 @@ class Loader {
   const LoaderFiles files_;
   Cache cache_;
   Cache cache_of_levels_;  ///< entries for some processors only
+  mutable std::string closed_;  ///< of the search under way: the first file that not every user may read, and why
 };
 
-/// Whether a library comes from the host, with its driver.
+/// Whether a library may come from the host, with its driver.
 bool is_of_driver(std::string_view library) noexcept;
 
 }  // namespace sifkit::check

@@ -27,12 +27,14 @@ void Programs::take(std::size_t bytes) {
 
 void Programs::add(InodeId inode, ByteView bytes, const ElfFile::Fetch& fetch) {
   if (const auto elf = ElfFile::open(bytes, fetch)) {
-    ElfObject object{elf->architecture(),    elf->is_executable(),    elf->loader(),       elf->dynamic(),
-                     elf->needed_versions(), elf->offered_versions(), elf->oldest_kernel()};
+    ElfObject object{elf->architecture(), elf->is_executable(),   elf->is_cut(),           elf->loader(),
+                     elf->dynamic(),      elf->needed_versions(), elf->offered_versions(), elf->oldest_kernel()};
     take(bytes_of(object));
     elf_[inode] = std::move(object);
   } else if (as_text(bytes).starts_with("#!")) {
     scripts_[inode] = script_line(bytes);
+  } else {
+    others_.insert(inode);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include <sifkit/core/elf_file.h>
@@ -18,6 +19,7 @@ namespace sifkit::check {
 struct ElfObject {
   std::string_view architecture;
   bool executable = false;
+  bool cut = false;  ///< the file ends before its segments do
   std::optional<std::string> loader;
   ElfFile::Dynamic dynamic;
   std::vector<ElfFile::VersionNeed> needs;
@@ -36,6 +38,8 @@ class Programs {
 
   const ElfObject* elf(layers::InodeId inode) const;
   const std::optional<std::string>* script(layers::InodeId inode) const;  ///< its first line; nullptr: no script
+  /// Whether the file has been looked at and is no ELF file; of others that is not known.
+  bool is_no_elf(layers::InodeId inode) const { return others_.contains(inode) || scripts_.contains(inode); }
   /// As `check_runtime` asks.
   std::optional<Program> lookup(layers::InodeId inode) const;
 
@@ -45,6 +49,7 @@ class Programs {
   std::uint64_t left_;
   std::unordered_map<layers::InodeId, ElfObject> elf_;
   std::unordered_map<layers::InodeId, std::optional<std::string>> scripts_;
+  std::unordered_set<layers::InodeId> others_;
 };
 
 }  // namespace sifkit::check

@@ -66,7 +66,8 @@ constexpr Rule kRules[] = {
     {"rocm", note, "the image has ROCm", "run it with --rocm on a node whose driver is new enough"},
     {"secret-file", warning, "a file with credentials is in the image",
      "remove it, and change what it gives access to"},
-    {"setuid", note, "a setuid or setgid program, which the runtime does not honour", "do not count on it"},
+    {"setuid", note, "a program with setuid, setgid or capabilities, which the runtime does not honour",
+     "do not count on it"},
     {"shell-missing", warning, "there is no shell where one is expected", "install one at /bin/sh"},
     {"ssh-host-key", warning, "a host's SSH key is in the image",
      "remove /etc/ssh/ssh_host_*: every copy of the image has the same key"},
@@ -76,6 +77,10 @@ constexpr Rule kRules[] = {
     {"unsigned", note, "nobody has signed the image", "sign it: sifkit sign"},
     {"world-writable", warning, "anybody may change a file", "chmod o-w it"},
 };
+
+/// Those that ELF files are told apart for.
+constexpr std::string_view kMachines[] = {"386",      "amd64",  "arm",   "arm64",   "loong64", "mips", "mips64",
+                                          "mips64le", "mipsle", "ppc64", "ppc64le", "riscv64", "s390x"};
 
 }  // namespace
 
@@ -95,6 +100,11 @@ void set_machine(Options& options, std::string_view platform) {
   const auto machine = oci::Platform::parse(platform);
   if (machine.os != "linux") {
     throw Error(ErrorKind::usage, fmt::format("containers run on linux, not on {}", in_quotes(machine.os)));
+  }
+  if (std::find(std::begin(kMachines), std::end(kMachines), machine.architecture) == std::end(kMachines)) {
+    throw Error(ErrorKind::usage,
+                fmt::format("{} is no architecture of Linux that is known", in_quotes(machine.architecture)),
+                fmt::format("one of {}", fmt::join(kMachines, ", ")));
   }
   options.architecture = machine.architecture;
   options.variant = machine.variant;

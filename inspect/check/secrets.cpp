@@ -9,6 +9,7 @@
 #include <sifkit/core/error.h>
 #include <sifkit/core/text.h>
 
+#include "credentials.h"
 #include "texts.h"
 
 namespace sifkit::check {
@@ -19,7 +20,6 @@ namespace {
 
 constexpr std::uint64_t kMaxFile = 1u << 20;
 constexpr std::size_t kMaxKey = 64u << 10;
-constexpr std::size_t kShown = 8;  ///< characters of a secret
 
 bool contains_any(std::string_view text, std::initializer_list<std::string_view> words) {
   return std::any_of(words.begin(), words.end(), [&](auto word) { return text.find(word) != std::string_view::npos; });
@@ -31,64 +31,45 @@ bool is_sample(std::string_view path) {
   return contains_any(whole, {"/test/", "/tests/", "/testdata/", "/testing/", "/test-data/", "/example/", "/examples/",
                               "/fixtures/", "/usr/share/doc/", "/usr/share/man/", "/usr/share/perl", "/demos/",
                               "/demo/", "/docs/", "/man/man"}) ||
-         whole.ends_with(".js.map") || whole.ends_with(".md") || whole.ends_with(".rst");
+         whole.ends_with(".js.map") || whole.ends_with(".md") || whole.ends_with(".rst") ||
+         whole.ends_with("_test.go") || whole.ends_with("_test.py") || name_of(path).starts_with("test_");
 }
 
-struct TokenKind {
-  std::string_view prefix;
-  std::string_view alphabet;
-  std::size_t least;
-  std::size_t most;
-  std::string_view name;
-};
-
-constexpr std::string_view kUpper = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-constexpr std::string_view kAlphanumeric = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-constexpr std::string_view kWord = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
-
-constexpr TokenKind kTokens[] = {
-    {"AKIA", kUpper, 16, 16, "an access key of AWS"},
-    {"ASIA", kUpper, 16, 16, "an access key of AWS"},
-    {"hf_", kAlphanumeric, 34, 64, "a token of Hugging Face"},
-    {"ghp_", kAlphanumeric, 36, 36, "a token of GitHub"},
-    {"gho_", kAlphanumeric, 36, 36, "a token of GitHub"},
-    {"ghu_", kAlphanumeric, 36, 36, "a token of GitHub"},
-    {"ghs_", kAlphanumeric, 36, 36, "a token of GitHub"},
-    {"ghr_", kAlphanumeric, 36, 36, "a token of GitHub"},
-    {"github_pat_", kWord, 60, 100, "a token of GitHub"},
-    {"glpat-", kWord, 20, 64, "a token of GitLab"},
-    {"npm_", kAlphanumeric, 36, 36, "a token of npm"},
-    {"pypi-AgE", kWord, 50, 400, "a token of PyPI"},
-    {"xoxb-", kWord, 24, 100, "a token of Slack"},
-    {"xoxp-", kWord, 24, 100, "a token of Slack"},
-    {"AIza", kWord, 35, 35, "an API key of Google"},
-};
-
-/// Values that documentation uses.
-bool is_well_known(std::string_view token) {
-  return token.ends_with("EXAMPLE") || token.find("xxxx") != std::string_view::npos ||
-         token.find("XXXX") != std::string_view::npos || token.find("123456789") != std::string_view::npos;
+std::string with_line_ends(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const auto end = text.find("\\n");
+    out += text.substr(0, end);
+    if (end == std::string_view::npos) break;
+    out += '\n';
+    text.remove_prefix(end + 2);
+  }
+  return out;
 }
 
-bool is_word(char c) { return kAlphanumeric.find(c) != std::string_view::npos || c == '_'; }
-
-/// The kind of a private key that is in a text as a whole: first line, three lines of base64 or more, last line.
+/// The kind of a private key that is in a text as a whole: first line, three lines of base64 or more, last line. In
+/// JSON the line ends are escaped.
 std::optional<std::string> private_key(std::string_view text) {
   static constexpr std::string_view kBegin = "-----BEGIN ";
-  static constexpr std::string_view kPrivate = "PRIVATE KEY-----";
+  static constexpr std::string_view kPrivate = "PRIVATE KEY";
   static constexpr std::string_view kEnd = "-----END ";
+  static constexpr std::string_view kDashes = "-----";
   std::size_t last = 0;  // where the next last line of any kind is: a key has none of another in it
   for (std::size_t at = 0; (at = text.find(kBegin, at)) != std::string_view::npos; at += kBegin.size()) {
     const auto label = text.substr(at + kBegin.size(), 64);
     const auto end = label.find(kPrivate);
     if (end == std::string_view::npos || label.substr(0, end).find('\n') != std::string_view::npos) continue;
-    const auto kind = std::string(label.substr(0, end));
-    const auto body_at = at + kBegin.size() + end + kPrivate.size();
+    const bool block = label.substr(end + kPrivate.size()).starts_with(" BLOCK");  // of PGP
+    const auto kind = std::string(label.substr(0, end + kPrivate.size())) + (block ? " BLOCK" : "");
+    if (!label.substr(kind.size()).starts_with(kDashes)) continue;
+    const auto body_at = at + kBegin.size() + kind.size() + kDashes.size();
     if (last < body_at) last = text.find(kEnd, body_at);
     if (last == std::string_view::npos) return std::nullopt;
-    if (!text.substr(last + kEnd.size()).starts_with(kind + std::string(kPrivate))) continue;
-    const auto body = text.substr(body_at, std::min(last - body_at, kMaxKey));
-    if (body.size() == kMaxKey || body.find('\0') != std::string_view::npos) continue;
+    if (!text.substr(last + kEnd.size()).starts_with(kind + std::string(kDashes))) continue;
+    const auto raw = text.substr(body_at, std::min(last - body_at, kMaxKey));
+    if (raw.size() == kMaxKey || raw.find('\0') != std::string_view::npos) continue;
+    const auto body = with_line_ends(raw);
     std::size_t lines = 0;
     for (auto rest = trimmed(body, " \t\r\n"); !rest.empty();) {
       const auto line = trimmed(rest.substr(0, rest.find('\n')), " \t\r");
@@ -100,7 +81,7 @@ std::optional<std::string> private_key(std::string_view text) {
         ++lines;
     }
     // A key on an elliptic curve takes no more.
-    if (lines >= 3 || (lines >= 1 && body.size() >= 60)) return kind + "PRIVATE KEY";
+    if (lines >= 3 || (lines >= 1 && body.size() >= 60)) return kind;
   }
   return std::nullopt;
 }
@@ -119,74 +100,71 @@ bool has_password_hash(std::string_view shadow, std::string& account) {
   return false;
 }
 
-/// What a file of credentials holds, by its name; nothing where it holds none.
-std::optional<std::string_view> credentials(std::string_view path, std::string_view text) {
-  const auto name = name_of(path);
-  const auto whole = fmt::format("/{}", path);
-  const auto ends = [&](std::string_view ending) { return whole.ends_with(ending); };
-  const auto has = [&](std::string_view word) { return text.find(word) != std::string_view::npos; };
-  if (name == ".netrc" && has("password")) return "passwords of servers";
-  if (name == ".git-credentials" && has("://")) return "passwords of git";
-  if (ends("/.docker/config.json") && (has("\"auth\":") || has("\"identitytoken\":"))) return "a login of registries";
-  if (name == ".npmrc" && (has("_authToken=") || has("_auth=")) && !has("=${")) return "a token of npm";
-  if (name == ".pypirc" && has("password")) return "a password of PyPI";
-  if (name == "pip.conf" && has("://") && has("@")) return "a password of a package index";
-  if (ends("/.aws/credentials") && has("aws_secret_access_key")) return "a key of AWS";
-  if (ends("/.kube/config") && (has("client-key-data") || has("token:"))) return "a login of Kubernetes";
-  if (whole.find("/.config/gcloud/") != std::string::npos && has("\"refresh_token\"")) return "a login of Google Cloud";
-  if ((ends("/.cache/huggingface/token") || ends("/.huggingface/token")) && !trimmed(text, " \n").empty())
-    return "a token of Hugging Face";
-  if (name == ".pgpass" && !trimmed(text, " \n").empty()) return "passwords of PostgreSQL";
-  if (name == ".my.cnf" && has("password")) return "a password of MySQL";
-  if (ends("/.git/config") && has("://") && has("@") && (has("https://") || has("http://"))) return "a password of git";
-  return std::nullopt;
-}
-
-/// "a token of GitHub, ghp_1234…" of each kind that a text has.
-std::vector<std::string> tokens_in(std::string_view text) {
-  std::vector<std::string> out;
-  for (const auto& kind : kTokens) {
-    for (std::size_t at = 0; (at = text.find(kind.prefix, at)) != std::string_view::npos; at += kind.prefix.size()) {
-      if (at != 0 && is_word(text[at - 1])) continue;
-      const auto rest = text.substr(at + kind.prefix.size());
-      const auto length = std::min(rest.find_first_not_of(kind.alphabet), rest.size());
-      if (length < kind.least || length > kind.most || (length < rest.size() && is_word(rest[length]))) continue;
-      const auto token = text.substr(at, kind.prefix.size() + length);
-      if (is_well_known(token)) continue;
-      out.push_back(fmt::format("{}, {}…", kind.name, token.substr(0, kShown)));
-      break;
-    }
-  }
-  return out;
-}
-
 /// What a text says whatever the file is called.
 struct FoundInText {
   std::optional<std::string> key;
   std::vector<std::string> tokens;
 };
 
+constexpr std::string_view kSettings[] = {".pem",  ".key",  ".env", ".conf", ".cfg", ".ini", ".json", ".yml",
+                                          ".yaml", ".toml", ".sh",  ".txt",  ".xml", ".properties", ".crt"};
+
+/// Where packages of distributions and languages put their files, which nobody who made the image has written.
+bool is_of_packages(std::string_view path) {
+  static constexpr std::string_view kOfSystem[] = {
+      "usr/share/", "usr/lib/", "usr/lib32/", "usr/lib64/", "usr/libexec/", "usr/bin/", "usr/sbin/", "usr/include/",
+      "usr/games/", "usr/src/linux", "usr/local/go/", "lib/", "lib32/", "lib64/", "bin/", "sbin/", "boot/", "dev/",
+      "proc/", "sys/", "var/cache/", "var/db/", "var/lib/apk/", "var/lib/apt/", "var/lib/dpkg/", "var/lib/pacman/",
+      "var/lib/rpm/", "nix/store/", "gnu/store/"};
+  if (std::any_of(std::begin(kOfSystem), std::end(kOfSystem), [&](auto start) { return path.starts_with(start); }))
+    return true;
+  return contains_any(path, {"/site-packages/", "/dist-packages/", "/node_modules/", "/lib/python", "/lib64/python",
+                             "/lib/perl5/", "/lib/ruby/", "/lib/R/", "/include/", "/share/doc/", "/conda-meta/",
+                             "/pkgs/", "/gems/", "/go/pkg/mod/", "/.julia/"});
+}
+
+/// By its ending, a file that is read for nothing.
+bool is_no_text(std::string_view name) {
+  for (const std::string_view ending :
+       {".a", ".avi", ".bin", ".bz2", ".class", ".dat", ".deb", ".dll", ".egg", ".gif", ".gz", ".h5", ".ico", ".jar",
+        ".jpeg", ".jpg", ".mo", ".mp3", ".mp4", ".nc", ".npy", ".npz", ".o", ".otf", ".pb", ".pdf", ".png", ".pt",
+        ".pyc", ".rds", ".rpm", ".safetensors", ".so", ".tar", ".tgz", ".tif", ".ttf", ".whl", ".woff", ".woff2",
+        ".xz", ".zip", ".zst"}) {
+    if (name.ends_with(ending)) return true;
+  }
+  return is_library_name(name);
+}
+
 bool is_host_key(std::string_view path) { return path.starts_with("etc/ssh/ssh_host_") && path.ends_with("_key"); }
 
 }  // namespace
 
-bool may_hold_secrets(std::string_view path, std::uint64_t size) {
+bool SecretFiles::wants(std::string_view path, std::uint64_t size) {
   if (size == 0 || size > kMaxFile || is_sample(path)) return false;
   const auto name = name_of(path);
   if (name.starts_with('.') || name.starts_with("id_") || path == "etc/shadow" || is_host_key(path)) return true;
-  for (const std::string_view ending : {".pem", ".key", ".env", ".conf", ".cfg", ".ini", ".json", ".yml", ".yaml",
-                                        ".toml", ".sh", ".txt", ".xml", ".properties", ".crt"}) {
-    if (name.ends_with(ending))
-      return !path.starts_with("usr/share/") && !path.starts_with("usr/lib/") &&
-             !contains_any(path, {"/site-packages/", "/dist-packages/", "/node_modules/"});
-  }
-  return path.starts_with("root/") || path.starts_with("home/") || path.starts_with("run/secrets/") ||
-         contains_any(fmt::format("/{}", path), {"/.ssh/", "/.aws/", "/.docker/", "/.kube/", "/.config/gcloud/",
-                                                 "/.cache/huggingface/", "/.git/config"});
+  if (is_credentials_file(path) || contains_any(path, {"/.ssh/", "/.aws/", "/.docker/", "/.kube/"})) return true;
+  if (is_of_packages(path)) return false;
+  if (std::any_of(std::begin(kSettings), std::end(kSettings), [&](auto ending) { return name.ends_with(ending); }))
+    return true;
+  if (path.starts_with("root/") || path.starts_with("home/") || path.starts_with("run/secrets/")) return true;
+  if (is_no_text(name) || size > left_) return false;
+  left_ -= size;
+  return true;
 }
 
 void look_for_tokens(std::string_view text, const std::string& path, std::string_view where, Findings& out) {
   for (const auto& what : tokens_in(text)) out.add("token", path, fmt::format("{} is {}", where, what));
+}
+
+void look_at_environment(const std::vector<std::string>& environment, Findings& out) {
+  for (const auto& entry : environment) {
+    const auto name = std::string_view(entry).substr(0, entry.find('='));
+    const auto value = std::string_view(entry).substr(std::min(entry.size(), name.size() + 1));
+    // What tells itself is told as what it is.
+    if (!is_secret_variable(name, value) || !tokens_in(value).empty()) continue;
+    out.add("token", "", fmt::format("in the configuration the variable {} has a value", in_quotes(name)));
+  }
 }
 
 void look_for_secrets(const std::vector<std::string>& paths, std::string_view text, Findings& out) {
@@ -221,8 +199,10 @@ void look_at_name(const std::string& path, const Inode& inode, Findings& out) {
     out.add("git-directory", "/" + path, "a whole repository, with what was ever in it");
   }
   if (inode.type != EntryType::regular || inode.size == 0) return;
-  for (const std::string_view history : {".bash_history", ".python_history", ".zsh_history", ".sh_history",
-                                         ".ash_history", ".mysql_history", ".psql_history"}) {
+  for (const std::string_view history :
+       {".bash_history", ".python_history", ".zsh_history", ".sh_history", ".ash_history", ".mysql_history",
+        ".psql_history", ".sqlite_history", ".Rhistory", ".node_repl_history", ".irb_history", "fish_history",
+        "repl_history.jl"}) {
     if (name == history) out.add("history", "/" + path, fmt::format("{} bytes of commands", inode.size));
   }
 }

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <sifkit/container_tree.h>
 #include <sifkit/core/error.h>
 #include <sifkit/core/text.h>
 #include <sifkit/image_path.h>
@@ -19,32 +20,64 @@ using namespace layers;
 namespace {
 
 /// Directories of the host that sites bind, beside those that the runtime itself mounts.
-constexpr std::string_view kSiteDirectories[] = {"/home", "/scratch", "/work",   "/project", "/projects",
-                                                 "/data", "/gpfs",    "/lustre", "/beegfs",  "/cvmfs"};
+constexpr std::string_view kSiteDirectories[] = {
+    "/home",   "/scratch", "/work",  "/project", "/projects", "/data", "/gpfs",      "/lustre",
+    "/beegfs", "/cvmfs",   "/p",     "/nfs",     "/apps",     "/run/munge", "/var/spool/slurm"};
 constexpr std::uint32_t kLargestPage = 64u << 10;
+/// Where loaders look for libraries by themselves.
+constexpr std::string_view kLibraryPath = "/lib:/lib64:/usr/lib:/usr/lib64:/usr/local/lib:/usr/local/lib64";
+/// What distributions give capabilities instead of setuid.
+constexpr std::string_view kCapable[] = {"arping",      "clockdiff", "dumpcap", "gst-ptp-helper", "mtr-packet",
+                                         "newgidmap",   "newuidmap", "ping",    "rcp",            "rlogin",
+                                         "rsh",         "suexec",    "traceroute6.iputils",
+                                         "systemd-detect-virt"};
 constexpr std::string_view kBoundOver[] = {"home", "root", "tmp", "var/tmp"};
 
-/// "12.2.140" of "libcudart.so.12.2.140"; "" for another name.
-std::string version_behind(std::string_view name, std::string_view library) {
-  return name.starts_with(library) ? std::string(name.substr(library.size())) : std::string();
-}
-
-/// The version with more parts says more.
-void take_version(std::string& version, std::string& place, std::string found, const std::string& path) {
-  const auto parts = [](const std::string& text) { return std::count(text.begin(), text.end(), '.'); };
-  if (found.empty() || (!version.empty() && parts(found) <= parts(version))) return;
-  version = std::move(found);
-  place = path;
-}
-
-std::string driver_for(const std::string& cuda) {
-  if (cuda.starts_with("11.")) return "450.80";
-  if (cuda.starts_with("12.")) return "525.60";
-  if (cuda.starts_with("13.")) return "580";
-  return {};
+bool is_below(std::string_view path, std::string_view directory) {
+  return path.size() > directory.size() && path[directory.size()] == '/' && path.starts_with(directory);
 }
 
 }  // namespace
+
+void Surface::set_path(std::string_view path) {
+  for (const auto& [list, places] : {std::pair(path, &program_places_), std::pair(kLibraryPath, &library_places_)}) {
+    for (const auto& directory : split(list, ':')) {
+      const auto found = walk_image_path(tree_, directory);
+      if (found.inode != kNone && !found.place.empty()) places->insert(found.place.substr(1));
+    }
+  }
+}
+
+/// Whether a user of the container meets it: a program of PATH, a library where loaders look, a directory on the way to
+/// them. What lies in an sbin is for root.
+bool Surface::is_on_path(std::string_view path, const Inode& inode) const {
+  if (inode.type == EntryType::directory) {
+    if ((inode.metadata.mode & 1) != 0) return false;
+    return std::any_of(program_places_.begin(), program_places_.end(), [&](const auto& place) {
+      return name_of(place) != "sbin" && (place == path || is_below(place, path));
+    });
+  }
+  const auto directory = path.substr(0, std::min(path.rfind('/'), path.size()));
+  if (is_library_name(name_of(path))) {
+    return std::any_of(library_places_.begin(), library_places_.end(),
+                       [&](const auto& place) { return place == directory || is_below(directory, place); });
+  }
+  return (inode.metadata.mode & 0111) != 0 && (inode.metadata.mode & 1) == 0 && name_of(directory) != "sbin" &&
+         program_places_.contains(directory);
+}
+
+void Surface::look_at_capabilities(const std::string& path, const Inode& inode) {
+  if (inode.metadata.xattrs == 0) return;
+  const auto& attributes = tree_.xattrs(inode.metadata.xattrs);
+  const bool has = std::any_of(attributes.begin(), attributes.end(), [](const auto& attribute) {
+    return attribute.first == kRealCapability || attribute.first == kStoredCapability;
+  });
+  const bool of_system = path.starts_with("bin/") || path.starts_with("sbin/") ||
+                         (path.starts_with("usr/") && !path.starts_with("usr/local/"));
+  const bool usual = of_system && std::find(std::begin(kCapable), std::end(kCapable), name_of(path)) !=
+                                      std::end(kCapable);
+  if (has && !usual) out_.add("setuid", "/" + path, "it has file capabilities");
+}
 
 void Surface::look(const std::string& path, const Inode& inode) {
   const auto mode = inode.metadata.mode;
@@ -55,13 +88,21 @@ void Surface::look(const std::string& path, const Inode& inode) {
     out_.add("setuid", "/" + path,
              fmt::format("mode {:04o}, owner {}:{}", mode, inode.metadata.uid, inode.metadata.gid));
   }
+  if (regular) look_at_capabilities(path, inode);
   if ((mode & 02) != 0 && (regular || (directory && (mode & 01000) == 0))) {
     out_.add("world-writable", "/" + path,
              fmt::format("{} of mode {:04o}", regular ? "a file" : "a directory without the sticky bit", mode));
   }
   const bool closed = (regular && (mode & 04) == 0) || (directory && (mode & 05) != 05);
-  if (closed && !is_usually_closed(path, inode)) {
-    if (unreadable_.count++ == 0) unreadable_.first = "/" + path;
+  // What is in a directory that is told of comes behind it, and is closed with it.
+  if (closed && !(closed_ && is_below(path, *closed_)) && !is_usually_closed(path, inode)) {
+    if (directory && (mode & 1) == 0) closed_ = path;
+    const bool met = is_on_path(path, inode);
+    const auto severity = met ? Severity::warning : Severity::note;
+    out_.add("unreadable", severity, "/" + path,
+             directory                              ? "an ordinary user may not enter and list it"
+             : met && !is_library_name(name_of(path)) ? "an ordinary user may not run it"
+                                                    : "an ordinary user may not read it");
   }
   if (regular && (mode & 0111) != 0) {
     for (const auto bound : kBoundOver) {
@@ -81,13 +122,6 @@ void Surface::finish() {
                          of_root ? "which is the home of root and closed to others"
                                  : "where the runtime shows the host's directory"));
   }
-  if (unreadable_.count != 0) {
-    out_.add("unreadable", unreadable_.first,
-             unreadable_.count == 1
-                 ? "an ordinary user may not read it"
-                 : fmt::format("an ordinary user may not read it and {} {}", unreadable_.count - 1,
-                               unreadable_.count == 2 ? "other" : "others"));
-  }
   for (const auto directory : kSiteDirectories) {
     const auto itself = tree_.resolve(directory, false);
     if (!itself || tree_.inode(*itself).type == EntryType::directory) continue;
@@ -106,63 +140,6 @@ void Surface::finish() {
                            in_quotes(found.link_target)));
     }
   }
-}
-
-bool Accelerators::is_version(std::string_view path) {
-  return (path.starts_with("usr/local/cuda") && (path.ends_with("/version.json") || path.ends_with("/version.txt"))) ||
-         (path.starts_with("opt/rocm") && path.ends_with("/.info/version"));
-}
-
-void Accelerators::read_version(const std::string& path, std::string_view text) {
-  if (path.starts_with("opt/rocm"))
-    return take_version(rocm_, rocm_path_, std::string(trimmed(text.substr(0, text.find_first_of("-\n")), " \r")),
-                        path);
-  auto at = text.find("\"cuda\"");
-  at = at == std::string_view::npos ? at : text.find("\"version\"", at);
-  auto rest = at == std::string_view::npos ? text : text.substr(at + 9);
-  const auto digit = rest.find_first_of("0123456789");
-  if (digit == std::string_view::npos) return;
-  rest = rest.substr(digit);
-  take_version(cuda_, cuda_path_, std::string(rest.substr(0, rest.find_first_not_of("0123456789."))), path);
-}
-
-void Accelerators::look(const std::string& path, const Inode& inode) {
-  if (inode.type != EntryType::regular && inode.type != EntryType::symlink) return;
-  const auto name = name_of(path);
-  if (!name.starts_with("lib")) return;
-  take_version(cuda_, cuda_path_, version_behind(name, "libcudart.so."), path);
-  take_version(rocm_, rocm_path_, version_behind(name, "libamdhip64.so."), path);
-  take_version(mpi_, mpi_path_, version_behind(name, "libmpi.so."), path);
-  open_mpi_ = open_mpi_ || name.starts_with("libopen-pal.so") || name.starts_with("libopen-rte.so");
-  mpich_ = mpich_ || name.starts_with("libmpich.so") || name.starts_with("libmpichcxx.so");
-  const bool stub = path.find("/stubs/") != std::string::npos || path.find("/compat/") != std::string::npos;
-  if (inode.type == EntryType::regular && name.starts_with("libcuda.so") && !stub && inode.size > (1u << 16) &&
-      driver_path_.empty())
-    driver_path_ = path;
-}
-
-void Accelerators::finish(Facts& facts, Findings& out) const {
-  if (!cuda_.empty()) {
-    facts.cuda = cuda_;
-    const auto driver = driver_for(cuda_);
-    out.add("cuda", "/" + cuda_path_,
-            fmt::format("CUDA {}{}", printable(cuda_),
-                        driver.empty() ? "" : fmt::format(", which needs a driver from {} on", driver)));
-  }
-  if (!rocm_.empty()) {
-    facts.rocm = rocm_;
-    out.add("rocm", "/" + rocm_path_, fmt::format("ROCm {}", printable(rocm_)));
-  }
-  if (!mpi_.empty()) {
-    const auto abi = mpi_.substr(0, mpi_.find('.'));
-    const std::string_view kind = open_mpi_ || abi == "40" || abi == "20" || abi == "1" ? "Open MPI"
-                                  : mpich_ || abi == "12"                               ? "MPICH and its kin"
-                                                                                        : "MPI";
-    facts.mpi = fmt::format("{} (libmpi.so.{})", kind, mpi_);
-    out.add("mpi", "/" + mpi_path_, fmt::format("{}, ABI libmpi.so.{}", kind, printable(abi)));
-  }
-  if (!driver_path_.empty())
-    out.add("driver-in-image", "/" + driver_path_, "libcuda.so belongs to the driver of one host");
 }
 
 void look_at_container(std::uint32_t block_size, SquashfsCodec codec, Findings& out) {

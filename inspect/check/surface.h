@@ -2,11 +2,15 @@
 #pragma once
 
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 
 #include <sifkit/layers/squashfs.h>
 #include <sifkit/layers/tree.h>
 
+#include "accelerators.h"
 #include "findings.h"
 
 namespace sifkit::check {
@@ -16,7 +20,9 @@ class Surface {
  public:
   Surface(const layers::Tree& tree, Findings& out) : tree_(tree), out_(out) {}
 
-  /// For each name of the tree.
+  /// Where programs are found by their names; before anything is looked at.
+  void set_path(std::string_view path);
+  /// For each name of the tree, a directory before what is in it.
   void look(const std::string& path, const layers::Inode& inode);
   /// When all have been seen.
   void finish();
@@ -27,25 +33,15 @@ class Surface {
     std::size_t count = 0;
   };
 
+  bool is_on_path(std::string_view path, const layers::Inode& inode) const;
+  void look_at_capabilities(const std::string& path, const layers::Inode& inode);
+
   const layers::Tree& tree_;
   Findings& out_;
   std::map<std::string, Tally> hidden_;  ///< programs, by the directory that is bound over
-  Tally unreadable_;
-};
-
-/// Versions of GPU and MPI libraries, by the names of files.
-class Accelerators {
- public:
-  void look(const std::string& path, const layers::Inode& inode);
-  void read_version(const std::string& path,
-                    std::string_view text);  ///< a version.json of CUDA, a .info/version of ROCm
-  static bool is_version(std::string_view path);
-  void finish(Facts& facts, Findings& out) const;
-
- private:
-  std::string cuda_, cuda_path_, rocm_, rocm_path_, mpi_, mpi_path_, driver_path_;
-  bool open_mpi_ = false;
-  bool mpich_ = false;
+  std::optional<std::string> closed_;  ///< the last directory that was told of as unreadable
+  std::set<std::string, std::less<>> program_places_;  ///< without links
+  std::set<std::string, std::less<>> library_places_;
 };
 
 /// What kernels there are that do not mount a squashfs image of these.

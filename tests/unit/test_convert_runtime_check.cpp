@@ -241,3 +241,39 @@ TEST_CASE("what is said of one image is nothing to another with the same list", 
   warnings.add("program-loader", "of another image");
   CHECK(root.check(warnings) == "program-loader: of another image\n" + shell);
 }
+
+TEST_CASE("a finding has the path of its file, and all that is started is told", "[convert][runtime]") {
+  RuntimeRoot root;
+  root.link("usr/bin/env", "/bin/busybox");
+  root.file("usr/bin/tool", elf_program("/lib/none"));
+  script("#!/usr/bin/env tool\n")(root);
+  std::string found;
+  std::string started;
+  const ProgramLookup program_of = [&](layers::InodeId inode) {
+    return root.probe.program(root.tree.inode(inode).content);
+  };
+  check_runtime(root.tree, program_of, root.input,
+                {.add = [&](std::string_view kind, const std::string& path,
+                            std::string) { found += std::string(kind) + " " + path + "\n"; },
+                 .started = [&](const std::string& place, layers::InodeId,
+                                bool sound) { started += place + (sound ? "\n" : " fails\n"); }});
+  CHECK(found == "program-loader /usr/bin/tool\n");
+  CHECK(started == "/bin/busybox\n/usr/bin/tool fails\n/app/run fails\n");
+}
+
+TEST_CASE("a runscript that the runtime reads needs no interpreter", "[convert][runtime]") {
+  check_all({{"in order",
+              [](RuntimeRoot& r) {
+                r.file("app/run", "#!/none\n");
+                r.input.runscript = "/app/run";
+                r.input.cmd = {"sh"};
+              },
+              ""},
+             {"not for all",
+              [](RuntimeRoot& r) {
+                r.file("app/run", "#!/none\n", 0700);
+                r.input.runscript = "/app/run";
+                r.input.cmd = {"sh"};
+              },
+              "program-not-for-all: the runscript '/app/run' may not be executed by every user (mode 0700)"}});
+}

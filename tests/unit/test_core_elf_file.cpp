@@ -36,6 +36,15 @@ TEST_CASE("an ELF program says which loader it needs", "[core][elf]") {
   CHECK(loader(big + "/lib/ld" + '\0') == "/lib/ld");
 }
 
+TEST_CASE("an ELF file that ends before what it loads is cut", "[core][elf]") {
+  const auto is_cut = [](const std::string& bytes) { return ElfFile::open(as_bytes(bytes)).value().is_cut(); };
+  const std::string library = elf_object({.soname = "libx.so.1"});
+  CHECK(!is_cut(library));
+  CHECK(!is_cut(library + "sections"));
+  CHECK(!is_cut(elf_program()));
+  for (std::size_t size = 64; size < library.size(); ++size) CHECK(is_cut(library.substr(0, size)));
+}
+
 TEST_CASE("an ELF file is read no further than it is looked at", "[core][elf]") {
   const std::string whole = elf_object({.loader = "/lib/ld.so",
                                         .needed = {"libc.so.6"},

@@ -7,58 +7,13 @@
 #include <sifkit/core/json.h>
 #include <sifkit/inspect/check.h>
 
-#include "support/catch.h"
-#include "support/elf_objects.h"
-#include "support/image_shapes.h"
+#include "support/check_fixture.h"
 #include "support/programs.h"
-#include "support/temp_dir.h"
 
 using namespace sifkit;
 using namespace sifkit::testing;
 
 namespace {
-
-using Lines = std::vector<std::string>;
-
-/// Debian-like, in order.
-TarBuilder debian() {
-  return TarBuilder()
-      .directory("etc")
-      .directory("tmp")
-      .directory("usr")
-      .directory("usr/bin")
-      .directory("usr/lib")
-      .directory("usr/lib/x86_64-linux-gnu")
-      .directory("lib64")
-      .symlink("bin", "usr/bin")
-      .symlink("lib", "usr/lib")
-      .file("usr/lib/x86_64-linux-gnu/libc.so.6", glibc(), 0755)
-      .file("lib64/ld-linux-x86-64.so.2", elf_object({.soname = "ld-linux-x86-64.so.2"}), 0755)
-      .file("usr/bin/dash", dynamic_program(), 0755)
-      .symlink("usr/bin/sh", "dash");
-}
-
-/// "severity code path: text" of each finding, the worst first.
-struct Checked {
-  Lines lines;
-  check::Report report;
-};
-
-Checked checked(const TarBuilder& root, const Json& config = Json{{"Cmd", {"/bin/sh"}}}, check::Options options = {}) {
-  const TempDir directory;
-  TestImage image;
-  image.layers = {root.bytes()};
-  image.config = config;
-  write_file(directory / "image.tar", as_tar(docker_24(image)));
-  WarningList warnings;
-  const auto opened = open_file_system(oci::Reference::parse((directory / "image.tar").string()), {}, warnings);
-  Checked out{{}, check::check_image(*opened, options)};
-  for (const auto& finding : out.report.findings) {
-    out.lines.push_back(std::string(to_string(finding.severity)) + " " + finding.code + " " + finding.path + ": " +
-                        finding.text);
-  }
-  return out;
-}
 
 const std::string kKey = "-----BEGIN OPENSSH PRIVATE KEY-----\n" + std::string(64, 'b') + "\n" + std::string(64, 'c') +
                          "\n" + std::string(64, 'd') + "\n-----END OPENSSH PRIVATE KEY-----\n";
@@ -261,7 +216,8 @@ TEST_CASE("modes, links and places that do harm on a cluster", "[inspect][check]
       checked(debian().add({.name = "opt", .type = '5', .mode = 0777}).add({.name = "var", .type = '5', .mode = 01777}))
           .lines == Lines{"warning world-writable /opt: a directory without the sticky bit of mode 0777"});
   CHECK(checked(debian().file("etc/a", "x", 0600).file("etc/b", "x", 0640)).lines ==
-        Lines{"note unreadable /etc/a: an ordinary user may not read it and 1 other"});
+        Lines{"note unreadable /etc/a: an ordinary user may not read it",
+              "note unreadable /etc/b: an ordinary user may not read it"});
   CHECK(
       checked(debian().symlink("home", "var/home").symlink("etc/resolv.conf", "../run/resolv.conf")).lines ==
       Lines{
@@ -285,13 +241,13 @@ TEST_CASE("GPU and MPI libraries, with what a site has to match", "[inspect][che
                                  .file("usr/lib/x86_64-linux-gnu/libcuda.so.535", std::string(70000, 'x')));
   CHECK(found.report.facts.cuda == "12.2.2");
   CHECK(found.report.facts.rocm == "6.0.2");
-  CHECK(found.report.facts.mpi == "Open MPI (libmpi.so.40.30.4)");
+  CHECK(found.report.facts.mpi == "Open MPI 4.1 (libmpi.so.40.30.4)");
   CHECK(
       found.lines ==
       Lines{
           "warning driver-in-image /usr/lib/x86_64-linux-gnu/libcuda.so.535: libcuda.so belongs to the driver of one host",
           "note cuda /usr/local/cuda/version.json: CUDA 12.2.2, which needs a driver from 525.60 on",
-          "note mpi /usr/lib/x86_64-linux-gnu/libmpi.so.40.30.4: Open MPI, ABI libmpi.so.40",
+          "note mpi /usr/lib/x86_64-linux-gnu/libmpi.so.40.30.4: Open MPI 4.1, ABI libmpi.so.40",
           "note rocm /opt/rocm/.info/version: ROCm 6.0.2"});
 }
 

@@ -42,10 +42,19 @@ struct RuntimeCheckInput {
   std::vector<std::string> cmd;
   std::vector<std::string> env;  ///< NAME=VALUE; the last of a name counts
   std::string working_dir;
+  std::string runscript;     ///< the script that the runtime starts the command by, which needs no shell; "" for none
   std::string architecture;  ///< of the image; "" where nothing is to be said of it
   bool configured = false;   ///< the image has a configuration, so that to start nothing is odd
   std::size_t layers = 0;
   std::vector<layers::Flattener::ReplacedLink> replaced_links;
+};
+
+/// Takes what a check finds.
+struct RuntimeFindings {
+  /// `path` is the file that it is about, "" for none.
+  std::function<void(std::string_view kind, const std::string& path, std::string text)> add;
+  /// For each file that is started, where that is asked: its path without links, and whether nothing was found.
+  std::function<void(const std::string& place, layers::InodeId inode, bool sound)> started = {};
 };
 
 /// Warns of what works, or would be found at once, in Docker and fails when a runtime of SIF files starts the
@@ -53,5 +62,12 @@ struct RuntimeCheckInput {
 /// image's. Never of what works.
 SIFKIT_API void check_runtime(const layers::Tree& tree, const ProgramLookup& program_of, const RuntimeCheckInput& input,
                               WarningList& warnings);
+SIFKIT_API void check_runtime(const layers::Tree& tree, const ProgramLookup& program_of, const RuntimeCheckInput& input,
+                              const RuntimeFindings& out);
+
+/// The same of a script by itself, as "it": that its interpreter, or what `env` is to start, is not there or does not
+/// start. `line` is its first one behind "#!", `place` its path.
+SIFKIT_API void check_script(const layers::Tree& tree, const ProgramLookup& program_of, const RuntimeCheckInput& input,
+                             const std::string& place, std::string_view line, const RuntimeFindings& out);
 
 }  // namespace sifkit

@@ -32,6 +32,8 @@ class SIFKIT_API ElfFile {
   static constexpr std::size_t kHeaderBytes = 64;
 
   std::string_view architecture() const noexcept { return elf_architecture(bytes_); }
+  /// Whether it ends before its headers or what they load do: no loader takes it.
+  bool is_cut() const noexcept;
   bool is_executable() const;  ///< of type ET_EXEC, or a program that may lie anywhere (PIE)
 
   /// The program that it asks to be loaded by: "" where it asks for none, nothing where the bytes do not tell.

@@ -59,9 +59,9 @@ struct Facts {
   std::string architecture;  ///< of the image
   std::string libc;          ///< "glibc 2.36" or "musl"
   std::string kernel;        ///< the oldest that its C library runs on, "3.2.0"
-  std::string cuda;          ///< version of the runtime library
+  std::string cuda;          ///< versions of the runtime library, the newest first: "12.4.127, 11.8.89"
   std::string rocm;
-  std::string mpi;  ///< "Open MPI (libmpi.so.40.30.4)"
+  std::string mpi;  ///< each with its library: "Open MPI 4.1 (libmpi.so.40.30.4), MPICH (libmpi.so.12.2.1)"
 };
 
 /// Findings of one kind and severity that there are no words for: a report has a bounded number of each kind.
