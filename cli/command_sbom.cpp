@@ -66,29 +66,63 @@ int generate_sbom(const SbomArguments& a, Session& session) {
   return 0;
 }
 
-/// The format of a document, as its own text tells.
-sif::SbomFormat format_of(std::string_view text, const std::string& asked) {
-  if (!asked.empty()) {
-    for (int i = 1; i <= 8; ++i) {
-      const auto format = static_cast<sif::SbomFormat>(i);
-      if (asked == to_string(format) || asked + "-json" == to_string(format)) return format;
-    }
-    throw Error(
-        ErrorKind::usage, fmt::format("--format {}: no format of an SBOM", in_quotes(asked)),
-        "the formats are cyclonedx-json, cyclonedx-xml, github-json, spdx-json, spdx-rdf, spdx-tag-value, spdx-yaml and syft-json");
+sif::SbomFormat named_format(const std::string& asked) {
+  for (int i = 1; i <= 8; ++i) {
+    const auto format = static_cast<sif::SbomFormat>(i);
+    if (asked == to_string(format) || asked + "-json" == to_string(format)) return format;
   }
+  throw Error(
+      ErrorKind::usage, fmt::format("--format {}: no format of an SBOM", in_quotes(asked)),
+      "the formats are cyclonedx-json, cyclonedx-xml, github-json, spdx-json, spdx-rdf, spdx-tag-value, spdx-yaml and syft-json");
+}
+
+/// The format that a document's own text tells.
+std::optional<sif::SbomFormat> told_format(std::string_view text) {
   const auto start = text.substr(0, std::min<std::size_t>(text.size(), 4096));
   const auto has = [&](std::string_view word) { return text.find(word) != std::string_view::npos; };
-  if (start.find_first_not_of(" \t\r\n") != std::string_view::npos &&
-      start[start.find_first_not_of(" \t\r\n")] == '{') {
+  const auto first = start.find_first_not_of(" \t\r\n");
+  if (first != std::string_view::npos && start[first] == '{') {
     if (has("\"CycloneDX\"")) return sif::SbomFormat::cyclonedx_json;
     if (has("\"spdxVersion\"")) return sif::SbomFormat::spdx_json;
     if (has("\"artifacts\"") && has("\"artifactRelationships\"")) return sif::SbomFormat::syft_json;
+    return std::nullopt;
   }
   if (start.find("http://cyclonedx.org/schema/bom") != std::string_view::npos) return sif::SbomFormat::cyclonedx_xml;
   if (start.find("http://spdx.org/rdf/terms") != std::string_view::npos) return sif::SbomFormat::spdx_rdf;
   if (start.starts_with("SPDXVersion:")) return sif::SbomFormat::spdx_tag_value;
-  throw Error(ErrorKind::malformed, "the text tells no format of an SBOM", "name it with --format");
+  return std::nullopt;
+}
+
+/// Whether a text that tells no format may be of one nevertheless. GitHub's has no mark of its own, and SPDX's others may
+/// begin with anything.
+bool may_be(std::string_view text, sif::SbomFormat format) {
+  const auto has = [&](std::string_view word) { return text.find(word) != std::string_view::npos; };
+  switch (format) {
+    case sif::SbomFormat::github_json:
+      return trimmed(text, " \t\r\n").starts_with('{') && has("\"manifests\"");
+    case sif::SbomFormat::spdx_rdf:
+      return has("spdx.org/rdf");
+    case sif::SbomFormat::spdx_tag_value:
+      return has("SPDXVersion:");
+    case sif::SbomFormat::spdx_yaml:
+      return has("spdxVersion");
+    default:
+      return false;
+  }
+}
+
+/// Of a document that is to be stored: it has to be of the format that is asked for.
+sif::SbomFormat format_of(std::string_view text, const std::string& asked) {
+  const auto told = told_format(text);
+  if (asked.empty()) {
+    if (told) return *told;
+    throw Error(ErrorKind::malformed, "the text tells no format of an SBOM");
+  }
+  const auto format = named_format(asked);
+  if (told ? *told == format : may_be(text, format)) return format;
+  throw Error(ErrorKind::malformed,
+              fmt::format("expected an SBOM of the format {}, found {}", to_string(format),
+                          told ? fmt::format("one of the format {}", to_string(*told)) : "a text of no known format"));
 }
 
 std::string read_document(const std::string& path, const Session& session) {
@@ -178,7 +212,7 @@ const sif::Descriptor& chosen(const sif::Image& image, const SbomArguments& a) {
   }
   auto objects = image.objects_of(sif::DataType::sbom);
   if (!a.format.empty()) {
-    const auto format = format_of({}, a.format);
+    const auto format = named_format(a.format);
     std::erase_if(objects, [&](const auto* object) { return object->sbom() != format; });
   }
   if (objects.empty()) {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <set>
+#include <string_view>
 #include <utility>
 
 namespace sifkit::inspect {
@@ -11,10 +13,36 @@ namespace sifkit::inspect {
 namespace {
 
 using Versions = std::map<std::pair<std::string, std::string>, std::vector<std::string>>;  // of kind and name
+using Architectures = std::map<std::pair<std::string, std::string>, std::set<std::string>>;
 
-Versions versions_of(const sbom::Inventory& inventory) {
+std::string architecture_of(const sbom::Package& package) {
+  for (const std::string_view key : {"?arch=", "&arch="}) {
+    const auto at = package.purl.find(key);
+    if (at == std::string::npos) continue;
+    const auto value = at + key.size();
+    return package.purl.substr(value, package.purl.find('&', value) - value);
+  }
+  return {};
+}
+
+/// Names that an image has for several machines at once, as x86_64 and i686.
+void note_architectures(const sbom::Inventory& inventory, std::set<std::pair<std::string, std::string>>& out) {
+  Architectures all;
+  for (const auto& package : inventory.packages)
+    all[{package.kind, package.name}].insert(architecture_of(package));
+  for (const auto& [name, architectures] : all) {
+    if (architectures.size() > 1) out.insert(name);
+  }
+}
+
+Versions versions_of(const sbom::Inventory& inventory, const std::set<std::pair<std::string, std::string>>& several) {
   Versions out;
-  for (const auto& package : inventory.packages) out[{package.kind, package.name}].push_back(package.version);
+  for (const auto& package : inventory.packages) {
+    auto name = package.name;
+    const auto architecture = several.contains({package.kind, name}) ? architecture_of(package) : std::string();
+    if (!architecture.empty()) name += " (" + architecture + ")";
+    out[{package.kind, name}].push_back(package.version);
+  }
   for (auto& [name, versions] : out) std::sort(versions.begin(), versions.end());
   return out;
 }
@@ -28,9 +56,12 @@ std::vector<std::string> without(const std::vector<std::string>& all, const std:
 }  // namespace
 
 std::vector<PackageChange> package_diff(const sbom::Inventory& first, const sbom::Inventory& second) {
-  const Versions of_first = versions_of(first);
+  std::set<std::pair<std::string, std::string>> several;
+  note_architectures(first, several);
+  note_architectures(second, several);
+  const Versions of_first = versions_of(first, several);
   Versions names = of_first;
-  const Versions of_second = versions_of(second);
+  const Versions of_second = versions_of(second, several);
   names.insert(of_second.begin(), of_second.end());
   const auto in = [](const Versions& all, const auto& name) {
     const auto found = all.find(name);

@@ -40,7 +40,9 @@ std::string person(std::string_view text) {
   }
   const auto name = trimmed(text.substr(0, open), " \t\"");
   const auto mail = trimmed(text.substr(open + 1, close - open - 1));
-  return name.empty() ? fmt::format("Person: {}", mail) : fmt::format("Person: {} ({})", name, mail);
+  if (name.empty() && mail.empty()) return {};
+  if (name.empty() || mail.empty()) return fmt::format("Person: {}", name.empty() ? mail : name);
+  return fmt::format("Person: {} ({})", name, mail);
 }
 
 std::string organization(std::string_view name) {

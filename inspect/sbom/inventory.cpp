@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/image_path.h>
 #include <sifkit/layers/walk.h>
 #include <sifkit/sif/image.h>
 
@@ -29,11 +30,20 @@ constexpr std::uint64_t kMaxArchive = 1u << 30;
 constexpr std::uint64_t kMaxInflated = 2ull << 30;     ///< of all Java archives together
 constexpr std::uint64_t kMaxReadAgain = 256ull << 20;  ///< for further names of files that say other things under each
 
+constexpr std::string_view kJavaClasses[] = {"lib/modules", "jre/lib/rt.jar", "lib/rt.jar"};
+
 using Part = FileRequests::Part;
 
 bool is_program_name(std::string_view name) {
   return name.ends_with(".so") || name.find(".so.") != std::string_view::npos || name.ends_with(".node");
 }
+
+/// Places of package managers that are one for a whole system. A site may have moved any of them behind a link.
+constexpr std::string_view kKnownPlaces[] = {
+    "lib/apk/db",     "usr/lib/opkg",     "usr/lib/sysimage/rpm", "usr/share/rpm",        "var/db/pkg",
+    "var/lib/dpkg",   "var/lib/opkg",     "var/lib/pacman/local", "var/lib/rpm",          "var/lib/rpmmanifest",
+    "var/lib/dpkg/status", "usr/lib/opkg/status", "var/lib/opkg/status", "lib/apk/db/installed",
+    "var/lib/dpkg/status.d", "var/lib/rpmmanifest/container-manifest-2"};
 
 /// Chooses the files that say what packages there are, and has them read.
 class Cataloger {
@@ -44,9 +54,10 @@ class Cataloger {
 
   Inventory run() {
     request_os_release();
+    find_linked_places();
     walk(tree_, Tree::kRoot, [&](const WalkedName& name) {
       const Inode& inode = tree_.inode(name.inode);
-      if (inode.type == EntryType::directory) return enters(name.path);
+      if (inode.type == EntryType::directory) return enters(name.path, name.inode);
       if (inode.type == EntryType::regular && inode.size != 0) choose(std::string(name.path), name.inode);
       return false;
     });
@@ -78,10 +89,37 @@ class Cataloger {
     }
   }
 
+  /// A walk meets a file at its path without links alone, so once.
+  void find_linked_places() {
+    for (const auto known : kKnownPlaces) {
+      const auto found = walk_image_path(tree_, known);
+      if (found.inode == kNone || found.place.size() < 2) continue;
+      const auto real = found.place.substr(1);
+      if (real != known && std::find(std::begin(kKnownPlaces), std::end(kKnownPlaces), real) == std::end(kKnownPlaces))
+        linked_places_.try_emplace(real, known);
+    }
+  }
+
+  /// The path under which a package manager finds a file.
+  std::string known_path(const std::string& path) const {
+    if (linked_places_.empty()) return path;
+    for (auto end = path.size(); end != std::string::npos && end != 0; end = path.rfind('/', end - 1)) {
+      const auto found = linked_places_.find(std::string_view(path).substr(0, end));
+      if (found != linked_places_.end()) return std::string(found->second) + path.substr(end);
+    }
+    return path;
+  }
+
   /// The packages that conda keeps to install them once more are not installed.
-  bool enters(std::string_view path) const {
+  bool enters(std::string_view path, InodeId directory) const {
     if (path != "pkgs" && !path.ends_with("/pkgs")) return true;
-    return !tree_.resolve(std::string(path.substr(0, path.size() - 4)) + "conda-meta", true);
+    if (tree_.resolve(std::string(path.substr(0, path.size() - 4)) + "conda-meta", true)) return false;
+    if (tree_.find(directory, "urls.txt") != kNone) return false;
+    // Of a root of micromamba, which has environments alone.
+    for (auto name = tree_.inode(directory).first_child; name != kNone; name = tree_.next_sibling(name)) {
+      if (tree_.resolve(fmt::format("{}/{}/info/index.json", path, tree_.text_of(name)), false)) return false;
+    }
+    return true;
   }
 
   template <class Parse>
@@ -162,33 +200,39 @@ class Cataloger {
     const std::string_view directory =
         slash == std::string::npos ? std::string_view() : std::string_view(path).substr(0, slash);
     const bool counts = !counts_ || counts_(path);
-    if (directory == "usr/lib/sysimage/rpm" || directory == "var/lib/rpm" || directory == "usr/share/rpm") {
+    const auto known = known_path(path);
+    const auto known_directory = std::string_view(known).substr(0, std::min(known.rfind('/'), known.size()));
+    if (known_directory == "usr/lib/sysimage/rpm" || known_directory == "var/lib/rpm" ||
+        known_directory == "usr/share/rpm") {
       note_rpm(rpm_[std::string(directory)], name, inode, counts);
     }
     if (!counts) return;
-    choose_database(path, directory, name, inode);
+    choose_database(path, known, inode);
     choose_document(path, directory, name, inode);
     if ((tree_.inode(inode).metadata.mode & 0111) != 0 || is_program_name(name)) request_program(path, inode);
   }
 
-  void choose_database(const std::string& path, std::string_view directory, std::string_view name, InodeId inode) {
+  void choose_database(const std::string& path, const std::string& known, InodeId inode) {
+    const auto directory = std::string_view(known).substr(0, std::min(known.rfind('/'), known.size()));
+    const auto name = std::string_view(known).substr(known.rfind('/') + 1);
     const auto database = [&](std::string_view kind, auto parse) {
       request_once(kind, path, inode, kMaxDatabase, parse);
     };
-    if (path == "var/lib/dpkg/status") {
+    if (known == "var/lib/dpkg/status") {
       request("dpkg", path, inode, kMaxDatabase, Part::whole,
               [this](ByteView bytes) { read_dpkg(as_text(bytes), false, found_); });
     } else if (directory == "var/lib/dpkg/status.d" && !name.ends_with(".md5sums")) {
       database("dpkg", [](auto text, auto& out) { read_dpkg(text, true, out); });
-    } else if (path == "usr/lib/opkg/status" || path == "var/lib/opkg/status") {
+    } else if (known == "usr/lib/opkg/status" || known == "var/lib/opkg/status") {
       database("opkg", read_opkg);
-    } else if (path == "lib/apk/db/installed" || path.ends_with("/lib/apk/db/installed")) {
+    } else if (known == "lib/apk/db/installed" || known.ends_with("/lib/apk/db/installed")) {
       database("apk", read_apk);
-    } else if (path.starts_with("var/lib/pacman/local/") && name == "desc") {
+    } else if (known.starts_with("var/lib/pacman/local/") && name == "desc") {
       database("pacman", read_pacman);
-    } else if (path.starts_with("var/db/pkg/") && name == "PF") {
-      document_at("portage", path, inode, read_portage);
-    } else if (path == "var/lib/rpmmanifest/container-manifest-2") {
+    } else if (known.starts_with("var/db/pkg/") && name == "PF") {
+      document_at("portage", path, inode,
+                  [known](auto text, const auto&, auto& out) { read_portage(text, known, out); });
+    } else if (known == "var/lib/rpmmanifest/container-manifest-2") {
       database("rpm", read_rpm_manifest);
     }
   }
@@ -217,17 +261,29 @@ class Cataloger {
       document("npm", path, inode, read_npm);
     } else if (name == "DESCRIPTION") {
       document_at("r", path, inode, read_r);
-    } else if (name == "Project.toml" && directory.find("packages/") != std::string_view::npos) {
+    } else if ((name == "Project.toml" || name == "JuliaProject.toml") && is_julia_package(directory)) {
       document("julia", path, inode, read_julia);
     } else if (name == "spec.json" && parent == ".spack") {
       document("spack", path, inode, read_spack);
     } else if (name.ends_with(".eb") && parent == "easybuild") {
       document_at("easybuild", path, inode, read_easybuild);
-    } else if (name == "release" && tree_.resolve(std::string(directory) + "/lib/modules", true)) {
+    } else if (name == "release" && is_java_runtime(directory)) {
       document("java", path, inode, read_java_release);
     } else if (is_java_archive(name)) {
       request_archive(path, inode);
     }
+  }
+
+  /// packages/NAME/SLUG of a depot; a package may have others in it, which it brings for itself.
+  static bool is_julia_package(std::string_view directory) {
+    for (int i = 0; i < 2; ++i) directory = directory.substr(0, std::min(directory.rfind('/'), directory.size()));
+    return directory == "packages" || directory.ends_with("/packages");
+  }
+
+  /// Java 8 has its classes in an archive.
+  bool is_java_runtime(std::string_view directory) const {
+    return std::any_of(std::begin(kJavaClasses), std::end(kJavaClasses),
+                       [&](auto classes) { return tree_.resolve(fmt::format("{}/{}", directory, classes), true); });
   }
 
   /// Whether a directory is where node looks for a module: node_modules/NAME or node_modules/@SCOPE/NAME.
@@ -278,6 +334,7 @@ class Cataloger {
   FileRequests requests_;
   std::map<std::pair<std::string_view, InodeId>, std::vector<std::string>> names_;  ///< by kind and file
   std::map<InodeId, std::vector<std::string>> archives_;                            ///< Java's, and their names
+  std::map<std::string, std::string_view, std::less<>> linked_places_;  ///< to the known ones that lead there
   std::set<InodeId> read_at_;
   std::uint64_t read_again_ = kMaxReadAgain;
   std::uint64_t inflated_ = kMaxInflated;

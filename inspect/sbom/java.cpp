@@ -25,12 +25,16 @@ constexpr std::uint64_t kMaxText = 1u << 20;
 constexpr std::uint64_t kMaxManifest = 16u << 20;  ///< that of a signed archive names every file
 
 constexpr std::string_view kWhole = "-jar-with-dependencies";
+constexpr const char* kVersions[] = {"Implementation-Version", "Bundle-Version", "Specification-Version"};
 constexpr std::string_view kProperties = "/pom.properties";
+
+using Manifest = std::map<std::string, std::string>;
 
 struct Artifact {
   std::string group;
   std::string name;
   std::string version;
+  std::string classifier = {};
 };
 
 Artifact read_properties(std::string_view text) {
@@ -49,8 +53,8 @@ Artifact read_properties(std::string_view text) {
 }
 
 /// A manifest's main section. Its lines are cut at 72 bytes and go on behind one blank.
-std::map<std::string, std::string> read_manifest(std::string_view text) {
-  std::map<std::string, std::string> out;
+Manifest read_manifest(std::string_view text) {
+  Manifest out;
   std::string* last = nullptr;
   while (!text.empty()) {
     const auto line = take_line(text);
@@ -67,30 +71,52 @@ std::map<std::string, std::string> read_manifest(std::string_view text) {
   return out;
 }
 
-/// "name" and "1.2" of "name-1.2.jar": the version begins at the first '-' in front of a digit.
-Artifact from_file_name(std::string_view path) {
+/// What Maven calls an archive beside the main one of a version, and archives with natives for one system.
+bool is_classifier(std::string_view word) {
+  static constexpr std::string_view kWords[] = {"all",    "linux", "macos",   "natives", "osx",
+                                                "shaded", "tests", "windows"};
+  return std::any_of(std::begin(kWords), std::end(kWords), [&](auto known) {
+    return word == known || (word.starts_with(known) && word[known.size()] == '-');
+  });
+}
+
+/// "name", "1.2" and "linux-x86_64" of "name-1.2-linux-x86_64.jar". The version is one that the manifest states; else
+/// it begins at the first '-' in front of a digit.
+Artifact from_file_name(std::string_view path, const Manifest& manifest) {
   auto name = path.substr(path.rfind('/') + 1);
   name = name.substr(0, name.rfind('.'));
+  // Maven's word for an archive with all that it needs.
+  if (name.ends_with(kWhole)) name.remove_suffix(kWhole.size());
+  for (const auto key : kVersions) {
+    const auto stated = manifest.find(key);
+    if (stated == manifest.end() || stated->second.empty()) continue;
+    const auto at = name.find("-" + stated->second);
+    if (at == std::string_view::npos || at == 0) continue;
+    const auto rest = name.substr(at + 1 + stated->second.size());
+    if (rest.empty()) return {{}, std::string(name.substr(0, at)), stated->second};
+    if (rest[0] == '-' && is_classifier(rest.substr(1)))
+      return {{}, std::string(name.substr(0, at)), stated->second, std::string(rest.substr(1))};
+  }
   for (std::size_t dash = 0; (dash = name.find('-', dash)) != std::string_view::npos; ++dash) {
-    if (dash + 1 < name.size() && name[dash + 1] >= '0' && name[dash + 1] <= '9') {
-      auto version = name.substr(dash + 1);
-      // Maven's word for an archive with all that it needs.
-      if (version.ends_with(kWhole)) version.remove_suffix(kWhole.size());
-      return {{}, std::string(name.substr(0, dash)), std::string(version)};
-    }
+    if (dash + 1 == name.size() || name[dash + 1] < '0' || name[dash + 1] > '9') continue;
+    auto version = name.substr(dash + 1);
+    auto cut = version.find('-');
+    while (cut != std::string_view::npos && !is_classifier(version.substr(cut + 1))) cut = version.find('-', cut + 1);
+    const auto classifier = cut == std::string_view::npos ? std::string_view() : version.substr(cut + 1);
+    return {{}, std::string(name.substr(0, dash)), std::string(version.substr(0, cut)), std::string(classifier)};
   }
   return {{}, std::string(name), {}};
 }
 
 /// What there is to be said of an archive that Maven has said nothing of.
-Artifact from_manifest(std::map<std::string, std::string> manifest, std::string_view path) {
-  Artifact out = from_file_name(path);
+Artifact from_manifest(Manifest manifest, std::string_view path) {
+  Artifact out = from_file_name(path, manifest);
   for (const char* key : {"Bundle-SymbolicName", "Implementation-Title", "Automatic-Module-Name"}) {
     auto name = manifest[key];
     name = std::string(trimmed(name.substr(0, name.find(';'))));
     if (out.name.empty() && name.find(' ') == std::string::npos) out.name = name;
   }
-  for (const char* key : {"Implementation-Version", "Bundle-Version", "Specification-Version"}) {
+  for (const char* key : kVersions) {
     if (out.version.empty()) out.version = manifest[key];
   }
   out.group = manifest["Implementation-Vendor-Id"];
@@ -117,7 +143,7 @@ struct Archive {
   };
 
   std::vector<Artifact> artifacts;
-  std::map<std::string, std::string> manifest;
+  Manifest manifest;
   std::vector<Member> members;  ///< archives in it, and what could not be read
   std::exception_ptr failure;   ///< what was found before it counts
 };
@@ -196,7 +222,9 @@ void tell(const Archive& archive, const std::string& path, unsigned depth, Findi
     if (artifacts.empty() || !itself.version.empty()) artifacts.push_back(std::move(itself));
   }
   for (const auto& artifact : artifacts) {
-    Found found{.purl = {"maven", artifact.group, artifact.name, artifact.version, {}}};
+    // The type of Maven's artifacts wants a group; what has none is known to no repository.
+    Found found{.purl = {artifact.group.empty() ? "generic" : "maven", artifact.group, artifact.name, artifact.version,
+                         {{"classifier", artifact.classifier}}}};
     if (depth != 0) found.properties = {{"java:inside", "/" + path}};
     out.add(std::move(found));
   }

@@ -44,7 +44,7 @@ std::string npm_license(const Json& package) {
   return out;
 }
 
-/// The value of `key = "value"` in the part of a TOML document that is in front of its first table.
+/// The value of `key = "value"` or `key = 'value'` in the part of a TOML document that is in front of its first table.
 std::string toml_text(std::string_view document, std::string_view key) {
   while (!document.empty()) {
     auto line = trimmed(take_line(document));
@@ -53,8 +53,9 @@ std::string toml_text(std::string_view document, std::string_view key) {
     line = trimmed(line.substr(key.size()));
     if (!line.starts_with('=')) continue;
     line = trimmed(line.substr(1));
-    const auto end = line.find('"', 1);
-    if (line.starts_with('"') && end != std::string_view::npos) return std::string(line.substr(1, end - 1));
+    if (!line.starts_with('"') && !line.starts_with('\'')) continue;
+    const auto end = line.find(line[0], 1);
+    if (end != std::string_view::npos) return std::string(line.substr(1, end - 1));
   }
   return {};
 }
@@ -145,7 +146,10 @@ void read_r(std::string_view text, const std::string& path, Findings& out) {
   const auto fields = Fields::take(text);
   // What is installed says with what it was built; sources do not.
   if (!fields.has("Built") || fields.get("Package") != component(path, 1)) return;
-  Found found{.purl = {"cran", {}, std::string(fields.get("Package")), std::string(fields.get("Version")), {}}};
+  // Those of Bioconductor have its words, wherever they were installed from.
+  const bool bioconductor = fields.has("biocViews") || fields.get("Repository").starts_with("Bioconductor");
+  const auto type = bioconductor ? "bioconductor" : "cran";
+  Found found{.purl = {type, {}, std::string(fields.get("Package")), std::string(fields.get("Version")), {}}};
   found.license = on_one_line(fields.get("License"));
   found.supplier = person(on_one_line(fields.get("Maintainer")));
   out.add(std::move(found));
@@ -222,7 +226,9 @@ void read_easybuild(std::string_view text, const std::string& path, Findings& ou
   }
   if (name.empty()) return;
   // …/software/NAME/VERSION-TOOLCHAIN/easybuild/FILE.eb
-  out.add({.purl = {"generic", {}, name, version, {}}, .properties = {{"easybuild:installation", component(path, 2)}}});
+  const auto installation = component(path, 2);
+  out.add({.purl = {"generic", {}, name, version, {{"easybuild_installation", installation}}},
+           .properties = {{"easybuild:installation", installation}}});
 }
 
 }  // namespace sifkit::sbom

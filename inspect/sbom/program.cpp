@@ -100,26 +100,48 @@ void add_module(const Module& module, std::string_view go, Findings& out) {
   out.add(std::move(found));
 }
 
-/// The version that a program was given when it was linked: "v1.2.3" of -X main.version=1.2.3.
-std::string version_of_flags(std::string_view flags) {
-  static constexpr std::string_view kNames[] = {".version=", ".Version=", ".gitVersion=", ".GitVersion=", ".buildVersion=", ".BuildVersion="};
-  for (const auto name : kNames) {
-    const auto at = flags.find(name);
-    if (at == std::string_view::npos) continue;
-    auto value = flags.substr(at + name.size());
+/// The version that a program was given when it was linked: "v1.2.3" of -X main.version=1.2.3. Of variables in other
+/// modules than the program's own they say that of the other.
+std::string version_of_flags(std::string_view flags, std::string_view module) {
+  static constexpr std::string_view kNames[] = {"version", "Version", "gitVersion", "GitVersion", "buildVersion",
+                                                "BuildVersion"};
+  static constexpr std::string_view kSet = "-X";
+  for (std::size_t at = 0; (at = flags.find(kSet, at)) != std::string_view::npos;) {
+    const bool starts = at == 0 || std::string_view(" \t'\"=").find(flags[at - 1]) != std::string_view::npos;
+    at += kSet.size();
+    if (!starts) continue;
+    auto rest = flags.substr(at);
+    rest.remove_prefix(std::min(rest.find_first_not_of(" \t=\"'"), rest.size()));
+    const auto variable = rest.substr(0, rest.find_first_of("= \t\"'"));
+    const auto dot = variable.rfind('.');
+    if (dot == std::string_view::npos || !rest.substr(variable.size()).starts_with('=')) continue;
+    const auto package = variable.substr(0, dot);
+    const bool own = package == "main" || package == module ||
+                     (package.starts_with(module) && package.substr(module.size()).starts_with('/'));
+    if (!own || std::find(std::begin(kNames), std::end(kNames), variable.substr(dot + 1)) == std::end(kNames)) continue;
+    auto value = rest.substr(variable.size() + 1);
     value = value.substr(0, value.find_first_of(" '\""));
     const auto digits = value.starts_with('v') ? value.substr(1) : value;
     // As modules are numbered; anything else is no version of one.
     const bool numbered = std::count(digits.begin(), digits.end(), '.') >= 2 && digits[0] >= '0' && digits[0] <= '9' &&
-                          digits.find_first_not_of("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.+-") == std::string_view::npos;
+                          digits.find_first_not_of("0123456789abcdefghijklmnopqrstuvwxyz"
+                                                   "ABCDEFGHIJKLMNOPQRSTUVWXYZ.+-") == std::string_view::npos;
     if (numbered) return "v" + std::string(digits);
   }
   return {};
 }
 
+/// "1.22.3" of "go1.22.3 X:boringcrypto", "1.23-0123abc" of "devel go1.23-0123abc Mon …"; "" of "devel +0123abc".
+std::string release_of_go(std::string_view toolchain) {
+  if (toolchain.starts_with("devel ")) toolchain.remove_prefix(6);
+  if (!toolchain.starts_with("go")) return {};
+  toolchain.remove_prefix(2);
+  return std::string(toolchain.substr(0, toolchain.find(' ')));
+}
+
 void read_go(const ElfFile& elf, Findings& out) {
   const auto info = build_info(elf);
-  if (!info || !info->go.starts_with("go")) return;
+  if (!info || (!info->go.starts_with("go") && !info->go.starts_with("devel"))) return;
   auto text = info->modules;
   if (text.size() >= 2 * kMarks + 1 && text[text.size() - kMarks - 1] == '\n') {
     text = text.substr(kMarks, text.size() - 2 * kMarks);
@@ -129,7 +151,7 @@ void read_go(const ElfFile& elf, Findings& out) {
   std::vector<Module> modules;
   bool has_main = false;
   std::string revision;
-  std::string stated;
+  std::string flags;
   while (!text.empty()) {
     const auto line = take_line(text);
     std::vector<std::string> columns;
@@ -149,17 +171,17 @@ void read_go(const ElfFile& elf, Findings& out) {
     } else if (columns.size() >= 2 && columns[0] == "build" && columns[1].starts_with("vcs.revision=")) {
       revision = columns[1].substr(columns[1].find('=') + 1);
     } else if (columns.size() >= 2 && columns[0] == "build" && columns[1].starts_with("-ldflags=")) {
-      stated = version_of_flags(columns[1]);
+      flags = columns[1];
     }
   }
+  const auto stated = has_main ? version_of_flags(flags, modules[0].path) : std::string();
   for (std::size_t i = 0; i < modules.size(); ++i) {
     if (modules[i].version == "(devel)") {
       modules[i].version = i != 0 || !has_main ? std::string() : stated.empty() ? revision : stated;
     }
     add_module(modules[i], info->go, out);
   }
-  const auto go = info->go.substr(2);
-  add_module({"stdlib", std::string(go.substr(0, go.find(' ')))}, info->go, out);
+  add_module({"stdlib", release_of_go(info->go)}, info->go, out);
 }
 
 std::string inflated(ByteView bytes) {

@@ -126,7 +126,7 @@ TEST_CASE("build --sbom puts the same SBOM in, in the group that is signed", "[c
   const auto with = (shelf.directory / "with.sif").string();
   SbomFixture::require({"build", "-q", "--sbom=cyclonedx", with, shelf.archive});
   CHECK(SbomFixture::require({"sbom", "get", with}) ==
-        SbomFixture::require({"sbom", "gen", "--format", "cyclonedx", "--name", "with", shelf.archive}));
+        SbomFixture::require({"sbom", "gen", "--format", "cyclonedx", shelf.archive}));
   const auto image = sif::Image::open(with);
   REQUIRE(image.objects_of(sif::DataType::sbom).size() == 1);
   CHECK(image.objects_of(sif::DataType::sbom)[0]->group() == image.primary_partition()->group());
@@ -136,6 +136,33 @@ TEST_CASE("build --sbom puts the same SBOM in, in the group that is signed", "[c
   CHECK_THAT(SbomFixture::require({"sbom", "list", plain}), ContainsSubstring("spdx-json"));
   CHECK(run_cli({"build", "-q", "--sbom", "--format", "squashfs", (shelf.directory / "x.sqfs").string(), shelf.archive})
             .code == exit_code(ErrorKind::usage));
+}
+
+TEST_CASE("build --sbom gives the same bytes whatever the file is called", "[cli][sbom]") {
+  const SbomFixture shelf;
+  const auto one = (shelf.directory / "one.sif").string();
+  const auto other = (shelf.directory / "other.sif").string();
+  SbomFixture::require({"build", "-q", "--sbom", one, shelf.archive});
+  SbomFixture::require({"build", "-q", "--sbom", other, shelf.archive});
+  CHECK(read_file(one) == read_file(other));
+}
+
+TEST_CASE("sbom add stores no text under the name of a format that it is not of", "[cli][sbom]") {
+  const SbomFixture shelf;
+  const auto text = (shelf.directory / "text").string();
+  const auto added = [&](const std::string& content, const std::string& format) {
+    write_file(text, content);
+    return run_cli({"sbom", "add", "--format", format, shelf.sif, text});
+  };
+  const auto garbage = added("garbage\n", "syft");
+  CHECK(garbage.code == exit_code(ErrorKind::malformed));
+  CHECK_THAT(garbage.err,
+             ContainsSubstring("expected an SBOM of the format syft-json, found a text of no known format"));
+  CHECK_THAT(added(R"({"bomFormat":"CycloneDX"})", "spdx").err,
+             ContainsSubstring("expected an SBOM of the format spdx-json, found one of the format cyclonedx-json"));
+  CHECK(SbomFixture::require({"sbom", "list", "-q", shelf.sif}).empty());
+  CHECK(added("spdxVersion: SPDX-2.3\n", "spdx-yaml").code == 0);
+  CHECK(added(R"({"version":0,"manifests":{}})", "github-json").code == 0);
 }
 
 TEST_CASE("sbom add reads the file that it edits, whatever the path begins with", "[cli][sbom]") {

@@ -10,12 +10,12 @@ export SYFT_CHECK_FOR_APP_UPDATE=false
 tried=0
 
 # purl of each package without what the two write in ways of their own: where a Go package lies in its module, letters of
-# its name, the groups of Java; what has no version says nothing.
+# its name, the groups of Java and that there are none, Bioconductor; what has no version says nothing.
 ours() { "$SIFKIT" sbom gen -q --format cyclonedx "dir:$1" | jq -r '.components[].purl // empty'; }
 theirs() { syft scan -q --override-default-catalogers image -o cyclonedx-json "dir:$1" | jq -r '.components[].purl // empty'; }
 plain() {
   sed -E 's,^(pkg:golang/[^@]*)@([^?#]*)(\?[^#]*)?#(.*)$,\1/\4@\2,; s,[?#].*,,; s,%40,@,g; s,%2B,+,g; s,%3A,:,g
-    s,^pkg:golang/(.*)$,pkg:golang/\L\1,; s,^pkg:maven/.*/,pkg:maven/,; s,-jar-with-dependencies$,,' | grep '@' | grep -v '/gpg-pubkey@' | sort -u
+    s,^pkg:golang/(.*)$,pkg:golang/\L\1,; s,^pkg:generic/,pkg:maven/,; s,^pkg:maven/.*/,pkg:maven/,; s,^pkg:bioconductor/,pkg:cran/,; s,-jar-with-dependencies$,,' | grep '@' | grep -v '/gpg-pubkey@' | sort -u
 }
 
 compare() {

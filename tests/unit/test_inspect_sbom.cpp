@@ -12,77 +12,15 @@
 #include "sbom/purl.h"
 #include "support/catch.h"
 #include "support/errors.h"
-#include "support/programs.h"
+#include "support/listed_packages.h"
 #include "support/rpm_databases.h"
-#include "support/tar_builder.h"
-#include "support/temp_dir.h"
 
 using namespace sifkit;
 using namespace sifkit::testing;
 
 namespace {
 
-struct Listed {
-  std::vector<std::string> purls;
-  std::vector<std::string> warnings;
-  sbom::Inventory inventory;
-};
-
-Listed listed(const TarBuilder& tar) {
-  const TempDir directory;
-  write_file(directory / "root.tar", tar.bytes());
-  WarningList warnings;
-  const auto image = open_file_system(oci::Reference::parse("tar:" + (directory / "root.tar").string()), {}, warnings);
-  Listed out;
-  out.inventory = sbom::take_inventory(*image, {}, warnings);
-  for (const auto& package : out.inventory.packages) out.purls.push_back(package.purl);
-  for (const auto& warning : warnings.listed()) {
-    if (warning.kind == "package-database") out.warnings.push_back(warning.text);
-  }
-  std::sort(out.warnings.begin(), out.warnings.end());
-  return out;
-}
-
 using Texts = std::vector<std::string>;
-
-std::string go_program(const std::string& modules) {
-  const std::string mark(16, '\x30');
-  const auto counted = [](const std::string& text) {
-    std::string out;
-    auto size = text.size();
-    for (; size >= 0x80; size >>= 7) out += static_cast<char>(size | 0x80);
-    return out + static_cast<char>(size) + text;
-  };
-  std::string info = "\xff Go buildinf:";
-  info += std::string("\x08\x02", 2) + std::string(16, '\0') + counted("go1.22.3") + counted(mark + modules + mark);
-  return elf_of_sections({{".go.buildinfo", info}});
-}
-
-std::string rust_program(const std::string& list) {
-  std::string packed(1000, '\0');
-  auto size = static_cast<uLongf>(packed.size());
-  REQUIRE(compress(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(list.data()),
-                   list.size()) == Z_OK);
-  return elf_of_sections({{".dep-v0", packed.substr(0, size)}});
-}
-
-/// A zip archive of stored members.
-std::string zip(const std::vector<std::pair<std::string, std::string>>& members) {
-  const auto u16 = [](std::size_t value) { return little_32(static_cast<std::uint32_t>(value)).substr(0, 2); };
-  const auto u32 = [](std::size_t value) { return little_32(static_cast<std::uint32_t>(value)); };
-  std::string out;
-  std::string directory;
-  for (const auto& [name, bytes] : members) {
-    const auto crc = crc32(0, reinterpret_cast<const Bytef*>(bytes.data()), static_cast<uInt>(bytes.size()));
-    const std::string common = std::string("\x14\0\0\0\0\0\0\0\0\0", 10) + u32(crc) + u32(bytes.size()) +
-                               u32(bytes.size()) + u16(name.size()) + u16(0);
-    directory += std::string("PK\1\2\x14\0", 6) + common + std::string(10, '\0') + u32(out.size()) + name;
-    out += "PK\3\4" + common + name + bytes;
-  }
-  const auto start = out.size();
-  return out + directory + std::string("PK\5\6\0\0\0\0", 8) + u16(members.size()) + u16(members.size()) +
-         u32(directory.size()) + u32(start) + u16(0);
-}
 
 constexpr const char* kOsRelease =
     "NAME=\"Debian GNU/Linux\"\nID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME='Debian GNU/Linux 12'\n";
@@ -245,9 +183,10 @@ TEST_CASE("what an archive and a program are themselves is told where its own do
                                 .file("usr/bin/a", linked("-s -X main.gitCommit=9.9.9 -X main.version=1.18.1 -X main.x=1"), 0755)
                                 .file("usr/bin/b", linked("-w -X 'example.org/t/v.Version=v2.0.0-rc1'"), 0755)
                                 .file("usr/bin/c", linked("-X main.version=latest"), 0755));
-  CHECK(found.purls == Texts{"pkg:golang/example.org/t@0123abc", "pkg:golang/example.org/t@v1.18.1",
-                             "pkg:golang/example.org/t@v2.0.0-rc1", "pkg:golang/stdlib@1.22.3",
-                             "pkg:maven/org.shaded/lib@3", "pkg:maven/tool@1.0.5"});
+  CHECK(found.purls == Texts{"pkg:generic/tool@1.0.5", "pkg:golang/example.org/t@0123abc",
+                             "pkg:golang/example.org/t@v1.18.1", "pkg:golang/example.org/t@v2.0.0-rc1",
+                             "pkg:golang/stdlib@1.22.3",
+                             "pkg:maven/org.shaded/lib@3"});
 }
 
 TEST_CASE("a file of several names is parsed once, and what it says is found at each", "[inspect][sbom]") {
@@ -275,9 +214,9 @@ TEST_CASE("a file of several names is parsed once, and what it says is found at 
                                  .hard_link("opt/x-1.dist-info/METADATA", metadata)
                                  .file("usr/bin/tool", go_program("path\texample.org/t\nmod\texample.org/t\tv1\t\n"), 0755)
                                  .hard_link("usr/bin/twin", "usr/bin/tool"));
-  CHECK(linked.purls == Texts{"pkg:golang/example.org/t@v1", "pkg:golang/stdlib@1.22.3", "pkg:maven/app@1.0",
-                              "pkg:maven/other@2.0", "pkg:pypi/x@1"});
-  CHECK(linked.inventory.packages[0].locations == Texts{"/usr/bin/tool", "/usr/bin/twin"});
+  CHECK(linked.purls == Texts{"pkg:generic/app@1.0", "pkg:generic/other@2.0", "pkg:golang/example.org/t@v1",
+                              "pkg:golang/stdlib@1.22.3", "pkg:pypi/x@1"});
+  CHECK(linked.inventory.packages[2].locations == Texts{"/usr/bin/tool", "/usr/bin/twin"});
   CHECK(linked.inventory.packages[4].locations == Texts{"/opt/x-1.dist-info/METADATA", "/" + metadata});
   REQUIRE(linked.warnings.size() == 2);
   CHECK(linked.warnings[0].starts_with("'/opt/app-1.0.jar': 'opt/app-1.0.jar!/lib/bad.jar': expected a zip archive: "));
@@ -313,7 +252,7 @@ TEST_CASE("software of clusters", "[inspect][sbom]") {
           .file("opt/software/GROMACS/2024-foss/easybuild/GROMACS.eb",
                 "name = 'GROMACS'\nversion = \"2024.1\"\nversionsuffix = '-x'\n"));
   CHECK(found.purls ==
-        Texts{"pkg:generic/GROMACS@2024.1", "pkg:generic/hdf5@1.14.3?spack_hash=abc", "pkg:generic/mpich@3.4"});
+        Texts{"pkg:generic/GROMACS@2024.1?easybuild_installation=2024-foss", "pkg:generic/hdf5@1.14.3?spack_hash=abc", "pkg:generic/mpich@3.4"});
   CHECK(found.inventory.packages[1].properties ==
         std::vector<std::pair<std::string, std::string>>{{"spack:hash", "abc"},
                                                          {"spack:namespace", "builtin"},

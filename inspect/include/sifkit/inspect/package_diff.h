@@ -12,7 +12,7 @@ namespace sifkit::inspect {
 /// A package that one of two images lacks, or has in another version.
 struct PackageChange {
   std::string kind;  ///< of package: "dpkg", "python", …
-  std::string name;
+  std::string name;  ///< with its architecture, "x (i686)", where one image has it for several
   std::vector<std::string> before;  ///< versions that the second image does not have, sorted; empty: it was added
   std::vector<std::string> after;   ///< versions that the first does not have; empty: it was removed
 };
