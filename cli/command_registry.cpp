@@ -11,6 +11,7 @@
 
 #include "commands.h"
 #include "passphrase.h"
+#include "records.h"
 #include "table.h"
 
 namespace sifkit::cli {
@@ -18,6 +19,8 @@ namespace sifkit::cli {
 namespace {
 
 constexpr std::size_t kMaxPasswordBytes = std::size_t{64} << 10;  ///< some are whole documents
+
+constexpr const char* kWrittenFile = "REGISTRY_AUTH_FILE, else Docker's config.json";
 
 struct RegistryCommand {
   std::string host;
@@ -48,6 +51,7 @@ int login(const RegistryCommand& arguments, Session& session) {
   const auto host = oci::registry_host(arguments.host);
   const auto file = oci::registry_auth_file(arguments.auth_file);
   static constexpr std::string_view kNoTerminal = "it is needed, and there is no terminal to ask for it";
+  oci::expect_credential_store(file, host);
   oci::RegistryCredentials credentials;
   credentials.origin = "this login";
   credentials.user = !arguments.user.empty()
@@ -65,21 +69,30 @@ int login(const RegistryCommand& arguments, Session& session) {
   options.registry.plain_http = arguments.plain_http;
   options.registry.credentials = credentials;
   oci::check_registry_login(host, options);
-  oci::store_credentials(file, host, credentials);
+  const auto helper = oci::store_credentials(file, host, credentials, options.operation);
   if (session.json) {
-    session.print_json(
-        {{"schema", "sifkit/registry-login/v1"}, {"host", host}, {"user", credentials.user}, {"file", file.native()}});
+    session.print_json({{"schema", "sifkit/registry-login/v1"},
+                        {"host", host},
+                        {"user", credentials.user},
+                        {"file", file.native()},
+                        {"helper", text_or_null(helper)}});
   } else if (!session.quiet) {
-    session.logger->write_line(fmt::format("{}: logged in as {}; the password is in {}, not encrypted", printable(host),
-                                           printable(credentials.user), in_quotes(file.native())));
+    const auto where = helper.empty() ? fmt::format("the password is in {}, not encrypted", in_quotes(file.native()))
+                                      : fmt::format("'docker-credential-{}' has the password", printable(helper));
+    session.logger->write_line(
+        fmt::format("{}: logged in as {}; {}", printable(host), printable(credentials.user), where));
   }
+  if (const auto before = oci::credentials_asked_before(file, host, options.operation); !before.empty())
+    session.logger->write(LogLevel::warning, fmt::format("{}: {} is asked before {}, and has credentials that are used "
+                                                         "in place of these",
+                                                         printable(host), before, in_quotes(file.native())));
   return 0;
 }
 
 int logout(const RegistryCommand& arguments, Session& session) {
   const auto host = oci::registry_host(arguments.host);
   const auto file = oci::registry_auth_file(arguments.auth_file);
-  if (!oci::remove_credentials(file, host))
+  if (!oci::remove_credentials(file, host, session.operation()))
     throw Error(ErrorKind::not_found,
                 fmt::format("{} has no credentials for {}", in_quotes(file.native()), printable(host)));
   if (session.json) {
@@ -87,17 +100,25 @@ int logout(const RegistryCommand& arguments, Session& session) {
   } else if (!session.quiet) {
     session.logger->write_line(fmt::format("{}: logged out", printable(host)));
   }
+  const auto left = arguments.auth_file.empty() ? oci::credentials_left(host, session.operation()) : std::string();
+  if (!left.empty())
+    session.logger->write(LogLevel::warning,
+                          fmt::format("{}: {} has credentials for it, which are used now", printable(host), left));
   return 0;
 }
 
 int list(const RegistryCommand& arguments, Session& session) {
   const auto file = oci::registry_auth_file(arguments.auth_file);
-  const auto logins = oci::list_credentials(file);
+  const auto logins = oci::list_credentials(arguments.auth_file);
   Json records = Json::array();
-  Table table({"HOST", "USER"});
+  const auto shown = [](const std::string& text) { return text.empty() ? std::string("-") : printable(text); };
+  Table table({"HOST", "USER", "HELPER", "PLACE"});
   for (const auto& login : logins) {
-    records.push_back({{"host", login.host}, {"user", login.user.empty() ? Json(nullptr) : Json(login.user)}});
-    table.add({printable(login.host), login.user.empty() ? "-" : printable(login.user)});
+    records.push_back({{"host", login.host},
+                       {"user", text_or_null(login.user)},
+                       {"helper", text_or_null(login.helper)},
+                       {"place", login.place}});
+    table.add({printable(login.host), shown(login.user), shown(login.helper), shown(login.place)});
   }
   if (session.json) {
     session.print_json({{"schema", "sifkit/registry-list/v1"}, {"file", file.native()}, {"logins", records}});
@@ -112,11 +133,11 @@ int list(const RegistryCommand& arguments, Session& session) {
 void add_registry_command(CLI::App& root, Session& session) {
   CLI::App* family = root.add_subcommand("registry", "Credentials for registries");
   family->require_subcommand(1);
-  const auto add = [&](const char* name, const char* description, int (*run)(const RegistryCommand&, Session&)) {
+  const auto add = [&](const char* name, const char* description, int (*run)(const RegistryCommand&, Session&),
+                       const char* usual = kWrittenFile) {
     CLI::App* verb = add_verb(*family, session, name, description);
     const auto arguments = std::make_shared<RegistryCommand>();
-    verb->add_option("--authfile", arguments->auth_file,
-                     "The file of credentials (default: REGISTRY_AUTH_FILE, else Docker's config.json)")
+    verb->add_option("--authfile", arguments->auth_file, fmt::format("The file of credentials (default: {})", usual))
         ->type_name("FILE");
     set_action(*verb, session, arguments, run);
     return std::pair(verb, arguments);
@@ -134,7 +155,7 @@ void add_registry_command(CLI::App& root, Session& session) {
   in->add_flag("--no-https,--nohttps", to_log_in->plain_http, "Ask the registry without TLS");
   const auto [out, to_log_out] = add("logout", "Remove credentials", logout);
   add_host(*out, *to_log_out);
-  add("list", "List the registries that there are credentials for", list);
+  add("list", "List the registries that there are credentials for", list, "all places that are read");
   add_help_command(*family, session);
 }
 

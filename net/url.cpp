@@ -81,17 +81,44 @@ bool Url::is_local() const {
          (version6.s6_addr[0] & 0xfe) == 0xfc;
 }
 
+namespace {
+
+/// A path without its parts `.` and `..` (RFC 3986, section 5.2.4): not every server takes them out itself.
+std::string without_dots(std::string_view path) {
+  std::string out;
+  for (std::size_t at = 0; at < path.size();) {
+    const auto end = std::min(path.find('/', at + 1), path.size());
+    const auto part = path.substr(at, end - at);  // with the slash before it
+    if (part == "/..") out.resize(std::min(out.rfind('/'), out.size()));
+    if (part != "/." && part != "/..") {
+      out += part;
+    } else if (end == path.size()) {
+      out += '/';
+    }
+    at = end;
+  }
+  return out;
+}
+
+/// The same of a path with a query or a fragment behind it, which may hold anything.
+std::string plain_path(std::string_view text) {
+  const auto end = std::min(text.find_first_of("?#"), text.size());
+  return without_dots(text.substr(0, end)).append(text.substr(end));
+}
+
+}  // namespace
+
 std::string resolved_url(std::string_view base, std::string_view reference) {
   const auto scheme = base.find("://");
   const auto colon = reference.find(':');
   if (scheme == std::string_view::npos || colon < reference.find_first_of("/?#")) return std::string(reference);
   if (reference.starts_with("//")) return std::string(base.substr(0, scheme + 1)).append(reference);
   const auto root = std::min(base.find_first_of("/?#", scheme + 3), base.size());
-  if (reference.starts_with('/')) return std::string(base.substr(0, root)).append(reference);
+  if (reference.starts_with('/')) return std::string(base.substr(0, root)).append(plain_path(reference));
   const auto path = base.substr(0, base.find_first_of("?#"));
   if (reference.empty() || reference.starts_with('?')) return std::string(path).append(reference);
   const auto directory = path.size() > root ? std::string(path.substr(0, path.rfind('/') + 1)) : std::string(path) + "/";
-  return directory + std::string(reference);
+  return directory.substr(0, root) + plain_path(directory.substr(root) + std::string(reference));
 }
 
 std::string url_without_secrets(std::string_view url) {

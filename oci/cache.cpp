@@ -269,13 +269,19 @@ std::unique_ptr<Source> Cache::keep(std::unique_ptr<Source> source, const Digest
 }
 
 std::optional<Cache::KeptImage> Cache::find_image(const Digest& key) const {
-  if (options_.directory.empty()) return std::nullopt;
-  for (const auto& path : files_in(options_.directory / "images")) {
+  for (const auto& directory : options_.read_only) {
+    if (auto found = find_image_in(directory, key, false)) return found;
+  }
+  return options_.directory.empty() ? std::nullopt : find_image_in(options_.directory, key, true);
+}
+
+std::optional<Cache::KeptImage> Cache::find_image_in(const fs::path& directory, const Digest& key, bool own) const {
+  for (const auto& path : files_in(directory / "images")) {
     const auto parts = parts_of_image_name(path.filename());
     if (!parts || parts->first != key.hex()) continue;
     const auto digest = parsed("sha256", parts->second);
     if (!digest) continue;
-    if (auto file = checked(path, *digest, std::nullopt, true)) return KeptImage{std::move(file), *digest};
+    if (auto file = checked(path, *digest, std::nullopt, own)) return KeptImage{std::move(file), *digest};
   }
   return std::nullopt;
 }

@@ -72,7 +72,10 @@ class LayoutArchiveDestination : public ImageDestination {
       : tag_(target.name),
         operation_(options.operation),
         file_(target.path, options.overwrite),
-        archive_(file_.file()) {}
+        archive_(file_.file()) {
+    // Apptainer extracts the archive, and makes no directory that is no member.
+    for (const char* name : {"blobs/", "blobs/sha256/"}) archive_.add_directory(name);
+  }
 
   bool plain_layers() const override { return false; }
   std::unique_ptr<BlobWriter> begin_layer() override { return archive_.begin("blobs/sha256/", ""); }

@@ -16,10 +16,11 @@ namespace {
 
 constexpr std::size_t kRecord = kTarRecord;
 constexpr std::uint64_t kMaxOctal = (std::uint64_t{1} << 33) - 1;  ///< eleven digits
+constexpr char kRegular = '0';
+constexpr char kDirectory = '5';
 
-}  // namespace
-
-std::array<std::byte, kTarRecord> member_header(const std::string& name, std::uint64_t size) {
+std::array<std::byte, kTarRecord> header_of(const std::string& name, std::uint64_t size, char type,
+                                            std::string_view mode) {
   static constexpr std::size_t kName = 100;
   static constexpr std::size_t kSizeAt = 124;
   static constexpr std::size_t kChecksumAt = 148;
@@ -27,7 +28,7 @@ std::array<std::byte, kTarRecord> member_header(const std::string& name, std::ui
   SIFKIT_CHECK(name.size() < kName);
   const auto put = [&](std::size_t at, std::string_view text) { std::memcpy(header.data() + at, text.data(), text.size()); };
   put(0, name);
-  put(100, "0000644");
+  put(100, mode);
   put(108, "0000000");
   put(116, "0000000");
   if (size <= kMaxOctal) {
@@ -38,13 +39,23 @@ std::array<std::byte, kTarRecord> member_header(const std::string& name, std::ui
   }
   put(136, "00000000000");
   put(kChecksumAt, "        ");
-  put(156, "0");
+  put(156, std::string_view(&type, 1));
   put(257, std::string_view("ustar\0" "00", 8));
   unsigned sum = 0;
   for (const auto byte : header) sum += std::to_integer<unsigned>(byte);
   put(kChecksumAt, fmt::format("{:06o}", sum));
   header[kChecksumAt + 6] = std::byte{0};
   return header;
+}
+
+}  // namespace
+
+std::array<std::byte, kTarRecord> member_header(const std::string& name, std::uint64_t size) {
+  return header_of(name, size, kRegular, "0000644");
+}
+
+std::array<std::byte, kTarRecord> directory_header(const std::string& name) {
+  return header_of(name, 0, kDirectory, "0000755");
 }
 
 class MemberWriter::Member : public BlobWriter {
@@ -87,6 +98,11 @@ void MemberWriter::end_member(std::uint64_t header_at, std::uint64_t size, const
     file_.write_at(end_, ByteView(kZeros).first(kRecord - over));
     end_ += kRecord - over;
   }
+}
+
+void MemberWriter::add_directory(const std::string& name) {
+  file_.write_at(end_, directory_header(name));
+  end_ += kRecord;
 }
 
 void MemberWriter::add(const std::string& name, std::string_view bytes) {

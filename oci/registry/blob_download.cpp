@@ -9,15 +9,14 @@
 
 namespace sifkit::oci {
 
-BlobDownload::BlobDownload(std::shared_ptr<RegistryClient> client, BlobRequest request, std::uint64_t from)
-    : ResumedDownload(client->new_backoff(), client->name().host, request.digest.text(), request.size, from),
+BlobDownload::BlobDownload(std::shared_ptr<RegistryClient> client, BlobRequest request)
+    : ResumedDownload(client->new_backoff(), client->name().host, request.digest.text(), request.size,
+                      request.digest),
       client_(std::move(client)),
       request_(std::move(request)) {}
 
 net::HttpResponse BlobDownload::ask(std::optional<std::uint64_t> from) {
   net::HttpRequest request;
-  // What is compressed once more on the way would be another blob.
-  request.headers.emplace_back("Accept-Encoding", "identity");
   if (from) request.headers.emplace_back("Range", fmt::format("bytes={}-", *from));
   // Always the registry's own URL: those that it leads to are good for minutes.
   const bool elsewhere = place_ != 0;

@@ -20,10 +20,10 @@ struct BlobRequest {
   std::vector<std::string> urls;
 };
 
-/// The bytes of a blob, exactly as many as its descriptor says; whoever reads checks the digest.
+/// The bytes of a blob, exactly as many as its descriptor says and of its digest.
 class BlobDownload : public ResumedDownload {
  public:
-  BlobDownload(std::shared_ptr<RegistryClient> client, BlobRequest request, std::uint64_t from = 0);
+  BlobDownload(std::shared_ptr<RegistryClient> client, BlobRequest request);
 
  private:
   net::HttpResponse ask(std::optional<std::uint64_t> from) override;

@@ -20,6 +20,7 @@
 #include <sifkit/core/error.h>
 #include <sifkit/core/file.h>
 #include <sifkit/core/json.h>
+#include <sifkit/core/resources.h>
 #include <sifkit/core/text.h>
 
 namespace sifkit::oci {
@@ -29,6 +30,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kTick{100};
+constexpr std::chrono::seconds kLongest{30};  ///< that a helper may take to keep something or to forget it
 constexpr std::chrono::milliseconds kShortestPause{1};
 constexpr std::size_t kMaxOutput = std::size_t{1} << 20;
 constexpr int kNotFoundInShells = 127;
@@ -39,7 +41,7 @@ constexpr std::string_view kNoEntry = "credentials not found in native keychain"
 /// A program that runs; it is killed if it is not waited for.
 class Child {
  public:
-  Child(const std::string& program, int in, int out) {
+  Child(const std::string& program, std::string verb, int in, int out) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     ::posix_spawn_file_actions_init(&actions);
@@ -56,7 +58,6 @@ class Child {
     ::posix_spawnattr_setsigdefault(&attributes, &defaults);
     ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     std::string name = program;
-    std::string verb = "get";
     std::array<char*, 3> arguments{name.data(), verb.data(), nullptr};
     const int failed = ::posix_spawnp(&process_, program.c_str(), &actions, &attributes, arguments.data(), environ);
     ::posix_spawn_file_actions_destroy(&actions);
@@ -117,6 +118,22 @@ class Deadline {
   const Clock::time_point end_;
 };
 
+/// All of it, or as much as the program reads: one that does not read it fails anyway.
+void write_question(int fd, std::string_view text, const Deadline& deadline) {
+  while (!text.empty()) {
+    deadline.check("read its input");
+    const auto sent = ::send(fd, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent > 0) {
+      text.remove_prefix(static_cast<std::size_t>(sent));
+    } else if (errno == EAGAIN) {
+      pollfd ready{.fd = fd, .events = POLLOUT, .revents = 0};
+      ::poll(&ready, 1, static_cast<int>(kTick.count()));
+    } else if (errno != EINTR) {
+      return;
+    }
+  }
+}
+
 std::string read_output(int fd, const std::string& program, const Deadline& deadline) {
   std::string out;
   std::array<char, 4096> buffer{};
@@ -142,33 +159,47 @@ int wait_for(Child& child, const Deadline& deadline) {
   }
 }
 
-}  // namespace
-
-std::optional<RegistryCredentials> ask_credential_helper(const std::string& name, const std::string& server,
-                                                         const OperationContext& operation,
-                                                         std::chrono::milliseconds limit) {
-  const std::string program = "docker-credential-" + name;
+/// The program of a helper. Throws usage for a name that is none.
+std::string program_of(const std::string& name) {
   if (name.empty() || name.find('/') != std::string::npos || name.find('\0') != std::string::npos)
     throw Error(ErrorKind::usage, fmt::format("{} is no credential helper", in_quotes(name)));
+  return "docker-credential-" + name;
+}
+
+/// What a helper answers; nothing where it knows nothing of the server. `doing` is for the error.
+std::optional<std::string> run_helper(const std::string& name, const std::string& verb, const std::string& question,
+                                      std::string_view doing, const OperationContext& operation,
+                                      std::chrono::milliseconds limit) {
+  const std::string program = program_of(name);
   auto [input, child_input] = connection();
   auto [output, child_output] = connection();
-  Child child(program, child_input.get(), child_output.get());
+  Child child(program, verb, child_input.get(), child_output.get());
   child_input = UniqueFd();
   child_output = UniqueFd();
-  const std::string question = server + "\n";
-  ::send(input.get(), question.data(), question.size(), MSG_NOSIGNAL);  // one that does not read it fails anyway
-  input = UniqueFd();
   const Deadline deadline(program, limit, operation);
-  const auto answer = read_output(output.get(), program, deadline);
+  write_question(input.get(), question, deadline);
+  input = UniqueFd();
+  auto answer = read_output(output.get(), program, deadline);
   const int status = wait_for(child, deadline);
   if (trimmed(answer, " \t\r\n").starts_with(kNoEntry)) return std::nullopt;
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
     if (WIFEXITED(status) && WEXITSTATUS(status) == kNotFoundInShells)
       throw Error(ErrorKind::not_found, fmt::format("{} is not there", in_quotes(program)));
-    throw Error(ErrorKind::denied, fmt::format("error getting credentials: {}: {}", in_quotes(program),
+    throw Error(ErrorKind::denied, fmt::format("error {} credentials: {}: {}", doing, in_quotes(program),
                                                printable(trimmed(answer, " \t\r\n"))));
   }
-  const Json document = Json::parse(answer, nullptr, false);
+  return answer;
+}
+
+}  // namespace
+
+std::optional<RegistryCredentials> ask_credential_helper(const std::string& name, const std::string& server,
+                                                         const OperationContext& operation,
+                                                         std::chrono::milliseconds limit) {
+  const std::string program = program_of(name);
+  const auto answer = run_helper(name, "get", server + "\n", "getting", operation, limit);
+  if (!answer) return std::nullopt;
+  const Json document = Json::parse(*answer, nullptr, false);
   const auto text = [&](std::string_view member) { return member_text(document, member); };
   if (text("Secret").empty())
     throw Error(ErrorKind::denied, fmt::format("{}: the answer has no secret", in_quotes(program)));
@@ -181,6 +212,38 @@ std::optional<RegistryCredentials> ask_credential_helper(const std::string& name
     out.password = text("Secret");
   }
   return out;
+}
+
+void expect_credential_helper(const std::string& name) {
+  const std::string program = program_of(name);
+  auto path = environment_variable("PATH");
+  if (path.empty()) path = "/bin:/usr/bin";  // where the system looks then
+  for (std::size_t at = 0; at <= path.size();) {
+    const auto end = std::min(path.find(':', at), path.size());
+    const auto file = path.substr(at, end - at) + (end == at ? "./" : "/") + program;
+    if (::access(file.c_str(), X_OK) == 0) return;
+    at = end + 1;
+  }
+  throw Error(ErrorKind::not_found, fmt::format("{} is not there", in_quotes(program)));
+}
+
+void store_in_credential_helper(const std::string& name, const std::string& server,
+                                const RegistryCredentials& credentials, const OperationContext& operation) {
+  const Json entry{{"ServerURL", server}, {"Username", credentials.user}, {"Secret", credentials.password}};
+  std::string text;
+  try {
+    text = entry.dump() + "\n";
+  } catch (const Json::exception&) {
+    throw Error(ErrorKind::usage, fmt::format("{}: expected a user name and a password in UTF-8",
+                                              in_quotes(program_of(name))));
+  }
+  if (!run_helper(name, "store", text, "storing", operation, kLongest))
+    throw Error(ErrorKind::denied,
+                fmt::format("error storing credentials: {}: {}", in_quotes(program_of(name)), kNoEntry));
+}
+
+bool erase_in_credential_helper(const std::string& name, const std::string& server, const OperationContext& operation) {
+  return run_helper(name, "erase", server + "\n", "erasing", operation, kLongest).has_value();
 }
 
 }  // namespace sifkit::oci

@@ -17,4 +17,14 @@ std::optional<RegistryCredentials> ask_credential_helper(const std::string& name
                                                          const OperationContext& operation,
                                                          std::chrono::milliseconds limit = std::chrono::seconds(30));
 
+/// Throws not_found where the program is missing, before a user is asked for what it is to keep; usage.
+void expect_credential_helper(const std::string& name);
+
+/// Has the program keep a user's name and password. Throws as `ask_credential_helper`.
+void store_in_credential_helper(const std::string& name, const std::string& server,
+                                const RegistryCredentials& credentials, const OperationContext& operation);
+
+/// Has the program forget them; false where it says that it knew none. Throws as `ask_credential_helper`.
+bool erase_in_credential_helper(const std::string& name, const std::string& server, const OperationContext& operation);
+
 }  // namespace sifkit::oci

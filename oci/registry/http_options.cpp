@@ -10,6 +10,7 @@
 #include <sifkit/core/error.h>
 #include <sifkit/core/file.h>
 #include <sifkit/core/resources.h>
+#include <sifkit/core/text.h>
 
 namespace sifkit::oci {
 
@@ -58,6 +59,21 @@ net::HttpOptions http_options(const std::string& host, const RegistryOptions& op
   if (!options.plain_http) add_certificates(host, out.tls);
   out.tls.verified = !options.unverified_tls;
   return out;
+}
+
+std::string content_encoding_of(const net::HttpResponse& response) {
+  std::string out;
+  for (const auto header : response.headers("content-encoding")) {
+    const auto each = trimmed(header);
+    if (!each.empty() && !equal_ignoring_case(each, "identity")) out += (out.empty() ? "" : ", ") + std::string(each);
+  }
+  return out;
+}
+
+Error encoded_answer(std::string_view name, std::string_view encoding) {
+  return {ErrorKind::network,
+          fmt::format("{}: expected the bytes as they are kept, got Content-Encoding: {}", name, printable(encoding)),
+          "a server or a proxy on the way compresses what passes through it, which was not asked for"};
 }
 
 }  // namespace sifkit::oci

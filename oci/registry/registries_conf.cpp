@@ -81,12 +81,19 @@ std::vector<const toml::table*> tables_of(const toml::table& table, const char* 
 /// How much of a name a prefix covers: up to an end of one of the name's parts; nothing where it does not match.
 std::size_t covered(std::string_view name, std::string_view prefix) {
   if (prefix.starts_with(kAnyHost)) {
-    const auto host = name.substr(0, name.find('/'));
+    // The port is behind what is covered, as it is behind a host that is written out.
+    const auto host = name.substr(0, name.find_first_of("/:"));
     return host.ends_with(prefix.substr(1)) && host.size() > prefix.size() - 1 ? host.size() : 0;
   }
   if (!name.starts_with(prefix)) return 0;
   const bool ends = name.size() == prefix.size() || std::string_view("/:@").find(name[prefix.size()]) != std::string_view::npos;
   return ends ? prefix.size() : 0;
+}
+
+/// Whether the first part of a name is a host to everybody who reads it.
+bool names_host(std::string_view name) {
+  const auto first = name.substr(0, name.find('/'));
+  return first == "localhost" || first.find_first_of(".:") != std::string_view::npos;
 }
 
 fs::path user_directory() {
@@ -176,7 +183,15 @@ std::vector<RegistryPlace> RegistriesConf::places(const RegistryName& name) cons
     throw Error(ErrorKind::denied, fmt::format("registry {} is blocked in {}", in_quotes(prefix), in_quotes(registry.file)));
   const auto rest = full.substr(covered(full, prefix));
   const auto reference = name.text().substr(full.size());
-  const auto at = [&](const std::string& location) { return RegistryName::parse(location + rest + reference, location); };
+  const auto at = [&](const std::string& location) {
+    const auto moved = location + rest;
+    // What has one label only is a name in Docker's registry, which belongs to somebody else.
+    if (!names_host(moved)) {
+      refuse(registry.file, fmt::format("location: expected HOST[:PORT][/NAME], with a port or a dot in HOST or "
+                                        "localhost, found {}", in_quotes(location)));
+    }
+    return RegistryName::parse(moved + reference, location);
+  };
   // A registry alone, as one logs in to it, is nowhere else.
   if (name.repository.empty()) return {{name, registry.insecure}};
   std::vector<RegistryPlace> out;

@@ -28,6 +28,8 @@ constexpr unsigned kRedirects = 10;
 constexpr unsigned kMaxChallenges = 3;   ///< of one request: for a token, for one with more rights, and one to spare
 constexpr std::size_t kMaxScopes = 16;   ///< ours, and those that a registry has asked for
 constexpr std::string_view kClientId = "sifkit";
+constexpr std::string_view kBlank = "***";
+constexpr std::size_t kMinSecret = 4;  ///< that is looked for alone
 
 std::string basic(const RegistryCredentials& credentials) {
   return "Basic " + base64_encode(as_bytes(credentials.user + ":" + credentials.password));
@@ -63,6 +65,27 @@ std::string RegistryAuth::origin_of_credentials() {
   return credentials_ && !credentials_->empty() ? credentials_->origin : "";
 }
 
+std::string RegistryAuth::without_secrets(std::string text) const {
+  const std::lock_guard lock(mutex_);
+  return blanked(std::move(text));
+}
+
+std::string RegistryAuth::blanked(std::string text) const {
+  std::vector<std::string> secrets{header_.substr(std::min(header_.find(' '), header_.size()))};
+  if (!secrets.front().empty()) secrets.front().erase(0, 1);
+  if (credentials_ && !credentials_->password.empty()) {
+    const auto pair = credentials_->user + ":" + credentials_->password;
+    secrets.insert(secrets.end(), {base64_encode(as_bytes(pair)), pair});
+  }
+  if (credentials_) {
+    for (const auto& secret : {credentials_->password, credentials_->identity_token, credentials_->registry_token}) {
+      // A shorter one tells nothing where it stands alone, and is a part of any word.
+      if (secret.size() >= kMinSecret) secrets.insert(secrets.end(), {secret, net::percent_encoded(secret)});
+    }
+  }
+  return oci::without_secrets(std::move(text), secrets);
+}
+
 const RegistryCredentials& RegistryAuth::credentials() {
   if (!credentials_) credentials_ = find_credentials(name_, options_, operation_);
   return *credentials_;
@@ -93,7 +116,8 @@ bool RegistryAuth::answer(const net::HttpResponse& refused, const std::string& s
     }
     if (challenge.scheme == "basic") {
       const auto& known = credentials();
-      if (known.user.empty() || known.password.empty() || !header_.empty()) return false;
+      // One that cannot be answered does not hide what is offered behind it.
+      if (known.user.empty() || known.password.empty() || !header_.empty()) continue;
       header_ = basic(known);
       return true;
     }
@@ -172,7 +196,7 @@ void RegistryAuth::fetch_token(const Challenge& challenge) {
     const bool refused = response.status() == 400 || response.status() == 401 || response.status() == 403;
     const auto origin = known.empty() ? std::string() : fmt::format("the credentials are from {}", known.origin);
     const auto why = fmt::format("{}: status {}: {}", response.name(), response.status(),
-                                 printable(message_of_registry(response.error_text())));
+                                 printable(blanked(message_of_registry(response.error_text()))));
     throw Error(refused ? ErrorKind::denied : ErrorKind::network, why,
                 refused ? Hint(Advice::registry_login, name_.host, origin) : Hint());
   }
@@ -195,6 +219,15 @@ void RegistryAuth::fetch_token(const Challenge& challenge) {
   header_ = "Bearer " + token;
   expires_ = received + std::max(kMinTokenLife, std::chrono::seconds(seconds));
   bearer_ = asked;
+}
+
+std::string without_secrets(std::string text, const std::vector<std::string>& secrets) {
+  for (const auto& secret : secrets) {
+    if (secret.empty()) continue;
+    for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at + kBlank.size()))
+      text.replace(at, secret.size(), kBlank);
+  }
+  return text;
 }
 
 std::string message_of_registry(std::string_view body) {

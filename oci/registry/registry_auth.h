@@ -39,10 +39,14 @@ class RegistryAuth {
   /// Where the credentials are from, for a message; empty where there are none.
   std::string origin_of_credentials();
 
+  /// A server's words for a message, without a header or credentials that were sent.
+  std::string without_secrets(std::string text) const;
+
  private:
   using Clock = std::chrono::steady_clock;
 
   const RegistryCredentials& credentials();
+  std::string blanked(std::string text) const;
   void fetch_token(const Challenge& challenge);
   void check_realm(const std::string& realm) const;
   net::HttpRequest token_request(const Challenge& challenge, bool exchange);
@@ -55,7 +59,7 @@ class RegistryAuth {
   const OperationContext operation_;
   const std::shared_ptr<net::HttpConnections> connections_;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::vector<std::string> scopes_;
   std::optional<RegistryCredentials> credentials_;
   std::optional<Challenge> bearer_;  ///< that was answered
@@ -63,6 +67,9 @@ class RegistryAuth {
   Clock::time_point expires_ = Clock::time_point::max();
   std::atomic<bool> known_ = false;  ///< the token service has answered
 };
+
+/// A server's words for a message, without what was sent to it in secret: some repeat it.
+std::string without_secrets(std::string text, const std::vector<std::string>& secrets);
 
 /// What a registry or its token service says of an error, in its own words: from JSON where it is that.
 std::string message_of_registry(std::string_view body);

@@ -32,7 +32,10 @@ net::HttpOptions options_for(const std::string& host, const RegistryName& name, 
   http.silence_timeout = options.service_timeout;
   http.redirects = RegistryClient::kRedirects;
   http.hints.silent = {Advice::service_timeout, {}, "it may be busy"};
-  if (!options.registry.plain_http) http.hints.other = {Advice::plain_http, name.host};
+  if (options.registry.plain_http) return http;
+  http.hints.tls = {Advice::plain_http, name.host};
+  http.hints.certificate = fmt::format("a certificate for the client and its key are X.cert and X.key in "
+                                       "~/.config/containers/certs.d/{}", host);
   return http;
 }
 
@@ -71,6 +74,8 @@ net::HttpResponse RegistryClient::send(net::HttpRequest request, Backoff& backof
     const auto url = net::Url::parse(request.url);
     elsewhere = elsewhere || !url || !url->user.empty() || url->origin() != origin;
     net::HttpRequest current = request;
+    // What is compressed once more on the way would be another blob, or another manifest.
+    if (current.method == "GET") current.headers.emplace_back("Accept-Encoding", "identity");
     const std::string authorization = elsewhere ? "" : auth_.header();
     if (!authorization.empty()) current.headers.emplace_back("Authorization", authorization);
     options_.operation.logger->write(LogLevel::debug,
@@ -140,7 +145,7 @@ std::string RegistryClient::location(const net::HttpResponse& response) const {
 }
 
 void RegistryClient::expect_digest(const net::HttpResponse& response, std::string_view what, const Digest& digest) {
-  const auto stated = response.header("docker-content-digest").value_or("");
+  const auto stated = lower_case(response.header("docker-content-digest").value_or(""));
   if (!stated.starts_with(to_string(digest.algorithm())) || stated == digest.text()) return;
   throw Error(ErrorKind::integrity,
               fmt::format("{}: {}: expected {}, found {}", response.name(), what, digest.text(), in_quotes(stated)));
@@ -150,7 +155,11 @@ Error RegistryClient::failure(net::HttpResponse& response) {
   const int status = response.status();
   const auto kind = net::error_kind_of(status);
   const auto message = fmt::format("{}: status {}: {}", response.name(), status,
-                                   printable(message_of_registry(response.error_text()), 1024));
+                                   printable(auth_.without_secrets(message_of_registry(response.error_text())), 1024));
+  const auto asked = net::Url::parse(response.url());
+  if (kind == ErrorKind::denied && (!asked || asked->origin() != net::Url::parse(base_url_)->origin()))
+    return {kind, message, fmt::format("it was asked without credentials: those of {} are for {} alone", name_.host,
+                                       name_.host)};
   if (kind == ErrorKind::denied) {
     const auto origin = auth_.origin_of_credentials();
     const auto words = origin.empty() ? std::string("the repository may be private, or not exist")
@@ -158,8 +167,8 @@ Error RegistryClient::failure(net::HttpResponse& response) {
     return {kind, message, {Advice::registry_login, name_.host, words}};
   }
   if (status == 429) {
-    const auto asked = retry_after(response);
-    const auto words = asked ? fmt::format("it may be asked again in {} s", asked->count())
+    const auto after = retry_after(response);
+    const auto words = after ? fmt::format("it may be asked again in {} s", after->count())
                              : std::string("wait; with an account there are more requests");
     return {kind, message, {Advice::registry_login, name_.host, words}};
   }
@@ -171,8 +180,10 @@ ManifestDocument RegistryClient::fetch_manifest(const std::string& reference, Ba
   if (response.status() != 200) throw failure(response);
   ManifestDocument out;
   out.media_type = type_of(response);
-  const std::string stated(response.header("docker-content-digest").value_or(""));
+  const auto stated = lower_case(response.header("docker-content-digest").value_or(""));
   out.text = response.text(options_.limits.json_bytes);
+  if (const auto encoding = content_encoding_of(response); !encoding.empty() && !trimmed(out.text).starts_with('{'))
+    throw encoded_answer(fmt::format("{}: manifest", response.name()), encoding);
   out.digest = digest_of(as_bytes(out.text));
   const bool by_digest = reference.find(':') != std::string::npos;
   if (by_digest || has_algorithm(stated)) {

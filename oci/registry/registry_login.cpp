@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sifkit/oci/registry_login.h>
 
+#include <algorithm>
+#include <optional>
+#include <set>
 #include <system_error>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -14,6 +18,8 @@
 
 #include "../text_file.h"
 #include "auth_file.h"
+#include "credential_helper.h"
+#include "credentials.h"
 #include "registry_places.h"
 
 namespace sifkit::oci {
@@ -24,18 +30,22 @@ namespace {
 using Document = nlohmann::ordered_json;
 
 constexpr unsigned kOwnerOnly = 0600;
+constexpr std::string_view kEveryRegistry = "*";
 
 std::string key_of(const std::string& host) { return host == kDockerHub ? std::string(kHubKey) : host; }
 
-Document read_document(const std::filesystem::path& file) {
-  const auto text = read_text_file(file);
+/// `name` is the place's, for errors.
+Document document_of(const std::optional<std::string>& text, const std::string& name) {
   if (!text || text->empty()) return Document::object();
   auto document = Document::parse(*text, nullptr, false);
-  const bool sound = document.is_object() && (!document.contains("auths") || document["auths"].is_object());
-  if (!sound)
-    throw Error(ErrorKind::malformed,
-                fmt::format("credentials in {}: expected a JSON object", in_quotes(file.native())));
+  const bool sound = document.is_object() &&
+                     (!document.contains("auths") || document["auths"].is_object() || document["auths"].is_null());
+  if (!sound) throw Error(ErrorKind::malformed, fmt::format("credentials in {}: expected a JSON object", name));
   return document;
+}
+
+Document read_document(const std::filesystem::path& file) {
+  return document_of(read_text_file(file), in_quotes(file.native()));
 }
 
 void write_document(const std::filesystem::path& file, const Document& document) {
@@ -68,18 +78,61 @@ bool remove_host(Document& document, const std::string& host) {
   return found;
 }
 
-void refuse_helper(const Document& document, const std::string& host, const std::filesystem::path& file) {
-  std::string helper = member_text(document, "credsStore");
+/// The helper that a document leaves the credentials of a host to; empty where it keeps them itself.
+std::string helper_of(const Document& document, const std::string& host) {
   if (document.contains("credHelpers") && document["credHelpers"].is_object()) {
     for (const auto& [key, name] : document["credHelpers"].items()) {
-      if (normalized_auth_key(key) == host && name.is_string()) helper = name;
+      if (normalized_auth_key(key) == host && name.is_string()) return name;
     }
   }
-  if (helper.empty()) return;
-  throw Error(ErrorKind::unsupported,
-              fmt::format("{} leaves the credentials of {} to 'docker-credential-{}'", in_quotes(file.native()), host,
-                          printable(helper)),
-              "'docker login' and 'docker logout' change them there; another file may have its own");
+  return member_text(document, "credsStore");
+}
+
+bool has_credentials(const CredentialPlace& place, const std::string& host, const OperationContext& operation) {
+  RegistryName name;
+  name.host = host;
+  try {
+    const auto text = place.text();
+    return text && credentials_in(*text, place.name(), name, operation).has_value();
+  } catch (const Error& error) {
+    // What is wrong with another place is told by whoever needs it.
+    if (error.kind() == ErrorKind::cancelled) throw;
+    return false;
+  }
+}
+
+StoredLogin login_of(const std::string& key, const Document& entry, const std::string& helper) {
+  StoredLogin out;
+  out.host = key;
+  out.user = member_text(entry, "username");
+  out.helper = helper;
+  if (const auto decoded = base64_decode(member_text(entry, "auth")); decoded && out.user.empty()) {
+    const auto pair = as_text(*decoded);
+    if (const auto colon = pair.find(':'); colon != std::string_view::npos) out.user = pair.substr(0, colon);
+  }
+  return out;
+}
+
+/// Of one document: what is left to helpers for single hosts, then its own entries.
+std::vector<StoredLogin> logins_of(const Document& document) {
+  std::vector<StoredLogin> out;
+  std::set<std::string> helped;
+  if (document.contains("credHelpers") && document["credHelpers"].is_object()) {
+    for (const auto& [key, name] : document["credHelpers"].items()) {
+      if (!name.is_string()) continue;
+      helped.insert(normalized_auth_key(key));
+      out.push_back(login_of(key, Document::object(), name));
+    }
+  }
+  const auto store = member_text(document, "credsStore");
+  const bool entries = document.contains("auths") && !document["auths"].empty();
+  if (!entries && !store.empty()) out.push_back(login_of(std::string(kEveryRegistry), Document::object(), store));
+  if (!entries) return out;
+  for (const auto& [key, entry] : document["auths"].items()) {
+    // Docker leaves an empty entry beside a helper.
+    if (!helped.contains(normalized_auth_key(key))) out.push_back(login_of(key, entry, store));
+  }
+  return out;
 }
 
 }  // namespace
@@ -95,7 +148,9 @@ std::string registry_host(std::string_view text) {
   } catch (const Error&) {
     // It is told below.
   }
-  throw Error(ErrorKind::usage, fmt::format("{} is no registry: expected HOST[:PORT]", in_quotes(text)));
+  // What stands before an `@` may be a password.
+  const auto shown = text.substr(text.rfind('@') + 1);
+  throw Error(ErrorKind::usage, fmt::format("{} is no registry: expected HOST[:PORT]", in_quotes(shown)));
 }
 
 void check_registry_login(const std::string& host, const SourceOptions& options) {
@@ -114,36 +169,68 @@ std::filesystem::path registry_auth_file(const std::filesystem::path& given) {
   return (directory.empty() ? home_directory() / ".docker" : std::filesystem::path(directory)) / "config.json";
 }
 
-void store_credentials(const std::filesystem::path& file, const std::string& host,
-                       const RegistryCredentials& credentials) {
+std::string expect_credential_store(const std::filesystem::path& file, const std::string& host) {
+  const auto helper = helper_of(read_document(file), host);
+  if (!helper.empty()) expect_credential_helper(helper);
+  return helper;
+}
+
+std::string store_credentials(const std::filesystem::path& file, const std::string& host,
+                              const RegistryCredentials& credentials, const OperationContext& operation) {
   auto document = read_document(file);
-  refuse_helper(document, host, file);
+  const auto helper = helper_of(document, host);
   remove_host(document, host);
-  document["auths"][key_of(host)] = {{"auth", base64_encode(as_bytes(credentials.user + ":" + credentials.password))}};
+  Document entry = Document::object();
+  if (helper.empty()) {
+    entry["auth"] = base64_encode(as_bytes(credentials.user + ":" + credentials.password));
+  } else {
+    store_in_credential_helper(helper, key_of(host), credentials, operation);
+  }
+  document["auths"][key_of(host)] = std::move(entry);
   write_document(file, document);
+  return helper;
 }
 
-bool remove_credentials(const std::filesystem::path& file, const std::string& host) {
+bool remove_credentials(const std::filesystem::path& file, const std::string& host,
+                        const OperationContext& operation) {
   auto document = read_document(file);
-  refuse_helper(document, host, file);
-  if (!remove_host(document, host)) return false;
-  write_document(file, document);
-  return true;
+  const auto helper = helper_of(document, host);
+  const bool erased = !helper.empty() && erase_in_credential_helper(helper, key_of(host), operation);
+  const bool removed = remove_host(document, host);
+  if (removed) write_document(file, document);
+  return removed || erased;
 }
 
-std::vector<StoredLogin> list_credentials(const std::filesystem::path& file) {
-  const auto document = read_document(file);
+std::vector<StoredLogin> list_credentials(const std::filesystem::path& given) {
   std::vector<StoredLogin> out;
-  if (!document.contains("auths")) return out;
-  for (const auto& [key, entry] : document["auths"].items()) {
-    StoredLogin login{key, member_text(entry, "username")};
-    if (const auto decoded = base64_decode(member_text(entry, "auth")); decoded && login.user.empty()) {
-      const auto pair = as_text(*decoded);
-      if (const auto colon = pair.find(':'); colon != std::string_view::npos) login.user = pair.substr(0, colon);
+  if (const auto known = credentials_of_environment(); given.empty() && !known.empty())
+    out.push_back({std::string(kEveryRegistry), known.user, {}, known.origin});
+  for (const auto& place : credential_places(given)) {
+    for (auto& login : logins_of(document_of(place.text(), place.name()))) {
+      login.place = place.variable.empty() ? place.file.native() : place.variable;
+      out.push_back(std::move(login));
     }
-    out.push_back(std::move(login));
   }
   return out;
+}
+
+std::string credentials_asked_before(const std::filesystem::path& file, const std::string& host,
+                                     const OperationContext& operation) {
+  if (const auto known = credentials_of_environment(); !known.empty()) return known.origin;
+  const auto places = credential_places({});
+  const auto own = std::find_if(places.begin(), places.end(), [&](const auto& place) { return place.file == file; });
+  if (own == places.end()) return {};  // it is asked alone, by its name
+  const auto found = std::find_if(places.begin(), own,
+                                  [&](const auto& place) { return has_credentials(place, host, operation); });
+  return found == own ? std::string() : found->name();
+}
+
+std::string credentials_left(const std::string& host, const OperationContext& operation) {
+  if (const auto known = credentials_of_environment(); !known.empty()) return known.origin;
+  for (const auto& place : credential_places({})) {
+    if (has_credentials(place, host, operation)) return place.name();
+  }
+  return {};
 }
 
 }  // namespace sifkit::oci

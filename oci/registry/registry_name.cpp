@@ -20,8 +20,41 @@ constexpr std::string_view kHubAddress = "registry-1.docker.io";
   throw Error(ErrorKind::usage, fmt::format("source {}: {}", in_quotes(source), why), std::move(hint));
 }
 
+/// Whether what stands behind an `@` is meant as a digest: no host, which has slashes, no colon, or a port behind it.
+bool is_meant_as_digest(std::string_view text) {
+  const auto colon = text.find(':');
+  if (text.empty() || text.find('/') != std::string_view::npos || colon == std::string_view::npos) return text.empty();
+  if (text.starts_with("sha256:") || text.starts_with("sha512:")) return true;
+  const auto rest = text.substr(colon + 1);
+  static constexpr std::size_t kPort = 5;
+  return rest.size() > kPort || rest.find_first_not_of("0123456789") != std::string_view::npos;
+}
+
+/// How long the beginning of a name is that is no part of it: `USER:PASSWORD@`, as URLs have it.
+std::size_t credentials_before(std::string_view name) {
+  auto at = name.rfind('@');
+  if (at != std::string_view::npos && is_meant_as_digest(name.substr(at + 1))) {
+    name = name.substr(0, at);
+    at = name.rfind('@');
+  }
+  if (at == std::string_view::npos) return 0;
+  const auto before = name.substr(0, at);
+  const bool told = name.find('/', at) != std::string_view::npos ||
+                    (before.find(':') != std::string_view::npos && before.find('/') == std::string_view::npos);
+  return told ? at + 1 : 0;
+}
+
 /// What the grammar refuses, in words.
 [[noreturn]] void explain(std::string_view name, std::string_view source) {
+  if (const auto length = credentials_before(name); length != 0) {
+    // The password is not told; nor is it where something else is wrong besides.
+    const auto start = source.find(name);
+    const auto scheme = start == std::string_view::npos ? std::string_view() : source.substr(0, start);
+    const auto shown = std::string(scheme).append(name.substr(length));
+    const auto host = name.substr(length, name.find_first_of("/@", length) - length);
+    refuse(shown, "credentials do not belong into the name of an image",
+           {Advice::registry_login, std::string(host), {}});
+  }
   const auto at = std::min(name.find('@'), name.size());
   const auto before = name.substr(0, at);
   if (at != name.size())

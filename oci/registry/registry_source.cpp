@@ -12,6 +12,7 @@
 #include <sifkit/core/error.h>
 #include <sifkit/core/file.h>
 #include <sifkit/core/in_file.h>
+#include <sifkit/core/json.h>
 
 #include "../oci_layout.h"
 #include "blob_download.h"
@@ -213,7 +214,18 @@ class RegistrySource : public OpenedSource {
     options.operation.stop = stop_->token();
     auto found = find_manifest(name_, options);
     client_ = std::move(found.client);
+    check_type(found.document);
     return std::move(found.document);
+  }
+
+  /// The header says what the document is, and the document does; no descriptor has a say in it.
+  void check_type(const ManifestDocument& document) const {
+    if (document.media_type.empty()) return;
+    const auto what = fmt::format("manifest {}", document.digest.text());
+    const auto stated = member_text(parse_json(document.text, what, options_.limits), "mediaType");
+    if (stated.empty() || stated == document.media_type) return;
+    throw Error(ErrorKind::malformed, fmt::format("{}: its media type is {}, the registry's Content-Type says {}", what,
+                                                  in_quotes(stated), in_quotes(document.media_type)));
   }
 
   Reference reference_;

@@ -12,6 +12,7 @@
 #include <sifkit/core/text.h>
 #include <sifkit/net/url.h>
 
+#include "link_header.h"
 #include "registry_places.h"
 
 namespace sifkit::oci {
@@ -34,14 +35,19 @@ RegistryName repository_of(const Reference& reference) {
   return name;
 }
 
-/// What the header Link names as the next page (RFC 8288): `</v2/app/tags/list?last=b&n=2>; rel="next"`.
-std::optional<std::string> next_page(const net::HttpResponse& response) {
-  const auto link = response.header("link");
-  if (!link || link->find("rel=\"next\"") == std::string_view::npos) return std::nullopt;
-  const auto open = link->find('<');
-  const auto close = link->find('>', open);
-  if (open == std::string_view::npos || close == std::string_view::npos) return std::nullopt;
-  return net::resolved_url(response.url(), link->substr(open + 1, close - open - 1));
+/// What the headers Link name as the next page: `</v2/app/tags/list?last=b&n=2>; rel="next"`. It is on the registry, as
+/// far as that can be told: one behind a proxy that does TLS for it may not know its own scheme and port.
+std::optional<std::string> next_page(const net::HttpResponse& response, const net::Url& registry) {
+  for (const auto header : response.headers("link")) {
+    const auto next = target_of_link(header, "next");
+    if (!next) continue;
+    auto out = net::resolved_url(response.url(), *next);
+    const auto url = net::Url::parse(out);
+    const bool own = url && url->user.empty() && equal_ignoring_case(url->host, registry.host);
+    const bool downgraded = own && url->scheme == "http" && registry.scheme == "https";
+    return own && (downgraded || url->port.empty()) ? registry.origin() + url->path : out;
+  }
+  return std::nullopt;
 }
 
 class TagLister {
@@ -59,7 +65,8 @@ class TagLister {
     auto response = client_.send({.url = page});
     if (response.status() != 200) throw client_.failure(response);
     const auto text = response.text(limits_.json_bytes);
-    auto next = next_page(response);
+    const auto registry = *net::Url::parse(client_.base_url());
+    auto next = next_page(response, registry);
     // The addresses of pages are kept as their tags are.
     bytes_ += text.size() + (next ? next->size() : 0);
     if (bytes_ > limits_.documents_bytes)
@@ -74,7 +81,7 @@ class TagLister {
       throw Error(ErrorKind::network, fmt::format("{}: the next page of tags {}", response.name(), why));
     };
     const auto url = net::Url::parse(*next);
-    if (!url || url->origin() != net::Url::parse(client_.base_url())->origin()) refuse("is on another server");
+    if (!url || url->origin() != registry.origin()) refuse("is on another server");
     if (!pages_.insert(*next).second) refuse("is one that was read already");
     if (pages_.size() >= kMaxPages)
       throw Error(ErrorKind::limit, fmt::format("the list of tags has more than {} pages", kMaxPages));

@@ -9,6 +9,8 @@
 
 #include <sifkit/core/text.h>
 
+#include "http_options.h"
+
 namespace sifkit::oci {
 
 namespace {
@@ -34,28 +36,35 @@ std::optional<ContentRange> range_of(std::string_view text) {
 }  // namespace
 
 ResumedDownload::ResumedDownload(Backoff backoff, std::string name, std::string what, std::optional<std::uint64_t> size,
-                                 std::uint64_t from)
+                                 const std::optional<Digest>& digest)
     : backoff_(std::move(backoff)),
       name_(std::move(name)),
       what_(std::move(what)),
       size_(size),
-      offset_(from),
-      failed_at_(from) {}
+      digest_(digest) {
+  if (digest_) hasher_.emplace(digest_->algorithm());
+}
 
 std::string ResumedDownload::named(std::string_view server) const {
   return what_.empty() ? std::string(server) : fmt::format("{}: {}", server, what_);
 }
 
-void ResumedDownload::check_range(const net::HttpResponse& response) {
-  const std::string text(response.header("content-range").value_or(""));
-  const auto range = range_of(text);
-  if (range && range->start == offset_ && (!size_ || range->size.value_or(*size_) == *size_)) {
-    if (!size_) size_ = range->size;
-    return;
-  }
-  const auto of = size_ ? fmt::format(" of {}", *size_) : "";
-  throw Error(ErrorKind::network, fmt::format("{}: asked for what follows byte {}{}, got the range {}", response.name(),
-                                              offset_, of, in_quotes(text)));
+/// Whether a partial answer starts where this one stands.
+bool ResumedDownload::goes_on(const net::HttpResponse& response) {
+  const auto range = range_of(response.header("content-range").value_or(""));
+  if (!range || range->start != offset_ || (size_ && range->size.value_or(*size_) != *size_)) return false;
+  if (!size_) size_ = range->size;
+  return true;
+}
+
+/// Bytes that somebody on the way has compressed are not those that the digest is of. A server that only calls a .gz so
+/// sends as many bytes as are expected.
+void ResumedDownload::check_encoding(const net::HttpResponse& response) const {
+  const auto encoding = content_encoding_of(response);
+  if (encoding.empty()) return;
+  const auto length = response.header("content-length");
+  if (size_ && length && whole_number<std::uint64_t>(*length) == *size_) return;
+  throw encoded_answer(named(response.name()), encoding);
 }
 
 void ResumedDownload::take(net::HttpResponse& response) {
@@ -64,6 +73,7 @@ void ResumedDownload::take(net::HttpResponse& response) {
 }
 
 void ResumedDownload::take_whole(net::HttpResponse& response) {
+  check_encoding(response);
   if (const auto length = response.header("content-length")) {
     const auto bytes = whole_number<std::uint64_t>(*length);
     if (!size_) size_ = bytes;
@@ -92,8 +102,15 @@ void ResumedDownload::open() {
     const int status = response.status();
     if (status == 206 && range) {
       check_version(response);
-      check_range(response);
-      take(response);
+      if (goes_on(response)) {
+        take(response);
+      } else {
+        ranges_ = false;
+      }
+    } else if (status == 206) {
+      const std::string got(response.header("content-range").value_or(""));
+      throw Error(ErrorKind::network, fmt::format("{}: asked for all of it, got the range {}", named(response.name()),
+                                                  in_quotes(got)));
     } else if (status == 200) {
       check_version(response);
       take_whole(response);
@@ -127,6 +144,18 @@ std::size_t ResumedDownload::read_some(std::span<std::byte> into) {
 }
 
 std::size_t ResumedDownload::read(std::span<std::byte> into) {
+  const auto got = read_on(into);
+  if (!hasher_) return got;
+  hasher_->update(ByteView(into).first(got));
+  if (got != 0 && (!size_ || offset_ != *size_)) return got;
+  const auto found = hasher_->finish();
+  hasher_.reset();
+  if (found == *digest_) return got;
+  throw Error(ErrorKind::integrity, fmt::format("expected {}, got {}", digest_->text(), found.text()),
+              "the server, or a proxy or cache on the way to it, has sent other bytes; fetch it again");
+}
+
+std::size_t ResumedDownload::read_on(std::span<std::byte> into) {
   while (true) {
     try {
       return read_some(into);

@@ -15,6 +15,7 @@
 #include <sifkit/net/url.h>
 #include <sifkit/oci/remote_file.h>
 
+#include "../registry/registry_auth.h"
 #include "library_remote.h"
 #include "remote_source.h"
 #include "url_download.h"
@@ -58,7 +59,7 @@ struct Wanted {
     if (response.status() == 404)
       return {ErrorKind::not_found, fmt::format("{}: image does not exist in the library: {}:{} ({})", response.name(),
                                                 name.path, name.tag, printable(architecture))};
-    const auto said = message_of(response.error_text());
+    const auto said = without_secrets(message_of(response.error_text()), {place.token});
     const auto kind = net::error_kind_of(response.status());
     Hint hint;
     if (kind == ErrorKind::denied)
@@ -149,7 +150,7 @@ RemoteFile open_library(std::string_view image, std::string_view source, const S
     options.operation.logger->write(LogLevel::warning,
                                     fmt::format("{} states no digest of the image: its bytes are not verified", host));
   const auto fetch = [&] {
-    UrlRequest file{wanted.url("imagefile"), wanted.authorization(), out.size, out.digest.has_value(),
+    UrlRequest file{wanted.url("imagefile"), wanted.authorization(), out.size, out.digest,
                     [wanted](net::HttpResponse& refused) { return wanted.failure(refused); }};
     auto download = std::make_unique<UrlDownload>(std::move(file), client, host, options);
     out.size = download->begin();

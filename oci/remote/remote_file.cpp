@@ -116,7 +116,7 @@ RemoteFile open_url(const std::string& url, const SourceOptions& options, const 
     return Error(net::error_kind_of(response.status()),
                  fmt::format("{}: status {}", response.name(), response.status()));
   };
-  auto download = std::make_unique<UrlDownload>(UrlRequest{url, {}, {}, pinned.has_value(), failure},
+  auto download = std::make_unique<UrlDownload>(UrlRequest{url, {}, {}, pinned, failure},
                                                 client_of_url(url, name, options), name, options);
   RemoteFile out;
   out.name = path.substr(path.rfind('/') + 1);

@@ -24,7 +24,7 @@ net::HttpClient client_of_url(const std::string& url, std::string name, const So
 }
 
 UrlDownload::UrlDownload(UrlRequest request, net::HttpClient client, std::string name, const SourceOptions& options)
-    : ResumedDownload(Backoff(options.registry, options.operation), name, "", request.size),
+    : ResumedDownload(Backoff(options.registry, options.operation), name, "", request.size, request.digest),
       request_(std::move(request)),
       client_(std::move(client)),
       name_(std::move(name)) {}
@@ -37,7 +37,7 @@ std::optional<std::uint64_t> UrlDownload::begin() {
 net::HttpResponse UrlDownload::ask(std::optional<std::uint64_t> from) {
   net::HttpRequest request{.url = request_.url, .headers = {{"Accept-Encoding", "identity"}}};
   if (!request_.authorization.empty()) request.headers.emplace_back("Authorization", request_.authorization);
-  if (offset() != 0 && etag_.empty() && modified_.empty() && !request_.has_digest) {
+  if (offset() != 0 && etag_.empty() && modified_.empty() && !request_.digest) {
     throw Error(ErrorKind::network,
                 fmt::format("{}: it broke off after {} bytes, and its server names no version of it to go on with",
                             name_, offset()),
@@ -45,7 +45,7 @@ net::HttpResponse UrlDownload::ask(std::optional<std::uint64_t> from) {
   }
   // A weak tag may stand for other bytes (RFC 9110, section 13.1.5).
   const auto& version = etag_.empty() || etag_.starts_with("W/") ? modified_ : etag_;
-  if (from && (request_.has_digest || !version.empty())) {
+  if (from && (request_.digest || !version.empty())) {
     request.headers.emplace_back("Range", fmt::format("bytes={}-", *from));
     if (!version.empty()) request.headers.emplace_back("If-Range", version);
   }
@@ -60,7 +60,7 @@ void UrlDownload::check_version(const net::HttpResponse& response) {
     modified_ = modified;
     return;
   }
-  if (request_.has_digest || (etag == etag_ && modified == modified_)) return;
+  if (request_.digest || (etag == etag_ && modified == modified_)) return;
   throw Error(ErrorKind::integrity, fmt::format("{}: the file has changed while it was fetched", name_),
               "fetch it again");
 }

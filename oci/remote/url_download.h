@@ -20,7 +20,7 @@ struct UrlRequest {
   std::string url;
   std::string authorization;                         ///< header for the URL's own host; empty: none
   std::optional<std::uint64_t> size;                 ///< where it is known before
-  bool has_digest = false;                           ///< whoever reads will know whether the bytes are the right ones
+  std::optional<Digest> digest;                      ///< where it is known before
   std::function<Error(net::HttpResponse&)> failure;  ///< what an answer without the bytes comes to
 };
 

@@ -182,6 +182,14 @@ TEST_CASE("an image comes from where the library points, and goes on where it br
   for (const auto& request : fixture.server.requests())
     CHECK(request.header("authorization") == (request.path.starts_with("/v1/") ? "Bearer t0ken" : ""));
   CHECK_THAT(pulled.out + pulled.err, !ContainsSubstring("t0ken") && !ContainsSubstring("s3cret"));
+  // Nor is it told where the library repeats it.
+  fixture.server.set_fault([](const Request& request) -> Answer {
+    if (!request.path.starts_with("/v1/")) return std::nullopt;
+    return RegistryServer::response(403, Json{{"error", {{"message", "no rights: " + request.header("authorization")}}}}.dump());
+  });
+  const auto refused = fixture.pull_amd64("library://lab/tools/app:1", {"-F"});
+  CHECK(refused.code == exit_code(ErrorKind::denied));
+  CHECK_THAT(refused.err, ContainsSubstring("status 403: no rights: Bearer ***") && !ContainsSubstring("t0ken"));
 }
 
 TEST_CASE("which library is asked where none is named", "[cli][registry][library]") {

@@ -145,8 +145,88 @@ TEST_CASE("a login is checked, and kept where Docker and podman read it", "[cli]
   CHECK(below.code != 0);
   CHECK_THAT(below.err, ContainsSubstring("not a directory") && !ContainsSubstring("threads"));
   write_file(file, R"({"credsStore":"desktop"})");
+  // Whether there is a place for a password is known before it is sent.
+  const Environment path("PATH", (registry.home / "bin").native() + ":/usr/bin:/bin");
+  registry.server.forget();
   const auto helper = log_in("password", host);
-  CHECK(helper.code == exit_code(ErrorKind::unsupported));
-  CHECK_THAT(helper.err, ContainsSubstring("'docker-credential-desktop'"));
+  CHECK(helper.code == exit_code(ErrorKind::not_found));
+  CHECK_THAT(helper.err, ContainsSubstring("'docker-credential-desktop' is not there"));
   CHECK(read_file(file) == R"({"credsStore":"desktop"})");
+  CHECK(registry.server.requests().empty());
+  const auto program = registry.home / "bin/docker-credential-desktop";
+  std::filesystem::create_directories(program.parent_path());
+  write_file(program, "#!/bin/sh\ncat >\"$HOME/kept\"\n");
+  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  const auto kept = log_in("password", host);
+  CHECK(kept.code == 0);
+  CHECK_THAT(kept.err, ContainsSubstring("logged in as alice; 'docker-credential-desktop' has the password"));
+  CHECK_THAT(read_file(registry.home / "kept"), ContainsSubstring(R"("Secret":"s3cret")"));
+  CHECK_THAT(read_file(file), !ContainsSubstring("YWxpY2U6czNjcmV0"));
+}
+
+TEST_CASE("a login that is hidden by another place is told so", "[cli][registry]") {
+  RegistryFixture registry;
+  registry.server.set_fault([&](const Request& request) -> Answer {
+    return request.path == "/v2/" ? Answer(RegistryServer::response(200, "{}")) : std::nullopt;
+  });
+  const auto host = registry.server.place();
+  write_file(registry.home / "password", "s3cret");
+  const auto log_in = [&](const std::vector<std::string>& more = {}) {
+    const File input = File::open_read(registry.home / "password");
+    std::vector<std::string> args{"registry", "login", "-u", "alice", "--password-stdin", "--no-https", host};
+    args.insert(args.end(), more.begin(), more.end());
+    const auto result = run_cli(args, input.fd());
+    CHECK(result.code == 0);
+    return result.err;
+  };
+  const auto earlier = registry.home / ".apptainer/docker-config.json";
+  const auto own = in_quotes((registry.home / ".docker/config.json").native());
+  std::filesystem::create_directories(earlier.parent_path());
+  write_file(earlier, R"({"auths":{"other.tld":{"auth":"eDp5"}}})");
+  CHECK_THAT(log_in(), !ContainsSubstring("warning"));
+  write_file(earlier, R"({"auths":{")" + host + R"(":{"auth":"eDp5"}}})");
+  const auto hidden = host + ": " + in_quotes(earlier.native()) + " is asked before " + own + ", and has credentials that are used in place of these";
+  CHECK_THAT(log_in(), ContainsSubstring("sifkit: warning: " + hidden));
+  // A file that is named is asked alone.
+  CHECK_THAT(log_in({"--authfile", (registry.home / "named.json").native()}), !ContainsSubstring("warning"));
+  {
+    const Environment user({{"SIFKIT_DOCKER_USERNAME", "bob"}, {"SIFKIT_DOCKER_PASSWORD", "wr0ng"}});
+    CHECK_THAT(log_in(), ContainsSubstring(": SIFKIT_DOCKER_USERNAME is asked before ") && !ContainsSubstring("wr0ng"));
+  }
+  const auto out = run_cli({"registry", "logout", host});
+  CHECK(out.code == 0);
+  CHECK_THAT(out.err, ContainsSubstring("warning: " + host + ": " + in_quotes(earlier.native()) + " has credentials for it, which are used now"));
+  std::filesystem::remove(earlier);
+  log_in();
+  CHECK_THAT(run_cli({"registry", "logout", host}).err, !ContainsSubstring("warning"));
+}
+
+TEST_CASE("a list of logins has all places that are read", "[cli][registry]") {
+  const TempDir home;
+  const Environment environment(RegistryFixture::variables(home));
+  const Environment user({{"SIFKIT_DOCKER_USERNAME", "bob"}, {"SIFKIT_DOCKER_PASSWORD", "wr0ng"}, {"XDG_RUNTIME_DIR", (home / "run").native()}});
+  const auto file = [&](const std::string& name, const std::string& text) {
+    std::filesystem::create_directories((home / name).parent_path());
+    write_file(home / name, text);
+    return (home / name).native();
+  };
+  const auto apptainer = file(".apptainer/docker-config.json", R"({"auths":{"a.tld":{"auth":"eDp5"}}})");
+  const auto docker = file(".docker/config.json", R"({"credHelpers":{"h.tld":"box"},"auths":{"h.tld":{},"d.tld":{"username":"u","password":"s3cret"}}})");
+  const auto podman = file("run/containers/auth.json", R"({"credsStore":"desktop"})");
+  const auto listed = run_cli({"registry", "list", "--json"});
+  REQUIRE(listed.code == 0);
+  const auto row = [](const std::string& host, const Json& name, const Json& helper, const std::string& place) {
+    return Json{{"host", host}, {"user", name}, {"helper", helper}, {"place", place}};
+  };
+  CHECK(Json::parse(listed.out) ==
+        Json{{"schema", "sifkit/registry-list/v1"},
+             {"file", docker},
+             {"logins",
+              {row("*", "bob", nullptr, "SIFKIT_DOCKER_USERNAME"), row("a.tld", "x", nullptr, apptainer),
+               row("h.tld", nullptr, "box", docker), row("d.tld", "u", nullptr, docker), row("*", nullptr, "desktop", podman)}}});
+  const auto text = run_cli({"registry", "list"}).out;
+  CHECK_THAT(text, ContainsSubstring("HOST") && ContainsSubstring("PLACE") && ContainsSubstring(podman));
+  CHECK_THAT(text + listed.out, !ContainsSubstring("s3cret") && !ContainsSubstring("wr0ng") && !ContainsSubstring("eDp5"));
+  const auto one = run_cli({"registry", "list", "--authfile", apptainer});
+  CHECK_THAT(one.out, ContainsSubstring("a.tld") && !ContainsSubstring("h.tld") && !ContainsSubstring("bob"));
 }

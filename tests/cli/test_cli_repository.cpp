@@ -69,6 +69,39 @@ TEST_CASE("images --tags lists the tags of a repository, page by page", "[cli][r
   CHECK(registry.server.requests().empty());
 }
 
+TEST_CASE("the next page of tags is found in every form of the header Link", "[cli][registry][tags]") {
+  RegistryFixture registry;
+  const std::string next = "/v2/app/tags/list?last=a;b&n=1000";
+  std::string headers;
+  registry.server.set_fault([&](const Request& request) -> Answer {
+    return request.path == next ? RegistryServer::response(200, R"({"tags":["last"]})")
+                                : RegistryServer::response(200, R"({"tags":["first"]})", headers);
+  });
+  const auto tags = [&] { return run_cli({"images", "--tags", "--no-https", registry.server.image("app")}); };
+  for (const std::string& form :
+       {"Link: <" + next + ">; rel=next\r\n", "Link: <" + next + ">;REL = \"prev NEXT\"; title=\"a, <b>\"\r\n",
+        "Link: </help>; rel=\"help\"\r\nLink: <" + next + ">; rel=\"next\"\r\n",
+        "Link: </v2/app/tags/list?n=1000>; rel=\"first\", <" + next + ">; rel=\"next\"\r\n",
+        "Link: </a>; title=\"; rel=next, <\", <" + next + ">; rel=next\r\n",
+        "Link: <http://127.0.0.1" + next + ">; rel=next\r\n"}) {
+    INFO(form);
+    headers = form;
+    const auto listed = tags();
+    INFO(listed.err);
+    CHECK(listed.code == 0);
+    CHECK(listed.out == "first\nlast\n");
+  }
+  for (const std::string& form :
+       {std::string("Link: </help>; rel=help\r\n"), "Link: <" + next + ">; rel=first; rel=next\r\n",
+        "Link: <" + next + ">; rel=\"nextpage\"\r\n", std::string("Link: rel=next\r\n"), std::string("Link: <rel=next\r\n")}) {
+    INFO(form);
+    headers = form;
+    CHECK(tags().out == "first\n");
+  }
+  headers = "Link: <http://127.0.0.1:1" + next + ">; rel=next\r\n";
+  CHECK_THAT(tags().err, ContainsSubstring("the next page of tags is on another server"));
+}
+
 TEST_CASE("inspect --raw prints the manifest as it is stored", "[cli][registry][raw]") {
   RegistryFixture registry;
   const auto image = small_image();

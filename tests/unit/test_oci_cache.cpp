@@ -117,6 +117,24 @@ TEST_CASE("a transfer that breaks off is not kept", "[oci][registry][cache]") {
     CHECK(entry.path().extension() != ".partial");
 }
 
+TEST_CASE("bytes of another digest are not kept", "[oci][registry][cache][hostile]") {
+  CacheFixture fixture;
+  auto wrong = fixture.image.layers.back();
+  wrong[wrong.size() / 2] = static_cast<char>(wrong[wrong.size() / 2] ^ 1);
+  const auto digest = "sha256:" + sha256(fixture.image.layers.back());
+  fixture.server.set_fault([&](const RegistryServer::Request& request) -> std::optional<std::string> {
+    return request.path == "/v2/app/blobs/" + digest ? std::optional(RegistryServer::response(200, wrong)) : std::nullopt;
+  });
+  CHECK_THAT(fixture.failure("app:1"),
+             ContainsSubstring("integrity: ") && ContainsSubstring("expected " + digest + ", got sha256:" + sha256(wrong)));
+  for (const auto& entry : oci::cache_entries(fixture.directory)) CHECK(entry.name != digest);
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(fixture.directory))
+    CHECK(entry.path().extension() != ".partial");
+  fixture.server.set_fault({});
+  fixture.read();
+  CHECK(read_file(fixture.blob(fixture.image.layers.back())) == fixture.image.layers.back());
+}
+
 TEST_CASE("what was used longest ago goes first", "[oci][cache]") {
   TempDir home;
   const auto blobs = home / "blobs/sha256";
@@ -165,7 +183,15 @@ TEST_CASE("finished images are found by what they were made of", "[oci][cache]")
   CHECK(kept->digest == digest);
   CHECK(kept->file->size() == 3);
   CHECK_FALSE(cache.find_image(digest));
+  // A site's finished images serve everybody, without being written.
+  const oci::Cache of_site({.directory = {}, .read_only = {home / "absent", home / "cache"}}, operation);
+  const auto shared = of_site.find_image(key);
+  REQUIRE(shared);
+  CHECK(shared->digest == digest);
+  CHECK_FALSE(of_site.find_image(digest));
   write_file(home / "cache/images" / (key.hex() + "-" + digest.hex()), "SIG");
+  CHECK_FALSE(of_site.find_image(key));
+  CHECK(oci::cache_entries(home / "cache").size() == 1);
   CHECK_FALSE(cache.find_image(key));
   CHECK(oci::cache_entries(home / "cache").empty());
 }

@@ -128,6 +128,7 @@ TEST_CASE("OCI layouts: every case", "[oci][cases][layout]") {
       {"oc53", "a layer that is to be had elsewhere", [](Layout& l) { l.manifest["layers"][0]["mediaType"] = "application/vnd.oci.image.layer.nondistributable.v1.tar"; }, "malformed is not there", {}, [&](const auto& directory, Layout& l) { std::filesystem::remove(first_blob(directory, l)); }},
       type_case("oc54", "application/vnd.oci.image.layer.v1.tar+encrypted", "unsupported the layer is encrypted"),
       {"oc56", "an artifact", [](Layout& l) { l.manifest["config"]["mediaType"] = "application/vnd.oci.empty.v1+json"; }, "unsupported an artifact of type 'application/vnd.oci.empty.v1+json', not an image"},
+      {"oc56b", "an artifact that says what it is", [](Layout& l) { l.manifest["config"]["mediaType"] = "application/vnd.oci.empty.v1+json"; l.manifest["artifactType"] = "application/vnd.example.chart.v1"; }, "unsupported an artifact of type 'application/vnd.example.chart.v1', not an image"},
       {"oc57", "a manifest of a type that is none", [](Layout& l) { l.manifest_type = "application/vnd.oci.artifact.manifest.v1+json"; l.manifest.erase("mediaType"); }, "unsupported is no type of an image"},
       {"oc58", "more layers than diff_ids", [](Layout& l) { l.manifest["layers"].push_back(l.manifest["layers"][0]); }, "malformed 3 layers, the configuration has 2 diff_ids"},
       {"oc59", "fewer layers than diff_ids", [](Layout& l) { l.manifest["layers"].erase(1); }, "malformed 1 layers, the configuration has 2 diff_ids"},

@@ -75,6 +75,31 @@ TEST_CASE("the longest prefix that ends where a part of a name does counts", "[o
         "registry 'blocked.example' is blocked in '" + (file.directory / "registries.conf").native() + "'");
 }
 
+TEST_CASE("a prefix for all hosts of a domain is for their ports, too", "[oci][registry]") {
+  const ConfigurationFile file;
+  const std::string blocked = "[[registry]]\nprefix = \"*.example.test\"\nblocked = true\n";
+  for (const std::string name : {"a.example.test/x", "a.example.test:5000/x", "a.b.example.test:5000/x:1"})
+    CHECK_THAT(file.refusal(blocked, name), ContainsSubstring("registry '*.example.test' is blocked in"));
+  for (const std::string name : {"example.test:5000/x", "a.example.test.org:5000/x", "a.org/b.example.test/x"})
+    CHECK(file.refusal(blocked, name) == "none");
+  // The port stays, as it does behind a host that is written out.
+  CHECK(file.places("[[registry]]\nprefix = \"*.example.test\"\nlocation = \"proxy.example\"\n", "a.example.test:5000/x:1") ==
+        "proxy.example:5000/x:1");
+}
+
+TEST_CASE("a location whose host has one label is refused", "[oci][registry][hostile]") {
+  // It would be somebody's name in Docker's registry.
+  const ConfigurationFile file;
+  const auto with = [&](const std::string& location) {
+    return file.refusal("[[registry]]\nlocation = \"docker.io\"\n[[registry.mirror]]\nlocation = \"" + location + "\"\n", "alpine");
+  };
+  const auto conf = in_quotes((file.directory / "registries.conf").native());
+  for (const std::string location : {"harbor", "harbor/mirror"})
+    CHECK(with(location) == conf + ": location: expected HOST[:PORT][/NAME], with a port or a dot in HOST or localhost, found '" + location + "'");
+  for (const std::string location : {"harbor:80", "localhost", "localhost/mirror", "harbor.lan"}) CHECK(with(location) == "none");
+  CHECK_THAT(file.refusal("[[registry]]\nprefix = \"example.org\"\nlocation = \"harbor\"\n"), ContainsSubstring("found 'harbor'"));
+}
+
 TEST_CASE("slashes behind a prefix or a location count for nothing", "[oci][registry]") {
   const ConfigurationFile file;
   const std::string text = R"(

@@ -47,6 +47,21 @@ TEST_CASE("names of images in registries", "[oci][registry]") {
   CHECK_THAT(refused("h.tld/"), ContainsSubstring("the name of a repository is missing"));
   CHECK_THAT(refused("a//b"), ContainsSubstring("expected [HOST[:PORT]/]NAME[:TAG][@DIGEST]"));
   CHECK_THAT(refused("app@sha256:zz"), StartsWith("malformed: ") && ContainsSubstring("docker://app@sha256:zz"));
+  // Credentials are no part of a name, and are not told.
+  const std::string of_no_name = "credentials do not belong into the name of an image";
+  for (const auto& [text, shown] : {std::pair<std::string, std::string>{"u:s3cret@127.0.0.1:5000/base", "127.0.0.1:5000/base"},
+                                    {"u:s3cret@h.tld/app:1", "h.tld/app:1"},
+                                    {"u:s3/c@ret@h.tld/app@" + kDigest, "h.tld/app@" + kDigest},
+                                    {"s3cret@h.tld/App", "h.tld/App"},
+                                    {"u:s3cret@h.tld", "h.tld"},
+                                    {"u:s3cret@h.tld:5000", "h.tld:5000"}}) {
+    const auto why = refused(text);
+    CHECK_THAT(why, StartsWith("usage: source 'docker://" + shown + "': " + of_no_name));
+    CHECK_THAT(why, !ContainsSubstring("s3") && !ContainsSubstring("ret@"));
+  }
+  CHECK(error_of([&] { parsed("u:p@h.tld:5000/app"); })->hint().argument() == "h.tld:5000");
+  for (const std::string text : {"app:1@sha256:12345", "app@latest", "h:5000/app@foo:bar"})
+    CHECK_THAT(refused(text), !ContainsSubstring(of_no_name));
   CHECK_THAT(refused("app@md5:" + std::string(32, 'a')), StartsWith("unsupported: "));
 }
 
@@ -165,7 +180,8 @@ TEST_CASE("what is no image is refused by its name", "[oci][registry]") {
     CHECK(with(type, manifest.dump()) == "none");
   CHECK(with(std::string(LayoutBuilder::kManifest) + "; charset=utf-8", manifest.dump()) == "none");
   CHECK_THAT(with(kDockerManifest, manifest.dump()),
-             StartsWith("malformed: ") && ContainsSubstring("its media type is"));
+             StartsWith("malformed: ") && ContainsSubstring(fmt::format("its media type is '{}', the registry's Content-Type says '{}'",
+                                                                          LayoutBuilder::kManifest, kDockerManifest)));
   auto artifact = manifest;
   artifact["config"]["mediaType"] = "application/vnd.cncf.helm.config.v1+json";
   CHECK_THAT(with(LayoutBuilder::kManifest, artifact.dump()),
@@ -180,6 +196,14 @@ TEST_CASE("what is no image is refused by its name", "[oci][registry]") {
     return RegistryServer::response(200, manifest.dump(), "Docker-Content-Digest: " + kDigest + "\r\n");
   });
   CHECK_THAT(registry.failure("app:1"), StartsWith("integrity: ") && ContainsSubstring("expected " + kDigest));
+  // Hex digits are digits in any case.
+  registry.server.set_fault([&](const RegistryServer::Request& request) -> std::optional<std::string> {
+    if (request.path.find("/manifests/") == std::string::npos) return std::nullopt;
+    auto digest = sha256(manifest.dump());
+    for (auto& c : digest) c = c >= 'a' ? static_cast<char>(c - 'a' + 'A') : c;
+    return RegistryServer::response(200, manifest.dump(), "Docker-Content-Digest: sha256:" + digest + "\r\n");
+  });
+  CHECK(registry.failure("app:1") == "none");
   registry.server.set_fault([&](const RegistryServer::Request&) -> std::optional<std::string> {
     return RegistryServer::response(200, std::string((8u << 20) + 1, ' '));
   });

@@ -202,6 +202,48 @@ TEST_CASE("a password is sent when it is asked for, and not twice", "[oci][regis
   CHECK(registry.server.requests().size() == 1);
 }
 
+TEST_CASE("a challenge that cannot be answered does not hide the next one", "[oci][registry][auth]") {
+  WithTokens registry;
+  bool one_header = false;
+  registry.server.set_fault([&](const Request& request) -> Answer {
+    const auto right = registry.answer(request);
+    if (!right || request.path.starts_with("/token")) return right;
+    const auto bearer = "Bearer realm=\"" + registry.realm + "\",service=\"x\"\r\n";
+    return RegistryServer::response(401, "", "WWW-Authenticate: Basic realm=\"x\"" +
+                                                 (one_header ? ", " + bearer : "\r\nWWW-Authenticate: " + bearer));
+  });
+  CHECK(registry.failure("team/app:1") == "none");
+  REQUIRE(registry.token_requests().size() == 1);
+  CHECK(registry.token_requests()[0].header("authorization").empty());
+  one_header = true;
+  registry.log_in({.user = {}, .password = {}, .identity_token = "refresh", .registry_token = {}, .origin = {}});
+  registry.server.forget();
+  CHECK(registry.failure("team/app:1") == "none");
+  REQUIRE(registry.token_requests().size() == 1);
+  CHECK(registry.token_requests()[0].method == "POST");
+}
+
+TEST_CASE("what a server repeats of a secret is not told", "[oci][registry][auth][hostile]") {
+  WithTokens registry;
+  const auto told = [&](const std::string& user, const std::string& password, const std::string& challenge) {
+    registry.log_in({.user = user, .password = password, .identity_token = {}, .registry_token = {}, .origin = {}});
+    registry.server.set_fault([&, challenge](const Request& request) -> Answer {
+      const auto sent = request.header("authorization");
+      const auto pair = base64_decode(sent.substr(std::min<std::size_t>(sent.find(' ') + 1, sent.size())));
+      const auto echo = "you sent " + sent + " and " + std::string(pair ? as_text(*pair) : "") + ", " + password + "!";
+      return RegistryServer::failure(request.path.starts_with("/token") ? 403 : 401, "DENIED", sent.empty() ? "who?" : echo,
+                                     "WWW-Authenticate: " + challenge + "\r\n");
+    });
+    return registry.failure("team/app:1");
+  };
+  for (const auto& challenge : {std::string("Basic realm=\"x\""), "Bearer realm=\"" + registry.realm + "\""}) {
+    const auto text = told("alice", "s3cret", challenge);
+    CHECK_THAT(text, StartsWith("denied: ") && ContainsSubstring("you sent Basic *** and ***, ***!"));
+    CHECK_THAT(text, !ContainsSubstring("s3cret") && !ContainsSubstring(base64_encode(as_bytes(std::string("alice:s3cret")))));
+    CHECK_THAT(told("u", "p", challenge), ContainsSubstring("you sent Basic *** and ***, p!"));
+  }
+}
+
 TEST_CASE("token services that are none, refuse or lie", "[oci][registry][auth][hostile]") {
   WithTokens registry;
   registry.log_in({.user = "alice", .password = kSecret, .identity_token = {}, .registry_token = {}, .origin = {}});

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include <sifkit/core/base64.h>
+#include <sifkit/core/json.h>
+#include <sifkit/oci/registry_login.h>
 
 #include "registry/auth_file.h"
 #include "registry/credential_helper.h"
@@ -159,6 +161,50 @@ TEST_CASE("podman's file is where podman has it, in a session and without one", 
   const Environment session("XDG_RUNTIME_DIR", "/run/user/7");
   CHECK(is_there("/run/user/7/containers/auth.json"));
   CHECK_FALSE(is_there(without_session));
+}
+
+TEST_CASE("a helper keeps credentials and forgets them", "[oci][registry][credentials]") {
+  const TempDir home;
+  const Environment environment(RegistryFixture::variables(home));
+  const auto bin = home / "bin";
+  std::filesystem::create_directories(bin);
+  const auto program = bin / "docker-credential-box";
+  const auto helper = [&](const std::string& script) {
+    write_file(program, "#!/bin/sh\n" + script);
+    std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  };
+  helper(R"(echo "$# $1" >>"$HOME/asked"; cat >>"$HOME/asked")");
+  const Environment path("PATH", (home / "none").native() + ":" + bin.native() + ":/usr/bin:/bin");
+  const auto config = home / "config.json";
+  write_file(config, R"({"credsStore":"box","auths":{"o.tld":{"auth":"eDp5"}}})");
+  CHECK(oci::expect_credential_store(config, "h.tld") == "box");
+  const oci::RegistryCredentials known{
+      .user = "u", .password = "s3\"cret", .identity_token = {}, .registry_token = {}, .origin = {}};
+  CHECK(oci::store_credentials(config, "h.tld", known) == "box");
+  // The secret goes to its standard input, and what the file gets is what Docker leaves beside a helper.
+  const std::string stored = "1 store\n{\"Secret\":\"s3\\\"cret\",\"ServerURL\":\"h.tld\",\"Username\":\"u\"}\n";
+  CHECK(read_file(home / "asked") == stored);
+  CHECK(Json::parse(read_file(config)) ==
+        Json{{"credsStore", "box"}, {"auths", {{"o.tld", {{"auth", "eDp5"}}}, {"h.tld", Json::object()}}}});
+  CHECK(oci::remove_credentials(config, "h.tld"));
+  CHECK(read_file(home / "asked") == stored + "1 erase\nh.tld\n");
+  CHECK(Json::parse(read_file(config))["auths"].size() == 1);
+  // One for a single host goes before the one for all.
+  write_file(config, R"({"credsStore":"none","credHelpers":{"https://h.tld/v1/":"box"}})");
+  CHECK(oci::expect_credential_store(config, "h.tld") == "box");
+  CHECK(error_of([&] { oci::expect_credential_store(config, "o.tld"); })->message() ==
+        "'docker-credential-none' is not there");
+  helper("echo credentials not found in native keychain; exit 1");
+  CHECK_FALSE(oci::remove_credentials(config, "h.tld"));
+  helper("cat >/dev/null; echo the keychain is locked; exit 1");
+  const auto locked = error_of([&] { oci::store_credentials(config, "h.tld", known); });
+  REQUIRE(locked);
+  CHECK(locked->kind() == ErrorKind::denied);
+  CHECK(locked->message() == "error storing credentials: 'docker-credential-box': the keychain is locked");
+  CHECK_FALSE(Json::parse(read_file(config)).contains("auths"));
+  auto odd = known;
+  odd.password = "\xff";
+  CHECK(error_of([&] { oci::store_credentials(config, "h.tld", odd); })->kind() == ErrorKind::usage);
 }
 
 TEST_CASE("credential helpers are asked without a shell", "[oci][registry][credentials]") {

@@ -75,15 +75,21 @@ TEST_CASE("what breaks off goes on where it was", "[oci][registry][hostile]") {
   });
   CHECK(registry.whole());
   CHECK(registry.ranges() == Lines{"", "bytes=150000-"});
+  // One that sends another range than it was asked for is asked for all of it.
+  bool once = true;
   registry.trouble([&](const Request& request, int n) -> Answer {
-    return n == 0 ? registry.cut(request, 150'000)
-                  : RegistryServer::response(206, registry.image.layers[0].substr(100'000),
-                                             "Content-Range: bytes 100000-199999/200000\r\n");
+    if (n == 0) return registry.cut(request, 150'000);
+    if (once && n == 2) return std::nullopt;
+    return RegistryServer::response(206, registry.image.layers[0].substr(100'000),
+                                    "Content-Range: bytes 100000-199999/200000\r\n");
   });
-  CHECK_THAT(
-      registry.failure("app:1"),
-      ContainsSubstring("network: ") && ContainsSubstring("asked for what follows byte 150000 of 200000, got the range "
-                                                          "'bytes 100000-199999/200000'"));
+  CHECK(registry.whole());
+  CHECK(registry.ranges() == Lines{"", "bytes=150000-", ""});
+  once = false;
+  registry.tries = 0;
+  CHECK_THAT(registry.failure("app:1"),
+             ContainsSubstring("network: ") &&
+                 ContainsSubstring("asked for all of it, got the range 'bytes 100000-199999/200000'"));
   // Without an end: tries that bring nothing are counted.
   registry.options.registry.retries = 3;
   registry.trouble([&](const Request& request, int) -> Answer { return registry.cut(request, 0); });
@@ -105,6 +111,49 @@ TEST_CASE("a body has as many bytes as its descriptor says", "[oci][registry][ho
       [&](const Request&, int) -> Answer { return "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + layer; });
   CHECK(registry.whole());
   CHECK(registry.server.requests().size() == 3);
+}
+
+TEST_CASE("bytes of another digest are the server's fault", "[oci][registry][hostile]") {
+  OneLayer registry;
+  auto wrong = registry.image.layers[0];
+  wrong[100'000] = static_cast<char>(wrong[100'000] ^ 1);
+  registry.trouble([&](const Request&, int) -> Answer { return RegistryServer::response(200, wrong); });
+  CHECK_THAT(registry.failure("app:1"),
+             StartsWith("integrity: ") && ContainsSubstring("expected sha256:" + sha256(registry.image.layers[0]) +
+                                                            ", got sha256:" + sha256(wrong)) &&
+                 ContainsSubstring("| the server, or a proxy or cache on the way to it, has sent other bytes"));
+  CHECK(registry.tries == 1);
+}
+
+TEST_CASE("an answer that is encoded on the way is told as that", "[oci][registry][hostile]") {
+  OneLayer registry;
+  const auto& layer = registry.image.layers[0];
+  const std::string gzip = "Content-Encoding: gzip\r\n";
+  const auto told = [&](const std::string& answer) {
+    registry.trouble([&](const Request&, int) -> Answer { return answer; });
+    CHECK_THAT(registry.failure("app:1"),
+               StartsWith("network: ") &&
+                   ContainsSubstring(": expected the bytes as they are kept, got Content-Encoding: gzip | a server or a proxy"));
+    CHECK(registry.tries == 1);
+  };
+  told(RegistryServer::response(200, "\x1f\x8b\x08 and less", gzip));
+  told("HTTP/1.1 200 OK\r\n" + gzip + "Connection: close\r\n\r\n\x1f\x8b\x08" + layer);
+  // A server that only calls so what it keeps sends what was pushed.
+  registry.trouble([&](const Request&, int) -> Answer { return RegistryServer::response(200, layer, gzip); });
+  CHECK(registry.whole());
+  registry.trouble(
+      [&](const Request&, int) -> Answer { return RegistryServer::response(200, layer, "Content-Encoding: identity\r\n"); });
+  CHECK(registry.whole());
+  registry.server.forget();
+  registry.server.set_fault([&](const Request& request) -> Answer {
+    return request.path.find("/manifests/") == std::string::npos
+               ? std::nullopt
+               : Answer(RegistryServer::response(200, "\x1f\x8b\x08 and less", gzip));
+  });
+  CHECK_THAT(registry.failure("app:1"), StartsWith("network: ") &&
+                                            ContainsSubstring(": manifest: expected the bytes as they are kept, got "
+                                                              "Content-Encoding: gzip |"));
+  CHECK(registry.server.requests().at(0).header("accept-encoding") == "identity");
 }
 
 TEST_CASE("what may heal is tried again, what will not is told", "[oci][registry]") {
@@ -179,6 +228,7 @@ TEST_CASE("redirects lead to blobs, credentials stay at home", "[oci][registry][
   const auto refused = registry.failure("app:1");
   CHECK_THAT(refused, StartsWith("denied: ") && ContainsSubstring("(at http://" + store.place() + "): status 401"));
   CHECK_THAT(refused, !ContainsSubstring("s1gned") && !ContainsSubstring("s3cret"));
+  CHECK_THAT(refused, ContainsSubstring("| it was asked without credentials") && !ContainsSubstring("--creds"));
   CHECK_THAT(store.wire(), !ContainsSubstring("YWxpY2U6czNjcmV0"));
   registry.trouble([&](const Request&, int) -> Answer { return RegistryServer::redirect(registry.path); });
   registry.options.registry.credentials.reset();

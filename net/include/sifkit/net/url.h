@@ -28,8 +28,8 @@ struct Url {
   SIFKIT_API bool is_local() const;
 };
 
-/// The URL that a reference (a Location header) means where `base` has answered (RFC 3986, section 5; dots in paths are
-/// left as they are).
+/// The URL that a reference (a Location header) means where `base` has answered (RFC 3986, section 5). A whole
+/// URL is left as it is.
 SIFKIT_API std::string resolved_url(std::string_view base, std::string_view reference);
 
 /// A URL for a message: without the query, which may have a signature that works as a password, and without a user.

@@ -21,7 +21,7 @@ namespace sifkit::oci {
 /// Where what was fetched or made is kept. Empty: nothing is.
 struct CacheOptions {
   std::filesystem::path directory;               ///< the user's own; empty: nothing is kept
-  std::vector<std::filesystem::path> read_only;  ///< blobs that a site keeps for all, looked at first
+  std::vector<std::filesystem::path> read_only;  ///< what a site keeps for all, looked at first
   std::uint64_t max_bytes = std::uint64_t{20} << 30;
   /// Whether the user has heard that nothing can be kept: one answer for all that have the same options.
   std::shared_ptr<std::atomic<bool>> told_unkept = std::make_shared<std::atomic<bool>>(false);
@@ -56,7 +56,8 @@ class SIFKIT_API Cache {
 
   /// The blob, its digest checked just now; nothing where it is absent. One that is damaged is told and dropped.
   std::shared_ptr<const File> find(const Digest& digest, std::uint64_t size) const;
-  /// The bytes of `source`, which are kept when `size` of them have passed. Whoever reads checks the digest.
+  /// The bytes of `source`, which are kept when `size` of them have passed. It throws with the last of them where they
+  /// are not of the digest, as downloads do: nobody computes that twice.
   std::unique_ptr<Source> keep(std::unique_ptr<Source> source, const Digest& digest, std::uint64_t size);
 
   struct KeptImage {
@@ -77,6 +78,7 @@ class SIFKIT_API Cache {
 
   std::shared_ptr<const File> checked(const std::filesystem::path& path, const Digest& digest,
                                       std::optional<std::uint64_t> size, bool own) const;
+  std::optional<KeptImage> find_image_in(const std::filesystem::path& directory, const Digest& key, bool own) const;
   void make_directories(const std::filesystem::path& inner) const;
   void tell_unkept(const std::exception& error);
 
