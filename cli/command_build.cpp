@@ -64,6 +64,9 @@ std::uint32_t parse_size(std::string_view text, std::string_view flag) {
   return static_cast<std::uint32_t>(*value);
 }
 
+/// Whether a format is one that copies know, of the manifest.
+bool is_of_manifest(std::string_view format) { return format == "oci" || format == "docker"; }
+
 OutputFormat format_of(const BuildArguments& arguments) {
   if (arguments.sandbox) {
     if (!arguments.format.empty()) throw Error(ErrorKind::usage, "--sandbox and --format cannot be combined");
@@ -72,7 +75,8 @@ OutputFormat format_of(const BuildArguments& arguments) {
   if (arguments.format.empty() || arguments.format == "sif") return OutputFormat::sif;
   if (arguments.format == "squashfs") return OutputFormat::squashfs;
   if (arguments.format == "sandbox") return OutputFormat::sandbox;
-  throw Error(ErrorKind::usage, fmt::format("--format {}: expected sif, squashfs or sandbox", in_quotes(arguments.format)));
+  throw Error(ErrorKind::usage, fmt::format("--format {}: expected sif, squashfs or sandbox", in_quotes(arguments.format)),
+              is_of_manifest(arguments.format) ? "that is for manifests, which a copy writes into a layout or a registry" : "");
 }
 
 ConvertOptions convert_options(const BuildArguments& arguments, const Session& session) {
@@ -110,8 +114,9 @@ ConvertOptions convert_options(const BuildArguments& arguments, const Session& s
   const auto is_sif = options.format == OutputFormat::sif;
   if (!arguments.sbom.empty()) {
     if (!is_sif) throw Error(ErrorKind::usage, "only SIF files hold an SBOM", "'sifkit sbom gen' makes one of any image");
+    // After the source: the bytes of an image must not depend on what its file is called.
     const sbom::DocumentOptions document{sbom::parse_document_format(arguments.sbom),
-                                         sbom::name_of(oci::Reference::parse(arguments.output)), options.source_date_epoch};
+                                         sbom::name_of(oci::Reference::parse(arguments.source)), options.source_date_epoch};
     options.before_commit = [document, &session](File& file) { add_sbom_in_place(file, document, session); };
     options.makes_sbom = true;
   }
@@ -194,9 +199,10 @@ void write_details(const ConvertReport& report, Session& session) {
 }
 
 /// What a build would change is nothing that a copy does.
-void refuse_changes(const CLI::App& verb, const std::string& output) {
+void refuse_changes(const CLI::App& verb, const std::string& output, const std::string& format) {
   for (const CLI::Option* option : verb.get_options()) {
     const auto& group = option->get_group();
+    if (option->get_name() == "--format" && is_of_manifest(format)) continue;
     const bool changes = group == "Contents" || group == "Compression" || group == "Signature" ||
                          (group == "Output" && option->get_name() != "--force" && option->get_name() != "--digestfile");
     if (option->count() != 0 && changes && option->nonpositional()) {
@@ -207,10 +213,11 @@ void refuse_changes(const CLI::App& verb, const std::string& output) {
 
 int build(const CLI::App& verb, const BuildArguments& arguments, Session& session) {
   if (const auto target = target_of(arguments)) {
-    refuse_changes(verb, arguments.output);
+    refuse_changes(verb, arguments.output, arguments.format);
     return copy_image_to(arguments.source, *target, arguments.from,
-                         {.force = arguments.force, .digest_file = arguments.digest_file}, session);
+                         {.force = arguments.force, .digest_file = arguments.digest_file, .format = arguments.format}, session);
   }
+  refuse_target_options(arguments.from.registry, arguments.output);
   const auto options = convert_options(arguments, session);
   if (session.json + (arguments.stats_file == "-") + (arguments.digest_file == "-") > 1) {
     throw Error(ErrorKind::usage, "only one of --json, --stats - and --digestfile - can be written to standard output");
@@ -259,7 +266,7 @@ int build(const CLI::App& verb, const BuildArguments& arguments, Session& sessio
 void group_options(CLI::App& verb) {
   const std::pair<const char*, std::vector<const char*>> groups[] = {
       {"Output", {"--force", "--base", "--no-base", "--sandbox", "--format", "--dry-run", "--verify-after", "--reproducible", "--digestfile", "--stats"}},
-      {"Source", {"--platform", "--arch", "--creds", "--authfile", "--no-https", "--retries", "--retry-delay", "--connections", "--disable-cache", "--library", "--docker-host", "--service-timeout", "--tmpdir", "--limit"}},
+      {"Source", {"--platform", "--arch", "--creds", "--authfile", "--no-https", "--src-creds", "--src-authfile", "--src-no-https", "--dest-creds", "--dest-authfile", "--dest-no-https", "--retries", "--retry-delay", "--connections", "--disable-cache", "--library", "--docker-host", "--service-timeout", "--tmpdir", "--limit"}},
       {"Contents", {"--label", "--env", "--exclude", "--all-root", "--xattrs", "--clamp-names", "--sbom"}},
       {"Compression", {"--compress", "--block-size", "--fast", "--best", "--threads"}},
       {"Signature", {"--sign", "--key", "--key-name", "--passphrase-file", "--passphrase-fd"}}};
@@ -282,8 +289,9 @@ void add_build_command(CLI::App& root, Session& session) {
   auto* base = verb->add_option("--base", a.base, "An image made before of much the same files (default: OUT, with --force): layers and blocks that it holds are taken from it; the bytes of OUT stay the same")->type_name("FILE");
   verb->add_flag("--no-base", a.no_base, "Pack everything again")->excludes(base);
   verb->add_flag("-s,--sandbox", a.sandbox, "Write a sandbox: a directory");
-  verb->add_option("--format", a.format, "What to write: sif, squashfs or sandbox")->type_name("FORMAT");
+  verb->add_option("--format", a.format, "What to write: sif, squashfs or sandbox; of a layout, an archive of one or a registry the manifest: oci or docker")->type_name("FORMAT");
   add_source_options(*verb, a.from);
+  add_side_options(*verb, a.from.registry);
   verb->add_option("-j,--threads", a.threads, "Threads that compress (default: what the job may use)")->transform(Integer<unsigned>())->type_name("N");
   verb->add_option("--compress", a.compress, "Compression: gzip[:1-12], zstd[:1-22], lz4, xz[:1-9] or none")->type_name("CODEC");
   verb->add_option("--block-size", a.block_size, "Size of a block, 4K to 1M (default 128K)")->type_name("SIZE");

@@ -9,6 +9,7 @@
 
 #include "commands.h"
 #include "copy.h"
+#include "one_of.h"
 #include "side_output.h"
 #include "source_options.h"
 
@@ -26,7 +27,15 @@ int copy_image_to(const std::string& source, const oci::Target& target, const So
                   const CopyArguments& arguments, Session& session) {
   if (session.json && arguments.digest_file == "-")
     throw Error(ErrorKind::usage, "only one of --json and --digestfile - can be written to standard output");
+  const auto reference = oci::Reference::parse(source);
+  const bool into_registry = target.transport == oci::Transport::docker;
+  if (into_registry) {
+    expect_one_registry(from.registry, reference.registry_host(), oci::Reference::parse(target.text).registry_host());
+  } else {
+    refuse_target_options(from.registry, target.text);
+  }
   CopyOptions options{source_options(from, session)};
+  if (into_registry) options.target_registry = target_registry_options(from.registry, options.registry, session);
   options.overwrite = arguments.force ? Overwrite::yes : Overwrite::no;
   if (!arguments.compression.empty()) {
     if (arguments.all) throw Error(ErrorKind::usage, "--all copies blobs as they are: --compress cannot be combined with it");
@@ -34,7 +43,11 @@ int copy_image_to(const std::string& source, const oci::Target& target, const So
   }
   if (arguments.all && options.platform)
     throw Error(ErrorKind::usage, "--all copies every platform: --platform and --arch choose one");
-  const auto reference = oci::Reference::parse(source);
+  if (!arguments.format.empty()) {
+    if (arguments.all)
+      throw Error(ErrorKind::usage, "--all copies manifests as they are: --format cannot be combined with it");
+    options.format = arguments.format == "oci" ? ManifestFormat::oci : ManifestFormat::docker;
+  }
   refuse_source("--digestfile", arguments.digest_file, reference);
   refuse_name("--digestfile", arguments.digest_file, target.path.native(), "the output itself");
   SideOutput digest_file(arguments.digest_file, session);
@@ -82,14 +95,23 @@ void add_copy_command(CLI::App& root, Session& session) {
   verb->add_flag("-a,--all", arguments->how.all,
                  "Copy all that the name stands for as it is: an index with its images of every platform");
   add_compression_option(*verb, arguments->how.compression);
+  verb->add_option("--format", arguments->how.format,
+                   "Write the manifest as one of OCI or of Docker: oci or docker (default: as it is, its digest, too)")
+      ->transform(OneOf({"oci", "docker"}))
+      ->type_name("FORMAT");
   verb->add_option("--digestfile", arguments->how.digest_file, "Write the digest to a file; - for standard output")
       ->type_name("FILE");
   add_source_options(*verb, arguments->from);
+  add_side_options(*verb, arguments->from.registry);
   verb->callback([arguments, &session] {
     session.action = [arguments, &session] {
+      const bool oras = arguments->target.starts_with("oras:");
       const auto target = oci::Target::require(
-          arguments->target, fmt::format("a SIF file is made by 'sifkit build {} {}'", printable(arguments->target),
-                                         printable(arguments->source)));
+          arguments->target,
+          oras ? fmt::format("a SIF file goes there by 'sifkit push {} {}'", printable(arguments->source),
+                             printable(arguments->target))
+               : fmt::format("a SIF file is made by 'sifkit build {} {}'", printable(arguments->target),
+                             printable(arguments->source)));
       return copy_image_to(arguments->source, target, arguments->from, arguments->how, session);
     };
   });

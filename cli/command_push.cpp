@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include <fmt/format.h>
@@ -43,6 +45,21 @@ oci::Annotations annotations_of(const PushArguments& arguments) {
   return out;
 }
 
+/// What is elsewhere is fetched first; an image of layers needs no file in between.
+void expect_file(const std::string& place) {
+  std::error_code ignored;
+  if (place.find("://") == std::string::npos || std::filesystem::exists(place, ignored)) return;
+  const auto transport = oci::Reference::parse(place).transport;
+  if (!oci::is_service(transport)) return;
+  const bool registry = transport == oci::Transport::docker;
+  const bool file = transport == oci::Transport::oras || transport == oci::Transport::library;
+  throw Error(ErrorKind::usage, fmt::format("{} is no SIF file, and those go to oras://", in_quotes(place)),
+              registry ? "'sifkit copy --all docker://… docker://…' copies from registry to registry; "
+                         "'sifkit pull' makes a SIF file of it"
+              : file   ? fmt::format("'sifkit pull FILE {}' fetches it, then push FILE", printable(place))
+                       : "'sifkit build' makes a SIF file of it");
+}
+
 oci::SifFile sif_file(const std::string& path, const PushArguments& arguments, const oci::SourceOptions& options,
                       Session& session) {
   auto out = sif_to_push(path, annotations_of(arguments), options);
@@ -59,9 +76,11 @@ int push_files(const PushArguments& arguments, Session& session) {
   const auto& uri = arguments.places.back();
   if (!arguments.compression.empty())
     throw Error(ErrorKind::usage, "--compress is for images of layers: a SIF file goes to a registry as it is");
-  const auto options = source_options(arguments.from, session);
+  auto options = source_options(arguments.from, session);
+  options.registry = target_registry_options(arguments.from.registry, options.registry, session);
   std::vector<oci::SifFile> files;
   for (std::size_t i = 0; i + 1 < arguments.places.size(); ++i) {
+    expect_file(arguments.places[i]);
     refuse_name("--digestfile", arguments.digest_file, arguments.places[i], "the source itself");
     files.push_back(sif_file(arguments.places[i], arguments, options, session));
   }
@@ -121,6 +140,7 @@ void add_push_command(CLI::App& root, Session& session) {
   verb->add_option("--digestfile", a.digest_file, "Write the digest to a file; - for standard output")
       ->type_name("FILE");
   add_source_options(*verb, a.from);
+  add_side_options(*verb, a.from.registry);
   set_action(*verb, session, arguments, push);
 }
 

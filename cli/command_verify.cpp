@@ -7,7 +7,6 @@
 #include <sifkit/core/resources.h>
 #include <sifkit/oci/image_config.h>
 #include <sifkit/records/signatures.h>
-#include <sifkit/trust/default_keys.h>
 #include <sifkit/trust/verify.h>
 
 #include "commands.h"
@@ -16,6 +15,7 @@
 #include "one_of.h"
 #include "sif_text.h"
 #include "source_options.h"
+#include "trust_options.h"
 #include "verify_text.h"
 
 namespace sifkit::cli {
@@ -24,60 +24,13 @@ namespace {
 
 struct VerifyArguments {
   std::vector<std::string> files;
-  std::vector<std::string> keys;
-  std::string certificate;
-  std::string intermediates;
-  std::string roots;
-  bool ocsp = false;
+  TrustArguments trust;
   std::optional<std::string> at;
   std::optional<std::string> digest;
-  std::string policy;
   std::string json;  ///< "true": Apptainer's, "v1": ours
   bool ignored = false;
   SourceArguments from;
   trust::VerifyOptions options;
-};
-
-/// Go's words for a truth, which Apptainer takes, and "yes" and "no". Another word is no "no": nobody would be asked.
-bool is_true(std::string_view name) {
-  const auto value = environment(name).value_or("");
-  const auto is = [&](std::initializer_list<std::string_view> words) { return std::find(words.begin(), words.end(), value) != words.end(); };
-  if (is({"1", "t", "T", "true", "TRUE", "True", "yes"})) return true;
-  if (is({"", "0", "f", "F", "false", "FALSE", "False", "no"})) return false;
-  throw Error(ErrorKind::usage, fmt::format("the variable {}: expected 'true' or 'false', got {}", name, in_quotes(value)));
-}
-
-/// What is asked of a certificate's chain would pass for done where keys are trusted by themselves.
-void require_certificate(const VerifyArguments& arguments) {
-  if (!arguments.certificate.empty()) return;
-  const char* const option = arguments.ocsp                     ? "--ocsp-verify"
-                             : !arguments.roots.empty()         ? "--certificate-roots"
-                             : !arguments.intermediates.empty() ? "--certificate-intermediates"
-                                                                : nullptr;
-  if (option != nullptr) throw Error(ErrorKind::usage, fmt::format("{} requires --certificate", option));
-}
-
-/// The environment speaks where the command line is silent. What it says of certificates is for those alone.
-void add_environment(VerifyArguments& arguments) {
-  const auto fill = [](std::string& into, std::string_view name) {
-    if (const auto value = environment(name); into.empty() && value) into = *value;
-  };
-  if (arguments.keys.empty()) fill(arguments.certificate, "VERIFY_CERTIFICATE");
-  require_certificate(arguments);
-  if (!arguments.certificate.empty()) {
-    fill(arguments.intermediates, "VERIFY_INTERMEDIATES");
-    fill(arguments.roots, "VERIFY_ROOTS");
-    arguments.ocsp = arguments.ocsp || is_true("VERIFY_OCSP");
-  }
-  if (const auto key = environment("VERIFY_KEY"); key && arguments.keys.empty() && arguments.certificate.empty()) arguments.keys = {*key};
-}
-
-/// A name of a file that is empty, as of a variable that is not set, is no absence: that would allow what the file does not.
-class NonEmptyPath : public CLI::Validator {
- public:
-  NonEmptyPath() {
-    func_ = [](std::string& text) { return text.empty() ? std::string("expected the name of a file, got ''") : std::string(); };
-  }
 };
 
 /// A day begins in UTC.
@@ -94,14 +47,6 @@ Digest digest_of_option(const std::string& text) {
   } catch (const Error& error) {
     throw Error(ErrorKind::usage, error.message(), "'sifkit verify --print-digest' prints one");
   }
-}
-
-trust::TrustedKeys keys_of(const VerifyArguments& arguments) {
-  const auto at = validation_time_of(arguments.at);
-  if (arguments.certificate.empty()) return trust::keys_to_trust(arguments.keys, at);
-  trust::TrustedKeys keys(at);
-  keys.add_certificate({arguments.certificate, arguments.intermediates, arguments.roots, arguments.ocsp});
-  return keys;
 }
 
 /// Prints what was found in one file; the exit code that it asks for.
@@ -123,20 +68,19 @@ int show(const std::string& file, const sif::Image& image, const trust::VerifyRe
   return exit_code(report.failure->kind());
 }
 
-int run_verify(VerifyArguments arguments, Session& session) {
-  add_environment(arguments);
+int run_verify(const VerifyArguments& arguments, Session& session) {
   auto options = arguments.options;
   options.threads = available_threads();
   options.operation = session.operation();
   if (options.every_object && !options.legacy) options.every_object = false;  // everything is the default
   if (arguments.digest) options.required_digest = digest_of_option(*arguments.digest);
   std::optional<trust::VerifyPolicy> policy;
-  if (!arguments.policy.empty()) options.policy = &policy.emplace(trust::VerifyPolicy::read(arguments.policy));
+  if (!arguments.trust.policy.empty()) options.policy = &policy.emplace(trust::VerifyPolicy::read(arguments.trust.policy));
   const auto remote = [](const std::string& file) { return remote_sif(file).has_value(); };
   if (policy && std::any_of(arguments.files.begin(), arguments.files.end(), remote))
     throw Error(ErrorKind::usage, "--policy is for files: what a registry or a library has is in no directory",
-                "'sifkit pull' fetches it");
-  const auto keys = keys_of(arguments);
+                "'sifkit pull --policy' fetches it and asks the policy before it has its name");
+  const auto keys = keys_to_verify_with(arguments.trust, validation_time_of(arguments.at));
   Json records = Json::array();
   int worst = 0;
   for (const auto& file : arguments.files) {
@@ -166,12 +110,7 @@ void add_verify_command(CLI::App& root, Session& session) {
   auto& a = *arguments;
   auto& o = a.options;
   verb->add_option("file", a.files, "SIF files, of registries (oras://NAME) and libraries (library://NAME), too")->required()->type_name("FILE");
-  auto* key = verb->add_option("--key", a.keys, "A PEM public key or OpenPGP keys (may be given again; default: the rings of the user and the site)")
-                  ->type_name("KEYFILE")->allow_extra_args(false);
-  auto* certificate = verb->add_option("--certificate", a.certificate, "A certificate (PEM) whose key must have signed")->type_name("FILE")->transform(NonEmptyPath())->excludes(key);
-  verb->add_option("--certificate-intermediates", a.intermediates, "Certificates between it and the root")->type_name("FILE")->transform(NonEmptyPath());
-  verb->add_option("--certificate-roots", a.roots, "Certificates to trust in place of the system's")->type_name("FILE")->transform(NonEmptyPath());
-  verb->add_flag("--ocsp-verify", a.ocsp, "Ask each certificate's OCSP responder whether it is revoked");
+  add_trust_options(*verb, a.trust);
   verb->add_option("-g,--group-id", o.groups, "Verify this group (may be given again)")->transform(Integer<std::uint32_t>())->type_name("ID")->allow_extra_args(false);
   verb->add_option("-i,--sif-id", o.objects, "Verify this object (may be given again)")->transform(Integer<std::uint32_t>())->type_name("ID")->allow_extra_args(false);
   verb->add_flag("-a,--all", o.every_object, "With --legacy-insecure: every object must have a signature of its own (else the default)");
@@ -181,7 +120,6 @@ void add_verify_command(CLI::App& root, Session& session) {
   verb->add_flag("--ignore-others", o.ignore_others,
                  "Signatures by other keys than these do not matter: have these keys signed it, and does that hold?");
   verb->add_flag("--strict-layout", o.strict_layout, "Fail where bytes that nothing signs are not zero, or behind the last object");
-  verb->add_option("--policy", a.policy, "Demand what this file (JSON) does of images in their directories: keys, how many, formats, sizes")->type_name("FILE")->transform(NonEmptyPath());
   verb->add_flag("--print-digest", o.digest, "Print the digest of the whole file");
   verb->add_option("--require-digest", a.digest, "Fail unless the whole file has this digest: a signature does not tell that there is a newer image")->type_name("DIGEST");
   verb->add_option("--at", a.at, "Judge keys, certificates and signatures as of this time, for audits: 2026-01-31 or 2026-01-31T12:00:00Z")->type_name("TIME");
@@ -190,7 +128,7 @@ void add_verify_command(CLI::App& root, Session& session) {
   verb->remove_option(verb->get_option("--json"));
   verb->add_flag("-j,--json", a.json, "Print JSON in Apptainer's form; --json=v1: one JSON record")->transform(OneOf({"true", "v1"}));
   // Spellings of older releases of Apptainer and Singularity.
-  verb->add_option("-k", a.keys)->type_name("KEYFILE")->allow_extra_args(false)->excludes(certificate)->group("");
+  verb->add_option("-k", a.trust.keys)->type_name("KEYFILE")->allow_extra_args(false)->excludes(verb->get_option("--certificate"))->group("");
   verb->add_option("--groupid", o.groups)->transform(Integer<std::uint32_t>())->type_name("ID")->allow_extra_args(false)->group("");
   verb->add_option("--id", o.objects)->transform(Integer<std::uint32_t>())->type_name("ID")->allow_extra_args(false)->group("");
   verb->callback([arguments, &session] {

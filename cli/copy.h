@@ -15,6 +15,7 @@ struct CopyArguments {
   bool all = false;         ///< every platform of an index
   std::string compression;  ///< of the layers; empty: as they are
   std::string digest_file;
+  std::string format;  ///< of the manifest, "oci" or "docker"; empty: as it is
 };
 
 /// Writes the image of a source to where `target` says: an archive, a layout, a registry or a daemon. The exit code.

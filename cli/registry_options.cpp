@@ -58,6 +58,18 @@ void add_registry_options(CLI::App& verb, RegistryArguments& arguments) {
       ->type_name("URL");
 }
 
+void add_side_options(CLI::App& verb, RegistryArguments& arguments) {
+  const auto add = [&](const std::string& side, SideArguments& own, const std::string& whose) {
+    verb.add_option("--" + side + "-creds", own.credentials, "Credentials for the registry of the " + whose + " alone")
+        ->type_name("USER[:PASSWORD]");
+    verb.add_option("--" + side + "-authfile", own.auth_file, "File with credentials for the registry of the " + whose)
+        ->type_name("FILE");
+    verb.add_flag("--" + side + "-no-https", own.plain_http, "Ask the registry of the " + whose + " without TLS");
+  };
+  add("src", arguments.source, "source");
+  add("dest", arguments.target, "target");
+}
+
 namespace {
 
 /// Of Apptainer's switches everything but these is a yes.
@@ -99,6 +111,55 @@ oci::CacheOptions cache_options(bool disabled) {
   return options;
 }
 
+namespace {
+
+oci::RegistryCredentials credentials_of(const std::string& text, const std::string& option, const Session& session) {
+  oci::RegistryCredentials credentials;
+  const auto colon = text.find(':');
+  credentials.user = text.substr(0, colon);
+  if (credentials.user.empty()) throw Error(ErrorKind::usage, option + ": expected USER or USER:PASSWORD");
+  credentials.password =
+      colon == std::string::npos
+          ? ask_terminal(fmt::format("Password of {}: ", printable(credentials.user)), Echo::no, session.io.stop,
+                         "a password is needed, and there is no terminal to ask for it",
+                         "--authfile names a file with credentials")
+          : text.substr(colon + 1);
+  credentials.origin = option;
+  return credentials;
+}
+
+/// A side's own credentials are those alone; a file of its own, too, is meant in place of the environment's.
+void set_own(const SideArguments& own, const std::string& option, oci::RegistryOptions& options,
+             const Session& session) {
+  options.plain_http = options.plain_http || own.plain_http;
+  if (!own.has_credentials()) return;
+  options.credentials.reset();
+  if (!own.credentials.empty()) options.credentials = credentials_of(own.credentials, option, session);
+  if (own.auth_file.empty()) return;
+  options.auth_file = own.auth_file;
+  options.credentials_of_files_only = true;
+}
+
+/// What says which credentials go to whatever registry is asked: "--creds", "SIFKIT_DOCKER_USERNAME"; empty: nothing.
+std::string credentials_for_any(const RegistryArguments& arguments) {
+  if (!arguments.credentials.empty()) return "--creds";
+  for (const std::string program : {"SIFKIT", "APPTAINER", "SINGULARITY"}) {
+    const auto user = program + "_DOCKER_USERNAME";
+    const auto password = program + "_DOCKER_PASSWORD";
+    if (!environment_variable(user.c_str()).empty() && !environment_variable(password.c_str()).empty()) return user;
+  }
+  return {};
+}
+
+[[noreturn]] void refuse_second_registry(const std::string& credentials, const std::string& one,
+                                         const std::string& other, const std::string& hint) {
+  throw Error(ErrorKind::usage, fmt::format("{} is for one registry, and two are asked: {} and {}", credentials,
+                                            in_quotes(one), in_quotes(other)),
+              hint);
+}
+
+}  // namespace
+
 oci::RegistryOptions registry_options(const RegistryArguments& arguments, const Session& session) {
   oci::RegistryOptions options;
   options.auth_file = arguments.auth_file;
@@ -108,20 +169,56 @@ oci::RegistryOptions registry_options(const RegistryArguments& arguments, const 
   options.connections = arguments.connections;
   options.library = arguments.library.empty() ? environment("LIBRARY").value_or("") : arguments.library;
   options.cache = cache_options(arguments.no_cache || is_set("DISABLE_CACHE"));
-  if (arguments.credentials.empty()) return options;
-  oci::RegistryCredentials credentials;
-  const auto colon = arguments.credentials.find(':');
-  credentials.user = arguments.credentials.substr(0, colon);
-  if (credentials.user.empty()) throw Error(ErrorKind::usage, "--creds: expected USER or USER:PASSWORD");
-  credentials.password =
-      colon == std::string::npos
-          ? ask_terminal(fmt::format("Password of {}: ", printable(credentials.user)), Echo::no, session.io.stop,
-                         "a password is needed, and there is no terminal to ask for it",
-                         "--authfile names a file with credentials")
-          : arguments.credentials.substr(colon + 1);
-  credentials.origin = "--creds";
-  options.credentials = std::move(credentials);
+  if (!arguments.credentials.empty() && !arguments.source.has_credentials())
+    options.credentials = credentials_of(arguments.credentials, "--creds", session);
+  set_own(arguments.source, "--src-creds", options, session);
   return options;
+}
+
+oci::RegistryOptions target_registry_options(const RegistryArguments& arguments, const oci::RegistryOptions& source,
+                                             const Session& session) {
+  auto options = source;
+  options.auth_file = arguments.auth_file;
+  options.plain_http = arguments.plain_http;
+  options.credentials_of_files_only = false;
+  if (arguments.source.has_credentials()) {
+    options.credentials.reset();
+    if (!arguments.credentials.empty() && !arguments.target.has_credentials())
+      options.credentials = credentials_of(arguments.credentials, "--creds", session);
+  }
+  set_own(arguments.target, "--dest-creds", options, session);
+  return options;
+}
+
+void expect_one_registry(const RegistryArguments& arguments, const std::string& host) {
+  if (host.empty()) return;
+  auto& first = arguments.host_of_credentials;
+  if (first.empty()) first = host;
+  if (first == host) return;
+  const auto shared = credentials_for_any(arguments);
+  if (!shared.empty())
+    refuse_second_registry(shared, first, host,
+                           "without it: --authfile, or 'sifkit registry login', has credentials for both");
+}
+
+void expect_one_registry(const RegistryArguments& arguments, const std::string& source, const std::string& target) {
+  if (source.empty() || target.empty() || source == target) return;
+  if (arguments.source.has_credentials() || arguments.target.has_credentials()) return;
+  const auto shared = credentials_for_any(arguments);
+  if (!shared.empty())
+    refuse_second_registry(shared, source, target,
+                           "--src-creds and --dest-creds name credentials for each, --src-authfile and --dest-authfile "
+                           "files with them");
+}
+
+void refuse_target_options(const RegistryArguments& arguments, const std::string& output) {
+  if (!arguments.target.any()) return;
+  const auto& own = arguments.target;
+  const char* const option = !own.credentials.empty() ? "--dest-creds"
+                             : !own.auth_file.empty() ? "--dest-authfile"
+                                                      : "--dest-no-https";
+  throw Error(ErrorKind::usage,
+              fmt::format("{} is for what goes into a registry, not for {}", option, in_quotes(output)));
 }
 
 }  // namespace sifkit::cli

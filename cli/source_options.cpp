@@ -65,6 +65,7 @@ sif::Image open_sif(const std::string& place, const SourceArguments& arguments, 
                 "oras://NAME and library://NAME are SIF files of registries and libraries");
   }
   WarningList none;
+  expect_one_registry(arguments.registry, reference->registry_host());
   const auto source = oci::open_source(*reference, source_options(arguments, session), none);
   session.progress->done();
   return sif::Image(source->image_file());
@@ -73,7 +74,9 @@ sif::Image open_sif(const std::string& place, const SourceArguments& arguments, 
 OpenedSource open_files(const std::string& source, const SourceArguments& arguments, Session& session,
                         layers::Opening opening) {
   OpenedSource out{std::make_unique<WarningList>(), nullptr};
-  out.image = open_file_system(oci::Reference::parse(source), source_options(arguments, session), *out.warnings, opening);
+  const auto reference = oci::Reference::parse(source);
+  expect_one_registry(arguments.registry, reference.registry_host());
+  out.image = open_file_system(reference, source_options(arguments, session), *out.warnings, opening);
   session.progress->done();
   // What a build would warn of is not asked here; flaws of the file are.
   for (const auto& warning : out.warnings->listed()) {

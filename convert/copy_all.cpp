@@ -11,6 +11,7 @@
 #include <sifkit/oci/source.h>
 
 #include "copying.h"
+#include "manifest_format.h"
 
 namespace sifkit {
 
@@ -24,7 +25,8 @@ class SetCopy {
   SetCopy(oci::ImageSet& set, oci::ImageDestination& destination, const CopyOptions& options, CopyReport& report)
       : set_(set), destination_(destination), options_(options), report_(report) {}
 
-  void run() {
+  /// The media type of the document that has got the target's name.
+  std::string run() {
     struct Open {
       Document document;
       std::size_t next = 0;  ///< of its manifests
@@ -50,7 +52,8 @@ class SetCopy {
       if (open.empty()) {
         report_.manifest_digest = document.descriptor.digest;
         options_.operation.check();
-        return destination_.finish_set(document.descriptor, document.text);
+        destination_.finish_set(document.descriptor, document.text);
+        return document.descriptor.media_type;
       }
       destination_.add_manifest(document.descriptor, document.text);
       done_.insert(document.descriptor.digest);
@@ -92,6 +95,8 @@ CopyReport copy_all(const oci::Reference& given, const oci::Target& target, cons
                     WarningList& warnings) {
   std::unique_ptr<oci::ImageSet> set;
   const auto accept = [&](const oci::ImageDestination& destination) {
+    if (options.format)
+      throw Error(ErrorKind::usage, "documents of a whole index are copied as they are, in no other format");
     if (destination.takes_sets()) return;
     throw Error(ErrorKind::usage, fmt::format("{} takes one image of one platform", in_quotes(target.text)),
                 "all architectures go to oci:, oci-archive: or docker://");
@@ -100,7 +105,8 @@ CopyReport copy_all(const oci::Reference& given, const oci::Target& target, cons
                  [&](const auto& source, oci::ImageDestination& destination, CopyReport& report) {
                    set = source->open_all();
                    options.operation.progress->stage("copying blobs", 0);
-                   SetCopy(*set, destination, options, report).run();
+                   const auto type = SetCopy(*set, destination, options, report).run();
+                   warn_of_docker_type(target, type, warnings, "the image of one platform can be copied as one of OCI");
                  });
 }
 

@@ -18,12 +18,13 @@
 #include <sifkit/oci/source.h>
 #include <sifkit/sif/image.h>
 
-#include "capabilities.h"
+#include "added_files.h"
 #include "container_files.h"
 #include "container_metadata.h"
 #include "copying.h"
+#include "manifest_format.h"
 #include "own_source.h"
-#include "runtime_files.h"
+#include "runtime_scripts.h"
 
 namespace sifkit {
 
@@ -105,10 +106,21 @@ class HashingSink : public Sink {
   Hasher hasher_;
 };
 
+/// Whether a runscript is one that starts these words: what a build writes for them, or what Apptainer does, which differs in
+/// the lines behind the words.
+bool starts_words(std::string_view script, const std::vector<std::string>& entrypoint, const std::vector<std::string>& cmd) {
+  const std::string own = run_script(entrypoint, cmd);
+  if (script == own) return true;
+  const auto words = std::string_view(own).substr(own.find("\nOCI_ENTRYPOINT="));
+  const auto with_words = [&](std::string_view text) { return script.find(text) != std::string_view::npos; };
+  return with_words(words.substr(0, words.find("\n\n# ") + 1)) && with_words("\neval \"set ${SINGULARITY_OCI_RUN}\"\n");
+}
+
 class Copy {
  public:
-  Copy(oci::ImageDestination& destination, const CopyOptions& options, WarningList& warnings, CopyReport& report)
-      : destination_(destination), options_(options), warnings_(warnings), report_(report) {}
+  Copy(const oci::Target& target, oci::ImageDestination& destination, const CopyOptions& options, WarningList& warnings,
+       CopyReport& report)
+      : target_(target), destination_(destination), options_(options), warnings_(warnings), report_(report) {}
 
   void image(oci::Image& image) {
     anew_ = options_.compression && !are_compressed_so(image);
@@ -126,21 +138,16 @@ class Copy {
   /// As one layer, which is compressed by `compression`.
   void file_system(OpenedFileSystem& opened, const StreamCompression& compression) {
     options_.operation.progress->stage("writing the layer", 0);
-    const Tree& tree = opened.tree();
-    const bool container = is_container(tree);
+    const AddedFiles added(opened, options_.limits);
     TarTreeOptions tar;
     tar.keep = [&](std::string_view path, InodeId inode) {
       if (split_path(path).name.starts_with(kWhiteoutPrefix)) {
         throw Error(ErrorKind::unsupported,
                     fmt::format("{} has the name of a whiteout, which a layer cannot hold as a file", in_quotes(path)));
       }
-      return !container || !is_of_runtime(tree, path, inode);
+      return !added.contain(path, inode);
     };
-    const bool of_users = opened.reference().transport == oci::Transport::directory;
-    tar.xattrs = [of_users](const Inode& inode, const Xattrs& xattrs) {
-      if (of_users && !are_of_root(inode, xattrs)) return xattrs;
-      return with_capabilities_as(kRealCapability, xattrs).value_or(xattrs);
-    };
+    tar.xattrs = attributes_outside(opened);
     const auto blob = destination_.begin_layer();
     if (compression.kind == Compression::none) {
       write_tar(opened.files(), tar, *blob, warnings_, options_.operation);
@@ -154,6 +161,7 @@ class Copy {
       add_layer(blob->finish(), compression.kind, plain.digest());
     }
     Json config = config_of(opened);
+    warn_of_runscript(opened, config["config"]);
     config["rootfs"] = {{"type", "layers"}, {"diff_ids", Json::array({diff_ids_.at(0).text()})}};
     const oci::Platform platform{"linux", config["architecture"].get<std::string>(), ""};
     finish(config.dump(), platform, {}, {});
@@ -263,13 +271,14 @@ class Copy {
                       {"layers", descriptors_}}
                      .dump();
     }
-    report_.manifest_digest = digest_of(as_bytes(manifest));
+    const auto written = manifest_for(target_, {type, manifest}, options_.format, warnings_);
+    report_.manifest_digest = digest_of(as_bytes(written.text));
     oci::ImageDocuments documents;
     documents.config = config;
     documents.diff_ids = diff_ids_;
-    documents.manifest.media_type = type;
+    documents.manifest.media_type = written.media_type;
     documents.manifest.platform = platform;
-    documents.manifest_text = manifest;
+    documents.manifest_text = written.text;
     options_.operation.check();
     destination_.finish(documents);
   }
@@ -296,6 +305,27 @@ class Copy {
             {"os", "linux"}};
   }
 
+  /// A configuration says which words are started, and cannot hold a script.
+  void warn_of_runscript(OpenedFileSystem& opened, const Json& config) const {
+    const Tree& tree = opened.tree();
+    if (opened.squashfs() == nullptr || !is_container(tree)) return;
+    const auto inode = tree.resolve(kRunScriptPath, true);
+    if (!inode || tree.inode(*inode).type != EntryType::regular) return;
+    std::vector<std::string> entrypoint;
+    std::vector<std::string> cmd;
+    try {
+      const JsonView view(config, std::string(kOciConfigName) + ": ");
+      entrypoint = view["Entrypoint"].text_list();
+      cmd = view["Cmd"].text_list();
+    } catch (const Error&) {  // what is no list of words starts nothing
+    }
+    if (entrypoint == std::vector<std::string>{""}) entrypoint.clear();
+    const auto most = options_.limits.json_bytes;
+    if (tree.inode(*inode).size <= most && starts_words(opened.files().text(*inode, most), entrypoint, cmd)) return;
+    warnings_.add("runscript-left-out", "the runscript does not go into the copy, which starts what its configuration names");
+  }
+
+  const oci::Target& target_;
   oci::ImageDestination& destination_;
   const CopyOptions& options_;
   WarningList& warnings_;
@@ -311,6 +341,10 @@ CopyReport copy_image(const oci::Reference& given, const oci::Target& target, co
                       WarningList& warnings) {
   std::unique_ptr<oci::Image> image;
   const auto accept = [&](const oci::ImageDestination& destination) {
+    const bool docker = target.transport == oci::Transport::docker_archive || target.transport == oci::Transport::docker_daemon;
+    if (options.format && docker)
+      throw Error(ErrorKind::usage, fmt::format("{}: Docker's archives and daemon take no manifest, so it has no format",
+                                                in_quotes(target.text)));
     if (!options.compression || !destination.plain_layers()) return;
     throw Error(ErrorKind::usage,
                 fmt::format("{}: Docker's archives and daemon hold plain layers, which are not compressed",
@@ -319,7 +353,7 @@ CopyReport copy_image(const oci::Reference& given, const oci::Target& target, co
   const auto work = [&](const std::shared_ptr<oci::OpenedSource>& source, oci::ImageDestination& destination,
                         CopyReport& report) {
     if (!target.path.empty()) refuse_inside_source(*source, target.path);
-    Copy copy(destination, options, warnings, report);
+    Copy copy(target, destination, options, warnings, report);
     if (source->image_file() || source->is_root()) {
       // What is downloaded again and again is worth the time; a daemon and archives of Docker take nothing else than plain.
       const bool registry = target.transport == oci::Transport::docker;

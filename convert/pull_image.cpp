@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sifkit/pull_image.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -20,6 +21,7 @@
 #include <sifkit/trust/verify.h>
 #include <sifkit/version.h>
 
+#include "kept_image.h"
 #include "wanted_architecture.h"
 
 namespace sifkit {
@@ -28,12 +30,22 @@ namespace {
 
 std::string shown(const std::string& uri) { return in_quotes(net::url_without_secrets(uri)); }
 
-/// "docker" and "alpine:3" of "docker://alpine:3"; a source without a scheme is an error.
+/// Whether a text without a scheme is like the name of an image: "alpine", "alpine:3", "quay.io/team/app".
+bool may_name_image(std::string_view text) {
+  static constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:";
+  return !text.empty() && text.find_first_not_of(kLetters) == std::string_view::npos &&
+         text.find("://") == std::string_view::npos && !text.starts_with('/') && !text.starts_with('.') &&
+         !text.ends_with(".sif");
+}
+
+/// "docker" and "alpine:3" of "docker://alpine:3" or "docker:alpine:3"; a source without a scheme is an error.
 std::pair<std::string, std::string> cut_scheme(const std::string& uri) {
-  const auto colon = uri.find("://");
+  const auto colon = uri.find(':');
   const std::string scheme = colon == std::string::npos ? "" : uri.substr(0, colon);
+  const bool slashes = colon != std::string::npos && uri.compare(colon, 3, "://") == 0;
   for (const char* known : {"docker", "oras", "library", "http", "https"}) {
-    if (scheme == known) return {scheme, uri.substr(colon + 3)};
+    const bool url = known[0] == 'h';  // those have slashes always
+    if (scheme == known && (slashes || !url)) return {scheme, uri.substr(colon + (slashes ? 3 : 1))};
   }
   if (scheme == "shub") {
     throw Error(ErrorKind::unsupported,
@@ -41,7 +53,8 @@ std::pair<std::string, std::string> cut_scheme(const std::string& uri) {
                 "it was closed in 2021; look for the image in a registry");
   }
   throw Error(ErrorKind::usage,
-              fmt::format("source {}: expected docker://, oras://, library://, http:// or https://", shown(uri)));
+              fmt::format("source {}: expected docker://, oras://, library://, http:// or https://", shown(uri)),
+              may_name_image(uri) ? fmt::format("an image of a registry is docker://{}", printable(uri)) : "");
 }
 
 std::filesystem::path target_of(const std::string& uri, const PullOptions& options, const std::string& name) {
@@ -53,11 +66,15 @@ std::filesystem::path target_of(const std::string& uri, const PullOptions& optio
 }
 
 /// Throws what keeps an image from having its name.
-void verify_pulled(const sif::Image& image, const OperationContext& operation) {
+void verify_pulled(const sif::Image& image, const std::filesystem::path& target, const PullOptions& asked) {
   trust::VerifyOptions options;
   options.threads = available_threads();
-  options.operation = operation;
-  const auto report = trust::verify(image, trust::keys_to_trust({}, std::nullopt), options);
+  options.operation = asked.operation;
+  options.policy = asked.policy;
+  options.place = target;
+  std::optional<trust::TrustedKeys> usual;
+  const auto& keys = asked.keys != nullptr ? *asked.keys : usual.emplace(trust::keys_to_trust({}, std::nullopt));
+  const auto report = trust::verify(image, keys, options);
   if (report.failure) throw Error(report.failure->kind(), printable(report.failure->message()), report.failure->hint());
 }
 
@@ -92,13 +109,23 @@ oci::RemoteFile open_remote(const std::string& scheme, const std::string& name, 
   return oci::open_url(uri, options, options.digest);
 }
 
+/// What nobody has chosen is perhaps not what was wanted.
+void warn_of_other_machine(const PullOptions& options, std::string_view architecture, WarningList& warnings) {
+  if (options.platform || architecture.empty() || architecture == "unknown") return;
+  const auto host = oci::Platform::host().architecture;
+  if (architecture == host) return;
+  warnings.add("other-machine", fmt::format("the image is for {}, and this machine is of the kind {}",
+                                            printable(architecture), printable(host)));
+}
+
 PullReport pull_file(const std::string& uri, const std::string& scheme, const std::string& name,
-                     const PullOptions& options) {
+                     const PullOptions& options, WarningList& warnings) {
   const auto& pinned = options.digest;
   auto remote = open_remote(scheme, name, uri, options);
   PullReport out;
   out.target = target_of(uri, options, remote.name);
   AtomicFile output(out.target, options.overwrite, 0777);
+  std::string architecture;
   in_context([&] { return shown(uri); }, [&] {
     if (pinned && !remote.digest) remote.digest = pinned;
     const auto received = fetch(remote, output.file(), options.operation);
@@ -108,15 +135,17 @@ PullReport pull_file(const std::string& uri, const std::string& scheme, const st
     if (pinned) expect_digest(*pinned, out, file, options.operation);
     const sif::Image image(file);  // or it is none
     expect_architecture(options.platform, image.header().architecture);
-    if (options.verified) verify_pulled(image, options.operation);
+    if (options.verified) verify_pulled(image, out.target, options);
+    architecture = image.header().architecture;
   });
   output.commit();
+  warn_of_other_machine(options, architecture, warnings);
   return out;
 }
 
-/// What the bytes of a pulled image depend on: the image, its name, which the labels have, and the program.
-Digest image_key(const std::string& uri, const Digest& manifest) {
-  return digest_of(as_bytes(fmt::format("{}\n{}\n{}", SIFKIT_VERSION_STRING, manifest.text(), uri)));
+/// What the bytes of a pulled image depend on: the program, the image, and its name, which the labels have.
+std::string made_of(const std::string& uri, const Digest& manifest) {
+  return fmt::format("{}\n{}\n{}", SIFKIT_VERSION_STRING, manifest.text(), uri);
 }
 
 PullReport pull_layers(const std::string& uri, const std::string& name, const PullOptions& asked,
@@ -131,30 +160,37 @@ PullReport pull_layers(const std::string& uri, const std::string& name, const Pu
   const auto target = target_of(uri, asked, oci::sif_name_of(name, uri));
   const auto reference = oci::Reference::parse(uri);
   oci::Cache cache(options.registry.cache, options.operation);
-  const auto source = oci::open_source(reference, options, warnings);
+  WarningList found;  // of the image; what is kept of it has them, too
+  const auto source = oci::open_source(reference, options, found);
   const auto image = source->open_image();
-  if (cache.is_on()) {
-    if (const auto kept = cache.find_image(image_key(uri, *image->manifest_digest()))) {
-      AtomicFile output(target, options.overwrite, 0777);
-      copy_range(*kept->file, 0, output.file(), 0, kept->file->size(), options.operation);
-      output.commit();
-      return {target, kept->file->size(), kept->digest};
+  const auto manifest = *image->manifest_digest();
+  PullReport out{target, 0, {}, manifest};
+  if (const auto kept = cache.is_on() ? find_kept_image(cache, made_of(uri, manifest), warnings) : std::nullopt) {
+    AtomicFile output(target, options.overwrite, 0777);
+    copy_range(*kept->file, 0, output.file(), 0, kept->file->size(), options.operation);
+    output.commit();
+    out.bytes = kept->file->size();
+    out.digest = kept->digest;
+  } else {
+    const auto report = convert(*source, *image, target, options, found);
+    if (cache.is_on()) {
+      keep_image(cache, made_of(uri, manifest), File::open_read(target), *report.digest, found,
+                 options.scratch_place());
     }
+    warnings.add_all(found);
+    out.bytes = report.bytes;
+    out.digest = *report.digest;
   }
-  const auto report = convert(*source, *image, target, options, warnings);
-  // An image that warned is made again: its user is told again.
-  if (report.manifest_digest && warnings.total() == 0) {
-    cache.keep_image(image_key(uri, *report.manifest_digest), File::open_read(target), *report.digest);
-  }
-  return {target, report.bytes, *report.digest};
+  warn_of_other_machine(asked, image->config().platform.architecture, warnings);
+  return out;
 }
 
 }  // namespace
 
 PullReport pull_image(const std::string& uri, const PullOptions& options, WarningList& warnings) {
   const auto [scheme, rest] = cut_scheme(uri);
-  if (scheme == "docker") return pull_layers(uri, rest, options, warnings);
-  return pull_file(uri, scheme, rest, options);
+  if (scheme == "docker") return pull_layers("docker://" + rest, rest, options, warnings);  // never a file's name
+  return pull_file(uri, scheme, rest, options, warnings);
 }
 
 }  // namespace sifkit

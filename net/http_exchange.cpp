@@ -16,7 +16,6 @@
 #include <sifkit/net/url.h>
 
 #include "authorities.h"
-#include "proxy.h"
 
 namespace sifkit::net {
 
@@ -29,20 +28,6 @@ constexpr long kSendBuffer = 256 << 10;
 constexpr std::size_t kMaxAuthorities = std::size_t{16} << 20;
 constexpr int kFirstFinalStatus = 200;  ///< what is less is an interim answer
 constexpr std::string_view kBlank = " \t\r\n";
-
-/// What may be gone at the next try: the connection, or the name for a moment; not what two programs disagree on.
-bool is_transient(CURLcode result) {
-  switch (result) {
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
-    case CURLE_GOT_NOTHING:
-    case CURLE_PARTIAL_FILE:
-    case CURLE_RECV_ERROR:
-    case CURLE_SEND_ERROR:
-    case CURLE_SEND_FAIL_REWIND: return true;
-    default: return false;
-  }
-}
 
 }  // namespace
 
@@ -120,8 +105,8 @@ void HttpExchange::set_up(const HttpOptions& options) {
                    static_cast<long>(std::min(options.connect_timeout, options.silence_timeout).count()));
   if (!options.unix_socket.empty()) set_option(curl, CURLOPT_UNIX_SOCKET_PATH, options.unix_socket.c_str());
   const bool direct = options.proxy == Proxy::none || !options.unix_socket.empty();
-  if (!direct) proxy_ = proxy_for(request_.url);
-  set_option(curl, CURLOPT_PROXY, proxy_.c_str());
+  if (!direct) proxy_ = proxy_setting_for(request_.url);
+  set_option(curl, CURLOPT_PROXY, proxy_.address.c_str());
   set_option(curl, CURLOPT_NOPROXY, "");  // the variable is not read twice
   set_option(curl, CURLOPT_ERRORBUFFER, error_text_);
   set_option(curl, CURLOPT_HEADERFUNCTION, &HttpExchange::take_header);
@@ -337,7 +322,7 @@ std::size_t HttpExchange::read(std::span<std::byte> into) {
 bool HttpExchange::peer_is_local() const {
   const char* address = nullptr;
   curl_easy_getinfo(handle_.get(), CURLINFO_PRIMARY_IP, &address);
-  if (!proxy_.empty() || address == nullptr || *address == '\0') return false;
+  if (!proxy_.address.empty() || address == nullptr || *address == '\0') return false;
   Url peer;
   peer.host = address;
   return peer.is_local();
@@ -349,44 +334,6 @@ std::string HttpExchange::redirect_target() {
   const char* target = nullptr;
   curl_easy_getinfo(handle_.get(), CURLINFO_REDIRECT_URL, &target);
   return target == nullptr ? "" : target;
-}
-
-std::string HttpExchange::reason() const {
-  const bool shown = error_text_[0] != '\0' && !has_secrets_of(proxy_, error_text_);
-  return printable(shown ? error_text_ : curl_easy_strerror(result_));
-}
-
-void HttpExchange::fail() const {
-  if (stop_.stop_requested()) OperationContext::throw_cancelled();
-  if (header_bytes_ > HttpClient::kMaxHeaderBytes) {
-    throw Error(ErrorKind::limit, fmt::format("{}: the headers of the answer are over the limit of {} bytes", name_,
-                                              HttpClient::kMaxHeaderBytes));
-  }
-  // libcurl's clock is for the connection only.
-  if (result_ == CURLE_COULDNT_CONNECT || result_ == CURLE_OPERATION_TIMEDOUT) fail_to_connect();
-  if (result_ == CURLE_OUT_OF_MEMORY)
-    throw Error(ErrorKind::network, fmt::format("{}: a header of the answer is too long", name_));
-  const auto message = fmt::format("{}: {}", name_, result_ == CURLE_OK ? "the answer has no head" : reason());
-  // A server that goes down in the middle of a handshake is no failure of TLS.
-  long os_error = 0;
-  curl_easy_getinfo(handle_.get(), CURLINFO_OS_ERRNO, &os_error);
-  const bool reset = result_ == CURLE_SSL_CONNECT_ERROR && (os_error == ECONNRESET || os_error == EPIPE);
-  if (reset || is_transient(result_)) throw TransientError(ErrorKind::network, message, hints_.other);
-  if (result_ == CURLE_PEER_FAILED_VERIFICATION && lacks_authorities_)
-    throw Error(ErrorKind::network, message, authorities_hint());
-  throw Error(ErrorKind::network, message, hints_.other);
-}
-
-void HttpExchange::fail_to_connect() const {
-  long os_error = 0;
-  curl_easy_getinfo(handle_.get(), CURLINFO_OS_ERRNO, &os_error);
-  const bool refused = os_error == EACCES || os_error == EPERM;
-  const bool known = os_error != 0 && os_error != EINPROGRESS;
-  const auto message =
-      fmt::format("cannot connect to {}: {}", name_,
-                  known ? std::strerror(static_cast<int>(os_error)) : reason());
-  if (refused) throw Error(ErrorKind::denied, message, hints_.denied);
-  throw TransientError(ErrorKind::network, message, hints_.connect);
 }
 
 }  // namespace sifkit::net

@@ -16,6 +16,7 @@
 #include <sifkit/net/http_client.h>
 
 #include "curl.h"
+#include "proxy.h"
 
 namespace sifkit::net {
 
@@ -80,6 +81,12 @@ class HttpExchange : public Source {
   std::string reason() const;
   [[noreturn]] void fail() const;
   [[noreturn]] void fail_to_connect() const;
+  /// Throws what a proxy has answered in place of a way to the server, if it has.
+  void expect_way_through_proxy() const;
+  /// Of a failure that is not of the connection.
+  Hint hint() const;
+  /// What names the proxy, which may not be known to whoever runs the program.
+  Hint proxy_hint() const;
 
   const HttpRequest request_;
   const std::string name_;
@@ -89,7 +96,7 @@ class HttpExchange : public Source {
   const std::optional<Clock::time_point> deadline_;
   const std::stop_token stop_;
 
-  std::string proxy_;  ///< empty: none
+  ProxySetting proxy_;
   const std::shared_ptr<HttpConnections> connections_;
   CurlMulti multi_;
   CurlList sent_headers_;

@@ -123,13 +123,16 @@ bool is_proxy(std::string_view proxy) {
   return port && *port <= kMaxPort;
 }
 
-[[noreturn]] void refuse(std::string_view proxy) {
+std::string without_user(std::string_view proxy) {
   const auto [scheme, rest] = cut_at_scheme(proxy);
   const bool whole = rest.data() == proxy.data();
   const auto place = rest.substr(rest.rfind('@') + 1);
+  return (whole ? "" : std::string(scheme) + "://") + std::string(place);
+}
+
+[[noreturn]] void refuse(std::string_view proxy) {
   throw Error(ErrorKind::usage,
-              fmt::format("proxy {}: expected http://[USER:PASSWORD@]HOST[:PORT]",
-                          in_quotes((whole ? "" : std::string(scheme) + "://") + std::string(place))),
+              fmt::format("proxy {}: expected http://[USER:PASSWORD@]HOST[:PORT]", in_quotes(without_user(proxy))),
               "the variables http_proxy, https_proxy and all_proxy name it; in a password all but letters and digits "
               "is escaped, as in %40");
 }
@@ -158,22 +161,29 @@ bool has_secrets_of(std::string_view proxy, std::string_view message) {
   return has(user) || has(password) || has(decoded(password));
 }
 
-std::string proxy_for(std::string_view text) {
+std::string ProxySetting::shown() const { return without_user(address); }
+
+std::string proxy_for(std::string_view url) { return proxy_setting_for(url).address; }
+
+ProxySetting proxy_setting_for(std::string_view text) {
   const auto url = Url::parse(text);
   if (!url || is_loopback(url->host)) return {};
-  std::string proxy =
-      url->scheme == "https" ? first_environment_variable({"HTTPS_PROXY", "https_proxy"})
-                             : first_environment_variable({"HTTP_PROXY", "http_proxy"});
-  if (proxy.empty()) proxy = first_environment_variable({"ALL_PROXY", "all_proxy"});
-  if (proxy.empty()) return {};
+  const bool tls = url->scheme == "https";
+  ProxySetting out;
+  for (const char* name :
+       {tls ? "HTTPS_PROXY" : "HTTP_PROXY", tls ? "https_proxy" : "http_proxy", "ALL_PROXY", "all_proxy"}) {
+    if (!out.address.empty()) break;
+    out = {environment_variable(name), name};
+  }
+  if (out.address.empty()) return {};
   const std::string list = first_environment_variable({"NO_PROXY", "no_proxy"});
   for (std::size_t at = 0; at <= list.size();) {
     const auto end = std::min(list.find(',', at), list.size());
     if (excluded_by(list.substr(at, end - at), *url)) return {};
     at = end + 1;
   }
-  if (!is_proxy(proxy)) refuse(proxy);
-  return proxy;
+  if (!is_proxy(out.address)) refuse(out.address);
+  return out;
 }
 
 }  // namespace sifkit::net

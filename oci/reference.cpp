@@ -10,6 +10,7 @@
 #include <sifkit/core/error.h>
 
 #include "reference_hint.h"
+#include "registry/registry_name.h"
 
 namespace sifkit::oci {
 
@@ -56,10 +57,16 @@ bool is_scheme(std::string_view word) {
   });
 }
 
-/// How an image gets from there to a source that is read.
-std::string network_hint(std::string_view word) {
-  if (word == "http" || word == "https") return "'sifkit pull' fetches the file, then use its path";
-  return "'apptainer pull' fetches it";
+/// Throws why a source that only other programs read is none, and how an image gets from there to one that is read.
+[[noreturn]] void refuse_unread(std::string_view text, std::string_view word) {
+  if (word == "shub") {
+    throw Error(ErrorKind::unsupported,
+                fmt::format("source {}: Singularity Hub has no images any more", in_quotes(text)),
+                "it was closed in 2021; look for the image in a registry");
+  }
+  const bool url = word == "http" || word == "https";
+  throw Error(ErrorKind::unsupported, fmt::format("source {}: it is not read from there", in_quotes(text)),
+              url ? "'sifkit pull' fetches the file, then use its path" : "fetch it by a program that does, then use its path");
 }
 
 /// Whether a text that is no path may be meant as a Docker image's name with a tag: NAME:TAG, HOST:PORT/NAME[:TAG].
@@ -161,8 +168,7 @@ Reference Reference::parse(std::string_view text) {
     return out;
   }
   if (std::find(std::begin(kUnreadWords), std::end(kUnreadWords), word) != std::end(kUnreadWords)) {
-    throw Error(ErrorKind::unsupported, fmt::format("source {}: it is not read from there", in_quotes(text)),
-                network_hint(word));
+    refuse_unread(text, word);
   }
   split_location(out, text);
   if (is_scheme(word) && !exists(out.location)) {
@@ -180,6 +186,11 @@ std::string Reference::from() const {
     return std::string(after_scheme(text, colon));
   }
   return text;
+}
+
+std::string Reference::registry_host() const {
+  if (transport != Transport::docker && transport != Transport::oras) return {};
+  return RegistryName::parse(location, text).host;
 }
 
 std::string_view to_string(Transport transport) noexcept {

@@ -50,7 +50,8 @@ Json pull_record(const std::string& uri, const PullReport& report) {
           {"source", net::url_without_secrets(uri)},
           {"target", report.target.native()},
           {"bytes", report.bytes},
-          {"digest", report.digest.text()}};
+          {"digest", report.digest.text()},
+          {"manifest_digest", report.manifest_digest ? Json(report.manifest_digest->text()) : Json(nullptr)}};
 }
 
 }  // namespace sifkit::records

@@ -5,12 +5,14 @@ sifkit_test(cli SOURCES cli/test_cli_app.cpp
                         cli/test_cli_check.cpp
                         cli/test_cli_copy.cpp
                         cli/test_cli_copy_all.cpp
+                        cli/test_cli_copy_registries.cpp
                         cli/test_cli_corpus.cpp
                         cli/test_cli_damaged.cpp
                         cli/test_cli_diff.cpp
                         cli/test_cli_digest.cpp
                         cli/test_cli_du.cpp
                         cli/test_cli_edit.cpp
+                        cli/test_cli_edit_contents.cpp
                         cli/test_cli_faults.cpp
                         cli/test_cli_files.cpp
                         cli/test_cli_find.cpp

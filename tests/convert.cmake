@@ -4,7 +4,9 @@ sifkit_test(
   SOURCES unit/test_convert_base.cpp
           unit/test_convert_base_borders.cpp unit/test_convert_base_layers.cpp
           unit/test_convert_capabilities.cpp
+          unit/test_convert_changes.cpp
           unit/test_convert_file_system.cpp
+          unit/test_convert_manifest_format.cpp
           unit/test_convert_metadata.cpp
           unit/test_convert_packed.cpp
           unit/test_convert_runtime_check.cpp

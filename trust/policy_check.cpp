@@ -46,7 +46,7 @@ void Verification::find_rules() {
   const auto match = [&](const std::string& path, const PolicyRule& rule) {
     return PolicyMatch{options_.policy->name(), path, rule.place, rule.path};
   };
-  const auto path = path_of(*image_.file());
+  const auto path = options_.place.empty() ? path_of(*image_.file()) : symlinks_on_path(options_.place.native()).back();
   const auto* const rule = options_.policy->rule_for(path);
   report_.policy = rule == nullptr ? PolicyMatch{options_.policy->name(), path, {}, {}} : match(path, *rule);
   if (rule != nullptr) rules_.push_back({rule, {}});

@@ -68,12 +68,60 @@ TEST_CASE("a second pull takes the finished image, another way of making it the 
   fixture.put(other);
   CHECK(fixture.pull() > 0);
   CHECK(read_file(fixture.home / "app.sif") != first);
-  // What a build warns of is said each time, so such an image is made each time, of layers that are there.
+}
+
+TEST_CASE("what was warned of is kept with the finished image, and said again", "[cli][registry][cache][hostile]") {
+  CachedPulls fixture;
   fixture.put(small_image());
-  CHECK(fixture.pull() > 0);
-  CHECK(fixture.pull() == 0);
-  CHECK_THAT(run_cli({"pull", "-F", "--no-https", (fixture.home / "app.sif").native(), fixture.server.image("app:1")}).err,
-             ContainsSubstring("warning"));
+  const auto app = fixture.home / "app.sif";
+  // How many blobs are asked for where nothing but the finished image is there: the configuration.
+  std::size_t asked = 0;
+  const auto pull = [&] {
+    std::filesystem::remove(app);
+    std::filesystem::remove_all(fixture.home / "cache/blobs");
+    const auto before = fixture.server.count("/blobs/");
+    const auto result = run_cli({"pull", "--no-https", "--arch", "amd64", app.native(), fixture.server.image("app:1")});
+    CHECK(result.code == 0);
+    asked = fixture.server.count("/blobs/") - before;
+    return result.err;
+  };
+  const auto said = pull();
+  CHECK(asked == 3);
+  CHECK_THAT(said, ContainsSubstring("warning: "));
+  const auto made = read_file(app);
+  CHECK(pull() == said);
+  CHECK(asked == 1);
+  CHECK(read_file(app) == made);
+  // Whoever may write there says nothing to the terminal, and what is no list of warnings is none.
+  const auto replace = [&](const std::string& text) {
+    std::vector<std::filesystem::path> kept;
+    for (const auto& entry : std::filesystem::directory_iterator(fixture.home / "cache/images")) {
+      if (read_file(entry.path()).starts_with('{')) kept.push_back(entry.path());
+    }
+    REQUIRE_FALSE(kept.empty());
+    const auto key = kept.front().filename().native().substr(0, 64);
+    for (const auto& path : kept) std::filesystem::remove(path);
+    write_file(fixture.home / "cache/images" / (key + "-" + sha256(text)), text);
+  };
+  const auto document = [](const std::string& kind, const Json& count) {
+    const Json one{{"kind", kind}, {"text", "\x1b[2Jx"}, {"advice", 0}, {"argument", ""}, {"words", ""}};
+    return Json{{"warnings", Json::array({one})}, {"counts", {{kind, count}}}}.dump();
+  };
+  replace(document("nothing-to-run", 1));
+  const auto hostile = pull();
+  CHECK(asked == 1);
+  CHECK_THAT(hostile, ContainsSubstring("[nothing-to-run]") && !ContainsSubstring("\x1b"));
+  for (const auto& text : {document("../x", 1), document("a", 1'000'000'000), document("a", -1),
+                           std::string(R"({"warnings":7})"), std::string("{")}) {
+    INFO(text);
+    replace(text);
+    CHECK(pull() == said);
+    CHECK(asked == 3);
+    CHECK(read_file(app) == made);
+  }
+  std::filesystem::remove_all(fixture.home / "cache/images");
+  CHECK(pull() == said);
+  CHECK(asked == 3);
 }
 
 TEST_CASE("a cache may be named from the current directory", "[cli][registry][cache]") {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
@@ -120,6 +121,21 @@ TEST_CASE("a SIF goes back into an image of one layer, without what a build put 
   CHECK(run_cli({"inspect", "--environment", fixture.at("a.sif")}).out == run_cli({"inspect", "--environment", fixture.at("b.sif")}).out);
 }
 
+TEST_CASE("mount points that no layer brought are not in a copy of a SIF that tells them from others", "[cli][copy]") {
+  CopyFixture fixture;
+  // No packing record is made where a layer links to what an older one brought.
+  fixture.image.layers = {fixture.image.layers[0], TarBuilder().directory("home", 0700).file("etc/.wh.old", "").bytes()};
+  write_file(fixture.directory / "app.tar", as_tar(docker_24(fixture.image)));
+  REQUIRE(fixture.build("a.sif", fixture.at("app.tar")).code == 0);
+  fixture.copied(fixture.at("a.sif"), "docker-archive:" + fixture.at("d.tar"));
+  CHECK(run_cli({"diff", "--with-singularity", fixture.at("app.tar"), fixture.at("d.tar")}).out == "equal\n");
+  // A file that was added to one of them since has come to stay.
+  write_file(fixture.directory / "note", "n");
+  REQUIRE(run_cli({"edit", fixture.at("a.sif"), "--add", fixture.at("note") + ":/root/note"}).code == 0);
+  fixture.copied(fixture.at("a.sif"), "docker-archive:" + fixture.at("d.tar"));
+  CHECK(run_cli({"cat", fixture.at("d.tar"), "/root/note"}).out == "n");
+}
+
 TEST_CASE("a copy checks what it reads, and an error leaves nothing", "[cli][copy]") {
   const CopyFixture fixture;
   const auto fails = [&](const Members& members, ErrorKind kind, const std::string& text) {
@@ -144,6 +160,31 @@ TEST_CASE("a copy checks what it reads, and an error leaves nothing", "[cli][cop
     if (member.bytes.size() > 1000) member.bytes.resize(member.bytes.size() - 20);
   }
   fails(members, ErrorKind::integrity, "bytes");
+}
+
+TEST_CASE("in an archive of a layout directories stand before what is in them", "[cli][copy]") {
+  // Apptainer extracts such an archive, and makes no directory that is no member.
+  static constexpr std::size_t kRecord = 512;
+  const CopyFixture fixture;
+  REQUIRE(fixture.copy(fixture.at("app.tar"), "oci-archive:" + fixture.at("out.tar")).code == 0);
+  const auto archive = read_file(fixture.directory / "out.tar");
+  REQUIRE(archive.size() > kRecord);
+  std::vector<std::string> directories{""};
+  for (std::size_t at = 0; archive[at] != '\0';) {
+    const auto header = archive.substr(at, kRecord);
+    const std::string name = header.c_str();
+    INFO(name);
+    const auto slash = name.rfind('/', name.size() - 2);
+    const auto parent = slash == std::string::npos ? "" : name.substr(0, slash + 1);
+    CHECK(std::find(directories.begin(), directories.end(), parent) != directories.end());
+    if (header[156] == '5') {
+      directories.push_back(name);
+      CHECK(header.substr(100, 47) == std::string("0000755\0" "0000000\0" "0000000\0" "00000000000\0" "00000000000", 47));
+    }
+    at += kRecord + (std::stoull(header.substr(124, 11), nullptr, 8) + kRecord - 1) / kRecord * kRecord;
+    REQUIRE(at < archive.size());
+  }
+  CHECK(directories == std::vector<std::string>{"", "blobs/", "blobs/sha256/"});
 }
 
 TEST_CASE("what is there is replaced only when that is asked for", "[cli][copy]") {

@@ -114,6 +114,11 @@ TEST_CASE("images and URLs are pulled", "[cli][registry][pull]") {
   REQUIRE(fixture.pull(fixture.server.image("app:1"), {"-q"}).code == 0);
   CHECK(fixture.there() == Names{"app_1.sif"});
   CHECK(run_cli({"cat", (fixture.home / "out/app_1.sif").native(), "/etc/new"}).out == "new");
+  // The name that `build` takes is taken, too, and what it stood for can be asked for again.
+  const auto short_name = fixture.pull("docker:" + fixture.server.place() + "/app:1", {"--json", "-F"});
+  REQUIRE(short_name.code == 0);
+  CHECK(Json::parse(short_name.out)["manifest_digest"] ==
+        "sha256:" + sha256(fixture.server.bytes_of("/v2/app/manifests/1").value_or("")));
   fixture.server.put("/files/some.sif?token=s3cret", "application/octet-stream", fixture.sif);
   const auto url = fixture.server.url("/files/some.sif?token=s3cret");
   REQUIRE(fixture.pull(url, {"--digest", "sha256:" + sha256(fixture.sif)}).code == 0);
@@ -126,4 +131,98 @@ TEST_CASE("images and URLs are pulled", "[cli][registry][pull]") {
   CHECK(absent.code == exit_code(ErrorKind::not_found));
   CHECK_THAT(absent.err, ContainsSubstring("/files/none.sif: status 404"));
   CHECK(fixture.pull(fixture.server.url("/")).code != 0);
+}
+
+TEST_CASE("keys and a policy are asked before a file has its name", "[cli][registry][pull][policy]") {
+  PullFixture fixture;
+  const auto at = [&](const std::string& name) { return (fixture.home / name).native(); };
+  write_file(fixture.home / "signed.sif", fixture.sif);
+  REQUIRE(run_cli({"key", "newpair", "-q", "-N", "Ada", "--no-passphrase"}).code == 0);
+  REQUIRE(run_cli({"sign", "-q", at("signed.sif")}).code == 0);
+  const auto bytes = read_file(fixture.home / "signed.sif");
+  fixture.server.put_blob("app", bytes);
+  fixture.server.put_manifest("app", "1", LayoutBuilder::kManifest, PullFixture::manifest_of(bytes).dump());
+  const auto out = std::filesystem::canonical(fixture.home / "out").native();
+  const auto policy = [&](const std::string& path, int threshold) {
+    write_file(fixture.home / "policy.json",
+               Json{{"schema", "sifkit/verify-policy/v1"},
+                    {"rules", Json::array({{{"path", path}, {"threshold", threshold}}})}}
+                   .dump());
+    return at("policy.json");
+  };
+  const auto refused = [&](const std::vector<std::string>& more, const std::string& text) {
+    const auto result = fixture.pull(fixture.oras("app:1"), more);
+    CHECK(result.code == exit_code(ErrorKind::untrusted));
+    CHECK_THAT(result.err, ContainsSubstring(text));
+    CHECK(fixture.there().empty());
+  };
+  refused({"--policy", policy(out, 2)}, "rules[0]: 1 of 2 keys needed have signed");
+  refused({"--name", "other.sif", "--policy", policy(out + "/app_1.sif", 1)},
+          "no rule is for '" + out + "/other.sif'");
+  write_file(fixture.home / "other.pub",
+             "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n"
+             "-----END PUBLIC KEY-----\n");
+  refused({"--key", at("other.pub")}, "");
+  CHECK(fixture.pull(fixture.oras("app:1"), {"--ocsp-verify"}).code == exit_code(ErrorKind::usage));
+  CHECK(fixture.pull(fixture.oras("app:1"), {"--policy", policy(out + "/app_1.sif", 1)}).code == 0);
+  CHECK(fixture.pull(fixture.oras("app:1"), {"-F", "--policy", policy(out, 1)}).code == 0);
+  CHECK(fixture.there() == Names{"app_1.sif"});
+  // An image of layers has no signatures of these.
+  fixture.RegistryFixture::put(small_image(), "layers");
+  CHECK(fixture.pull(fixture.server.image("layers:1"), {"--policy", at("policy.json")}).code ==
+        exit_code(ErrorKind::usage));
+}
+
+TEST_CASE("Apptainer's options of pull are taken, or refused with what there is for them", "[cli][registry][pull]") {
+  PullFixture fixture;
+  fixture.server.put_blob("app", fixture.sif);
+  fixture.server.put_manifest("app", "1", LayoutBuilder::kManifest, PullFixture::manifest_of(fixture.sif).dump());
+  CHECK(fixture.pull(fixture.oras("app:1"), {"-U", "--allow-unauthenticated", "--no-cleanup"}).code == 0);
+  const auto login = fixture.pull(fixture.oras("app:1"), {"-F", "--docker-login"});
+  CHECK(login.code == exit_code(ErrorKind::usage));
+  CHECK_THAT(login.err, ContainsSubstring("--docker-login") && ContainsSubstring("--creds USER asks for the password"));
+  const auto unknown = run_cli({"pull", "x.sif", "--colour", "v8", fixture.oras("app:1")});
+  CHECK(unknown.code == exit_code(ErrorKind::usage));
+  CHECK_THAT(unknown.err, ContainsSubstring("has no option '--colour'"));
+  CHECK_THAT(run_cli({"pull", "a", "b", fixture.oras("app:1")}).err, ContainsSubstring("expected [OUT] URI"));
+  for (const std::string name : {"alpine", "alpine:3", "quay.io/team/app"})
+    CHECK_THAT(run_cli({"pull", name}).err, ContainsSubstring("an image of a registry is docker://" + name));
+  CHECK_THAT(run_cli({"pull", "x.sif"}).err, !ContainsSubstring("an image of a registry"));
+
+  Json entries = Json::array();
+  for (const std::string variant : {"v7", "v6"}) {
+    auto image = small_image();
+    image.architecture = "arm";
+    image.config["Labels"]["variant"] = variant;
+    const auto manifest = fixture.RegistryFixture::put(image, "arm", variant);
+    entries.push_back({{"mediaType", LayoutBuilder::kManifest},
+                       {"size", manifest.size()},
+                       {"digest", "sha256:" + sha256(manifest)},
+                       {"platform", {{"os", "linux"}, {"architecture", "arm"}, {"variant", variant}}}});
+  }
+  fixture.server.put_manifest("arm", "all", LayoutBuilder::kIndex, LayoutBuilder::index_of(entries));
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const std::string variant = entries[i]["platform"]["variant"];
+    const auto pulled = fixture.pull(fixture.server.image("arm:all"),
+                                     {"--json", "-F", "--arch", "arm", "--arch-variant", variant});
+    INFO(pulled.err);
+    REQUIRE(pulled.code == 0);
+    CHECK(Json::parse(pulled.out)["manifest_digest"] == entries[i]["digest"]);
+  }
+}
+
+TEST_CASE("an image for another machine is pulled with a warning, unless it is asked for", "[cli][registry][pull]") {
+  PullFixture fixture;
+  auto image = small_image();
+  image.architecture = oci::Platform::host().architecture == "s390x" ? "arm64" : "s390x";
+  fixture.RegistryFixture::put(image);
+  for (int i = 0; i < 2; ++i) {  // the second time from the cache
+    const auto pulled = fixture.pull(fixture.server.image("app:1"), {"-F"});
+    REQUIRE(pulled.code == 0);
+    CHECK_THAT(pulled.err, ContainsSubstring("the image is for " + image.architecture) &&
+                               ContainsSubstring("[other-machine]"));
+  }
+  const auto wanted = fixture.pull(fixture.server.image("app:1"), {"-F", "--arch", image.architecture});
+  REQUIRE(wanted.code == 0);
+  CHECK_THAT(wanted.err, !ContainsSubstring("[other-machine]"));
 }

@@ -42,6 +42,23 @@ diff -r one two
 copy docker-archive:docker.tar:me/app:1 oci:three:x
 [ "$(skopeo inspect --config --raw oci:three:x | jq -c .rootfs)" = "$(skopeo inspect --config --raw oci:source:x | jq -c .rootfs)" ]
 
+# Apptainer, where it is installed, extracts an archive before it reads it.
+if command -v apptainer >/dev/null; then
+  APPTAINER_CACHEDIR=$work/cache apptainer --quiet build --sandbox box oci-archive:archive.tar
+  cmp rootfs/opt/directory/numbers box/opt/directory/numbers
+fi
+
+# Docker's manifest is not found in a layout, one of OCI with the same blobs is.
+copy --format v2s2 oci:source:x dir:docker
+"$SIFKIT" copy -q docker oci:as-it-is:x
+if skopeo inspect --raw oci:as-it-is:x >/dev/null 2>&1; then exit 1; fi
+"$SIFKIT" copy -q --format oci docker oci:of-oci:x
+"$SIFKIT" copy -q --format oci docker oci-archive:of-oci.tar:x
+copy oci:of-oci:x dir:three-blobs
+copy oci-archive:of-oci.tar:x dir:four-blobs
+diff -r three-blobs four-blobs
+[ "$(skopeo inspect --config --raw oci:of-oci:x)" = "$(skopeo inspect --config --raw dir:docker)" ]
+
 # From a SIF: one layer with the same files.
 "$SIFKIT" build -q app.sif oci:source:x
 "$SIFKIT" copy -q app.sif oci:layout:sif

@@ -33,7 +33,8 @@ namespace {
 /// Answers over TLS, with a certificate that it has made itself.
 class TlsServer {
  public:
-  explicit TlsServer(const char* name)
+  /// `asks` for a certificate of the client, and takes none.
+  explicit TlsServer(const char* name, bool asks = false)
       : key_(EVP_EC_gen("P-256")), certificate_(X509_new()), context_(SSL_CTX_new(TLS_server_method())) {
     X509* const made = certificate_.get();
     X509_NAME* const subject = X509_get_subject_name(made);
@@ -51,6 +52,7 @@ class TlsServer {
     REQUIRE(X509_sign(made, key_.get(), EVP_sha256()) > 0);
     REQUIRE(SSL_CTX_use_certificate(context_.get(), made) == 1);
     REQUIRE(SSL_CTX_use_PrivateKey(context_.get(), key_.get()) == 1);
+    if (asks) SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
 
     sockaddr_in address_of{};
     address_of.sin_family = AF_INET;
@@ -90,7 +92,14 @@ class TlsServer {
       const std::unique_ptr<SSL, FreedBy<SSL_free>> session(SSL_new(context_.get()));
       SSL_set_fd(session.get(), client);
       char request[4096];
-      if (SSL_accept(session.get()) != 1 || SSL_read(session.get(), request, sizeof request) <= 0) continue;
+      if (SSL_accept(session.get()) != 1) {
+        // What the client has sent by now must not make the system drop the alert.
+        ::shutdown(client, SHUT_WR);
+        while (::recv(client, request, sizeof request, 0) > 0) {
+        }
+        continue;
+      }
+      if (SSL_read(session.get(), request, sizeof request) <= 0) continue;
       constexpr std::string_view kAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
       SSL_write(session.get(), kAnswer.data(), static_cast<int>(kAnswer.size()));
       SSL_shutdown(session.get());
@@ -173,4 +182,35 @@ TEST_CASE("an empty variable names no authorities", "[net]") {
         "/etc/pki/tls/certs/ca-bundle.crt, /etc/ssl/ca-bundle.pem, "
         "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem, /etc/pki/tls/cacert.pem, /etc/ssl/cert.pem; SSL_CERT_FILE "
         "names a file of them");
+}
+
+TEST_CASE("what helps against a failure of TLS is said of those alone", "[net]") {
+  ::signal(SIGPIPE, SIG_IGN);
+  TempDir directory;
+  const TlsServer ours("ours");
+  const TlsServer other("other");
+  const TlsServer asking("asking", true);
+  write_file(directory / "ours.pem", ours.pem());
+  write_file(directory / "asking.pem", asking.pem());
+  HttpOptions options;
+  options.proxy = Proxy::none;
+  options.hints = {.tls = "of TLS", .certificate = "of the client", .other = "other"};
+  const auto hint = [&](const std::string& url, const std::string& authorities) {
+    options.tls.authorities = directory / authorities;
+    try {
+      HttpClient(options).send({.url = url}).text(100);
+    } catch (const TransientError& error) {
+      return "once more: " + error.hint().text();
+    } catch (const Error& error) {
+      return error.hint().text();
+    }
+    return std::string("nothing");
+  };
+  CHECK(hint(ours.url, "ours.pem") == "nothing");
+  CHECK(hint(other.url, "ours.pem") == "of TLS");
+  CHECK(hint(asking.url, "asking.pem") == "of the client");
+  CHECK(hint("https://registry.invalid/", "ours.pem") == "once more: other");
+  options.hints.certificate = {};
+  options.hints.tls = {};
+  CHECK(hint(other.url, "ours.pem") == "other");
 }

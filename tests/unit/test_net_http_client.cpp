@@ -141,6 +141,42 @@ TEST_CASE("a proxy's password is in no message", "[net][hostile]") {
   CHECK_FALSE(has_secrets_of("http://proxy:80", "proxy:80"));
 }
 
+TEST_CASE("a proxy that fails is named, with the variable that names it", "[net]") {
+  const HttpHints hints{.connect = "of the server", .tls = "of TLS", .other = "other"};
+  // What is thrown, and whether once more may help.
+  const auto failure = [&](const char* variable, const std::string& proxy, const std::string& url) {
+    const Environment proxies(no_proxies({{variable, proxy}}));
+    try {
+      HttpClient({.name = "it", .hints = hints}).send({.url = url});
+    } catch (const TransientError& error) {
+      return std::pair<Error, bool>(error, true);
+    } catch (const Error& error) {
+      return std::pair<Error, bool>(error, false);
+    }
+    throw std::runtime_error("nothing has failed");
+  };
+  const auto [closed, again] = failure("HTTPS_PROXY", "http://user:s3cret@127.0.0.1:1", "https://registry.invalid/");
+  CHECK(again);
+  CHECK(closed.message() == "cannot connect to the proxy http://127.0.0.1:1 for it: Connection refused");
+  CHECK(closed.hint().text() ==
+        "the variable HTTPS_PROXY names the proxy http://127.0.0.1:1; NO_PROXY lists hosts that need none");
+  const auto unknown = failure("all_proxy", "http://user:s3cret@proxy.invalid", "http://registry.invalid/").first;
+  CHECK_THAT(unknown.hint().text(), ContainsSubstring("the variable all_proxy names the proxy http://proxy.invalid;"));
+  CHECK_THAT(std::string(unknown.what()), !ContainsSubstring("s3cret"));
+  // It refuses to lead on, and so it will the next time.
+  unsigned status = 407;
+  EngineServer proxy([&](const std::string&) -> Answer { return EngineServer::response(status, ""); });
+  for (const bool transient : {false, true}) {
+    status = transient ? 503 : 407;
+    const auto [refusal, retried] = failure("https_proxy", "http://" + proxy.place(), "https://registry.invalid/");
+    CHECK(retried == transient);
+    CHECK(refusal.kind() == ErrorKind::network);
+    CHECK(refusal.message() ==
+          fmt::format("it: status {} of the proxy http://{}", status, proxy.place()));
+    CHECK_THAT(refusal.hint().text(), ContainsSubstring("the variable https_proxy"));
+  }
+}
+
 TEST_CASE("an address of a private network is one however it is written", "[net][hostile]") {
   const auto is_local = [](const std::string& host) { return Url::parse("https://" + host + "/x")->is_local(); };
   for (const char* host :
@@ -304,6 +340,12 @@ TEST_CASE("a Location is what it means where it was given", "[net]") {
   CHECK(resolved_url(base, "") == "https://h:5000/v2/app/uploads/1");
   CHECK(resolved_url("https://h", "a") == "https://h/a");
   CHECK(resolved_url("https://h", "/a") == "https://h/a");
+  // Dots in a path are steps; behind a question mark they are what they are.
+  CHECK(resolved_url(base, "../uploads/2?z=/../a") == "https://h:5000/v2/app/uploads/2?z=/../a");
+  CHECK(resolved_url(base, "./2") == "https://h:5000/v2/app/uploads/2");
+  CHECK(resolved_url(base, "/a/./b/../c/..") == "https://h:5000/a/");
+  CHECK(resolved_url(base, "../../../../../x/..y/.z") == "https://h:5000/x/..y/.z");
+  CHECK(resolved_url("https://h", "../a") == "https://h/a");
   CHECK(resolved_url(base, "file:/etc/passwd") == "file:/etc/passwd");
 }
 

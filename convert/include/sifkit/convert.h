@@ -30,7 +30,7 @@ enum class OutputFormat : std::uint8_t {
   sandbox,   ///< a directory
 };
 
-/// A file of the machine that goes into an image.
+/// A file, a link or a directory of the machine that goes into an image.
 struct AddedFile {
   std::filesystem::path from;
   std::string to;  ///< path in the image
@@ -43,7 +43,8 @@ struct ImageEdit {
   std::optional<std::string> runscript;    ///< its text
   std::optional<std::string> definition;   ///< likewise
   std::optional<std::string> name;         ///< of the partition in a SIF
-  std::vector<AddedFile> files;
+  std::vector<AddedFile> files;            ///< `convert` takes each name by itself, a directory before what is in it
+  bool same_packing = false;               ///< blocks of the image are kept, whatever level or program packed them
   /// The file that is changed, locked; one that takes its name meanwhile is not replaced.
   std::shared_ptr<const File> original;
 
@@ -68,7 +69,8 @@ struct ConvertOptions : oci::SourceOptions {
   bool all_root = false;              ///< every file belongs to 0:0
   std::vector<std::string> excludes;  ///< shell patterns over whole paths; what matches is left out with all below it
   std::vector<std::pair<std::string, std::string>> labels;  ///< added to the image's
-  std::vector<std::pair<std::string, std::string>> env;     ///< added to the image's
+  /// Added to the image's. A name that no container can have set is a usage error.
+  std::vector<std::pair<std::string, std::string>> env;
 
   /// Times and the UUID come from the image, so that the same image gives the same bytes. Otherwise from the clock and
   /// the system's random numbers.

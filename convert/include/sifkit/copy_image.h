@@ -17,11 +17,18 @@
 
 namespace sifkit {
 
+/// Whose media types a manifest has: those of OCI's image-spec, or Docker's of version 2, schema 2.
+enum class ManifestFormat : std::uint8_t { oci, docker };
+
 struct CopyOptions : oci::SourceOptions {
   Overwrite overwrite = Overwrite::no;
   /// What layers are compressed by. Nothing: they stay as they are, and the one of a file system is plain or, in a
   /// registry, compressed by gzip.
   std::optional<StreamCompression> compression;
+  /// What the manifest is written as. Nothing: it stays as it is, and so does its digest.
+  std::optional<ManifestFormat> format;
+  /// How the registry of the target is asked. Nothing: as the source's; credentials for that are then given to no other.
+  std::optional<oci::RegistryOptions> target_registry;
 };
 
 struct CopyReport {
@@ -34,8 +41,8 @@ struct CopyReport {
 };
 
 /// Writes an image of layers. From layers: their bytes, the configuration and the manifest as they are, so that digests
-/// stay; with `compression` layers that are compressed otherwise are compressed anew, and the manifest is one of OCI. A
-/// Docker archive has layers uncompressed, and a registry keeps what it has.
+/// stay; with `compression` layers that are compressed otherwise are compressed anew, and the manifest is one of OCI; with
+/// `format` the manifest has other media types, and the blobs stay. A Docker archive has layers uncompressed, and a registry keeps what it has.
 /// From the file system of a SIF, a squashfs image or a plain root: as one layer, with the configuration that the SIF
 /// keeps; what a build put in for the runtime (`/.singularity.d` and the links to it) is left out, and capabilities are
 /// real ones again. The target appears whole or not at all. Throws Error.

@@ -26,6 +26,7 @@ enum class Advice : std::uint8_t {
   registry_login,   ///< name credentials for the registry `argument`
   plain_http,       ///< RegistryOptions::plain_http, or its certificates, for the registry `argument`
   name_library,     ///< RegistryOptions::library
+  oci_manifest,     ///< CopyOptions::format: a manifest of OCI
   scratch_directory,  ///< SourceOptions::scratch; `argument` is what it must have, "room for the image" or nothing
   pipe_archive,     ///< let a program write an archive to standard input
   convert,          ///< convert the source

@@ -39,7 +39,9 @@ struct HttpHints {
   Hint connect;  ///< nobody answers
   Hint denied;   ///< the system does not allow the connection
   Hint silent;   ///< nothing has come for too long
-  Hint other;    ///< anything else between the two, TLS among it
+  Hint tls;      ///< the two do not agree on TLS, or the server's certificate is not known; empty: `other`
+  Hint certificate;  ///< the server wants a certificate of the client, or another one; empty: `tls`
+  Hint other;    ///< anything else between the two
 };
 
 /// Connections that stay open between requests, for all clients that are given them. Safe from several threads.

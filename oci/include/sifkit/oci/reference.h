@@ -41,6 +41,9 @@ struct Reference {
   /// The transport's word and what followed it, as a definition file's header states them.
   SIFKIT_API std::string bootstrap() const;
   SIFKIT_API std::string from() const;
+  /// The registry that is asked for it, as its credentials are called: "host:5000", "docker.io" for Docker's however it is
+  /// named. Empty where none is. Throws usage for what is no name of an image there.
+  SIFKIT_API std::string registry_host() const;
 };
 
 SIFKIT_API std::string_view to_string(Transport transport) noexcept;

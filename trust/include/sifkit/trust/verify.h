@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -97,6 +98,7 @@ struct VerifyOptions {
   bool digest = false;                     ///< of the whole file, which is read once more
   std::optional<Digest> required_digest;   ///< that the whole file must have: the remedy against old images, well signed
   const VerifyPolicy* policy = nullptr;    ///< demands more, by the place of the open file; it outlives the call
+  std::filesystem::path place;             ///< for the policy: where a file is going to be that has no name yet
   unsigned threads = 1;                    ///< that hash
   Limits limits;                           ///< signatures, signature_bytes
   OperationContext operation;

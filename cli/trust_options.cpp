@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trust_options.h"
+
+#include <algorithm>
+#include <initializer_list>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include <sifkit/core/error.h>
+#include <sifkit/trust/default_keys.h>
+
+#include "commands.h"
+
+namespace sifkit::cli {
+
+namespace {
+
+/// Go's words for a truth, which Apptainer takes, and "yes" and "no". Another word is no "no": nobody would be asked.
+bool is_true(std::string_view name) {
+  const auto value = environment(name).value_or("");
+  const auto is = [&](std::initializer_list<std::string_view> words) { return std::find(words.begin(), words.end(), value) != words.end(); };
+  if (is({"1", "t", "T", "true", "TRUE", "True", "yes"})) return true;
+  if (is({"", "0", "f", "F", "false", "FALSE", "False", "no"})) return false;
+  throw Error(ErrorKind::usage, fmt::format("the variable {}: expected 'true' or 'false', got {}", name, in_quotes(value)));
+}
+
+/// What is asked of a certificate's chain would pass for done where keys are trusted by themselves.
+void require_certificate(const TrustArguments& arguments) {
+  if (!arguments.certificate.empty()) return;
+  const char* const option = arguments.ocsp                     ? "--ocsp-verify"
+                             : !arguments.roots.empty()         ? "--certificate-roots"
+                             : !arguments.intermediates.empty() ? "--certificate-intermediates"
+                                                                : nullptr;
+  if (option != nullptr) throw Error(ErrorKind::usage, fmt::format("{} requires --certificate", option));
+}
+
+/// The environment speaks where the command line is silent. What it says of certificates is for those alone.
+void add_environment(TrustArguments& arguments) {
+  const auto fill = [](std::string& into, std::string_view name) {
+    if (const auto value = environment(name); into.empty() && value) into = *value;
+  };
+  if (arguments.keys.empty()) fill(arguments.certificate, "VERIFY_CERTIFICATE");
+  require_certificate(arguments);
+  if (!arguments.certificate.empty()) {
+    fill(arguments.intermediates, "VERIFY_INTERMEDIATES");
+    fill(arguments.roots, "VERIFY_ROOTS");
+    arguments.ocsp = arguments.ocsp || is_true("VERIFY_OCSP");
+  }
+  if (const auto key = environment("VERIFY_KEY"); key && arguments.keys.empty() && arguments.certificate.empty()) arguments.keys = {*key};
+}
+
+/// A name of a file that is empty, as of a variable that is not set, is no absence: that would allow what the file does not.
+class NonEmptyPath : public CLI::Validator {
+ public:
+  NonEmptyPath() {
+    func_ = [](std::string& text) { return text.empty() ? std::string("expected the name of a file, got ''") : std::string(); };
+  }
+};
+
+}  // namespace
+
+void add_trust_options(CLI::App& verb, TrustArguments& a) {
+  auto* key = verb.add_option("--key", a.keys, "A PEM public key or OpenPGP keys (may be given again; default: the rings of the user and the site)")
+                  ->type_name("KEYFILE")->allow_extra_args(false);
+  verb.add_option("--certificate", a.certificate, "A certificate (PEM) whose key must have signed")->type_name("FILE")->transform(NonEmptyPath())->excludes(key);
+  verb.add_option("--certificate-intermediates", a.intermediates, "Certificates between it and the root")->type_name("FILE")->transform(NonEmptyPath());
+  verb.add_option("--certificate-roots", a.roots, "Certificates to trust in place of the system's")->type_name("FILE")->transform(NonEmptyPath());
+  verb.add_flag("--ocsp-verify", a.ocsp, "Ask each certificate's OCSP responder whether it is revoked");
+  verb.add_option("--policy", a.policy, "Demand what this file (JSON) does of images in their directories: keys, how many, formats, sizes")->type_name("FILE")->transform(NonEmptyPath());
+}
+
+trust::TrustedKeys keys_to_verify_with(TrustArguments arguments, std::optional<std::int64_t> at) {
+  add_environment(arguments);
+  if (arguments.certificate.empty()) return trust::keys_to_trust(arguments.keys, at);
+  trust::TrustedKeys keys(at);
+  keys.add_certificate({arguments.certificate, arguments.intermediates, arguments.roots, arguments.ocsp});
+  return keys;
+}
+
+}  // namespace sifkit::cli
