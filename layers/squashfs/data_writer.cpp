@@ -39,13 +39,16 @@ OrderedPipeline<DataWriter::Item, DataWriter::Item>::Work DataWriter::make_worke
   const std::shared_ptr<BlockCompressor> codec = make_block_compressor(options_);
   const auto reuser = options_.base ? std::make_shared<BlockReuser>(*options_.base, options_) : nullptr;
   return [codec, reuser, base = options_.base](Item&& item) {
-    if (item.kind != Item::Kind::block && item.kind != Item::Kind::fragment) return std::move(item);
-    if (item.taken) {
+    if (item.kind == Item::Kind::taken) {
       base->read(item.known, {item.packed.bytes.get(), item.packed.size});
-      item.size_field = item.known.size_field;
-      item.checksum = block_checksum({item.packed.bytes.get(), item.packed.size});
+      for (ByteView left(item.packed.bytes.get(), item.packed.size); auto& piece : item.pieces) {
+        const auto size = packed_size(piece.size_field);
+        piece.checksum = block_checksum(left.first(size));
+        left = left.subspan(size);
+      }
       return std::move(item);
     }
+    if (item.kind != Item::Kind::block && item.kind != Item::Kind::fragment) return std::move(item);
     const ByteView plain(item.plain.bytes.get(), item.plain.size);
     if (item.known.size_field != 0) {
       const std::span<std::byte> packed(item.packed.bytes.get(), plain.size());
@@ -65,35 +68,62 @@ OrderedPipeline<DataWriter::Item, DataWriter::Item>::Work DataWriter::make_worke
   };
 }
 
-void DataWriter::write(Buffer&& buffer) {
-  const auto at = std::exchange(cursor_, cursor_ + buffer.size);
-  writes_.write(at, std::move(buffer));
+void DataWriter::place(Item::Kind kind, std::uint32_t size_field, std::uint32_t checksum, std::uint64_t count) {
+  const auto at = std::exchange(cursor_, cursor_ + packed_size(size_field));
+  checksums_.hold(size_field, checksum);
+  if (kind == Item::Kind::fragment) {
+    fragments_[static_cast<std::size_t>(count)] = {at, size_field};
+    checksums_.keep_held();
+    // A fragment is closed between two files, so the blocks of a large one stay together.
+    SIFKIT_CHECK(block_sizes_.size() == writing_first_block_);
+    writing_start_ = cursor_;
+  } else {
+    block_sizes_.push_back(size_field);
+    known_blocks_.place(count) = {at, size_field, checksum};
+  }
+}
+
+void DataWriter::end_blocks(std::uint32_t content, bool duplicate) {
+  if (duplicate) {
+    cursor_ = writing_start_;
+    checksums_.drop_held();
+    block_sizes_.resize(static_cast<std::size_t>(writing_first_block_));
+  } else {
+    checksums_.keep_held();
+    contents_[content].place = static_cast<std::uint32_t>(large_.size());
+    large_.push_back({.start = writing_start_,
+                      .sparse = writing_sparse_,
+                      .first_block = writing_first_block_,
+                      .blocks = static_cast<std::uint32_t>(block_sizes_.size() - writing_first_block_)});
+  }
+  writing_start_ = cursor_;
+  writing_first_block_ = block_sizes_.size();
+  writing_sparse_ = 0;
 }
 
 void DataWriter::deliver(Item&& item) {
   switch (item.kind) {
     case Item::Kind::block:
     case Item::Kind::fragment: {
-      const auto at = cursor_;
-      const bool packed = item.taken || (item.size_field & kStoredBlock) == 0;
-      const auto plain_size = item.plain.size;
-      give_back(std::move(packed ? item.plain : item.packed));
-      write(std::move(packed ? item.packed : item.plain));
-      checksums_.hold(item.size_field, item.checksum);
-      if (item.taken || item.found == BlockReuser::Found::yes) counts_.reused_bytes += plain_size;
+      const bool packed = (item.size_field & kStoredBlock) == 0 || item.found == BlockReuser::Found::yes;
+      if (item.found == BlockReuser::Found::yes) counts_.reused_bytes += item.plain.size;
       if (item.found == BlockReuser::Found::damaged) ++counts_.damaged_blocks;
-      if (item.kind == Item::Kind::fragment) {
-        fragments_[static_cast<std::size_t>(item.count)] = {at, item.size_field};
-        checksums_.keep_held();
-        // A fragment is closed between two files, so the blocks of a large one stay together.
-        SIFKIT_CHECK(block_sizes_.size() == writing_first_block_);
-        writing_start_ = cursor_;
-      } else {
-        block_sizes_.push_back(item.size_field);
-        known_blocks_.place(item.count) = {at, item.size_field, item.checksum};
-      }
+      give_back(std::move(packed ? item.plain : item.packed));
+      writes_.write(cursor_, std::move(packed ? item.packed : item.plain));
+      place(item.kind, item.size_field, item.checksum, item.count);
       return;
     }
+    case Item::Kind::taken:
+      writes_.write(cursor_, std::move(item.packed));
+      for (const auto& piece : item.pieces) {
+        if (piece.kind == Item::Kind::end) {
+          end_blocks(piece.number, false);
+        } else {
+          place(piece.kind, piece.size_field, piece.checksum, piece.number);
+        }
+        counts_.reused_bytes += piece.plain_size;
+      }
+      return;
     case Item::Kind::repeat: {
       const auto& place = known_blocks_.place(item.count);
       const auto size = packed_size(place.size_field);
@@ -108,38 +138,31 @@ void DataWriter::deliver(Item&& item) {
       writing_sparse_ += item.count;
       return;
     }
-    case Item::Kind::end: {
-      if (item.duplicate) {
-        cursor_ = writing_start_;
-        checksums_.drop_held();
-        block_sizes_.resize(static_cast<std::size_t>(writing_first_block_));
-      } else {
-        checksums_.keep_held();
-        contents_[item.content].place = static_cast<std::uint32_t>(large_.size());
-        large_.push_back({.start = writing_start_,
-                          .sparse = writing_sparse_,
-                          .first_block = writing_first_block_,
-                          .blocks = static_cast<std::uint32_t>(block_sizes_.size() - writing_first_block_)});
-      }
-      writing_start_ = cursor_;
-      writing_first_block_ = block_sizes_.size();
-      writing_sparse_ = 0;
-      return;
-    }
+    case Item::Kind::end: return end_blocks(item.content, item.duplicate);
   }
 }
 
-DataWriter::Buffer DataWriter::take_buffer() {
-  if (spare_.empty()) writes_.take_back(spare_);
-  if (spare_.empty()) return {std::make_unique_for_overwrite<std::byte[]>(options_.block_size), 0};
-  Buffer buffer = std::move(spare_.back());
-  spare_.pop_back();
+DataWriter::Buffer DataWriter::take_buffer(std::uint32_t room) {
+  auto& buffers = spare(room);
+  if (buffers.empty()) {
+    std::vector<Buffer> written;
+    writes_.take_back(written);
+    for (auto& buffer : written) give_back(std::move(buffer));
+  }
+  if (buffers.empty()) return {std::make_unique_for_overwrite<std::byte[]>(room), 0, room};
+  Buffer buffer = std::move(buffers.back());
+  buffers.pop_back();
   buffer.size = 0;
   return buffer;
 }
 
 void DataWriter::give_back(Buffer&& buffer) {
-  if (buffer.bytes) spare_.push_back(std::move(buffer));
+  if (buffer.bytes) spare(buffer.room).push_back(std::move(buffer));
+}
+
+void DataWriter::push(Item&& item) {
+  flush_run();
+  pipeline_->push(std::move(item));
 }
 
 void DataWriter::push_block(Item::Kind kind, Buffer&& plain, std::uint64_t count, const PackedBlock& known) {
@@ -149,7 +172,7 @@ void DataWriter::push_block(Item::Kind kind, Buffer&& plain, std::uint64_t count
   item.plain = std::move(plain);
   item.packed = take_buffer();
   item.count = count;
-  pipeline_->push(std::move(item));
+  push(std::move(item));
 }
 
 std::uint32_t DataWriter::new_content(std::uint64_t size, const ContentKey& key) {
@@ -195,7 +218,7 @@ void DataWriter::push_holes(std::uint64_t bytes) {
   Item item;
   item.kind = Item::Kind::holes;
   item.count = bytes;
-  pipeline_->push(std::move(item));
+  push(std::move(item));
 }
 
 void DataWriter::expect_room(std::uint64_t size) {
@@ -239,7 +262,7 @@ void DataWriter::end_block() {
     item.count = block.number;
     counts_.repeated_bytes += block_.size;
     block_.size = 0;
-    pipeline_->push(std::move(item));
+    push(std::move(item));
     return;
   }
   push_block(Item::Kind::block, std::move(block_), block.number, known);
@@ -315,7 +338,7 @@ ContentId DataWriter::end() {
     item.kind = Item::Kind::end;
     item.content = id;
     item.duplicate = duplicate;
-    pipeline_->push(std::move(item));
+    push(std::move(item));
     return ContentId{id};
   }
   if (duplicate) return ContentId{id};
@@ -337,10 +360,11 @@ void DataWriter::end_layer() {
 
 std::uint64_t DataWriter::finish() {
   flush_fragment();
+  flush_run();
   pipeline_->finish();
   writes_.finish();
-  writes_.take_back(spare_);
   spare_.clear();
+  spare_runs_.clear();
   return cursor_;
 }
 

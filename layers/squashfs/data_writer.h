@@ -20,9 +20,9 @@
 
 #include "squashfs/base_files.h"
 #include "squashfs/block_checksums.h"
-#include "squashfs/block_reuser.h"
 #include "squashfs/codec.h"
 #include "squashfs/content_namer.h"
+#include "squashfs/data_item.h"
 #include "squashfs/known_blocks.h"
 #include "squashfs/tree_reader.h"
 #include "squashfs/write_behind.h"
@@ -98,20 +98,7 @@ class DataWriter : public ContentSink {
 
  private:
   using Buffer = BlockBuffer;
-  /// What goes through the pipeline; `repeat` is a block that is stored already, `holes` a run of them.
-  struct Item {
-    enum class Kind : std::uint8_t { block, repeat, holes, fragment, end } kind = Kind::block;
-    Buffer plain;
-    Buffer packed;           ///< filled by the worker
-    std::uint32_t size_field = 0;  ///< the block's, as it is stored
-    std::uint64_t count = 0; ///< holes: bytes; fragment: its index; block: its number in `known_blocks_`
-    std::uint32_t content = 0;
-    bool duplicate = false;
-    std::uint32_t checksum = 0;  ///< of the block as it is stored; set by the worker
-    bool taken = false;      ///< `known` is what is stored, as it is
-    PackedBlock known;       ///< where `options.base` may have this block packed
-    BlockReuser::Found found = BlockReuser::Found::no;  ///< there; set by the worker
-  };
+  using Item = DataItem;
   /// What is kept of every content: there may be millions of small ones, so these take few bytes.
   struct Content {
     std::uint64_t size = 0;
@@ -127,9 +114,14 @@ class DataWriter : public ContentSink {
 
   OrderedPipeline<Item, Item>::Work make_worker() const;
   void deliver(Item&& item);
-  void write(Buffer&& buffer);
-  Buffer take_buffer();
+  /// A block that is in the image from `cursor_` on.
+  void place(Item::Kind kind, std::uint32_t size_field, std::uint32_t checksum, std::uint64_t count);
+  void end_blocks(std::uint32_t content, bool duplicate);
+  Buffer take_buffer(std::uint32_t room);
+  Buffer take_buffer() { return take_buffer(options_.block_size); }
+  std::vector<Buffer>& spare(std::uint32_t room) { return room == options_.block_size ? spare_ : spare_runs_; }
   void give_back(Buffer&& buffer);
+  void push(Item&& item);
   void push_block(Item::Kind kind, Buffer&& plain, std::uint64_t count, const PackedBlock& known);
   void push_holes(std::uint64_t bytes);  ///< of one block, or of several whole ones
   void expect_room(std::uint64_t size);
@@ -138,7 +130,8 @@ class DataWriter : public ContentSink {
   // Files of the base (data_writer_take.cpp).
   void take_large(InodeId file, std::uint32_t content);
   void take_small(InodeId file, std::uint32_t content);
-  void push_taken(Item::Kind kind, const PackedBlock& block, std::uint32_t plain_size, std::uint64_t count);
+  void add_taken(Item::Kind kind, const PackedBlock& block, std::uint32_t plain_size, std::uint32_t number);
+  void flush_run();
   /// Ends the stretch behind the last piece where its file does; `next` is the small file that comes now, if one does.
   void settle_stretch(std::optional<InodeId> next);
   /// Whether the open fragment is one of the base, all of it.
@@ -191,7 +184,10 @@ class DataWriter : public ContentSink {
   std::uint64_t writing_first_block_ = 0;
   std::uint64_t writing_sparse_ = 0;
 
+  Item run_;  ///< of what is taken side by side; without pieces: none is open
+
   std::vector<Buffer> spare_;
+  std::vector<Buffer> spare_runs_;
   WriteBehind writes_;
   std::optional<OrderedPipeline<Item, Item>> pipeline_;  // last: its threads end first
 };

@@ -2,7 +2,9 @@
 //
 // Files of the base in place of their bytes. What comes out is what the same files would give byte by byte: the base was
 // written by the same rules, so most of what they decide can be seen from where it keeps a file.
+#include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -11,6 +13,12 @@
 #include "squashfs/data_writer.h"
 
 namespace sifkit::layers {
+
+namespace {
+
+constexpr std::uint32_t kRunBytes = 256u << 10;  ///< that are copied at once
+
+}  // namespace
 
 ContentId DataWriter::take(const PackedBlocks& base, InodeId file) {
   SIFKIT_CHECK(!open_ && options_.base.get() == &base);
@@ -47,19 +55,25 @@ ContentId DataWriter::take(const PackedBlocks& base, InodeId file) {
   return ContentId{id};
 }
 
-void DataWriter::push_taken(Item::Kind kind, const PackedBlock& block, std::uint32_t plain_size, std::uint64_t count) {
-  Item item;
-  item.kind = kind;
-  item.taken = true;
-  item.known = block;
-  item.plain.size = plain_size;
-  item.packed = take_buffer();
-  item.packed.size = packed_size(block.size_field);
-  if (item.packed.size > options_.block_size) {
-    throw Error(ErrorKind::malformed, fmt::format("the old image has a block of {} bytes", item.packed.size));
+void DataWriter::add_taken(Item::Kind kind, const PackedBlock& block, std::uint32_t plain_size, std::uint32_t number) {
+  const auto size = packed_size(block.size_field);
+  if (size > options_.block_size) {
+    throw Error(ErrorKind::malformed, fmt::format("the old image has a block of {} bytes", size));
   }
-  item.count = count;
-  pipeline_->push(std::move(item));
+  const auto room = std::max(options_.block_size, kRunBytes);
+  const bool goes_on = block.start == run_.known.start + run_.packed.size && size <= room - run_.packed.size;
+  if (!goes_on) flush_run();
+  if (run_.pieces.empty()) {
+    run_.kind = Item::Kind::taken;
+    run_.known = block;
+    run_.packed = take_buffer(room);
+  }
+  run_.packed.size += size;
+  run_.pieces.push_back({kind, block.size_field, plain_size, 0, number});
+}
+
+void DataWriter::flush_run() {
+  if (!run_.pieces.empty()) pipeline_->push(std::exchange(run_, {}));
 }
 
 void DataWriter::take_large(InodeId file, std::uint32_t content) {
@@ -71,15 +85,19 @@ void DataWriter::take_large(InodeId file, std::uint32_t content) {
     if (word == 0) {
       push_holes(plain);
     } else {
-      push_taken(Item::Kind::block, {at, word}, plain, 0);
+      add_taken(Item::Kind::block, {at, word}, plain, 0);
     }
     at += packed_size(word);
     left -= plain;
   }
+  if (!run_.pieces.empty()) {
+    run_.pieces.push_back({.kind = Item::Kind::end, .number = content});
+    return;
+  }
   Item item;
   item.kind = Item::Kind::end;
   item.content = content;
-  pipeline_->push(std::move(item));
+  push(std::move(item));
 }
 
 void DataWriter::take_small(InodeId file, std::uint32_t content) {
@@ -119,7 +137,7 @@ void DataWriter::flush_pieces() {
   const auto index = fragments_.size() - 1;
   if (is_whole()) {
     const PackedBlock stored = base_files_->fragment(base_files_->blocks_of(pieces_.back()).fragment);
-    push_taken(Item::Kind::fragment, stored, fragment_.size, index);
+    add_taken(Item::Kind::fragment, stored, fragment_.size, static_cast<std::uint32_t>(index));
   } else {
     Buffer plain = take_buffer();
     for (const InodeId file : pieces_) {

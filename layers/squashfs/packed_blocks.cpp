@@ -24,7 +24,7 @@ namespace {
 constexpr std::size_t kSampleBlocks = 16;         ///< packed again to know the compressor
 constexpr std::uint64_t kSampleBytes = 2u << 20;  ///< of them together
 constexpr unsigned kMostReaders = 8;              ///< threads, more than memory and disks have use for
-constexpr std::uint64_t kRunBytes = 1u << 20;     ///< that are read at once
+constexpr std::uint64_t kBytesAtOnce = 1u << 20;     ///< that are read at once
 
 }  // namespace
 
@@ -140,7 +140,7 @@ Digest PackedBlocks::checksum(const OperationContext& operation, unsigned thread
       const auto size = packed_size(blocks[last].size_field);
       if (size > state.super.block_size) throw_malformed(fmt::format("a block of {} bytes at {}", size, blocks[last].start));
       bytes += size;
-      if (last + 1 == blocks.size() || bytes >= kRunBytes || blocks[last + 1].start != end_of(blocks[last])) break;
+      if (last + 1 == blocks.size() || bytes >= kBytesAtOnce || blocks[last + 1].start != end_of(blocks[last])) break;
     }
     pipeline.push(Run(blocks).subspan(first, last + 1 - first));
     first = last + 1;

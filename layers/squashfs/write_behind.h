@@ -15,10 +15,11 @@
 
 namespace sifkit::layers {
 
-/// Room for a block, of which `size` bytes are in use.
+/// Room for blocks, of which `size` bytes are in use.
 struct BlockBuffer {
   std::unique_ptr<std::byte[]> bytes;
   std::uint32_t size = 0;
+  std::uint32_t room = 0;
 };
 
 /// Writes to a region on a thread of its own, in the order in which it is told, so that whoever makes the blocks need not

@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t kRoom = 512;
 
 BlockBuffer block(ByteView bytes) {
-  BlockBuffer out{std::make_unique<std::byte[]>(kRoom), static_cast<std::uint32_t>(bytes.size())};
+  BlockBuffer out{std::make_unique<std::byte[]>(kRoom), static_cast<std::uint32_t>(bytes.size()), kRoom};
   std::memcpy(out.bytes.get(), bytes.data(), bytes.size());
   return out;
 }

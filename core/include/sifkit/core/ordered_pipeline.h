@@ -75,12 +75,13 @@ class OrderedPipeline {
   }
 
  private:
+  /// `done` is under the lock. Of the rest, a slot is the caller's until its index is below `tail_`, then of the worker that
+  /// took it, and once it is done the caller's again: results are moved without the lock, which all threads want.
   struct Slot {
     std::optional<In> in;
     std::optional<Out> out;
     std::exception_ptr failure;
-
-    bool done() const noexcept { return out || failure; }
+    bool done = false;
   };
 
   Slot& slot(std::size_t index) { return slots_[index % slots_.size()]; }
@@ -88,24 +89,28 @@ class OrderedPipeline {
   /// Delivers results from the oldest on while they are there, and waits until no more than `left` are under way.
   void deliver_ready(std::unique_lock<std::mutex>& lock, std::size_t left) {
     while (head_ != tail_) {
-      Slot& oldest = slot(head_);
-      if (!oldest.done()) {
+      std::size_t done = head_;
+      while (done != tail_ && slot(done).done) ++done;
+      if (done == head_) {
         if (tail_ - head_ <= left) return;
         // For the youngest that has to be done; seldom is one before it slower.
         const std::size_t youngest = tail_ - left - 1;
-        awaited_ = slot(youngest).done() ? head_ : youngest;
-        awaited_done_.wait(lock, [&] { return slot(*awaited_).done(); });
+        awaited_ = slot(youngest).done ? head_ : youngest;
+        awaited_done_.wait(lock, [&] { return slot(*awaited_).done; });
         awaited_.reset();
         continue;
       }
-      const std::exception_ptr failure = std::exchange(oldest.failure, nullptr);
-      std::optional<Out> out = std::exchange(oldest.out, std::nullopt);
-      ++head_;
       lock.unlock();
-      hand_over([&]() -> Out&& {
-        if (failure) std::rethrow_exception(failure);
-        return std::move(*out);
-      });
+      while (head_ != done) {
+        Slot& oldest = slot(head_++);
+        oldest.done = false;
+        const std::exception_ptr failure = std::exchange(oldest.failure, nullptr);
+        std::optional<Out> out = std::exchange(oldest.out, std::nullopt);
+        hand_over([&]() -> Out&& {
+          if (failure) std::rethrow_exception(failure);
+          return std::move(*out);
+        });
+      }
       lock.lock();
     }
   }
@@ -126,20 +131,16 @@ class OrderedPipeline {
       work_ready_.wait(lock, [&] { return stopping_ || next_ != tail_; });
       if (stopping_) return;
       const std::size_t index = next_++;
-      Slot& mine = slot(index);
-      std::optional<In> in = std::exchange(mine.in, std::nullopt);
       lock.unlock();
-      std::optional<Out> out;
-      std::exception_ptr failure;
+      Slot& mine = slot(index);
       try {
-        out.emplace(work(std::move(*in)));
+        mine.out.emplace(work(std::move(*mine.in)));
       } catch (...) {
-        failure = std::current_exception();
+        mine.failure = std::current_exception();
       }
-      in.reset();
+      mine.in.reset();
       lock.lock();
-      mine.out = std::move(out);
-      mine.failure = failure;
+      mine.done = true;
       if (awaited_ == index) awaited_done_.notify_one();
     }
   }
