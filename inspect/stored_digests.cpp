@@ -55,11 +55,9 @@ NamedDigests stored_digests(const oci::Reference& reference, const oci::SourceOp
     }
     return out;
   }
-  return in_context([&] { return in_quotes(file->name()); }, [&] {
-    std::optional<sif::Image> sif;
-    if (sniff_file(*file).kind == FileKind::sif) sif.emplace(file);
-    return digests_of_file(file, sif ? &*sif : nullptr, options.operation);
-  });
+  std::optional<sif::Image> sif;
+  if (sniff_file(*file).kind == FileKind::sif) sif.emplace(file);
+  return digests_of_file(file, sif ? &*sif : nullptr, options.operation);
 }
 
 NamedDigests stored_digests(OpenedFileSystem& image, const OperationContext& operation) {

@@ -2,14 +2,18 @@
 #include "link_header.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <sifkit/core/text.h>
+
+#include "header_reader.h"
 
 namespace sifkit::oci {
 
 namespace {
 
 constexpr std::string_view kBlanks = " \t";
+constexpr std::string_view kEndOfWord = " \t=;,";
 
 /// Whether a word is one of several with blanks between them.
 bool has_word(std::string_view words, std::string_view wanted) {
@@ -21,73 +25,35 @@ bool has_word(std::string_view words, std::string_view wanted) {
   return false;
 }
 
-class LinkParser {
- public:
-  explicit LinkParser(std::string_view text) : text_(text) {}
-
-  std::optional<std::string> target_of(std::string_view relation) {
-    while (true) {
-      skip(" \t,");
-      const auto close = next_is('<') ? text_.find('>', at_) : std::string_view::npos;
-      if (close == std::string_view::npos) return std::nullopt;
-      const std::string target(text_.substr(at_ + 1, close - at_ - 1));
-      at_ = close + 1;
-      if (has_word(relations(), relation)) return target;
-      at_ = std::min(text_.find(',', at_), text_.size());  // past what is no parameter
+/// What the parameter rel of the link says whose target was read: of several the first one counts.
+std::string relations_of(HeaderReader& reader) {
+  std::optional<std::string> out;
+  for (reader.skip(kBlanks); reader.take(';'); reader.skip(kBlanks)) {
+    reader.skip(kBlanks);
+    const auto name = reader.up_to(kEndOfWord);
+    reader.skip(kBlanks);
+    std::string stated;
+    if (reader.take('=')) {
+      reader.skip(kBlanks);
+      stated = reader.next_is('"') ? reader.quoted() : std::string(reader.up_to(kEndOfWord));
     }
+    if (!out && equal_ignoring_case(name, "rel")) out = std::move(stated);
   }
-
- private:
-  /// What the parameter rel says: of several the first one counts.
-  std::string relations() {
-    std::optional<std::string> out;
-    for (skip(kBlanks); next_is(';'); skip(kBlanks)) {
-      ++at_;
-      skip(kBlanks);
-      const auto name = token();
-      skip(kBlanks);
-      std::string stated;
-      if (next_is('=')) {
-        ++at_;
-        skip(kBlanks);
-        stated = value();
-      }
-      if (!out && equal_ignoring_case(name, "rel")) out = std::move(stated);
-    }
-    return out.value_or("");
-  }
-
-  bool next_is(char c) const { return at_ < text_.size() && text_[at_] == c; }
-
-  void skip(std::string_view blanks) {
-    while (at_ < text_.size() && blanks.find(text_[at_]) != std::string_view::npos) ++at_;
-  }
-
-  std::string_view token() {
-    const auto start = at_;
-    at_ = std::min(text_.find_first_of(" \t=;,", at_), text_.size());
-    return text_.substr(start, at_ - start);
-  }
-
-  std::string value() {
-    if (!next_is('"')) return std::string(token());
-    std::string out;
-    for (++at_; at_ < text_.size() && text_[at_] != '"'; ++at_) {
-      if (text_[at_] == '\\' && at_ + 1 < text_.size()) ++at_;
-      out += text_[at_];
-    }
-    if (at_ < text_.size()) ++at_;
-    return out;
-  }
-
-  std::string_view text_;
-  std::size_t at_ = 0;
-};
+  return out.value_or("");
+}
 
 }  // namespace
 
 std::optional<std::string> target_of_link(std::string_view header, std::string_view relation) {
-  return LinkParser(header).target_of(relation);
+  HeaderReader reader(header);
+  while (true) {
+    reader.skip(" \t,");
+    if (!reader.take('<')) return std::nullopt;
+    const std::string target(reader.up_to(">"));
+    if (!reader.take('>')) return std::nullopt;
+    if (has_word(relations_of(reader), relation)) return target;
+    reader.up_to(",");  // past what is no parameter
+  }
 }
 
 }  // namespace sifkit::oci

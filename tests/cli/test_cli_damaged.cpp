@@ -71,7 +71,11 @@ TEST_CASE("verify says of each object what became of it, and of a file that ends
     CHECK(read.code == 0);
     CHECK_THAT(read.err, ContainsSubstring("object 2 is cut short: it ends at byte 33768, the file has 33000"));
   }
-  CHECK_THAT(run_cli({"ls", fixture.image}).err, ContainsSubstring("object 2 is cut short"));
+  for (const std::string verb : {"ls", "digest"}) {
+    const auto error = run_cli({verb, fixture.image}).err;
+    CHECK_THAT(error, ContainsSubstring("object 2 is cut short"));
+    CHECK(error.find(fixture.image) == error.rfind(fixture.image));
+  }
   const auto refused = run_cli({"sign", "--key", fixture.at("ed25519.pem"), fixture.image});
   CHECK(refused.code == 7);
   CHECK_THAT(refused.err, ContainsSubstring("a damaged image is not signed: object"));
