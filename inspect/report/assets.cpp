@@ -33,7 +33,7 @@ code, pre, .path { font-family: ui-monospace, monospace; font-size: .92em; }
 .severity { font-weight: 600; }
 .error .severity { color: var(--error); } .warning .severity { color: var(--warning); } .note .severity { color: var(--note); }
 #map { position: relative; overflow: hidden; height: 26rem; margin: .5rem 0; background: var(--card); border: 1px solid var(--line); }
-#map button { position: absolute; display: flex; align-items: flex-start; overflow: hidden; margin: 0; padding: 0 .3rem; border: 1px solid var(--back); color: #fff;
+#map button { position: absolute; display: flex; align-items: flex-start; overflow: hidden; white-space: nowrap; margin: 0; padding: 0 .3rem; border: 1px solid var(--back); color: #fff;
   text-align: left; font: .8rem/1.25 system-ui, sans-serif; border-radius: 0; }
 #map button.directory { background: #1f5f99; cursor: zoom-in; }
 #map button.file { background: #54606c; }
