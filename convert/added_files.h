@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <sifkit/core/limits.h>
+#include <sifkit/core/operation.h>
 #include <sifkit/file_system.h>
 #include <sifkit/layers/tree.h>
 
@@ -15,8 +16,8 @@ namespace sifkit {
 /// record empty directories and files for mounts, too, which nothing else tells from the image's own.
 class AddedFiles {
  public:
-  /// The file system outlives the object.
-  AddedFiles(OpenedFileSystem& opened, const Limits& limits);
+  /// The file system outlives the object. Where there is a record all of the image is read, to see that it is of this one.
+  AddedFiles(OpenedFileSystem& opened, const Limits& limits, const OperationContext& operation);
 
   /// `path` is clean and relative.
   bool contain(std::string_view path, layers::InodeId inode) const;

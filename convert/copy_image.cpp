@@ -138,7 +138,7 @@ class Copy {
   /// As one layer, which is compressed by `compression`.
   void file_system(OpenedFileSystem& opened, const StreamCompression& compression) {
     options_.operation.progress->stage("writing the layer", 0);
-    const AddedFiles added(opened, options_.limits);
+    const AddedFiles added(opened, options_.limits, options_.operation);
     TarTreeOptions tar;
     tar.keep = [&](std::string_view path, InodeId inode) {
       if (split_path(path).name.starts_with(kWhiteoutPrefix)) {

@@ -14,6 +14,7 @@
 #include <sifkit/core/file.h>
 #include <sifkit/layers/entry_names.h>
 
+#include "runtime_files.h"
 #include "tree_edit.h"
 
 namespace sifkit {
@@ -61,6 +62,12 @@ ContentId store(const std::filesystem::path& path, std::uint64_t size, ContentSi
 
 }  // namespace
 
+[[noreturn]] void refuse_runtime_file(std::string_view path) {
+  const auto name = in_quotes("/" + std::string(path));
+  throw Error(ErrorKind::usage, fmt::format("{} is the runtime's own: it is changed by what it says", name),
+              "labels, variables, runscript and definition have options of their own");
+}
+
 std::string place_in_image(std::string_view path, const Limits& limits) {
   const std::string clean = clean_path(path, limits).path;
   const bool climbs = fmt::format("/{}/", path).find("/../") != std::string::npos;
@@ -73,6 +80,20 @@ std::string place_in_image(std::string_view path, const Limits& limits) {
     throw Error(ErrorKind::usage, fmt::format("{} names no file", in_quotes(path)));
   }
   return clean;
+}
+
+void expect_own_place(const Tree& tree, const std::string& path) {
+  const auto there = tree.resolve(path, false);
+  if (is_in_runtime_directory(path) || (there && is_of_runtime(tree, path, *there))) refuse_runtime_file(path);
+  // The last directory on the way that is there.
+  for (auto parent = split_path(path).parent; !parent.empty(); parent = split_path(parent).parent) {
+    auto real = tree.real_path(parent, true);
+    if (!real) continue;
+    if (*real == "/") real->clear();
+    *real += path.substr(parent.size());
+    if (is_in_runtime_directory(std::string_view(*real).substr(1))) refuse_runtime_file(path);
+    return;
+  }
 }
 
 std::vector<AddedFile> files_to_add(const AddedFile& added, const Limits& limits) {
@@ -98,6 +119,7 @@ std::vector<AddedFile> files_to_add(const AddedFile& added, const Limits& limits
 
 void add_files(const std::vector<AddedFile>& files, Tree& tree, ContentSink& sink) {
   for (const auto& [from, to] : files) {
+    expect_own_place(tree, to);
     const auto status = look_at(from);
     const auto latest = std::numeric_limits<std::uint32_t>::max();
     const auto time = static_cast<std::uint32_t>(std::clamp<std::int64_t>(status.st_mtim.tv_sec, 0, latest));

@@ -30,27 +30,6 @@ using namespace layers;
 
 namespace {
 
-[[noreturn]] void refuse_runtime_file(std::string_view path) {
-  const auto name = in_quotes("/" + std::string(path));
-  throw Error(ErrorKind::usage, fmt::format("{} is the runtime's own: it is changed by what it says", name),
-              "labels, variables, runscript and definition have options of their own");
-}
-
-/// A place that is the runtime's is refused, also where links of the image lead into it.
-void refuse_runtime_place(const Tree& tree, const std::string& path) {
-  const auto there = tree.resolve(path, false);
-  if (is_in_runtime_directory(path) || (there && is_of_runtime(tree, path, *there))) refuse_runtime_file(path);
-  // The last directory on the way that is there.
-  for (auto parent = split_path(path).parent; !parent.empty(); parent = split_path(parent).parent) {
-    auto real = tree.real_path(parent, true);
-    if (!real) continue;
-    if (*real == "/") real->clear();
-    *real += path.substr(parent.size());
-    if (is_in_runtime_directory(std::string_view(*real).substr(1))) refuse_runtime_file(path);
-    return;
-  }
-}
-
 /// A pattern that matches nothing is a mistake, where something was to be taken away.
 void expect_matches(const Tree& tree, const std::vector<std::string>& patterns) {
   for (const auto& text : patterns) {
@@ -154,7 +133,7 @@ ConvertReport edit_image(const std::filesystem::path& given, ConvertOptions opti
     std::vector<AddedFile> files;
     for (const auto& added : edit.files) {
       for (auto& each : files_to_add(added, options.limits)) {
-        refuse_runtime_place(root.tree(), each.to);
+        expect_own_place(root.tree(), each.to);
         files.push_back(std::move(each));
       }
     }

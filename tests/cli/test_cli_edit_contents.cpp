@@ -204,6 +204,12 @@ TEST_CASE("what belongs to the runtime is neither removed nor replaced, by whate
     CHECK_THAT(result.err, ContainsSubstring("is the runtime's own"));
     CHECK((read_file(fixture.sif) == image));
   }
+  // A link that is added by the same edit leads there, too.
+  fs::create_symlink("/.singularity.d", fixture.at("into"));
+  const auto result = fixture.edit({"--add", fixture.at("into") + ":/other", "--add", fixture.at("new") + ":/other/runscript"});
+  CHECK(result.code == exit_code(ErrorKind::usage));
+  CHECK_THAT(result.err, ContainsSubstring("'/other/runscript' is the runtime's own"));
+  CHECK((read_file(fixture.sif) == image));
 }
 
 TEST_CASE("a link to an image stays one", "[cli][edit]") {
