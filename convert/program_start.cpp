@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "program_start.h"
 
+#include <unordered_set>
+#include <utility>
+
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
@@ -53,21 +56,56 @@ ProgramStart::ProgramStart(const Tree& tree, const ProgramLookup& program_of, co
 
 void ProgramStart::add(std::string_view kind, const std::string& path, std::string text) {
   ++findings_;
+  if (by_path_ && !input_.path_certain) {
+    if (out_.uncertain) out_.uncertain(kind, path, std::move(text));
+    return;
+  }
   if (kind == "program-loader" || kind == "program-interpreter") ++unstartable_;
   out_.add(kind, path, std::move(text));
 }
 
-std::optional<std::string> ProgramStart::in_path(std::string_view name) const {
-  std::optional<std::string> closed;
+/// All names at once: an image can have any number of directories in PATH and of names that are looked for there.
+void ProgramStart::read_path() {
+  path_read_ = true;
+  std::unordered_set<InodeId> seen;
   for (const auto directory : split_at(path_, ':')) {
     if (!directory.starts_with('/')) continue;
-    const std::string path = fmt::format("{}/{}", directory.substr(0, directory.find_last_not_of('/') + 1), name);
+    const auto found = walk_image_path(tree_, directory);
+    if (found.inode == kNone || tree_.inode(found.inode).type != EntryType::directory ||
+        !seen.insert(found.inode).second)
+      continue;
+    for (const NameId name : tree_.sorted_children(found.inode))
+      names_[tree_.text_of(name)].push_back(directories_.size());
+    directories_.push_back(directory.substr(0, directory.find_last_not_of('/') + 1));
+  }
+}
+
+std::optional<std::string> ProgramStart::in_path(std::string_view name) {
+  if (!path_read_) read_path();
+  const auto [known, added] = found_.try_emplace(std::string(name));
+  const auto places = names_.find(name);
+  if (!added || places == names_.end()) return known->second;
+  auto& closed = known->second;
+  for (const auto directory : places->second) {
+    const std::string path = fmt::format("{}/{}", directories_[directory], name);
     const auto found = walk_image_path(tree_, path);
     if (found.inode == kNone || tree_.inode(found.inode).type == EntryType::directory) continue;
-    if ((tree_.inode(found.inode).metadata.mode & 0111) != 0) return path;
+    if ((tree_.inode(found.inode).metadata.mode & 0111) != 0) return closed = path;
     if (!closed) closed = path;
   }
   return closed;
+}
+
+void ProgramStart::check_name(const std::string& subject, std::string_view name, Missing missing, unsigned scripts) {
+  const bool outer = std::exchange(by_path_, true);
+  if (const auto found = in_path(name)) {
+    check_program(fmt::format("{} ({})", subject, in_quotes(*found)), *found, scripts);
+  } else {
+    add(missing.kind, missing.path,
+        fmt::format("{} in no directory of the image's PATH{}", missing.text,
+                    input_.path_certain ? "" : ", as far as that is known"));
+  }
+  by_path_ = outer;
 }
 
 void ProgramStart::check_program(const std::string& subject, const std::string& path, unsigned scripts) {
@@ -170,11 +208,13 @@ void ProgramStart::check_elf(const std::string& subject, const std::string& plac
   if (!program.line || program.line->empty() || !program.line->starts_with('/')) return;
   const auto loader = walk_image_path(tree_, *program.line);
   if (loader.inode != kNone) return;
-  const std::string link = loader.link.empty() ? std::string()
-                                               : fmt::format(": {} is a link to {}", in_quotes(loader.link),
-                                                             in_quotes(loader.link_target));
-  add("program-loader", place, fmt::format("{} needs the loader {}, which is not in the image{}", subject,
-                                           in_quotes(*program.line), link));
+  std::string why = "is not in the image";
+  if (loader.loops) {
+    why = fmt::format("leads nowhere: the link {} leads back to itself", in_quotes(loader.link));
+  } else if (!loader.link.empty()) {
+    why += fmt::format(": {} is a link to {}", in_quotes(loader.link), in_quotes(loader.link_target));
+  }
+  add("program-loader", place, fmt::format("{} needs the loader {}, which {}", subject, in_quotes(*program.line), why));
 }
 
 void ProgramStart::check_script(const std::string& subject, const std::string& place, std::string_view line,
@@ -222,14 +262,10 @@ void ProgramStart::check_env(const std::string& subject, const std::string& plac
   if (argument.empty() || argument.starts_with('-') || argument.find_first_of("='\"\\$") != std::string_view::npos)
     return;
   if (argument.find('/') != std::string_view::npos) return;
-  if (const auto found = in_path(argument)) {
-    check_program(fmt::format("{} {} ({})", interpreter_of(subject), in_quotes(argument), in_quotes(*found)), *found,
-                  scripts + 1);
-  } else {
-    add("program-interpreter", place,
-        fmt::format("{} needs the interpreter {}, which is in no directory of the image's PATH", subject,
-                    in_quotes(argument)));
-  }
+  check_name(fmt::format("{} {}", interpreter_of(subject), in_quotes(argument)), argument,
+             {"program-interpreter", place,
+              fmt::format("{} needs the interpreter {}, which is", subject, in_quotes(argument))},
+             scripts + 1);
 }
 
 }  // namespace sifkit

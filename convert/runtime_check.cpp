@@ -77,11 +77,9 @@ class RuntimeCheck {
                    fmt::format("the {} {} is not in the image's working directory {}", noun_, in_quotes(program),
                                in_quotes(working_dir())));
       }
-    } else if (const auto found = start_.in_path(program)) {
-      start_.check_program(fmt::format("the {} {} ({})", noun_, in_quotes(program), in_quotes(*found)), *found);
     } else {
-      start_.add("program-missing", "",
-                 fmt::format("the {} {} is in no directory of the image's PATH", noun_, in_quotes(program)));
+      const auto subject = fmt::format("the {} {}", noun_, in_quotes(program));
+      start_.check_name(subject, program, {"program-missing", "", subject + " is"});
     }
   }
 
@@ -124,7 +122,9 @@ class RuntimeCheck {
       return;
     }
     std::string why;
-    if (!shell.link.empty() && shell.link != "/bin") {
+    if (shell.loops) {
+      why = fmt::format("'/bin/sh' leads nowhere: the link {} leads back to itself", in_quotes(shell.link));
+    } else if (!shell.link.empty() && shell.link != "/bin") {
       why = fmt::format("'/bin/sh' leads nowhere: {} is a link to {}", in_quotes(shell.link),
                         in_quotes(shell.link_target));
     } else if (!shell_lost_ && walk_image_path(tree_, "/usr/bin/sh").inode != kNone) {
@@ -185,10 +185,11 @@ class RuntimeCheck {
                         "the image starts",
                         in_quotes(point)));
       } else if (found.inode == kNone && !found.link.empty() && point.ends_with("tmp")) {
-        start_.add(
-            "mount-point", std::string(point),
-            fmt::format("{} is not there when the container runs: {} is a link to {}, which is not in the image",
-                        in_quotes(point), in_quotes(found.link), in_quotes(found.link_target)));
+        const auto why = found.loops ? fmt::format("the link {} leads back to itself", in_quotes(found.link)) :
+                                       fmt::format("{} is a link to {}, which is not in the image",
+                                                   in_quotes(found.link), in_quotes(found.link_target));
+        start_.add("mount-point", std::string(point),
+                   fmt::format("{} is not there when the container runs: {}", in_quotes(point), why));
       }
     }
   }
@@ -221,9 +222,12 @@ void check_runtime(const Tree& tree, const ProgramLookup& program_of, const Runt
                 }});
 }
 
-void check_script(const Tree& tree, const ProgramLookup& program_of, const RuntimeCheckInput& input,
-                  const std::string& place, std::string_view line, const RuntimeFindings& out) {
-  ProgramStart(tree, program_of, input, out).check_script("it", place, line);
-}
+ScriptCheck::ScriptCheck(const Tree& tree, const ProgramLookup& program_of, const RuntimeCheckInput& input,
+                         const RuntimeFindings& out)
+    : start_(std::make_unique<ProgramStart>(tree, program_of, input, out)) {}
+
+ScriptCheck::~ScriptCheck() = default;
+
+void ScriptCheck::check(const std::string& place, std::string_view line) { start_->check_script("it", place, line); }
 
 }  // namespace sifkit

@@ -84,12 +84,17 @@ std::string_view driver_for(std::string_view cuda) {
   return found == std::end(kDrivers) ? std::string_view() : found->second;
 }
 
-/// "6.0.2" of libamdhip64.so.6.0.60002: the third part repeats the other two.
+/// "6.0.2" of libamdhip64.so.6.0.60002, where the third part repeats the other two; "5.7" of libamdhip64.so.5.7.31921,
+/// where it is a number of the build, as Debian has it.
 std::string rocm_release(std::string version) {
   const auto release = parts_of(version, 2);
   if (release.size() == version.size()) return version;
   const auto number = whole_number<unsigned>(std::string_view(version).substr(release.size() + 1));
-  return number && *number >= 10000 ? fmt::format("{}.{}", release, *number % 100) : version;
+  if (!number || *number < 10000) return version;
+  const auto major = whole_number<unsigned>(parts_of(version, 1));
+  const auto minor = whole_number<unsigned>(release.substr(release.find('.') + 1));
+  const bool repeats = major && minor && *number / 100 == std::uint64_t{*major} * 100 + *minor;
+  return repeats ? fmt::format("{}.{}", release, *number % 100) : std::string(release);
 }
 
 /// The release series of an Open MPI by the version of its libmpi.so.
@@ -144,9 +149,8 @@ std::vector<Releases::Release> Releases::newest_first() const {
   for (const auto& [name, release] : by_release_) {
     // A series alone says less than any release of it.
     const bool series = name.find('.') == std::string::npos;
-    if (series && std::any_of(by_release_.begin(), by_release_.end(),
-                              [&](const auto& other) { return other.first.starts_with(name + "."); }))
-      continue;
+    const auto of_it = series ? by_release_.lower_bound(name + ".") : by_release_.end();
+    if (of_it != by_release_.end() && of_it->first.starts_with(name + ".")) continue;
     out.push_back(release);
   }
   std::stable_sort(out.begin(), out.end(),

@@ -321,9 +321,12 @@ class Check {
   /// The entrypoint, the runscript, the shell and the mount points.
   void look_at_start(Needs& needs) {
     if (!foreign_) input_.architecture = report_.facts.architecture;
+    input_.path_certain = environment_known_;
     check_runtime(tree_, [this](InodeId inode) { return programs_.lookup(inode); }, input_,
                   {.add = [this](std::string_view kind, const std::string& path,
                                  std::string text) { out_.add(kind, path, std::move(text)); },
+                   .uncertain = [this](std::string_view kind, const std::string& path,
+                                       std::string text) { out_.add(kind, Severity::note, path, std::move(text)); },
                    .started = [&](const std::string& place, InodeId inode,
                                   bool sound) { needs.look_at_started(place, inode, sound); }});
   }

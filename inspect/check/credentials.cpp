@@ -140,22 +140,61 @@ bool has_remote_login(std::string_view text) {
   return false;
 }
 
+/// Whether there is something behind a word, and behind the signs between a name and its value: not `token:`, nor
+/// `"auth":""`, nor `<password></password>`.
+bool has_value(std::string_view line, std::string_view word) {
+  for (std::size_t at = 0; (at = line.find(word, at)) != std::string_view::npos; at += word.size()) {
+    auto value = line.substr(at + word.size());
+    value.remove_prefix(std::min(value.find_first_not_of(" \t\r:="), value.size()));
+    if (!value.empty() && !value.starts_with("\"\"") && !value.starts_with("''") && value != "\"" &&
+        !value.starts_with("</"))
+      return true;
+  }
+  return false;
+}
+
+/// The lines that are no comments, as most of these files have them.
+std::vector<std::string> lines_that_count(std::string_view text) {
+  auto lines = split(text, '\n');
+  std::erase_if(lines, [](const auto& line) {
+    const auto rest = trimmed(line, " \t\r");
+    return rest.starts_with('#') || rest.starts_with(';');
+  });
+  return lines;
+}
+
 bool is_npm_login(std::string_view text) {
-  return (contains(text, "_authToken=") || contains(text, "_auth=")) && !contains(text, "=${");
+  const auto lines = lines_that_count(text);
+  return !contains(text, "=${") && std::any_of(lines.begin(), lines.end(), [](const auto& line) {
+    return has_value(line, "_authToken=") || has_value(line, "_auth=");
+  });
+}
+
+/// Words `password VALUE`, which may be on two lines.
+bool has_netrc_password(std::string_view text) {
+  bool named = false;
+  for (auto& line : lines_that_count(text)) {
+    std::replace_if(line.begin(), line.end(), [](char c) { return c == '\t' || c == '\r'; }, ' ');
+    for (const auto& word : split(line, ' ')) {
+      if (named) return true;
+      named = word == "password";
+    }
+  }
+  return false;
 }
 
 /// A name and what a file of it has where it holds a secret.
 struct CredentialRule {
   std::string_view place;  ///< "x": the name; "*x": its end; "/x": the end of the path; "/x/": a directory on the way
   std::string_view what;
-  std::array<std::string_view, 3> words = {};     ///< one of them is in it; none: it is not blank
+  std::array<std::string_view, 3> words = {};     ///< one of them is in it, with a value; none: it is not blank
   bool (*holds)(std::string_view text) = nullptr;  ///< and this is so
 };
 
 constexpr std::string_view kRegistries = "a login of registries";
 constexpr std::string_view kPgpKey = "a secret key of PGP";
 constexpr CredentialRule kCredentials[] = {
-    {".netrc", "passwords of servers", {"password"}},
+    {".netrc", "passwords of servers", {}, has_netrc_password},
     {".git-credentials", "passwords of git", {"://"}},
     {"/.git/config", "a password of git", {}, has_login_in_url},
     {"/.docker/config.json", kRegistries, {"\"auth\":", "\"identitytoken\":"}},
@@ -180,8 +219,8 @@ constexpr CredentialRule kCredentials[] = {
     {"/.cargo/credentials.toml", "a token of Cargo", {"token"}},
     {"/.cargo/credentials", "a token of Cargo", {"token"}},
     {"/.m2/settings.xml", "a password of Maven", {"<password>", "<privateKey>"}},
-    {"/etc/apt/auth.conf", "a password of a package repository", {"password "}},
-    {"/etc/apt/auth.conf.d/", "a password of a package repository", {"password "}},
+    {"/etc/apt/auth.conf", "a password of a package repository", {}, has_netrc_password},
+    {"/etc/apt/auth.conf.d/", "a password of a package repository", {}, has_netrc_password},
     {"/etc/apt/sources.list", "a password of a package repository", {}, has_login_in_url},
     {"/etc/apt/sources.list.d/", "a password of a package repository", {}, has_login_in_url},
     {"/etc/yum.repos.d/", "a password of a package repository", {}, has_login_in_url},
@@ -209,8 +248,11 @@ bool is_at(const CredentialRule& rule, std::string_view whole) {
 bool holds(const CredentialRule& rule, std::string_view text) {
   if (rule.holds != nullptr && !rule.holds(text)) return false;
   if (rule.words[0].empty()) return rule.holds != nullptr || !trimmed(text, " \t\r\n").empty();
-  return std::any_of(rule.words.begin(), rule.words.end(),
-                     [&](auto word) { return !word.empty() && contains(text, word); });
+  const auto lines = lines_that_count(text);
+  return std::any_of(rule.words.begin(), rule.words.end(), [&](auto word) {
+    return !word.empty() &&
+           std::any_of(lines.begin(), lines.end(), [&](const auto& line) { return has_value(line, word); });
+  });
 }
 
 }  // namespace

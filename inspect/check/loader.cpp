@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <span>
+#include <utility>
 
 #include <limits.h>
 
@@ -112,9 +113,18 @@ bool is_of_driver(std::string_view library) noexcept {
   return name.size() != library.size() && std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
 }
 
-Loader::Loader(const Tree& tree, const Programs& programs, LoaderFiles files)
-    : tree_(tree), programs_(programs), files_(std::move(files)) {
+Loader::Loader(const Tree& tree, const Programs& programs, LoaderFiles files, std::uint64_t most)
+    : tree_(tree), programs_(programs), files_(std::move(files)), left_(most) {
   read_cache();
+}
+
+/// What programs need, where that is looked for and how often it is there multiply; a count of all bounds the product,
+/// and is the same on every machine, as a time would not be.
+bool Loader::spend() const {
+  if (left_ == 0) spent_ = true;
+  if (spent_) return false;
+  --left_;
+  return true;
 }
 
 void Loader::read_cache() {
@@ -145,6 +155,7 @@ void Loader::read_cache() {
 /// A file that the loader takes: one for another machine is passed over, and so is one that it may not open. What it
 /// opens and cannot load ends the start, whatever is behind.
 Loader::Found Loader::at(const std::string& path, std::string_view architecture) const {
+  if (!spend()) return {};
   const auto found = walk_image_path(tree_, path);
   if (found.inode == kNone || tree_.inode(found.inode).type != EntryType::regular) return {};
   const Inode& file = tree_.inode(found.inode);
@@ -183,7 +194,21 @@ Loader::Found Loader::in_directory(const std::string& directory, const std::stri
   return {};
 }
 
+/// Any number of entries can have one name.
 Loader::Found Loader::in_cache(const std::string& name, std::string_view architecture) const {
+  if (!cache_.contains(name) && !cache_of_levels_.contains(name)) return {};
+  const auto [entry, added] = cached_.try_emplace({name, architecture});
+  auto& known = entry->second;
+  if (added) {
+    auto before = std::exchange(closed_, {});
+    known.found = read_cached(name, architecture);
+    known.closed = std::exchange(closed_, std::move(before));
+  }
+  if (closed_.empty()) closed_ = known.closed;
+  return known.found;
+}
+
+Loader::Found Loader::read_cached(const std::string& name, std::string_view architecture) const {
   for (const auto* cache : {&cache_, &cache_of_levels_}) {
     const auto [first, last] = cache->equal_range(name);
     for (auto entry = first; entry != last; ++entry) {
@@ -198,7 +223,7 @@ Loader::Found Loader::in_cache(const std::string& name, std::string_view archite
 
 Loader::Found Loader::in_list(std::string_view list, const std::string& name, const Loaded& origin,
                               std::string_view architecture, bool musl) const {
-  while (!list.empty()) {
+  while (!list.empty() && spend()) {
     const auto part = list.substr(0, list.find_first_of(":\n"));
     list.remove_prefix(std::min(list.size(), part.size() + 1));
     if (part.empty()) continue;
@@ -243,13 +268,14 @@ Loader::Found Loader::search(const std::string& name, const std::vector<Loaded>&
   };
   // What each says of the search, the object itself first, then what it was loaded for.
   const auto chain = [&](const auto& list_of) -> Found {
-    for (std::size_t i = by;; i = loaded[i].by) {
+    for (std::size_t i = by; spend(); i = loaded[i].by) {
       const auto& list = list_of(*loaded[i].object);
       if (list) {
         if (auto found = in_list(*list, name, loaded[i], architecture, musl); found.inode != kNone) return found;
       }
-      if (i == 0) return {};
+      if (i == 0) break;
     }
+    return {};
   };
   if (musl) {
     if (auto found = given(); found.inode != kNone) return found;
@@ -291,7 +317,7 @@ bool Loader::is_of_musl(const ElfObject& program) const {
   return std::any_of(needed.begin(), needed.end(), [](const auto& name) { return name.starts_with("libc.musl-"); });
 }
 
-std::vector<Loader::Missing> Loader::missing(const std::string& path, InodeId inode) const {
+std::vector<Loader::Missing> Loader::missing(const std::string& path, InodeId inode, Reach reach) const {
   std::vector<Missing> out;
   const auto* program = programs_.elf(inode);
   if (program == nullptr || !program->dynamic.present) return out;
@@ -299,12 +325,15 @@ std::vector<Loader::Missing> Loader::missing(const std::string& path, InodeId in
   std::vector<Loaded> loaded{{walk_image_path(tree_, path).place, program, 0}};
   std::map<std::string, std::size_t> names;  // what is loaded already, by each name that it has
   std::set<std::string> said;
-  for (std::size_t i = 0; i < loaded.size() && loaded.size() < kMaxLoaded; ++i) {
+  const auto within = [&](std::size_t i) { return i < loaded.size() && (i == 0 || reach == Reach::whole); };
+  for (std::size_t i = 0; within(i) && loaded.size() < kMaxLoaded; ++i) {
     const auto* object = loaded[i].object;
     for (const auto& name : object->dynamic.needed) {
+      if (!spend()) return {};
       if (names.contains(name) || said.contains(name) || (musl && is_part_of_musl(name))) continue;
       closed_.clear();
       const auto found = search(name, loaded, i, musl);
+      if (spent_) return {};
       if (found.inode == kNone || !found.fault.empty()) {
         said.insert(name);
         out.push_back({name, "", loaded[i].place, "", found.inode == kNone ? closed_ : found.fault});
@@ -323,12 +352,14 @@ std::vector<Loader::Missing> Loader::missing(const std::string& path, InodeId in
   }
   if (musl) return out;
   std::map<std::string, std::size_t> too_old;  // of each library and kind of versions, where it is in `out`
-  for (const auto& object : loaded) {
+  for (std::size_t i = 0; within(i); ++i) {
+    const auto& object = loaded[i];
     for (const auto& need : object.object->needs) {
+      if (!spend()) return {};
       const auto at = names.find(need.library);
       if (need.weak || at == names.end() || at->second == 0) continue;
       const auto& offers = loaded[at->second].object->offers;
-      if (offers.empty() || std::find(offers.begin(), offers.end(), need.version) != offers.end()) continue;
+      if (offers.empty() || std::binary_search(offers.begin(), offers.end(), need.version)) continue;
       const auto number = need.version.rfind('_') + 1;  // of GLIBC_2.38; of a name without any, 0
       const auto [first, added] = too_old.try_emplace(need.library + "/" + need.version.substr(0, number), out.size());
       if (added) {

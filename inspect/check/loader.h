@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <sifkit/layers/tree.h>
@@ -23,7 +25,9 @@ struct LoaderFiles {
 /// Finds libraries as the loader of the image would, glibc's or musl's.
 class Loader {
  public:
-  Loader(const layers::Tree& tree, const Programs& programs, LoaderFiles files);
+  static constexpr std::uint64_t kMaxLookups = 10'000'000;  ///< of names, in all that is asked; of some 10 s
+
+  Loader(const layers::Tree& tree, const Programs& programs, LoaderFiles files, std::uint64_t most = kMaxLookups);
 
   /// Something that keeps a program from starting.
   struct Missing {
@@ -33,8 +37,16 @@ class Loader {
     std::string level;      ///< "x86-64-v3": the library is there for processors of this level alone
     std::string fault;      ///< "'/lib/x.so' is no ELF file": why the library that is there is not taken
   };
-  /// What a program, or a library by itself, would miss; each library once, with the newest of its versions.
-  std::vector<Missing> missing(const std::string& path, layers::InodeId inode) const;
+  enum class Reach : std::uint8_t {
+    whole,  ///< with what its libraries need, and theirs
+    own     ///< what the file itself needs
+  };
+  /// What a program, or a library by itself, would miss; each library once, with the newest of its versions. Nothing
+  /// once all look-ups are spent.
+  std::vector<Missing> missing(const std::string& path, layers::InodeId inode, Reach reach = Reach::whole) const;
+
+  /// Whether more was asked than is looked up.
+  bool is_spent() const noexcept { return spent_; }
 
   /// The image's own libc.so.6; kNone where there is none.
   layers::InodeId glibc(std::string_view architecture) const;
@@ -52,6 +64,7 @@ class Loader {
     std::string fault = {};  ///< why it ends the search and the start
   };
 
+  bool spend() const;
   void read_cache();
   bool is_of_musl(const ElfObject& program) const;
   Found search(const std::string& name, const std::vector<Loaded>& loaded, std::size_t by, bool musl) const;
@@ -59,6 +72,7 @@ class Loader {
   Found in_directory(const std::string& directory, const std::string& name, std::string_view architecture,
                      bool musl) const;
   Found in_cache(const std::string& name, std::string_view architecture) const;
+  Found read_cached(const std::string& name, std::string_view architecture) const;
   Found in_list(std::string_view list, const std::string& name, const Loaded& origin,
                 std::string_view architecture, bool musl) const;
   std::vector<std::string> default_directories(std::string_view architecture) const;
@@ -71,6 +85,13 @@ class Loader {
   const LoaderFiles files_;
   Cache cache_;
   Cache cache_of_levels_;  ///< entries for some processors only
+  struct Cached {
+    Found found;
+    std::string closed;  ///< as `closed_`
+  };
+  mutable std::map<std::pair<std::string, std::string_view>, Cached> cached_;  ///< by name and architecture
+  mutable std::uint64_t left_;  ///< look-ups
+  mutable bool spent_ = false;
   mutable std::string closed_;  ///< of the search under way: the first file that not every user may read, and why
 };
 

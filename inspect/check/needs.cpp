@@ -82,18 +82,21 @@ void Needs::look_at_started(const std::string& place, InodeId inode, bool sound)
 
 void Needs::look_at_path(const RuntimeCheckInput& input) {
   const ProgramLookup program_of = [this](InodeId inode) { return programs_.lookup(inode); };
+  std::string place;
+  const auto note = [&](std::string_view kind, const std::string&, std::string text) {
+    // Packages bring scripts for interpreters that they only recommend. What is wrong with one that is there is told of
+    // itself.
+    if (kind == "program-interpreter") out_.add(kind, Severity::note, place, std::move(text));
+  };
+  const RuntimeFindings findings{.add = note, .uncertain = note};
+  ScriptCheck scripts(tree_, program_of, input, findings);
   for (const auto& program : programs_on_path(tree_, places_.path)) {
     if (!looked_at_.insert(program.inode).second) continue;
     if (const auto* object = programs_.elf(program.inode)) look_at_program(program.place, program.inode, *object);
     const auto* line = programs_.script(program.inode);
     if (line == nullptr || !*line) continue;
-    check_script(tree_, program_of, input, program.place, **line,
-                 {.add = [&](std::string_view kind, const std::string&, std::string text) {
-                   // Packages bring scripts for interpreters that they only recommend. What is wrong with one that is
-                   // there is told of itself.
-                   if (kind == "program-interpreter")
-                     out_.add(kind, Severity::note, program.place, std::move(text));
-                 }});
+    place = program.place;
+    scripts.check(place, **line);
   }
   tell_of_loaders();
 }
@@ -175,13 +178,17 @@ void Needs::look_at_others(const OperationContext& operation) {
   for (const auto& [path, inode] : order) {
     operation.check();
     if (programs_.elf(inode)->architecture != machine_.architecture) continue;
-    for (const auto& missing : loader_.missing(path, inode)) {
-      if (missing.needed_by != path || is_for_driver(missing, path)) continue;
+    // What their libraries miss is told of these.
+    for (const auto& missing : loader_.missing(path, inode, Loader::Reach::own)) {
+      if (is_for_driver(missing, path)) continue;
       by_library.try_emplace(fmt::format("{}/{}/{}/{}", missing.library, missing.version, missing.level, missing.fault),
                              missing, path);
     }
   }
   for (const auto& [key, entry] : by_library) tell(entry.first, Severity::note, entry.second);
+  if (loader_.is_spent())
+    out_.add("library-missing", Severity::note, "",
+             "not every program and library is judged: together they need more than is looked for");
 }
 
 }  // namespace sifkit::check

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "programs.h"
 
+#include <algorithm>
+
 #include <sifkit/core/error.h>
 
 namespace sifkit::check {
@@ -30,6 +32,7 @@ void Programs::add(InodeId inode, ByteView bytes, const ElfFile::Fetch& fetch) {
     ElfObject object{elf->architecture(), elf->is_executable(),   elf->is_cut(),           elf->loader(),
                      elf->dynamic(),      elf->needed_versions(), elf->offered_versions(), elf->oldest_kernel()};
     take(bytes_of(object));
+    std::sort(object.offers.begin(), object.offers.end());
     elf_[inode] = std::move(object);
   } else if (as_text(bytes).starts_with("#!")) {
     scripts_[inode] = script_line(bytes);

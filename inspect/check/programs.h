@@ -23,7 +23,7 @@ struct ElfObject {
   std::optional<std::string> loader;
   ElfFile::Dynamic dynamic;
   std::vector<ElfFile::VersionNeed> needs;
-  std::vector<std::string> offers;
+  std::vector<std::string> offers;  ///< sorted
   std::string oldest_kernel;
 };
 

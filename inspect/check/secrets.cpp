@@ -56,6 +56,7 @@ std::optional<std::string> private_key(std::string_view text) {
   static constexpr std::string_view kEnd = "-----END ";
   static constexpr std::string_view kDashes = "-----";
   std::size_t last = 0;  // where the next last line of any kind is: a key has none of another in it
+  std::size_t next = 0;  // where the next first line of any kind is: a key has none of these either
   for (std::size_t at = 0; (at = text.find(kBegin, at)) != std::string_view::npos; at += kBegin.size()) {
     const auto label = text.substr(at + kBegin.size(), 64);
     const auto end = label.find(kPrivate);
@@ -66,6 +67,9 @@ std::optional<std::string> private_key(std::string_view text) {
     const auto body_at = at + kBegin.size() + kind.size() + kDashes.size();
     if (last < body_at) last = text.find(kEnd, body_at);
     if (last == std::string_view::npos) return std::nullopt;
+    // So no part of a text is in two bodies, however many first lines are before one last line.
+    if (next < body_at) next = text.find(kBegin, body_at);
+    if (next < last) continue;
     if (!text.substr(last + kEnd.size()).starts_with(kind + std::string(kDashes))) continue;
     const auto raw = text.substr(body_at, std::min(last - body_at, kMaxKey));
     if (raw.size() == kMaxKey || raw.find('\0') != std::string_view::npos) continue;
@@ -137,20 +141,29 @@ bool is_no_text(std::string_view name) {
 
 bool is_host_key(std::string_view path) { return path.starts_with("etc/ssh/ssh_host_") && path.ends_with("_key"); }
 
-}  // namespace
-
-bool SecretFiles::wants(std::string_view path, std::uint64_t size) {
-  if (size == 0 || size > kMaxFile || is_sample(path)) return false;
+/// Whether a file is called as secrets are, or is where they are.
+bool has_secret_name(std::string_view path) {
   const auto name = name_of(path);
   if (name.starts_with('.') || name.starts_with("id_") || path == "etc/shadow" || is_host_key(path)) return true;
   if (is_credentials_file(path) || contains_any(path, {"/.ssh/", "/.aws/", "/.docker/", "/.kube/"})) return true;
   if (is_of_packages(path)) return false;
   if (std::any_of(std::begin(kSettings), std::end(kSettings), [&](auto ending) { return name.ends_with(ending); }))
     return true;
-  if (path.starts_with("root/") || path.starts_with("home/") || path.starts_with("run/secrets/")) return true;
-  if (is_no_text(name) || size > left_) return false;
-  left_ -= size;
+  return path.starts_with("root/") || path.starts_with("home/") || path.starts_with("run/secrets/");
+}
+
+}  // namespace
+
+bool SecretFiles::take(std::uint64_t& left, std::uint64_t size) {
+  if (size > left) return false;
+  left -= size;
   return true;
+}
+
+bool SecretFiles::wants(std::string_view path, std::uint64_t size) {
+  if (size == 0 || size > kMaxFile || is_sample(path)) return false;
+  if (has_secret_name(path)) return take(left_named_, size);
+  return !is_of_packages(path) && !is_no_text(name_of(path)) && take(left_, size);
 }
 
 void look_for_tokens(std::string_view text, const std::string& path, std::string_view where, Findings& out) {

@@ -12,16 +12,21 @@
 
 namespace sifkit::check {
 
-/// Chooses the files that are read for secrets: all of names that secrets have, and of all others that no package has
-/// brought and that may be text as many as `kMaxOthers` bytes allow, in the order in which they are asked for.
+/// Chooses the files that are read for secrets: those of names that secrets have as far as `kMaxNamed` bytes allow, and
+/// of all others that no package has brought and that may be text as many as `kMaxOthers` bytes allow, in the order in
+/// which they are asked for.
 class SecretFiles {
  public:
+  static constexpr std::uint64_t kMaxNamed = 512u << 20;
   static constexpr std::uint64_t kMaxOthers = 64u << 20;
 
   /// `path` has no slash in front.
   bool wants(std::string_view path, std::uint64_t size);
 
  private:
+  static bool take(std::uint64_t& left, std::uint64_t size);
+
+  std::uint64_t left_named_ = kMaxNamed;
   std::uint64_t left_ = kMaxOthers;
 };
 

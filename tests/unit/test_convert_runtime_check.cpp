@@ -261,6 +261,94 @@ TEST_CASE("a finding has the path of its file, and all that is started is told",
   CHECK(started == "/bin/busybox\n/usr/bin/tool fails\n/app/run fails\n");
 }
 
+TEST_CASE("what hangs on a PATH that is not certain is told apart", "[convert][runtime]") {
+  const auto told = [](const std::string& interpreter, std::vector<std::string> cmd, bool certain) {
+    RuntimeRoot root;
+    root.link("usr/bin/env", "/bin/busybox");
+    root.file("usr/bin/tool", elf_program("/lib/none"));
+    root.file("app/run", "#!/usr/bin/env " + interpreter + "\n");
+    root.input.cmd = std::move(cmd);
+    root.input.path_certain = certain;
+    std::string out;
+    const ProgramLookup program_of = [&](layers::InodeId inode) {
+      return root.probe.program(root.tree.inode(inode).content);
+    };
+    check_runtime(root.tree, program_of, root.input,
+                  {.add = [&](std::string_view, const std::string&, std::string text) { out += "sure: " + text; },
+                   .uncertain = [&](std::string_view, const std::string&, std::string text) { out += text; }});
+    if (!certain) CHECK(root.check().empty());
+    return out;
+  };
+  const std::string run = "the command '/app/run' needs the interpreter 'none', which is in no directory of the "
+                          "image's PATH";
+  const std::string none = "the command 'none' is in no directory of the image's PATH";
+  const std::string tool =
+      "the command 'tool' ('/usr/bin/tool') needs the loader '/lib/none', which is not in the image";
+  CHECK(told("none", {"/app/run"}, true) == "sure: " + run);
+  CHECK(told("none", {"/app/run"}, false) == run + ", as far as that is known");
+  CHECK(told("sh", {"none"}, true) == "sure: " + none);
+  CHECK(told("sh", {"none"}, false) == none + ", as far as that is known");
+  CHECK(told("sh", {"tool"}, true) == "sure: " + tool);
+  CHECK(told("sh", {"tool"}, false) == tool);
+  CHECK(told("sh", {"/app/run"}, false).empty());
+}
+
+TEST_CASE("of equal directories in PATH the first counts", "[convert][runtime]") {
+  RuntimeRoot root;
+  root.directory("opt");
+  root.link("opt/bin", "/app");
+  root.file("app/tool", elf_program(), 0644);
+  root.file("app/other", elf_program());
+  // As many as Linux lets a variable have, each of which would be looked into for each name.
+  std::string path = "PATH=none:/none:/opt/bin//:/app";
+  for (int i = 0; i < 20000; ++i) path += ":/app/";
+  root.input.env = {path};
+  root.input.cmd = {"tool"};
+  CHECK(root.check() == "program-not-executable: the command 'tool' ('/opt/bin/tool') is not executable (mode 0644)");
+  const ProgramLookup program_of = [&](layers::InodeId inode) {
+    return root.probe.program(root.tree.inode(inode).content);
+  };
+  root.link("usr/bin/env", "/bin/busybox");
+  std::string text;
+  const RuntimeFindings out{
+      .add = [&](std::string_view, const std::string&, std::string what) { text += what + "\n"; }};
+  ScriptCheck scripts(root.tree, program_of, root.input, out);
+  scripts.check("/app/x", "/usr/bin/env other");
+  CHECK(text.empty());
+  const std::string none = "it needs the interpreter 'none', which is in no directory of the image's PATH\n";
+  constexpr std::size_t kScripts = 2000;
+  for (std::size_t i = 0; i < kScripts; ++i) scripts.check("/app/x", "/usr/bin/env none");
+  CHECK(text.starts_with(none));
+  CHECK(text.size() == kScripts * none.size());
+}
+
+TEST_CASE("links in a circle are said to be that", "[convert][runtime]") {
+  const auto circle = [](RuntimeRoot& r, const std::string& path) {
+    r.remove(path);
+    r.link(path, "/a");
+    r.link("a", "b");
+    r.link("b", "a");
+  };
+  RuntimeRoot tmp;
+  circle(tmp, "tmp");
+  tmp.input.cmd = {"/bin/busybox"};
+  const auto warning = tmp.check();
+  CHECK(warning.starts_with("mount-point: '/tmp' is not there when the container runs: the link '/"));
+  CHECK(warning.find(" leads back to itself") != std::string::npos);
+  RuntimeRoot shell;
+  circle(shell, "bin/sh");
+  shell.input.cmd = {"/bin/busybox"};
+  const auto no_shell = shell.check();
+  CHECK(no_shell.starts_with("shell-missing: '/bin/sh' leads nowhere: the link '/"));
+  CHECK(no_shell.find(" leads back to itself: 'shell'") != std::string::npos);
+  RuntimeRoot loader;
+  loader.link("lib64/ld.so", "ld.so");
+  script(elf_program("/lib64/ld.so"))(loader);
+  CHECK(loader.check() == "program-loader: " + kRun +
+                              "needs the loader '/lib64/ld.so', which leads nowhere: the link '/lib64/ld.so' leads "
+                              "back to itself");
+}
+
 TEST_CASE("a runscript that the runtime reads needs no interpreter", "[convert][runtime]") {
   check_all({{"in order",
               [](RuntimeRoot& r) {

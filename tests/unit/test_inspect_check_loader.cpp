@@ -3,6 +3,10 @@
 // Where `check` looks for libraries in roots of all kinds, and what it makes of those that no loader takes.
 #include <algorithm>
 
+#include <fmt/format.h>
+
+#include "check/needs.h"
+
 #include "support/check_fixture.h"
 #include "support/programs.h"
 
@@ -26,6 +30,39 @@ TarBuilder unmerged() {
       .symlink("lib64/ld-linux-x86-64.so.2", "/lib/x86_64-linux-gnu/ld-2.31.so")
       .file("usr/lib/x86_64-linux-gnu/libz.so.1", library_of("libz.so.1"));
 }
+
+/// Files that a loader is asked about by themselves.
+struct Objects {
+  layers::Tree tree;
+  check::Programs programs;
+  check::ProgramPlaces places;
+  layers::InodeId libraries;
+
+  Objects() {
+    const layers::Inode directory{.metadata = {.mode = 0755}, .type = layers::EntryType::directory};
+    const auto usr = tree.add_inode(directory);
+    tree.link(layers::Tree::kRoot, "usr", usr);
+    libraries = tree.add_inode(directory);
+    tree.link(usr, "lib", libraries);
+  }
+
+  layers::InodeId add(const std::string& name, const ElfSpec& spec, std::uint32_t mode = 0755) {
+    const auto bytes = elf_object(spec);
+    const auto inode = tree.add_inode({.metadata = {.mode = mode}, .size = bytes.size()});
+    tree.link(libraries, name, inode);
+    programs.add(inode, as_bytes(bytes));
+    places.files[inode] = "/usr/lib/" + name;
+    return inode;
+  }
+
+  Lines others(const check::Loader& loader) const {
+    check::Findings findings;
+    check::Needs(tree, programs, loader, places, {.architecture = "amd64"}, findings).look_at_others({});
+    check::Report report;
+    findings.give(report);
+    return lines_of(report);
+  }
+};
 
 bool lacks_library(const Lines& lines) {
   return std::any_of(lines.begin(), lines.end(),
@@ -162,6 +199,63 @@ TEST_CASE("a loader's cache is read in the byte order of its machine", "[inspect
                       .file("usr/bin/tool", dynamic_program({name}), 0755))
               .lines == Lines{});
   }
+}
+
+TEST_CASE("libraries that need each other are judged each by itself", "[inspect][check][hostile]") {
+  constexpr int kLibraries = 20;
+  Objects objects;
+  for (int i = 0; i < kLibraries; ++i) {
+    ElfSpec spec{.soname = fmt::format("lib{}.so", i)};
+    for (int other = 0; other < kLibraries; ++other) {
+      if (other != i) spec.needed.push_back(fmt::format("lib{}.so", other));
+    }
+    if (i == 0) spec.needed.emplace_back("libnone.so");
+    objects.add(spec.soname, spec);
+  }
+  const std::string none = "note library-missing /usr/lib/lib0.so: it needs 'libnone.so', which is not in the image";
+  // Some fifteen for each name that a library has; with all that its libraries need it would be more than twice that.
+  const check::Loader enough(objects.tree, objects.programs, {}, 8000);
+  CHECK(objects.others(enough) == Lines{none});
+  CHECK(!enough.is_spent());
+  const check::Loader few(objects.tree, objects.programs, {}, 1000);
+  CHECK(objects.others(few) ==
+        Lines{none, "note library-missing : not every program and library is judged: together they need more than is "
+                    "looked for"});
+  CHECK(few.is_spent());
+  // What is not looked for is not said to be missing.
+  const auto& [inode, path] = *objects.places.files.begin();
+  CHECK(few.missing(path, inode).empty());
+}
+
+TEST_CASE("entries of one name in a loader's cache are looked at once", "[inspect][check][hostile]") {
+  constexpr std::size_t kEntries = 1000;
+  constexpr int kPrograms = 20;
+  const auto u32 = [](std::size_t value) {
+    std::string out;
+    for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(value >> shift & 0xff);
+    return out;
+  };
+  const std::string name = "libx.so.1";
+  std::string cache = "glibc-ld.so.cache1.1" + u32(kEntries);
+  cache.resize(48, '\0');
+  cache[28] = '\3';
+  const std::size_t texts = 48 + kEntries * 24;
+  const std::size_t closed = texts + name.size() + 1;
+  const std::string closed_path = "/usr/lib/closed.so";
+  for (std::size_t i = 0; i < kEntries; ++i)
+    cache += u32(1) + u32(texts) + u32(i == 0 ? closed : closed + closed_path.size() + 1) + std::string(12, '\0');
+  cache += name + '\0' + closed_path + '\0' + "/opt/none.so" + '\0';
+  Objects objects;
+  objects.add("closed.so", {.soname = name}, 0700);
+  std::vector<layers::InodeId> programs;
+  for (int i = 0; i < kPrograms; ++i) programs.push_back(objects.add(fmt::format("p{}", i), {.needed = {name}}));
+  const check::Loader loader(objects.tree, objects.programs, {.cache = cache}, 2 * kEntries);
+  for (const auto inode : programs) {
+    const auto missing = loader.missing(objects.places.files[inode], inode);
+    REQUIRE(missing.size() == 1);
+    CHECK(missing[0].fault == "not every user may read '/usr/lib/closed.so' (mode 0700)");
+  }
+  CHECK(!loader.is_spent());
 }
 
 TEST_CASE("without a configuration the programs say which machine they are for", "[inspect][check]") {

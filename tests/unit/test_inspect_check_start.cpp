@@ -90,6 +90,28 @@ TEST_CASE("a container's libraries and programs are found by its environment fil
         Lines{"error library-missing /opt/soft/bin/more: it needs 'libnone.so', which is not in the image"});
 }
 
+TEST_CASE("a program may be in a PATH that is not understood", "[inspect][check]") {
+  const auto with = [](const std::string& script) {
+    return checked_root(debian()
+                            .file("usr/bin/env", dynamic_program(), 0755)
+                            .file("opt/conda/bin/tool", elf_program(), 0755)
+                            .file(".singularity.d/runscript", "#!/usr/bin/env tool\n", 0755)
+                            .file(".singularity.d/env/90-environment.sh", script, 0755))
+        .lines;
+  };
+  const std::string finding =
+      " program-interpreter /.singularity.d/runscript: the command '/.singularity.d/runscript' needs the interpreter "
+      "'tool', which is in no directory of the image's PATH";
+  CHECK(with("export PATH=/opt/conda/bin:$PATH\n") == Lines{});
+  CHECK(with("export A=1\n") == Lines{"error" + finding});
+  for (const std::string script : {". /opt/conda/etc/conda.sh\n", "export PATH=$(ls -d /opt/*/bin):$PATH\n",
+                                   "for i in conda; do\nPATH=/opt/$i/bin:$PATH\ndone\n",
+                                   "test -d /opt && export PATH=/opt/conda/bin:$PATH\n"}) {
+    INFO(script);
+    CHECK(with(script) == Lines{"note" + finding + ", as far as that is known"});
+  }
+}
+
 TEST_CASE("a container's runscript is judged", "[inspect][check]") {
   const auto first = [](const std::string& script, unsigned mode) {
     const auto lines = checked_root(debian().file(".singularity.d/runscript", script, mode)).lines;

@@ -8,6 +8,8 @@
 #include <sifkit/core/json.h>
 #include <sifkit/inspect/check.h>
 
+#include "check/secrets.h"
+
 #include "support/catch.h"
 #include "support/checked_root.h"
 
@@ -62,6 +64,12 @@ TEST_CASE("files in which programs keep logins are known by their names", "[insp
            {"root/.s3cfg", "secret_key = x\n", "a key of S3"},
            {"root/.wgetrc", "password = x\n", "a password of servers"},
            {"root/.curlrc", "user = \"me:x\"\n", "a password of servers"},
+           {"root/.netrc", "machine x\nlogin y\npassword\nz\n", "passwords of servers"},
+           {"root/.docker/config.json", R"({"auths":{"x":{"auth":""},"y":{"auth": "eA=="}}})", "a login of registries"},
+           {"root/.npmrc", "; mine\n//x/:_authToken=y\n", "a token of npm"},
+           {"root/.aws/credentials", "[x]\n#aws_secret_access_key =\naws_secret_access_key=y\n", "a key of AWS"},
+           {"root/.kube/config", "users:\n- user:\n    token: y\n", "a login of Kubernetes"},
+           {"root/.my.cnf", "[client]\npassword=\"y\"\n", "a password of MySQL"},
            {"etc/wireguard/wg0.conf", "PrivateKey = x\n", "a key of WireGuard"},
            {"srv/.env", "AWS_SECRET_ACCESS_KEY=abcdefgh\n", "a password, a token or a key"}}) {
     INFO(path);
@@ -76,6 +84,15 @@ TEST_CASE("such files without a login in them are passed over", "[inspect][check
            {"etc/apt/sources.list.d/x.list", "deb https://x.org/ y main # me@x.org\n"},
            {"root/.condarc", "channels: [https://x.org/t/<TOKEN>/y]\n"},
            {"root/.curlrc", "user-agent = x\n"},
+           {"root/.netrc", "# password later\nmachine x login password\n"},
+           {"root/.docker/config.json", R"({"auths":{"x":{"auth":""}}})"},
+           {"root/.npmrc", "#//x/:_authToken=y\n//x/:_authToken=\n"},
+           {"root/.aws/credentials", "[x]\n  #aws_secret_access_key = y\naws_secret_access_key =\n"},
+           {"root/.kube/config", "# token: none\n    token: ''\n    token: \"\"\n"},
+           {"root/.wgetrc", "#http_password=x\nhttp_password=\r\n"},
+           {"root/.m2/settings.xml", "<password></password>"},
+           {"root/.my.cnf", "[client]\n;password=x\npassword\n"},
+           {"etc/apt/auth.conf.d/x.conf", "# machine x login y password z\n"},
            {"root/.git/config", "url = ssh://git@x.org/y\n"},
            {"srv/.env", "TOKEN=${TOKEN}\nDB_PASSWORD=changeme\nMAX_TOKEN=4096\nA=b\n"}}) {
     INFO(path);
@@ -104,6 +121,34 @@ TEST_CASE("tokens and keys are found in every text that no package has brought",
   // A service account of Google is JSON, where line ends are escaped.
   CHECK(with_file("srv/account.json", Json{{"private_key", key_of("PRIVATE KEY")}}.dump()) ==
         Lines{"warning private-key /srv/account.json: the file has a whole key (PRIVATE KEY)"});
+}
+
+TEST_CASE("a key has no other's first line in it", "[inspect][check][hostile]") {
+  const auto key = key_of("PRIVATE KEY");
+  const std::string begin = "-----BEGIN PRIVATE KEY-----\n";
+  const auto lines = key.substr(begin.size(), 3 * 65);
+  CHECK(with_file("srv/a", begin + lines + begin + "-----END PRIVATE KEY-----\n") == Lines{});
+  CHECK(with_file("srv/a", begin + lines + "-----BEGIN CERTIFICATE-----\n" + lines + "-----END PRIVATE KEY-----\n") ==
+        Lines{});
+  // The last of many is whole.
+  std::string many;
+  while (many.size() < 900000) many += begin;
+  CHECK(with_file("srv/a", many + key) ==
+        Lines{"warning private-key /srv/a: the file has a whole key (PRIVATE KEY)"});
+}
+
+TEST_CASE("all that is read for secrets has a bound", "[inspect][check][hostile]") {
+  constexpr std::uint64_t kFile = 1u << 20;
+  const auto chosen = [](check::SecretFiles& files, const std::string& path) {
+    std::uint64_t bytes = 0;
+    while (files.wants(path, kFile) && bytes <= check::SecretFiles::kMaxNamed) bytes += kFile;
+    return bytes;
+  };
+  check::SecretFiles files;
+  CHECK(chosen(files, "srv/plain") == check::SecretFiles::kMaxOthers);
+  CHECK(chosen(files, "srv/key.pem") == check::SecretFiles::kMaxNamed);
+  CHECK(chosen(files, "root/plain") == 0);
+  CHECK(check::SecretFiles().wants("root/.netrc", kFile));
 }
 
 TEST_CASE("a token stands by itself", "[inspect][check]") {

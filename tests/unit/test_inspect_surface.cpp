@@ -53,6 +53,16 @@ TEST_CASE("every release of CUDA is told, and the driver is for the newest", "[i
         "12.1.105");
 }
 
+TEST_CASE("a series of CUDA is left out where a release of it is told", "[inspect][check][hostile]") {
+  // "10.1" and "100.1" are around what a release of 10 would be, and of none of the others.
+  CHECK(told(with_libraries({"a/libcudart.so.10", "a/libcudart.so.100.1"})).facts.cuda == "100.1, 10");
+  CHECK(told(with_libraries({"a/libcudart.so.10", "a/libcudart.so.10.1", "a/libcudart.so.100"})).facts.cuda ==
+        "100, 10.1");
+  auto root = sound_root();
+  for (int i = 0; i < 10000; ++i) root.symlink("a/libcudart.so." + std::to_string(1000000 + i), "x");
+  CHECK(told(root).facts.cuda.starts_with("1009999, 1009998, "));
+}
+
 TEST_CASE("a product's own version counts more than that of its library", "[inspect][check]") {
   const auto rocm = told(sound_root()
                              .file("opt/rocm-6.0.0/.info/version", "6.0.0-91\n")
@@ -60,6 +70,10 @@ TEST_CASE("a product's own version counts more than that of its library", "[insp
   CHECK(rocm.facts.rocm == "6.0.0");
   CHECK(rocm.lines == Lines{"note rocm /opt/rocm-6.0.0/.info/version: ROCm 6.0.0"});
   CHECK(told(with_libraries({"opt/x/libamdhip64.so.5.4.50401"})).facts.rocm == "5.4.1");
+  CHECK(told(with_libraries({"opt/x/libamdhip64.so.6.1.60103"})).facts.rocm == "6.1.3");
+  // A number of the build tells no release.
+  CHECK(told(with_libraries({"opt/x/libamdhip64.so.5.7.31921"})).facts.rocm == "5.7");
+  CHECK(told(with_libraries({"opt/x/libamdhip64.so.5.7.60002"})).facts.rocm == "5.7");
   CHECK(told(sound_root()
                  .file("usr/local/cuda-12.2/version.json", R"({"cuda":{"version":"12.2.2"}})")
                  .file("usr/local/cuda-12.2/lib64/libcudart.so.12.2.140", ""))

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,6 +42,7 @@ struct RuntimeCheckInput {
   std::vector<std::string> entrypoint;
   std::vector<std::string> cmd;
   std::vector<std::string> env;  ///< NAME=VALUE; the last of a name counts
+  bool path_certain = true;      ///< PATH is what `env` says; else something that is not known may add to it
   std::string working_dir;
   std::string runscript;     ///< the script that the runtime starts the command by, which needs no shell; "" for none
   std::string architecture;  ///< of the image; "" where nothing is to be said of it
@@ -53,6 +55,8 @@ struct RuntimeCheckInput {
 struct RuntimeFindings {
   /// `path` is the file that it is about, "" for none.
   std::function<void(std::string_view kind, const std::string& path, std::string text)> add;
+  /// What is so only where PATH is what the input says, if that is not certain; nobody is told where this is not set.
+  std::function<void(std::string_view kind, const std::string& path, std::string text)> uncertain = {};
   /// For each file that is started, where that is asked: its path without links, and whether nothing was found.
   std::function<void(const std::string& place, layers::InodeId inode, bool sound)> started = {};
 };
@@ -65,9 +69,21 @@ SIFKIT_API void check_runtime(const layers::Tree& tree, const ProgramLookup& pro
 SIFKIT_API void check_runtime(const layers::Tree& tree, const ProgramLookup& program_of, const RuntimeCheckInput& input,
                               const RuntimeFindings& out);
 
-/// The same of a script by itself, as "it": that its interpreter, or what `env` is to start, is not there or does not
-/// start. `line` is its first one behind "#!", `place` its path.
-SIFKIT_API void check_script(const layers::Tree& tree, const ProgramLookup& program_of, const RuntimeCheckInput& input,
-                             const std::string& place, std::string_view line, const RuntimeFindings& out);
+class ProgramStart;
+
+/// The same of scripts by themselves, each as "it": that its interpreter, or what `env` is to start, is not there or
+/// does not start. All that it is made of outlives it.
+class SIFKIT_API ScriptCheck {
+ public:
+  ScriptCheck(const layers::Tree& tree, const ProgramLookup& program_of, const RuntimeCheckInput& input,
+              const RuntimeFindings& out);
+  ~ScriptCheck();
+
+  /// `line` is the script's first one behind "#!", `place` its path.
+  void check(const std::string& place, std::string_view line);
+
+ private:
+  std::unique_ptr<ProgramStart> start_;
+};
 
 }  // namespace sifkit
