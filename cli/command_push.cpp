@@ -51,12 +51,13 @@ void expect_file(const std::string& place) {
   if (place.find("://") == std::string::npos || std::filesystem::exists(place, ignored)) return;
   const auto transport = oci::Reference::parse(place).transport;
   if (!oci::is_service(transport)) return;
+  const auto shown = place.substr(0, place.find("://") + 3) + "…";  // the rest may have a password in it
   const bool registry = transport == oci::Transport::docker;
   const bool file = transport == oci::Transport::oras || transport == oci::Transport::library;
-  throw Error(ErrorKind::usage, fmt::format("{} is no SIF file, and those go to oras://", in_quotes(place)),
+  throw Error(ErrorKind::usage, fmt::format("{} is no SIF file, and those go to oras://", in_quotes(shown)),
               registry ? "'sifkit copy --all docker://… docker://…' copies from registry to registry; "
                          "'sifkit pull' makes a SIF file of it"
-              : file   ? fmt::format("'sifkit pull FILE {}' fetches it, then push FILE", printable(place))
+              : file   ? fmt::format("'sifkit pull FILE {}' fetches it, then push FILE", printable(shown))
                        : "'sifkit build' makes a SIF file of it");
 }
 

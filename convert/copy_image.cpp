@@ -345,6 +345,9 @@ CopyReport copy_image(const oci::Reference& given, const oci::Target& target, co
     if (options.format && docker)
       throw Error(ErrorKind::usage, fmt::format("{}: Docker's archives and daemon take no manifest, so it has no format",
                                                 in_quotes(target.text)));
+    if (options.format == ManifestFormat::docker && options.compression && options.compression->kind == Compression::zstd)
+      throw Error(ErrorKind::usage, fmt::format("{}: Docker's manifests have no layers that are compressed by zstd",
+                                                in_quotes(target.text)));
     if (!options.compression || !destination.plain_layers()) return;
     throw Error(ErrorKind::usage,
                 fmt::format("{}: Docker's archives and daemon hold plain layers, which are not compressed",

@@ -49,9 +49,15 @@ std::string docker_type(const std::string& type, std::string_view place) {
               zstd ? "layers that are compressed by gzip can be in one" : "a manifest of OCI can name it");
 }
 
+/// One that is not told is that of an image's, as which it was read.
+std::string config_type(const Json& manifest) {
+  const auto type = member_text(manifest.at("config"), "mediaType");
+  return type.empty() ? std::string(oci::kConfigType) : type;
+}
+
 /// Of its members Docker's has these.
-Json docker_descriptor(const Json& descriptor, std::string_view place) {
-  Json out = {{"mediaType", docker_type(member_text(descriptor, "mediaType"), place)},
+Json docker_descriptor(const Json& descriptor, const std::string& type, std::string_view place) {
+  Json out = {{"mediaType", docker_type(type, place)},
               {"size", descriptor.at("size")},
               {"digest", descriptor.at("digest")}};
   if (descriptor.contains("urls")) out["urls"] = descriptor["urls"];
@@ -61,19 +67,18 @@ Json docker_descriptor(const Json& descriptor, std::string_view place) {
 Json as_docker(const Json& manifest) {
   Json out = {{"schemaVersion", 2},
               {"mediaType", oci::kDockerManifestType},
-              {"config", docker_descriptor(manifest.at("config"), "the configuration")},
+              {"config", docker_descriptor(manifest.at("config"), config_type(manifest), "the configuration")},
               {"layers", Json::array()}};
   std::size_t number = 0;
   for (const auto& layer : manifest.at("layers"))
-    out["layers"].push_back(docker_descriptor(layer, fmt::format("layer {}", ++number)));
+    out["layers"].push_back(docker_descriptor(layer, member_text(layer, "mediaType"), fmt::format("layer {}", ++number)));
   return out;
 }
 
 Json as_oci(const Json& manifest) {
   Json out = manifest;
   out["mediaType"] = oci::kManifestType;
-  auto& config = out.at("config");
-  config["mediaType"] = oci_type(member_text(config, "mediaType"));
+  out.at("config")["mediaType"] = oci_type(config_type(manifest));
   for (auto& layer : out.at("layers")) layer["mediaType"] = oci_type(member_text(layer, "mediaType"));
   return out;
 }

@@ -121,10 +121,25 @@ std::string resolved_url(std::string_view base, std::string_view reference) {
   return directory.substr(0, root) + plain_path(directory.substr(root) + std::string(reference));
 }
 
+namespace {
+
+/// ALGORITHM:HEX, as it stands behind the name of an image.
+bool is_digest(std::string_view text) {
+  static constexpr std::size_t kShortest = 32;
+  const auto hex = text.substr(std::min(text.find(':'), text.size()));
+  return hex.size() > kShortest && hex.find_first_not_of("0123456789abcdefABCDEF", 1) == std::string_view::npos;
+}
+
+}  // namespace
+
 std::string url_without_secrets(std::string_view url) {
   const auto scheme = url.find("://");
   std::string out(url.substr(0, url.find_first_of("?#")));
-  if (scheme == std::string_view::npos) return out;
+  if (scheme == std::string_view::npos) {
+    const auto at = out.substr(0, out.find('/')).rfind('@');
+    if (at != std::string::npos && !is_digest(std::string_view(out).substr(at + 1))) out.erase(0, at + 1);
+    return out;
+  }
   const auto end = std::min(out.find('/', scheme + 3), out.size());
   const auto at = out.rfind('@', end == 0 ? 0 : end - 1);
   if (at != std::string::npos && at > scheme) out.erase(scheme + 3, at - scheme - 2);

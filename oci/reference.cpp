@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/net/url.h>
 
 #include "reference_hint.h"
 #include "registry/registry_name.h"
@@ -61,11 +62,11 @@ bool is_scheme(std::string_view word) {
 [[noreturn]] void refuse_unread(std::string_view text, std::string_view word) {
   if (word == "shub") {
     throw Error(ErrorKind::unsupported,
-                fmt::format("source {}: Singularity Hub has no images any more", in_quotes(text)),
+                fmt::format("source {}: Singularity Hub has no images any more", in_quotes(net::url_without_secrets(text))),
                 "it was closed in 2021; look for the image in a registry");
   }
   const bool url = word == "http" || word == "https";
-  throw Error(ErrorKind::unsupported, fmt::format("source {}: it is not read from there", in_quotes(text)),
+  throw Error(ErrorKind::unsupported, fmt::format("source {}: it is not read from there", in_quotes(net::url_without_secrets(text))),
               url ? "'sifkit pull' fetches the file, then use its path" : "fetch it by a program that does, then use its path");
 }
 

@@ -23,6 +23,8 @@
 #include <sifkit/core/resources.h>
 #include <sifkit/core/text.h>
 
+#include "registry_auth.h"
+
 namespace sifkit::oci {
 
 namespace {
@@ -166,10 +168,18 @@ std::string program_of(const std::string& name) {
   return "docker-credential-" + name;
 }
 
-/// What a helper answers; nothing where it knows nothing of the server. `doing` is for the error.
+/// Why a helper failed, in its words, which may repeat what it was told or has found: then they are not shown.
+std::string reason_of(int status, std::string_view answer, const std::string& password) {
+  if (WIFSIGNALED(status)) return fmt::format("it was ended by signal {}", WTERMSIG(status));
+  if (answer.find("\"Secret\"") != std::string_view::npos) return "its answer is not shown, as it has a secret in it";
+  return printable(without_secrets(std::string(trimmed(answer, " \t\r\n")), {password}));
+}
+
+/// What a helper answers; nothing where it knows nothing of the server. `doing` is for the error, `password` what the
+/// question has in it.
 std::optional<std::string> run_helper(const std::string& name, const std::string& verb, const std::string& question,
                                       std::string_view doing, const OperationContext& operation,
-                                      std::chrono::milliseconds limit) {
+                                      std::chrono::milliseconds limit, const std::string& password = {}) {
   const std::string program = program_of(name);
   auto [input, child_input] = connection();
   auto [output, child_output] = connection();
@@ -181,12 +191,13 @@ std::optional<std::string> run_helper(const std::string& name, const std::string
   input = UniqueFd();
   auto answer = read_output(output.get(), program, deadline);
   const int status = wait_for(child, deadline);
+  operation.check();  // the signal that stops us may have ended the helper
   if (trimmed(answer, " \t\r\n").starts_with(kNoEntry)) return std::nullopt;
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
     if (WIFEXITED(status) && WEXITSTATUS(status) == kNotFoundInShells)
       throw Error(ErrorKind::not_found, fmt::format("{} is not there", in_quotes(program)));
     throw Error(ErrorKind::denied, fmt::format("error {} credentials: {}: {}", doing, in_quotes(program),
-                                               printable(trimmed(answer, " \t\r\n"))));
+                                               reason_of(status, answer, password)));
   }
   return answer;
 }
@@ -237,7 +248,7 @@ void store_in_credential_helper(const std::string& name, const std::string& serv
     throw Error(ErrorKind::usage, fmt::format("{}: expected a user name and a password in UTF-8",
                                               in_quotes(program_of(name))));
   }
-  if (!run_helper(name, "store", text, "storing", operation, kLongest))
+  if (!run_helper(name, "store", text, "storing", operation, kLongest, credentials.password))
     throw Error(ErrorKind::denied,
                 fmt::format("error storing credentials: {}: {}", in_quotes(program_of(name)), kNoEntry));
 }

@@ -126,7 +126,7 @@ std::vector<StoredLogin> logins_of(const Document& document) {
   }
   const auto store = member_text(document, "credsStore");
   const bool entries = document.contains("auths") && !document["auths"].empty();
-  if (!entries && !store.empty()) out.push_back(login_of(std::string(kEveryRegistry), Document::object(), store));
+  if (!store.empty()) out.push_back(login_of(std::string(kEveryRegistry), Document::object(), store));
   if (!entries) return out;
   for (const auto& [key, entry] : document["auths"].items()) {
     // Docker leaves an empty entry beside a helper.

@@ -28,7 +28,7 @@ constexpr std::string_view kHash = "sha256.";
 constexpr std::size_t kMaxParts = 4;
 
 [[noreturn]] void refuse(std::string_view source, std::string_view why) {
-  throw Error(ErrorKind::usage, fmt::format("source {}: {}", in_quotes(source), why),
+  throw Error(ErrorKind::usage, fmt::format("source {}: {}", in_quotes(net::url_without_secrets(source)), why),
               "as in library://ENTITY/COLLECTION/NAME:TAG");
 }
 

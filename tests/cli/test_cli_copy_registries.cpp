@@ -217,12 +217,24 @@ TEST_CASE("a verb that is not for a place says which one is", "[cli][registry][c
   const auto oras = "oras://" + fixture.server.place() + "/x:1";
   CHECK_THAT(run_cli({"copy", "x.sif", oras}).err, ContainsSubstring("'sifkit push x.sif " + oras + "'"));
   for (const auto& [source, hint] : {std::pair<std::string, std::string>{fixture.from, "'sifkit copy --all"},
-                                     {oras, "'sifkit pull FILE " + oras + "' fetches it"}}) {
+                                     {oras, "'sifkit pull FILE oras://…' fetches it"}}) {
     const auto pushed = run_cli({"push", source, oras});
     CHECK(pushed.code == exit_code(ErrorKind::usage));
     CHECK_THAT(pushed.err, ContainsSubstring("is no SIF file, and those go to oras://") && ContainsSubstring(hint));
   }
   CHECK(run_cli({"push", "absent.sif", oras}).code == exit_code(ErrorKind::not_found));
+  // What is meant as a password is in no message.
+  for (const std::string name : {"docker://ada:s3cret@h.io/x", "oras://ada:s3cret@h.io/x", "library://ada:s3cret@h.io/x",
+                                 "https://ada:s3cret@h.io/x", "shub://ada:s3cret@h.io/x", "ada:s3cret@h.io/x"}) {
+    for (const std::string verb : {"push", "pull", "ls"}) {
+      if (name.find("://") == std::string::npos && verb != "pull") continue;  // there it is a path
+      if (name.starts_with("https") && verb == "pull") continue;              // there it is no mistake
+      INFO(verb << " " << name);
+      const auto result = verb == "push" ? run_cli({verb, name, oras}) : run_cli({verb, name});
+      CHECK(result.code != 0);
+      CHECK_THAT(result.err, !ContainsSubstring("s3cret"));
+    }
+  }
   const auto gone = run_cli({"build", fixture.at("x.sif"), "shub://a/b"});
   CHECK(gone.code == exit_code(ErrorKind::unsupported));
   CHECK_THAT(gone.err,

@@ -212,7 +212,7 @@ TEST_CASE("a list of logins has all places that are read", "[cli][registry]") {
   };
   const auto apptainer = file(".apptainer/docker-config.json", R"({"auths":{"a.tld":{"auth":"eDp5"}}})");
   const auto docker = file(".docker/config.json", R"({"credHelpers":{"h.tld":"box"},"auths":{"h.tld":{},"d.tld":{"username":"u","password":"s3cret"}}})");
-  const auto podman = file("run/containers/auth.json", R"({"credsStore":"desktop"})");
+  const auto podman = file("run/containers/auth.json", R"({"credsStore":"desktop","auths":{"e.tld":{}}})");
   const auto listed = run_cli({"registry", "list", "--json"});
   REQUIRE(listed.code == 0);
   const auto row = [](const std::string& host, const Json& name, const Json& helper, const std::string& place) {
@@ -223,7 +223,8 @@ TEST_CASE("a list of logins has all places that are read", "[cli][registry]") {
              {"file", docker},
              {"logins",
               {row("*", "bob", nullptr, "SIFKIT_DOCKER_USERNAME"), row("a.tld", "x", nullptr, apptainer),
-               row("h.tld", nullptr, "box", docker), row("d.tld", "u", nullptr, docker), row("*", nullptr, "desktop", podman)}}});
+               row("h.tld", nullptr, "box", docker), row("d.tld", "u", nullptr, docker), row("*", nullptr, "desktop", podman),
+               row("e.tld", nullptr, "desktop", podman)}}});
   const auto text = run_cli({"registry", "list"}).out;
   CHECK_THAT(text, ContainsSubstring("HOST") && ContainsSubstring("PLACE") && ContainsSubstring(podman));
   CHECK_THAT(text + listed.out, !ContainsSubstring("s3cret") && !ContainsSubstring("wr0ng") && !ContainsSubstring("eDp5"));

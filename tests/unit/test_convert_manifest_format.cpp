@@ -62,6 +62,16 @@ TEST_CASE("a manifest that is of the format already stays, to the byte", "[conve
   CHECK(Json::parse(mixed.text)["layers"][0]["mediaType"] == "application/vnd.oci.image.layer.v1.tar+zstd");
 }
 
+TEST_CASE("a configuration that is of no type is that of an image", "[convert][copy]") {
+  auto manifest = oci_manifest("application/vnd.oci.image.layer.v1.tar");
+  Json document = Json::parse(manifest.text);
+  document["config"].erase("mediaType");
+  manifest.text = document.dump();
+  for (const auto& [format, type] : {std::pair{ManifestFormat::oci, oci::kConfigType}, {ManifestFormat::docker, oci::kDockerConfigType}}) {
+    CHECK(Json::parse(in_format(manifest, format).text)["config"]["mediaType"] == type);
+  }
+}
+
 TEST_CASE("what Docker has no word for is in none of its manifests", "[convert][copy][hostile]") {
   for (const char* type :
        {"application/vnd.oci.image.layer.v1.tar+zstd", "application/vnd.oci.image.layer.v1.tar+encrypted", ""}) {

@@ -141,6 +141,17 @@ TEST_CASE("a proxy's password is in no message", "[net][hostile]") {
   CHECK_FALSE(has_secrets_of("http://proxy:80", "proxy:80"));
 }
 
+TEST_CASE("what may be a password is in no URL that is shown, and a digest stays", "[net]") {
+  using net::url_without_secrets;
+  CHECK(url_without_secrets("https://u:p@h.io/x?token=1#f") == "https://h.io/x");
+  CHECK(url_without_secrets("u:p@h.io/x") == "h.io/x");
+  CHECK(url_without_secrets("u:p@h.io") == "h.io");
+  const auto digest = "sha256:" + std::string(64, 'a');
+  for (const auto& name : {"x@" + digest, "x:1@" + digest, "h.io/x@" + digest, std::string("./a@b"), std::string("x")}) {
+    CHECK(url_without_secrets(name) == name);
+  }
+}
+
 TEST_CASE("a proxy that fails is named, with the variable that names it", "[net]") {
   const HttpHints hints{.connect = "of the server", .tls = "of TLS", .other = "other"};
   // What is thrown, and whether once more may help.

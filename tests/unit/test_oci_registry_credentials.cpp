@@ -202,6 +202,16 @@ TEST_CASE("a helper keeps credentials and forgets them", "[oci][registry][creden
   CHECK(locked->kind() == ErrorKind::denied);
   CHECK(locked->message() == "error storing credentials: 'docker-credential-box': the keychain is locked");
   CHECK_FALSE(Json::parse(read_file(config)).contains("auths"));
+  // Whatever a helper says, what it was told is in no message.
+  for (const std::string words : {"cat; echo no; exit 1", "cat >/dev/null; echo 'no: s3\"cret'; exit 1", "kill -9 $$"}) {
+    INFO(words);
+    helper(words);
+    const auto error = error_of([&] { oci::store_credentials(config, "h.tld", known); });
+    REQUIRE(error);
+    CHECK_THAT(error->message(), ContainsSubstring("error storing credentials: 'docker-credential-box': ") &&
+                                     !ContainsSubstring("cret\"") && !ContainsSubstring("\"cret"));
+    if (words.starts_with("kill")) CHECK_THAT(error->message(), ContainsSubstring("it was ended by signal 9"));
+  }
   auto odd = known;
   odd.password = "\xff";
   CHECK(error_of([&] { oci::store_credentials(config, "h.tld", odd); })->kind() == ErrorKind::usage);

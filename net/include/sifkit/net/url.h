@@ -32,7 +32,8 @@ struct Url {
 /// URL is left as it is.
 SIFKIT_API std::string resolved_url(std::string_view base, std::string_view reference);
 
-/// A URL for a message: without the query, which may have a signature that works as a password, and without a user.
+/// A URL for a message: without the query, which may have a signature that works as a password, and without a user. Of a text
+/// without a scheme goes what stands before an `@`, unless a digest is behind that.
 SIFKIT_API std::string url_without_secrets(std::string_view url);
 
 }  // namespace sifkit::net
