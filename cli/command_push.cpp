@@ -51,7 +51,7 @@ void expect_file(const std::string& place) {
   if (place.find("://") == std::string::npos || std::filesystem::exists(place, ignored)) return;
   const auto transport = oci::Reference::parse(place).transport;
   if (!oci::is_service(transport)) return;
-  const auto shown = place.substr(0, place.find("://") + 3) + "…";  // the rest may have a password in it
+  const auto shown = place.substr(0, place.find("://") + 3) + "NAME";  // which may have a password in it
   const bool registry = transport == oci::Transport::docker;
   const bool file = transport == oci::Transport::oras || transport == oci::Transport::library;
   throw Error(ErrorKind::usage, fmt::format("{} is no SIF file, and those go to oras://", in_quotes(shown)),
