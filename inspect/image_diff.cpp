@@ -56,7 +56,8 @@ std::vector<PackageChange> package_changes(OpenedFileSystem& first, OpenedFileSy
 }  // namespace
 
 LineChange first_line_change(const FactChange& change) {
-  const auto lines = [&](const std::string& text) { return change.script ? acting_lines(text) : lines_of(text); };
+  const auto use = change.sourced ? ScriptUse::sourced : ScriptUse::run;
+  const auto lines = [&](const std::string& text) { return change.script ? acting_lines(text, use) : lines_of(text); };
   const auto before = lines(change.before.value());
   const auto after = lines(change.after.value());
   const auto [first, second] = std::mismatch(before.begin(), before.end(), after.begin(), after.end());

@@ -116,10 +116,17 @@ void drop_consequence(Changes& changes) {
   if (before && after && is_of_entrypoint(*before) && is_of_entrypoint(*after)) changes.erase(script);
 }
 
-void apply(const std::vector<Assignment>& assignments, TextMap& variables) {
-  for (const auto& [name, value, gives_way] : assignments) {
+/// What scripts set variables to; nothing: they take one away.
+using Values = std::map<std::string, std::optional<std::string>>;
+
+void apply(const std::vector<Assignment>& assignments, Values& variables) {
+  for (const auto& [name, value, gives_way, unsets] : assignments) {
     auto& there = variables[name];
-    if (!gives_way || there.empty()) there = value;
+    if (unsets) {
+      there.reset();
+    } else if (!gives_way || there.value_or("").empty()) {
+      there = value;
+    }
   }
 }
 
@@ -129,29 +136,49 @@ std::string environment_text(const TextMap& scripts, const std::string& path) {
   return text.starts_with("#!") ? text.substr(std::min(text.find('\n'), text.size())) : text;
 }
 
-/// Scripts that only set variables are compared by what those come to, in the order in which the runtime reads them;
-/// others by their lines.
+/// Whether two environment scripts leave the same behind when each is read alone.
+bool same_environment(const std::string& a, const std::string& b) {
+  if (same_script(a, b)) return true;
+  const auto first = exports_of(a);
+  const auto second = first ? exports_of(b) : std::nullopt;
+  if (!second) return false;
+  Values of_first;
+  Values of_second;
+  apply(*first, of_first);
+  apply(*second, of_second);
+  return of_first == of_second;
+}
+
+/// What all scripts come to, in the order in which the runtime reads them. Nothing where one of them is not understood:
+/// it may change what any other one sets.
+std::optional<TextMap> exported_variables(const TextMap& scripts) {
+  Values values;
+  for (const auto& [path, text] : scripts) {
+    const auto exports = exports_of(environment_text(scripts, path));
+    if (!exports) return std::nullopt;
+    apply(*exports, values);
+  }
+  TextMap out;
+  for (auto& [name, value] : values) {
+    // What an image says of these has no effect in a container, and not every build writes it down.
+    if (value && !is_reserved_variable(name)) out.emplace(name, std::move(*value));
+  }
+  return out;
+}
+
+/// Scripts that only set variables are compared by what those come to, others one by one.
 void add_environment_changes(const TextMap& before, const TextMap& after, Changes& out) {
-  TextMap of_first;
-  TextMap of_second;
+  const auto of_first = exported_variables(before);
+  const auto of_second = of_first ? exported_variables(after) : std::nullopt;
+  if (of_second) {
+    add_changes(*of_first, *of_second, "environment ", out);
+    return;
+  }
   for (const auto& path : names_of(before, after)) {
-    const auto first = environment_text(before, path);
-    const auto second = environment_text(after, path);
-    const auto first_exports = exports_of(first);
-    const auto second_exports = first_exports ? exports_of(second) : std::nullopt;
-    if (second_exports) {
-      apply(*first_exports, of_first);
-      apply(*second_exports, of_second);
-    } else if (!same_script(first, second)) {
-      const std::string name = "environment " + path;
-      out.try_emplace(name, FactChange{name, value_of(before, path), value_of(after, path), true});
-    }
+    if (same_environment(environment_text(before, path), environment_text(after, path))) continue;
+    const std::string name = "environment " + path;
+    out.try_emplace(name, FactChange{name, value_of(before, path), value_of(after, path), true, true});
   }
-  // What an image says of these has no effect in a container, and not every build writes it down.
-  for (auto* variables : {&of_first, &of_second}) {
-    std::erase_if(*variables, [](const auto& variable) { return is_reserved_variable(variable.first); });
-  }
-  add_changes(of_first, of_second, "environment ", out);
 }
 
 std::optional<Json> object_of(const std::string& text, std::string_view what, const Limits& limits,

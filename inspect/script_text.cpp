@@ -2,19 +2,14 @@
 #include "script_text.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
+
+#include "script_reader.h"
 
 namespace sifkit::inspect {
 
 namespace {
-
-constexpr std::string_view kBlanks = " \t\r";
-
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
 
 /// Follows the quotes of a script from line to line.
 class QuoteReader {
@@ -72,119 +67,18 @@ class QuoteReader {
   bool clear_ = true;
 };
 
-/// Takes a script apart from its front.
-class ScriptReader {
- public:
-  explicit ScriptReader(std::string_view text) : text_(text) {}
-
-  std::string_view rest() const noexcept { return text_; }
-
-  bool take(std::string_view word) {
-    if (!text_.starts_with(word)) return false;
-    text_.remove_prefix(word.size());
-    return true;
-  }
-
-  bool take_line_end() {
-    skip(kBlanks);
-    return text_.empty() || take("\n");
-  }
-
-  void skip(std::string_view characters) {
-    text_.remove_prefix(std::min(text_.find_first_not_of(characters), text_.size()));
-  }
-
-  /// Without its line feed.
-  std::string_view take_line() {
-    const auto line = text_.substr(0, text_.find('\n'));
-    text_.remove_prefix(std::min(line.size() + 1, text_.size()));
-    return line;
-  }
-
-  void skip_comments() {
-    for (skip(" \t\r\n"); text_.starts_with('#'); skip(" \t\r\n")) take_line();
-  }
-
-  /// Empty where there is none.
-  std::string take_name() {
-    static constexpr std::string_view kOfNames = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
-    std::string out(text_.substr(0, text_.find_first_not_of(kOfNames)));
-    if (!out.empty() && out.front() >= '0' && out.front() <= '9') return {};
-    text_.remove_prefix(out.size());
-    return out;
-  }
-
-  /// A word without expansions; nothing where it has one.
-  std::optional<std::string> take_word() {
-    std::string out;
-    while (!text_.empty() && std::string_view(" \t\r\n;").find(text_.front()) == std::string_view::npos) {
-      std::optional<std::string> part;
-      if (take("'")) {
-        part = take_single_quoted();
-      } else if (take("\"")) {
-        part = take_double_quoted();
-      } else {
-        part = take_plain();
-      }
-      if (!part) return std::nullopt;
-      out += *part;
-    }
-    return out;
-  }
-
-  /// Behind the opening quote, with the closing one.
-  std::optional<std::string> take_double_quoted() {
-    std::string out;
-    while (!text_.empty()) {
-      const char c = text_.front();
-      text_.remove_prefix(1);
-      if (c == '"') return out;
-      if (c == '$' || c == '`') return std::nullopt;
-      if (c != '\\' || text_.empty()) {
-        out += c;
-        continue;
-      }
-      const char escaped = text_.front();
-      text_.remove_prefix(1);
-      if (escaped == '\n') continue;
-      if (std::string_view("\\\"$`").find(escaped) == std::string_view::npos) out += c;
-      out += escaped;
-    }
-    return std::nullopt;
-  }
-
- private:
-  std::optional<std::string> take_single_quoted() {
-    const auto end = text_.find('\'');
-    if (end == std::string_view::npos) return std::nullopt;
-    std::string out(text_.substr(0, end));
-    text_.remove_prefix(end + 1);
-    return out;
-  }
-
-  /// Characters that mean themselves to every shell, wherever they stand in a value.
-  std::optional<std::string> take_plain() {
-    static constexpr std::string_view kPlain =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@%+,=";
-    std::string out(text_.substr(0, text_.find_first_not_of(kPlain)));
-    if (out.empty()) return std::nullopt;
-    text_.remove_prefix(out.size());
-    return out;
-  }
-
-  std::string_view text_;
-};
+/// What each variable was set to by the statements before.
+using LastValues = std::map<std::string, std::string>;
 
 /// `export A="b"`, or with a value that gives way to one that is there: `export A="${A:-"b"}"`.
-std::optional<Assignment> export_statement(ScriptReader& reader, const std::vector<Assignment>& before) {
+std::optional<Assignment> export_statement(ScriptReader& reader, const LastValues& before) {
   Assignment out;
   out.name = reader.take_name();
   if (out.name.empty()) return std::nullopt;
   if (!reader.take("=")) {
-    const auto same = [&](const Assignment& set) { return set.name == out.name; };
-    const auto set = std::find_if(before.rbegin(), before.rend(), same);
-    if (set == before.rend() || !reader.take_line_end()) return std::nullopt;
-    out.value = set->value;
+    const auto set = before.find(out.name);
+    if (set == before.end() || !reader.take_line_end()) return std::nullopt;
+    out.value = set->second;
     out.gives_way = true;
     return out;
   }
@@ -214,51 +108,104 @@ std::optional<Assignment> condition_statement(ScriptReader& reader) {
   return out;
 }
 
-/// The lines of the scripts that Apptainer, SingularityCE and sifkit make of an entrypoint and a command, but for the
-/// words themselves.
-constexpr std::string_view kTemplateLines[] = {
-    "if [ -n \"$SINGULARITY_NO_EVAL\" ]; then",
-    "if [ -n \"${SINGULARITY_NO_EVAL:-}\" ]; then",
-    "if [ -z \"$OCI_CMD\" ] && [ -n \"$OCI_ENTRYPOINT\" ]; then",
-    "if [ -n \"$OCI_CMD\" ] && [ -z \"$OCI_ENTRYPOINT\" ]; then",
-    "if [ $# -eq 0 ]; then",
-    "if [ $# -gt 0 ]; then",
-    "else",
-    "fi",
-    ":",
-    "exec \"$@\"",
-    "CMDLINE_ARGS=\"\"",
-    "for arg in \"$@\"; do",
-    "CMDLINE_ARGS=\"${CMDLINE_ARGS} \\\"$arg\\\"\"",
-    "done",
-    "SINGULARITY_OCI_RUN=\"${OCI_ENTRYPOINT} ${CMDLINE_ARGS}\"",
-    "SINGULARITY_OCI_RUN=\"${OCI_ENTRYPOINT} ${OCI_CMD}\"",
-    "SINGULARITY_OCI_RUN=\"${OCI_ENTRYPOINT}\"",
-    "SINGULARITY_OCI_RUN=\"${CMDLINE_ARGS}\"",
-    "SINGULARITY_OCI_RUN=\"${OCI_CMD}\"",
-    "eval \"set ${SINGULARITY_OCI_RUN}\"",
+/// `unset A`. What is behind "unset " comes here.
+std::optional<Assignment> unset_statement(ScriptReader& reader) {
+  Assignment out;
+  out.unsets = true;
+  out.name = reader.take_name();
+  if (out.name.empty() || !reader.take_line_end()) return std::nullopt;
+  return out;
+}
+
+struct TemplateLine {
+  char letter;
+  std::string_view text;
 };
 
-/// How each of them ends.
-constexpr std::string_view kTemplateEnd =
-    "if [ $# -gt 0 ]; then\n"
-    "SINGULARITY_OCI_RUN=\"${OCI_ENTRYPOINT} ${CMDLINE_ARGS}\"\n"
-    "else\n"
-    "SINGULARITY_OCI_RUN=\"${OCI_ENTRYPOINT} ${OCI_CMD}\"\n"
-    "fi\n"
-    "eval \"set ${SINGULARITY_OCI_RUN}\"\n"
-    "exec \"$@\"\n";
+/// The lines of the scripts that Apptainer, SingularityCE and sifkit make of an entrypoint and a command, but for the
+/// words themselves, each with a letter for it.
+constexpr TemplateLine kTemplateLines[] = {
+    {'a', "if [ -n \"$SINGULARITY_NO_EVAL\" ]; then"},
+    {'A', "if [ -n \"${SINGULARITY_NO_EVAL:-}\" ]; then"},
+    {'e', "if [ -z \"$OCI_CMD\" ] && [ -n \"$OCI_ENTRYPOINT\" ]; then"},
+    {'c', "if [ -n \"$OCI_CMD\" ] && [ -z \"$OCI_ENTRYPOINT\" ]; then"},
+    {'z', "if [ $# -eq 0 ]; then"},
+    {'g', "if [ $# -gt 0 ]; then"},
+    {'l', "else"},
+    {'f', "fi"},
+    {'n', ":"},
+    {'x', "exec \"$@\""},
+    {'i', "CMDLINE_ARGS=\"\""},
+    {'o', "for arg in \"$@\"; do"},
+    {'p', "CMDLINE_ARGS=\"${CMDLINE_ARGS} \\\"$arg\\\"\""},
+    {'d', "done"},
+    {'1', "SINGULARITY_OCI_RUN=\"${OCI_ENTRYPOINT} ${CMDLINE_ARGS}\""},
+    {'2', "SINGULARITY_OCI_RUN=\"${OCI_ENTRYPOINT} ${OCI_CMD}\""},
+    {'3', "SINGULARITY_OCI_RUN=\"${OCI_ENTRYPOINT}\""},
+    {'4', "SINGULARITY_OCI_RUN=\"${CMDLINE_ARGS}\""},
+    {'5', "SINGULARITY_OCI_RUN=\"${OCI_CMD}\""},
+    {'v', "eval \"set ${SINGULARITY_OCI_RUN}\""},
+};
+
+/// `set -- 'word' "$@"`: a word of the image.
+constexpr char kWordLine = 'w';
+
+/// The whole bodies as each program writes them, in the letters of the lines; E and C stand for the lines with the
+/// words of the entrypoint and of the command.
+std::vector<std::string> known_bodies(bool has_entrypoint, bool has_cmd) {
+  const std::string e = has_entrypoint ? "E" : "";
+  const std::string c = has_cmd ? "C" : "";
+  const std::string default_cmd = has_cmd ? "zCf" : "";
+  const std::string by_case = "iopdeg1l3ffcg4l5ffg1l2fvx";
+  const std::string either = has_entrypoint ? "gEl" + c + "Ef" : default_cmd;
+  return {
+      // sifkit, Apptainer, SingularityCE, and Singularity before there was --no-eval.
+      "A" + default_cmd + e + "xfiopdg1l2fvx",
+      "ae" + e + "xfc" + default_cmd + "xf" + either + "xf" + by_case,
+      "ae" + e + "xfcz" + c + "nfxfg" + e + "nl" + c + e + "nfxf" + by_case,
+      by_case,
+  };
+}
 
 /// A script that a build has made of an entrypoint and a command.
 struct RunTemplate {
   std::string entrypoint;
   std::string cmd;
-  std::string body;  ///< the program's own lines, without words of the image
+  std::optional<std::vector<std::string>> entrypoint_words;  ///< as its lines for --no-eval have them, if it has any
+  std::optional<std::vector<std::string>> cmd_words;
 };
+
+struct BodyLine {
+  char letter = 0;
+  std::string word;
+};
+
+/// Whether the lines are all of a body and nothing else. The words must be the same ones wherever they stand.
+bool has_body(const std::vector<BodyLine>& lines, std::string_view body, RunTemplate& out) {
+  std::size_t at = 0;
+  for (const char letter : body) {
+    if (letter != 'E' && letter != 'C') {
+      if (at == lines.size() || lines[at++].letter != letter) return false;
+      continue;
+    }
+    auto& words = letter == 'E' ? out.entrypoint_words : out.cmd_words;
+    if (words) {
+      for (const auto& word : *words) {
+        if (at == lines.size() || lines[at].letter != kWordLine || lines[at++].word != word) return false;
+      }
+      continue;
+    }
+    // Where the words stand for the first time, nobody else's are next to them.
+    words.emplace();
+    for (; at != lines.size() && lines[at].letter == kWordLine; ++at) words->push_back(lines[at].word);
+    if (words->empty()) return false;
+  }
+  return at == lines.size();
+}
 
 std::optional<RunTemplate> run_template(std::string_view script) {
   ScriptReader reader(script);
-  std::optional<RunTemplate> out(std::in_place);
+  RunTemplate out;
   const auto value = [&](std::string_view name, std::string& text) {
     if (!reader.take(name)) return false;
     auto word = reader.take_word();
@@ -266,19 +213,47 @@ std::optional<RunTemplate> run_template(std::string_view script) {
     return word && reader.take_line_end();
   };
   if (!reader.take("#!/bin/sh\n")) return std::nullopt;
-  if (!value("OCI_ENTRYPOINT=", out->entrypoint) || !value("OCI_CMD=", out->cmd)) return std::nullopt;
+  if (!value("OCI_ENTRYPOINT=", out.entrypoint) || !value("OCI_CMD=", out.cmd)) return std::nullopt;
+  std::vector<BodyLine> lines;
   for (reader.skip_comments(); !reader.rest().empty(); reader.skip_comments()) {
     if (reader.take("set -- ")) {
-      if (!reader.take_word() || !reader.take(" \"$@\"") || !reader.take_line_end()) return std::nullopt;
+      auto word = reader.take_word();
+      if (!word || !reader.take(" \"$@\"") || !reader.take_line_end()) return std::nullopt;
+      lines.push_back({kWordLine, std::move(*word)});
       continue;
     }
     const auto line = trimmed(reader.take_line());
-    const auto known = std::find(std::begin(kTemplateLines), std::end(kTemplateLines), line);
+    const auto known = std::find_if(std::begin(kTemplateLines), std::end(kTemplateLines),
+                                    [&](const TemplateLine& other) { return other.text == line; });
     if (known == std::end(kTemplateLines)) return std::nullopt;
-    out->body.append(line).append("\n");
+    lines.push_back({known->letter, {}});
   }
-  if (!out->body.ends_with(kTemplateEnd)) return std::nullopt;
-  return out;
+  for (const auto& body : known_bodies(!out.entrypoint.empty(), !out.cmd.empty())) {
+    RunTemplate found{out.entrypoint, out.cmd, std::nullopt, std::nullopt};
+    if (has_body(lines, body, found)) return found;
+  }
+  return std::nullopt;
+}
+
+/// Whether a shell reads a script: by its "#!", or because it has none.
+bool is_read_by_shell(std::string_view script) {
+  static constexpr std::string_view kShells[] = {"sh", "bash", "dash", "ash", "zsh", "ksh"};
+  if (!script.starts_with("#!")) return true;
+  auto words = script.substr(2, script.find('\n') - 2);
+  const auto take_word = [&] {
+    words = trimmed(words);
+    const auto word = words.substr(0, words.find_first_of(kBlanks));
+    words.remove_prefix(word.size());
+    return word;
+  };
+  const auto name_of = [](std::string_view path) { return path.substr(path.rfind('/') + 1); };
+  auto name = name_of(take_word());
+  if (name == "env") {
+    auto word = take_word();
+    if (word == "-S") word = take_word();
+    name = name_of(word);
+  }
+  return std::find(std::begin(kShells), std::end(kShells), name) != std::end(kShells);
 }
 
 }  // namespace
@@ -291,12 +266,15 @@ std::vector<TextLine> lines_of(std::string_view text) {
   return out;
 }
 
-std::vector<TextLine> acting_lines(std::string_view script) {
+std::vector<TextLine> acting_lines(std::string_view script, ScriptUse use) {
+  const bool sourced = use == ScriptUse::sourced;
+  // What begins a comment, and what quotes, is another matter in every other language.
+  if (!sourced && !is_read_by_shell(script)) return lines_of(script);
   std::vector<TextLine> out;
   QuoteReader quotes;
   for (auto& line : lines_of(script)) {
     const auto text = trimmed(line.text);
-    const bool interpreter = line.number == 1 && line.text.starts_with("#!");
+    const bool interpreter = !sourced && line.number == 1 && line.text.starts_with("#!");
     const bool passed_over = quotes.outside() && !interpreter && (text.empty() || text.starts_with('#'));
     if (passed_over) continue;
     quotes.read(line.text);
@@ -307,15 +285,23 @@ std::vector<TextLine> acting_lines(std::string_view script) {
 
 std::optional<std::vector<Assignment>> exports_of(std::string_view script) {
   std::vector<Assignment> out;
+  LastValues last;
   ScriptReader reader(script);
   for (reader.skip_comments(); !reader.rest().empty(); reader.skip_comments()) {
     std::optional<Assignment> set;
     if (reader.take("export ")) {
-      set = export_statement(reader, out);
+      set = export_statement(reader, last);
+    } else if (reader.take("unset ")) {
+      set = unset_statement(reader);
     } else if (reader.take("if")) {
       set = condition_statement(reader);
     }
     if (!set) return std::nullopt;
+    if (set->unsets) {
+      last.erase(set->name);
+    } else {
+      last[set->name] = set->value;
+    }
     out.push_back(std::move(*set));
   }
   return out;
@@ -327,8 +313,10 @@ bool same_script(std::string_view a, std::string_view b) {
   if (acting_lines(a) == acting_lines(b)) return true;
   const auto first = run_template(a);
   const auto second = first ? run_template(b) : std::nullopt;
-  // Two scripts of one program with the same entrypoint and command are the same, or somebody has changed one of them.
-  return second && first->entrypoint == second->entrypoint && first->cmd == second->cmd && first->body != second->body;
+  if (!second || first->entrypoint != second->entrypoint || first->cmd != second->cmd) return false;
+  // What they do without an evaluation is told by the words of both.
+  const auto agree = [](const auto& words, const auto& others) { return !words || !others || *words == *others; };
+  return agree(first->entrypoint_words, second->entrypoint_words) && agree(first->cmd_words, second->cmd_words);
 }
 
 }  // namespace sifkit::inspect

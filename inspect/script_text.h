@@ -18,19 +18,23 @@ struct TextLine {
 
 std::vector<TextLine> lines_of(std::string_view text);
 
-/// The lines that a shell acts on, with "#!" in front of all. From where quotes are nested or a here-document begins
-/// every line is one of them: what looks like a comment may be data there.
-std::vector<TextLine> acting_lines(std::string_view script);
+/// A script that the shell reads into its own run has no interpreter of its own: its "#!" is a comment.
+enum class ScriptUse { run, sourced };
 
-/// What one statement of a script sets a variable to.
+/// The lines that a shell acts on, with "#!" in front of all. From where quotes are nested or a here-document begins
+/// every line is one of them: what looks like a comment may be data there. So is every line of another interpreter's.
+std::vector<TextLine> acting_lines(std::string_view script, ScriptUse use = ScriptUse::run);
+
+/// What one statement of a script sets a variable to, or that it takes it away.
 struct Assignment {
   std::string name;
   std::string value;
   bool gives_way = false;  ///< to a value that is there already
+  bool unsets = false;     ///< there is no value
 };
 
-/// Of a script that does nothing else than to export variables with fixed values, as the builds of images write it;
-/// nothing for any other.
+/// Of a script that does nothing else than to export variables with fixed values and to unset some, as the builds of
+/// images write it; nothing for any other.
 std::optional<std::vector<Assignment>> exports_of(std::string_view script);
 
 /// Whether a script is what a build makes of an entrypoint and a command.

@@ -184,6 +184,18 @@ TEST_CASE("diff compares what containers run with, by variable and by member", "
              ContainsSubstring("configuration runscript: line 4 and 2: 'exec /bin/tool one' -> 'exec /bin/tool two'\n"));
 }
 
+TEST_CASE("diff tells what was taken away from the values that are left", "[cli][diff][edit]") {
+  TempDir directory;
+  const auto source = archive(directory, "a.tar", small_image());
+  const auto before = built(source, (directory / "a.sif").string(), {"--env", "FOO=new"});
+  const auto after = built(source, (directory / "b.sif").string());
+  REQUIRE(run_cli({"edit", "-q", "--env", "FOO=new", "--unset", "A", after}).code == 0);
+  const auto result = run_cli({"diff", before, after});
+  CHECK_THAT(result.out, ContainsSubstring("configuration environment A: 'b c' -> nothing\n"));
+  CHECK_THAT(result.out, !ContainsSubstring("FOO") && !ContainsSubstring("90-environment.sh"));
+  CHECK(result.code == 1);
+}
+
 TEST_CASE("diff shows long texts from where they differ", "[cli][diff]") {
   TempDir directory;
   TestImage image = small_image();

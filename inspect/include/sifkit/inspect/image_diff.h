@@ -20,7 +20,8 @@ struct FactChange {
   std::string name;
   std::optional<std::string> before;  ///< absent: the first does not say it
   std::optional<std::string> after;
-  bool script = false;  ///< a shell reads it
+  bool script = false;   ///< a shell reads it
+  bool sourced = false;  ///< into its own run: "#!" is a comment
 };
 
 /// A line of a text, counted from 1.
