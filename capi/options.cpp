@@ -10,6 +10,7 @@
 
 #include <sifkit/core/option_values.h>
 #include <sifkit/core/text.h>
+#include <sifkit/trust/default_keys.h>
 
 #include "error.h"
 
@@ -159,6 +160,17 @@ void set_option(sifkit_options& options, std::string_view name, std::string_view
 const sifkit_options& options_or_none(const sifkit_options* options) {
   static const sifkit_options none;
   return options == nullptr ? none : *options;
+}
+
+trust::TrustedKeys keys_to_trust(const sifkit_options& options) {
+  if (options.certificate.certificate.empty()) return trust::keys_to_trust(options.keys, options.at);
+  trust::TrustedKeys keys(options.at);
+  keys.add_certificate(options.certificate);
+  return keys;
+}
+
+bool names_trust(const sifkit_options& options) {
+  return !options.keys.empty() || !options.certificate.certificate.empty() || !options.policy.empty();
 }
 
 }  // namespace sifkit::capi

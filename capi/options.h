@@ -14,6 +14,7 @@
 #include <sifkit/inspect/image_diff.h>
 #include <sifkit/inspect/sbom.h>
 #include <sifkit/trust/sign.h>
+#include <sifkit/trust/trusted_keys.h>
 #include <sifkit/trust/verify.h>
 
 struct sifkit_options {
@@ -59,6 +60,11 @@ namespace sifkit::capi {
 
 /// Throws usage for an option that there is not, or a value that it does not take.
 void set_option(sifkit_options& options, std::string_view name, std::string_view value);
+
+/// Whose signatures count: those of the options, else those of the rings of the user and the site.
+trust::TrustedKeys keys_to_trust(const sifkit_options& options);
+/// Whether the options say whose signatures count, or what is demanded of them.
+bool names_trust(const sifkit_options& options);
 
 /// The options that a null pointer stands for.
 const sifkit_options& options_or_none(const sifkit_options* options);

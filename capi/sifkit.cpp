@@ -104,13 +104,6 @@ int sign(const char* file, Call& call, char** record) {
   return 0;
 }
 
-trust::TrustedKeys keys_to_trust(const sifkit_options& options) {
-  if (options.certificate.certificate.empty()) return trust::keys_to_trust(options.keys, options.at);
-  trust::TrustedKeys keys(options.at);
-  keys.add_certificate(options.certificate);
-  return keys;
-}
-
 int verify(const char* file, Call& call, char** record) {
   require(file, "file");
   auto options = call.options().verify;

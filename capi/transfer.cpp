@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <optional>
+
 #include <sifkit/copy_image.h>
 #include <sifkit/pull_image.h>
 #include <sifkit/push_image.h>
@@ -30,7 +32,11 @@ int pull(const char* target, const char* uri, Call& call, char** record) {
   if (target != nullptr) options.target = target;
   options.overwrite = call.options().build.overwrite;
   options.digest = call.options().digest;
-  options.verified = call.options().verify_pulled;
+  options.verified = call.options().verify_pulled || names_trust(call.options());
+  std::optional<trust::TrustedKeys> keys;
+  std::optional<trust::VerifyPolicy> policy;
+  if (options.verified) options.keys = &keys.emplace(keys_to_trust(call.options()));
+  if (!call.options().policy.empty()) options.policy = &policy.emplace(trust::VerifyPolicy::read(call.options().policy));
   CallWarnings warnings(call);
   const auto report = pull_image(uri, options, warnings);
   give_record(records::pull_record(uri, report), record);

@@ -119,7 +119,9 @@ SIFKIT_PUBLIC int sifkit_copy(const char *source, const char *target, const sifk
                               sifkit_error **error);
 
 /* Fetches "docker://NAME", "oras://NAME" or the URL of a SIF file as a SIF file. A null pointer as `target` stands for the
- * name that the image gives it, in the working directory. Record: sifkit/pull/v1. `record` may be null. */
+ * name that the image gives it, in the working directory. With "verify", or with "key", "certificate" or "policy", as
+ * sifkit_verify takes them, a SIF file gets its name once its signatures are verified. Record: sifkit/pull/v1. `record` may
+ * be null. */
 SIFKIT_PUBLIC int sifkit_pull(const char *target, const char *uri, const sifkit_options *options, char **record,
                               sifkit_error **error);
 

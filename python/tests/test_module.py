@@ -191,6 +191,14 @@ class ModuleTest(unittest.TestCase):
                 self.assertEqual((self.directory / "pulled.sif").read_bytes(), self.image.read_bytes())
                 with self.assertRaises(sifkit.Integrity):
                     sifkit.pull(url, self.directory / "other.sif", digest="sha256:" + 64 * "0")
+                # Whoever names a key or a policy wants it asked.
+                policy = self.directory / "policy.json"
+                rules = [{"path": str(self.directory.resolve()), "threshold": 1}]
+                policy.write_text(json.dumps({"schema": "sifkit/verify-policy/v1", "rules": rules}))
+                for trust in ({"verify": True}, {"policy": policy}):
+                    with self.assertRaises(sifkit.Error):
+                        sifkit.pull(url, self.directory / "untrusted.sif", **trust)
+                    self.assertFalse((self.directory / "untrusted.sif").exists())
                 self.assertEqual(sifkit.pull(url, self.directory / "other.sif", digest=record["digest"])["bytes"], record["bytes"])
             finally:
                 server.shutdown()
