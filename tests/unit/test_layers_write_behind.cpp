@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // WriteBehind against the same writes made at once, with a thread and without, and what a failing write leaves.
-#include <cstring>
+#include <algorithm>
 #include <random>
 #include <vector>
 
@@ -20,7 +20,7 @@ constexpr std::size_t kRoom = 512;
 
 BlockBuffer block(ByteView bytes) {
   BlockBuffer out{std::make_unique<std::byte[]>(kRoom), static_cast<std::uint32_t>(bytes.size()), kRoom};
-  std::memcpy(out.bytes.get(), bytes.data(), bytes.size());
+  std::copy(bytes.begin(), bytes.end(), out.bytes.get());
   return out;
 }
 
