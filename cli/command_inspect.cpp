@@ -91,7 +91,9 @@ void print_parts(std::ostream& out, const ContainerAttributes& shown, const Insp
 
 InspectReport look_into(const std::string& source, const InspectArguments& arguments, Session& session) {
   WarningList warnings;
-  auto report = inspect_container(oci::Reference::parse(source), source_options(arguments.from, session), warnings);
+  const auto reference = oci::Reference::parse(source);
+  expect_one_registry(arguments.from.registry, reference.registry_host());
+  auto report = inspect_container(reference, source_options(arguments.from, session), warnings);
   session.progress->done();
   session.show_warnings(warnings);
   return report;

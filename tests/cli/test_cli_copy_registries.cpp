@@ -99,6 +99,11 @@ TEST_CASE("credentials that are given once are given to one registry", "[cli][re
     const Environment variables{{{"SIFKIT_DOCKER_USERNAME", "one"}, {"SIFKIT_DOCKER_PASSWORD", "1"}}};
     refused(args, "SIFKIT_DOCKER_USERNAME");
   }
+  // A verb that goes on asks the first one.
+  const auto inspected = run_cli({"inspect", "--no-https", "--creds", "one:1", fixture.from, fixture.to});
+  CHECK(inspected.code != 0);
+  CHECK_THAT(inspected.err, ContainsSubstring("--creds is for one registry, and two are asked: '" + both));
+  CHECK(fixture.other.requests().empty());
   // Programs that use the library have one set of them.
   CopyOptions options{fixture.options};
   options.registry.credentials = oci::RegistryCredentials{.user = "one", .password = "1"};
