@@ -97,7 +97,7 @@ void add_digests(Page& page, const NamedDigests& digests) {
       {"config", "Digest of the configuration"}};
   for (const auto& [name, digest] : digests) {
     const auto title = std::find_if(std::begin(kTitles), std::end(kTitles),
-                                    [&](const auto& each) { return each.first == name; });
+                                    [&named = name](const auto& each) { return each.first == named; });
     if (digest) page.fact(title == std::end(kTitles) ? name : title->second, digest->text());
   }
 }

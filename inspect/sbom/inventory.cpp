@@ -318,10 +318,10 @@ class Cataloger {
 
   /// When both the database and its log have been read.
   void read_sqlite() {
-    for (const auto& [path, bytes] : sqlite_) {
-      const auto& [database, log] = bytes;
-      found_.read("rpm", path, [&] {
-        for_each_sqlite_header(database, log, [this](ByteView header) { read_rpm_header(header, found_); });
+    for (const auto& each : sqlite_) {
+      const auto& bytes = each.second;
+      found_.read("rpm", each.first, [&] {
+        for_each_sqlite_header(bytes.first, bytes.second, [this](ByteView header) { read_rpm_header(header, found_); });
       });
     }
   }

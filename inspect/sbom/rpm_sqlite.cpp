@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
-#include <new>
 
 #include <fmt/format.h>
 
@@ -95,7 +94,8 @@ void apply_log(Bytes& database, ByteView log) {
 }
 
 [[noreturn]] void fail(sqlite3* connection, int result) {
-  if (result == SQLITE_NOMEM) throw std::bad_alloc();
+  // A database can ask for more than anybody has; that is no reason to end what is read beside it.
+  if (result == SQLITE_NOMEM) throw Error(ErrorKind::limit, "sqlite: the database takes more memory than there is");
   throw Error(ErrorKind::malformed, fmt::format("sqlite: {}", sqlite3_errmsg(connection)));
 }
 

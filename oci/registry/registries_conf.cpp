@@ -178,7 +178,8 @@ std::vector<RegistryPlace> RegistriesConf::places(const RegistryName& name) cons
     if (covered(full, entry.first) != 0 && (best == nullptr || entry.first.size() > best->first.size())) best = &entry;
   }
   if (best == nullptr) return {{name}};
-  const auto& [prefix, registry] = *best;
+  const auto& prefix = best->first;
+  const auto& registry = best->second;
   if (registry.blocked)
     throw Error(ErrorKind::denied, fmt::format("registry {} is blocked in {}", in_quotes(prefix), in_quotes(registry.file)));
   const auto rest = full.substr(covered(full, prefix));
