@@ -163,10 +163,7 @@ const sifkit_options& options_or_none(const sifkit_options* options) {
 }
 
 trust::TrustedKeys keys_to_trust(const sifkit_options& options) {
-  if (options.certificate.certificate.empty()) return trust::keys_to_trust(options.keys, options.at);
-  trust::TrustedKeys keys(options.at);
-  keys.add_certificate(options.certificate);
-  return keys;
+  return trust::keys_to_trust(options.keys, options.certificate, options.at);
 }
 
 bool names_trust(const sifkit_options& options) {

@@ -266,7 +266,10 @@ int build(const CLI::App& verb, const BuildArguments& arguments, Session& sessio
 void group_options(CLI::App& verb) {
   const std::pair<const char*, std::vector<const char*>> groups[] = {
       {"Output", {"--force", "--base", "--no-base", "--sandbox", "--format", "--dry-run", "--verify-after", "--reproducible", "--digestfile", "--stats"}},
-      {"Source", {"--platform", "--arch", "--creds", "--authfile", "--no-https", "--src-creds", "--src-authfile", "--src-no-https", "--dest-creds", "--dest-authfile", "--dest-no-https", "--retries", "--retry-delay", "--connections", "--disable-cache", "--library", "--docker-host", "--service-timeout", "--tmpdir", "--limit"}},
+      {"Source", {"--platform", "--arch", "--creds", "--authfile", "--no-https", "--src-creds", "--src-authfile",
+                  "--src-no-https", "--dest-creds", "--dest-authfile", "--dest-no-https", "--retries", "--retry-delay",
+                  "--connections", "--disable-cache", "--library", "--docker-host", "--service-timeout", "--tmpdir",
+                  "--limit"}},
       {"Contents", {"--label", "--env", "--exclude", "--all-root", "--xattrs", "--clamp-names", "--sbom"}},
       {"Compression", {"--compress", "--block-size", "--fast", "--best", "--threads"}},
       {"Signature", {"--sign", "--key", "--key-name", "--passphrase-file", "--passphrase-fd"}}};
@@ -289,7 +292,10 @@ void add_build_command(CLI::App& root, Session& session) {
   auto* base = verb->add_option("--base", a.base, "An image made before of much the same files (default: OUT, with --force): layers and blocks that it holds are taken from it; the bytes of OUT stay the same")->type_name("FILE");
   verb->add_flag("--no-base", a.no_base, "Pack everything again")->excludes(base);
   verb->add_flag("-s,--sandbox", a.sandbox, "Write a sandbox: a directory");
-  verb->add_option("--format", a.format, "What to write: sif, squashfs or sandbox; of a layout, an archive of one or a registry the manifest: oci or docker")->type_name("FORMAT");
+  verb->add_option("--format", a.format,
+                   "What to write: sif, squashfs or sandbox; of a layout, an archive of one or a registry the manifest: oci "
+                   "or docker")
+      ->type_name("FORMAT");
   add_source_options(*verb, a.from);
   add_side_options(*verb, a.from.registry);
   verb->add_option("-j,--threads", a.threads, "Threads that compress (default: what the job may use)")->transform(Integer<unsigned>())->type_name("N");

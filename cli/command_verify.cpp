@@ -128,7 +128,11 @@ void add_verify_command(CLI::App& root, Session& session) {
   verb->remove_option(verb->get_option("--json"));
   verb->add_flag("-j,--json", a.json, "Print JSON in Apptainer's form; --json=v1: one JSON record")->transform(OneOf({"true", "v1"}));
   // Spellings of older releases of Apptainer and Singularity.
-  verb->add_option("-k", a.trust.keys)->type_name("KEYFILE")->allow_extra_args(false)->excludes(verb->get_option("--certificate"))->group("");
+  verb->add_option("-k", a.trust.keys)
+      ->type_name("KEYFILE")
+      ->allow_extra_args(false)
+      ->excludes(verb->get_option("--certificate"))
+      ->group("");
   verb->add_option("--groupid", o.groups)->transform(Integer<std::uint32_t>())->type_name("ID")->allow_extra_args(false)->group("");
   verb->add_option("--id", o.objects)->transform(Integer<std::uint32_t>())->type_name("ID")->allow_extra_args(false)->group("");
   verb->callback([arguments, &session] {

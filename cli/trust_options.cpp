@@ -19,7 +19,9 @@ namespace {
 /// Go's words for a truth, which Apptainer takes, and "yes" and "no". Another word is no "no": nobody would be asked.
 bool is_true(std::string_view name) {
   const auto value = environment(name).value_or("");
-  const auto is = [&](std::initializer_list<std::string_view> words) { return std::find(words.begin(), words.end(), value) != words.end(); };
+  const auto is = [&](std::initializer_list<std::string_view> words) {
+    return std::find(words.begin(), words.end(), value) != words.end();
+  };
   if (is({"1", "t", "T", "true", "TRUE", "True", "yes"})) return true;
   if (is({"", "0", "f", "F", "false", "FALSE", "False", "no"})) return false;
   throw Error(ErrorKind::usage, fmt::format("the variable {}: expected 'true' or 'false', got {}", name, in_quotes(value)));
@@ -61,21 +63,26 @@ class NonEmptyPath : public CLI::Validator {
 }  // namespace
 
 void add_trust_options(CLI::App& verb, TrustArguments& a) {
-  auto* key = verb.add_option("--key", a.keys, "A PEM public key or OpenPGP keys (may be given again; default: the rings of the user and the site)")
-                  ->type_name("KEYFILE")->allow_extra_args(false);
-  verb.add_option("--certificate", a.certificate, "A certificate (PEM) whose key must have signed")->type_name("FILE")->transform(NonEmptyPath())->excludes(key);
-  verb.add_option("--certificate-intermediates", a.intermediates, "Certificates between it and the root")->type_name("FILE")->transform(NonEmptyPath());
-  verb.add_option("--certificate-roots", a.roots, "Certificates to trust in place of the system's")->type_name("FILE")->transform(NonEmptyPath());
+  const auto add_file = [&](const char* name, std::string& file, const char* description) {
+    return verb.add_option(name, file, description)->type_name("FILE")->transform(NonEmptyPath());
+  };
+  auto* key = verb.add_option("--key", a.keys,
+                              "A PEM public key or OpenPGP keys (may be given again; default: the rings of the user and "
+                              "the site)")
+                  ->type_name("KEYFILE")
+                  ->allow_extra_args(false);
+  add_file("--certificate", a.certificate, "A certificate (PEM) whose key must have signed")->excludes(key);
+  add_file("--certificate-intermediates", a.intermediates, "Certificates between it and the root");
+  add_file("--certificate-roots", a.roots, "Certificates to trust in place of the system's");
   verb.add_flag("--ocsp-verify", a.ocsp, "Ask each certificate's OCSP responder whether it is revoked");
-  verb.add_option("--policy", a.policy, "Demand what this file (JSON) does of images in their directories: keys, how many, formats, sizes")->type_name("FILE")->transform(NonEmptyPath());
+  add_file("--policy", a.policy,
+           "Demand what this file (JSON) does of images in their directories: keys, how many, formats, sizes");
 }
 
 trust::TrustedKeys keys_to_verify_with(TrustArguments arguments, std::optional<std::int64_t> at) {
   add_environment(arguments);
-  if (arguments.certificate.empty()) return trust::keys_to_trust(arguments.keys, at);
-  trust::TrustedKeys keys(at);
-  keys.add_certificate({arguments.certificate, arguments.intermediates, arguments.roots, arguments.ocsp});
-  return keys;
+  return trust::keys_to_trust(
+      arguments.keys, {arguments.certificate, arguments.intermediates, arguments.roots, arguments.ocsp}, at);
 }
 
 }  // namespace sifkit::cli

@@ -13,9 +13,9 @@
 #include <sifkit/core/error.h>
 #include <sifkit/runtime_check.h>
 
-#include "files_to_add.h"
 #include "container_attributes.h"
 #include "container_changes.h"
+#include "files_to_add.h"
 #include "runtime_files.h"
 #include "runtime_scripts.h"
 #include "tree_edit.h"

@@ -179,7 +179,8 @@ std::optional<PackingRecord> read_packing_record(std::string_view metadata, cons
 
 std::optional<PackingRecord> read_packing_record(const sif::Image& image, const Limits& limits) {
   const auto objects = image.objects_of(sif::DataType::generic_json);
-  const auto found = std::find_if(objects.begin(), objects.end(), [](const auto* object) { return object->name() == kInspectMetadataName; });
+  const auto found = std::find_if(objects.begin(), objects.end(),
+                                  [](const auto* object) { return object->name() == kInspectMetadataName; });
   if (found == objects.end()) return std::nullopt;
   return read_packing_record(as_text(image.read_data(**found, limits.json_bytes)), limits);
 }

@@ -15,8 +15,6 @@ using namespace layers;
 
 namespace {
 
-constexpr std::string_view kDefaultPath =
-    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";  ///< the runtime adds it
 constexpr std::string_view kShell = "/bin/sh";
 constexpr unsigned kScripts = 4;  ///< scripts that the kernel lets be each other's interpreters
 

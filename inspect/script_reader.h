@@ -10,12 +10,6 @@ namespace sifkit::inspect {
 
 inline constexpr std::string_view kBlanks = " \t\r";
 
-inline std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
-
 /// Takes a script apart from its front.
 class ScriptReader {
  public:

@@ -5,6 +5,8 @@
 #include <map>
 #include <utility>
 
+#include <sifkit/core/text.h>
+
 #include "script_reader.h"
 
 namespace sifkit::inspect {
@@ -222,7 +224,7 @@ std::optional<RunTemplate> run_template(std::string_view script) {
       lines.push_back({kWordLine, std::move(*word)});
       continue;
     }
-    const auto line = trimmed(reader.take_line());
+    const auto line = trimmed(reader.take_line(), kBlanks);
     const auto known = std::find_if(std::begin(kTemplateLines), std::end(kTemplateLines),
                                     [&](const TemplateLine& other) { return other.text == line; });
     if (known == std::end(kTemplateLines)) return std::nullopt;
@@ -241,7 +243,7 @@ bool is_read_by_shell(std::string_view script) {
   if (!script.starts_with("#!")) return true;
   auto words = script.substr(2, script.find('\n') - 2);
   const auto take_word = [&] {
-    words = trimmed(words);
+    words = trimmed(words, kBlanks);
     const auto word = words.substr(0, words.find_first_of(kBlanks));
     words.remove_prefix(word.size());
     return word;
@@ -273,7 +275,7 @@ std::vector<TextLine> acting_lines(std::string_view script, ScriptUse use) {
   std::vector<TextLine> out;
   QuoteReader quotes;
   for (auto& line : lines_of(script)) {
-    const auto text = trimmed(line.text);
+    const auto text = trimmed(line.text, kBlanks);
     const bool interpreter = !sourced && line.number == 1 && line.text.starts_with("#!");
     const bool passed_over = quotes.outside() && !interpreter && (text.empty() || text.starts_with('#'));
     if (passed_over) continue;

@@ -255,7 +255,9 @@ class LayoutReader {
       // An artifact says what it is either way; one without a configuration has an empty one.
       const auto artifact = member_text(view.value(), "artifactType");
       const bool sif = layers.is_array() && !layers.empty() && layers[0].is_object() && layers[0].value("mediaType", Json()).dump().find(".sylabs.sif.layer.") != std::string::npos;
-      throw Error(ErrorKind::unsupported, fmt::format("{}an artifact of type {}, not an image", view.place(), in_quotes(artifact.empty() ? config.media_type : artifact)),
+      throw Error(ErrorKind::unsupported,
+                  fmt::format("{}an artifact of type {}, not an image", view.place(),
+                              in_quotes(artifact.empty() ? config.media_type : artifact)),
                   sif ? "it is a SIF file: a registry has it under a name with oras://, not docker://" : "");
     }
     auto& summary = candidate.summary;

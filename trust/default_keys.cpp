@@ -64,6 +64,14 @@ TrustedKeys keys_to_trust(const std::vector<std::string>& files, std::optional<s
   return keys;
 }
 
+TrustedKeys keys_to_trust(const std::vector<std::string>& files, const CertificateFiles& certificate,
+                          std::optional<std::int64_t> at) {
+  if (certificate.certificate.empty()) return keys_to_trust(files, at);
+  TrustedKeys keys(at);
+  keys.add_certificate(certificate);
+  return keys;
+}
+
 std::vector<SigningKey> keys_to_sign(const std::vector<std::string>& files, const SigningKey& choice) {
   std::vector<SigningKey> keys;
   const auto add = [&](std::string text, std::string name) {

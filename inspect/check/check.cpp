@@ -11,7 +11,9 @@
 #include <sifkit/core/json.h>
 #include <sifkit/image_path.h>
 #include <sifkit/layers/walk.h>
+#include <sifkit/runtime_check.h>
 #include <sifkit/sif/image.h>
+#include <sifkit/trust/signed_objects.h>
 
 #include "damage.h"
 #include "environment.h"
@@ -21,7 +23,6 @@
 #include "needs.h"
 #include "programs.h"
 #include "secrets.h"
-#include "signed_objects.h"
 #include "surface.h"
 #include "texts.h"
 
@@ -34,7 +35,6 @@ namespace {
 constexpr std::uint64_t kMaxProgram = 1u << 30;
 constexpr std::uint64_t kMaxText = 16u << 20;
 constexpr std::uint64_t kMaxLines = 64u << 10;  ///< of a file of a few lines
-constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 constexpr std::string_view kRunScript = "/.singularity.d/runscript";
 constexpr std::string_view kEnvironmentFiles = "/.singularity.d/env";
 constexpr std::string_view kOldestCommonKernel = "3.10";  ///< that of Enterprise Linux 7
@@ -160,10 +160,22 @@ class Check {
     for (const auto* definition : sif.objects_of(sif::DataType::deffile)) {
       look_for_tokens(as_text(sif.read_data(*definition, kMaxText)), "", "in the definition file", out_);
     }
-    if (!claims_to_sign_partition(sif)) {
+    if (!is_signed(sif)) {
       out_.add("unsigned", "",
                sif.objects_of(sif::DataType::signature).empty() ? "the SIF has no signature"
                                                                 : "no signature covers the file system of the SIF");
+    }
+  }
+
+  /// Whether somebody has signed the file system; whether the signature is good is what `verify` tells.
+  static bool is_signed(const sif::Image& sif) {
+    const auto* const partition = sif.primary_partition();
+    if (partition == nullptr) return !sif.objects_of(sif::DataType::signature).empty();
+    try {
+      return trust::is_named_by_signature(sif, partition->id);
+    } catch (const Error& error) {
+      if (!is_damage(error)) throw;
+      return false;
     }
   }
 

@@ -297,13 +297,11 @@ std::vector<std::string> tokens_in(std::string_view text) {
 }
 
 bool is_secret_variable(std::string_view name, std::string_view value) {
-  auto upper = std::string(name);
-  std::transform(upper.begin(), upper.end(), upper.begin(),
-                 [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
-  const bool password = upper.ends_with("PASSWORD") || upper.ends_with("PASSWD") || upper.ends_with("PASSPHRASE");
-  const bool token = upper.ends_with("TOKEN") || upper.ends_with("SECRET") || upper.ends_with("API_KEY") ||
-                     upper.ends_with("APIKEY") || upper.ends_with("ACCESS_KEY") || upper.ends_with("PRIVATE_KEY") ||
-                     (contains(upper, "SECRET") && upper.ends_with("KEY"));
+  const auto lower = lower_case(name);
+  const bool password = lower.ends_with("password") || lower.ends_with("passwd") || lower.ends_with("passphrase");
+  const bool token = lower.ends_with("token") || lower.ends_with("secret") || lower.ends_with("api_key") ||
+                     lower.ends_with("apikey") || lower.ends_with("access_key") || lower.ends_with("private_key") ||
+                     (contains(lower, "secret") && lower.ends_with("key"));
   if ((!password && !token) || value.size() < kShortestSecret || is_placeholder(value) || value.starts_with('/'))
     return false;
   // A number is none of an interface, but how many tokens there are.

@@ -23,7 +23,8 @@ namespace {
 /// Text that each level of a compressor packs in another way.
 std::string long_text() {
   std::string out;
-  for (std::uint32_t i = 0, x = 1; out.size() < 1'000'000; ++i) out += fmt::format("line {} of {}\n", i, (x = x * 1664525 + 1013904223) >> 20);
+  for (std::uint32_t i = 0, x = 1; out.size() < 1'000'000; ++i)
+    out += fmt::format("line {} of {}\n", i, (x = x * 1664525 + 1013904223) >> 20);
   return out;
 }
 
@@ -48,7 +49,8 @@ TEST_CASE("blocks stay as they are packed, whatever level packed them", "[cli][e
   write_file(fixture.directory / "root.tar", TarBuilder().directory("opt").file("opt/text", text).bytes());
   for (const std::string compression : {"gzip:1", "zstd:1"}) {
     INFO(compression);
-    REQUIRE(run_cli({"build", "-qF", "--compress", compression, "--block-size", "64K", fixture.sif, "tar:" + fixture.at("root.tar")}).code == 0);
+    REQUIRE(run_cli({"build", "-qF", "--compress", compression, "--block-size", "64K", fixture.sif,
+                     "tar:" + fixture.at("root.tar")}).code == 0);
     const auto result = fixture.edit({"--json", "--label", "a=b"});
     INFO(result.err);
     REQUIRE(result.code == 0);
@@ -68,7 +70,9 @@ TEST_CASE("blocks that mksquashfs packed stay as they are", "[cli][edit][interop
   fs::create_directories(fixture.at("root/opt"));
   write_file(fixture.directory / "root/opt/text", text);
   write_file(fixture.directory / "root/small", "small");
-  const auto tool = run_process({"mksquashfs", fixture.at("root"), fixture.at("made.sqfs"), "-comp", "gzip", "-Xcompression-level", "1", "-quiet", "-no-progress"}, {"PATH=/usr/bin:/bin"});
+  const auto tool = run_process({"mksquashfs", fixture.at("root"), fixture.at("made.sqfs"), "-comp", "gzip",
+                                 "-Xcompression-level", "1", "-quiet", "-no-progress"},
+                                {"PATH=/usr/bin:/bin"});
   INFO(tool.out);
   REQUIRE(tool.code == 0);
   const auto result = fixture.edit({"--json", "--add", fixture.at("new") + ":/opt/new"}, "made.sqfs");
@@ -88,7 +92,8 @@ TEST_CASE("the OCI configuration says what was asked for, and a copy has it", "[
 
   REQUIRE(fixture.edit({"-q", "--runscript", fixture.at("run")}).code == 0);
   CHECK(Edited::oci_config(fixture.sif) == config);
-  REQUIRE(fixture.edit({"-q", "--label", "new=3", "--remove-label", "old", "--env", "Q=1", "--env", "PATH=/zz:/bin", "--unset", "A"}).code == 0);
+  REQUIRE(fixture.edit({"-q", "--label", "new=3", "--remove-label", "old", "--env", "Q=1", "--env", "PATH=/zz:/bin",
+                        "--unset", "A"}).code == 0);
   config["Labels"] = {{"k", "v"}, {"new", "3"}, {"stays", "2"}};
   config["Env"] = {"Q=1", "PATH=/zz:/bin"};
   CHECK(Edited::oci_config(fixture.sif) == config);
@@ -105,12 +110,13 @@ TEST_CASE("the OCI configuration says what was asked for, and a copy has it", "[
 
 TEST_CASE("a runscript of Apptainer's for the same words is no loss", "[cli][edit][copy]") {
   const Edited fixture;
-  const std::string of_apptainer = "#!/bin/sh\nOCI_ENTRYPOINT=''\nOCI_CMD='\"/bin/tool\"'\n\n# When SINGULARITY_NO_EVAL set, use OCI compatible behavior\n"
+  const std::string of_apptainer = "#!/bin/sh\nOCI_ENTRYPOINT=''\nOCI_CMD='\"/bin/tool\"'\n\n# another comment\n"
                                    "eval \"set ${SINGULARITY_OCI_RUN}\"\nexec \"$@\"\n";
   write_file(fixture.directory / "run", of_apptainer);
   REQUIRE(fixture.edit({"-q", "--runscript", fixture.at("run")}).code == 0);
   CHECK_THAT(run_cli({"copy", fixture.sif, "oci-archive:" + fixture.at("a.tar")}).err, !ContainsSubstring("runscript-left-out"));
-  write_file(fixture.directory / "run", "#!/bin/sh\nOCI_ENTRYPOINT=''\nOCI_CMD='\"/bin/other\"'\n" + of_apptainer.substr(of_apptainer.find("\n\n#")));
+  write_file(fixture.directory / "run", "#!/bin/sh\nOCI_ENTRYPOINT=''\nOCI_CMD='\"/bin/other\"'\n" +
+                                            of_apptainer.substr(of_apptainer.find("\n\n#")));
   REQUIRE(fixture.edit({"-q", "--runscript", fixture.at("run")}).code == 0);
   CHECK_THAT(run_cli({"copy", fixture.sif, "oci-archive:" + fixture.at("b.tar")}).err, ContainsSubstring("runscript-left-out"));
 }
@@ -153,7 +159,8 @@ TEST_CASE("a directory is added with all that is in it", "[cli][edit]") {
     const timespec times[] = {{1'000'000'000, 0}, {1'000'000'000, 0}};
     REQUIRE(::utimensat(AT_FDCWD, fixture.at(name).c_str(), times, AT_SYMLINK_NOFOLLOW) == 0);
   }
-  const auto result = fixture.edit({"-q", "--add", fixture.at("tree") + ":/bin", "--add", fixture.at("tree/link") + ":/opt/link", "--add", fixture.at("tree") + ":/opt/tree"});
+  const auto result = fixture.edit({"-q", "--add", fixture.at("tree") + ":/bin", "--add", fixture.at("tree/link") + ":/opt/link",
+                                    "--add", fixture.at("tree") + ":/opt/tree"});
   INFO(result.err);
   REQUIRE(result.code == 0);
   for (const std::string at : {"/bin", "/opt/tree"}) {
@@ -182,7 +189,8 @@ TEST_CASE("a directory is added with all that is in it", "[cli][edit]") {
   CHECK(refused.code == exit_code(ErrorKind::unsupported));
   CHECK_THAT(refused.err, ContainsSubstring("the new directory '/bin/link' cannot be written: '/bin/link' is a link to 'sub/deep'"));
   fs::create_symlink("tool", fixture.at("other"));
-  REQUIRE(fixture.edit({"-q", "--add", fixture.at("other") + ":/bin/link", "--add", fixture.at("other") + ":/bin/sub/deep/file"}).code == 0);
+  REQUIRE(fixture.edit({"-q", "--add", fixture.at("other") + ":/bin/link", "--add",
+                        fixture.at("other") + ":/bin/sub/deep/file"}).code == 0);
   CHECK(listed(fixture.sif, "/bin/link")["target"] == "tool");
   CHECK(listed(fixture.sif, "/bin/sub/deep/file")["target"] == "tool");
 }
@@ -231,7 +239,8 @@ TEST_CASE("objects keep their numbers", "[cli][edit]") {
   const Edited fixture;
   write_file(fixture.directory / "note", "a note");
   for (const std::string name : {"one", "two"}) {
-    REQUIRE(run_cli({"sif", "add", "-q", fixture.sif, fixture.at("note"), "--datatype", "7", "--groupid", "1", "--link", "4", "--filename", name}).code == 0);
+    REQUIRE(run_cli({"sif", "add", "-q", fixture.sif, fixture.at("note"), "--datatype", "7", "--groupid", "1", "--link", "4",
+                     "--filename", name}).code == 0);
   }
   const auto objects = [&] {
     Json out = Json::array();
@@ -254,7 +263,8 @@ TEST_CASE("edit takes a file with its transport, and says what it is that others
   CHECK(Json::parse(fixture.cat("/.singularity.d/labels.json"))["a"] == "b");
   REQUIRE(fixture.build("app.sqfs", fixture.at("app.tar"), {"-q", "--format", "squashfs"}).code == 0);
   CHECK(run_cli({"edit", "-q", "squashfs:" + fixture.at("app.sqfs"), "--label", "a=b"}).code == 0);
-  for (const std::string& source : {"dir:" + fixture.directory.path().string(), "docker-archive:" + fixture.at("app.tar"), std::string("docker://alpine"), std::string("-")}) {
+  for (const std::string& source : {"dir:" + fixture.directory.path().string(), "docker-archive:" + fixture.at("app.tar"),
+                                    std::string("docker://alpine"), std::string("-")}) {
     INFO(source);
     const auto result = run_cli({"edit", "--label", "a=b", source});
     CHECK(result.code == exit_code(ErrorKind::usage));
@@ -263,7 +273,8 @@ TEST_CASE("edit takes a file with its transport, and says what it is that others
   // An error names the file once.
   const auto image = fixture.at("ext3.sif");
   REQUIRE(run_cli({"sif", "new", image}).code == 0);
-  REQUIRE(run_cli({"sif", "add", image, fixture.at("new"), "--datatype", "4", "--parttype", "2", "--partfs", "2", "--partarch", "2"}).code == 0);
+  REQUIRE(run_cli({"sif", "add", image, fixture.at("new"), "--datatype", "4", "--parttype", "2", "--partfs", "2",
+                   "--partarch", "2"}).code == 0);
   const auto result = run_cli({"edit", "--label", "a=b", image});
   CHECK(result.code == exit_code(ErrorKind::unsupported));
   CHECK(count_of(result.err, image) == 1);

@@ -196,7 +196,10 @@ TEST_CASE("capabilities leave an image under the kernel's name", "[cli][cp][tar]
   const std::string value("\x01\0\0\x02\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20);
   const auto archive = "tar:" + (directory / "root.tar").string();
   write_file(directory / "root.tar",
-             TarBuilder().directory("bin").add({.name = "bin/ping", .data = "p", .mode = 0755, .pax = {{"SCHILY.xattr.security.capability", value}}}).bytes());
+             TarBuilder()
+                 .directory("bin")
+                 .add({.name = "bin/ping", .data = "p", .mode = 0755, .pax = {{"SCHILY.xattr.security.capability", value}}})
+                 .bytes());
   const std::string image = (directory / "x.sif").string();
   REQUIRE(run_cli({"build", "-q", image, archive}).code == 0);
   CHECK(run_cli({"tar", image, "/bin"}).out == run_cli({"tar", archive, "/bin"}).out);

@@ -42,8 +42,8 @@ struct CopyReport {
 
 /// Writes an image of layers. From layers: their bytes, the configuration and the manifest as they are, so that digests
 /// stay; with `compression` layers that are compressed otherwise are compressed anew, and the manifest is one of OCI; with
-/// `format` the manifest has other media types, and the blobs stay. A Docker archive has layers uncompressed, and a registry keeps what it has.
-/// From the file system of a SIF, a squashfs image or a plain root: as one layer, with the configuration that the SIF
+/// `format` the manifest has other media types, and the blobs stay. A Docker archive has layers uncompressed, and a
+/// registry keeps what it has. From the file system of a SIF, a squashfs image or a plain root: as one layer, with the configuration that the SIF
 /// keeps; what a build put in for the runtime (`/.singularity.d` and the links to it) is left out, and capabilities are
 /// real ones again. The target appears whole or not at all. Throws Error.
 SIFKIT_API CopyReport copy_image(const oci::Reference& source, const oci::Target& target, const CopyOptions& options,

@@ -37,6 +37,9 @@ SIFKIT_API std::optional<std::string> script_line(ByteView start);
 /// Whether a machine of an image's architecture runs programs of another.
 SIFKIT_API bool runs_on(std::string_view image, std::string_view program);
 
+/// The directories that the runtime adds to the PATH of every container.
+inline constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// What `check_runtime` is told of an image beside its files.
 struct RuntimeCheckInput {
   std::vector<std::string> entrypoint;

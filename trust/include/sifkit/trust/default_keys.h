@@ -26,6 +26,9 @@ SIFKIT_API KeyStore store_of_secret_key(std::string_view which);
 /// Keys to verify with: those in the files, or, where there are none, those in the user's rings and the site's. `at` as in
 /// TrustedKeys.
 SIFKIT_API TrustedKeys keys_to_trust(const std::vector<std::string>& files, std::optional<std::int64_t> at);
+/// The same, or the key of a certificate alone, where one is named.
+SIFKIT_API TrustedKeys keys_to_trust(const std::vector<std::string>& files, const CertificateFiles& certificate,
+                                     std::optional<std::int64_t> at);
 
 /// Keys to sign with: those in the files, or, where there are none, one of the first ring with a key that `choice` means.
 /// `choice` says which key, and where its passphrase comes from; its text and name are filled in. Throws usage where it
