@@ -2,7 +2,7 @@
 //
 // The processor time that no conversion can do without: bench_floor IMAGE ARCHIVE [BLOB...]
 //   compress   the distinct bytes of IMAGE's files, in blocks of 128 KiB, gzip level 6, by as many threads as there are
-//   hash       SHA-256 over ARCHIVE (and over each BLOB), and over IMAGE, whose digest is part of the answer
+//   hash       SHA-256 over ARCHIVE (and over each BLOB), and over IMAGE, whose digest all but quiet builds tell
 //   inflate    each BLOB, a layer as stored
 // Prints seconds of processor time, and their sum over the processors.
 #include <cstdio>

@@ -111,6 +111,9 @@ ConvertOptions convert_options(const BuildArguments& arguments, const Session& s
   }
   options.verify_after = arguments.verify_after;
   options.dry_run = arguments.dry_run;
+  // Nobody is told of it otherwise.
+  options.digests_output =
+      !session.quiet || session.json || !arguments.stats_file.empty() || !arguments.digest_file.empty();
   const auto is_sif = options.format == OutputFormat::sif;
   if (!arguments.sbom.empty()) {
     if (!is_sif) throw Error(ErrorKind::usage, "only SIF files hold an SBOM", "'sifkit sbom gen' makes one of any image");

@@ -71,6 +71,7 @@ ConvertOptions edit_options(const EditArguments& arguments, const Session& sessi
   ConvertOptions options;
   options.operation = session.operation();
   options.threads = arguments.threads;
+  options.digests_output = session.json || !session.quiet;
   options.verify_after = arguments.verify_after;
   options.labels = name_values(arguments.labels, "--label");
   options.env = name_values(arguments.env, "--env");

@@ -144,7 +144,11 @@ void finish_file(AtomicFile& target, std::uint64_t size, const ConvertOptions& o
   report.bytes = size;
   options.operation.progress->stage("writing to disk", size);
   if (options.edit && options.edit->original) target.file().take_owner_and_mode(*options.edit->original);
-  report.digest = digest_and_sync(target.file(), size, options.operation);
+  if (options.digests_output) {
+    report.digest = digest_and_sync(target.file(), size, options.operation);
+  } else {
+    target.file().sync();
+  }
   options.operation.check();
   if (options.edit && options.edit->original && !has_name(*options.edit->original, target.target())) {
     throw Error(ErrorKind::io, fmt::format("{} was replaced while it was edited", in_quotes(target.target().native())),

@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <sifkit/core/digest.h>
 #include <sifkit/core/error.h>
+#include <sifkit/core/json.h>
 #include <sifkit/sif/image.h>
 
 #include "support/build_fixture.h"
@@ -72,6 +74,26 @@ TEST_CASE("neither threads nor options of the terminal change a byte", "[cli][bu
   CHECK(read_file(fixture.directory / "fast.sif") != read_file(fixture.directory / "one.sif"));
   REQUIRE(fixture.build("random.sif", fixture.at("app.tar"), {"--no-reproducible"}).code == 0);
   CHECK(sif::Image::open(fixture.at("random.sif")).header().created > 1714558830);
+}
+
+TEST_CASE("a quiet build tells the digest of what it made to all that asks for it", "[cli][build]") {
+  BuildFixture fixture;
+  REQUIRE(fixture.build("app.sif", fixture.at("app.tar"), {"-q"}).code == 0);
+  const auto digest = digest_of(as_bytes(read_file(fixture.directory / "app.sif"))).text();
+  const auto build = [&](const std::vector<std::string>& more) {
+    const auto result = fixture.build("app.sif", fixture.at("app.tar"), more);
+    INFO(result.err);
+    REQUIRE(result.code == 0);
+    return result;
+  };
+  CHECK(build({"-q", "-F", "--digestfile", "-"}).out == digest + "\n");
+  CHECK(Json::parse(build({"-q", "-F", "--json"}).out)["digest"] == digest);
+  CHECK(Json::parse(build({"-q", "-F", "--stats", "-"}).out)["digest"] == digest);
+  CHECK_THAT(build({"-F"}).err, ContainsSubstring(", " + digest + "\n"));
+  const auto edited = run_cli({"edit", "-q", "--json", fixture.at("app.sif"), "--label", "k=w"});
+  INFO(edited.err);
+  REQUIRE(edited.code == 0);
+  CHECK(Json::parse(edited.out)["digest"] == digest_of(as_bytes(read_file(fixture.directory / "app.sif"))).text());
 }
 
 TEST_CASE("ways to compress that exclude each other are refused", "[cli][build]") {

@@ -84,10 +84,13 @@ std::string converted(const oci::Reference& reference, const std::filesystem::pa
   options.squashfs.codec = codec;
   options.daemon_host = service;
   options.overwrite = Overwrite::yes;
+  options.digests_output = calls % 2 == 0;
   WarningList warnings;
-  convert(reference, directory / "out.sif", options, warnings);
+  const auto report = convert(reference, directory / "out.sif", options, warnings);
   CHECK(warnings.count("media-type") == 0);
-  return read_file(directory / "out.sif");
+  std::string file = read_file(directory / "out.sif");
+  CHECK(report.digest == (options.digests_output ? std::optional(digest_of(as_bytes(file))) : std::nullopt));
+  return file;
 }
 
 struct Shape {

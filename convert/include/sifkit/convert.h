@@ -82,6 +82,7 @@ struct ConvertOptions : oci::SourceOptions {
   std::filesystem::path base;
   bool use_base = true;
 
+  bool digests_output = true;  ///< `ConvertReport::digest`: one more pass over the finished file
   bool verify_after = false;  ///< read the finished image back and compare every file before it gets its name
   bool dry_run = false;       ///< read and check everything, write nothing
 
@@ -98,7 +99,7 @@ struct ConvertOptions : oci::SourceOptions {
 struct ConvertReport {
   std::filesystem::path target;
   std::uint64_t bytes = 0;              ///< of the target; 0 for a sandbox
-  std::optional<Digest> digest;         ///< sha256 of the target file
+  std::optional<Digest> digest;         ///< sha256 of the target file, where it was asked for
   std::string architecture;             ///< GOARCH word, "unknown" where nothing tells
   std::string uuid;                     ///< of a SIF
   std::size_t layers = 0;
