@@ -66,6 +66,7 @@ void write_text(const check::Report& report, Session& session) {
     fact("architecture", facts.architecture);
     fact("C library", facts.libc);
     fact("kernel from", facts.kernel);
+    fact("processor", facts.processor);
     fact("CUDA", facts.cuda);
     fact("ROCm", facts.rocm);
     fact("MPI", facts.mpi);

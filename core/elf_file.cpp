@@ -2,6 +2,7 @@
 #include <sifkit/core/elf_file.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <utility>
 
@@ -38,6 +39,7 @@ constexpr std::size_t kMaxText = 4096;       ///< of a name in the dynamic secti
 constexpr std::size_t kMaxTexts = 1u << 16;  ///< entries that are looked at in one list
 
 constexpr std::uint32_t kAbiTag = 1;
+constexpr std::uint32_t kX86LevelNeeded = 0xc0008002;  ///< bit 0: the first level, and so on
 constexpr std::uint64_t kPie = 0x08000000;
 constexpr std::uint64_t kNoDefaultDirectories = 0x00000800;
 
@@ -332,7 +334,8 @@ std::vector<std::string> ElfFile::offered_versions() const {
   return out;
 }
 
-std::string ElfFile::oldest_kernel() const {
+/// The contents of GNU's notes of one type, until `look` has what it wants.
+void ElfFile::for_each_gnu_note(std::uint32_t type, const std::function<bool(ByteView)>& look) const {
   for (const auto& segment : segments_) {
     if (segment.type != PT_NOTE) continue;
     const auto notes = part(segment.offset, segment.file_size);
@@ -340,15 +343,41 @@ std::string ElfFile::oldest_kernel() const {
       const auto name = number(notes, note, 4);
       const auto size = number(notes, note + 4, 4);
       const auto value = note + 12 + (name + 3) / 4 * 4;
-      if (number(notes, note + 8, 4) == kAbiTag && name == 4 && size >= 16 && number(notes, value, 4) == 0 &&
-          value + 16 <= notes.size() && as_text(notes.subspan(static_cast<std::size_t>(note) + 12, 3)) == "GNU") {
-        return fmt::format("{}.{}.{}", number(notes, value + 4, 4), number(notes, value + 8, 4),
-                           number(notes, value + 12, 4));
-      }
+      const bool whole = value <= notes.size() && size <= notes.size() - value;
+      if (whole && number(notes, note + 8, 4) == type && name == 4 &&
+          as_text(notes.subspan(static_cast<std::size_t>(note) + 12, 3)) == "GNU" &&
+          look(notes.subspan(static_cast<std::size_t>(value), static_cast<std::size_t>(size))))
+        return;
       note = value + (size + 3) / 4 * 4;
     }
   }
-  return {};
+}
+
+std::string ElfFile::oldest_kernel() const {
+  std::string out;
+  for_each_gnu_note(kAbiTag, [&](ByteView tag) {
+    if (tag.size() < 16 || number(tag, 0, 4) != 0) return false;
+    out = fmt::format("{}.{}.{}", number(tag, 4, 4), number(tag, 8, 4), number(tag, 12, 4));
+    return true;
+  });
+  return out;
+}
+
+unsigned ElfFile::processor_level() const {
+  unsigned out = 0;
+  if (architecture() != "amd64") return out;
+  for_each_gnu_note(NT_GNU_PROPERTY_TYPE_0, [&](ByteView properties) {
+    for (std::uint64_t at = 0; at + 8 <= properties.size();) {
+      const auto size = number(properties, at + 4, 4);
+      if (number(properties, at, 4) == kX86LevelNeeded && size == 4) {
+        const auto levels = static_cast<std::uint32_t>(number(properties, at + 8, 4));
+        out = std::max(out, std::min(kMaxProcessorLevel, static_cast<unsigned>(std::bit_width(levels))));
+      }
+      at += 8 + (size + 7) / 8 * 8;
+    }
+    return false;
+  });
+  return out;
 }
 
 }  // namespace sifkit

@@ -42,6 +42,7 @@ Json check_record(const std::string& source, const check::Report& report) {
            {{"architecture", text_or_null(facts.architecture)},
             {"libc", text_or_null(facts.libc)},
             {"kernel", text_or_null(facts.kernel)},
+            {"processor", text_or_null(facts.processor)},
             {"cuda", text_or_null(facts.cuda)},
             {"rocm", text_or_null(facts.rocm)},
             {"mpi", text_or_null(facts.mpi)}}},

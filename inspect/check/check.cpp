@@ -21,6 +21,7 @@
 #include "findings.h"
 #include "loader.h"
 #include "needs.h"
+#include "processor.h"
 #include "programs.h"
 #include "secrets.h"
 #include "surface.h"
@@ -55,7 +56,9 @@ class Check {
     look_at_architecture();
     const Loader loader(tree_, programs_, std::move(loader_files_));
     look_at_libc(loader);
-    Needs needs(tree_, programs_, loader, places_, {report_.facts.architecture, foreign_, environment_known_}, out_);
+    look_at_processor(loader);
+    Needs needs(tree_, programs_, loader, places_,
+                {report_.facts.architecture, foreign_, environment_known_, processor_level_}, out_);
     look_at_start(needs);
     needs.look_at_path(input_);
     needs.look_at_others(options_.operation);
@@ -192,6 +195,8 @@ class Check {
         request(path, name.inode, inode, tree_.text_of(name.name));
       return true;
     });
+    if (const auto release = tree_.resolve("etc/os-release", true); release && is_small_file(*release, kMaxLines))
+      requests_.add(*release, Part::whole, [this](ByteView bytes) { os_release_ = as_text(bytes); });
     if (const auto cache = tree_.resolve("etc/ld.so.cache", true); cache && tree_.inode(*cache).size <= kMaxText) {
       if (tree_.inode(*cache).type == EntryType::regular) {
         requests_.add(*cache, Part::whole, [this](ByteView bytes) { loader_files_.cache = as_text(bytes); });
@@ -330,6 +335,21 @@ class Check {
              fmt::format("libraries of the host need glibc {}, and the image has {}", options_.glibc, has));
   }
 
+  /// Which processors the C library runs on.
+  void look_at_processor(const Loader& loader) {
+    const auto inode = loader.glibc(report_.facts.architecture);
+    if (report_.facts.architecture != "amd64" || inode == kNone) return;
+    if (const auto* libc = programs_.elf(inode)) processor_level_ = libc->processor_level;
+    if (processor_level_ == 0) processor_level_ = level_of_distribution(os_release_);
+    report_.facts.processor = level_text(processor_level_);
+    if (processor_level_ < 2) return;
+    const auto variant = options_.architecture == "amd64" ? options_.variant : std::string();
+    const bool refused = is_later_variant(fmt::format("v{}", processor_level_), variant);
+    out_.add("cpu-floor", refused ? Severity::error : severity_of_level(processor_level_), "",
+             fmt::format("the image's C library needs processors of the level {}{}", report_.facts.processor,
+                         refused ? fmt::format(", the machine has {}", with_variant("amd64", variant)) : ""));
+  }
+
   /// The entrypoint, the runscript, the shell and the mount points.
   void look_at_start(Needs& needs) {
     if (!foreign_) input_.architecture = report_.facts.architecture;
@@ -361,6 +381,8 @@ class Check {
   std::set<InodeId> damaged_;       ///< and told of
   bool damage_told_ = false;        ///< of what is no file
   bool environment_known_ = true;  ///< LD_LIBRARY_PATH and PATH are what the runtime sets
+  std::string os_release_;
+  unsigned processor_level_ = 0;  ///< of x86-64, that the C library needs
   bool foreign_ = false;  ///< the programs are for another machine, and that has been said
 };
 

@@ -7,6 +7,7 @@
 
 #include <sifkit/core/error.h>
 
+#include "processor.h"
 #include "texts.h"
 
 namespace sifkit::check {
@@ -34,6 +35,10 @@ class Majority {
 bool is_of_libc(std::string_view name) {
   return name == "libc.so.6" || name.starts_with("ld-linux") || name.starts_with("ld-musl-") ||
          name.starts_with("ld64.so.");
+}
+
+std::string as_do_others(std::size_t count) {
+  return count == 1 ? std::string() : fmt::format(", as {} more {}", count - 1, count == 2 ? "does" : "do");
 }
 
 }  // namespace
@@ -101,13 +106,28 @@ void Needs::look_at_path(const RuntimeCheckInput& input) {
   tell_of_loaders();
 }
 
+/// What dynamic loaders refuse on processors of the level that the C library needs. A loader takes nothing from
+/// `glibc-hwcaps` that is not for the processor.
+void Needs::note_level(const std::string& path, const ElfObject& object, bool started) {
+  if (object.processor_level <= std::max(machine_.level, 1u) || path.find("/glibc-hwcaps/") != std::string::npos) return;
+  auto& files = of_level_[{object.processor_level, !started}];
+  if (files.second++ == 0) files.first = path;
+}
+
+void Needs::tell_of_levels() {
+  for (const auto& [key, files] : of_level_) {
+    const auto& [level, is_other] = key;
+    const auto& [first, count] = files;
+    out_.add("cpu-floor", is_other ? Severity::note : severity_of_level(level), first,
+             fmt::format("it needs processors of the level {}{}", level_text(level), as_do_others(count)));
+  }
+}
+
 void Needs::tell_of_loaders() {
   for (const auto& [loader, programs] : without_loader_) {
     const auto& [first, count] = programs;
-    const auto others = count == 1 ? std::string() :
-                                   fmt::format(", as {} more {}", count - 1, count == 2 ? "does" : "do");
     out_.add("program-loader", first,
-             fmt::format("it needs the loader {}, which is not in the image{}", in_quotes(loader), others));
+             fmt::format("it needs the loader {}, which is not in the image{}", in_quotes(loader), as_do_others(count)));
   }
 }
 
@@ -124,6 +144,7 @@ void Needs::look_at_program(const std::string& path, InodeId inode, const ElfObj
     if (count++ == 0) first = path;
     return;
   }
+  note_level(path, object, true);
   for (const auto& missing : loader_.missing(path, inode)) {
     if (!is_for_driver(missing, path)) tell(missing, Severity::error, path);
   }
@@ -178,6 +199,7 @@ void Needs::look_at_others(const OperationContext& operation) {
   for (const auto& [path, inode] : order) {
     operation.check();
     if (programs_.elf(inode)->architecture != machine_.architecture) continue;
+    note_level(path, *programs_.elf(inode), false);
     // What their libraries miss is told of these.
     for (const auto& missing : loader_.missing(path, inode, Loader::Reach::own)) {
       if (is_for_driver(missing, path)) continue;
@@ -185,6 +207,7 @@ void Needs::look_at_others(const OperationContext& operation) {
                              missing, path);
     }
   }
+  tell_of_levels();
   for (const auto& [key, entry] : by_library) tell(entry.first, Severity::note, entry.second);
   if (loader_.is_spent())
     out_.add("library-missing", Severity::note, "",

@@ -40,6 +40,7 @@ class Needs {
     std::string_view architecture;  ///< of the image; "" where it is not known
     bool foreign = false;           ///< the programs are for another machine, and that has been said
     bool certain = true;            ///< LD_LIBRARY_PATH is known
+    unsigned level = 0;             ///< of x86-64, that the C library needs: it has been said
   };
   Needs(const layers::Tree& tree, const Programs& programs, const Loader& loader, const ProgramPlaces& places,
         const Machine& machine, Findings& out);
@@ -53,6 +54,8 @@ class Needs {
 
  private:
   void tell_of_loaders();
+  void note_level(const std::string& path, const ElfObject& object, bool started);
+  void tell_of_levels();
   void look_at_program(const std::string& path, layers::InodeId inode, const ElfObject& object);
   void tell(const Loader::Missing& missing, Severity severity, const std::string& path);
   bool is_for_driver(const Loader::Missing& missing, const std::string& path);
@@ -66,6 +69,8 @@ class Needs {
   std::set<layers::InodeId> looked_at_;
   std::map<std::string, std::pair<std::string, std::size_t>> without_loader_;  ///< the first program, how many
   std::set<std::string> drivers_;
+  /// What needs a later level than the C library, started programs before others: the first file, how many.
+  std::map<std::pair<unsigned, bool>, std::pair<std::string, std::size_t>> of_level_;
 };
 
 }  // namespace sifkit::check

@@ -30,7 +30,8 @@ void Programs::take(std::size_t bytes) {
 void Programs::add(InodeId inode, ByteView bytes, const ElfFile::Fetch& fetch) {
   if (const auto elf = ElfFile::open(bytes, fetch)) {
     ElfObject object{elf->architecture(), elf->is_executable(),   elf->is_cut(),           elf->loader(),
-                     elf->dynamic(),      elf->needed_versions(), elf->offered_versions(), elf->oldest_kernel()};
+                     elf->dynamic(),      elf->needed_versions(), elf->offered_versions(), elf->oldest_kernel(),
+                     elf->processor_level()};
     take(bytes_of(object));
     std::sort(object.offers.begin(), object.offers.end());
     elf_[inode] = std::move(object);

@@ -25,6 +25,7 @@ struct ElfObject {
   std::vector<ElfFile::VersionNeed> needs;
   std::vector<std::string> offers;  ///< sorted
   std::string oldest_kernel;
+  unsigned processor_level = 0;  ///< of x86-64, 1 to 4
 };
 
 /// The ELF files and scripts of an image.

@@ -23,6 +23,8 @@ constexpr Rule kRules[] = {
     {"block-size", note, "blocks are smaller than the pages of some kernels", "build with --block-size 128K"},
     {"compressor", note, "old kernels do not read this compression",
      "build with --compress gzip where the cluster's kernel is older"},
+    {"cpu-floor", note, "older processors do not run what the image has",
+     "run it where all processors have the level, or use an older base image and programs made for all"},
     {"cpu-level", warning, "a library is there for newer processors alone",
      "install the library for all processors, too, or run the image where all have that level"},
     {"cuda", note, "the image has CUDA", "run it with --nv on a node whose driver is new enough"},

@@ -117,6 +117,7 @@ void add_identity(Page& page, const ReportInput& input, const Json& configuratio
   page.fact("Compression", summary.compression);
   page.fact("C library", facts.libc);
   page.fact("Kernel from", facts.kernel);
+  page.fact("Processors from", facts.processor);
   page.fact("CUDA", facts.cuda);
   page.fact("ROCm", facts.rocm);
   page.fact("MPI", facts.mpi);

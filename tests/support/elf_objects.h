@@ -21,6 +21,7 @@ struct ElfSpec {
   std::vector<std::pair<std::string, std::string>> needs;  ///< library, version
   std::vector<std::string> offers;
   std::vector<std::uint32_t> kernel;  ///< three numbers
+  std::uint32_t levels = 0;           ///< of x86-64 that it needs, as bits
   std::uint16_t machine = EM_X86_64;
 };
 
@@ -68,6 +69,9 @@ inline std::string elf_object(const ElfSpec& spec) {
   if (!spec.kernel.empty()) {
     note = std::string("\4\0\0\0\x10\0\0\0\1\0\0\0GNU\0\0\0\0\0", 20);
     for (const auto number : spec.kernel) note += raw(number);
+  }
+  if (spec.levels != 0) {
+    note += std::string("\4\0\0\0\x10\0\0\0\5\0\0\0GNU\0\x02\x80\0\xc0\4\0\0\0", 24) + raw(spec.levels) + raw(0u);
   }
   constexpr std::size_t kHeaders = sizeof(Elf64_Ehdr) + 4 * sizeof(Elf64_Phdr);
   std::string body = std::string(spec.loader) + '\0';

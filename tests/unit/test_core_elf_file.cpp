@@ -51,7 +51,8 @@ TEST_CASE("an ELF file is read no further than it is looked at", "[core][elf]") 
                                         .runpath = "/opt",
                                         .needs = {{"libc.so.6", "GLIBC_2.38"}},
                                         .offers = {"MINE_1"},
-                                        .kernel = {3, 2, 0}}) +
+                                        .kernel = {3, 2, 0},
+                                        .levels = 3}) +
                             std::string(100000, 'x');
   std::string there(whole.size(), '?');
   const auto fetch = [&](std::uint64_t offset, std::uint64_t size) {
@@ -67,8 +68,27 @@ TEST_CASE("an ELF file is read no further than it is looked at", "[core][elf]") 
   CHECK(elf->needed_versions().at(0).version == "GLIBC_2.38");
   CHECK(elf->offered_versions() == std::vector<std::string>{"MINE_1"});
   CHECK(elf->oldest_kernel() == "3.2.0");
+  CHECK(elf->processor_level() == 2);
   CHECK_FALSE(elf->has_sections());
   CHECK(there.substr(there.size() - 90000) == std::string(90000, '?'));
+}
+
+TEST_CASE("the level of processors that an ELF file needs is that of its note", "[core][elf]") {
+  const auto level = [](const testing::ElfSpec& spec, std::size_t left = 0) {
+    const std::string bytes = elf_object(spec);
+    const auto elf = ElfFile::open(as_bytes(std::string_view(bytes).substr(0, bytes.size() - left)));
+    REQUIRE(elf);
+    return elf->processor_level();
+  };
+  CHECK(level({}) == 0);
+  CHECK(level({.kernel = {3, 2, 0}}) == 0);
+  CHECK(level({.levels = 1}) == 1);
+  CHECK(level({.kernel = {3, 2, 0}, .levels = 4}) == 3);
+  CHECK(level({.levels = 0xf}) == 4);
+  CHECK(level({.levels = 0x100}) == 4);  // no such level; more than all there are
+  CHECK(level({.levels = 7, .machine = EM_AARCH64}) == 0);
+  // Cut anywhere: what is left is no note.
+  for (std::size_t left = 1; left < elf_object({.levels = 7}).size() - 64; ++left) CHECK(level({.levels = 7}, left) <= 3);
 }
 
 TEST_CASE("names of an ELF file that overlap are kept up to a bound", "[core][elf]") {

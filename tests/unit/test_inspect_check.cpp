@@ -175,6 +175,42 @@ TEST_CASE("machines and C libraries", "[inspect][check]") {
           "note program-interpreter /usr/bin/script: it needs the interpreter '/usr/bin/perl', which is not in the image"});
 }
 
+TEST_CASE("processors that an image does not run on are told", "[inspect][check]") {
+  const std::string libc = "usr/lib/x86_64-linux-gnu/libc.so.6";
+  const auto root = [&](std::uint32_t levels) {
+    return debian().file(libc, elf_object({.soname = "libc.so.6", .offers = {"GLIBC_2.34"}, .levels = levels}), 0755);
+  };
+  const std::string needs = " cpu-floor : the image's C library needs processors of the level x86-64-v";
+  CHECK(checked(root(1)).report.facts.processor.empty());
+  const auto second = checked(root(3));
+  CHECK(second.lines == Lines{"note" + needs + "2"});
+  CHECK(second.report.facts.processor == "x86-64-v2");
+  CHECK(checked(root(7)).lines == Lines{"warning" + needs + "3"});
+  const Json shell{{"Cmd", {"/bin/sh"}}};
+  CHECK(checked(root(3), shell, {.architecture = "amd64", .variant = "v1"}).lines ==
+        Lines{"error" + needs + "2, the machine has amd64/v1"});
+  CHECK(checked(root(3), shell, {.architecture = "amd64", .variant = "v3"}).lines == Lines{"note" + needs + "2"});
+  // A library without a note: what is known of the distribution.
+  const auto of = [&](const std::string& release) { return root(0).file("etc/os-release", release); };
+  CHECK(checked(of("ID=\"rocky\"\nVERSION_ID=\"9.4\"\n")).lines == Lines{"note" + needs + "2"});
+  CHECK(checked(of("ID=rhel\nVERSION_ID=10.0\n")).lines == Lines{"warning" + needs + "3"});
+  CHECK(checked(of("ID=debian\nVERSION_ID=9\n")).lines == Lines{});
+  CHECK(checked(root(1).file("etc/os-release", "ID=rhel\nVERSION_ID=9\n")).lines == Lines{});
+  // Programs, and what loaders choose by the processor.
+  const std::string program = elf_object({.loader = "/lib64/ld-linux-x86-64.so.2", .levels = 7});
+  CHECK(checked(root(3).file("usr/bin/one", program, 0755).file("usr/bin/two", program, 0755)).lines ==
+        Lines{"warning cpu-floor /usr/bin/one: it needs processors of the level x86-64-v3, as 1 more does",
+              "note" + needs + "2"});
+  CHECK(checked(root(1).directory("opt").file("opt/lib.so", elf_object({.soname = "lib.so", .levels = 3}), 0755)).lines ==
+        Lines{"note cpu-floor /opt/lib.so: it needs processors of the level x86-64-v2"});
+  CHECK(checked(root(1)
+                    .directory("usr/lib/x86_64-linux-gnu/glibc-hwcaps")
+                    .directory("usr/lib/x86_64-linux-gnu/glibc-hwcaps/x86-64-v3")
+                    .file("usr/lib/x86_64-linux-gnu/glibc-hwcaps/x86-64-v3/libz.so.1",
+                          elf_object({.soname = "libz.so.1", .levels = 7}), 0755))
+            .lines == Lines{});
+}
+
 TEST_CASE("what is started must start for an ordinary user", "[inspect][check]") {
   const auto code = [](const TarBuilder& root, const Json& config) {
     const auto found = checked(root, config);

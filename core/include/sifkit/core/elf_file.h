@@ -74,6 +74,9 @@ class SIFKIT_API ElfFile {
 
   /// The oldest kernel that it runs on, "3.2.0"; "" where it does not say.
   std::string oldest_kernel() const;
+  /// The level of x86-64 that a processor must have for it, 1 to 4; 0 where it does not say.
+  unsigned processor_level() const;
+  static constexpr unsigned kMaxProcessorLevel = 4;
 
  private:
   struct Segment {
@@ -94,6 +97,7 @@ class SIFKIT_API ElfFile {
   std::uint64_t number_in(const Range& range, std::uint64_t offset, unsigned width) const;
   class Texts;
   Tables tables() const;
+  void for_each_gnu_note(std::uint32_t type, const std::function<bool(ByteView)>& look) const;
 
   ByteView bytes_;
   Fetch fetch_;

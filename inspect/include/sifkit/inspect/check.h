@@ -59,6 +59,7 @@ struct Facts {
   std::string architecture;  ///< of the image
   std::string libc;          ///< "glibc 2.36" or "musl"
   std::string kernel;        ///< the oldest that its C library runs on, "3.2.0"
+  std::string processor;     ///< the level of x86-64 that it needs, "x86-64-v2"; "" where every processor has it
   std::string cuda;          ///< versions of the runtime library, the newest first: "12.4.127, 11.8.89"
   std::string rocm;
   std::string mpi;  ///< each with its library: "Open MPI 4.1 (libmpi.so.40.30.4), MPICH (libmpi.so.12.2.1)"
