@@ -298,6 +298,12 @@ Loader::Found Loader::search(const std::string& name, const std::vector<Loaded>&
       return found;
   }
   if (auto found = in_cache(name, architecture); found.inode != kNone) return found;
+  // Whatever program loads a library has brought its own loader, from a path of its own.
+  if (is_glibc_loader(name)) {
+    for (const std::string directory : {"/lib64/", "/lib/"}) {
+      if (auto found = at(directory + name, architecture); found.inode != kNone) return found;
+    }
+  }
   if (object.object->dynamic.no_default_directories) return {};
   for (const auto& directory : default_directories(architecture)) {
     if (auto found = in_directory(directory, name, architecture, musl); found.inode != kNone) return found;
@@ -324,6 +330,15 @@ std::vector<Loader::Missing> Loader::missing(const std::string& path, InodeId in
   const bool musl = is_of_musl(*program);
   std::vector<Loaded> loaded{{walk_image_path(tree_, path).place, program, 0}};
   std::map<std::string, std::size_t> names;  // what is loaded already, by each name that it has
+  // The loader is there before all that it loads.
+  if (program->loader && !program->loader->empty()) {
+    const auto loader = walk_image_path(tree_, *program->loader);
+    if (const auto* object = programs_.elf(loader.inode)) {
+      names[std::string(name_of(*program->loader))] = loaded.size();
+      if (!object->dynamic.soname.empty()) names.try_emplace(object->dynamic.soname, loaded.size());
+      loaded.push_back({loader.place, object, 0});
+    }
+  }
   std::set<std::string> said;
   const auto within = [&](std::size_t i) { return i < loaded.size() && (i == 0 || reach == Reach::whole); };
   for (std::size_t i = 0; within(i) && loaded.size() < kMaxLoaded; ++i) {

@@ -33,8 +33,7 @@ class Majority {
 };
 
 bool is_of_libc(std::string_view name) {
-  return name == "libc.so.6" || name.starts_with("ld-linux") || name.starts_with("ld-musl-") ||
-         name.starts_with("ld64.so.");
+  return name == "libc.so.6" || is_glibc_loader(name) || name.starts_with("ld-musl-");
 }
 
 std::string as_do_others(std::size_t count) {

@@ -49,6 +49,11 @@ inline bool is_library_name(std::string_view name) {
   return name.ends_with(".so") || name.find(".so.") != std::string_view::npos;
 }
 
+/// glibc's loader for any machine.
+inline bool is_glibc_loader(std::string_view name) {
+  return name.starts_with("ld-linux") || name.starts_with("ld64.so.") || name == "ld.so.1";
+}
+
 /// The parts between separators; empty ones are left out.
 inline std::vector<std::string> split(std::string_view text, char separator) {
   std::vector<std::string> out;

@@ -83,6 +83,22 @@ TEST_CASE("roots with a /lib of their own are in order", "[inspect][check]") {
   CHECK(distroless.report.facts.libc == "glibc 2.31");
 }
 
+TEST_CASE("a loader is there for what it loads, wherever it lies", "[inspect][check]") {
+  // As copied into an empty image: the loader at the path that programs name, nothing where it looks for libraries.
+  const auto root = [](const std::string& loader) {
+    return TarBuilder()
+        .directory("etc")
+        .directory("lib/x86_64-linux-gnu")
+        .file("lib/x86_64-linux-gnu/libc.so.6",
+              elf_object({.needed = {"ld-linux-x86-64.so.2"}, .soname = "libc.so.6", .offers = {"GLIBC_2.36"}}), 0755)
+        .file(loader.substr(1), elf_object({.soname = "ld-linux-x86-64.so.2"}), 0755)
+        .file("app", elf_object({.loader = loader, .needed = {"libc.so.6"}}), 0755);
+  };
+  const Json app{{"Entrypoint", {"/app"}}};
+  CHECK(checked(root("/lib64/ld-linux-x86-64.so.2"), app).lines == Lines{});
+  CHECK(checked(root("/opt/ld.so"), app).report.count(check::Severity::error) == 0);
+}
+
 TEST_CASE("what is started needs its libraries wherever it is", "[inspect][check]") {
   const auto root = debian()
                         .file("opt/app/server", dynamic_program({"libnope.so.9"}), 0755)
