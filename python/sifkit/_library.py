@@ -2,11 +2,14 @@
 """The C interface (sifkit.h) by ctypes, and its errors as exceptions."""
 
 import ctypes
+import functools
 import json
 import os
 import threading
 import weakref
-from typing import Any, Callable, Dict, List, Mapping, Optional, Type
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Type
+
+from ._calls import Calls
 
 C_API = 1
 
@@ -15,15 +18,16 @@ Message = Callable[[str, str], Any]
 
 
 class Error(Exception):
-    """What went wrong. `kind` is a stable word, `hint` says what to do about it and may be empty."""
+    """What went wrong. `kind` is a stable word, `hint` says what to do and may be empty, `context` where it was."""
 
     kind = ""
 
-    def __init__(self, message: str, hint: str = "", exit_code: int = 70) -> None:
+    def __init__(self, message: str, hint: str = "", exit_code: int = 70, context: Iterable[str] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.exit_code = exit_code
+        self.context = list(context)
         self.record: Optional[Dict[str, Any]] = None  #: of a verification that failed: what was found
 
 
@@ -109,6 +113,7 @@ _FUNCTIONS = {
     "sifkit_error_exit_code": (ctypes.c_int, [_POINTER]),
     "sifkit_error_message": (_TEXT, [_POINTER]),
     "sifkit_error_hint": (_TEXT, [_POINTER]),
+    "sifkit_error_json": (_TEXT, [_POINTER]),
     "sifkit_error_free": (None, [_POINTER]),
     "sifkit_free": (None, [_POINTER]),
     "sifkit_options_new": (_POINTER, []),
@@ -133,12 +138,14 @@ _FUNCTIONS = {
     "sifkit_image_list": (ctypes.c_int, [_POINTER, _TEXT, ctypes.c_int, _OUT, _OUT]),
     "sifkit_image_stat": (ctypes.c_int, [_POINTER, _TEXT, ctypes.c_int, _OUT, _OUT]),
     "sifkit_image_read": (ctypes.c_int, [_POINTER, _TEXT, WRITE, _POINTER, _OUT]),
+    "sifkit_image_read_all": (ctypes.c_int,
+                              [_POINTER, _TEXT, ctypes.c_size_t, _OUT, ctypes.POINTER(ctypes.c_size_t), _OUT]),
 }
 
 
 def _load() -> ctypes.CDLL:
     beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_sifkit.so")
-    path = os.environ.get("SIFKIT_LIBRARY") or beside
+    path = os.environ.get("SIFKIT_PYTHON_LIBRARY") or beside
     library = ctypes.CDLL(path)
     for name, (result, arguments) in _FUNCTIONS.items():
         function = getattr(library, name)
@@ -156,6 +163,31 @@ def _text(value: Optional[bytes]) -> str:
     return (value or b"").decode("utf-8", "surrogateescape")
 
 
+def encode(value: Any) -> bytes:
+    """The bytes of a text or a path. One with a null byte is refused: C would take what is before it."""
+    encoded = os.fsencode(value)
+    if b"\0" in encoded:
+        raise ValueError("embedded null byte in %r" % (value,))
+    return encoded
+
+
+def _value(name: str, value: Any) -> bytes:
+    """A value of an option as the library takes it."""
+    if isinstance(value, (str, bytes, os.PathLike)):
+        return encode(value)
+    if isinstance(value, (int, float)) or hasattr(value, "__index__"):
+        return str(value).encode()
+    raise TypeError("option '%s': expected str, bytes, os.PathLike, a number, or several of them, not %s"
+                    % (name, type(value).__name__))
+
+
+def _pair(name: str, key: Any, value: Any) -> bytes:
+    key = encode(key)
+    if b"=" in key:
+        raise ValueError("option '%s': expected a name without '=', got %r" % (name, os.fsdecode(key)))
+    return key + b"=" + _value(name, value)
+
+
 def take_record(pointer: ctypes.c_void_p) -> Optional[Dict[str, Any]]:
     """The record behind a pointer that a function set, which is freed."""
     if not pointer.value:
@@ -166,12 +198,19 @@ def take_record(pointer: ctypes.c_void_p) -> Optional[Dict[str, Any]]:
         library.sifkit_free(pointer)
 
 
+def _context(record: Optional[bytes]) -> Iterable[str]:
+    try:
+        return json.loads((record or b"{}").decode("utf-8")).get("context") or ()
+    except ValueError:  # an error that came of too little memory has no record
+        return ()
+
+
 def raise_error(pointer: ctypes.c_void_p) -> None:
     """Raises the error behind a pointer that a function set, which is freed."""
     try:
         kind = _KINDS.get(_text(library.sifkit_error_kind(pointer)), Error)
         raise kind(_text(library.sifkit_error_message(pointer)), _text(library.sifkit_error_hint(pointer)),
-                   library.sifkit_error_exit_code(pointer))
+                   library.sifkit_error_exit_code(pointer), _context(library.sifkit_error_json(pointer)))
     finally:
         library.sifkit_error_free(pointer)
 
@@ -208,14 +247,14 @@ class Cancellation:
 
 
 class Options:
-    """Options of one call or one image; keeps its functions alive, and what they raise until `call` raises it again."""
+    """Options of one call or one image; keeps its functions alive."""
 
     def __init__(self, values: Mapping[str, Any], progress: Optional[Progress], message: Optional[Message]) -> None:
         self.cancellation: Optional[Cancellation] = None
         self.pointer = library.sifkit_options_new()
         if not self.pointer:
             raise MemoryError
-        self.raised: List[BaseException] = []
+        self.calls = Calls(functools.partial(library.sifkit_options_cancel, self.pointer))
         self._functions: List[Any] = []
         for name, value in values.items():
             if name == "cancel" and value is not None:
@@ -223,10 +262,12 @@ class Options:
                 continue
             self._set(name.replace("_", "-"), value)
         if progress is not None:
-            self._functions.append(PROGRESS(self._guard(lambda _, stage, done, total: progress(_text(stage), done, total))))
+            guarded = self.calls.guard(lambda _, stage, done, total: progress(_text(stage), done, total))
+            self._functions.append(PROGRESS(guarded))
             library.sifkit_options_on_progress(self.pointer, self._functions[-1], None)
         if message is not None:
-            self._functions.append(MESSAGE(self._guard(lambda _, level, text: message(_text(level), _text(text)))))
+            guarded = self.calls.guard(lambda _, level, text: message(_text(level), _text(text)))
+            self._functions.append(MESSAGE(guarded))
             library.sifkit_options_on_message(self.pointer, self._functions[-1], None)
 
     def __del__(self) -> None:
@@ -239,47 +280,39 @@ class Options:
             pointer, self.pointer = self.pointer, None
         library.sifkit_options_free(pointer)
 
-    def _guard(self, function: Callable[..., Any]) -> Callable[..., int]:
-        def guarded(*arguments: Any) -> int:
-            try:
-                function(*arguments)
-                return 0
-            except BaseException as raised:  # Ctrl-C, too: no exception passes through C
-                self.raised.append(raised)
-                return 1
-
-        return guarded
-
     def _set(self, name: str, value: Any) -> None:
         if value is None:
             return
         if isinstance(value, Mapping):
-            value = ["%s=%s" % item for item in value.items()]
-        if isinstance(value, (list, tuple)):
+            for pair in value.items():
+                self._set(name, _pair(name, *pair))
+            return
+        if isinstance(value, Iterable) and not isinstance(value, (str, bytes, os.PathLike)):
             for one in value:
                 self._set(name, one)
             return
-        text = str(value).lower() if isinstance(value, bool) else os.fspath(value) if isinstance(value, os.PathLike) else str(value)
+        text = str(value).lower().encode() if isinstance(value, bool) else _value(name, value)
         error = ctypes.c_void_p()
-        if library.sifkit_options_set(self.pointer, os.fsencode(name), os.fsencode(text), ctypes.byref(error)) != 0:
+        if library.sifkit_options_set(self.pointer, encode(name), text, ctypes.byref(error)) != 0:
             raise_error(error)
 
-    def call(self, function: Callable[..., int], *arguments: Any) -> None:
+    def call(self, function: Callable[..., int], *arguments: Any, beside: bool = True, patience: float = 0) -> None:
         """Calls a function of the interface, and raises what it tells, or what one of the functions raised."""
         error = ctypes.c_void_p()
-        failed = function(*arguments, ctypes.byref(error)) != 0
-        if self.raised:
-            if failed:
-                library.sifkit_error_free(error)
-            raise self.raised.pop(0)
+        try:
+            failed = self.calls.run(function, arguments + (ctypes.byref(error),), beside, patience) != 0
+        except BaseException:
+            library.sifkit_error_free(error)
+            raise
         if failed:
             raise_error(error)
 
-    def record(self, function: Callable[..., int], *arguments: Any) -> Dict[str, Any]:
+    def record(self, function: Callable[..., int], *arguments: Any, beside: bool = True,
+               patience: float = 0) -> Dict[str, Any]:
         """The same for a function that gives a record."""
         record = ctypes.c_void_p()
         try:
-            self.call(function, *arguments, ctypes.byref(record))
+            self.call(function, *arguments, ctypes.byref(record), beside=beside, patience=patience)
         except BaseException as raised:
             found = take_record(record)
             if isinstance(raised, Error):

@@ -17,5 +17,5 @@ wheel=$(cat "$work/first.name")
 cmp "$wheel" "$(cat "$work/second.name")"
 python3 -m pip install --quiet --no-index --no-deps --no-compile --disable-pip-version-check --root-user-action=ignore --target "$work/site" "$wheel"
 [ "$("$work/site/bin/sifkit" version | head -n 1)" = "sifkit $(python3 -m zipfile -l "$wheel" | sed -n 's,^sifkit-\([0-9.]*\)\.dist-info/RECORD.*,\1,p')" ]
-env -u SIFKIT_LIBRARY PYTHONPATH="$work/site" python3 -B -m unittest discover -q -s "$source/python/tests"
+env -u SIFKIT_PYTHON_LIBRARY PYTHONPATH="$work/site" python3 -B -m unittest discover -q -s "$source/python/tests"
 echo "the wheel: all as expected"
