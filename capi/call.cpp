@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "call.h"
 
+#include <map>
 #include <new>
 
 #include <fmt/format.h>
@@ -35,21 +36,43 @@ OperationContext Call::operation() {
 oci::SourceOptions Call::source() {
   oci::SourceOptions source = options_.build;
   source.operation = operation();
+  source.registry.cache = cache();
+  source.registry.plain_http = source.registry.plain_http || oci::is_tls_disabled();
   return source;
 }
 
 ConvertOptions Call::build() {
   ConvertOptions build = options_.build;
   build.operation = operation();
+  build.registry.cache = cache();
+  build.registry.plain_http = build.registry.plain_http || oci::is_tls_disabled();
   return build;
 }
 
 void Call::show(const WarningList& warnings) noexcept {
-  if (options_.message == nullptr) return;
+  if (options_.warning == nullptr && options_.message == nullptr) return;
   try {
-    for (const auto& warning : warnings.listed()) write(LogLevel::warning, warning.text);
+    std::map<std::string, std::uint64_t> listed;
+    for (const auto& warning : warnings.listed()) {
+      ++listed[warning.kind];
+      tell_warning(warning.kind, warning.text, warning.hint.text());
+    }
+    for (const auto& [kind, count] : listed) {
+      if (const auto all = warnings.count(kind); all > count)
+        tell_warning(kind, fmt::format("{} more of the kind '{}'", all - count, kind), "");
+    }
   } catch (const std::bad_alloc&) {
   }
+}
+
+void Call::tell_warning(const std::string& kind, const std::string& text, const std::string& hint) {
+  if (options_.warning == nullptr) return write(LogLevel::warning, text);
+  options_.warning(options_.warning_user, kind.c_str(), text.c_str(), hint.c_str());
+}
+
+const oci::CacheOptions& Call::cache() {
+  if (!cache_) cache_ = oci::cache_options(options_.without_cache || oci::is_cache_disabled());
+  return *cache_;
 }
 
 void Call::stage(std::string_view name, std::uint64_t total) {

@@ -30,8 +30,12 @@ class Call final : private Progress, private Logger {
 
   /// Whether this call was to stop, so that an error is no more than what that has brought about.
   bool stopped() const { return stop_.stop_requested(); }
+  /// Throws cancelled where it was.
+  void check() const {
+    if (stopped()) OperationContext::throw_cancelled();
+  }
 
-  /// As far as there is memory for their texts.
+  /// To the function for warnings, else to that for messages. As far as there is memory for their texts.
   void show(const WarningList& warnings) noexcept;
 
  private:
@@ -39,6 +43,9 @@ class Call final : private Progress, private Logger {
   void advance(std::uint64_t bytes) override;
   void write(LogLevel level, std::string_view text) override;
   void report();
+  void tell_warning(const std::string& kind, const std::string& text, const std::string& hint);
+  /// The cache of the options and the environment.
+  const oci::CacheOptions& cache();
 
   sifkit_options options_;  ///< the caller may change or free its own
   std::stop_source stop_;
@@ -46,6 +53,7 @@ class Call final : private Progress, private Logger {
   std::string stage_;
   std::uint64_t done_ = 0;
   std::uint64_t total_ = 0;
+  std::optional<oci::CacheOptions> cache_;  ///< one, so that what it has to say is said once
   std::mutex mutex_;
 };
 
@@ -59,10 +67,13 @@ class CallWarnings : public WarningList {
   Call& call_;
 };
 
-/// What a call throws is told; where it was to stop, as that.
+/// What a call throws is told; where it was to stop, as that. One that was to stop before it began does nothing.
 template <class Body>
 int in_call(const Call& call, sifkit_error** error, const Body& body) noexcept {
-  const int code = guarded(error, body);
+  const int code = guarded(error, [&] {
+    call.check();
+    return body();
+  });
   if (code == 0 || !call.stopped()) return code;
   if (error != nullptr) sifkit_error_free(*error);
   return guarded(error, []() -> int { throw Error(ErrorKind::cancelled, "stopped on request"); });

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <utility>
+
 #include <sifkit/inspect/check.h>
 #include <sifkit/inspect/image_diff.h>
 #include <sifkit/inspect/sbom.h>
@@ -12,7 +15,7 @@ namespace {
 
 /// An image that is open, and the warnings that it uses.
 struct Opened {
-  Opened(const char* source, Call& call) : reference(oci::Reference::parse(source)), warnings(call) {
+  Opened(oci::Reference source, Call& call) : reference(std::move(source)), warnings(call) {
     image = open_file_system(reference, call.source(), warnings);
   }
 
@@ -25,7 +28,7 @@ int check_source(const char* source, Call& call, char** record) {
   require(source, "source");
   auto options = call.options().check;
   options.operation = call.operation();
-  const Opened opened(source, call);
+  const Opened opened(oci::Reference::parse(source), call);
   give_record(records::check_record(source, check::check_image(*opened.image, options)), record);
   return 0;
 }
@@ -35,8 +38,12 @@ int diff(const char* first, const char* second, Call& call, char** record) {
   require(second, "second");
   auto options = call.options().diff;
   options.ignored = layers::PathPatterns(call.options().ignored);
-  const Opened a(first, call);
-  const Opened b(second, call);
+  const auto of_a = oci::Reference::parse(first);
+  const auto of_b = oci::Reference::parse(second);
+  oci::expect_one_registry(call.source().registry, of_a.registry_host(), of_b.registry_host(),
+                           "a file (the option authfile) can have credentials for both");
+  const Opened a(of_a, call);
+  const Opened b(of_b, call);
   CallWarnings warnings(call);
   const auto found = inspect::diff_images(*a.image, *b.image, options, call.source(), warnings);
   give_record(records::diff_record(found), record);
@@ -46,8 +53,10 @@ int diff(const char* first, const char* second, Call& call, char** record) {
 int sbom_of(const char* source, Call& call, char** document) {
   require(source, "source");
   require(document, "document");
-  const Opened opened(source, call);
-  auto options = call.options().document;
+  using enum sbom::DocumentFormat;
+  sbom::DocumentOptions options;
+  options.format = std::array{spdx, cyclonedx}.at(format_among(call.options(), {"spdx", "cyclonedx"}));
+  const Opened opened(oci::Reference::parse(source), call);
   const auto& name = call.options().document_name;
   options.name = name.empty() ? sbom::name_of(opened.reference) : name;
   options.time = call.options().build.source_date_epoch;

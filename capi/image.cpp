@@ -27,44 +27,63 @@ using namespace layers;
 /// Hands bytes to the caller's function.
 class CallerSink final : public Sink {
  public:
-  CallerSink(sifkit_write_function function, void* user) : write_(function), user_(user) {}
+  CallerSink(const Call& call, sifkit_write_function function, void* user)
+      : call_(call), write_(function), user_(user) {}
   void write(ByteView bytes) override {
+    call_.check();
     stopped_ = write_(user_, bytes.data(), bytes.size()) != 0;
     if (stopped_) OperationContext::throw_cancelled();
+    call_.check();  // a small file has no next bytes
   }
   bool stopped() const { return stopped_; }
 
  private:
+  const Call& call_;
   sifkit_write_function write_;
   void* user_;
   bool stopped_ = false;
 };
 
-/// What a path leads to, and where that is.
+/// A file, and the path by which it is told.
 struct Place {
   std::string path;
   InodeId inode;
 };
 
-Place require_file(sifkit_image& image, const char* path, bool follow) {
-  auto& files = image.opened->files();
-  const InodeId inode = files.require(path, follow);
-  return {files.tree().real_path(path, follow).value_or(path), inode};
+/// As `ls` takes a path that is asked for: a link to a directory is followed, one to another file is that link, and the
+/// path stays as it was given, but for slashes at its end, which only a directory may have.
+Place listed_place(const FileSystem& files, std::string path) {
+  const bool slash = path.ends_with('/');
+  const auto target = files.find(path, true);
+  const bool to_directory = target && files.tree().inode(*target).type == EntryType::directory;
+  if (slash && target && !to_directory)
+    throw Error(ErrorKind::not_found, fmt::format("{} is not a directory", in_quotes(path)));
+  const InodeId inode = to_directory ? *target : files.require(path, slash);
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  return {std::move(path), inode};
 }
 
 InodeId require_regular(sifkit_image& image, const char* path) {
-  const auto place = require_file(image, path, true);
-  const auto type = image.opened->tree().inode(place.inode).type;
+  const auto inode = image.opened->files().require(path, true);
+  const auto type = image.opened->tree().inode(inode).type;
   if (type != EntryType::regular) {
     throw Error(ErrorKind::usage, fmt::format("{} is a {}, not a regular file", in_quotes(path), records::type_word(type)));
   }
-  return place.inode;
+  return inode;
 }
 
 /// Directory by directory, as `ls -R` has them.
-Json list(const Tree& tree, const Place& place, bool recursive) {
+Json list(sifkit_image& image, const Place& place, bool recursive) {
+  const Tree& tree = image.opened->tree();
   Json files = Json::array();
-  if (tree.inode(place.inode).type != EntryType::directory) return Json::array({records::file_record(tree, place.path, place.inode)});
+  const auto add = [&](const Place& file) {
+    files.push_back(records::file_record(tree, file.path, file.inode));
+    files.back()["links"] = image.opened->files().link_count(file.inode);
+  };
+  if (tree.inode(place.inode).type != EntryType::directory) {
+    add(place);
+    return files;
+  }
   std::vector<Place> open{place};
   while (!open.empty()) {
     const Place directory = std::move(open.back());
@@ -72,7 +91,7 @@ Json list(const Tree& tree, const Place& place, bool recursive) {
     std::vector<Place> below;
     for (const NameId name : tree.sorted_children(directory.inode)) {
       Place file{(directory.path == "/" ? "" : directory.path) + "/" + std::string(tree.text_of(name)), tree.inode_of(name)};
-      files.push_back(records::file_record(tree, file.path, file.inode));
+      add(file);
       if (recursive && tree.inode(file.inode).type == EntryType::directory) below.push_back(std::move(file));
     }
     open.insert(open.end(), std::make_move_iterator(below.rbegin()), std::make_move_iterator(below.rend()));
@@ -125,7 +144,7 @@ void sifkit_image_close(sifkit_image* image) { delete image; }
 int sifkit_image_list(sifkit_image* image, const char* path, int recursive, char** record, sifkit_error** error) {
   if (record != nullptr) *record = nullptr;
   return with_image(image, path, error, [&] {
-    const auto files = list(image->opened->tree(), require_file(*image, path, true), recursive != 0);
+    const auto files = list(*image, listed_place(image->opened->files(), path), recursive != 0);
     give(records::record_text({{"schema", "sifkit/ls/v1"}, {"files", files}}, -1), record);
   });
 }
@@ -133,7 +152,7 @@ int sifkit_image_list(sifkit_image* image, const char* path, int recursive, char
 int sifkit_image_stat(sifkit_image* image, const char* path, int follow, char** record, sifkit_error** error) {
   if (record != nullptr) *record = nullptr;
   return with_image(image, path, error, [&] {
-    const auto inode = require_file(*image, path, follow != 0).inode;
+    const auto inode = image->opened->files().require(path, follow != 0);
     auto file = records::file_record(image->opened->tree(), path, inode);
     const auto layer = image->opened->layer_of(inode);
     file["layer"] = layer ? Json(*layer + 1) : Json(nullptr);
@@ -144,7 +163,7 @@ int sifkit_image_stat(sifkit_image* image, const char* path, int follow, char** 
 int sifkit_image_read(sifkit_image* image, const char* path, sifkit_write_function write, void* user, sifkit_error** error) {
   return with_image(image, path, error, [&] {
     require(reinterpret_cast<const void*>(write), "write");
-    CallerSink sink(write, user);
+    CallerSink sink(image->call, write, user);
     try {
       image->opened->files().read(require_regular(*image, path), sink);
     } catch (const Error&) {

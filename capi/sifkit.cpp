@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sifkit.h>
 
+#include <array>
+
 #include <fmt/format.h>
 
 #include <sifkit/core/resources.h>
 #include <sifkit/file_system.h>
 #include <sifkit/inspect/stored_digests.h>
 #include <sifkit/inspect/tree_digest.h>
+#include <sifkit/oci/image_destination.h>
+#include <sifkit/oci/source.h>
 #include <sifkit/records/image.h>
 #include <sifkit/records/signatures.h>
 #include <sifkit/records/version.h>
@@ -41,12 +45,35 @@ trust::SignOptions sign_options(Call& call) {
   return signing;
 }
 
+/// Where sifkit_copy writes, or nobody, would become a file of that name.
+void refuse_other_target(const std::string& target) {
+  const auto file = fmt::format("'./{}' is a file of that name", printable(target));
+  if (target == "-")
+    throw Error(ErrorKind::usage,
+                "an image cannot be written to standard output: it is not written sequentially", file);
+  if (!oci::names_source(target) && !oci::Target::parse(target)) return;
+  throw Error(ErrorKind::usage, fmt::format("the target {} is not the path of a file", in_quotes(target)),
+              "sifkit_copy writes to layouts, archives, registries and daemons; " + file);
+}
+
+/// A key that is given is one to sign with: nobody takes an unsigned image for what was asked for.
+bool is_to_sign(const sifkit_options& options) {
+  if (options.sign_after_build || !options.keys.empty()) return true;
+  if (!options.key_name.empty() || options.passphrase)
+    throw Error(ErrorKind::usage, "a key or its passphrase is given, and nothing is to be signed", "set the option sign");
+  return false;
+}
+
 int build(const char* target, const char* source, Call& call, char** record) {
   require(target, "target");
   require(source, "source");
+  refuse_other_target(target);
+  using enum OutputFormat;
   auto options = call.build();
-  if (call.options().sign_after_build) {
+  options.format = std::array{sif, squashfs, sandbox}.at(format_among(call.options(), {"sif", "squashfs", "sandbox"}));
+  if (is_to_sign(call.options())) {
     if (options.format != OutputFormat::sif) throw Error(ErrorKind::usage, "only SIF files are signed");
+    options.signs = true;
     // Read now: a key that is not there must not cost a conversion.
     options.before_commit = [keys = keys_to_sign(call.options()), operation = options.operation](File& file) {
       trust::SignOptions signing;
@@ -104,6 +131,16 @@ int sign(const char* file, Call& call, char** record) {
   return 0;
 }
 
+/// A file, or that of a registry or a library.
+sif::Image open_to_verify(const std::string& place, Call& call) {
+  if (!place.starts_with("oras:") && !place.starts_with("library:")) return open_sif(place);
+  const auto reference = oci::Reference::parse(place);
+  const bool remote = reference.transport == oci::Transport::oras || reference.transport == oci::Transport::library;
+  if (!remote) return open_sif(place);  // a file that is called so is that file
+  CallWarnings warnings(call);
+  return sif::Image(oci::open_source(reference, call.source(), warnings)->image_file());
+}
+
 int verify(const char* file, Call& call, char** record) {
   require(file, "file");
   auto options = call.options().verify;
@@ -116,7 +153,7 @@ int verify(const char* file, Call& call, char** record) {
   std::optional<trust::VerifyPolicy> policy;
   if (!call.options().policy.empty()) options.policy = &policy.emplace(trust::VerifyPolicy::read(call.options().policy));
   const auto keys = keys_to_trust(call.options());
-  const auto image = open_sif(file);
+  const auto image = open_to_verify(file, call);
   const auto report = trust::verify(image, keys, options);
   give_record({{"schema", "sifkit/verify/v1"}, {"images", Json::array({records::verify_record(file, &image, &report, nullptr)})}}, record);
   if (report.failure) throw Error(*report.failure);

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry_options.h"
 
-#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <utility>
 
 #include <fmt/format.h>
 
-#include <sifkit/core/option_values.h>
-#include <sifkit/core/resources.h>
+#include <sifkit/core/error.h>
 
 #include "numbers.h"
 #include "passphrase.h"
@@ -42,7 +41,7 @@ void add_registry_options(CLI::App& verb, RegistryArguments& arguments) {
                   "File with credentials, as Docker and podman write it (default: REGISTRY_AUTH_FILE, then theirs)")
       ->type_name("FILE");
   verb.add_flag("--no-https,--nohttps", arguments.plain_http, "Ask the registry without TLS");
-  verb.add_option("--retries", arguments.retries, "Times that a failed transfer is tried again (default 5)")
+  verb.add_option("--retries", arguments.retries, "Times that a failed transfer is tried again (default 5; 2 for a host that has not answered yet)")
       ->transform(Integer<unsigned>(0, 1000))
       ->type_name("N");
   verb.add_option("--retry-delay", arguments.retry_delay,
@@ -72,47 +71,6 @@ void add_side_options(CLI::App& verb, RegistryArguments& arguments) {
 
 namespace {
 
-/// Of Apptainer's switches everything but these is a yes.
-bool is_set(std::string_view name) {
-  const auto value = environment(name);
-  return value && !value->empty() && *value != "0" && *value != "false" && *value != "no";
-}
-
-std::filesystem::path cache_directory() {
-  if (const auto own = environment_variable("SIFKIT_CACHEDIR"); !own.empty()) return own;
-  for (const char* name : {"APPTAINER_CACHEDIR", "SINGULARITY_CACHEDIR", "XDG_CACHE_HOME"}) {
-    // A relative XDG path counts as not set (XDG base directory specification).
-    const std::filesystem::path directory = environment_variable(name);
-    if (directory.is_absolute()) return directory / "sifkit";
-  }
-  const auto home = home_directory();
-  return home.is_absolute() ? home / ".cache" / "sifkit" : std::filesystem::path();
-}
-
-}  // namespace
-
-oci::CacheOptions cache_options(bool disabled) {
-  oci::CacheOptions options;
-  if (disabled) return options;
-  options.directory = cache_directory();
-  std::string_view shared;
-  const auto all = environment_variable("SIFKIT_SHARED_CACHE");
-  for (shared = all; !shared.empty();) {
-    const auto end = std::min(shared.find(':'), shared.size());
-    if (end != 0) options.read_only.emplace_back(shared.substr(0, end));
-    shared.remove_prefix(std::min(end + 1, shared.size()));
-  }
-  if (const auto size = environment_variable("SIFKIT_CACHE_SIZE"); !size.empty()) {
-    const auto bytes = scaled_number(size);
-    if (!bytes)
-      throw Error(ErrorKind::usage, fmt::format("SIFKIT_CACHE_SIZE {}: expected a number, with K, M, G or T behind it", in_quotes(size)));
-    options.max_bytes = *bytes;
-  }
-  return options;
-}
-
-namespace {
-
 oci::RegistryCredentials credentials_of(const std::string& text, const std::string& option, const Session& session) {
   oci::RegistryCredentials credentials;
   const auto colon = text.find(':');
@@ -128,34 +86,20 @@ oci::RegistryCredentials credentials_of(const std::string& text, const std::stri
   return credentials;
 }
 
-/// A side's own credentials are those alone; a file of its own, too, is meant in place of the environment's.
 void set_own(const SideArguments& own, const std::string& option, oci::RegistryOptions& options,
              const Session& session) {
-  options.plain_http = options.plain_http || own.plain_http;
-  if (!own.has_credentials()) return;
-  options.credentials.reset();
-  if (!own.credentials.empty()) options.credentials = credentials_of(own.credentials, option, session);
-  if (own.auth_file.empty()) return;
-  options.auth_file = own.auth_file;
-  options.credentials_of_files_only = true;
+  oci::OwnRegistry side;
+  if (!own.credentials.empty()) side.credentials = credentials_of(own.credentials, option, session);
+  side.auth_file = own.auth_file;
+  side.plain_http = own.plain_http;
+  options = oci::with_own(std::move(options), side);
 }
 
-/// What says which credentials go to whatever registry is asked: "--creds", "SIFKIT_DOCKER_USERNAME"; empty: nothing.
-std::string credentials_for_any(const RegistryArguments& arguments) {
-  if (!arguments.credentials.empty()) return "--creds";
-  for (const std::string program : {"SIFKIT", "APPTAINER", "SINGULARITY"}) {
-    const auto user = program + "_DOCKER_USERNAME";
-    const auto password = program + "_DOCKER_PASSWORD";
-    if (!environment_variable(user.c_str()).empty() && !environment_variable(password.c_str()).empty()) return user;
-  }
-  return {};
-}
-
-[[noreturn]] void refuse_second_registry(const std::string& credentials, const std::string& one,
-                                         const std::string& other, const std::string& hint) {
-  throw Error(ErrorKind::usage, fmt::format("{} is for one registry, and two are asked: {} and {}", credentials,
-                                            in_quotes(one), in_quotes(other)),
-              hint);
+/// What all registries are asked with. Whether that may be is said before a password is asked for.
+oci::RegistryOptions without_password(const RegistryArguments& arguments) {
+  oci::RegistryOptions options;
+  if (!arguments.credentials.empty()) options.credentials.emplace().origin = "--creds";
+  return options;
 }
 
 }  // namespace
@@ -163,12 +107,12 @@ std::string credentials_for_any(const RegistryArguments& arguments) {
 oci::RegistryOptions registry_options(const RegistryArguments& arguments, const Session& session) {
   oci::RegistryOptions options;
   options.auth_file = arguments.auth_file;
-  options.plain_http = arguments.plain_http;
+  options.plain_http = arguments.plain_http || oci::is_tls_disabled();
   options.retries = arguments.retries;
   options.retry_delay = std::chrono::milliseconds(arguments.retry_delay);
   options.connections = arguments.connections;
-  options.library = arguments.library.empty() ? environment("LIBRARY").value_or("") : arguments.library;
-  options.cache = cache_options(arguments.no_cache || is_set("DISABLE_CACHE"));
+  options.library = arguments.library;
+  options.cache = cache_options(arguments.no_cache || oci::is_cache_disabled());
   if (!arguments.credentials.empty() && !arguments.source.has_credentials())
     options.credentials = credentials_of(arguments.credentials, "--creds", session);
   set_own(arguments.source, "--src-creds", options, session);
@@ -179,7 +123,7 @@ oci::RegistryOptions target_registry_options(const RegistryArguments& arguments,
                                              const Session& session) {
   auto options = source;
   options.auth_file = arguments.auth_file;
-  options.plain_http = arguments.plain_http;
+  options.plain_http = arguments.plain_http || oci::is_tls_disabled();
   options.credentials_of_files_only = false;
   if (arguments.source.has_credentials()) {
     options.credentials.reset();
@@ -194,21 +138,15 @@ void expect_one_registry(const RegistryArguments& arguments, const std::string& 
   if (host.empty()) return;
   auto& first = arguments.host_of_credentials;
   if (first.empty()) first = host;
-  if (first == host) return;
-  const auto shared = credentials_for_any(arguments);
-  if (!shared.empty())
-    refuse_second_registry(shared, first, host,
+  oci::expect_one_registry(without_password(arguments), first, host,
                            "without it: --authfile, or 'sifkit registry login', has credentials for both");
 }
 
 void expect_one_registry(const RegistryArguments& arguments, const std::string& source, const std::string& target) {
-  if (source.empty() || target.empty() || source == target) return;
   if (arguments.source.has_credentials() || arguments.target.has_credentials()) return;
-  const auto shared = credentials_for_any(arguments);
-  if (!shared.empty())
-    refuse_second_registry(shared, source, target,
-                           "--src-creds and --dest-creds name credentials for each, --src-authfile and --dest-authfile "
-                           "files with them");
+  oci::expect_one_registry(without_password(arguments), source, target,
+                           "--src-creds and --dest-creds name credentials for each, --src-authfile and "
+                           "--dest-authfile files with them");
 }
 
 void refuse_target_options(const RegistryArguments& arguments, const std::string& output) {

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include <sifkit/oci/registry.h>
+#include <sifkit/oci/registry_settings.h>
 
 #include "commands.h"
 
@@ -41,10 +42,7 @@ void add_registry_options(CLI::App& verb, RegistryArguments& arguments);
 /// `--src-creds`, `--dest-creds` and the like, of verbs that may ask two registries.
 void add_side_options(CLI::App& verb, RegistryArguments& arguments);
 
-/// The user's cache: SIFKIT_CACHEDIR; else the directory "sifkit" in APPTAINER_CACHEDIR, SINGULARITY_CACHEDIR,
-/// XDG_CACHE_HOME or ~/.cache; that of the site (SIFKIT_SHARED_CACHE), the size (SIFKIT_CACHE_SIZE). Nothing where it is
-/// `disabled`. Throws usage for a size that is none.
-oci::CacheOptions cache_options(bool disabled);
+using oci::cache_options;
 
 /// For what is read. A password that is not there is asked for on the terminal.
 oci::RegistryOptions registry_options(const RegistryArguments& arguments, const Session& session);

@@ -27,14 +27,8 @@ bool is_true(std::string_view name) {
   throw Error(ErrorKind::usage, fmt::format("the variable {}: expected 'true' or 'false', got {}", name, in_quotes(value)));
 }
 
-/// What is asked of a certificate's chain would pass for done where keys are trusted by themselves.
-void require_certificate(const TrustArguments& arguments) {
-  if (!arguments.certificate.empty()) return;
-  const char* const option = arguments.ocsp                     ? "--ocsp-verify"
-                             : !arguments.roots.empty()         ? "--certificate-roots"
-                             : !arguments.intermediates.empty() ? "--certificate-intermediates"
-                                                                : nullptr;
-  if (option != nullptr) throw Error(ErrorKind::usage, fmt::format("{} requires --certificate", option));
+trust::CertificateFiles certificate_of(const TrustArguments& arguments) {
+  return {arguments.certificate, arguments.intermediates, arguments.roots, arguments.ocsp};
 }
 
 /// The environment speaks where the command line is silent. What it says of certificates is for those alone.
@@ -43,7 +37,7 @@ void add_environment(TrustArguments& arguments) {
     if (const auto value = environment(name); into.empty() && value) into = *value;
   };
   if (arguments.keys.empty()) fill(arguments.certificate, "VERIFY_CERTIFICATE");
-  require_certificate(arguments);
+  trust::require_certificate(certificate_of(arguments), "--");
   if (!arguments.certificate.empty()) {
     fill(arguments.intermediates, "VERIFY_INTERMEDIATES");
     fill(arguments.roots, "VERIFY_ROOTS");
@@ -81,8 +75,7 @@ void add_trust_options(CLI::App& verb, TrustArguments& a) {
 
 trust::TrustedKeys keys_to_verify_with(TrustArguments arguments, std::optional<std::int64_t> at) {
   add_environment(arguments);
-  return trust::keys_to_trust(
-      arguments.keys, {arguments.certificate, arguments.intermediates, arguments.roots, arguments.ocsp}, at);
+  return trust::keys_to_trust(arguments.keys, certificate_of(arguments), at);
 }
 
 }  // namespace sifkit::cli

@@ -49,11 +49,14 @@ install(FILES ${package}/sifkitConfig.cmake ${package}/sifkitConfigVersion.cmake
 # The prefix is told from the file's own place, which is deeper where libdir has an architecture in it.
 file(RELATIVE_PATH SIFKIT_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 string(REGEX REPLACE "/$" "" SIFKIT_PC_PREFIX ${SIFKIT_PC_PREFIX})
-set(SIFKIT_PC_REQUIRES Requires)
-set(SIFKIT_PC_LIBS Libs)
+# A static library needs what it is made with from whoever links it.
+set(others "-lbz2 -pthread -ldl")
 if(BUILD_SHARED_LIBS)
   set(SIFKIT_PC_REQUIRES Requires.private)
-  set(SIFKIT_PC_LIBS Libs.private)
+  set(SIFKIT_PC_PRIVATE "${others}")
+else()
+  set(SIFKIT_PC_REQUIRES Requires)
+  set(SIFKIT_PC_LIBS " ${others}")
 endif()
 configure_file(cmake/sifkit.pc.in ${package}/sifkit.pc @ONLY)
 install(FILES ${package}/sifkit.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)

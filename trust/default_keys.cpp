@@ -64,9 +64,21 @@ TrustedKeys keys_to_trust(const std::vector<std::string>& files, std::optional<s
   return keys;
 }
 
+void require_certificate(const CertificateFiles& certificate, std::string_view dashes) {
+  if (!certificate.certificate.empty()) return;
+  const char* const option = certificate.ocsp                     ? "ocsp-verify"
+                             : !certificate.roots.empty()         ? "certificate-roots"
+                             : !certificate.intermediates.empty() ? "certificate-intermediates"
+                                                                  : nullptr;
+  if (option != nullptr)
+    throw Error(ErrorKind::usage, fmt::format("{0}{1} requires {0}certificate", dashes, option));
+}
+
 TrustedKeys keys_to_trust(const std::vector<std::string>& files, const CertificateFiles& certificate,
                           std::optional<std::int64_t> at) {
+  require_certificate(certificate);
   if (certificate.certificate.empty()) return keys_to_trust(files, at);
+  if (!files.empty()) throw Error(ErrorKind::usage, "a certificate and keys to verify with cannot be combined");
   TrustedKeys keys(at);
   keys.add_certificate(certificate);
   return keys;

@@ -58,20 +58,25 @@ typedef struct sifkit_options sifkit_options;
 SIFKIT_PUBLIC sifkit_options *sifkit_options_new(void);
 SIFKIT_PUBLIC void sifkit_options_free(sifkit_options *options);
 
-/* Sets an option, which has the name of the program's without dashes. The value of a flag is "true" (or a null pointer) or
- * "false". Those marked + may be set several times. An option that a function does not use is ignored by it.
+/* Sets an option, which has the name of the program's without dashes. The value of a flag is "true" or "false"; a null
+ * pointer stands for "true", and is refused as the value of anything else. Those marked + may be set several times. An
+ * option that a function does not use is ignored by it, but for a "format" of another function. What is fetched from
+ * registries is kept in the program's cache (SIFKIT_CACHEDIR and the like), and SIFKIT_LIBRARY counts as for the program.
  *
- * Sources:  platform, tmpdir, docker-host, service-timeout, authfile, creds, no-https, retries,
- *           library, limit+ (NAME=NUMBER)
- * Build:    force, format, threads, compress, block-size, fast, all-root, xattrs, exclude+, label+ (NAME=VALUE),
- *           env+ (NAME=VALUE), reproducible, source-date-epoch, base, no-base, verify-after, dry-run, clamp-names, sign
+ * Sources:  platform, tmpdir, docker-host, service-timeout, authfile, creds, no-https, retries, retry-delay (seconds),
+ *           connections, disable-cache, library, limit+ (NAME=NUMBER)
+ * Build:    force, format (sif, squashfs, sandbox), threads, compress, block-size, fast, all-root, xattrs, exclude+,
+ *           label+ (NAME=VALUE), env+ (NAME=VALUE), reproducible, source-date-epoch, base, no-base, verify-after,
+ *           dry-run, clamp-names, sign; key+ signs, too
  * Sign:     key+ (a file; without one, the user's rings), key-name, passphrase, replace, group-id+, sif-id+
  * Verify:   key+ (a file; without one, the rings of the user and the site), certificate, certificate-intermediates,
  *           certificate-roots, ocsp-verify, policy, require-digest, require-fingerprint+, ignore-others, strict-layout,
  *           legacy-insecure, at (seconds since 1970), group-id+, sif-id+
  * Digest:   tree, without-singularity
- * Copy:     force, compress (gzip, zstd or none, with a level as in zstd:19)
- * Pull:     force, digest, verify
+ * Copy:     force, compress (gzip, zstd or none, with a level as in zstd:19), format (oci, docker), all; src-creds,
+ *           src-authfile, src-no-https, dest-creds, dest-authfile, dest-no-https
+ * Pull:     force, digest, verify; key+, certificate and what belongs to it, policy, at as for Verify; refused: the other
+ *           demands of Verify, from require-digest to legacy-insecure
  * Push:     annotation+ (NAME=VALUE)
  * Check:    for (OS/ARCH), glibc, deep
  * Diff:     ignore+, ignore-times, with-singularity
@@ -79,7 +84,9 @@ SIFKIT_PUBLIC void sifkit_options_free(sifkit_options *options);
 SIFKIT_PUBLIC int sifkit_options_set(sifkit_options *options, const char *name, const char *value, sifkit_error **error);
 
 /* How far a call is: the bytes done of a stage, and its total, 0 where that is not known. Called on the thread of the call.
- * Anything but 0 stops the call, which then fails with the kind "cancelled". */
+ * Anything but 0 stops the call, which then fails with the kind "cancelled". Builds, copies, pulls, pushes, signing,
+ * verifying, digests and diffs report; the others what they fetch, or read of layers, which of a SIF on disk is nothing;
+ * those of an open image need not. sifkit_options_cancel stops what does not report. */
 typedef int (*sifkit_progress_function)(void *user, const char *stage, uint64_t done, uint64_t total);
 SIFKIT_PUBLIC void sifkit_options_on_progress(sifkit_options *options, sifkit_progress_function function, void *user);
 
@@ -87,14 +94,19 @@ SIFKIT_PUBLIC void sifkit_options_on_progress(sifkit_options *options, sifkit_pr
 typedef void (*sifkit_message_function)(void *user, const char *level, const char *text);
 SIFKIT_PUBLIC void sifkit_options_on_message(sifkit_options *options, sifkit_message_function function, void *user);
 
+/* What was dropped or changed, or is amiss with an image. `kind` is a stable word, as in sifkit/build/v1; `hint` says what
+ * to do about it, or is "". Where this is set, it is not told as a message. Called on the thread of the call, at its end. */
+typedef void (*sifkit_warning_function)(void *user, const char *kind, const char *text, const char *hint);
+SIFKIT_PUBLIC void sifkit_options_on_warning(sifkit_options *options, sifkit_warning_function function, void *user);
+
 /* Stops every call that has these options, now and later; one that waits for the writer of a pipe, when something comes.
  * From any thread. */
 SIFKIT_PUBLIC void sifkit_options_cancel(sifkit_options *options);
 
 /* ------------------------------------------------------------------------------------------------------------- images */
 
-/* Converts the image that `source` names ("docker://alpine:3", "docker-archive:app.tar", …) into `target`, which appears
- * whole or not at all. Record: sifkit/build/v1. `record` may be null. */
+/* Converts the image that `source` names ("docker://alpine:3", "docker-archive:app.tar", …) into `target`, the path of a
+ * file, which appears whole or not at all; sifkit_copy writes elsewhere. Record: sifkit/build/v1. `record` may be null. */
 SIFKIT_PUBLIC int sifkit_build(const char *target, const char *source, const sifkit_options *options, char **record,
                                sifkit_error **error);
 
@@ -108,8 +120,9 @@ SIFKIT_PUBLIC int sifkit_digest(const char *source, const sifkit_options *option
 /* Signs a SIF file in place. Record: sifkit/sign/v1. `record` may be null. */
 SIFKIT_PUBLIC int sifkit_sign(const char *file, const sifkit_options *options, char **record, sifkit_error **error);
 
-/* Verifies the signatures of a SIF file: 0 where everything that was asked for is signed by keys that are trusted. What was
- * found is in the record, of a failure, too, if the file could be read; else that is a null pointer.
+/* Verifies the signatures of a SIF file, or of "oras://NAME" or "library://NAME": 0 where everything that was asked for is
+ * signed by keys that are trusted. What was found is in the record, of a failure, too, if the file could be read; else that
+ * is a null pointer.
  * Record: sifkit/verify/v1. `record` may be null. */
 SIFKIT_PUBLIC int sifkit_verify(const char *file, const sifkit_options *options, char **record, sifkit_error **error);
 
@@ -120,8 +133,8 @@ SIFKIT_PUBLIC int sifkit_copy(const char *source, const char *target, const sifk
 
 /* Fetches "docker://NAME", "oras://NAME" or the URL of a SIF file as a SIF file. A null pointer as `target` stands for the
  * name that the image gives it, in the working directory. With "verify", or with "key", "certificate" or "policy", as
- * sifkit_verify takes them, a SIF file gets its name once its signatures are verified. Record: sifkit/pull/v1. `record` may
- * be null. */
+ * sifkit_verify takes them, a SIF file gets its name once its signatures are verified; what else that demands is refused
+ * here (usage). Record: sifkit/pull/v1. `record` may be null. */
 SIFKIT_PUBLIC int sifkit_pull(const char *target, const char *uri, const sifkit_options *options, char **record,
                               sifkit_error **error);
 
@@ -134,7 +147,8 @@ SIFKIT_PUBLIC int sifkit_push(const char *const *files, size_t count, const char
  * record says it, in "errors" and "findings". Record: sifkit/check/v1. */
 SIFKIT_PUBLIC int sifkit_check(const char *source, const sifkit_options *options, char **record, sifkit_error **error);
 
-/* What makes the second image of the first. Returns 0 whatever was found: the record says it, in "equal" and "files".
+/* What makes the second image of the first. Credentials that are for one registry are refused where the two are of two
+ * (usage). Returns 0 whatever was found: the record says it, in "equal" and "files".
  * Record: sifkit/diff/v1. */
 SIFKIT_PUBLIC int sifkit_diff(const char *first, const char *second, const sifkit_options *options, char **record,
                               sifkit_error **error);
@@ -155,8 +169,8 @@ SIFKIT_PUBLIC int sifkit_image_open(const char *source, const sifkit_options *op
                                     sifkit_error **error);
 SIFKIT_PUBLIC void sifkit_image_close(sifkit_image *image);
 
-/* The files in a directory of the image, with `recursive` those in its directories, too; of another file that one. Links on
- * the way are followed. Record: sifkit/ls/v1. */
+/* The files in a directory of the image, with `recursive` those in its directories, too; of another file that one. A link
+ * to a directory is followed, one to another file told itself. Paths begin as `path` does. Record: sifkit/ls/v1. */
 SIFKIT_PUBLIC int sifkit_image_list(sifkit_image *image, const char *path, int recursive, char **record,
                                     sifkit_error **error);
 

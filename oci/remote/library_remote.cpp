@@ -11,6 +11,7 @@
 #include <sifkit/core/resources.h>
 #include <sifkit/core/text.h>
 #include <sifkit/net/url.h>
+#include <sifkit/oci/registry_settings.h>
 
 #include "../text_file.h"
 #include "url_download.h"
@@ -179,7 +180,8 @@ std::vector<RemoteFiles> usual_remote_files() {
 }
 
 LibraryPlace find_library(std::string_view host, const SourceOptions& options, const std::vector<RemoteFiles>& files) {
-  std::string named = without_slash(options.registry.library);
+  const auto& library_of_options = options.registry.library;
+  std::string named = without_slash(library_of_options.empty() ? library_of_environment() : library_of_options);
   if (!host.empty()) named = fmt::format("{}://{}", options.registry.plain_http ? "http" : "https", host);
   if (!named.empty()) expect_url(named);
   for (const auto& each : files) {

@@ -63,15 +63,32 @@ static void test_options(void) {
   CHECK(options != NULL);
   CHECK_ERROR(sifkit_options_set(options, "no-such", NULL, &error), 2, "usage", "unknown option 'no-such'");
   CHECK_ERROR(sifkit_options_set(options, "threads", "-1", &error), 2, "usage", "option 'threads': expected a number from 0 to 4294967295, got '-1'");
-  CHECK_ERROR(sifkit_options_set(options, "threads", NULL, &error), 2, "usage", "option 'threads': expected a number from 0 to 4294967295, got 'true'");
+  CHECK_ERROR(sifkit_options_set(options, "threads", NULL, &error), 2, "usage", "option 'threads': expected a value, got a null pointer, which is one of flags");
   CHECK_ERROR(sifkit_options_set(options, "force", "yes", &error), 2, "usage", "option 'force': expected true or false, got 'yes'");
   CHECK_ERROR(sifkit_options_set(options, "label", "=x", &error), 2, "usage", "option 'label': expected NAME=VALUE, got '=x'");
-  CHECK_ERROR(sifkit_options_set(options, "format", "zip", &error), 2, "usage", "option 'format': expected sif, squashfs, sandbox, spdx or cyclonedx, got 'zip'");
+  CHECK_ERROR(sifkit_options_set(options, "format", "zip", &error), 2, "usage", "option 'format': expected sif, squashfs, sandbox, oci, docker, spdx or cyclonedx, got 'zip'");
   CHECK_ERROR(sifkit_options_set(options, "xattrs", "all", &error), 2, "usage", "option 'xattrs': expected portable, keep, user or none, got 'all'");
   CHECK_ERROR(sifkit_options_set(options, "limit", "entries=x", &error), 2, "usage", "option 'limit': expected NAME=NUMBER, with K, M, G or T behind it");
   CHECK_ERROR(sifkit_options_set(options, "creds", "me", &error), 2, "usage", "option 'creds': expected USER:PASSWORD");
   CHECK_ERROR(sifkit_options_set(NULL, "force", NULL, &error), 2, "usage", "options is a null pointer");
   CHECK_ERROR(sifkit_options_set(options, NULL, NULL, &error), 2, "usage", "name is a null pointer");
+  {
+    static const char *const files[] = {"authfile", "base",         "certificate",   "certificate-intermediates", "certificate-roots",
+                                        "key",      "dest-authfile", "src-authfile", "policy"};
+    size_t i;
+    for (i = 0; i < sizeof files / sizeof *files; ++i) {
+      char *text = message_with("option '%s': expected the name of a file, got ''", files[i]);
+      CHECK_ERROR(sifkit_options_set(options, files[i], "", &error), 2, "usage", text);
+      free(text);
+      text = message_with("option '%s': expected a value, got a null pointer, which is one of flags", files[i]);
+      CHECK_ERROR(sifkit_options_set(options, files[i], NULL, &error), 2, "usage", text);
+      free(text);
+    }
+  }
+  CHECK_ERROR(sifkit_options_set(options, "retry-delay", "1s", &error), 2, "usage", "option 'retry-delay': expected seconds from 0 to 60, got '1s'");
+  CHECK_ERROR(sifkit_options_set(options, "retry-delay", "61", &error), 2, "usage", "option 'retry-delay': expected seconds from 0 to 60, got '61'");
+  CHECK_ERROR(sifkit_options_set(options, "connections", "0", &error), 2, "usage", "option 'connections': expected a number from 1 to 64, got '0'");
+  set(options, "retry-delay", "0.5");
   CHECK(sifkit_options_set(options, "no-such", NULL, NULL) == 2); /* nobody wants the error */
   sifkit_options_free(options);
   sifkit_options_free(NULL);
@@ -116,7 +133,18 @@ static void test_build(const char *directory, const char *archive, const char *i
   sifkit_options_cancel(options);
   CHECK_ERROR(sifkit_build(other, archive, options, NULL, &error), 130, "cancelled", "stopped on request");
   CHECK(access(other, F_OK) != 0);
+  { /* what reports nothing, too, stops before it begins */
+    sifkit_image *opened = NULL;
+    CHECK_ERROR(sifkit_inspect(image, options, NULL, &error), 130, "cancelled", "stopped on request");
+    CHECK_ERROR(sifkit_image_open(image, options, &opened, &error), 130, "cancelled", "stopped on request");
+    CHECK(opened == NULL);
+  }
 
+  CHECK_ERROR(sifkit_build("-", archive, NULL, NULL, &error), 2, "usage",
+              "an image cannot be written to standard output: it is not written sequentially");
+  CHECK_ERROR(sifkit_build("oci:layout:x", archive, NULL, NULL, &error), 2, "usage", "the target 'oci:layout:x' is not the path of a file");
+  CHECK_ERROR(sifkit_build("oras://h/x", archive, NULL, NULL, &error), 2, "usage", "the target 'oras://h/x' is not the path of a file");
+  CHECK(access("-", F_OK) != 0 && access("oci:layout:x", F_OK) != 0);
   CHECK_ERROR(sifkit_build(NULL, archive, NULL, NULL, &error), 2, "usage", "target is a null pointer");
   CHECK_ERROR(sifkit_build(other, NULL, NULL, NULL, &error), 2, "usage", "source is a null pointer");
   sifkit_options_free(options);
@@ -159,9 +187,17 @@ static void test_files(const char *source, int is_archive) {
   CHECK_HAS(record, "\"path\":\"/bin/tool\"");
   CHECK((strstr(record, "\"path\":\"/.singularity.d\"") == NULL) == is_archive);
   sifkit_free(record);
-  CHECK_SUCCESS(sifkit_image_list(image, "/bin/tool", 0, &record, &error)); /* the file that it leads to */
-  CHECK_HAS(record, "\"path\":\"/etc/motd\"");
+  CHECK_SUCCESS(sifkit_image_list(image, "/bin/tool", 0, &record, &error)); /* the link, as `ls` has it */
+  CHECK_HAS(record, "\"path\":\"/bin/tool\"");
+  CHECK_HAS(record, "\"type\":\"symlink\"");
   sifkit_free(record);
+  CHECK_SUCCESS(sifkit_image_list(image, "etc/", 0, &record, &error));
+  CHECK_HAS(record, "\"path\":\"etc/motd\"");
+  sifkit_free(record);
+  CHECK_SUCCESS(sifkit_image_list(image, "/bin/../etc", 0, &record, &error));
+  CHECK_HAS(record, "\"path\":\"/bin/../etc/motd\"");
+  sifkit_free(record);
+  CHECK_ERROR(sifkit_image_list(image, "/etc/motd/", 0, &record, &error), 3, "not_found", "'/etc/motd/' is not a directory");
   CHECK_SUCCESS(sifkit_image_stat(image, "/bin/tool", 0, &record, &error));
   CHECK_HAS(record, "\"target\":\"../etc/motd\"");
   sifkit_free(record);
@@ -202,6 +238,65 @@ static void test_files(const char *source, int is_archive) {
   CHECK_ERROR(sifkit_image_open(source, NULL, NULL, &error), 2, "usage", "image is a null pointer");
 }
 
+/* An open image whose options are stopped while it is read, and later. */
+static int cancel_at_bytes(void *user, const void *bytes, size_t size) {
+  (void)bytes;
+  (void)size;
+  sifkit_options_cancel(user);
+  return 0;
+}
+
+static void test_cancelled_image(const char *source) {
+  sifkit_options *options = sifkit_options_new();
+  sifkit_image *image = NULL;
+  char *record = NULL;
+  CHECK_SUCCESS(sifkit_image_open(source, options, &image, &error));
+  if (image == NULL) return;
+  CHECK_SUCCESS(sifkit_image_stat(image, "/etc", 0, &record, &error));
+  sifkit_free(record);
+  CHECK_ERROR(sifkit_image_read(image, "/big", cancel_at_bytes, options, &error), 130, "cancelled", "stopped on request");
+  CHECK_ERROR(sifkit_image_list(image, "/", 1, &record, &error), 130, "cancelled", "stopped on request");
+  CHECK_ERROR(sifkit_image_stat(image, "/etc", 0, &record, &error), 130, "cancelled", "stopped on request");
+  CHECK(record == NULL);
+  sifkit_image_close(image);
+  sifkit_options_free(options);
+}
+
+/* What would pass for verified, or for signed. */
+static void test_refused_trust(const char *directory, const char *archive, const char *image, const char *public_key) {
+  static const char *const chain[] = {"certificate-intermediates", "certificate-roots", "ocsp-verify"};
+  char *target = path_of(directory, "refused.sif");
+  sifkit_options *options;
+  size_t i;
+  for (i = 0; i < sizeof chain / sizeof *chain; ++i) {
+    char *text = message_with("%s requires certificate", chain[i]);
+    options = sifkit_options_new();
+    set(options, "key", public_key);
+    set(options, chain[i], i == 2 ? NULL : public_key);
+    CHECK_ERROR(sifkit_verify(image, options, NULL, &error), 2, "usage", text);
+    CHECK_ERROR(sifkit_pull(target, "http://127.0.0.1:1/x.sif", options, NULL, &error), 2, "usage", text);
+    sifkit_options_free(options);
+    free(text);
+  }
+  options = sifkit_options_new();
+  set(options, "key", public_key);
+  set(options, "certificate", public_key);
+  CHECK_ERROR(sifkit_verify(image, options, NULL, &error), 2, "usage", "a certificate and keys to verify with cannot be combined");
+  sifkit_options_free(options);
+
+  options = sifkit_options_new();
+  set(options, "require-fingerprint", "0123456789012345678901234567890123456789");
+  CHECK_ERROR(sifkit_pull(target, "http://127.0.0.1:1/x.sif", options, NULL, &error), 2, "usage", "require-fingerprint is asked by sifkit_verify, not by a pull");
+  sifkit_options_free(options);
+
+  options = sifkit_options_new();
+  set(options, "key-name", "me");
+  CHECK_ERROR(sifkit_build(target, archive, options, NULL, &error), 2, "usage", "a key or its passphrase is given, and nothing is to be signed");
+  sifkit_options_free(options);
+  CHECK(access(target, F_OK) != 0);
+  free(target);
+}
+
 static void test_signatures(const char *directory, const char *archive, const char *image, const char *key, const char *public_key,
                             const char *other_key) {
   sifkit_options *signer = sifkit_options_new();
@@ -211,7 +306,6 @@ static void test_signatures(const char *directory, const char *archive, const ch
   char *signed_image = path_of(directory, "signed.sif");
   sifkit_error *error = NULL;
   set(signer, "key", key);
-  set(signer, "sign", NULL);
   set(verifier, "key", public_key);
   set(stranger, "key", other_key);
 
@@ -268,7 +362,10 @@ int main(int argc, char **argv) {
   test_inspect_and_digest(image);
   test_files(image, 0);
   test_files(argv[2], 1);
+  test_cancelled_image(image);
+  test_cancelled_image(argv[2]);
   test_signatures(argv[1], argv[2], image, argv[3], argv[4], argv[5]);
+  test_refused_trust(argv[1], argv[2], image, argv[4]);
   free(image);
   if (failures == 0) puts("the C interface: all as expected");
   return failures == 0 ? 0 : 1;

@@ -33,6 +33,18 @@ static void test_copy(const char *directory, const char *image) {
   CHECK_ERROR(sifkit_copy(image, target, NULL, NULL, &error), 4, "exists", text);
   set(options, "force", NULL);
   CHECK_SUCCESS(sifkit_copy(image, target, options, NULL, &error));
+  set(options, "all", NULL);
+  { /* as it is, so its index stays */
+    char *again = with_scheme(target, ".copy");
+    CHECK_SUCCESS(sifkit_copy(target, again, options, &record, &error));
+    CHECK_HAS(record, "\"images\":1,");
+    CHECK_HAS(record, "\"config_digest\":null");
+    sifkit_free(record);
+    set(options, "compress", "zstd");
+    CHECK_ERROR(sifkit_copy(target, again, options, NULL, &error), 2, "usage",
+                "all copies every image as it is: compress cannot be combined with it");
+    free(again);
+  }
   CHECK_ERROR(sifkit_copy(image, "app.sif", NULL, &record, &error), 2, "usage",
               "'app.sif': expected docker://NAME, docker-daemon:NAME, oci:DIR, oci-archive:FILE or docker-archive:FILE");
   CHECK(record == NULL);
@@ -85,6 +97,17 @@ static void test_findings(const char *image, const char *archive, const char *ot
   CHECK_HAS(record, "\"bomFormat\": \"CycloneDX\"");
   CHECK_HAS(record, "\"name\": \"mine\"");
   sifkit_free(record);
+  { /* what is not a format of a function does not pass for it */
+    char *build = with_scheme(image, ".other");
+    CHECK_ERROR(sifkit_build(build, archive, options, NULL, &error), 2, "usage",
+                "option 'format': expected sif or squashfs or sandbox, got 'cyclonedx'");
+    CHECK(access(build, F_OK) != 0);
+    free(build);
+    set(options, "format", "squashfs");
+    CHECK_ERROR(sifkit_sbom(image, options, &record, &error), 2, "usage",
+                "option 'format': expected spdx or cyclonedx, got 'squashfs'");
+    CHECK(record == NULL);
+  }
   CHECK_ERROR(sifkit_sbom(image, NULL, NULL, &error), 2, "usage", "document is a null pointer");
   CHECK_ERROR(sifkit_check(NULL, NULL, NULL, &error), 2, "usage", "source is a null pointer");
   sifkit_options_free(options);

@@ -59,9 +59,19 @@ cmake --build "$work/consumer" >/dev/null
 try "$work/consumer/consumer" find_package
 
 export PKG_CONFIG_PATH=$packages
+# Older readers of these files refuse a field that is there twice.
+[ "$(cut -d: -f1 "$packages/sifkit.pc" | sort | uniq -d)" = "" ] || { echo "a field of sifkit.pc is there twice"; exit 1; }
 # shellcheck disable=SC2046  # the words are what is wanted
 "${CXX:-c++}" -std=c++20 "$source/tests/consumer/main.cpp" $(pkg-config --cflags --libs sifkit) -o "$work/by_hand"
 try "$work/by_hand" pkg-config
+
+# A static library of C++ says what a project of C alone lacks.
+if [ "$kind" = static ]; then
+  mkdir "$work/only_c"
+  printf '%s\n' 'cmake_minimum_required(VERSION 3.20)' 'project(c LANGUAGES C)' 'find_package(sifkit REQUIRED)' >"$work/only_c/CMakeLists.txt"
+  ! cmake -S "$work/only_c" -B "$work/only_c/build" -DCMAKE_PREFIX_PATH="$work/usr" >"$work/only_c/log" 2>&1
+  grep -q 'has to enable CXX' "$work/only_c/log" || { cat "$work/only_c/log"; exit 1; }
+fi
 
 # A C program, by pkg-config.
 language=(-lstdc++ -lm)

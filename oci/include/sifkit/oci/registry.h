@@ -29,7 +29,7 @@ struct RegistryOptions {
   bool credentials_of_files_only = false;          ///< the environment's are for another host
   std::filesystem::path auth_file;                 ///< in place of those files
   bool plain_http = false;                         ///< HTTP without TLS
-  std::string library;                             ///< URL of the library of names without a host
+  std::string library;                             ///< of names without a host; empty: library_of_environment()
   bool unverified_tls = false;                     ///< any certificate will do
   unsigned retries = 5;                            ///< of what may heal, without progress in between
   std::chrono::milliseconds retry_delay{500};      ///< before the first; doubled each time, up to a minute

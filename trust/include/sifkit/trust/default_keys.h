@@ -26,7 +26,11 @@ SIFKIT_API KeyStore store_of_secret_key(std::string_view which);
 /// Keys to verify with: those in the files, or, where there are none, those in the user's rings and the site's. `at` as in
 /// TrustedKeys.
 SIFKIT_API TrustedKeys keys_to_trust(const std::vector<std::string>& files, std::optional<std::int64_t> at);
-/// The same, or the key of a certificate alone, where one is named.
+/// Throws usage where something is asked of a certificate's chain and no certificate is named: it would pass for done,
+/// as keys are trusted by themselves. `dashes` stand in front of the names of options.
+SIFKIT_API void require_certificate(const CertificateFiles& certificate, std::string_view dashes = {});
+/// The same, or the key of a certificate alone, where one is named. Throws usage as `require_certificate`, and where keys
+/// are named, too: which of them count would be a guess.
 SIFKIT_API TrustedKeys keys_to_trust(const std::vector<std::string>& files, const CertificateFiles& certificate,
                                      std::optional<std::int64_t> at);
 
