@@ -141,7 +141,7 @@ int import_keys(const KeyCommand& arguments, Session& session) {
       records.push_back(std::move(record));
       talk(session, fmt::format("{} {} key {}", to_string(change), to_string(key.part), one_line(key)));
       if (!key.problem.empty()) session.logger->write(LogLevel::warning, fmt::format("the key {} {}", key.fingerprint, printable(key.problem)));
-      if (key.part == trust::KeyPart::secret_key && !key.locked) session.logger->write(LogLevel::warning, fmt::format("the secret key {} has no passphrase", key.fingerprint));
+      if (key.part == trust::KeyPart::secret_key && key.open) session.logger->write(LogLevel::warning, fmt::format("the secret key {} has no passphrase", key.fingerprint));
     }
   });
   if (session.json) session.print_json({{"schema", "sifkit/key-import/v1"}, {"directory", store.directory().native()}, {"keys", records}});

@@ -7,7 +7,9 @@ sifkit_test(trust SOURCES unit/test_trust_certificates.cpp
                           unit/test_trust_key_rings.cpp
                           unit/test_trust_key_standing.cpp
                           unit/test_trust_key_store.cpp
+                          unit/test_trust_key_updates.cpp
                           unit/test_trust_layout.cpp
+                          unit/test_trust_pem.cpp
                           unit/test_trust_policy_paths.cpp
                           unit/test_trust_signatures.cpp
                           unit/test_trust_stale_signatures.cpp

@@ -57,7 +57,7 @@ Bytes packets_of(const Block& block, std::string_view name) {
     if (!body.add(line)) fail(name, block.at, "goes on behind its checksum");
   }
   auto packets = body.packets();
-  if (!packets) fail(name, block.at, "is not base64");
+  if (!packets) fail(name, block.at, body.empty() ? "is empty" : "is not base64");
   if (body.checksum() && *body.checksum() != armor_checksum(*packets)) {
     throw Error(ErrorKind::malformed,
                 fmt::format("{}: the checksum of an armored block does not match", printable(name)));

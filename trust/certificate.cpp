@@ -11,6 +11,7 @@
 #include <sifkit/core/in_file.h>
 
 #include "key_format.h"
+#include "pem.h"
 #include "x509.h"
 
 namespace sifkit::trust {
@@ -27,24 +28,20 @@ std::string text_of(const std::filesystem::path& path) {
   return std::string(as_text(bytes));
 }
 
-/// Every PEM block of the file, which are certificates and nothing else.
+/// Every PEM block of the file, which are certificates and nothing else; text between them is for people.
 std::vector<Certificate> read_certificates(const std::filesystem::path& path) {
   const std::string text = text_of(path);
   return in_file(path.native(), [&] {
     std::string_view left = text;
     std::vector<Certificate> out;
-    static constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----";
-    static constexpr std::string_view kEnd = "-----END CERTIFICATE-----";
-    static constexpr std::string_view kBlank = " \t\r\n";
-    for (auto at = left.find_first_not_of(kBlank); at != std::string_view::npos; at = left.find_first_not_of(kBlank)) {
-      left.remove_prefix(at);
-      const auto end = left.find(kEnd);
-      if (!left.starts_with(kBegin) || end == std::string_view::npos) {
-        throw Error(ErrorKind::malformed, fmt::format("expected a certificate in PEM form ({}) as block {}", kBegin, out.size() + 1));
+    while (const auto block = take_pem_block(left)) {
+      if (block->label != "CERTIFICATE") {
+        throw Error(ErrorKind::malformed,
+                    fmt::format("expected a certificate in PEM form (-----BEGIN CERTIFICATE-----) as block {}, "
+                                "found {}",
+                                out.size() + 1, in_quotes(block->label)));
       }
-      const auto block = left.substr(0, end + kEnd.size());
-      left.remove_prefix(block.size());
-      const OsslBio bio(BIO_new_mem_buf(block.data(), int_size(block.size())));
+      const OsslBio bio(BIO_new_mem_buf(block->text.data(), int_size(block->text.size())));
       out.emplace_back(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
       if (!out.back()) throw Error(ErrorKind::malformed, fmt::format("certificate {} cannot be read: {}", out.size(), crypto_reason()));
     }

@@ -20,6 +20,14 @@ constexpr std::string_view kSignature = "-----BEGIN PGP SIGNATURE-----";
 constexpr std::string_view kSignatureEnd = "-----END PGP SIGNATURE-----";
 constexpr std::string_view kLineBlank = " \t\r\n";
 constexpr std::string_view kHashNames[] = {"SHA256", "SHA384", "SHA512", "SHA3-256", "SHA3-512"};
+constexpr std::string_view kWeakHashNames[] = {"SHA224", "SHA1", "RIPEMD160", "MD5"};
+/// Headers of armor that say nothing of the signature (RFC 4880, section 6.2).
+constexpr std::string_view kArmorHeaders[] = {"Version:", "Comment:"};
+
+template <std::size_t count>
+bool is_among(const std::string_view (&names)[count], std::string_view name) {
+  return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
 
 /// Lines ended by LF or CRLF; the last may have no end.
 class Lines {
@@ -46,11 +54,16 @@ class Lines {
     return *line;
   }
 
-  [[noreturn]] void fail(std::string_view why) const {
-    throw Error(ErrorKind::malformed, fmt::format("clear-signed message: line {}: {}", number_, why));
-  }
+  [[noreturn]] void fail(std::string_view why) const { fail(ErrorKind::malformed, why); }
+
+  /// For what a maker may write and is not accepted here: of the message it says nothing.
+  [[noreturn]] void refuse(std::string_view why) const { fail(ErrorKind::unsupported, why); }
 
  private:
+  [[noreturn]] void fail(ErrorKind kind, std::string_view why) const {
+    throw Error(kind, fmt::format("clear-signed message: line {}: {}", number_, why));
+  }
+
   std::string_view left_;
   std::size_t number_;
   bool done_ = false;
@@ -65,7 +78,10 @@ void read_hash_header(std::string_view line, Lines& lines, std::vector<std::stri
   while (true) {
     const auto comma = line.find(',');
     const auto name = line.substr(0, comma);
-    if (std::find(std::begin(kHashNames), std::end(kHashNames), name) == std::end(kHashNames)) {
+    if (is_among(kWeakHashNames, name)) {
+      lines.refuse(fmt::format("hash {} is too weak (expected SHA256 or stronger)", in_quotes(name)));
+    }
+    if (!is_among(kHashNames, name)) {
       lines.fail(fmt::format("hash {} is not accepted (expected SHA256 or stronger)", in_quotes(name)));
     }
     hashes.emplace_back(name);
@@ -99,8 +115,22 @@ void read_body(Lines& lines, ClearSigned& message) {
 
 constexpr std::size_t kMaxArmorColumns = 76;  ///< RFC 4880, section 6.3
 
+/// Whether there are any.
+bool skip_armor_headers(Lines& lines) {
+  bool any = false;
+  for (auto line = lines.require("an empty line"); !line.empty(); line = lines.require("an empty line")) {
+    const auto colon = line.find(':');
+    if (colon == std::string_view::npos) lines.fail("expected an empty line before the signature's base64");
+    if (!is_among(kArmorHeaders, line.substr(0, colon + 1))) {
+      lines.refuse(fmt::format("header {} in the signature's armor is not accepted (expected Version or Comment)",
+                               in_quotes(line.substr(0, std::min<std::size_t>(colon, 64)))));
+    }
+    any = true;
+  }
+  return any;
+}
+
 Bytes read_signature(Lines& lines) {
-  if (!lines.require("an empty line").empty()) lines.fail("expected an empty line before the signature's base64");
   ArmorBody body(0);
   for (auto line = lines.require(kSignatureEnd); line != kSignatureEnd; line = lines.require(kSignatureEnd)) {
     if (line.size() > kMaxArmorColumns) {
@@ -143,6 +173,7 @@ ClearSigned parse_clear_signed(std::string_view data) {
     read_hash_header(line, lines, message.hashes);
   }
   read_body(lines, message);
+  message.has_armor_headers = skip_armor_headers(lines);
   message.packets = read_signature(lines);
   if (lines.next()) lines.fail("text after the end of the message");
   return message;

@@ -15,6 +15,7 @@ struct ClearSigned {
   std::string canonical;            ///< the same with CRLF: what is hashed
   std::vector<std::string> hashes;  ///< what the `Hash:` headers say, for example "SHA256"
   Bytes packets;                    ///< the armored bytes
+  bool has_armor_headers = false;   ///< with the signature: nothing covers what they say
 };
 
 /// Whether the data starts like a clear-signed message (leading white space aside).
@@ -22,8 +23,9 @@ bool looks_clear_signed(std::string_view data) noexcept;
 
 /// Strict, for the framework is famous for showing one text and verifying another: exactly one message, nothing but
 /// white space around it, `Hash` headers only and only SHA-2 of 256 bits and more or SHA-3, no trailing blanks in the
-/// text, no armor headers, the CRC right where there is one. LF and CRLF are both line ends. Throws malformed with the
-/// line number.
+/// text, the CRC right where there is one; with the signature the armor headers `Version` and `Comment`, which are passed
+/// over. LF and CRLF are both line ends. Throws malformed with the line number, unsupported for weaker hashes and other
+/// armor headers.
 ClearSigned parse_clear_signed(std::string_view data);
 
 enum class Checksum { unless_padded, always };

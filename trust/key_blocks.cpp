@@ -70,8 +70,10 @@ void fill(PgpKeyInfo& info, const CertificateStanding& standing, std::int64_t no
   info.created = key.created;
   info.expires = standing.primary.expires;
   const auto is_locked = [](const KeyStanding& one) { return one.parts.secret == SecretState::locked; };
+  const auto is_open = [](const KeyStanding& one) { return one.parts.secret == SecretState::open; };
   const auto can_sign = [](const KeyStanding& one) { return one.can_sign && one.fault.empty(); };
   info.locked = is_locked(standing.primary) || std::any_of(standing.subkeys.begin(), standing.subkeys.end(), is_locked);
+  info.open = is_open(standing.primary) || std::any_of(standing.subkeys.begin(), standing.subkeys.end(), is_open);
   info.can_sign = standing.primary.can_sign || std::any_of(standing.subkeys.begin(), standing.subkeys.end(), can_sign);
   for (const auto& id : standing.user_ids) (id.revoked ? info.revoked_user_ids : info.user_ids).push_back(id.text);
   for (const auto& subkey : standing.subkeys) {
@@ -105,8 +107,8 @@ Bytes without_armor(ByteView keys, std::string_view name) {
   throw Error(ErrorKind::malformed, fmt::format("{}: expected OpenPGP keys, armored or binary", printable(name)));
 }
 
-bool is_lone_signature(ByteView packets) {
-  ByteReader reader(packets, "OpenPGP data");
+bool is_lone_signature(ByteView packets, std::string_view name) {
+  ByteReader reader(packets, printable(name));
   return reader.left() != 0 && read_packet(reader).tag == kSignatureTag;
 }
 
@@ -212,14 +214,31 @@ void require_key_size(std::size_t bytes, std::string_view fingerprint) {
   }
 }
 
-std::optional<KeyBlock> merged(const KeyBlock& old, const KeyBlock& fresh) {
-  if (old.bytes == fresh.bytes) return std::nullopt;
-  Bytes both = old.bytes;
-  both.insert(both.end(), fresh.bytes.begin(), fresh.bytes.end());
-  auto out = put_together(take_apart(both));
-  if (out == put_together(take_apart(old.bytes))) return std::nullopt;
+std::optional<KeyBlock> merged(const KeyBlock& old, ByteView fresh) {
+  Bytes both;
+  const Wiper both_wiper(both);
+  both.reserve(old.bytes.size() + fresh.size());
+  both.insert(both.end(), old.bytes.begin(), old.bytes.end());
+  both.insert(both.end(), fresh.begin(), fresh.end());
+  const auto before = take_apart(old.bytes);
+  auto key = take_apart(both);
+  // Of a kind that is not known a secret comes locked anew every time: whether it is there already nobody can tell.
+  const auto is_unknown = [](const KeyComponent& subkey) {
+    return subkey.fingerprint.empty() && subkey.packet.tag == kSecretSubkeyTag;
+  };
+  if (std::any_of(before.subkeys.begin(), before.subkeys.end(), is_unknown)) {
+    const auto added = key.subkeys.begin() + static_cast<std::ptrdiff_t>(before.subkeys.size());
+    key.subkeys.erase(std::remove_if(added, key.subkeys.end(), is_unknown), key.subkeys.end());
+  }
+  auto out = put_together(key);
+  Bytes same = put_together(before);
+  const Wiper same_wiper(same);
+  if (out == same) {
+    wipe(out);
+    return std::nullopt;
+  }
   require_key_size(out.size(), old.info.fingerprint);
-  return make_block(std::move(out), KeyPart::public_key);
+  return make_block(std::move(out), old.info.part);
 }
 
 std::string armored(const KeyBlock& block) {

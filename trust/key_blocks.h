@@ -36,7 +36,7 @@ struct PlacedKey {
 Bytes without_armor(ByteView keys, std::string_view name);
 
 /// Whether packets start with a signature: a revocation certificate by itself.
-bool is_lone_signature(ByteView packets);
+bool is_lone_signature(ByteView packets, std::string_view name = "OpenPGP data");
 
 /// Where the keys of a ring are. Throws malformed where packets do not line up.
 std::vector<PlacedKey> place_keys(ByteView packets, std::string_view name);
@@ -57,8 +57,9 @@ KeyBlock public_half(const KeyBlock& block);
 /// Throws limit for a key that could not be read any more.
 void require_key_size(std::size_t bytes, std::string_view fingerprint);
 
-/// `old` with everything that `fresh`, another copy of the same public key, has more; nothing where it has no more.
-std::optional<KeyBlock> merged(const KeyBlock& old, const KeyBlock& fresh);
+/// `old` with everything that `fresh`, the packets of another copy of the key, has more: signatures, user ids, subkeys,
+/// and a secret in the place of one that is left out. A secret that is there stays. Nothing where there is no more.
+std::optional<KeyBlock> merged(const KeyBlock& old, ByteView fresh);
 
 /// Armored text of one key.
 std::string armored(const KeyBlock& block);

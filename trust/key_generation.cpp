@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/readable.h>
 #include <sifkit/core/secret.h>
 
 #include "rnp.h"
@@ -22,6 +23,11 @@ using GenerateOp = Owned<rnp_op_generate_t, rnp_op_generate_destroy>;
 constexpr std::size_t kMaxUserIdBytes = 128;  // librnp's own bound
 
 void check_part(std::string_view text, std::string_view what, std::string_view refused) {
+  if (!text.empty() && text.find_first_not_of(' ') == std::string_view::npos)
+    throw Error(ErrorKind::usage, fmt::format("the {} {} of a key holds nothing but blanks", what, in_quotes(text)));
+  // User ids are UTF-8 (RFC 9580, section 5.11).
+  if (!is_utf8(text))
+    throw Error(ErrorKind::usage, fmt::format("the {} {} of a key is not UTF-8", what, in_quotes(text)));
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x20 || byte == 0x7f || refused.find(c) != std::string_view::npos) {

@@ -17,11 +17,9 @@ namespace sifkit::trust {
 
 namespace {
 
-constexpr unsigned kMinPrimeBits = 2048;                   ///< RSA and DSA
 constexpr std::int64_t kSha1CertifiesUntil = 1'705'622'400;  ///< 2024-01-19
 constexpr std::size_t kMaxRevokers = 64;                     ///< whom a key names
 constexpr std::size_t kMaxRevocations = 256;                 ///< of a key and its subkeys that are verified
-constexpr std::string_view kNotForSigning = "is not meant for signing";
 
 std::vector<PgpKeySignature> signatures_of(const KeyComponent& component) {
   std::vector<PgpKeySignature> out;
@@ -85,12 +83,19 @@ class Judge {
     return revokes(signature);
   }
 
-  std::vector<PlacedPacket> revocations() {
+  TransferableKey own_part() {
     judge_primary();
-    std::vector<PlacedPacket> out;
-    if (!out_.primary.revocation) return out;
-    std::copy_if(key_.primary.signatures.begin(), key_.primary.signatures.end(), std::back_inserter(out),
-                 [&](const PlacedPacket& packet) { return revokes(packet.body); });
+    TransferableKey out;
+    out.primary = own_part_of(key_.primary, {});
+    const auto add = [](std::vector<KeyComponent>& to, KeyComponent component) {
+      if (!component.signatures.empty()) to.push_back(std::move(component));
+    };
+    for (const auto& user_id : key_.user_ids) add(out.user_ids, own_part_of(user_id, hashed_user_id(user_id.packet)));
+    for (const auto& subkey : key_.subkeys) {
+      if (subkey.fingerprint.empty()) continue;  // of a kind that is not known here
+      const auto parts = parse_key_packet({subkey.packet.tag, subkey.packet.body});
+      add(out.subkeys, own_part_of(subkey, hashed_key(parts.public_part)));
+    }
     return out;
   }
 
@@ -101,6 +106,25 @@ class Judge {
 
   bool is_own(const PgpKeySignature& signature, std::initializer_list<ByteView> covered) const {
     return signature.may_be_by(out_.primary.fingerprint()) && signature.is_by(numbers(), covered);
+  }
+
+  /// What the key, or for a revocation one whom it has named, has signed of a component.
+  KeyComponent own_part_of(const KeyComponent& component, const Bytes& covered) {
+    KeyComponent out{component.packet, {}, component.fingerprint};
+    for (const auto& packet : component.signatures) {
+      const auto signature = parse_key_signature(packet.body);
+      if (!signature) continue;
+      bool own = false;
+      if (signature->type == kKeyRevocation || signature->type == kSubkeyRevocation) {
+        claims_ = 0;
+        const auto revocation = revocation_by(*signature, {primary_, covered});
+        own = revocation && revocation->checked;
+      } else {
+        own = is_own(*signature, {primary_, covered});
+      }
+      if (own) out.signatures.push_back(packet);
+    }
+    return out;
   }
 
   /// Takes the newer one of two that count, or notes why this one does not.
@@ -321,57 +345,6 @@ class Judge {
 
 }  // namespace
 
-std::string revocation_text(const PgpRevocation& revocation) {
-  const auto since = revocation.time == 0 ? std::string() : " since " + time_text(revocation.time);
-  const auto reason = revocation.reason.empty() ? std::string() : ": " + printable(revocation.reason);
-  if (!revocation.checked)
-    return fmt::format("may be revoked{} by {}, who may do so and whose key is not there to check it{}", since,
-                       revocation.revoker, reason);
-  return fmt::format("is revoked{}{}{}", since,
-                     revocation.revoker.empty() ? "" : fmt::format(" by {} for its owner", revocation.revoker), reason);
-}
-
-std::string KeyStanding::refusal(std::int64_t validation_time) const {
-  if (revocation) return revocation_text(*revocation);
-  if (parts.key.created > validation_time)
-    return fmt::format("is from the future: made {}, the time is {}", time_text(parts.key.created),
-                       time_text(validation_time));
-  if (!fault.empty()) return fault;
-  if (expires && *expires < validation_time) return "has expired on " + time_text(*expires);
-  const bool has_prime = parts.key.curve_oid.empty();
-  if (has_prime && parts.key.bits() < kMinPrimeBits)
-    return fmt::format("is too weak: {} bits, expected {} or more", parts.key.bits(), kMinPrimeBits);
-  return {};
-}
-
-std::string CertificateStanding::refusal(const KeyStanding& key, std::int64_t validation_time) const {
-  if (const auto why = primary.refusal(validation_time); !why.empty()) return "the key " + why;
-  if (&key != &primary) {
-    if (const auto why = key.refusal(validation_time); !why.empty())
-      return fmt::format("the subkey {} {}", key.fingerprint(), why);
-  }
-  return key.can_sign ? std::string() : fmt::format("the key {}", kNotForSigning);
-}
-
-const KeyStanding* CertificateStanding::find(std::string_view issuer) const noexcept {
-  if (primary.fingerprint().ends_with(issuer)) return &primary;
-  const auto found = std::find_if(subkeys.begin(), subkeys.end(),
-                                  [&](const KeyStanding& subkey) { return subkey.fingerprint().ends_with(issuer); });
-  return found == subkeys.end() ? nullptr : &*found;
-}
-
-std::vector<const KeyStanding*> CertificateStanding::signers(std::int64_t validation_time) const {
-  std::vector<const KeyStanding*> out;
-  for (const auto& subkey : subkeys) {
-    if (refusal(subkey, validation_time).empty()) out.push_back(&subkey);
-  }
-  std::stable_sort(out.begin(), out.end(), [](const KeyStanding* one, const KeyStanding* other) {
-    return one->parts.key.created > other->parts.key.created;
-  });
-  if (refusal(primary, validation_time).empty()) out.insert(out.begin(), &primary);
-  return out;
-}
-
 CertificateStanding judge(ByteView packets, std::int64_t validation_time, const RevokerSource& revokers) {
   return Judge(packets, validation_time, revokers).result();
 }
@@ -380,8 +353,8 @@ bool is_revocation_of(ByteView packets, ByteView signature, const RevokerSource&
   return Judge(packets, std::numeric_limits<std::int64_t>::max(), revokers).is_revoked_by(signature);
 }
 
-std::vector<PlacedPacket> revocations_of(ByteView packets, const RevokerSource& revokers) {
-  return Judge(packets, std::numeric_limits<std::int64_t>::max(), revokers).revocations();
+TransferableKey own_part(ByteView packets, const RevokerSource& revokers) {
+  return Judge(packets, std::numeric_limits<std::int64_t>::max(), revokers).own_part();
 }
 
 }  // namespace sifkit::trust

@@ -71,7 +71,8 @@ CertificateStanding judge(ByteView packets, std::int64_t validation_time, const 
 /// Whether the body of a signature packet revokes the key, in its owner's name too, and can be checked.
 bool is_revocation_of(ByteView packets, ByteView signature, const RevokerSource& revokers);
 
-/// Those of the key's own signature packets that do so.
-std::vector<PlacedPacket> revocations_of(ByteView packets, const RevokerSource& revokers);
+/// The key with what it has signed itself, or another has in its name and can be checked, and nothing else: user ids
+/// and subkeys without any such signature are left out. Views of `packets`.
+TransferableKey own_part(ByteView packets, const RevokerSource& revokers);
 
 }  // namespace sifkit::trust

@@ -55,22 +55,23 @@ const KeyBlock& the_one(const Blocks& blocks, std::string_view which, const KeyS
   return blocks.at(key_meant(keys, which, to_string(part), store.ring(part).native()));
 }
 
-ImportedKey add_public(Blocks& ring, const KeyBlock& fresh) {
+/// False where `fresh`, packets of the same key, says nothing new.
+bool put_in(KeyBlock& old, ByteView fresh) {
+  auto both = merged(old, fresh);
+  if (!both) return false;
+  wipe(old.bytes);
+  old = std::move(*both);
+  return true;
+}
+
+ImportedKey add(Blocks& ring, const KeyBlock& fresh) {
   KeyBlock* old = with_fingerprint(ring, fresh.info.fingerprint);
   if (old == nullptr) {
     ring.push_back(fresh);
     return {fresh.info, ImportedKey::Change::added};
   }
-  auto both = merged(*old, fresh);
-  if (!both) return {old->info, ImportedKey::Change::unchanged};
-  *old = std::move(*both);
-  return {old->info, ImportedKey::Change::updated};
-}
-
-ImportedKey add_secret(Blocks& ring, const KeyBlock& fresh) {
-  if (const KeyBlock* old = with_fingerprint(ring, fresh.info.fingerprint)) return {old->info, ImportedKey::Change::unchanged};
-  ring.push_back(fresh);
-  return {fresh.info, ImportedKey::Change::added};
+  const bool more = put_in(*old, fresh.bytes);
+  return {old->info, more ? ImportedKey::Change::updated : ImportedKey::Change::unchanged};
 }
 
 Bytes all_packets(const Blocks& ring) {
@@ -157,7 +158,20 @@ ImportedKey revoke(Rings& rings, ByteView certificate, std::string_view name) {
   throw Error(ErrorKind::not_found, fmt::format("{}: a signature by the key {}, which revokes no key that is there", printable(name), issuer), "import the key first");
 }
 
-/// Keys that are revoked in the public ring are so in the secret one, whichever of them came last. Then describes what was
+/// Puts onto a secret key what its public half says of it since: a later expiry, a revocation. Of subkeys it takes none
+/// that is not there, for its secret is elsewhere; what others have signed has no place beside a secret. False where there
+/// is nothing new.
+bool bring_up_to_date(KeyBlock& secret, ByteView public_half, const RevokerSource& revokers) {
+  auto own = own_part(public_half, revokers);
+  const auto there = take_apart(secret.bytes).subkeys;
+  std::erase_if(own.subkeys, [&](const KeyComponent& subkey) {
+    return std::none_of(there.begin(), there.end(),
+                        [&](const KeyComponent& other) { return other.fingerprint == subkey.fingerprint; });
+  });
+  return put_in(secret, put_together(own));
+}
+
+/// What is signed onto keys of the public ring is so in the secret one, whichever of them came last. Then describes what was
 /// imported as it is beside the keys of the ring, which may have revoked it.
 void finish(std::vector<ImportedKey>& done, Rings& rings) {
   const auto packets = all_packets(rings.public_ring());
@@ -165,15 +179,10 @@ void finish(std::vector<ImportedKey>& done, Rings& rings) {
   const auto revokers = revokers_in(places);
   for (auto& imported : done) {
     const KeyBlock* const known = with_fingerprint(rings.public_ring(), imported.key.fingerprint);
-    const auto revocations = revocations_of(known->bytes, revokers);
-    if (revocations.empty()) continue;
     KeyBlock* const secret = with_fingerprint(rings.secret_ring(), imported.key.fingerprint);
-    if (secret == nullptr) continue;
-    for (const auto& revocation : revocations) {
-      if (!put_revocation(*secret, revocation, revokers)) continue;
-      rings.secret_changed = true;
-      if (imported.change == ImportedKey::Change::unchanged) imported.change = ImportedKey::Change::updated;
-    }
+    if (secret == nullptr || !bring_up_to_date(*secret, known->bytes, revokers)) continue;
+    rings.secret_changed = true;
+    if (imported.change == ImportedKey::Change::unchanged) imported.change = ImportedKey::Change::updated;
   }
   for (auto& imported : done) {
     auto& key = imported.key;
@@ -237,7 +246,7 @@ PgpKeyInfo KeyStore::find(std::string_view which, KeyPart part) const { return t
 
 std::vector<ImportedKey> KeyStore::import_keys(ByteView keys, std::string_view name, bool with_secret) const {
   const auto packets = without_armor(keys, name);
-  const bool certificate = is_lone_signature(packets);
+  const bool certificate = is_lone_signature(packets, name);
   const auto fresh = certificate ? Blocks() : split_keys(packets, name);
   if (fresh.empty() && !certificate) throw Error(ErrorKind::malformed, fmt::format("{}: expected OpenPGP keys, found none", printable(name)));
   for (const auto& block : fresh) require_known(block, name);
@@ -252,10 +261,10 @@ std::vector<ImportedKey> KeyStore::import_keys(ByteView keys, std::string_view n
   std::vector<ImportedKey> done;
   for (const auto& block : fresh) {
     const bool secret = block.info.part == KeyPart::secret_key;
-    auto result = add_public(rings.public_ring(), secret ? public_half(block) : block);
+    auto result = add(rings.public_ring(), secret ? public_half(block) : block);
     rings.public_changed |= result.change != ImportedKey::Change::unchanged;
     if (secret && with_secret) {
-      result = add_secret(rings.secret_ring(), block);
+      result = add(rings.secret_ring(), block);
       rings.secret_changed |= result.change != ImportedKey::Change::unchanged;
     }
     done.push_back(std::move(result));

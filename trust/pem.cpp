@@ -29,31 +29,33 @@ constexpr std::size_t kMaxPassphrase = 1024;
   throw Error(ErrorKind::malformed, fmt::format("{}: {}", what, why), std::move(hint));
 }
 
-/// The label of the one block in `text`.
-std::string only_label(std::string_view text, std::string_view what) {
-  constexpr std::string_view kBegin = "-----BEGIN ";
-  constexpr std::string_view kEnd = "-----END ";
-  constexpr std::string_view kBlank = " \t\r\n";
+constexpr std::string_view kBegin = "-----BEGIN ";
+constexpr std::string_view kEnd = "-----END ";
+constexpr std::string_view kDashes = "-----";
+constexpr std::size_t kMaxLabel = 64;
+
+/// Where the next line starts, blanks aside, with the word that begins a block.
+std::size_t next_begin(std::string_view text) {
+  for (auto at = text.find(kBegin); at != std::string_view::npos; at = text.find(kBegin, at + 1)) {
+    const auto before = text.substr(0, at).find_last_not_of(" \t\r");
+    if (before == std::string_view::npos || text[before] == '\n') return at;
+  }
+  return std::string_view::npos;
+}
+
+/// The one block in `text`; one with the label `passed_over` is none.
+PemBlock only_block(std::string_view text, std::string_view what, std::string_view passed_over = {}) {
   refuse_other_key_formats(as_bytes(text), what);
-  const auto start = text.find_first_not_of(kBlank);
-  if (start == std::string_view::npos || !text.substr(start).starts_with(kBegin)) {
-    fail(what, "expected a PEM block ('-----BEGIN …') and nothing before it");
-  }
-  text.remove_prefix(start + kBegin.size());
-  const auto dashes = text.find("-----");
-  if (dashes == std::string_view::npos || dashes > 64 || text.substr(0, dashes).find('\n') != std::string_view::npos) {
-    fail(what, "the begin line of the PEM block is damaged");
-  }
-  std::string label(text.substr(0, dashes));
-  const auto end_line = fmt::format("{}{}-----", kEnd, label);
-  const auto end = text.find(end_line);
-  if (end == std::string_view::npos) fail(what, fmt::format("the PEM block {} has no end", in_quotes(label)));
-  const auto rest = text.substr(end + end_line.size());
-  if (const auto more = rest.find_first_not_of(kBlank); more != std::string_view::npos) {
-    fail(what, rest.substr(more).starts_with(kBegin) ? "expected one PEM block, but there are more"
-                                                     : "text after the end of the PEM block");
-  }
-  return label;
+  return in_context([&] { return std::string(what); }, [&] {
+    std::optional<PemBlock> found;
+    while (const auto block = take_pem_block(text)) {
+      if (!passed_over.empty() && block->label == passed_over) continue;
+      if (found) throw Error(ErrorKind::malformed, "expected one PEM block, but there are more");
+      found = block;
+    }
+    if (!found) throw Error(ErrorKind::malformed, "expected a PEM block ('-----BEGIN …' at the start of a line)");
+    return *found;
+  });
 }
 
 OsslBio bio_over(std::string_view text) {
@@ -240,13 +242,31 @@ bool AsymmetricKey::verify(ByteView message, ByteView signature) const {
          verify_once(get(), message, der_of_pair(signature));
 }
 
+std::optional<PemBlock> take_pem_block(std::string_view& text) {
+  const auto start = next_begin(text);
+  if (start == std::string_view::npos) return std::nullopt;
+  text.remove_prefix(start);
+  const auto rest = text.substr(kBegin.size());
+  const auto dashes = rest.find(kDashes);
+  if (dashes == std::string_view::npos || dashes > kMaxLabel || rest.substr(0, dashes).find('\n') != rest.npos)
+    throw Error(ErrorKind::malformed, "the begin line of the PEM block is damaged");
+  const auto label = rest.substr(0, dashes);
+  const auto end_line = fmt::format("{}{}{}", kEnd, label, kDashes);
+  const auto end = text.find(end_line);
+  if (end == std::string_view::npos)
+    throw Error(ErrorKind::malformed, fmt::format("the PEM block {} has no end", in_quotes(label)));
+  const PemBlock block{label, text.substr(0, end + end_line.size())};
+  text.remove_prefix(block.text.size());
+  return block;
+}
+
 bool is_pem(std::string_view text) noexcept {
   return text.find("-----BEGIN ") != std::string_view::npos && text.find("-----BEGIN PGP ") == std::string_view::npos;
 }
 
 AsymmetricKey read_public_pem(std::string_view text, std::string_view what) {
-  const auto label = only_label(text, what);
-  const auto bio = bio_over(text);
+  const auto [label, block] = only_block(text, what);
+  const auto bio = bio_over(block);
   OsslKey key;
   if (label == "PUBLIC KEY") {
     key.reset(PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr));
@@ -277,7 +297,7 @@ AsymmetricKey read_public_pem(std::string_view text, std::string_view what) {
 }
 
 AsymmetricKey read_private_pem(std::string_view text, std::string_view what, const PassphraseSource& passphrase) {
-  const auto label = only_label(text, what);
+  const auto [label, block] = only_block(text, what, "EC PARAMETERS");
   if (label.ends_with("PUBLIC KEY") || label == "CERTIFICATE" || label == "PGP PUBLIC KEY BLOCK") {
     fail(what, fmt::format("this is a {} where a private key was expected",
                            label == "CERTIFICATE" ? "certificate" : "public key"));
@@ -287,7 +307,7 @@ AsymmetricKey read_private_pem(std::string_view text, std::string_view what, con
     fail(what, fmt::format("PEM block {} is not a private key", in_quotes(label)));
   }
   PemPassphrase request{&passphrase, what, {}};
-  const auto bio = bio_over(text);
+  const auto bio = bio_over(block);
   OsslKey key(PEM_read_bio_PrivateKey(bio.get(), nullptr, give_passphrase, &request));
   if (request.failure) std::rethrow_exception(request.failure);
   if (!key) {

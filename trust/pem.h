@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -43,15 +44,25 @@ class AsymmetricKey {
 /// Of any key; of the family `other` where its size says nothing.
 KeySize size_of(const EVP_PKEY* key);
 
+/// A block of PEM, from its begin line to its end line.
+struct PemBlock {
+  std::string_view label;
+  std::string_view text;
+};
+
+/// Takes the next block off the front of `text`, with all that stands before it, which is for people (RFC 7468, section
+/// 2). Nothing where there is none. Throws malformed for one whose begin line is damaged or that has no end.
+std::optional<PemBlock> take_pem_block(std::string_view& text);
+
 /// Whether a key file's text is PEM, and not OpenPGP armor or binary.
 bool is_pem(std::string_view text) noexcept;
 
-/// One PEM block and nothing but white space around it. A private key here, a certificate or an unknown block is
-/// refused by name. `what` names the file in errors.
+/// One PEM block, with any text around it. A private key here, a certificate or an unknown block is refused by name.
+/// `what` names the file in errors.
 AsymmetricKey read_public_pem(std::string_view text, std::string_view what);
 
-/// PKCS#8 (encrypted or not), PKCS#1 and SEC 1 blocks, and the older PEM encryption. `passphrase` is asked only for an
-/// encrypted key.
+/// PKCS#8 (encrypted or not), PKCS#1 and SEC 1 blocks, and the older PEM encryption; one block, with any text around it
+/// and the curve's parameters, which OpenSSL writes before a key. `passphrase` is asked only for an encrypted key.
 AsymmetricKey read_private_pem(std::string_view text, std::string_view what, const PassphraseSource& passphrase);
 
 }  // namespace sifkit::trust

@@ -25,6 +25,11 @@ void put_be(Bytes& out, std::uint32_t value, std::size_t width) {
   throw Error(ErrorKind::malformed, fmt::format("OpenPGP packet: offset {}: {}", reader.offset(), why));
 }
 
+/// What a maker may write and is not known here: of the bytes it says nothing.
+[[noreturn]] void refuse(const ByteReader& reader, std::string_view why) {
+  throw Error(ErrorKind::unsupported, fmt::format("OpenPGP packet: offset {}: {}", reader.offset(), why));
+}
+
 /// An issuer may be named twice, but only as the same.
 void set_once(const ByteReader& reader, std::string& value, std::string found) {
   if (!value.empty() && value != found) fail(reader, fmt::format("two issuers, {} and {}", value, found));
@@ -58,14 +63,14 @@ void read_subpackets(ByteView area, bool hashed, PgpSignature& signature) {
         set_once(reader, signature.issuer_fingerprint, to_upper_hex(value.subspan(1)));
         break;
       case kNotation:
-        if (hashed && critical) fail(reader, "a critical notation that is not known");
+        if (hashed && critical) refuse(reader, "a critical notation that is not known");
         break;
       case kPreferredKeyserver:
       case kPolicyUri:
       case kSignersUserId:
       case kKeyBlock: break;
       default:
-        if (hashed && critical) fail(reader, fmt::format("critical subpacket {} is not known", type));
+        if (hashed && critical) refuse(reader, fmt::format("critical subpacket {} is not known", type));
         if (hashed && type <= kPreferredAeadSuites) signature.key_subpacket = type;
     }
   }

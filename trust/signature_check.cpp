@@ -22,6 +22,8 @@ constexpr unsigned kBinarySignature = 0;
 constexpr unsigned kTextSignature = 1;
 
 [[noreturn]] void tampered(std::string_view why) { throw Error(ErrorKind::tampered, std::string(why)); }
+/// What a maker may have written and is not accepted here: whether it holds is not asked.
+[[noreturn]] void unsupported(std::string_view why) { throw Error(ErrorKind::unsupported, std::string(why)); }
 [[noreturn]] void untrusted(std::string_view why) { throw Error(ErrorKind::untrusted, std::string(why)); }
 
 SignatureInfo info_of(const Descriptor& object) {
@@ -60,10 +62,13 @@ std::string check_envelope(const DsseEnvelope& envelope, const std::vector<Trust
 }
 
 void check_packet(const PgpSignature& packet) {
-  if (packet.key_subpacket != 0) tampered(fmt::format("subpacket {} is for signatures over keys", packet.key_subpacket));
-  if (!is_strong_pgp_hash(packet.hash)) tampered(fmt::format("signed over {}, which is too weak", pgp_hash_name(packet.hash)));
+  if (packet.key_subpacket != 0)
+    unsupported(fmt::format("subpacket {} is for signatures over keys", packet.key_subpacket));
+  if (!is_strong_pgp_hash(packet.hash))
+    unsupported(fmt::format("signed over {}, which is too weak", pgp_hash_name(packet.hash)));
   if (packet.type != kTextSignature) {
-    tampered(fmt::format("signature of type {:#04x}{} (expected text, {:#04x})", packet.type, packet.type == kBinarySignature ? ", binary" : "", kTextSignature));
+    unsupported(fmt::format("signature of type {:#04x}{} (expected text, {:#04x})", packet.type,
+                            packet.type == kBinarySignature ? ", binary" : "", kTextSignature));
   }
 }
 
@@ -137,6 +142,7 @@ SignedText check_signature(const Image& image, const Descriptor& object, const T
       report.format = "PGP";
       const ClearSigned message = parse_clear_signed(text);
       report.legacy = is_legacy_text(message.text);
+      out.has_armor_headers = message.has_armor_headers;
       out.kind = report.legacy ? SignatureKind::legacy : SignatureKind::metadata;
       info_of(object);
       out.text = check_clear_signed(message, object, keys, report);
@@ -146,7 +152,10 @@ SignedText check_signature(const Image& image, const Descriptor& object, const T
     report.verdict = Verdict::valid;
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::io) throw;
-    report.verdict = error.kind() == ErrorKind::untrusted ? Verdict::untrusted : image.is_cut_short(object) ? Verdict::incomplete : Verdict::tampered;
+    report.verdict = error.kind() == ErrorKind::untrusted     ? Verdict::untrusted
+                     : error.kind() == ErrorKind::unsupported ? Verdict::unsupported
+                     : image.is_cut_short(object)             ? Verdict::incomplete
+                                                              : Verdict::tampered;
     report.reason = error.message();
   }
   return out;

@@ -17,6 +17,7 @@ struct SignedText {
   SignatureReport report;  ///< `valid`: the text comes from a trusted key; the image is still to be compared with it
   std::string text;        ///< what is signed; empty unless valid
   SignatureKind kind = SignatureKind::unknown;  ///< whatever the verdict
+  bool has_armor_headers = false;               ///< bytes that nothing signs
 };
 
 /// Whether a clear-signed text is that of a legacy signature.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string_view>
 #include <tuple>
@@ -20,12 +21,20 @@ namespace {
 
 constexpr unsigned kFirstNotCriticalTag = 40;
 
-std::string fingerprint_of(const PlacedPacket& packet) {
+/// Nothing for kinds of keys that are not known.
+std::optional<PgpKeyParts> parts_of(const PlacedPacket& packet) {
   try {
-    return parse_key_packet({packet.tag, packet.body}).fingerprint;
+    return parse_key_packet({packet.tag, packet.body});
   } catch (const Error&) {
-    return {};
+    return std::nullopt;
   }
+}
+
+/// Of two packets of one key the one that holds more of its secret: the secret itself, then where it is, then nothing.
+/// Among equals the first is kept: a secret that is locked anew has other bytes every time.
+unsigned secret_rank(const PlacedPacket& packet, const std::optional<PgpKeyParts>& parts) {
+  if (packet.tag != kSecretKeyTag && packet.tag != kSecretSubkeyTag) return 0;
+  return parts && has_secret(parts->secret) ? 2 : 1;
 }
 
 /// Puts packets where they belong; what is there already is found without looking through the rest, for keys are
@@ -34,7 +43,11 @@ class Assembly {
  public:
   void primary(const PlacedPacket& packet) {
     auto& there = out_.primary.packet;
-    if (there.tag == 0 || packet.tag == kSecretKeyTag) there = packet;
+    const auto rank = secret_rank(packet, parts_of(packet));
+    if (there.tag == 0 || rank > primary_rank_) {
+      there = packet;
+      primary_rank_ = rank;
+    }
     current_ = {Section::primary, 0};
   }
 
@@ -45,13 +58,18 @@ class Assembly {
   }
 
   void subkey(const PlacedPacket& packet) {
-    auto fingerprint = fingerprint_of(packet);
-    auto at = out_.subkeys.size();
-    if (!fingerprint.empty()) at = subkeys_.try_emplace(fingerprint, at).first->second;
-    if (at == out_.subkeys.size()) {
-      out_.subkeys.push_back({packet, {}, std::move(fingerprint)});
-    } else if (packet.tag == kSecretSubkeyTag) {
+    const auto parts = parts_of(packet);
+    const auto rank = secret_rank(packet, parts);
+    // One of a kind that is not known is itself only where all its bytes are the same.
+    const auto [place, fresh] =
+        subkeys_.try_emplace(parts ? parts->fingerprint : std::string(as_text(packet.whole)), out_.subkeys.size());
+    const auto at = place->second;
+    if (fresh) {
+      out_.subkeys.push_back({packet, {}, parts ? parts->fingerprint : std::string()});
+      subkey_ranks_.push_back(rank);
+    } else if (rank > subkey_ranks_[at]) {
       out_.subkeys[at].packet = packet;
+      subkey_ranks_[at] = rank;
     }
     current_ = {Section::subkey, at};
   }
@@ -75,7 +93,9 @@ class Assembly {
   TransferableKey out_;
   std::pair<Section, std::size_t> current_{Section::none, 0};  ///< that signatures belong to
   std::map<std::pair<unsigned, std::string_view>, std::size_t> user_ids_;
-  std::map<std::string, std::size_t> subkeys_;
+  std::map<std::string, std::size_t> subkeys_;  ///< by fingerprint
+  unsigned primary_rank_ = 0;
+  std::vector<unsigned> subkey_ranks_;
   std::set<std::tuple<Section, std::size_t, std::string_view>> signatures_;
 };
 
@@ -119,7 +139,16 @@ TransferableKey take_apart(ByteView packets) {
 }
 
 Bytes put_together(const TransferableKey& key) {
+  std::size_t size = 0;
+  const auto count = [&size](const KeyComponent& component) {
+    size += component.packet.whole.size();
+    for (const auto& signature : component.signatures) size += signature.whole.size();
+  };
+  count(key.primary);
+  for (const auto& user_id : key.user_ids) count(user_id);
+  for (const auto& subkey : key.subkeys) count(subkey);
   Bytes out;
+  out.reserve(size);  // growing leaves copies of secrets behind
   const auto append = [&out](const KeyComponent& component) {
     out.insert(out.end(), component.packet.whole.begin(), component.packet.whole.end());
     for (const auto& signature : component.signatures)

@@ -32,9 +32,9 @@ struct TransferableKey {
 };
 
 /// Takes a key apart, or several copies of one, one after the other: a component that is there twice is one, with the
-/// signatures of both, and a secret packet stands for its public one. Marks, trust packets, padding, and packets that are
-/// neither known nor critical are passed over, with the signatures that follow these (RFC 9580, section 4.3). Throws
-/// unsupported for a packet that is critical and has no place in a key.
+/// signatures of both, and of its packets the first of those counts that hold most of its secret. Marks, trust packets,
+/// padding, and packets that are neither known nor critical are passed over, with the signatures that follow these (RFC
+/// 9580, section 4.3). Throws unsupported for a packet that is critical and has no place in a key.
 TransferableKey take_apart(ByteView packets);
 
 /// The packets again, in their order.

@@ -34,6 +34,7 @@ class Verification {
     SignatureReport report;
     std::string text;
     ImageMetadata metadata;
+    bool has_armor_headers = false;
   };
 
   struct ChosenRule {

@@ -51,13 +51,18 @@ Hint hint_for(const SignatureReport& report) {
 }
 
 int badness(ErrorKind kind) {
-  return kind == ErrorKind::tampered ? 3 : kind == ErrorKind::malformed ? 2 : kind == ErrorKind::untrusted ? 1 : 0;
+  return kind == ErrorKind::tampered      ? 4
+         : kind == ErrorKind::malformed   ? 3
+         : kind == ErrorKind::unsupported ? 2
+         : kind == ErrorKind::untrusted   ? 1
+                                          : 0;
 }
 
 ErrorKind kind_of(Verdict verdict) {
-  return verdict == Verdict::tampered     ? ErrorKind::tampered
-         : verdict == Verdict::incomplete ? ErrorKind::malformed
-                                          : ErrorKind::untrusted;
+  return verdict == Verdict::tampered      ? ErrorKind::tampered
+         : verdict == Verdict::incomplete  ? ErrorKind::malformed
+         : verdict == Verdict::unsupported ? ErrorKind::unsupported
+                                           : ErrorKind::untrusted;
 }
 
 }  // namespace
@@ -83,6 +88,7 @@ std::string_view to_string(Verdict verdict) noexcept {
   switch (verdict) {
     case Verdict::valid: return "valid";
     case Verdict::untrusted: return "untrusted";
+    case Verdict::unsupported: return "unsupported";
     case Verdict::incomplete: return "incomplete";
     case Verdict::tampered: return "tampered";
   }
@@ -166,7 +172,7 @@ std::vector<const Descriptor*> Verification::signature_objects() const {
 }
 
 void Verification::add_claim(SignedText signed_text) {
-  Claim claim{std::move(signed_text.report), std::move(signed_text.text), {}};
+  Claim claim{std::move(signed_text.report), std::move(signed_text.text), {}, signed_text.has_armor_headers};
   claim.report.ignored = !is_asked_for(claim.report);
   claims_.push_back(std::move(claim));
 }
@@ -315,6 +321,9 @@ void Verification::check_layout_and_digest() {
     for (const auto& claim : claims_) {
       const bool named = claim.report.format == "DSSE" && index_.find(claim.report.id)->signature()->fingerprint != SignatureInfo{}.fingerprint;
       if (named) report_.layout.push_back(fmt::format("object {}: the descriptor of a signature holds what nothing signs", claim.report.id));
+      if (claim.has_armor_headers)
+        report_.layout.push_back(
+            fmt::format("object {}: a header in the armor of a signature holds what nothing signs", claim.report.id));
     }
     for (const auto id : unread_) report_.layout.push_back(fmt::format("object {}: a signature that is not looked at, so nothing stands behind its bytes", id));
     if (!report_.layout.empty()) {
@@ -364,7 +373,13 @@ void Verification::conclude() {
 }
 
 VerifyReport verify(const Image& image, const TrustedKeys& keys, const VerifyOptions& options) {
-  return in_file(image.name(), [&] { return Verification(image, keys.impl(), options).run(); });
+  return in_file(image.name(), [&] {
+    auto report = Verification(image, keys.impl(), options).run();
+    // What an edit moves or wipes while it is read does not match either, and nobody has tampered with it.
+    if (report.failure && !image.is_unchanged())
+      throw Error(ErrorKind::io, "the image was changed while it was read", "verify it again when that is done");
+    return report;
+  });
 }
 
 }  // namespace sifkit::trust

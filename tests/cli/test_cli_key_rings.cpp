@@ -98,3 +98,28 @@ TEST_CASE("a new key has one passphrase or none, and an algorithm that there is"
   CHECK(run_cli({"key", "newpair", "-N", "Ada", "--no-passphrase", "--algorithm", "ED25519"}).code == 0);
   CHECK(Json::parse(run_cli({"key", "list", "-s", "--json"}).out)["keys"][0]["locked"] == false);
 }
+
+TEST_CASE("a secret that was left out comes to its key later, and only then has no passphrase", "[cli][key]") {
+  const KeyHome home;
+  const auto made = run_cli({"key", "newpair", "--json", "-N", "Ada", "--no-passphrase"});
+  REQUIRE(made.code == 0);
+  const std::string fingerprint = Json::parse(made.out)["key"]["fingerprint"];
+  REQUIRE(run_cli({"key", "export", "-s", "-o", home.at("whole"), fingerprint}).code == 0);
+  // Behind the public numbers GnuPG's mark for a secret that is elsewhere.
+  const auto whole = read_file(home.directory / "whole");
+  constexpr std::size_t kPublicNumbers = 1 + 4 + 1 + 1 + 9 + 2 + 33;
+  const auto body = whole.substr(2, kPublicNumbers) + std::string("\xff\0\x65\0GNU\1", 8);
+  const auto rest = whole.substr(2 + static_cast<unsigned char>(whole.at(1)));
+  write_file(home.directory / "stub", whole.substr(0, 1) + static_cast<char>(body.size()) + body + rest);
+
+  const auto import = [&](const std::string& file) {
+    const auto done = run_cli({"key", "import", "--keydir", home.at("other"), home.at(file)});
+    CHECK(done.code == 0);
+    return done.err;
+  };
+  CHECK_THAT(import("stub"), ContainsSubstring("added secret key " + fingerprint) && ContainsSubstring("has its secret left out") && !ContainsSubstring("passphrase"));
+  CHECK_THAT(import("whole"), ContainsSubstring("updated secret key " + fingerprint) && !ContainsSubstring("left out") && ContainsSubstring("has no passphrase"));
+  CHECK_THAT(import("stub"), ContainsSubstring("unchanged secret key " + fingerprint));
+  REQUIRE(run_cli({"key", "export", "-s", "--keydir", home.at("other"), "-o", home.at("back"), fingerprint}).code == 0);
+  CHECK(read_file(home.directory / "back") == whole);
+}

@@ -112,8 +112,11 @@ openssl genrsa -out short.key 1024 2>/dev/null
 certificate short leaf between
 expect $untrusted 'too weak' --certificate short.pem "${chain[@]}"
 # Files that are not what they should be.
-{ cat leaf.pem; echo junk; } >junk.pem
-expect $malformed 'expected a certificate' --certificate junk.pem "${chain[@]}"
+# Text around blocks is for people; what is no whole block is none.
+{ openssl x509 -in leaf.pem -text; echo '# the leaf'; } >text.pem
+expect $verified VERIFIED --certificate text.pem "${chain[@]}"
+{ echo junk; sed '/^-----END/d' leaf.pem; } >junk.pem
+expect $malformed 'has no end' --certificate junk.pem "${chain[@]}"
 expect $malformed 'expected a certificate' --certificate leaf.key "${chain[@]}"
 expect 2 'excludes' --certificate leaf.pem --key leaf.key
 

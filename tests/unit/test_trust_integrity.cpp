@@ -205,3 +205,33 @@ TEST_CASE("what is verified is the open file, whatever its name means later", "[
   std::filesystem::rename(fixture.directory / "other", fixture.directory / "image.sif");
   CHECK_FALSE(verify(image, fixture.trusted({"ed25519.pub"}), {}).failure);
 }
+
+TEST_CASE("an image that is edited while it is read is not called tampered with", "[trust][integrity]") {
+  SignFixture fixture;
+  fixture.sign(fixture.key("ed25519.pem"));
+  const auto path = fixture.directory / "image.sif";
+  const auto keys = fixture.trusted({"ed25519.pub"});
+  const Image image = Image::open(path);
+  const File file = File::open_read_write(path);
+  const auto old = static_cast<std::uint64_t>(image.object(4).offset);
+  file.write_at(old, as_bytes(std::string(8, '\0')));
+  CHECK(failure_of(verify(image, keys, {})) == ErrorKind::tampered);
+
+  Header header = image.header();
+  header.modified += 1;
+  file.write_at(0, header.encode());
+  const auto error = error_of([&] { verify(image, keys, {}); });
+  REQUIRE(error);
+  CHECK(error->kind() == ErrorKind::io);
+  CHECK_THAT(error->message(), ContainsSubstring("the image was changed while it was read"));
+  // Whoever opens it anew sees what it is now.
+  CHECK(failure_of(fixture.verified({"ed25519.pub"})) == ErrorKind::tampered);
+}
+
+TEST_CASE("what holds does so, whatever an edit does meanwhile", "[trust][integrity]") {
+  SignFixture fixture;
+  fixture.sign(fixture.key("ed25519.pem"));
+  const Image image = Image::open(fixture.directory / "image.sif");
+  fixture.add("more", {.group = 3});
+  CHECK_FALSE(verify(image, fixture.trusted({"ed25519.pub"}), {}).failure);
+}

@@ -83,6 +83,10 @@ TEST_CASE("names and emails that would read as something else are refused", "[tr
   CHECK(refused("Ada", "", "@example.org") == ErrorKind::usage);
   CHECK(refused("Ada", "", "ada@") == ErrorKind::usage);
   CHECK(refused("Ada", "", "a b@example.org") == ErrorKind::usage);
+  CHECK(refused(" ", "", "") == ErrorKind::usage);
+  CHECK(refused("Ada", "  ", "") == ErrorKind::usage);
+  CHECK(refused("\xff\xfe", "", "") == ErrorKind::usage);
+  CHECK(refused("", "", "ad\xc3@example.org") == ErrorKind::usage);
   CHECK(refused(std::string(200, 'a'), "", "") == ErrorKind::limit);
   CHECK_FALSE(std::filesystem::exists(fixture.store.directory()));
 }
@@ -205,6 +209,9 @@ TEST_CASE("what is no key is refused and changes nothing", "[trust][keys]") {
   const auto ada = fixture.make("ada");
   const std::string armored(as_text(fixture.exported(ada, kPublic, true)));
   const auto refusal = [&](std::string_view input) { return kind_of(error_of([&] { fixture.store.import_keys(as_bytes(input), "input", true); })); };
+  const auto said = [&](std::string_view input) { return error_of([&] { fixture.store.import_keys(as_bytes(input), "input", true); })->message(); };
+  CHECK(said("\x99") == "input: offset 1: packet length needs 2 bytes, 0 are left");
+  CHECK(said("-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n-----END PGP PUBLIC KEY BLOCK-----\n") == "input: the armored block at byte 0 is empty");
   CHECK(refusal("") == ErrorKind::malformed);
   CHECK(refusal("hello") == ErrorKind::malformed);
   CHECK(refusal("\x89PNG") == ErrorKind::malformed);

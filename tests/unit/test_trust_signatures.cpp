@@ -23,6 +23,7 @@ std::string replaced(std::string text, std::string_view what, std::string_view b
 
 constexpr Verdict valid = Verdict::valid;
 constexpr Verdict untrusted = Verdict::untrusted;
+constexpr Verdict unsupported = Verdict::unsupported;
 constexpr Verdict tampered = Verdict::tampered;
 
 }  // namespace
@@ -143,10 +144,10 @@ TEST_CASE("clear-signed messages are read strictly", "[trust][pgp]") {
   CHECK(fixture.message_verdict(replaced(good, "Hash: SHA256", "Hash: SHA512")) == valid);  // the packet says which
   CHECK(fixture.message_verdict(fixture.signed_at(replaced(fixture.payload, ",\"objects\"", ",\n\"objects\""), static_cast<std::uint32_t>(std::time(nullptr)))) == valid);
   for (const std::string& bad :
-       {replaced(good, "SHA256", "sha256"), replaced(good, "SHA256", "SHA1"), replaced(good, "Hash:", "Comment: x\nHash:"), "text\n" + good, good + "\ntext",
+       {replaced(good, "SHA256", "sha256"), replaced(good, "Hash:", "Comment: x\nHash:"), "text\n" + good, good + "\ntext",
         good + "\n" + good, replaced(good, "}]}\n", "}]} \n"), replaced(good, "{\"version", " {\"version"), replaced(good, "-----BEGIN PGP SIGNED", "-----BEGIN  PGP SIGNED"),
         good.substr(good.find("-----BEGIN PGP SIGNATURE")), replaced(good, "\n-----END PGP SIG", "\n=AAAA\n-----END PGP SIG"), good.substr(0, good.size() - 30),
-        replaced(good, "SIGNATURE-----\n\n", "SIGNATURE-----\nVersion: 1\n\n"), replaced(good, "\"version\":1", "\"version\":2")}) {
+        replaced(good, "SIGNATURE-----\n\n", "SIGNATURE-----\nVersion\n\n"), replaced(good, "\"version\":1", "\"version\":2")}) {
     INFO(bad.substr(0, 200));
     CHECK(fixture.message_verdict(bad) == tampered);
   }
@@ -166,9 +167,35 @@ TEST_CASE("clear-signed messages are read strictly", "[trust][pgp]") {
   }
   // Behind the packet's header of two or three bytes: version, type, key algorithm, hash.
   const std::size_t version = parse_clear_signed(good).packets[1] < std::byte{192} ? 2 : 3;
-  CHECK(fixture.message_verdict(fixture.with_packet_byte(version, 3)) == tampered);
-  for (const unsigned type : {0x00u, 0x02u, 0x10u, 0x40u}) CHECK(fixture.message_verdict(fixture.with_packet_byte(version + 1, type)) == tampered);
-  for (const unsigned hash : {1u, 2u, 3u, 11u, 99u}) CHECK(fixture.message_verdict(fixture.with_packet_byte(version + 3, hash)) == tampered);
+  CHECK(fixture.message_verdict(fixture.with_packet_byte(version, 3)) == unsupported);
+  for (const unsigned type : {0x00u, 0x02u, 0x10u, 0x40u}) CHECK(fixture.message_verdict(fixture.with_packet_byte(version + 1, type)) == unsupported);
+  for (const unsigned hash : {1u, 2u, 3u, 11u, 99u}) CHECK(fixture.message_verdict(fixture.with_packet_byte(version + 3, hash)) == unsupported);
+  CHECK(fixture.message_verdict(replaced(good, "SHA256", "SHA1")) == unsupported);
+}
+
+TEST_CASE("the version and comments in a signature's armor are passed over, and no strict layout has them", "[trust][pgp]") {
+  const ForgedPgpFixture fixture;
+  const auto with = [&](const std::string& headers) {
+    return fixture.verdict_of(replaced(fixture.message, "SIGNATURE-----\n\n", "SIGNATURE-----\n" + headers + "\n"), {"ada.pub"}, fixture.info);
+  };
+  const auto said_by_layout = [&] {
+    const auto layout = fixture.verified({"ada.pub"}, {.groups = {1}, .strict_layout = true}).layout;
+    return std::find(layout.begin(), layout.end(), "object 4: a header in the armor of a signature holds what nothing signs") != layout.end();
+  };
+  CHECK(with("").verdict == valid);
+  CHECK_FALSE(said_by_layout());
+  for (const char* headers : {"Version: GnuPG v2\n", "Comment: by Ada\n", "Version: 1\r\nComment: a\r\nComment: b\r\n", "Comment:\n"}) {
+    INFO(headers);
+    CHECK(with(headers).verdict == valid);
+    CHECK(said_by_layout());
+  }
+  const auto other = with("Charset: UTF-8\n");
+  CHECK(other.verdict == unsupported);
+  CHECK_THAT(other.reason, ContainsSubstring("header 'Charset' in the signature's armor is not accepted"));
+  // They make no signature hold that does not.
+  std::string wrong = fixture.message;
+  wrong = replaced(wrong, "\"version\"", "\"Version\"");
+  CHECK(fixture.message_verdict(replaced(wrong, "SIGNATURE-----\n\n", "SIGNATURE-----\nComment: x\n\n")) == tampered);
 }
 
 TEST_CASE("a signature packet names one issuer and says nothing that belongs to keys", "[trust][pgp]") {
@@ -198,6 +225,10 @@ TEST_CASE("a signature packet names one issuer and says nothing that belongs to 
   CHECK(with(false, "\x10" + other.substr(12)).verdict == tampered);
   for (const char type : {'\x09', '\x19', '\x1b', '\x20', '\x27'}) CHECK_THAT(with(true, octet(static_cast<unsigned char>(type)) + std::string(4, '\0')).reason, ContainsSubstring(" is for signatures over keys"));
   CHECK_THAT(with(true, "\xe4 anything").reason, ContainsSubstring("critical subpacket 100 is not known"));
+  CHECK(with(true, "\xe4 anything").verdict == unsupported);
+  const auto notation = with(true, "\x94 anything");
+  CHECK(notation.verdict == unsupported);
+  CHECK_THAT(notation.reason, ContainsSubstring("a critical notation that is not known"));
   CHECK(with(true, "\x64 anything").reason == "the signature does not match its text");
 }
 
@@ -236,7 +267,16 @@ TEST_CASE("hashes of OpenPGP signatures are SHA-256 or stronger", "[trust][pgp]"
   const ForgedPgpFixture fixture;
   SignatureInfo info{HashType::sha256, {}};
   for (const char* hash : {"SHA256", "SHA384", "SHA512"}) CHECK(fixture.verdict_of(fixture.foreign_clear_sign("ada", hash, info), {"ada.pub"}, info).verdict == valid);
-  for (const char* hash : {"SHA224", "SHA1"}) CHECK(fixture.verdict_of(fixture.foreign_clear_sign("ada", hash, info), {"ada.pub"}, info).verdict == tampered);
+  for (const char* hash : {"SHA224", "SHA1"}) {
+    const auto weak = fixture.verdict_of(fixture.foreign_clear_sign("ada", hash, info), {"ada.pub"}, info);
+    CHECK(weak.verdict == unsupported);
+    CHECK_THAT(weak.reason, ContainsSubstring(hash) && ContainsSubstring("too weak"));
+    // Nothing says that the image is not what was signed.
+    const auto failure = fixture.verified({"ada.pub"}, {.groups = {1}}).failure;
+    REQUIRE(failure);
+    CHECK(failure->kind() == ErrorKind::unsupported);
+    CHECK(failure->hint().text().empty());
+  }
 }
 
 TEST_CASE("each kind of OpenPGP key signs with the hash that fits it", "[trust][pgp]") {

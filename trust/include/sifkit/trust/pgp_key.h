@@ -36,6 +36,7 @@ struct PgpKeyInfo {
   std::vector<std::string> revoked_user_ids;
   std::vector<std::string> subkeys;      ///< fingerprints of those that are bound to it
   std::string problem;                   ///< why it is of no use now ("has expired"); empty when there is nothing to say
+  bool open = false;                     ///< a secret key that is there and under no passphrase; of one left out neither
 };
 
 /// The version of librnp, which makes and unlocks OpenPGP keys. Throws not_found where it is missing. Any thread.

@@ -21,10 +21,11 @@
 namespace sifkit::trust {
 
 enum class Verdict : std::uint8_t {
-  valid,      ///< made by a trusted key, and everything it covers is as it was signed
-  untrusted,  ///< no trusted key made it, or the key may not be used any more
-  incomplete, ///< the file is cut short: it, or what it covers, is not all there
-  tampered,   ///< the signature, or what it covers, does not match
+  valid,        ///< made by a trusted key, and everything it covers is as it was signed
+  untrusted,    ///< no trusted key made it, or the key may not be used any more
+  unsupported,  ///< of a form that is not accepted here, like one over a weak hash: nothing is known of what it covers
+  incomplete,   ///< the file is cut short: it, or what it covers, is not all there
+  tampered,     ///< the signature, or what it covers, does not match
 };
 
 SIFKIT_API std::string_view to_string(Verdict verdict) noexcept;
@@ -66,8 +67,9 @@ struct KeyCoverage {
 };
 
 /// What verification found. `failure` is empty when everything that was asked for is covered by valid signatures and no
-/// signature on it is bad; else it is the worst of what was found: tampered, malformed (the file is cut short), untrusted,
-/// unsigned_image. An object that was checked is in one of the first four lists, whatever became of others.
+/// signature on it is bad; else it is the worst of what was found: tampered, malformed (the file is cut short),
+/// unsupported, untrusted, unsigned_image. An object that was checked is in one of the first four lists, whatever became of
+/// others.
 struct VerifyReport {
   std::optional<std::int64_t> at;          ///< as of when keys and signatures were judged; absent: now
   std::vector<SignatureReport> signatures;
@@ -106,7 +108,8 @@ struct VerifyOptions {
 
 /// Checks signatures (docs/formats.md) of the open file; its name is not looked up again. Every signature gets its
 /// verdict; nothing stops at the first. Each object is read once (legacy: once for each signature). Throws only when
-/// the image cannot be read (io), what was asked for is not there (not_found, usage) or a limit is exceeded.
+/// the image cannot be read, or does not hold and was changed meanwhile (io), what was asked for is not there (not_found,
+/// usage) or a limit is exceeded.
 SIFKIT_API VerifyReport verify(const sif::Image& image, const TrustedKeys& keys, const VerifyOptions& options);
 
 }  // namespace sifkit::trust
