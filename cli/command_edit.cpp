@@ -2,9 +2,12 @@
 #include <memory>
 #include <optional>
 
+#include <sys/stat.h>
+
 #include <fmt/format.h>
 
 #include <sifkit/core/file.h>
+#include <sifkit/core/readable.h>
 #include <sifkit/core/stream.h>
 #include <sifkit/image_edit.h>
 #include <sifkit/oci/reference.h>
@@ -14,6 +17,7 @@
 #include "keys.h"
 #include "name_values.h"
 #include "numbers.h"
+#include "sif_edit.h"
 #include "source_options.h"
 
 namespace sifkit::cli {
@@ -40,10 +44,21 @@ struct EditArguments {
   bool sign = false;
 };
 
-std::string text_of_file(const std::string& path) {
-  const auto source = open_source(path);
-  const auto bytes = read_all(*source, kMaxText, path);
-  return std::string(as_text(bytes));
+/// Of a file or, for "-", of standard input; `what` it is to become is for the error.
+std::string text_of_file(const std::string& path, std::string_view what, const Session& session) {
+  const auto source = open_input(path, session);
+  const auto name = path == "-" ? "standard input" : in_quotes(path);
+  std::string text(as_text(read_all(*source, kMaxText, name)));
+  if (text.find('\0') != std::string::npos)
+    throw Error(ErrorKind::usage, fmt::format("the {} in {} is no text: it holds a NUL byte", what, name));
+  return text;
+}
+
+/// Labels are JSON, which has no other bytes; what took their place would be another label.
+void expect_utf8(const std::vector<std::string>& labels) {
+  for (const auto& text : labels) {
+    if (!is_utf8(text)) throw Error(ErrorKind::usage, fmt::format("--label {}: expected UTF-8", in_quotes(text)));
+  }
 }
 
 /// "FILE:/path/in/the/image"; the file's own name may hold colons.
@@ -74,14 +89,21 @@ ConvertOptions edit_options(const EditArguments& arguments, const Session& sessi
   options.digests_output = session.json || !session.quiet;
   options.verify_after = arguments.verify_after;
   options.labels = name_values(arguments.labels, "--label");
+  expect_utf8(arguments.labels);
   options.env = name_values(arguments.env, "--env");
   options.excludes = arguments.removed;
   if (!arguments.compress.empty()) layers::parse_compression(arguments.compress, options.squashfs);
   auto& edit = options.edit.emplace();
   edit.removed_labels = arguments.removed_labels;
   edit.unset = arguments.unset;
-  if (!arguments.runscript.empty()) edit.runscript = text_of_file(arguments.runscript);
-  if (!arguments.definition.empty()) edit.definition = text_of_file(arguments.definition);
+  if (arguments.runscript == "-" && arguments.definition == "-")
+    throw Error(ErrorKind::usage, "--runscript and --deffile both read standard input, which is there once");
+  if (!arguments.runscript.empty()) {
+    edit.runscript = text_of_file(arguments.runscript, "runscript", session);
+    if (edit.runscript->empty())
+      throw Error(ErrorKind::usage, fmt::format("the runscript in {} is empty", in_quotes(arguments.runscript)));
+  }
+  if (!arguments.definition.empty()) edit.definition = text_of_file(arguments.definition, "definition", session);
   edit.name = arguments.name;
   for (const auto& text : arguments.added) edit.files.push_back(added_file(text));
   if (is_to_sign(arguments.sign, arguments.key)) {
@@ -101,9 +123,13 @@ int edit(const EditArguments& arguments, Session& session) {
                        !options.excludes.empty() || options.edit->changes_container() || !options.edit->files.empty();
   if (!changes) throw Error(ErrorKind::usage, "nothing to change", "see 'sifkit edit --help' for what can be changed");
   WarningList warnings;
-  const ConvertReport report = edit_image(file_of(arguments.image), std::move(options), arguments.compress.empty(), warnings);
+  const auto file = file_of(arguments.image);
+  struct stat old {};
+  if (::stat(file.c_str(), &old) != 0) old = {};  // whoever opens it says so
+  const ConvertReport report = edit_image(file, std::move(options), arguments.compress.empty(), warnings);
   session.progress->done();
   session.show_warnings(warnings);
+  warn_of_other_names(file, old, session);
   if (session.json) {
     Json listed = Json::array();
     for (const auto& warning : warnings.listed()) listed.push_back({{"kind", warning.kind}, {"text", warning.text}});
@@ -135,11 +161,12 @@ void add_edit_command(CLI::App& root, Session& session) {
   several("--remove-label", a.removed_labels, "Take a label away", "NAME");
   several("--env", a.env, "Set a variable of the container (may be given again)", "NAME=VALUE");
   several("--unset", a.unset, "Take a variable of the image away", "NAME");
-  verb->add_option("--runscript", a.runscript, "What the container runs: a script, of a file")->type_name("FILE");
-  verb->add_option("--deffile", a.definition, "The definition, of a file")->type_name("FILE");
+  verb->add_option("--runscript", a.runscript, "File with the script that the container runs; - for standard input")
+      ->type_name("FILE");
+  verb->add_option("--deffile", a.definition, "File with the definition; - for standard input")->type_name("FILE");
   verb->add_option("--name", a.name, "The name of the partition, as 'sif info' shows it")->type_name("NAME");
-  several("--add", a.added, "Put a file, a link or a directory with all that is in it into the image, root's; what is there is "
-          "replaced, directories are merged", "FILE:/PATH");
+  several("--add", a.added, "Put a file, a link or a directory with all that is in it into the image, root's; a file "
+          "replaces a file, a link a file or a link, directories are merged", "FILE:/PATH");
   several("--remove", a.removed, "Take out what matches a shell pattern, with all that is in it", "GLOB");
   verb->add_option("--compress", a.compress, "Compression (default: that of the image): gzip[:1-12], zstd[:1-22], lz4, xz[:1-9] or none")->type_name("CODEC");
   verb->add_option("-j,--threads", a.threads, "Threads that compress (default: what the job may use)")->transform(Integer<unsigned>())->type_name("N");

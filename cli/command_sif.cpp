@@ -55,6 +55,7 @@ int show_info(const SifArguments& arguments, Session& session) {
   if (session.json) {
     Json record = object_record(object);
     record["schema"] = "sifkit/sif-info/v1";
+    record["problems"] = image.problems();
     session.print_json(record);
   } else {
     session.io.out << info_text(object);
@@ -66,9 +67,15 @@ int dump(const SifArguments& arguments, Session& session) {
   const auto id = parse_object_id(arguments.id);
   const auto image = open_sif(arguments.file, arguments.from, session);
   warn_of_problems(session, arguments.file, image.problems());
-  const auto source = image.open_data(image.object(id));
+  const auto& object = image.object(id);
+  const auto source = image.open_data(object);
   StreamSink sink(session.io);
-  copy(*source, sink);
+  const auto copied = copy(*source, sink);
+  // Another program may have given the object's bytes to a new one meanwhile.
+  if (copied != static_cast<std::uint64_t>(object.size) || !image.still_has(object)) {
+    throw Error(ErrorKind::io, fmt::format("{}: object {} changed while it was read", in_quotes(arguments.file), id),
+                "what was written is not all of one object; dump it again");
+  }
   return 0;
 }
 

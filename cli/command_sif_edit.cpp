@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <optional>
+
+#include <sys/stat.h>
 
 #include <fmt/format.h>
 
@@ -124,8 +127,38 @@ int run_new(const NewArguments& a, Session& session) {
   return 0;
 }
 
+/// It would grow as long as it is read.
+void refuse_image_itself(const AddArguments& a, const Session& session) {
+  struct stat image {};
+  struct stat object {};
+  const bool from_stdin = a.object == "-";
+  const int failed = from_stdin ? ::fstat(session.io.in, &object) : ::stat(a.object.c_str(), &object);
+  if (failed != 0 || ::stat(a.file.c_str(), &image) != 0 || !is_same_file(image, object)) return;
+  throw Error(ErrorKind::usage,
+              fmt::format("{} is the image {} itself", from_stdin ? "standard input" : in_quotes(a.object),
+                          in_quotes(a.file)),
+              "to put an image into itself, add a copy of it");
+}
+
+/// What siftool takes without a word, and no reader knows what to do with.
+void warn_of_unknown(const sif::Descriptor& object, const std::vector<sif::Descriptor>& slots, const Session& session) {
+  const auto warn = [&](std::string_view what) {
+    session.logger->write(LogLevel::warning, fmt::format("object {}: {}", object.id, what));
+  };
+  if (const auto partition = object.partition()) {
+    if (sif::to_string(partition->fs) == "Unknown")
+      warn(fmt::format("no file system has the number {}", static_cast<int>(partition->fs)));
+    if (sif::to_string(partition->type) == "Unknown")
+      warn(fmt::format("no type of partitions has the number {}", static_cast<int>(partition->type)));
+  }
+  const auto is_target = [&](const sif::Descriptor& slot) { return slot.used && slot.id == object.link(); };
+  if (object.link() != 0 && std::none_of(slots.begin(), slots.end(), is_target))
+    warn(fmt::format("it links to object {}, which is not there", object.link()));
+}
+
 int run_add(const AddArguments& a, Session& session) {
   if (a.data_type < 1 || a.data_type > 11) throw Error(ErrorKind::usage, "-datatype flag is required with a valid range", "'sifkit sif add --help' lists the types");
+  refuse_image_itself(a, session);
   const auto input = open_input(a.object, session);
   const auto spec = spec_of(a);
   sif::Placement placement;
@@ -140,6 +173,7 @@ int run_add(const AddArguments& a, Session& session) {
           fmt::format("object {} is in no group, where nothing can sign it, so the image {} (see --groupid)", object.id,
                       is_signed ? "does not verify any more" : "will not verify, whoever signs it"));
     }
+    warn_of_unknown(object, editor.slots(), session);
     if (session.json) session.print_json({{"schema", "sifkit/sif-add/v1"}, {"file", a.file}, {"object", object_record(object)}});
   });
   return 0;
@@ -203,11 +237,14 @@ int run_set(const SetArguments& a, Session& session) {
 
 int run_compact(const CompactArguments& a, Session& session) {
   std::uint64_t before = 0;
+  struct stat old {};
   edit_sif(a.file, session, [&](sif::ImageEditor& editor) {
     before = editor.image().file_size();
+    if (::fstat(editor.image().file()->fd(), &old) != 0) throw_errno("look at the file");
     editor.compact(sif::Compaction::all);
     editor.commit();
   });
+  warn_of_other_names(a.file, old, session);
   const auto after = sif::Image::open(a.file).file_size();
   if (session.json) session.print_json({{"schema", "sifkit/sif-compact/v1"}, {"file", a.file}, {"size_before", before}, {"size", after}});
   return 0;

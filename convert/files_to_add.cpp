@@ -76,7 +76,12 @@ std::string place_in_image(std::string_view path, const Limits& limits) {
   if (climbs || !fits || path.find('\0') != std::string_view::npos) {
     throw Error(ErrorKind::usage, fmt::format("{} is no path of a file in an image", in_quotes(path)));
   }
-  if (clean.empty() || path.ends_with('/')) {
+  if (clean.empty()) {
+    throw Error(ErrorKind::usage,
+                fmt::format("{} is the root of the image, a path below it was expected", in_quotes(path)),
+                "what is in a directory is added name by name");
+  }
+  if (path.ends_with('/')) {
     throw Error(ErrorKind::usage, fmt::format("{} names no file", in_quotes(path)));
   }
   return clean;

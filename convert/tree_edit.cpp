@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tree_edit.h"
 
+#include <utility>
+
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
@@ -27,10 +29,11 @@ std::string describe(const Tree& tree, const Inode& inode) {
   return fmt::format("is a link to {}", in_quotes(tree.symlink_target(inode)));
 }
 
-[[noreturn]] void refuse(std::string_view path, std::string_view what, const TreeEdit::Obstacle& obstacle) {
+[[noreturn]] void refuse(std::string_view path, std::string_view what, const TreeEdit::Obstacle& obstacle,
+                         Hint hint = {}) {
   throw Error(ErrorKind::unsupported,
               fmt::format("{} {} cannot be written: {} {}", what, in_quotes("/" + std::string(path)),
-                          in_quotes("/" + obstacle.path), obstacle.description));
+                          in_quotes("/" + obstacle.path), obstacle.description), std::move(hint));
 }
 
 }  // namespace
@@ -61,7 +64,11 @@ void TreeEdit::expect_directory(std::string_view path, std::string_view what) co
   if (const auto there = obstacle(path); there && there->path != path) refuse(path, what, *there);
   const InodeId inode = look_up(path);
   if (inode == kNone || tree_.inode(inode).type == EntryType::directory) return;
-  refuse(path, what, {std::string(path), describe(tree_, tree_.inode(inode)), std::string(path)});
+  const auto target = tree_.resolve(path, true);
+  Hint hint;
+  if (target && tree_.inode(*target).type == EntryType::directory)
+    hint = "to add to the directory that it leads to, name that: " + printable(*tree_.real_path(path, true));
+  refuse(path, what, {std::string(path), describe(tree_, tree_.inode(inode)), std::string(path)}, std::move(hint));
 }
 
 TreeEdit::Place TreeEdit::place_of(std::string_view path, bool create) {

@@ -2,6 +2,7 @@
 #include "compaction.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,10 +19,17 @@ std::vector<Descriptor> without_holes(const Header& header, const std::vector<De
   for (auto& slot : out) {
     if (slot.used) in_order.push_back(&slot);
   }
-  std::stable_sort(in_order.begin(), in_order.end(), [](const Descriptor* a, const Descriptor* b) { return a->offset < b->offset; });
+  // An empty object may lie where another one begins, and anywhere else.
+  std::stable_sort(in_order.begin(), in_order.end(), [](const Descriptor* a, const Descriptor* b) {
+    return std::pair(a->offset, a->size) < std::pair(b->offset, b->size);
+  });
   std::int64_t at = header.data_offset;
   for (auto* object : in_order) {
-    if (object->offset < at) throw Error(ErrorKind::malformed, fmt::format("object {} at offset {} lies before the data, which starts at {}", object->id, object->offset, header.data_offset));
+    if (object->size != 0 && object->offset < header.data_offset) {
+      throw Error(ErrorKind::malformed,
+                  fmt::format("object {} at offset {} lies before the data, which starts at {}", object->id,
+                              object->offset, header.data_offset));
+    }
     constexpr std::int64_t kAlignment = kPartitionAlignment;
     const bool keeps = object->type == DataType::partition && object->offset % kAlignment == 0;
     const std::int64_t moved = keeps ? (at + kAlignment - 1) / kAlignment * kAlignment : at;

@@ -62,7 +62,7 @@ RawTable read_raw_table(const File& file) {
   }
   const Header header = Header::decode(raw.header);
 
-  // Every bound before anything is allocated: the table lies inside the file, so it cannot ask for more memory.
+  // Every bound before anything is allocated. That the table lies inside the file is not enough: a file may be sparse.
   const auto offset = header.descriptors_offset;
   const auto total = header.descriptors_total;
   if (const auto end = stated_table_end(header); end && *end > raw.file_size) {
@@ -87,6 +87,11 @@ RawTable read_raw_table(const File& file) {
         fmt::format("reading descriptors: the header says that the table takes {} bytes at offset {}, the file has {}",
                     header.descriptors_size, offset, raw.file_size));
   }
+  if (total > std::int64_t{kMaxDescriptors}) {
+    throw Error(ErrorKind::limit,
+                fmt::format("reading descriptors: the table at offset {} has {} descriptors, the limit is {}", offset,
+                            total, kMaxDescriptors));
+  }
   raw.slots.resize(static_cast<std::size_t>(table_size));
   if (!raw.slots.empty()) file.read_exact_at(static_cast<std::uint64_t>(offset), raw.slots, "descriptor table");
   return raw;
@@ -101,6 +106,16 @@ RawTable read_stable_table(const File& file) {
     raw = std::move(again);
   }
   throw Error(ErrorKind::io, "the image keeps changing while it is read");
+}
+
+/// What the file has by now; nothing where that is no image any more.
+std::optional<RawTable> table_of_now(const File& file) {
+  try {
+    return read_stable_table(file);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::io) throw;
+    return std::nullopt;
+  }
 }
 
 bool is_oci_digest(std::string_view text) {
@@ -214,6 +229,31 @@ Bytes Image::read_data(const Descriptor& object, std::uint64_t limit) const {
   return read_all(*source, limit, fmt::format("object {}", object.id));
 }
 
+bool Image::is_unchanged() const {
+  const auto now = table_of_now(*file_);
+  const auto header = header_.encode();
+  if (!now || now->slots.size() != slots_.size() * kDescriptorSize ||
+      !std::equal(header.begin(), header.end(), now->header.begin(), now->header.end())) {
+    return false;
+  }
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    const auto raw = ByteView(now->slots).subspan(i * kDescriptorSize, kDescriptorSize);
+    if (Descriptor::decode(raw).encode() != slots_[i].encode()) return false;
+  }
+  return true;
+}
+
+bool Image::still_has(const Descriptor& object) const {
+  const auto now = table_of_now(*file_);
+  if (!now) return false;
+  const auto wanted = object.encode();
+  for (std::size_t at = 0; at < now->slots.size(); at += kDescriptorSize) {
+    const auto slot = Descriptor::decode(ByteView(now->slots).subspan(at, kDescriptorSize));
+    if (slot.used && slot.id == object.id && slot.encode() == wanted) return true;
+  }
+  return false;
+}
+
 void Image::validate() {
   std::size_t unsaid = 0;
   const auto problem = [&](std::string text) {
@@ -251,7 +291,7 @@ void Image::validate() {
     damage(fmt::format("header: data offset {} lies on the header", header_.data_offset));
   } else if (header_.descriptors_offset >= header_.data_offset) {
     damage_ = "header: the descriptor table lies behind the start of data";
-    problem(damage_ + ", where an interrupted edit leaves it; the next edit puts it back");
+    problem(damage_ + ", where an interrupted edit leaves it; the next edit by sifkit puts it back if it can");
   } else if (header_.data_offset < table_end) {
     damage(fmt::format("header: data offset {} is before the end of the descriptor table ({})", header_.data_offset, table_end));
   } else if (header_.data_offset > std::max(size, table_end + kMaxTableGap)) {

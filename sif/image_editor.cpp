@@ -2,10 +2,12 @@
 #include <sifkit/sif/image_editor.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <limits>
 #include <thread>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -34,14 +36,24 @@ Image repaired_image(const std::shared_ptr<File>& file, const EditOptions& optio
   return Image(file);
 }
 
+/// Zeros over a range. A hole of the file reads as zeros already, and would take room.
 void wipe(const File& file, std::int64_t offset, std::int64_t size) {
   const Bytes zeros(kPiece);
-  auto at = static_cast<std::uint64_t>(offset);
-  for (auto left = static_cast<std::uint64_t>(size); left != 0;) {
-    const auto piece = std::min<std::uint64_t>(left, zeros.size());
-    file.write_at(at, ByteView(zeros).first(static_cast<std::size_t>(piece)));
-    at += piece;
-    left -= piece;
+  const auto end = offset + size;
+  for (auto at = offset; at < end;) {
+    const auto data = ::lseek(file.fd(), at, SEEK_DATA);
+    if (data < 0 && errno == ENXIO) return;  // no data up to the end of the file
+    auto stop = end;
+    if (data >= 0) {
+      at = std::max(at, data);
+      const auto hole = ::lseek(file.fd(), at, SEEK_HOLE);
+      if (hole > at) stop = std::min(stop, hole);
+    }  // else the file system tells no holes
+    while (at < stop) {
+      const auto piece = static_cast<std::size_t>(std::min<std::int64_t>(stop - at, kPiece));
+      file.write_at(static_cast<std::uint64_t>(at), ByteView(zeros).first(piece));
+      at += static_cast<std::int64_t>(piece);
+    }
   }
 }
 
@@ -128,6 +140,7 @@ struct ImageEditor::Impl {
       tail_offset = start;
       file->read_exact_at(start, tail, "end of the file");
     }
+    const auto hole_from = file->size();  // zeros behind the end need not be written
     options.operation.progress->stage("adding", 0);
     Hasher hasher;
     Bytes buffer(kPiece);
@@ -137,10 +150,11 @@ struct ImageEditor::Impl {
       if (got > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) - at) throw Error(ErrorKind::limit, "an object does not end where a SIF can say");
       const auto piece = ByteView(buffer).first(got);
       if (oci) hasher.update(piece);
-      file->write_at(at, piece);
+      if (at < hole_from || !all_zero(piece)) file->write_at(at, piece);
       at += got;
       options.operation.progress->advance(got);
     }
+    if (at != start && file->size() < at) file->truncate(at);  // it ends in a hole
     object.size = static_cast<std::int64_t>(at - start);
     if (oci) object.extra = encode_extra(hasher.finish());
     if (object.size != 0) length = std::max(length, at);
@@ -189,8 +203,9 @@ struct ImageEditor::Impl {
   void undo() noexcept {
     if (swap && swap->needs_file_end()) return;
     try {
-      if (!tail.empty()) file->write_at(tail_offset, tail);
+      // First, as the disk may be full: of the tail, a hole that was not reached needs room.
       if (file->size() != image.file_size()) file->truncate(image.file_size());
+      if (!tail.empty()) file->write_at(tail_offset, tail);
     } catch (const Error&) {
       // Bytes behind the image are no part of it.
     }

@@ -75,6 +75,10 @@ struct ImageWriter::Impl {
 
 ImageWriter::ImageWriter(File& file, NewImage image, std::uint64_t room_before) {
   if (image.launch_script.size() >= kLaunchSize) throw Error(ErrorKind::usage, "launch script too large");
+  if (image.capacity > kMaxDescriptors) {
+    throw Error(ErrorKind::limit,
+                fmt::format("a table of {} descriptors, the limit is {}", image.capacity, kMaxDescriptors));
+  }
   const std::uint64_t data = kDescriptorsOffset + std::uint64_t{image.capacity} * kDescriptorSize;
   impl_.reset(new Impl{.file = file,
                        .image = std::move(image),

@@ -17,11 +17,13 @@ constexpr std::size_t kRecordDigestSize = 32;
 
 std::uint64_t table_offset(const Header& header) { return static_cast<std::uint64_t>(header.descriptors_offset); }
 
+bool is_used(ByteView slot) { return slot[4] != std::byte{0}; }
+
 Bytes used_slots(ByteView table) {
   Bytes out;
   for (std::size_t at = 0; at < table.size(); at += kDescriptorSize) {
     const auto slot = table.subspan(at, kDescriptorSize);
-    if (slot[4] != std::byte{0}) out.insert(out.end(), slot.begin(), slot.end());
+    if (is_used(slot)) out.insert(out.end(), slot.begin(), slot.end());
   }
   return out;
 }
@@ -52,7 +54,6 @@ Bytes encode_record(ByteView header, ByteView table, std::uint64_t file_size) {
 struct Record {
   std::uint64_t file_size = 0;
   Header header;
-  Bytes header_bytes;
   Bytes table;
 };
 
@@ -66,43 +67,83 @@ std::optional<Record> find_record(const File& file, const Image& image) {
   record.file_size = reader.le<std::uint64_t>("file size");
   const auto table_size = reader.le<std::uint64_t>("table size");
   const auto header = reader.take(kHeaderSize, "header");
-  record.header_bytes.assign(header.begin(), header.end());
   const auto room = file.size() - at - kRecordFixedSize;
   if (room < kRecordDigestSize || table_size > room - kRecordDigestSize) return std::nullopt;
+  if (table_size > std::uint64_t{kMaxDescriptors} * kDescriptorSize) return std::nullopt;
   record.table.resize(static_cast<std::size_t>(table_size));
   Bytes digest(kRecordDigestSize);
   file.read_exact_at(at + kRecordFixedSize, record.table, "descriptor table");
   file.read_exact_at(at + kRecordFixedSize + table_size, digest, "digest");
-  const auto expected = encode_record(record.header_bytes, record.table, record.file_size);
+  const auto expected = encode_record(header, record.table, record.file_size);
   if (!std::equal(digest.begin(), digest.end(), expected.end() - kRecordDigestSize)) return std::nullopt;
-  record.header = Header::decode(record.header_bytes);
+  record.header = Header::decode(header);
   return record;
 }
 
-/// The record is only trusted where following it changes nothing that a reader sees: it may be anybody's bytes.
-bool says_the_same(const Record& record, const File& file, const Image& image) {
+/// What undoing puts in place.
+struct Restored {
+  Bytes header;
+  Bytes table;
+  std::uint64_t file_size = 0;
+};
+
+/// The record may be anybody's bytes, and a program that knows nothing of it may have edited the image meanwhile: of
+/// the record only the table's place and the length of the file are taken, where that changes nothing that a reader
+/// sees. The descriptors are those of now, each in the slot that it was copied from.
+std::optional<Restored> restored(const Record& record, const File& file, const Image& image) {
   const auto& now = image.header();
+  const auto& old = record.header;
   const auto place = table_offset(now);
-  if (record.table.size() % kDescriptorSize != 0 || record.header.descriptors_total < 0 ||
-      static_cast<std::uint64_t>(record.header.descriptors_total) != record.table.size() / kDescriptorSize ||
-      record.header.descriptors_size < static_cast<std::int64_t>(record.table.size())) {
-    return false;
+  const auto table_size = static_cast<std::uint64_t>(record.table.size());
+  if (table_size % kDescriptorSize != 0 || old.descriptors_total < 0 ||
+      static_cast<std::uint64_t>(old.descriptors_total) != table_size / kDescriptorSize ||
+      old.descriptors_size < static_cast<std::int64_t>(table_size)) {
+    return std::nullopt;
   }
-  const auto used = used_slots(record.table);
+  if (record.file_size > place || old.data_offset != now.data_offset ||
+      old.descriptors_offset < static_cast<std::int64_t>(kHeaderSize)) {
+    return std::nullopt;
+  }
+  const auto old_place = table_offset(old);
+  if (old_place > record.file_size || table_size > record.file_size - old_place ||
+      static_cast<std::uint64_t>(old.descriptors_size) > record.file_size - old_place) {
+    return std::nullopt;
+  }
+
+  Restored out{.header = {}, .table = record.table, .file_size = record.file_size};
   Bytes copy(image.slots().size() * kDescriptorSize);
-  if (used.size() != copy.size() || file.read_at(place, copy) != copy.size() || copy != used) return false;
-  if (detour_header(record.header, place, copy.size()) != now.encode()) return false;
-  if (record.file_size > place || record.header.descriptors_offset < static_cast<std::int64_t>(kHeaderSize)) return false;
-  const auto old_place = table_offset(record.header);
-  if (old_place > record.file_size || record.table.size() > record.file_size - old_place) return false;
-  return std::all_of(image.slots().begin(), image.slots().end(), [&](const Descriptor& object) {
-    if (object.size == 0) return true;
-    if (object.offset < 0 || object.size < 0) return false;
+  if (file.read_at(place, copy) != copy.size()) return std::nullopt;
+  std::size_t from = 0;
+  for (std::size_t at = 0; at < out.table.size(); at += kDescriptorSize) {
+    if (!is_used(ByteView(out.table).subspan(at))) continue;
+    if (from == copy.size()) return std::nullopt;
+    std::copy_n(copy.begin() + static_cast<std::ptrdiff_t>(from), kDescriptorSize,
+                out.table.begin() + static_cast<std::ptrdiff_t>(at));
+    from += kDescriptorSize;
+  }
+  if (from != copy.size()) return std::nullopt;
+  for (const auto& object : image.slots()) {
+    if (object.size == 0) continue;
+    if (object.offset < 0 || object.size < 0) return std::nullopt;
     const auto start = static_cast<std::uint64_t>(object.offset);
     const auto size = static_cast<std::uint64_t>(object.size);
-    if (start > record.file_size || size > record.file_size - start) return false;
-    return start + size <= old_place || start >= old_place + record.table.size();
-  });
+    if (start > place || size > place - start) return std::nullopt;
+    if (start + size > old_place && start < old_place + table_size) return std::nullopt;
+    out.file_size = std::max(out.file_size, start + size);
+  }
+
+  Header header = now;
+  header.descriptors_offset = old.descriptors_offset;
+  header.descriptors_size = old.descriptors_size;
+  header.descriptors_total = old.descriptors_total;
+  header.descriptors_free = old.descriptors_free;
+  if (now.descriptors_free != 0) {  // of the copy none was free
+    const auto counts = [&](std::int64_t count) { return count >= 0 && count <= old.descriptors_total; };
+    if (!counts(now.descriptors_free) || !counts(old.descriptors_free)) return std::nullopt;
+    header.descriptors_free += now.descriptors_free;
+  }
+  out.header = header.encode();
+  return out;
 }
 
 }  // namespace
@@ -121,6 +162,8 @@ void TableSwap::commit(const Header& header, ByteView table, std::uint64_t free_
   const auto copy = used_slots(old_table_);
   const auto record = encode_record(old_header_bytes_, old_table_, old_size_);
   const auto detour = detour_header(old_header_, free_from, copy.size());
+  // The table may lie in a hole of the file: it gets its room while nothing has to be undone, as the disk may be full.
+  if (!old_table_.empty()) file_.write_at(table_offset(old_header_), old_table_);
   file_.write_at(free_from, copy);
   file_.write_at(free_from + copy.size(), record);
   file_.sync();
@@ -155,12 +198,14 @@ void TableSwap::restore(const Bytes& detour) {
 
 bool undo_interrupted_swap(const File& file, const Image& image) {
   const auto record = find_record(file, image);
-  if (!record || !says_the_same(*record, file, image)) return false;
-  file.write_at(table_offset(record->header), record->table);
+  if (!record) return false;
+  const auto old = restored(*record, file, image);
+  if (!old) return false;
+  file.write_at(static_cast<std::uint64_t>(record->header.descriptors_offset), old->table);
   file.sync();
-  file.write_at(0, record->header_bytes);
+  file.write_at(0, old->header);
   file.sync();
-  file.truncate(record->file_size);
+  file.truncate(old->file_size);
   return true;
 }
 

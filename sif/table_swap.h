@@ -34,8 +34,9 @@ class TableSwap {
   bool needs_file_end_ = false;
 };
 
-/// Finishes what a program that died in a TableSwap left: the old table goes back to its place, and the file has its old
-/// length. What the image says does not change. False when there was nothing to do. The caller holds the lock.
+/// Finishes what a program that died in a TableSwap left: the table goes back to its place, and the file has its old
+/// length. What the image says does not change, nor what another program has made it say since. False when there was
+/// nothing to do. The caller holds the lock.
 bool undo_interrupted_swap(const File& file, const Image& image);
 
 }  // namespace sifkit::sif

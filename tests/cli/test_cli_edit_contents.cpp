@@ -13,6 +13,7 @@
 
 #include "support/edit_fixture.h"
 #include "support/run_process.h"
+#include "support/standard_input.h"
 
 using namespace sifkit;
 using namespace sifkit::testing;
@@ -195,6 +196,54 @@ TEST_CASE("a directory is added with all that is in it", "[cli][edit]") {
   CHECK(listed(fixture.sif, "/bin/sub/deep/file")["target"] == "tool");
 }
 
+TEST_CASE("a directory is merged neither into what a link leads to nor into the root", "[cli][edit]") {
+  const Edited fixture;
+  fs::create_directory_symlink("bin", fixture.at("lib"));
+  REQUIRE(fixture.edit({"-q", "--add", fixture.at("lib") + ":/lib"}).code == 0);
+  fs::create_directory(fixture.at("tree"));
+  write_file(fixture.directory / "tree/file", "text");
+  const auto linked = fixture.edit({"--add", fixture.at("tree") + ":/lib"});
+  CHECK(linked.code == exit_code(ErrorKind::unsupported));
+  CHECK_THAT(linked.err, ContainsSubstring("the new directory '/lib' cannot be written: '/lib' is a link to 'bin'") &&
+                             ContainsSubstring("hint: to add to the directory that it leads to, name that: /bin\n"));
+  const auto root = fixture.edit({"--add", fixture.at("tree") + ":/"});
+  CHECK(root.code == exit_code(ErrorKind::usage));
+  CHECK_THAT(root.err, ContainsSubstring("'/' is the root of the image, a path below it was expected"));
+  REQUIRE(fixture.edit({"-q", "--add", fixture.at("tree") + ":/bin"}).code == 0);
+  CHECK(fixture.cat("/lib/file") == "text");
+}
+
+TEST_CASE("runscript and definition come from standard input, too, and are texts", "[cli][edit]") {
+  const Edited fixture;
+  CHECK(from_redirect(fixture.at("run"), {"edit", "-q", fixture.sif, "--runscript", "-"}).code == 0);
+  CHECK(fixture.cat("/.singularity.d/runscript") == "#!/bin/sh\necho edited\n");
+  CHECK(from_redirect(fixture.at("definition"), {"edit", "-q", fixture.sif, "--deffile", "-"}).code == 0);
+  CHECK(fixture.cat("/.singularity.d/Singularity") == "Bootstrap: scratch\n");
+  const auto image = read_file(fixture.sif);
+  const auto refused = [&](const std::vector<std::string>& words, const std::string& text) {
+    const auto result = fixture.edit(words);
+    CHECK(result.code == exit_code(ErrorKind::usage));
+    CHECK_THAT(result.err, ContainsSubstring(text));
+    CHECK((read_file(fixture.sif) == image));
+  };
+  refused({"--runscript", "-", "--deffile", "-"}, "--runscript and --deffile both read standard input");
+  write_file(fixture.directory / "run", "");
+  refused({"--runscript", fixture.at("run")}, "run' is empty");
+  write_file(fixture.directory / "run", std::string("#!/bin/sh\n\0", 11));
+  refused({"--runscript", fixture.at("run")}, "run' is no text: it holds a NUL byte");
+  refused({"--deffile", fixture.at("run")}, "run' is no text: it holds a NUL byte");
+  for (const std::string label : {"a\xff=x", "a=\xff"}) refused({"--label", label}, ": expected UTF-8");
+}
+
+TEST_CASE("edit says that other names of the file keep the old image", "[cli][edit]") {
+  const Edited fixture;
+  fs::create_hard_link(fixture.sif, fixture.at("other.sif"));
+  const auto result = fixture.edit({"--label", "a=b"});
+  CHECK(result.code == 0);
+  CHECK_THAT(result.err, ContainsSubstring("app.sif' is a new file; the other names (hard links) of the old one have"));
+  CHECK_THAT(fixture.edit({"--label", "a=c"}).err, !ContainsSubstring("hard links"));
+}
+
 TEST_CASE("what belongs to the runtime is neither removed nor replaced, by whatever name", "[cli][edit]") {
   const Edited fixture;
   fs::create_directory_symlink(".singularity.d/env", fixture.at("way"));
@@ -278,4 +327,5 @@ TEST_CASE("edit takes a file with its transport, and says what it is that others
   const auto result = run_cli({"edit", "--label", "a=b", image});
   CHECK(result.code == exit_code(ErrorKind::unsupported));
   CHECK(count_of(result.err, image) == 1);
+  CHECK_THAT(run_cli({"ls", image}).err, ContainsSubstring("hint: dump the partition to a file, mount that and give the directory"));
 }

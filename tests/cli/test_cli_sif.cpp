@@ -119,7 +119,8 @@ TEST_CASE("an OCI-SIF is made, listed, looked into and read", "[cli][sif][oci]")
   CHECK(run_cli({"sif", "dump", "3", fixture.image}).out == kIndex);
 
   const auto record = fixture.info(1);
-  CHECK(keys_of(record) == with(kObjectKeys, "schema"));
+  CHECK(keys_of(record) == with(with(kObjectKeys, "problems"), "schema"));
+  CHECK(record["problems"].empty());
   CHECK(record["schema"] == "sifkit/sif-info/v1");
   CHECK(record["type"] == "OCI.Blob");
   CHECK(record["digest"] == digest_of(as_bytes(kBlob)).text());
@@ -142,7 +143,7 @@ TEST_CASE("an OCI digest is set, and one that is none is reported wherever the i
   CHECK(keys_of(set) == std::vector<std::string>{"file", "object", "schema"});
   CHECK(set["schema"] == "sifkit/sif-set/v1");
   CHECK(set["file"] == fixture.image);
-  CHECK(set["object"] == [&] { auto info = fixture.info(2); info.erase("schema"); return info; }());
+  CHECK(set["object"] == [&] { auto info = fixture.info(2); info.erase("schema"); info.erase("problems"); return info; }());
   CHECK(set["object"]["digest"] == other);
   CHECK(fixture.info(1)["digest"] == digest_of(as_bytes(kBlob)).text());
   // The bytes are not looked at again: a digest is what a writer says.
@@ -165,6 +166,7 @@ TEST_CASE("an OCI digest is set, and one that is none is reported wherever the i
     CHECK(result.out.find('\x1b') == std::string::npos);
   }
   CHECK(fixture.info(1)["digest"] == "sha256:\x1b[2J");
+  CHECK(fixture.info(3)["problems"] == fixture.record({"sif", "list", fixture.image})["problems"]);
 }
 
 TEST_CASE("names and launch scripts of strangers steer no terminal", "[cli][sif][hostile]") {

@@ -255,6 +255,31 @@ TEST_CASE("compaction closes every hole and keeps what a file is", "[sif][editor
   CHECK(read_file(fixture.path) == compact);
 }
 
+TEST_CASE("compaction takes empty objects along, wherever they lie", "[sif][editor]") {
+  EditorFixture fixture;
+  for (const char* data : {"aaaa", "", "", "bbbb"}) fixture.add({}, data);
+  fixture.edit([](ImageEditor& editor) { editor.remove(2); editor.remove(4); });
+  CHECK(fixture.add({}, "wwww") == 2);
+  REQUIRE(fixture.image().object(2).offset == fixture.image().object(3).offset);
+  const auto compact = [](ImageEditor& editor) { editor.compact(Compaction::all); };
+  fixture.edit(compact);
+  CHECK(fixture.image().file_size() == 32184);
+  CHECK(fixture.data(2) == "wwww");
+  // Inside of another object, which is sound: it has no bytes that lie there.
+  auto bytes = read_file(fixture.path);
+  store_le(reinterpret_cast<std::byte*>(bytes.data() + 4096 + 2 * 585 + 17), std::int64_t{32181});
+  write_file(fixture.path, bytes);
+  REQUIRE(fixture.image().problems().empty());
+  fixture.edit(compact);
+  CHECK(fixture.image().object(3).offset == 32184);
+  fixture.edit([](ImageEditor& editor) { editor.remove(1); });
+  fixture.edit(compact);
+  CHECK(fixture.data(2) == "wwww");
+  CHECK(fixture.data(3).empty());
+  CHECK(fixture.image().file_size() == 32180);
+  CHECK(fixture.image().problems().empty());
+}
+
 TEST_CASE("objects and removals of one edit do not share bytes", "[sif][editor]") {
   EditorFixture fixture;
   fixture.add({}, "keep");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sifkit/sif/image.h>
+#include <sifkit/sif/image_editor.h>
 #include <sifkit/sif/image_writer.h>
 
 #include <fcntl.h>
@@ -195,4 +196,59 @@ TEST_CASE("no single changed byte of header or table crashes the reader", "[sif]
     }
   }
   CHECK(sample.open(sample.bytes).problems().empty());
+}
+
+TEST_CASE("a table is read up to a limit, whatever a sparse file has room for", "[sif][image][hostile]") {
+  Sample sample;
+  const auto error_with = [&](std::int64_t total) {
+    const auto path = sample.directory / "sparse.sif";
+    const auto size = total * static_cast<std::int64_t>(kDescriptorSize);
+    auto bytes = sample.with(88, total);
+    store_le(reinterpret_cast<std::byte*>(bytes.data() + 104), size);
+    write_file(path, bytes);
+    std::filesystem::resize_file(path, static_cast<std::uint64_t>(4096 + size));
+    return error_of([&] { Image::open(path); });
+  };
+  CHECK_FALSE(error_with(kMaxDescriptors).has_value());
+  const auto error = error_with(std::int64_t{kMaxDescriptors} + 1);
+  REQUIRE(error.has_value());
+  CHECK(error->kind() == ErrorKind::limit);
+  CHECK(error->message() == "reading descriptors: the table at offset 4096 has 65537 descriptors, the limit is 65536");
+  const auto written = error_of([&] {
+    create_image(sample.directory / "large.sif", {.capacity = kMaxDescriptors + 1}, Overwrite::no);
+  });
+  CHECK(written->kind() == ErrorKind::limit);
+}
+
+TEST_CASE("who reads beside an editor can ask whether what was read is still there", "[sif][image]") {
+  Sample sample;
+  const auto path = sample.directory / "edited.sif";
+  write_file(path, sample.bytes);
+  const Image image = Image::open(path);
+  CHECK(image.is_unchanged());
+  CHECK(image.still_has(image.object(3)));
+  const auto add = [&] {
+    ImageEditor editor(path);
+    MemorySource source(as_bytes("{}"));
+    const auto id = editor.add({.type = DataType::generic_json, .name = "data.json"}, source).id;
+    editor.commit();
+    return id;
+  };
+  REQUIRE(add() == 4);
+  CHECK_FALSE(image.is_unchanged());
+  CHECK(image.still_has(image.object(3)));
+  {
+    ImageEditor editor(path);
+    editor.remove(3);
+    editor.commit();
+  }
+  CHECK_FALSE(image.still_has(image.object(3)));
+  // Another one of the same number, name and size.
+  REQUIRE(add() == 3);
+  CHECK_FALSE(image.still_has(image.object(3)));
+  CHECK(image.still_has(image.object(2)));
+  CHECK(Image::open(path).is_unchanged());
+  std::filesystem::resize_file(path, 100);
+  CHECK_FALSE(image.is_unchanged());
+  CHECK_FALSE(image.still_has(image.object(2)));
 }

@@ -18,6 +18,8 @@ inline constexpr std::size_t kHeaderSize = 128;
 inline constexpr std::size_t kDescriptorSize = 585;
 inline constexpr std::uint64_t kDescriptorsOffset = 4096;
 inline constexpr std::uint32_t kDefaultCapacity = 48;   ///< descriptors of a new image
+/// Of any image: a table is held in memory, and in a sparse file it costs whoever makes it nothing.
+inline constexpr std::uint32_t kMaxDescriptors = 65536;
 inline constexpr std::uint32_t kPartitionAlignment = 4096;
 inline constexpr std::uint32_t kGroupMask = 0xf0000000u;
 inline constexpr std::uint32_t kMaxGroup = 0x0fffffffu;

@@ -53,6 +53,12 @@ class SIFKIT_API Image {
   /// Whether the object's end is missing: it lies behind the end of the file, where by the header there should be data.
   bool is_cut_short(const Descriptor& object) const noexcept;
 
+  /// Whether header and table in the file are still those that were read. An editor takes bytes for new objects only
+  /// after the table that had objects there has gone, so what was read before the answer "yes" is data of this image.
+  bool is_unchanged() const;
+  /// The same for the data of one object, whatever has become of others.
+  bool still_has(const Descriptor& object) const;
+
   /// What a sound image would not have, one sentence each: the header, then in the order of the table. At most 100, and how
   /// many more.
   const std::vector<std::string>& problems() const noexcept { return problems_; }
