@@ -20,20 +20,6 @@
 
 namespace sifkit {
 
-namespace {
-
-/// Gives a file of the directory another name there unless that is taken (EEXIST), as rename(2) returns. Some file systems
-/// have no such call; there a look and a rename have to do.
-int rename_to_free_name(int directory, const char* from, const char* to) {
-  if (::renameat2(directory, from, directory, to, RENAME_NOREPLACE) == 0) return 0;
-  if (errno != EINVAL && errno != ENOSYS) return -1;
-  struct stat there {};
-  if (::fstatat(directory, to, &there, AT_SYMLINK_NOFOLLOW) == 0) errno = EEXIST;
-  return errno == ENOENT ? ::renameat(directory, from, directory, to) : -1;
-}
-
-}  // namespace
-
 struct AtomicFile::Impl {
   std::filesystem::path target;
   std::string shown;  ///< how errors call the target
@@ -74,6 +60,14 @@ AtomicFile::AtomicFile(std::filesystem::path target, Overwrite overwrite, unsign
   if (!impl_->directory_fd) throw_errno(fmt::format("open the output directory {}", in_quotes(impl_->directory.native())));
 
   if (const unsigned there = mode_in(impl_->directory_fd.get(), impl_->target); there != 0) {
+    if (S_ISLNK(there)) {
+      std::error_code error;
+      const auto leads = std::filesystem::read_symlink(impl_->target, error);
+      throw Error(ErrorKind::exists,
+                  fmt::format("{} is there and is a symbolic link to {}; it is not replaced", in_quotes(impl_->shown),
+                              in_quotes(leads.native())),
+                  "name the file that it leads to, or remove the link");
+    }
     if (!S_ISREG(there)) {
       throw Error(ErrorKind::exists,
                   fmt::format("{} is there and is not a regular file; it is not replaced", in_quotes(impl_->shown)));
@@ -187,6 +181,15 @@ std::string hidden_name_for(const std::filesystem::path& target) {
     return start;
   }();
   return fmt::format(".{}.{:016x}.partial", target.filename().native().substr(0, kNameStart), next++);
+}
+
+int rename_to_free_name(int directory, const char* from, const char* to) noexcept {
+  if (::renameat2(directory, from, directory, to, RENAME_NOREPLACE) == 0) return 0;
+  if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) return -1;
+  // NFS and FUSE know no flags: a look and a rename have to do.
+  struct stat there {};
+  if (::fstatat(directory, to, &there, AT_SYMLINK_NOFOLLOW) == 0) errno = EEXIST;
+  return errno == ENOENT ? ::renameat(directory, from, directory, to) : -1;
 }
 
 void expect_output_directory(int fd, const std::filesystem::path& path) {

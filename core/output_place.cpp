@@ -18,7 +18,7 @@ namespace sifkit {
 namespace {
 
 [[noreturn]] void refuse(const std::filesystem::path& target, std::string_view why) {
-  throw Error(ErrorKind::denied, fmt::format("{} cannot be written: {}", in_quotes(target.native()), why), "choose another name for the output");
+  throw Error(ErrorKind::denied, fmt::format("{} cannot be written: {}", in_quotes(target.native()), why), "write to another place");
 }
 
 /// Opening without a new access time is for owners and the privileged: those who may take a file out of a sticky directory.

@@ -27,8 +27,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr mode_t kBorrowedRights = S_ISUID | S_ISGID;  ///< of the file's owner, who the copy's is not
-
 /// Hands contents on and notes under which name they are known there.
 class NotingSink : public ForwardingSink {
  public:
@@ -103,11 +101,6 @@ void copy_directory(FileSystem& files, InodeId directory, const std::string& pat
   }
   DirectoryWriter writer(target, overwrite, path == "/" ? "" : path);
   Branch branch(files.tree(), directory, attributes);
-  if (::geteuid() != 0) {
-    for (InodeId id = 0; id < branch.tree.inode_count(); ++id) {
-      if (branch.tree.inode(id).type == EntryType::regular) branch.tree.inode(id).metadata.mode &= ~kBorrowedRights;
-    }
-  }
   std::vector<InodeId> contents;
   std::uint64_t bytes = 0;
   for (const auto& [inode, copy] : branch.copies) {
@@ -170,13 +163,15 @@ void copy_link(const Tree& tree, const Inode& inode, const fs::path& target, Ove
   }
   const timespec times[2] = {{.tv_sec = inode.metadata.mtime, .tv_nsec = 0}, {.tv_sec = inode.metadata.mtime, .tv_nsec = 0}};
   ::utimensat(AT_FDCWD, hidden.c_str(), times, AT_SYMLINK_NOFOLLOW);  // not every file system can
-  if (::geteuid() == 0 && ::lchown(hidden.c_str(), inode.metadata.uid, inode.metadata.gid) != 0 && errno != EPERM) {
+  if (::geteuid() == 0 && ::lchown(hidden.c_str(), inode.metadata.uid, inode.metadata.gid) != 0 &&
+      errno != EPERM && errno != EINVAL) {  // an owner that a user namespace does not know
     const int error_number = errno;
     ::unlink(hidden.c_str());
     throw_errno(fmt::format("set the owner of {}", in_quotes(target.native())), error_number);
   }
-  const unsigned flags = overwrite == Overwrite::yes ? 0 : RENAME_NOREPLACE;
-  if (::renameat2(AT_FDCWD, hidden.c_str(), AT_FDCWD, target.c_str(), flags) != 0) {
+  const int result = overwrite == Overwrite::yes ? ::rename(hidden.c_str(), target.c_str())
+                                                 : rename_to_free_name(AT_FDCWD, hidden.c_str(), target.c_str());
+  if (result != 0) {
     const int error_number = errno;
     ::unlink(hidden.c_str());
     if (error_number == EEXIST) {

@@ -4,8 +4,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <optional>
+#include <sstream>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <fcntl.h>
@@ -58,6 +61,42 @@ fs::path path_by_descriptor(int fd, const fs::path& usual) {
   return is_there(path) ? path : usual;
 }
 
+/// The fifth word of a line of /proc/self/mountinfo, in which spaces, tabs, newlines and backslashes are `\` and three
+/// octal digits.
+std::string mount_point_of(const std::string& line) {
+  static constexpr int kMountPoint = 5;
+  std::istringstream words(line);
+  std::string word;
+  for (int i = 0; i < kMountPoint; ++i) words >> word;
+  const auto digit = [&](std::size_t at) { return static_cast<unsigned>(word[at] - '0'); };
+  std::string path;
+  for (std::size_t at = 0; at < word.size(); ++at) {
+    if (word[at] == '\\' && word.size() - at > 3) {
+      path += static_cast<char>(digit(at + 1) << 6 | digit(at + 2) << 3 | digit(at + 3));
+      at += 3;
+    } else {
+      path += word[at];
+    }
+  }
+  return path;
+}
+
+/// Throws denied for a directory with a mount point in it: what is mounted there would get a hidden name with it and
+/// keep it from going. A bind mount can be of the same file system, so that device numbers do not tell.
+void expect_no_mounts_in(const fs::path& directory) {
+  std::error_code error;
+  const fs::path whole = fs::canonical(directory, error);
+  if (error) return;
+  std::ifstream mounts("/proc/self/mountinfo");
+  for (std::string line; std::getline(mounts, line);) {
+    const std::string point = mount_point_of(line);
+    if (!point.starts_with(whole.native() + "/")) continue;
+    const std::string shown = in_quotes(directory.native());
+    throw Error(ErrorKind::denied, fmt::format("{} cannot be written: {} is a mount point", shown, in_quotes(point)),
+                "unmount it, or write to another place");
+  }
+}
+
 }  // namespace
 
 struct DirectoryWriter::Impl {
@@ -66,9 +105,13 @@ struct DirectoryWriter::Impl {
   std::string inside;
   const UniqueFd directory_fd = open_directory(directory_of(target));
   const fs::path directory = path_by_descriptor(directory_fd.get(), directory_of(target));
-  const fs::path staging = hidden_path(directory, target);  ///< holds data/ and root/
-  const std::string root = (staging / "root").native();
+  const fs::path staging = hidden_path(directory, target);  ///< holds data/, contents without a name
+  /// Beside the target: a directory moves to another one only where its owner may write to it, which an image need not
+  /// allow, nor what is replaced.
+  const std::string root = hidden_path(directory, target);
   const UnfinishedPath unfinished{staging.native()};
+  const UnfinishedPath unfinished_root{root};
+  std::string leftover = root;  ///< what is to go: the unfinished directory, then the one that it has replaced
   std::uint32_t contents = 0;
   File open;
   std::optional<SparseFileSink> sink;  ///< of `open`
@@ -82,6 +125,7 @@ struct DirectoryWriter::Impl {
   ~Impl() {
     open = {};
     remove_tree(staging);
+    remove_tree(leftover);
   }
 
   /// Open to its owner, whatever the umask is.
@@ -160,7 +204,9 @@ struct DirectoryWriter::Impl {
 
   void set_metadata(const std::string& path, const Inode& inode, const Tree& tree, WarningList& warnings) const {
     const auto& metadata = inode.metadata;
+    bool owned = privileged;
     if (privileged && ::lchown(path.c_str(), metadata.uid, metadata.gid) != 0) {
+      owned = false;
       if (errno != EPERM && errno != EINVAL) throw_errno(fmt::format("set the owner of {}", shown(path)));
       warnings.add("owner-dropped", fmt::format("{}: owner {}:{} is not kept", shown(path), metadata.uid, metadata.gid));
     }
@@ -170,7 +216,9 @@ struct DirectoryWriter::Impl {
         warnings.add("xattr-dropped", fmt::format("{}: extended attribute {} is dropped: {}", shown(path), in_quotes(name), std::strerror(errno)));
       }
     }
-    if (inode.type != EntryType::symlink && ::chmod(path.c_str(), metadata.mode) != 0) {
+    mode_t mode = metadata.mode;
+    if (!owned && inode.type == EntryType::regular) mode &= ~kBorrowedRights;
+    if (inode.type != EntryType::symlink && ::chmod(path.c_str(), mode) != 0) {
       throw_errno(fmt::format("set the mode of {}", shown(path)));
     }
     const timespec times[2] = {{.tv_sec = metadata.mtime, .tv_nsec = 0}, {.tv_sec = metadata.mtime, .tv_nsec = 0}};
@@ -192,7 +240,10 @@ struct DirectoryWriter::Impl {
   }
 
   void build(const Tree& tree, WarningList& warnings, const OperationContext& operation) const {
-    if (!privileged) warnings.add("owner-dropped", "owners are not kept in a directory: only root can set them");
+    if (!privileged) {
+      warnings.add("owner-dropped", "owners, and with them setuid and setgid of files, are not kept in a directory: "
+                                    "only root can set them");
+    }
     const bool links_too = sets_links();
     if (!links_too) warnings.add("owner-dropped", "owners and times of links are not kept: the file system does not set them on a link itself");
     std::unordered_map<InodeId, std::string> first_name;  // of files with several
@@ -230,34 +281,44 @@ struct DirectoryWriter::Impl {
     if (!fd || ::syncfs(fd.get()) != 0) throw_errno(fmt::format("sync {}", in_quotes(target.native())));
   }
 
-  void commit() const {
+  void commit(WarningList& warnings) {
     sync();
     expect_output_directory(directory_fd.get(), directory_of(target));
     rename(directory / target.filename());
     sync_directory(directory_fd.get(), directory_of(target));
+    remove_replaced(warnings);
   }
 
   /// In one step, where the file system can.
-  void rename(const fs::path& place) const {
+  void rename(const fs::path& place) {
     const bool replaces = overwrite == Overwrite::yes && is_there(place);
-    if (::renameat2(AT_FDCWD, root.c_str(), AT_FDCWD, place.c_str(), replaces ? RENAME_EXCHANGE : RENAME_NOREPLACE) == 0) return;
+    const int result = replaces ? ::renameat2(AT_FDCWD, root.c_str(), AT_FDCWD, place.c_str(), RENAME_EXCHANGE)
+                                : rename_to_free_name(AT_FDCWD, root.c_str(), place.c_str());
+    if (result == 0) return;
+    const int error_number = errno;
     const std::string what = fmt::format("put {} in place", in_quotes(target.native()));
-    if (errno == EXDEV) throw Error(ErrorKind::io, what + ": the file system cannot move what is there", "a directory of a lower layer of an overlay, such as one of a container's image, stays where it is: remove it, or choose another name");
-    if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) throw_errno(what);  // NFS and FUSE know no flags
-    if (!replaces) {
-      if (is_there(place)) throw_errno(what, EEXIST);
-      if (::rename(root.c_str(), place.c_str()) != 0) throw_errno(what);
-      return;
-    }
-    // Not in the staging directory, which may go at any moment.
+    if (error_number == EXDEV) throw Error(ErrorKind::io, what + ": the file system cannot move what is there", "a directory of a lower layer of an overlay, such as one of a container's image, stays where it is: remove it, or choose another name");
+    const bool no_flags = error_number == EINVAL || error_number == ENOSYS || error_number == EOPNOTSUPP;
+    if (!replaces || !no_flags) throw_errno(what, error_number);  // NFS and FUSE know none
+    // Not where what is unfinished is removed from at any moment.
     const std::string old = hidden_path(directory, target);
     if (::rename(place.c_str(), old.c_str()) != 0) throw_errno(what);
     if (::rename(root.c_str(), place.c_str()) != 0) {
-      const int error_number = errno;
+      const int second_error = errno;
       ::rename(old.c_str(), place.c_str());
-      throw_errno(what, error_number);
+      throw_errno(what, second_error);
     }
+    leftover = old;
+  }
+
+  /// Files of another user in it, say, may not be this account's to remove.
+  void remove_replaced(WarningList& warnings) {
+    const fs::path old = std::exchange(leftover, {});
     remove_tree(old);
+    if (!is_there(old)) return;
+    const std::string left = in_quotes((directory_of(target) / old.filename()).native());
+    warnings.add("old-directory",
+                 fmt::format("the directory that was replaced cannot be removed; what is left of it is {}", left));
   }
 };
 
@@ -270,6 +331,7 @@ DirectoryWriter::DirectoryWriter(fs::path target, Overwrite overwrite, std::stri
     if (!S_ISDIR(there)) {
       throw Error(ErrorKind::exists, fmt::format("{} is no directory and is not replaced by one", in_quotes(target.native())));
     }
+    expect_no_mounts_in(target);
   }
   expect_replaceable(around.get(), target);  // a new name, too: the directory moves to it from a hidden one
   impl_ = std::make_unique<Impl>(std::move(target), overwrite, std::move(inside));
@@ -304,7 +366,7 @@ ContentId DirectoryWriter::end() {
 
 void DirectoryWriter::finish(const Tree& tree, WarningList& warnings, const OperationContext& operation) {
   impl_->build(tree, warnings, operation);
-  impl_->commit();
+  impl_->commit(warnings);
 }
 
 }  // namespace sifkit::layers

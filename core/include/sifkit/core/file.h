@@ -186,6 +186,9 @@ SIFKIT_API std::filesystem::path directory_of(const std::filesystem::path& path)
 /// A hidden name for what is to become `target`, another one at each call, short enough for every file system.
 SIFKIT_API std::string hidden_name_for(const std::filesystem::path& target);
 
+/// Renames in an open directory (or AT_FDCWD) as renameat(2), but to no name that is taken (EEXIST).
+SIFKIT_API int rename_to_free_name(int directory, const char* from, const char* to) noexcept;
+
 /// Throws io when an open directory has another path than `path` by now: what is made in it must not appear elsewhere.
 SIFKIT_API void expect_output_directory(int fd, const std::filesystem::path& path);
 

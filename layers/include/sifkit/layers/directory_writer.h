@@ -13,13 +13,18 @@
 
 namespace sifkit::layers {
 
-/// Writes a tree as a directory on disk. Everything is made in a hidden directory beside the target, readable by nobody else,
-/// and gets its name in one step; without `finish` nothing is left behind. Owners, devices and privileged attributes are
-/// kept as far as the account may; what is not becomes a warning. Not thread safe.
+/// Setuid and setgid of a file: rights of its owner, which a copy that is another user's does not lend.
+inline constexpr unsigned kBorrowedRights = 06000;
+
+/// Writes a tree as a directory on disk. Everything is made in hidden directories beside the target, readable by nobody
+/// else until it is whole, and gets its name in one step; without `finish` nothing is left behind. Owners, devices and
+/// privileged attributes are kept as far as the account may; what is not becomes a warning. A file whose owner is not
+/// kept is neither setuid nor setgid. Of a directory that is replaced there stays what the account may not remove, with
+/// a warning. Not thread safe.
 class SIFKIT_API DirectoryWriter : public ContentSink {
  public:
-  /// Throws exists when the target is there and `overwrite` is no. `inside` is where the tree's root is in its image, for
-  /// messages; empty: it is the image's.
+  /// Throws exists when the target is there and `overwrite` is no, denied when it cannot be replaced: a mount point, or
+  /// with one in it. `inside` is where the tree's root is in its image, for messages; empty: it is the image's.
   DirectoryWriter(std::filesystem::path target, Overwrite overwrite, std::string inside = {});
   ~DirectoryWriter() override;
   DirectoryWriter(const DirectoryWriter&) = delete;
