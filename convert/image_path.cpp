@@ -3,6 +3,8 @@
 
 #include <vector>
 
+#include <sifkit/layers/path_rest.h>
+
 namespace sifkit {
 
 using namespace layers;
@@ -10,7 +12,6 @@ using namespace layers;
 namespace {
 
 constexpr unsigned kLinks = 40;  ///< that Linux follows in one path
-constexpr std::size_t kMaxRest = 1u << 16;
 
 }  // namespace
 
@@ -22,12 +23,10 @@ ImagePath walk_image_path(const Tree& tree, std::string_view path) {
 
   ImagePath found;
   std::vector<Step> steps{{Tree::kRoot, 0}};
-  std::string rest(path);
+  PathRest rest(path);
   unsigned links = 0;
   while (!rest.empty()) {
-    const auto slash = rest.find('/');
-    const std::string name = rest.substr(0, slash);
-    rest = slash == std::string::npos ? std::string() : rest.substr(slash + 1);
+    const std::string_view name = rest.next();
     if (name.empty() || name == ".") continue;
     if (name == "..") {
       if (steps.size() > 1) steps.pop_back();
@@ -39,7 +38,7 @@ ImagePath walk_image_path(const Tree& tree, std::string_view path) {
     if (directory.type == EntryType::directory && (directory.metadata.mode & 01) == 0 && found.closed.empty()) {
       found.closed = found.place.empty() ? "/" : found.place;
     }
-    found.place += "/" + name;
+    found.place.append("/").append(name);
     if (entry == kNone) return found;
     const InodeId inode = tree.inode_of(entry);
     if (tree.inode(inode).type != EntryType::symlink) {
@@ -50,8 +49,7 @@ ImagePath walk_image_path(const Tree& tree, std::string_view path) {
     found.link_target = tree.symlink_target(tree.inode(inode));
     if (found.link_target.starts_with('/')) steps.resize(1);
     found.place.resize(steps.back().path_length);
-    rest = rest.empty() ? found.link_target : found.link_target + "/" + rest;
-    if (++links > kLinks || rest.size() > kMaxRest) {
+    if (++links > kLinks || !rest.follow(found.link_target)) {
       found.loops = true;
       return found;
     }

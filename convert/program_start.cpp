@@ -45,16 +45,11 @@ std::vector<std::string_view> split_at(std::string_view text, char separator) {
 
 ProgramStart::ProgramStart(const Tree& tree, const ProgramLookup& program_of, const RuntimeCheckInput& input,
                            const RuntimeFindings& out)
-    : tree_(tree), program_of_(program_of), input_(input), out_(out) {
-  for (const auto& entry : input.env) {
-    if (entry.starts_with("PATH=")) path_ = entry.substr(5) + ":";
-  }
-  path_ += kDefaultPath;
-}
+    : tree_(tree), program_of_(program_of), input_(input), out_(out), path_(search_path(input.env)) {}
 
 void ProgramStart::add(std::string_view kind, const std::string& path, std::string text) {
   ++findings_;
-  if (by_path_ && !input_.path_certain) {
+  if (by_path_ && !is_path_certain()) {
     if (out_.uncertain) out_.uncertain(kind, path, std::move(text));
     return;
   }
@@ -66,7 +61,7 @@ void ProgramStart::add(std::string_view kind, const std::string& path, std::stri
 void ProgramStart::read_path() {
   path_read_ = true;
   std::unordered_set<InodeId> seen;
-  for (const auto directory : split_at(path_, ':')) {
+  for (const auto directory : split_at(path_.text, ':')) {
     if (!directory.starts_with('/')) continue;
     const auto found = walk_image_path(tree_, directory);
     if (found.inode == kNone || tree_.inode(found.inode).type != EntryType::directory ||
@@ -101,7 +96,7 @@ void ProgramStart::check_name(const std::string& subject, std::string_view name,
   } else {
     add(missing.kind, missing.path,
         fmt::format("{} in no directory of the image's PATH{}", missing.text,
-                    input_.path_certain ? "" : ", as far as that is known"));
+                    is_path_certain() ? "" : ", as far as that is known"));
   }
   by_path_ = outer;
 }

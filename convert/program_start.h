@@ -48,6 +48,7 @@ class ProgramStart {
  private:
   std::optional<std::string> in_path(std::string_view name);
   void read_path();
+  bool is_path_certain() const noexcept { return input_.path_certain && path_.whole; }
   std::optional<Program> program_at(layers::InodeId inode) const;
   bool expect_there(const std::string& subject, const std::string& path, const ImagePath& found);
   bool may_run(const std::string& subject, const ImagePath& found, const std::optional<Program>& program);
@@ -59,7 +60,7 @@ class ProgramStart {
   const ProgramLookup& program_of_;
   const RuntimeCheckInput& input_;
   const RuntimeFindings& out_;
-  std::string path_;  ///< PATH
+  const SearchPath path_;  ///< as text, in which `directories_` are
   std::vector<std::string_view> directories_;  ///< of PATH, each once
   std::unordered_map<std::string_view, std::vector<std::size_t>> names_;  ///< where in `directories_` they are
   std::unordered_map<std::string, std::optional<std::string>> found_;     ///< by names that have been asked for

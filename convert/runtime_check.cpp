@@ -2,7 +2,9 @@
 #include <sifkit/runtime_check.h>
 
 #include <algorithm>
+#include <limits>
 #include <string_view>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -41,7 +43,7 @@ class RuntimeCheck {
  public:
   RuntimeCheck(const Tree& tree, const ProgramLookup& program_of, const RuntimeCheckInput& input,
                const RuntimeFindings& out)
-      : tree_(tree), input_(input), start_(tree, program_of, input, out) {
+      : tree_(tree), program_of_(program_of), input_(input), start_(tree, program_of, input, out) {
     command_ = input.entrypoint;
     noun_ = command_.empty() ? "command" : "entrypoint";
     command_.insert(command_.end(), input.cmd.begin(), input.cmd.end());
@@ -53,11 +55,34 @@ class RuntimeCheck {
       start_.check_file(fmt::format("the runscript {}", in_quotes(input_.runscript)), input_.runscript);
     check_command();
     check_relative_words();
+    if (!input_.configured && !has_program()) {
+      start_.add("no-program", "", "there is no program in it, neither an ELF file nor a script that may be executed");
+    }
     check_shell();
     check_mount_points();
   }
 
  private:
+  /// What a build adds are scripts that start those of the image.
+  bool has_program() const {
+    std::vector<InodeId> directories{Tree::kRoot};
+    while (!directories.empty()) {
+      const InodeId directory = directories.back();
+      directories.pop_back();
+      for (const NameId name : tree_.sorted_children(directory)) {
+        const InodeId id = tree_.inode_of(name);
+        const Inode& inode = tree_.inode(id);
+        if (inode.type == EntryType::directory) {
+          if (directory != Tree::kRoot || tree_.text_of(name) != ".singularity.d") directories.push_back(id);
+        } else if (inode.type == EntryType::regular && (inode.metadata.mode & 0111u) != 0) {
+          const auto program = program_of_(id);
+          if (!program || program->kind != Program::Kind::neither) return true;
+        }
+      }
+    }
+    return false;
+  }
+
   void check_command() {
     if (command_.empty()) {
       if (input_.configured)
@@ -195,6 +220,7 @@ class RuntimeCheck {
   }
 
   const Tree& tree_;
+  const ProgramLookup& program_of_;
   const RuntimeCheckInput& input_;
   ProgramStart start_;
   std::vector<std::string> command_;
@@ -207,6 +233,30 @@ class RuntimeCheck {
 bool runs_on(std::string_view image, std::string_view program) {
   return image == program || (image == "amd64" && program == "386") || (image == "arm64" && program == "arm") ||
          (image == "mips64" && program == "mips") || (image == "mips64le" && program == "mipsle");
+}
+
+SearchPath search_path(const std::vector<std::string>& env) {
+  SearchPath out;
+  std::unordered_set<std::string_view> seen;
+  const auto take = [&](std::string_view list, std::size_t most) {
+    for (std::size_t at = 0; at <= list.size();) {
+      const auto directory = list.substr(at, list.find(':', at) - at);
+      at += directory.size() + 1;
+      if (seen.contains(directory)) continue;
+      if (seen.size() == most) {
+        out.whole = false;
+        return;
+      }
+      if (!seen.empty()) out.text += ':';
+      out.text += directory;
+      seen.insert(directory);
+    }
+  };
+  static constexpr std::string_view kPath = "PATH=";
+  const auto path = std::find_if(env.rbegin(), env.rend(), [](const auto& entry) { return entry.starts_with(kPath); });
+  if (path != env.rend()) take(std::string_view(*path).substr(kPath.size()), SearchPath::kMaxDirectories);
+  take(kDefaultPath, std::numeric_limits<std::size_t>::max());
+  return out;
 }
 
 void check_runtime(const Tree& tree, const ProgramLookup& program_of, const RuntimeCheckInput& input,

@@ -8,13 +8,12 @@
 
 #include <sifkit/core/error.h>
 #include <sifkit/layers/entry_names.h>
-
+#include <sifkit/layers/path_rest.h>
 
 namespace sifkit::layers {
 
 namespace {
 
-constexpr std::size_t kMaxWalk = 1u << 16;  ///< bytes of a path with its links put in
 constexpr std::size_t kReplacedLinks = 1024;  ///< that are remembered
 
 }  // namespace
@@ -53,16 +52,24 @@ void LayerMerger::note_named_twice(NameId name, std::string_view text) {
   warnings_.add("duplicate-entry", fmt::format("{} stands twice in one layer; the last one counts", in_quotes(text)));
 }
 
+Metadata LayerMerger::implied_metadata() const { return {.mode = 0755, .mtime = default_mtime_}; }
+
 NameId LayerMerger::make_directory(InodeId parent, std::string_view name) {
   Inode directory;
   directory.type = EntryType::directory;
-  directory.metadata.mode = 0755;
-  directory.metadata.mtime = default_mtime_;
+  directory.metadata = implied_metadata();
   const InodeId inode = tree_.add_inode(directory);
   implied_.insert(inode);
   const NameId made = tree_.link(parent, name, inode);
   touch_new(made, false);
   return made;
+}
+
+void LayerMerger::renew(NameId name) {
+  if (stamps_[name] % 2 != 0) return;
+  const InodeId inode = tree_.inode_of(name);
+  tree_.inode(inode).metadata = implied_metadata();
+  implied_.insert(inode);
 }
 
 std::string LayerMerger::way() const {
@@ -85,10 +92,18 @@ std::string LayerMerger::below(const std::string& directory, std::string_view na
 }
 
 void LayerMerger::end_layer() {
+  std::string parent_path;
+  std::optional<InodeId> parent = Tree::kRoot;
   for (const auto& [path, id] : lost_) {
+    // Files of one directory mostly stand one after the other.
+    const auto [above, name] = split_path(path);
+    if (above != parent_path) {
+      parent_path = above;
+      parent = tree_.resolve(above, true);
+    }
     const auto next = std::upper_bound(first_inodes_.begin(), first_inodes_.end(), id);
     take_lost_({static_cast<std::size_t>(next - first_inodes_.begin() - 1), layer_ - 1, path, tree_.inode(id).size,
-                tree_.resolve(path, false).has_value()});
+                parent && tree_.find(*parent, name) != kNone});
   }
   lost_.clear();
 }
@@ -107,6 +122,7 @@ void LayerMerger::note_loss(InodeId id, std::string path) {
 }
 
 void LayerMerger::remove(InodeId parent, NameId name, const std::string& parent_path) {
+  forget_way_through(tree_.inode_of(name));
   std::vector<std::pair<InodeId, std::string>> directories;
   const auto take_away = [&](InodeId directory, NameId child, const std::string& directory_path) {
     const InodeId inode = tree_.inode_of(child);
@@ -142,33 +158,57 @@ void LayerMerger::remove_untouched(InodeId directory, std::string path) {
       if (!touched(child)) {
         remove(here, child, here_path);
       } else if (tree_.inode(tree_.inode_of(child)).type == EntryType::directory) {
+        renew(child);
         directories.emplace_back(tree_.inode_of(child), below(here_path, tree_.text_of(child)));
       }
     }
   }
 }
 
+void LayerMerger::forget_way_through(InodeId inode) {
+  const auto type = tree_.inode(inode).type;
+  if (type == EntryType::symlink || type == EntryType::directory) last_walk_.known = false;
+}
+
 std::optional<LayerMerger::Place> LayerMerger::place_of(std::string_view path, bool create) {
   const auto [parent, last] = split_path(path);
+  link_bytes_left_ += kLinkBytesOfName;
+  // The entries of a directory mostly stand one after the other.
+  const bool known = last_walk_.known && last_walk_.path == parent && (last_walk_.created || !create);
+  if (!known) last_walk_ = {.path = std::string(parent), .created = create};
+  const bool there = known || walk(parent, create);
+  if (!last_walk_.link.empty()) {
+    warnings_.add("through-link", fmt::format("{}: a directory on the way is the link {}; it is followed inside the image",
+                                              in_quotes(path), in_quotes(last_walk_.link)));
+  }
+  if (last_walk_.clamped) {
+    warnings_.add("link-clamped", fmt::format("{}: a link on the way leaves the root; it is followed from the root", in_quotes(path)));
+  }
+  if (!there) return std::nullopt;
+  last_walk_.known = true;
+  // What a link led through and left again ("x/../y") is not the layer's.
+  if (create) {
+    for (const NameId name : way_) touch(name, false);
+  }
+  return Place{directories_.back(), last};
+}
+
+bool LayerMerger::walk(std::string_view parent, bool create) {
   auto& directories = directories_;
   auto& names = way_;
   directories.assign(1, Tree::kRoot);
   names.clear();
-  std::string walk;  // what links put in front of the rest of `parent`
-  std::string_view rest = parent;
+  PathRest rest(parent);
   unsigned hops = 0;
   while (!rest.empty()) {
-    const auto slash = rest.find('/');
-    const auto component = rest.substr(0, slash);
-    const auto after = slash == std::string_view::npos ? std::string_view() : rest.substr(slash + 1);
-    rest = after;
+    const auto component = rest.next();
     if (component.empty() || component == ".") continue;
     if (component == "..") {
       if (directories.size() > 1) {
         directories.pop_back();
         names.pop_back();
       } else {
-        warnings_.add("link-clamped", fmt::format("{}: a link on the way leaves the root; it is followed from the root", in_quotes(path)));
+        last_walk_.clamped = true;
       }
       continue;
     }
@@ -178,7 +218,7 @@ std::optional<LayerMerger::Place> LayerMerger::place_of(std::string_view path, b
     }
     const NameId name = tree_.find(directory, component);
     if (name == kNone) {
-      if (!create) return std::nullopt;
+      if (!create) return false;
       names.push_back(make_directory(directory, component));
       directories.push_back(tree_.inode_of(names.back()));
       continue;
@@ -189,23 +229,12 @@ std::optional<LayerMerger::Place> LayerMerger::place_of(std::string_view path, b
       if (++hops > limits_.symlink_hops) {
         throw Error(ErrorKind::malformed, fmt::format("symbolic link {} on the way to it leads nowhere (loop)", in_quotes(component)));
       }
-      if (hops == 1) {
-        warnings_.add("through-link", fmt::format("{}: a directory on the way is the link {}; it is followed inside the image",
-                                                  in_quotes(path), in_quotes(component)));
-      }
-      const std::string target(tree_.symlink_target(tree_.inode(inode)));
-      if (target.starts_with('/')) {
-        directories.resize(1);
-        names.clear();
-      }
-      std::string longer = after.empty() ? target : fmt::format("{}/{}", target, after);
-      if (longer.size() > kMaxWalk) throw Error(ErrorKind::limit, "links on the way to it make a path of over 64 KiB");
-      walk = std::move(longer);
-      rest = walk;
+      if (hops == 1) last_walk_.link = component;
+      follow(tree_.symlink_target(tree_.inode(inode)), rest);
       continue;
     }
     if (type != EntryType::directory) {
-      if (!create) return std::nullopt;
+      if (!create) return false;
       remove(directory, name, way());
       names.push_back(make_directory(directory, component));
       directories.push_back(tree_.inode_of(names.back()));
@@ -214,11 +243,23 @@ std::optional<LayerMerger::Place> LayerMerger::place_of(std::string_view path, b
     names.push_back(name);
     directories.push_back(inode);
   }
-  // What a link led through and left again ("x/../y") is not the layer's.
-  if (create) {
-    for (const NameId name : names) touch(name, false);
+  return true;
+}
+
+void LayerMerger::follow(std::string_view target, PathRest& rest) {
+  if (target.size() > link_bytes_left_) {
+    throw Error(ErrorKind::limit,
+                fmt::format("links on the way to it and to the names before it have over {} MiB of text, and {} bytes for each name",
+                            kFirstLinkBytes >> 20, kLinkBytesOfName));
   }
-  return Place{directories.back(), last};
+  link_bytes_left_ -= target.size();
+  if (!rest.follow(target)) {
+    throw Error(ErrorKind::limit, fmt::format("links on the way to it have over {} KiB of text", PathRest::kMaxLinkBytes >> 10));
+  }
+  if (target.starts_with('/')) {
+    directories_.resize(1);
+    way_.clear();
+  }
 }
 
 void LayerMerger::apply_whiteout(std::string_view path, Whiteout kind) {
@@ -240,6 +281,7 @@ void LayerMerger::apply_whiteout(std::string_view path, Whiteout kind) {
   if (!touched(name)) {
     remove(place->directory, name, way());
   } else if (tree_.inode(inode).type == EntryType::directory) {
+    renew(name);
     remove_untouched(inode, below(way(), place->name));
   }
 }
@@ -250,6 +292,7 @@ void LayerMerger::put(const Place& place, InodeId inode) {
     note_named_twice(name, place.name);
     if (tree_.inode(tree_.inode_of(name)).type != EntryType::directory) {
       const InodeId replaced = tree_.inode_of(name);
+      forget_way_through(replaced);
       tree_.relink(name, inode);
       note_loss(replaced, below(way(), place.name));
       touch(name, true);

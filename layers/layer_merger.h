@@ -14,6 +14,7 @@
 #include <sifkit/core/operation.h>
 #include <sifkit/layers/entry.h>
 #include <sifkit/layers/flattener.h>
+#include <sifkit/layers/path_rest.h>
 #include <sifkit/layers/tree.h>
 
 namespace sifkit::layers {
@@ -46,6 +47,11 @@ class LayerMerger {
   std::vector<LayerUsage> take_usage() { return std::move(usage_); }
 
  private:
+  /// Bytes of links that are followed on the ways to all names: so many at first, and on average so many for each. Else
+  /// a header of a few compressed bytes could have those of a whole walk.
+  static constexpr std::uint64_t kFirstLinkBytes = 16u << 20;
+  static constexpr std::uint64_t kLinkBytesOfName = 256;
+
   struct Place {
     InodeId directory = kNone;
     std::string_view name;
@@ -54,6 +60,15 @@ class LayerMerger {
   /// The directory that holds the last component. `create` makes what is missing and replaces files that are in the way;
   /// without it a path that leads nowhere gives nothing.
   std::optional<Place> place_of(std::string_view path, bool create);
+  /// Goes to the directory `parent`; `directories_`, `way_` and `last_walk_` say how.
+  bool walk(std::string_view parent, bool create);
+  void follow(std::string_view target, PathRest& rest);
+  /// A link or a directory is about to lose a name, which the last walk may have gone through. New names change no way.
+  void forget_way_through(InodeId inode);
+  Metadata implied_metadata() const;  ///< of a directory that no layer names
+  /// Makes a directory of older layers that this one hides, and holds something in, what it would be had it been hidden
+  /// first: one that no layer names, unless this one does.
+  void renew(NameId name);
   NameId make_directory(InodeId parent, std::string_view name);
   void remove(InodeId parent, NameId name, const std::string& parent_path);
   /// Counts a file that has lost a name, if it was the last one.
@@ -89,6 +104,15 @@ class LayerMerger {
   std::unordered_set<InodeId> implied_;
   std::unordered_map<InodeId, NameId> first_names_;  ///< of files with more names than one
   bool root_ever_named_ = false;
+  struct LastWalk {
+    std::string path;
+    bool created = false;  ///< it would have made what is missing
+    bool known = false;    ///< where it led still holds
+    bool clamped = false;  ///< a link led out of the root
+    std::string link = {};  ///< the first one on the way, "" for none
+  };
+  LastWalk last_walk_;
+  std::uint64_t link_bytes_left_ = kFirstLinkBytes;  ///< of links that may be followed yet
   std::vector<InodeId> directories_;  ///< on the way to a place, from the root on; here so that they are allocated once
   std::vector<NameId> way_;           ///< the names of all of them but the root
   std::vector<InodeId> first_inodes_;   ///< by layer: what it adds is from there on

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include <sifkit/core/error.h>
+#include <sifkit/layers/path_rest.h>
 
 #include "name_hash.h"
 
@@ -142,12 +143,10 @@ std::vector<NameId> Tree::sorted_children(InodeId directory) const {
 std::optional<std::vector<NameId>> Tree::names_to(std::string_view path, bool follow,
                                                   const BeforeFind& before_find) const {
   std::vector<NameId> names;
-  std::string rest(path);
+  PathRest rest(path);
   unsigned hops = 0;
   while (!rest.empty()) {
-    const auto slash = rest.find('/');
-    const std::string component = rest.substr(0, slash);
-    rest = slash == std::string::npos ? std::string() : rest.substr(slash + 1);
+    const std::string_view component = rest.next();
     if (component.empty() || component == ".") continue;
     if (component == "..") {
       if (!names.empty()) names.pop_back();
@@ -160,11 +159,9 @@ std::optional<std::vector<NameId>> Tree::names_to(std::string_view path, bool fo
     if (name == kNone) return std::nullopt;
     const InodeId id = inode_of(name);
     if (inodes_[id].type == EntryType::symlink && (follow || !rest.empty())) {
-      if (++hops > kMaxHops) return std::nullopt;
-      const std::string target(symlink_target(inodes_[id]));
+      const auto target = symlink_target(inodes_[id]);
+      if (++hops > kMaxHops || !rest.follow(target)) return std::nullopt;
       if (target.starts_with('/')) names.clear();
-      rest = rest.empty() ? target : target + "/" + rest;
-      if (rest.size() > 1u << 20) return std::nullopt;
       continue;
     }
     names.push_back(name);

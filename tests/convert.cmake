@@ -6,6 +6,7 @@ sifkit_test(
           unit/test_convert_capabilities.cpp
           unit/test_convert_changes.cpp
           unit/test_convert_file_system.cpp
+          unit/test_convert_image_path.cpp
           unit/test_convert_manifest_format.cpp
           unit/test_convert_metadata.cpp
           unit/test_convert_packed.cpp

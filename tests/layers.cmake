@@ -3,6 +3,7 @@ sifkit_test(layers SOURCES unit/test_layers_archive_cases.cpp
                            unit/test_layers_cases.cpp
                            unit/test_layers_flattener.cpp
                            unit/test_layers_glob.cpp
+                           unit/test_layers_links.cpp
                            unit/test_layers_squashfs.cpp
                            unit/test_layers_squashfs_hostile.cpp
                            unit/test_layers_squashfs_lookup.cpp

@@ -90,10 +90,9 @@ class Check {
     const bool script = walk_image_path(tree_, kRunScript).inode != kNone;
     if (in_image && script && input_.entrypoint.empty() && input_.cmd.empty()) input_.cmd = {std::string(kRunScript)};
     for (const auto& entry : input_.env) {
-      if (entry.starts_with("PATH=")) places_.path = entry.substr(5) + ":";
       if (entry.starts_with("LD_LIBRARY_PATH=")) loader_files_.library_path = split(entry.substr(16), ':');
     }
-    places_.path += kDefaultPath;
+    places_.path = search_path(input_.env).text;
     surface_.set_path(places_.path);
     look_at_environment(input_.env, out_);
     loader_files_.library_path.emplace_back("/.singularity.d/libs");

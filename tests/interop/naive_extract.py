@@ -22,11 +22,13 @@ class Extractor:
     def __init__(self, default_time):
         self.default_time = default_time
         self.upper = set()  # paths that the current layer has put there
+        self.named = set()  # of these, what has an entry of its own
         os.chdir("/")
         os.utime("/", (default_time, default_time))
 
     def begin_layer(self):
         self.upper = set()
+        self.named = set()
 
     def apply(self, info, segments):
         """One member; `segments` are the (offset, bytes) of a file."""
@@ -56,6 +58,7 @@ class Extractor:
         if victim not in self.upper:
             self.remove(victim)
         elif is_directory(victim):
+            self.renew(victim)
             self.remove_lower(victim)
 
     def hard_link(self, parent, name, target):
@@ -92,6 +95,7 @@ class Extractor:
                 make_node(here, info, segments)
         self.set_metadata(here, info)
         self.upper.add(here)
+        self.named.add(here)
 
     def go(self, path):
         """Goes to a directory that must be there."""
@@ -145,7 +149,8 @@ class Extractor:
                 shutil.rmtree(path)
             else:
                 os.unlink(path)
-        self.upper = {known for known in self.upper if known != path and not known.startswith(path + b"/")}
+        for known in (self.upper, self.named):
+            known -= {name for name in known if name == path or name.startswith(path + b"/")}
 
     def remove_lower(self, directory):
         for name in os.listdir(directory):
@@ -153,7 +158,18 @@ class Extractor:
             if path not in self.upper:
                 self.remove(path)
             elif is_directory(path):
+                self.renew(path)
                 self.remove_lower(path)
+
+    def renew(self, directory):
+        """One that is hidden, and that the layer has not named, is one that no layer names."""
+        if directory in self.named:
+            return
+        os.chown(directory, 0, 0)
+        for name in os.listxattr(directory):
+            os.removexattr(directory, name)
+        os.chmod(directory, 0o755)
+        os.utime(directory, (self.default_time, self.default_time))
 
     def set_metadata(self, path, info):
         os.chown(path, info.uid, info.gid, follow_symlinks=False)

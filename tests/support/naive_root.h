@@ -32,6 +32,7 @@ class NaiveRoot {
     TarEntry entry;
     std::map<std::string, std::shared_ptr<Node>> children;
     std::set<std::string> upper;  ///< names here that the current layer has brought or gone through
+    std::set<std::string> named;  ///< of these, directories that have an entry of their own
 
     bool is_directory() const { return entry.type == '5'; }
   };
@@ -57,6 +58,7 @@ class NaiveRoot {
       if (!directory->upper.contains(name)) {
         directory->children.erase(name);
       } else if (child->is_directory()) {
+        renew(*directory, name);
         remove_lower(*child);
       }
       return;
@@ -71,6 +73,7 @@ class NaiveRoot {
       child->entry = change.entry;
     }
     directory.upper.insert(name);
+    if (child->is_directory()) directory.named.insert(name);
   }
 
   std::map<std::string, std::shared_ptr<Node>> all() const {
@@ -134,6 +137,7 @@ class NaiveRoot {
         if (!create) return nullptr;
         here->children[name] = new_directory();
         here->upper.insert(name);
+        here->named.erase(name);
       }
       way.emplace_back(here, name);
       here = here->children[name].get();
@@ -159,15 +163,23 @@ class NaiveRoot {
     if (names < 2) throw Refused();
   }
 
+  /// A directory that is hidden, and that the layer has not named, is one that no layer names.
+  static void renew(Node& directory, const std::string& name) {
+    if (!directory.named.contains(name)) directory.children.at(name)->entry = new_directory()->entry;
+  }
+
   static void remove_lower(Node& directory) {
     std::erase_if(directory.children, [&](const auto& child) { return !directory.upper.contains(child.first); });
     for (const auto& [name, child] : directory.children) {
-      if (child->is_directory()) remove_lower(*child);
+      if (!child->is_directory()) continue;
+      renew(directory, name);
+      remove_lower(*child);
     }
   }
 
   static void forget_upper(Node& directory) {
     directory.upper.clear();
+    directory.named.clear();
     for (const auto& [name, child] : directory.children) forget_upper(*child);
   }
 

@@ -151,6 +151,34 @@ TEST_CASE("a program that is not there is said", "[convert][runtime]") {
   });
 }
 
+TEST_CASE("a root file system without any program is warned of", "[convert][runtime]") {
+  static constexpr const char* kNone = "no-program: there is no program in it, neither an ELF file nor a script that may be executed";
+  const auto bare = [](std::function<void(RuntimeRoot&)> add) {
+    return [add = std::move(add)](RuntimeRoot& r) {
+      r.tree = Tree();
+      r.input.configured = false;
+      for (const char* name : {"etc", "lib", "lib/x"}) r.directory(name);
+      r.file("etc/motd", "hello", 0644);
+      add(r);
+    };
+  };
+  check_all({
+      {"no file that may be executed", bare([](RuntimeRoot&) {}), kNone},
+      {"text that may be executed", bare([](RuntimeRoot& r) { r.file("lib/x/a", "text"); }), kNone},
+      {"a program that may not be executed", bare([](RuntimeRoot& r) { r.file("lib/x/a", elf_program(), 0644); }), kNone},
+      {"what a build adds", bare([](RuntimeRoot& r) {
+         r.directory(".singularity.d");
+         r.file(".singularity.d/runscript", "#!/bin/sh\n");
+       }), kNone},
+      {"a program", bare([](RuntimeRoot& r) { r.file("lib/x/a", elf_program(), 0711); }), ""},
+      {"a script", bare([](RuntimeRoot& r) { r.file("lib/x/a", "#!/bin/sh\n"); }), ""},
+      {"a configuration", bare([](RuntimeRoot& r) {
+         r.input.configured = true;
+         r.input.cmd = {"/lib/x/none"};
+       }), "program-missing: the command '/lib/x/none' is not in the image"},
+  });
+}
+
 TEST_CASE("what is relative to the working directory is said", "[convert][runtime]") {
   const auto in_app = [](std::vector<std::string> entrypoint, std::vector<std::string> cmd,
                          std::string working_dir = "/app") {

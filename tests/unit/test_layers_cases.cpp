@@ -30,6 +30,7 @@ std::string xattr_layer(const Pax& records, char type = '0') {
 }  // namespace
 
 TEST_CASE("whiteouts: every case", "[layers][cases][whiteout]") {
+  const TarEntry closed{.name = "d/", .type = '5', .mode = 0700, .uid = 5, .gid = 6, .mtime = 99, .pax = {{"SCHILY.xattr.user.a", "1"}}};
   check({
       {"wh01", "of a file", {base(), L(.file("d/.wh.a", ""))}, "d/; d/b:2"},
       {"wh02", "of a directory removes it with all below", {base(), L(.file(".wh.d", ""))}, ""},
@@ -38,7 +39,11 @@ TEST_CASE("whiteouts: every case", "[layers][cases][whiteout]") {
       {"wh05", "after a file of the name", {base(), L(.file("d/a", "n").file("d/.wh.a", ""))}, "d/; d/a:n; d/b:2"},
       {"wh06", "of a directory, then the directory and a child", {base(), L(.file(".wh.d", "").directory("d").file("d/c", "3"))}, "d/; d/c:3"},
       {"wh07", "a directory and a child, then its whiteout", {base(), L(.directory("d").file("d/c", "3").file(".wh.d", ""))}, "d/; d/c:3"},
-      {"wh07b", "a child alone, then the whiteout of its directory", {base(), L(.file("d/c", "3").file(".wh.d", ""))}, "d/; d/c:3"},
+      {"wh07b", "a child alone, then the whiteout of its directory", {base(), L(.file("d/c", "3").file(".wh.d", ""))}, "d/ @7; d/c:3"},
+      {"wh07c", "the same of one that has more than a mode", {L(.add(closed).file("d/s/a", "1")), L(.file("d/s/c", "3").file(".wh.d", ""))}, "d/ @7; d/s/ @7; d/s/c:3"},
+      {"wh07d", "the same after the whiteout", {L(.add(closed).file("d/s/a", "1")), L(.file(".wh.d", "").file("d/s/c", "3"))}, "d/ @7; d/s/ @7; d/s/c:3"},
+      {"wh07e", "an entry for the directory counts, before its whiteout or behind", {L(.add(closed)), L(.directory("d", 0711).file("d/c", "3").file(".wh.d", "").file("e/c", "4").file(".wh.e", "").directory("e"))}, "d/ 711; d/c:3; e/; e/c:4"},
+      {"wh07f", "the directories in it have their own", {L(.add(closed).directory("d/s", 0700).directory("d/t", 0700)), L(.directory("d/s", 0711).file("d/s/c", "3").file("d/t/c", "4").file(".wh.d", ""))}, "d/ @7; d/s/ 711; d/s/c:3; d/t/ @7; d/t/c:4"},
       {"wh08", "in the oldest layer", {L(.file("a", "1").file(".wh.a", "").file(".wh.b", ""))}, "a:1"},
       {"wh09", "of type directory", {base(), L(.directory("d/.wh.a"))}, "d/; d/b:2", {"whiteout-type"}},
       {"wh10", "of type symbolic link", {base(), L(.symlink("d/.wh.a", "x"))}, "d/; d/b:2", {"whiteout-type"}},
@@ -105,7 +110,10 @@ TEST_CASE("opaque directories: every case", "[layers][cases][whiteout]") {
       {"op12", "of type directory", {lower, L(.directory("d/.wh..wh..opq").file("d/new", "4"))}, expected, {"whiteout-type"}},
       {"op13", "hides the target of a link after it", {lower, L(.file("d/.wh..wh..opq", "").hard_link("keep", "d/old"))}, "!malformed target 'd/old' is not there"},
       {"op13b", "a link to an older file, then the target is hidden", {lower, L(.hard_link("keep", "d/old").file("d/.wh..wh..opq", ""))}, "d/ 711; e:3; keep:1", {"link-to-older-layer"}},
-      {"op14", "after a grandchild with an implied parent", {lower, L(.file("d/sub/new", "5").file("d/.wh..wh..opq", ""))}, "d/ 711; d/sub/; d/sub/new:5; e:3"},
+      {"op14", "after a grandchild with an implied parent", {lower, L(.file("d/sub/new", "5").file("d/.wh..wh..opq", ""))}, "d/ 711; d/sub/ @7; d/sub/new:5; e:3"},
+      {"op14b", "the parent's attributes, which no entry of the layer gives", {L(.directory("d", 0711).directory("d/sub", 0700)), L(.file("d/sub/new", "5").file("d/.wh..wh..opq", ""))}, "d/ 711; d/sub/ @7; d/sub/new:5"},
+      {"op14c", "the same behind the mark", {L(.directory("d", 0711).directory("d/sub", 0700)), L(.file("d/.wh..wh..opq", "").file("d/sub/new", "5"))}, "d/ 711; d/sub/ @7; d/sub/new:5"},
+      {"op14d", "a parent with an entry", {L(.directory("d", 0711).directory("d/sub", 0700)), L(.directory("d/sub", 0750).file("d/sub/new", "5").file("d/.wh..wh..opq", ""))}, "d/ 711; d/sub/ 750; d/sub/new:5"},
       {"op15", "over two older layers", {lower, L(.file("d/more", "7")), L(.file("d/.wh..wh..opq", ""))}, "d/ 711; e:3"},
       {"op16", "of a directory inside", {lower, L(.file("d/sub/.wh..wh..opq", ""))}, "d/ 711; d/old:1; d/sub/; e:3"},
       {"op17", "with a body", {lower, L(.file("d/.wh..wh..opq", "y").file("d/new", "4"))}, expected, {"whiteout-type"}},
@@ -326,6 +334,7 @@ TEST_CASE("owners, modes, times, devices and attributes: every case", "[layers][
       {"md18b", "both forms", {pax({{"SCHILY.xattr.user.a", "hi"}, {"LIBARCHIVE.xattr.user.a", "bm8"}})}, "f:1 user.a=hi"},
       {"md19", "attributes of other namespaces", {pax({{"SCHILY.xattr.system.posix_acl_access", "1"}, {"SCHILY.xattr.com.apple.x", "2"}, {"SCHILY.xattr.user.", "3"}, {"SCHILY.xattr.", "4"}})}, "f:1", {"xattr-dropped"}},
       {"md20", "attributes of a directory that is named again without", {TarBuilder().add({.name = "d/", .type = '5', .mode = 0755, .pax = {{"SCHILY.xattr.user.a", "1"}}}).bytes(), L(.directory("d"))}, "d/"},
+      {"md20b", "an access control list in text", {pax({{"SCHILY.acl.access", "user::rw-,user:1:r--,group::r--,mask::r--,other::---"}})}, "f:1", {"xattr-dropped"}},
       {"md21", "attributes of a FIFO", {xattr_layer({{"SCHILY.xattr.user.a", "1"}, {"SCHILY.xattr.trusted.b", "2"}}, '6')}, "f | trusted.b=2", {"xattr-dropped"}},
       {"md22", "devices", {TarBuilder().add({.name = "null", .type = '3', .mode = 0666, .major = 1, .minor = 3}).add({.name = "big", .type = '4', .major = 4095, .minor = 1048575}).bytes()}, "big b4095:1048575; null c1:3 666"},
       {"md22b", "a device that fits no inode", {TarBuilder().add({.name = "n", .type = '3', .major = 4096}).bytes()}, "!unsupported device number 4096:0 does not fit 12 and 20 bits"},

@@ -16,7 +16,7 @@ struct ImagePath {
   std::string link;                       ///< the last link on the way, "" for none
   std::string link_target;                ///< what it says
   std::string closed;                     ///< the first directory on the way that not everybody may enter, "" for none
-  bool loops = false;
+  bool loops = false;  ///< or more links, or more of them, than a walk follows
 };
 
 /// `path` starts at the image's root, whether or not it begins with a slash.

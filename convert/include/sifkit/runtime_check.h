@@ -40,6 +40,17 @@ SIFKIT_API bool runs_on(std::string_view image, std::string_view program);
 /// The directories that the runtime adds to the PATH of every container.
 inline constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Where a container looks for programs.
+struct SearchPath {
+  /// Directories of PATH that are looked into. More than a few dozen are no image's; each may lead through many links.
+  static constexpr std::size_t kMaxDirectories = 512;
+
+  std::string text;   ///< the directories of PATH, then those of the runtime, each once
+  bool whole = true;  ///< else PATH has more directories than are looked into
+};
+/// The last PATH of `env` (NAME=VALUE) counts.
+SIFKIT_API SearchPath search_path(const std::vector<std::string>& env);
+
 /// What `check_runtime` is told of an image beside its files.
 struct RuntimeCheckInput {
   std::vector<std::string> entrypoint;

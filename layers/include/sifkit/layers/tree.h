@@ -78,7 +78,7 @@ class SIFKIT_API Tree {
   std::vector<NameId> sorted_children(InodeId directory) const;
 
   /// Resolves a path inside the root as a chrooted process would, the last component too when `follow` is set.
-  /// Nothing where a component is missing or links loop.
+  /// Nothing where a component is missing, or where links loop or are more than 255 or more than PathRest takes.
   std::optional<InodeId> resolve(std::string_view path, bool follow) const;
   /// Called before a name is looked for in a directory: it may add that name.
   using BeforeFind = std::function<void(InodeId directory, std::string_view name)>;
