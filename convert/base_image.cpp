@@ -2,6 +2,7 @@
 #include "base_image.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <fmt/format.h>
 
@@ -32,6 +33,11 @@ std::unique_ptr<BaseLayers> layers_of(const sif::Image& image, std::shared_ptr<c
   }
   options.operation.logger->write(LogLevel::debug, fmt::format("all layers are read: of the old image: {}", why));
   return nullptr;
+}
+
+bool belongs_to_user(const File& file) {
+  struct stat status {};
+  return ::fstat(file.fd(), &status) == 0 && status.st_uid == ::geteuid();
 }
 
 }  // namespace
@@ -72,7 +78,10 @@ BaseImage open_base(const std::filesystem::path& target, const ConvertOptions& o
     const auto reason = as_packed ? blocks->unusable_for(options.squashfs) : blocks->unfit_for(options.squashfs);
     if (!reason.empty()) return refuse(reason);
     BaseImage base{blocks, nullptr};
-    const bool has_record = place.sif && options.excludes.empty() && options.format == OutputFormat::sif;
+    // Blocks are compared, layers are believed: of what just lies in the way only those of one's own file.
+    const bool is_believed = asked_for || belongs_to_user(*file);
+    const bool has_record =
+        place.sif && is_believed && options.excludes.empty() && options.format == OutputFormat::sif;
     if (has_record) base.layers = layers_of(*place.sif, blocks, options);
     return base;
   } catch (const Error& error) {

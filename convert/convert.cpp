@@ -28,6 +28,22 @@ struct Input {
   oci::Image* image = nullptr;
 };
 
+std::unique_ptr<RootSource> open_root(oci::OpenedSource& source, oci::Image* image, std::shared_ptr<const File> packed,
+                                      const Output& output, const ConvertOptions& options, WarningList& warnings,
+                                      ConvertReport& report) {
+  if (packed) {
+    auto copied = std::make_unique<PackedRoot>(packed, options, warnings, report);
+    // A copy may lack what its original keeps; of what is replaced nothing would be left.
+    if (options.edit && copied->leaves_objects_out()) {
+      throw Error(ErrorKind::unsupported, "objects of the image are too many or too large to be copied");
+    }
+    return copied;
+  }
+  auto layered = std::make_unique<LayeredRoot>(*image, source, options, warnings, report);
+  layered->use(output.base_layers());
+  return layered;
+}
+
 ConvertReport converted(const Input& input, const std::filesystem::path& target, const ConvertOptions& options,
                         WarningList& warnings) {
   const auto start = std::chrono::steady_clock::now();
@@ -38,7 +54,7 @@ ConvertReport converted(const Input& input, const std::filesystem::path& target,
   report.target = target;
   if (!options.dry_run && !options.edit) refuse_own_source(given, target);
   // First of all, so that a target which cannot be written does not cost the transfer of an image.
-  const auto output = open_output(target, options, warnings, report);
+  auto output = open_output(target, options, warnings, report);
   options.operation.progress->stage("reading the source", 0);
   const auto own_source = input.source ? nullptr : oci::open_source(given, options, warnings);
   oci::OpenedSource& source = input.source ? *input.source : *own_source;
@@ -46,23 +62,32 @@ ConvertReport converted(const Input& input, const std::filesystem::path& target,
   if (!options.dry_run) refuse_inside_source(source, target, options.excludes);
   const auto packed = source.image_file();
   const auto own_image = packed || input.image ? nullptr : source.open_image();
-  std::unique_ptr<RootSource> root;
-  if (packed) {
-    auto copied = std::make_unique<PackedRoot>(packed, options, warnings, report);
-    // A copy may lack what its original keeps; of what is replaced nothing would be left.
-    if (options.edit && copied->leaves_objects_out()) {
-      throw Error(ErrorKind::unsupported, "objects of the image are too many or too large to be copied");
-    }
-    root = std::move(copied);
-  } else {
-    auto layered = std::make_unique<LayeredRoot>(input.image ? *input.image : *own_image, source, options, warnings, report);
-    layered->use(output->base_layers());
-    root = std::move(layered);
-  }
-  naming({reference.location, given.text}, [&] { return fmt::format("converting {}", in_quotes(given.text)); }, [&] {
-    Conversion conversion(*root, reference, options, warnings, report);
+  oci::Image* const image = input.image ? input.image : own_image.get();
+  const auto run = [&](const ConvertOptions& how, WarningList& found) {
+    const auto root = open_root(source, image, packed, *output, how, found, report);
+    Conversion conversion(*root, reference, how, found, report);
     const layers::Tree tree = conversion.run(output->contents(conversion));
     output->finish(tree, conversion);
+  };
+  naming({reference.location, given.text}, [&] { return fmt::format("converting {}", in_quotes(given.text)); }, [&] {
+    WarningList found;
+    try {
+      run(options, found);
+    } catch (const BaseTooPoor& error) {
+      options.operation.logger->write(LogLevel::debug, fmt::format("all layers are read: {}", error.what()));
+      ConvertOptions alone = options;
+      alone.use_base = false;
+      report = {};
+      report.target = target;
+      output.reset();  // its file has some of the image
+      output = open_output(target, alone, warnings, report);
+      run(alone, warnings);
+      return;
+    } catch (...) {
+      warnings.add_all(found);
+      throw;
+    }
+    warnings.add_all(found);
   });
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return report;

@@ -9,6 +9,7 @@
 #include <sifkit/core/error.h>
 #include <sifkit/core/resources.h>
 
+#include "lost_contents.h"
 #include "root_check.h"
 #include "runtime_files.h"
 
@@ -30,6 +31,16 @@ LayerOptions with_threads(const ConvertOptions& options) {
   LayerOptions out = options.layers;
   out.many_threads = threads_of(options) >= kManyThreads && available_memory() >= kAmpleMemory;
   return out;
+}
+
+std::string hint_for_images(const oci::Reference& reference) {
+  if (reference.transport == oci::Transport::directory) {
+    return fmt::format("oci:{} takes the images", printable(reference.location));
+  }
+  if (reference.transport == oci::Transport::tar) {
+    return fmt::format("docker-archive:{0} or oci-archive:{0} takes the images", printable(reference.location));
+  }
+  return "was 'docker import' used where 'docker load' was meant?";
 }
 
 }  // namespace
@@ -265,8 +276,9 @@ Tree LayeredRoot::finish(Flattener& flattener, std::vector<Missing>& missing, co
     return flattener.finish(missing, options_.operation, take_lost);
   } catch (Error& error) {
     // A new layer may link to a file that the build has emptied, and that the base has no more.
-    if (base_ != nullptr) error.set_hint("--no-base reads all layers");
-    throw;
+    if (base_ == nullptr || error.kind() != ErrorKind::malformed) throw;
+    error.set_hint("--no-base reads all layers");
+    throw BaseTooPoor(error);
   }
 }
 
@@ -316,7 +328,14 @@ Tree LayeredRoot::read(ContentSink& sink, std::uint32_t time) {
   read_missing(missing, tree, sink);
   // What is not usual of a stack of layers is said, or read again; the tree alone does not tell it from the usual.
   const bool usual = warnings_.total() == warned && report_.layers_read_again == 0 && replaced_links_.empty();
-  if (!usual || diff_ids_.empty() || config().raw.empty() || !excludes_.empty()) origin_.reset();
+  const auto lost = lost_contents(tree);
+  if (!usual || lost.any || diff_ids_.empty() || config().raw.empty() || !excludes_.empty()) origin_.reset();
+  if (lost.unnamed != 0 && options_.format != OutputFormat::sandbox) {
+    warnings_.add("unnamed-bytes",
+                  fmt::format("the image has {} bytes of {} that layers hide or options leave out, without a name: that "
+                              "shows too late, at links or names that stand twice",
+                              lost.bytes, lost.unnamed == 1 ? "a file" : fmt::format("{} files", lost.unnamed)));
+  }
   if (origin_) {
     origin_->named = named_inodes(tree, origin_->end);
     for (const auto path : emptied_files()) {
@@ -339,7 +358,8 @@ void LayeredRoot::check_root(const Tree& tree) const {
     case oci::ContentsKind::rootfs:
     case oci::ContentsKind::other:
     case oci::ContentsKind::nothing:
-    case oci::ContentsKind::one_file: break;
+    case oci::ContentsKind::beside:
+    case oci::ContentsKind::packed: break;
     case oci::ContentsKind::wrapped:
       warnings_.add("root-in-directory",
                     fmt::format("at the root is one directory and nothing else: {}", contents.detail));
@@ -351,10 +371,8 @@ void LayeredRoot::check_root(const Tree& tree) const {
         error.set_hint(contents.hint(false));
         throw error;
       }
-      warnings_.add(
-          "root-is-archive",
-          fmt::format("the root file system looks like {}; was 'docker import' used where 'docker load' was meant?",
-                      oci::words_of(contents.kind, true).name));
+      warnings_.add("root-is-archive", fmt::format("the root file system looks like {}; {}",
+                                                   oci::words_of(contents.kind, true).name, hint_for_images(source_.reference())));
   }
 }
 

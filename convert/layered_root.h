@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <sifkit/convert.h>
+#include <sifkit/core/error.h>
 #include <sifkit/layers/glob.h>
 #include <sifkit/layers/layer_reader.h>
 #include <sifkit/oci/source.h>
@@ -21,6 +22,12 @@
 #include "root_source.h"
 
 namespace sifkit {
+
+/// The layers of a base lack what newer ones ask for; those of the image may have it.
+class BaseTooPoor : public Error {
+ public:
+  explicit BaseTooPoor(const Error& cause) : Error(cause) {}
+};
 
 /// The layers of an image, read newest first and merged.
 class LayeredRoot : public RootSource {
@@ -37,7 +44,7 @@ class LayeredRoot : public RootSource {
   std::vector<layers::Flattener::ReplacedLink> replaced_links() const override { return replaced_links_; }
 
   /// Before `read`: layers that an older image still holds are taken from there, if they are this image's oldest. It
-  /// outlives the object; none is one that holds nothing.
+  /// outlives the object; none is one that holds nothing. `read` may throw BaseTooPoor then.
   void use(BaseLayers* base);
   const std::optional<LayerOrigin>& origin() const override { return origin_; }
 

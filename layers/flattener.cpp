@@ -108,10 +108,18 @@ struct Flattener::Impl {
 
   void cover(const LayerLog& layer) {
     ChangeTexts texts(layer);
+    std::size_t done = 0;  // so far the directories on the way to the path are those of the path before
     for (const auto& change : layer.changes) {
       texts.advance(change);
       const auto& path = texts.path();
+      done = std::min<std::size_t>(done, change.shared_length);
       if (change.implied) continue;
+      if (change.whiteout == Whiteout::none) {
+        // Files that stand where these are replaced, too.
+        for (auto slash = path.find('/', done); slash != std::string::npos; slash = path.find('/', slash + 1))
+          covered.cover(std::string_view(path).substr(0, slash));
+        done = path.size();
+      }
       if (change.whiteout == Whiteout::opaque_dir) {
         covered.cover_below(path);
       } else if (change.whiteout == Whiteout::explicit_file || change.type != EntryType::directory) {

@@ -55,9 +55,47 @@ TEST_CASE("what the build has replaced, a newer layer may ask for", "[convert][b
     const auto below = TarBuilder().file("etc/hosts", "127.0.0.1 localhost").file("etc/text", "text").bytes();
     CHECK(fixture.taken({below}, {below, kNew}) == 1);
     const auto link = TarBuilder().hard_link("saved", "etc/hosts").bytes();
-    fixture.build("alone", {below, link});
-    const auto error = error_of([&] { fixture.build("new", {below, link}, "old"); });
-    REQUIRE(error);
-    CHECK_THAT(error->hint().text(), ContainsSubstring("--no-base reads all layers"));
+    CHECK(fixture.taken({below}, {below, link}) == 0);
+  }
+}
+
+TEST_CASE("a file that a directory of a newer layer replaces is not packed", "[convert][base]") {
+  BordersFixture fixture;
+  const std::string secret(3000, 's');
+  const auto below = TarBuilder().file("d", secret).bytes();
+  const auto above = TarBuilder().file("d/c", "").file("a/a", secret).bytes();
+  // The same bytes stand under another name, until that goes, too.
+  CHECK(fixture.taken({below, above}, {below, above, TarBuilder().file("a", "a").bytes()}) == 2);
+  fixture.options.squashfs.codec = layers::SquashfsCodec::none;
+  CHECK(fixture.build("plain", {below, TarBuilder().file("d/c", "").bytes()}).find(secret) == std::string::npos);
+  CHECK(fixture.warnings.count("unnamed-bytes") == 0);
+}
+
+TEST_CASE("bytes that no file shows are told", "[convert]") {
+  BaseFixture fixture;
+  fixture.options.squashfs.codec = layers::SquashfsCodec::none;
+  const std::string secret(3000, 's');
+  const auto linked = TarBuilder().directory("real").file("real/a", secret).symlink("ln", "real").bytes();
+  const auto is_there = [&](const std::vector<std::string>& layers) {
+    return fixture.build("image", layers).find(secret) != std::string::npos;
+  };
+  SECTION("a whiteout through a link") {
+    CHECK(is_there({linked, TarBuilder().file("ln/.wh.a", "").bytes()}));
+    CHECK(fixture.warnings.count("unnamed-bytes") == 1);
+  }
+  SECTION("a name that stands twice") {
+    CHECK(is_there({TarBuilder().file("a", secret).file("a", "new").bytes()}));
+    CHECK(fixture.warnings.count("unnamed-bytes") == 1);
+  }
+  SECTION("what is left out by the name of a link") {
+    fixture.options.excludes = {"/real/a"};
+    const auto through = TarBuilder().file("ln/a", secret).bytes();
+    const auto link = TarBuilder().directory("real").symlink("ln", "real").bytes();
+    CHECK(is_there({link, through}));
+    CHECK(fixture.warnings.count("unnamed-bytes") == 1);
+  }
+  SECTION("bytes that another file has") {
+    CHECK(is_there({TarBuilder().file("a", secret).file("b", secret).file("a", "new").bytes()}));
+    CHECK(fixture.warnings.count("unnamed-bytes") == 0);
   }
 }
