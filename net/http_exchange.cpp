@@ -7,6 +7,8 @@
 #include <cstring>
 #include <new>
 
+#include <sys/socket.h>
+
 #include <fmt/format.h>
 
 #include <sifkit/core/bytes.h>
@@ -28,6 +30,11 @@ constexpr long kSendBuffer = 256 << 10;
 constexpr std::size_t kMaxAuthorities = std::size_t{16} << 20;
 constexpr int kFirstFinalStatus = 200;  ///< what is less is an interim answer
 constexpr std::string_view kBlank = " \t\r\n";
+
+/// No program that this one starts gets a connection of it: it could read what is for us, or keep it open.
+curl_socket_t open_socket(void*, curlsocktype, curl_sockaddr* address) noexcept {
+  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
 
 }  // namespace
 
@@ -99,6 +106,7 @@ void HttpExchange::set_up(const HttpOptions& options) {
   // A name such as "../info" is the server's to refuse.
   set_option(curl, CURLOPT_PATH_AS_IS, 1L);
   set_option(curl, CURLOPT_NOSIGNAL, 1L);
+  set_option(curl, CURLOPT_OPENSOCKETFUNCTION, &open_socket);
   // A name that is being looked up does not delay the end.
   set_option(curl, CURLOPT_QUICK_EXIT, 1L);
   set_option(curl, CURLOPT_CONNECTTIMEOUT,

@@ -87,6 +87,7 @@ void HttpExchange::fail() const {
 
 Hint HttpExchange::hint() const {
   if (result_ == CURLE_COULDNT_RESOLVE_PROXY) return proxy_hint();
+  if (result_ == CURLE_COULDNT_RESOLVE_HOST && !hints_.unresolved.empty()) return hints_.unresolved;
   if (result_ == CURLE_PEER_FAILED_VERIFICATION && lacks_authorities_) return authorities_hint();
   if (refuses_certificate(result_, error_text_) && !hints_.certificate.empty()) return hints_.certificate;
   return is_of_tls(result_) && !hints_.tls.empty() ? hints_.tls : hints_.other;

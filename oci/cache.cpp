@@ -6,6 +6,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -46,12 +47,24 @@ std::optional<struct stat> status_of(const fs::path& path) {
   return status;
 }
 
+/// None of a directory that is absent: another process may have it made, or removed, at any moment.
 std::vector<fs::path> files_in(const fs::path& directory) {
   std::vector<fs::path> out;
   std::error_code error;
   for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) out.push_back(at->path());
+  if (error && error.value() != ENOENT)
+    throw_errno(fmt::format("read the directory {}", in_quotes(directory.native())), error.value());
   std::sort(out.begin(), out.end());
   return out;
+}
+
+/// The same of a cache that is only asked: one that cannot be read has nothing.
+std::vector<fs::path> readable_files_in(const fs::path& directory) {
+  try {
+    return files_in(directory);
+  } catch (const Error&) {
+    return {};
+  }
 }
 
 /// An image is called KEY-DIGEST: what it was made of, and what it is.
@@ -69,17 +82,45 @@ std::optional<Digest> parsed(const std::string& algorithm, const std::string& he
   }
 }
 
-void remove_unfinished(const fs::path& directory) {
+/// Removes files, and remembers what could not be.
+class Removal {
+ public:
+  /// Whether it is gone, by whomever.
+  bool remove(const fs::path& path) {
+    if (::unlink(path.c_str()) == 0 || errno == ENOENT) return true;
+    if (failed_++ == 0) {
+      error_number_ = errno;
+      first_ = path;
+    }
+    return false;
+  }
+
+  void throw_failure() const {
+    if (failed_ == 0) return;
+    const auto more = failed_ == 1 ? std::string() : fmt::format(" and {} more", failed_ - 1);
+    throw_errno(fmt::format("remove {}{}", in_quotes(first_.native()), more), error_number_);
+  }
+
+ private:
+  std::size_t failed_ = 0;
+  int error_number_ = 0;
+  fs::path first_;
+};
+
+void remove_unfinished(const fs::path& directory, Removal& removal) {
   for (const auto& path : files_in(directory)) {
     const auto status = status_of(path);
     if (!status || !S_ISREG(status->st_mode) || path.extension() != ".partial") continue;
     const auto written = std::chrono::system_clock::from_time_t(status->st_mtim.tv_sec);
-    if (std::chrono::system_clock::now() - written > kUnfinished) ::unlink(path.c_str());
+    if (std::chrono::system_clock::now() - written > kUnfinished) removal.remove(path);
   }
 }
 
 std::vector<fs::path> directories_of(const fs::path& directory) {
+  files_in(directory);  // the one that its user knows is named where it cannot be read, or is none
   auto out = files_in(directory / "blobs");
+  std::error_code error;
+  std::erase_if(out, [&](const fs::path& inner) { return !fs::is_directory(inner, error); });
   out.push_back(directory / "images");
   return out;
 }
@@ -91,10 +132,14 @@ std::atomic<unsigned> turns_held = 0;
 class Turn {
  public:
   Turn(File file, std::string path) : file_(std::move(file)), path_(std::move(path)) {
-    thread_ = start_background_thread([this] {
-      std::unique_lock lock(mutex_);
-      while (!changed_.wait_for(lock, kSignOfLife, [this] { return over_; })) touch(file_.fd());
-    });
+    try {
+      thread_ = start_background_thread([this] {
+        std::unique_lock lock(mutex_);
+        while (!changed_.wait_for(lock, kSignOfLife, [this] { return over_; })) touch(file_.fd());
+      });
+    } catch (const std::system_error&) {
+      // Without a thread there is no sign of life: others wait for kNotRunning, and fetch for themselves then.
+    }
     ++turns_held;
   }
   ~Turn() {
@@ -137,20 +182,30 @@ std::vector<CacheEntry> cache_entries(const fs::path& directory) {
 }
 
 std::uint64_t prune_cache(const fs::path& directory, std::uint64_t max_bytes) {
-  for (const auto& inner : directories_of(directory)) remove_unfinished(inner);
+  Removal removal;
+  for (const auto& inner : directories_of(directory)) remove_unfinished(inner, removal);
   const auto entries = cache_entries(directory);
   std::uint64_t bytes = 0;
   for (const auto& entry : entries) bytes += entry.bytes;
   std::uint64_t freed = 0;
   for (const auto& entry : entries) {
     if (bytes - freed <= max_bytes) break;
-    if (::unlink(entry.path.c_str()) == 0 || errno == ENOENT) freed += entry.bytes;
+    if (removal.remove(entry.path)) freed += entry.bytes;
   }
+  removal.throw_failure();
   return freed;
+}
+
+bool others_may_write(const File& file) {
+  struct stat status {};
+  if (::fstat(file.fd(), &status) != 0) return true;
+  const bool trusted = status.st_uid == ::geteuid() || status.st_uid == 0;
+  return !trusted || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0;
 }
 
 Cache::Cache(CacheOptions options, const OperationContext& operation)
     : options_(std::move(options)), operation_(operation) {
+  tell_absent();
   // A turn is for one directory, wherever the process that names it is.
   if (!options_.directory.empty()) options_.directory = fs::absolute(options_.directory);
 }
@@ -160,6 +215,19 @@ Cache::~Cache() {
   try {
     prune_cache(options_.directory, options_.max_bytes);
   } catch (const std::exception&) {  // it stays as it is
+  }
+}
+
+/// Once, as the directories are the same for all that have the same options.
+void Cache::tell_absent() const {
+  for (const auto& directory : options_.read_only) {
+    struct stat status {};
+    const bool there = ::stat(directory.c_str(), &status) == 0;
+    if (there && S_ISDIR(status.st_mode)) continue;
+    const auto why = there ? "it is no directory" : errno == ENOENT ? "it is not there" : "it cannot be reached";
+    if (options_.told_absent->exchange(true)) return;
+    const auto name = in_quotes(directory.native());
+    operation_.logger->write(LogLevel::warning, fmt::format("the shared cache {} is not used: {}", name, why));
   }
 }
 
@@ -204,6 +272,8 @@ std::shared_ptr<const File> Cache::checked(const fs::path& path, const Digest& d
     problem = error.message();
   }
   if (problem.empty()) {
+    operation_.logger->write(LogLevel::debug, fmt::format("{} is in the {}: {}", digest.text(),
+                                                          own ? "cache" : "shared cache", in_quotes(path.native())));
     if (own) touch(file->fd());
     return file;
   }
@@ -276,7 +346,7 @@ std::optional<Cache::KeptImage> Cache::find_image(const Digest& key) const {
 }
 
 std::optional<Cache::KeptImage> Cache::find_image_in(const fs::path& directory, const Digest& key, bool own) const {
-  for (const auto& path : files_in(directory / "images")) {
+  for (const auto& path : readable_files_in(directory / "images")) {
     const auto parts = parts_of_image_name(path.filename());
     if (!parts || parts->first != key.hex()) continue;
     const auto digest = parsed("sha256", parts->second);

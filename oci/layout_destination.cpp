@@ -14,7 +14,6 @@
 
 #include <sifkit/core/error.h>
 #include <sifkit/core/json.h>
-#include <sifkit/core/linux_names.h>
 #include <sifkit/core/output_place.h>
 #include <sifkit/core/unfinished.h>
 
@@ -113,8 +112,16 @@ class LayoutArchiveDestination : public ImageDestination {
   MemberWriter archive_;
 };
 
+/// Whatever the umask says, its owner may put files into it.
+bool make_new_directory(const fs::path& path) {
+  struct stat status {};
+  if (::mkdir(path.c_str(), 0777) != 0) return false;
+  if (::stat(path.c_str(), &status) != 0) return false;
+  return (status.st_mode & S_IRWXU) == S_IRWXU || ::chmod(path.c_str(), (status.st_mode & 07777) | S_IRWXU) == 0;
+}
+
 void make_directory(const fs::path& path) {
-  if (::mkdir(path.c_str(), 0777) != 0 && errno != EEXIST) throw_errno(fmt::format("create {}", in_quotes(path.native())));
+  if (!make_new_directory(path) && errno != EEXIST) throw_errno(fmt::format("create {}", in_quotes(path.native())));
 }
 
 /// A blob, which gets its name when its digest is known.
@@ -151,7 +158,7 @@ void write_file(const fs::path& path, std::string_view text) {
 class StagedDirectory {
  public:
   explicit StagedDirectory(fs::path path) : path_(std::move(path)), unfinished_(path_.native()) {
-    if (::mkdir(path_.c_str(), 0777) != 0) throw_errno(fmt::format("create {}", in_quotes(path_.native())));
+    if (!make_new_directory(path_)) throw_errno(fmt::format("create {}", in_quotes(path_.native())));
   }
   ~StagedDirectory() { remove_tree(path_); }
   StagedDirectory(const StagedDirectory&) = delete;
@@ -171,9 +178,7 @@ class LayoutDestination : public ImageDestination {
     expect_own_name(target_, "the layout's path");
     struct stat status {};
     if (::lstat(target_.c_str(), &status) == 0) {
-      if (!is_there("oci-layout") || !is_there("index.json")) {
-        throw Error(ErrorKind::exists, fmt::format("{} exists and is no OCI layout", in_quotes(target_.native())), "choose another name for the output");
-      }
+      expect_layout();
       read_index();
       root_ = target_;
     } else {
@@ -207,13 +212,19 @@ class LayoutDestination : public ImageDestination {
 
  private:
   void finish_index(const Descriptor& manifest) {
+    if (staged_ && put_in_place(manifest)) return;
     // Others may have put images into the layout meanwhile, or be about to. A file system without locks does without.
-    UniqueFd held;
-    if (!staged_) {
-      held = UniqueFd(::open(target_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-      if (held) ::flock(held.get(), LOCK_EX);
-      read_index();
-    }
+    const UniqueFd held(::open(target_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (held) ::flock(held.get(), LOCK_EX);
+    expect_layout();
+    read_index();
+    add_entry(manifest);
+    if (staged_) move_blobs();
+    write_file(target_ / "index.json", index_.dump() + "\n");
+    staged_.reset();
+  }
+
+  void add_entry(const Descriptor& manifest) {
     Json& list = index_["manifests"];
     const Json entry = entry_of(manifest, tag_);
     for (auto at = list.begin(); at != list.end();) {
@@ -221,19 +232,46 @@ class LayoutDestination : public ImageDestination {
       at = replaced ? list.erase(at) : at + 1;
     }
     list.push_back(entry);
-    if (!staged_) {
-      write_file(root_ / "index.json", index_.dump() + "\n");
-      return;
-    }
+  }
+
+  /// Gives a new layout its name; false where somebody else has put one there meanwhile.
+  bool put_in_place(const Descriptor& manifest) {
+    add_entry(manifest);
     write_file(root_ / "oci-layout", kLayoutText);
     write_file(root_ / "index.json", index_.dump() + "\n");
-    if (::renameat2(AT_FDCWD, root_.c_str(), AT_FDCWD, target_.c_str(), RENAME_NOREPLACE) != 0) {
-      if (errno != EINVAL && errno != ENOSYS) throw_errno(fmt::format("put {} in place", in_quotes(target_.native())));
-      if (::rename(root_.c_str(), target_.c_str()) != 0) throw_errno(fmt::format("put {} in place", in_quotes(target_.native())));
+    if (rename_to_free_name(AT_FDCWD, root_.c_str(), target_.c_str()) != 0) {
+      if (errno == EEXIST || errno == ENOTEMPTY) return false;
+      throw_errno(fmt::format("put {} in place", in_quotes(target_.native())));
     }
     staged_.reset();
-    const UniqueFd directory(::open(directory_of(target_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (directory) sync_directory(directory.get(), directory_of(target_));
+    sync_names(directory_of(target_));
+    return true;
+  }
+
+  /// Of the layout beside the target into the one that has its name. What both have has the same bytes.
+  void move_blobs() const {
+    const auto blobs = target_ / "blobs/sha256";
+    make_directory(target_ / "blobs");
+    make_directory(blobs);
+    const auto from = root_ / "blobs/sha256";
+    const UniqueFd opened(::open(from.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!opened) throw_errno(fmt::format("open {}", in_quotes(from.native())));
+    for (const auto& name : names_in(opened.get(), from.native())) {
+      if (::rename((from / name).c_str(), (blobs / name).c_str()) != 0)
+        throw_errno(fmt::format("put {} in place", in_quotes((blobs / name).native())));
+    }
+    sync_names(blobs);
+  }
+
+  static void sync_names(const fs::path& path) {
+    const UniqueFd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (directory) sync_directory(directory.get(), path);
+  }
+
+  void expect_layout() const {
+    if (is_there("oci-layout") && is_there("index.json")) return;
+    throw Error(ErrorKind::exists, fmt::format("{} exists and is no OCI layout", in_quotes(target_.native())),
+                "choose another name for the output");
   }
 
   /// Whether one without a tag is what a reader takes who names none: of two for one platform it would be the first.

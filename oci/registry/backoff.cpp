@@ -85,7 +85,7 @@ net::HttpResponse send_patiently(const net::HttpClient& client, const net::HttpR
       const auto why = fmt::format("{}: status {}", response.name(), response.status());
       if (!backoff.wait(why, retry_after(response))) return response;
     } catch (const net::TransientError& error) {
-      if (!known) backoff.at_most(kTriesOfUnknownHosts);
+      if (!known) backoff.at_most_by_default(kTriesOfUnknownHosts);
       const Error why = error;
       if (!backoff.wait(why.what())) throw;
     }

@@ -23,6 +23,7 @@ class Backoff {
   Backoff(const RegistryOptions& options, const OperationContext& operation)
       : left_(options.retries),
         retries_(options.retries),
+        chosen_(options.retries != RegistryOptions().retries),
         delay_(options.retry_delay),
         first_delay_(options.retry_delay),
         operation_(operation) {}
@@ -33,6 +34,10 @@ class Backoff {
 
   /// No more than `tries` from here on.
   void at_most(unsigned tries) { left_ = std::min(left_, tries); }
+  /// The same, unless the user has chosen another number than the default.
+  void at_most_by_default(unsigned tries) {
+    if (!chosen_) at_most(tries);
+  }
 
   /// Something has come of it: counts from the start.
   void restart() {
@@ -43,6 +48,7 @@ class Backoff {
  private:
   unsigned left_;
   unsigned retries_;
+  bool chosen_;
   std::chrono::milliseconds delay_;
   std::chrono::milliseconds first_delay_;
   OperationContext operation_;
@@ -56,7 +62,7 @@ std::optional<std::chrono::seconds> retry_after(const net::HttpResponse& respons
 
 /// Sends a request until it is answered by something else than a status which may heal (408, 429, 5xx), or no try is
 /// left; then that status comes back, too. Throws as HttpClient::send. `known` tells whether the host has answered
-/// before, and is set when it does: one that never has is not tried for long.
+/// before, and is set when it does: one that never has is not tried for long, unless the user wants it.
 net::HttpResponse send_patiently(const net::HttpClient& client, const net::HttpRequest& request, Backoff& backoff,
                                  std::atomic<bool>& known);
 

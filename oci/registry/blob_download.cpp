@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <sifkit/core/error.h>
+#include <sifkit/core/file.h>
 #include <sifkit/net/url.h>
 
 namespace sifkit::oci {
@@ -39,8 +41,44 @@ bool BlobDownload::next_place() {
   return false;
 }
 
+namespace {
+
+/// A file whose size and digest were right a moment ago. `read` throws integrity in place of its last bytes when they
+/// are not any more.
+class HashedFile : public Source {
+ public:
+  HashedFile(const std::shared_ptr<const File>& file, const BlobRequest& request)
+      : name_(file->name()), source_(file, 0, request.size), left_(request.size), digest_(request.digest),
+        hasher_(request.digest.algorithm()) {}
+
+  std::size_t read(std::span<std::byte> into) override {
+    if (left_ == 0 || into.empty()) return 0;
+    const auto got = source_.read(into);
+    hasher_.update(ByteView(into).first(got));
+    left_ -= got;
+    if (got != 0 && left_ != 0) return got;
+    if (left_ != 0 || hasher_.finish() != digest_)
+      throw Error(ErrorKind::integrity, fmt::format("{} has changed while it was read", in_quotes(name_)));
+    return got;
+  }
+
+ private:
+  std::string name_;
+  FileSource source_;
+  std::uint64_t left_;
+  Digest digest_;
+  Hasher hasher_;
+};
+
+std::unique_ptr<Source> read_kept(const std::shared_ptr<const File>& kept, const BlobRequest& request) {
+  if (others_may_write(*kept)) return std::make_unique<HashedFile>(kept, request);
+  return std::make_unique<FileSource>(kept);
+}
+
+}  // namespace
+
 std::unique_ptr<Source> open_blob(Cache& cache, const std::shared_ptr<RegistryClient>& client, BlobRequest request) {
-  if (const auto kept = cache.find(request.digest, request.size)) return std::make_unique<FileSource>(kept);
+  if (const auto kept = cache.find(request.digest, request.size)) return read_kept(kept, request);
   const auto digest = request.digest;
   const auto size = request.size;
   return cache.keep(std::make_unique<BlobDownload>(client, std::move(request)), digest, size);

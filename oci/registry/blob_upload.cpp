@@ -178,8 +178,8 @@ bool BlobUpload::run(RegistryClient* mounter, const std::string& from_repository
     }
     from = place_ ? arrived() : std::nullopt;
     if (!from) place_.reset();
-    if (from.value_or(0) >= failed_at_ + kProgress) backoff_.restart();
-    failed_at_ = from.value_or(0);
+    if (from.value_or(0) >= most_arrived_ + kProgress) backoff_.restart();
+    most_arrived_ = std::max(most_arrived_, from.value_or(0));
     if (!setback->too_large && !backoff_.wait(setback->error.what(), setback->asked)) throw std::move(setback->error);
     in_chunks_ = true;
   }

@@ -59,8 +59,8 @@ class BlobUpload {
   std::optional<UploadPlace> place_;  ///< that the registry waits at
   Backoff backoff_;
   bool in_chunks_ = false;
-  std::uint64_t shown_ = 0;      ///< bytes that the progress has counted
-  std::uint64_t failed_at_ = 0;  ///< what had arrived at the last failure
+  std::uint64_t shown_ = 0;         ///< bytes that the progress has counted
+  std::uint64_t most_arrived_ = 0;  ///< at any failure: what is lost and comes again earns no tries
 };
 
 }  // namespace sifkit::oci

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <csignal>
 #include <thread>
+#include <vector>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -40,6 +41,23 @@ constexpr int kNoStatus = 0;  ///< in place of one that the system has not kept
 /// What helpers say, word for word, for a server that they know nothing of.
 constexpr std::string_view kNoEntry = "credentials not found in native keychain";
 
+/// Has a child close what it would get beside its standard streams: libraries open files that every child gets, and a
+/// helper has no use for what its parent was given. Nothing is closed that cannot be listed.
+void close_others(posix_spawn_file_actions_t& actions) {
+  const UniqueFd listing(::open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  std::vector<std::string> names;
+  try {
+    if (listing) names = names_in(listing.get(), "/proc/self/fd");
+  } catch (const Error&) {
+    return;
+  }
+  for (const auto& name : names) {
+    const int fd = whole_number<int>(name).value_or(-1);
+    const int flags = fd > STDERR_FILENO ? ::fcntl(fd, F_GETFD) : -1;
+    if (flags >= 0 && (flags & FD_CLOEXEC) == 0) ::posix_spawn_file_actions_addclose(&actions, fd);
+  }
+}
+
 /// A program that runs; it is killed if it is not waited for.
 class Child {
  public:
@@ -50,6 +68,7 @@ class Child {
     ::posix_spawnattr_init(&attributes);
     ::posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
     ::posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+    close_others(actions);
     sigset_t none;
     sigset_t defaults;
     sigemptyset(&none);

@@ -8,6 +8,7 @@
 #include <exception>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 
 #include <sifkit/core/background_thread.h>
@@ -215,8 +216,13 @@ std::unique_ptr<Source> LayerFetcher::take(std::size_t index) {
   if (state.taken == state.streams.size() || state.streams[state.taken].index != index) return nullptr;
   if (state.threads.empty()) {
     state.threads.reserve(state.connections);  // a thread that has no place after its start would be waited for here
-    for (unsigned i = 0; i < state.connections; ++i)
-      state.threads.push_back(start_background_thread([&state] { state.work(); }));
+    try {
+      for (unsigned i = 0; i < state.connections; ++i)
+        state.threads.push_back(start_background_thread([&state] { state.work(); }));
+    } catch (const std::system_error&) {
+      // The system gives no more threads: fewer fetch the same, and without any the caller does.
+      if (state.threads.empty()) return nullptr;
+    }
   }
   Stream& stream = state.streams[state.taken++];
   stream.wanted = true;

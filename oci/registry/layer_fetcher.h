@@ -29,7 +29,8 @@ class LayerFetcher {
   LayerFetcher(const LayerFetcher&) = delete;
   LayerFetcher& operator=(const LayerFetcher&) = delete;
 
-  /// The next one in the order, if that is the one; else nothing. Errors come where the stream is read.
+  /// The next one in the order, if that is the one and the system has a thread for it; else nothing. Errors come where
+  /// the stream is read.
   std::unique_ptr<Source> take(std::size_t index);
 
  private:

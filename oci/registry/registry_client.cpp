@@ -32,6 +32,10 @@ net::HttpOptions options_for(const std::string& host, const RegistryName& name, 
   http.silence_timeout = options.service_timeout;
   http.redirects = RegistryClient::kRedirects;
   http.hints.silent = {Advice::service_timeout, {}, "it may be busy"};
+  http.hints.connect = fmt::format("is {} the address of a registry, and is it running?", host);
+  http.hints.unresolved =
+      fmt::format("is {} the name of a registry? where only a proxy knows it, the variable {} names one", host,
+                  options.registry.plain_http ? "http_proxy" : "https_proxy");
   if (options.registry.plain_http) return http;
   http.hints.tls = {Advice::plain_http, name.host};
   http.hints.certificate = fmt::format("a certificate for the client and its key are X.cert and X.key in "
@@ -154,8 +158,9 @@ void RegistryClient::expect_digest(const net::HttpResponse& response, std::strin
 Error RegistryClient::failure(net::HttpResponse& response) {
   const int status = response.status();
   const auto kind = net::error_kind_of(status);
+  const auto reason = message_of_registry(response.error_text());
   const auto message = fmt::format("{}: status {}: {}", response.name(), status,
-                                   printable(auth_.without_secrets(message_of_registry(response.error_text())), 1024));
+                                   printable(auth_.without_secrets(reason), 1024));
   const auto asked = net::Url::parse(response.url());
   if (kind == ErrorKind::denied && (!asked || asked->origin() != net::Url::parse(base_url_)->origin()))
     return {kind, message, fmt::format("it was asked without credentials: those of {} are for {} alone", name_.host,
@@ -172,12 +177,20 @@ Error RegistryClient::failure(net::HttpResponse& response) {
                              : std::string("wait; with an account there are more requests");
     return {kind, message, {Advice::registry_login, name_.host, words}};
   }
+  if (kind == ErrorKind::not_found && reason.starts_with("name unknown"))
+    return {kind, message, "there is no such repository, or it is private"};
   return {kind, message};
 }
 
 ManifestDocument RegistryClient::fetch_manifest(const std::string& reference, Backoff& backoff) {
   auto response = send({.url = "/manifests/" + reference, .headers = {{"Accept", accepted_types()}}}, backoff);
-  if (response.status() != 200) throw failure(response);
+  const bool by_digest = reference.find(':') != std::string::npos;
+  if (response.status() != 200) {
+    auto error = failure(response);
+    if (error.kind() == ErrorKind::not_found && error.hint().empty() && !by_digest)
+      error.set_hint(fmt::format("'sifkit images --tags docker://{}' lists its tags", name_.without_reference()));
+    throw error;
+  }
   ManifestDocument out;
   out.media_type = type_of(response);
   const auto stated = lower_case(response.header("docker-content-digest").value_or(""));
@@ -185,7 +198,6 @@ ManifestDocument RegistryClient::fetch_manifest(const std::string& reference, Ba
   if (const auto encoding = content_encoding_of(response); !encoding.empty() && !trimmed(out.text).starts_with('{'))
     throw encoded_answer(fmt::format("{}: manifest", response.name()), encoding);
   out.digest = digest_of(as_bytes(out.text));
-  const bool by_digest = reference.find(':') != std::string::npos;
   if (by_digest || has_algorithm(stated)) {
     const auto expected = Digest::parse(by_digest ? reference : stated, "Docker-Content-Digest");
     const auto found = digest_of(as_bytes(out.text), expected.algorithm());

@@ -2,10 +2,14 @@
 #include <sifkit/oci/registry_login.h>
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <set>
 #include <system_error>
+#include <thread>
 #include <utility>
+
+#include <fcntl.h>
 
 #include <fmt/format.h>
 
@@ -31,6 +35,8 @@ using Document = nlohmann::ordered_json;
 
 constexpr unsigned kOwnerOnly = 0600;
 constexpr std::string_view kEveryRegistry = "*";
+constexpr std::chrono::seconds kLongestHold{60};  ///< twice as long as a credential helper may take
+constexpr std::chrono::milliseconds kHoldTick{20};
 
 std::string key_of(const std::string& host) { return host == kDockerHub ? std::string(kHubKey) : host; }
 
@@ -48,14 +54,36 @@ Document read_document(const std::filesystem::path& file) {
   return document_of(read_text_file(file), in_quotes(file.native()));
 }
 
+void make_directory_of(const std::filesystem::path& file) {
+  const auto directory = behind_links(file).parent_path();
+  std::error_code error;
+  if (directory.empty() || std::filesystem::exists(directory, error)) return;
+  std::filesystem::create_directories(directory, error);
+  if (!error) std::filesystem::permissions(directory, std::filesystem::perms::owner_all, error);
+  if (error) throw_errno(fmt::format("make the directory {}", in_quotes(directory.native())), error.value());
+}
+
+/// Keeps other processes that ask for the same from the file until it goes: of two that change it at once the entry of
+/// one would be lost. It is the directory that is locked, as every change puts another file in place. Nothing where
+/// there is none; in a directory of all anybody may hold the lock, so nobody waits for it for ever.
+std::optional<File> hold(const std::filesystem::path& file, const OperationContext& operation) {
+  std::error_code error;
+  const auto place = std::filesystem::weakly_canonical(file, error);
+  const auto directory = directory_of(error ? file : place);
+  UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return std::nullopt;
+  File out(std::move(fd), directory.native());
+  const auto end = std::chrono::steady_clock::now() + kLongestHold;
+  while (!out.try_lock()) {
+    operation.check();
+    if (std::chrono::steady_clock::now() > end) return std::nullopt;
+    std::this_thread::sleep_for(kHoldTick);
+  }
+  return out;
+}
+
 void write_document(const std::filesystem::path& file, const Document& document) {
   const auto target = behind_links(file);
-  std::error_code error;
-  if (const auto directory = target.parent_path(); !directory.empty() && !std::filesystem::exists(directory, error)) {
-    std::filesystem::create_directories(directory, error);
-    if (!error) std::filesystem::permissions(directory, std::filesystem::perms::owner_all, error);
-    if (error) throw_errno(fmt::format("make the directory {}", in_quotes(directory.native())), error.value());
-  }
   AtomicFile output(target, Overwrite::yes, kOwnerOnly);
   const auto text = document.dump(1, '\t') + "\n";
   output.file().write_at(0, as_bytes(text));
@@ -177,6 +205,8 @@ std::string expect_credential_store(const std::filesystem::path& file, const std
 
 std::string store_credentials(const std::filesystem::path& file, const std::string& host,
                               const RegistryCredentials& credentials, const OperationContext& operation) {
+  make_directory_of(file);
+  const auto held = hold(file, operation);
   auto document = read_document(file);
   const auto helper = helper_of(document, host);
   remove_host(document, host);
@@ -193,6 +223,7 @@ std::string store_credentials(const std::filesystem::path& file, const std::stri
 
 bool remove_credentials(const std::filesystem::path& file, const std::string& host,
                         const OperationContext& operation) {
+  const auto held = hold(file, operation);
   auto document = read_document(file);
   const auto helper = helper_of(document, host);
   const bool erased = !helper.empty() && erase_in_credential_helper(helper, key_of(host), operation);

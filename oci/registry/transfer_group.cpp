@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <iterator>
+#include <system_error>
 #include <utility>
 
 #include <sifkit/core/background_thread.h>
@@ -48,33 +49,40 @@ void TransferGroup::wait_for(std::size_t count) {
   if (const auto bytes = progress_.take(); bytes != 0) outer_.progress->advance(bytes);
 }
 
+void TransferGroup::run(Transfer& transfer) {
+  try {
+    transfer.work();
+  } catch (...) {
+    {
+      // Before the others are stopped, which is a failure of theirs.
+      const std::lock_guard lock(mutex_);
+      if (!failure_) failure_ = std::current_exception();
+    }
+    stop_.request();
+  }
+  const std::lock_guard lock(mutex_);
+  transfer.done = true;
+  --running_;
+  changed_.notify_all();
+}
+
 void TransferGroup::start(std::function<void()> transfer) {
   wait_for(most_ - 1);
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (failure_) return;
   Transfer& added = transfers_.emplace_back();
+  added.work = std::move(transfer);
+  ++running_;
   try {
-    added.thread = start_background_thread([this, &added, work = std::move(transfer)] {
-      try {
-        work();
-      } catch (...) {
-        {
-          // Before the others are stopped, which is a failure of theirs.
-          const std::lock_guard inner(mutex_);
-          if (!failure_) failure_ = std::current_exception();
-        }
-        stop_.request();
-      }
-      const std::lock_guard inner(mutex_);
-      added.done = true;
-      --running_;
-      changed_.notify_all();
-    });
+    added.thread = start_background_thread([this, &added] { run(added); });
+  } catch (const std::system_error&) {
+    lock.unlock();
+    run(added);
   } catch (...) {
+    --running_;
     transfers_.pop_back();
     throw;
   }
-  ++running_;
 }
 
 void TransferGroup::check() {

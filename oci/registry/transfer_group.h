@@ -27,7 +27,8 @@ class TransferGroup {
   /// What transfers are given: they stop with the group, and their progress is shown by the thread that waits for them.
   const OperationContext& operation() const noexcept { return inner_; }
 
-  /// Waits until fewer than `most` are under way, and starts another one; not after a failure.
+  /// Waits until fewer than `most` are under way, and starts another one; not after a failure. Where the system gives
+  /// no thread the transfer is over when the call returns.
   void start(std::function<void()> transfer);
   /// Waits for all. Throws what the first failure was.
   void wait();
@@ -47,9 +48,13 @@ class TransferGroup {
     std::atomic<std::uint64_t> bytes_ = 0;
   };
   struct Transfer {
+    std::function<void()> work;
     std::jthread thread;
     bool done = false;
   };
+
+  /// To its end; what it fails with is kept.
+  void run(Transfer& transfer);
 
   /// Until no more than `count` are under way.
   void wait_for(std::size_t count);

@@ -2,6 +2,11 @@
 //
 // The cache as its user sees it: `cache` and `--disable-cache`.
 #include <filesystem>
+#include <utility>
+
+#include <unistd.h>
+
+#include <sifkit/pull_image.h>
 
 #include "support/catch.h"
 #include "support/cli_run.h"
@@ -175,4 +180,118 @@ TEST_CASE("cache lists, prunes and removes", "[cli][registry][cache]") {
   const auto refused = run_cli({"cache", "list"});
   CHECK(refused.code == exit_code(ErrorKind::usage));
   CHECK_THAT(refused.err, ContainsSubstring("SIFKIT_CACHE_SIZE '10 GB': expected a number"));
+}
+
+TEST_CASE("what of a cache cannot be read or removed is told", "[cli][cache]") {
+  namespace fs = std::filesystem;
+  class Ordinary {
+   public:
+    Ordinary() {
+      if (root_) REQUIRE(::seteuid(65534) == 0);
+    }
+    ~Ordinary() {
+      if (root_) static_cast<void>(::seteuid(0));
+    }
+
+   private:
+    bool root_ = ::geteuid() == 0;
+  };
+  const TempDir home;
+  fs::permissions(home.path(), fs::perms(0755));
+  const auto blobs = home / "cache/blobs/sha256";
+  fs::create_directories(blobs);
+  for (const auto& directory : {home / "cache", home / "cache/blobs"}) fs::permissions(directory, fs::perms(0755));
+  for (const char name : {'a', 'b'}) write_file(blobs / std::string(64, name), "bytes");
+  fs::permissions(blobs, fs::perms(0555));
+  const Environment cache("SIFKIT_CACHEDIR", (home / "cache").native());
+  const auto run = [](const std::vector<std::string>& args) {
+    const Ordinary ordinary;
+    return run_cli(args);
+  };
+  for (const auto& args : {std::vector<std::string>{"cache", "clean"}, {"cache", "prune", "--max-size", "0"}}) {
+    const auto result = run(args);
+    CHECK(result.code == exit_code(ErrorKind::denied));
+    CHECK_THAT(result.err, ContainsSubstring("remove '" + blobs.native() + "/") &&
+                               ContainsSubstring("' and 1 more: permission denied") &&
+                               !ContainsSubstring("0 B removed"));
+  }
+  CHECK_THAT(run({"cache", "list"}).out, ContainsSubstring("2 entries"));
+  fs::permissions(blobs, fs::perms::none);
+  const auto unreadable = run({"cache", "list"});
+  CHECK(unreadable.code == exit_code(ErrorKind::denied));
+  CHECK_THAT(unreadable.err, ContainsSubstring("read the directory '" + blobs.native() + "': permission denied"));
+  fs::permissions(blobs, fs::perms(0755));
+  CHECK(run_cli({"cache", "clean"}).code == 0);
+  CHECK(fs::is_empty(blobs));
+  // What is no directory is no empty cache, and what is not there is one.
+  write_file(home / "app.sif", "SIF");
+  const Environment file("SIFKIT_CACHEDIR", (home / "app.sif").native());
+  const auto refused = run_cli({"cache", "list"});
+  CHECK(refused.code == exit_code(ErrorKind::io));
+  CHECK_THAT(refused.err, ContainsSubstring("read the directory " + in_quotes((home / "app.sif").native())) &&
+                              ContainsSubstring(": not a directory"));
+  const Environment absent("SIFKIT_CACHEDIR", (home / "absent").native());
+  for (const char* const verb : {"list", "clean", "prune"}) CHECK(run_cli({"cache", verb}).code == 0);
+}
+
+TEST_CASE("a finished image that is changed while it is copied gets no name", "[cli][registry][cache][hostile]") {
+  class Change : public Progress {
+   public:
+    explicit Change(std::filesystem::path directory) : directory_(std::move(directory)) {}
+    void stage(std::string_view name, std::uint64_t) override {
+      if (name != "copying") return;
+      for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
+        auto bytes = read_file(entry.path());
+        bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+        write_file(entry.path(), bytes);
+      }
+    }
+    void advance(std::uint64_t) override {}
+
+   private:
+    std::filesystem::path directory_;
+  };
+  CachedPulls fixture;
+  fixture.pull();
+  const auto images = fixture.home / "cache/images";
+  for (const auto& entry : std::filesystem::directory_iterator(images))
+    std::filesystem::permissions(entry.path(), std::filesystem::perms(0666));
+  Change change(images);
+  PullOptions options;
+  static_cast<oci::SourceOptions&>(options) = fixture.options;
+  options.operation.progress = &change;
+  options.registry.cache.directory = fixture.home / "cache";
+  options.platform = oci::Platform::parse("linux/amd64");
+  options.target = fixture.home / "other.sif";
+  WarningList warnings;
+  const auto error = error_of([&] { pull_image(fixture.server.image("app:1"), options, warnings); });
+  REQUIRE(error);
+  CHECK(error->kind() == ErrorKind::integrity);
+  CHECK_THAT(error->what(), ContainsSubstring(images.native()) && ContainsSubstring("has changed while it was copied"));
+  CHECK_FALSE(std::filesystem::exists(options.target));
+}
+
+TEST_CASE("a shared cache that is not there is told once, and where layers are from in detail",
+          "[cli][registry][cache]") {
+  CachedPulls fixture;
+  fixture.pull();
+  const auto kept = (fixture.home / "cache").native();
+  const auto build = [&](const std::string& shared) {
+    const Environment own{{{"SIFKIT_CACHEDIR", (fixture.home / "own").native()}, {"SIFKIT_SHARED_CACHE", shared}}};
+    const auto result = run_cli({"build", "-F", "--debug", "--no-https", "--arch", "amd64",
+                                 (fixture.home / "app.sif").native(), fixture.server.image("app:1")});
+    CHECK(result.code == 0);
+    return result.err;
+  };
+  const auto absent = (fixture.home / "absent").native();
+  const auto told = build(absent + ":" + kept);
+  const auto warning = "the shared cache '" + absent + "' is not used: it is not there";
+  const auto first = told.find(warning);
+  REQUIRE(first != told.npos);
+  CHECK(told.find(warning, first + 1) == told.npos);
+  CHECK_THAT(told, ContainsSubstring(" is in the shared cache: '" + kept + "/blobs/sha256/"));
+  CHECK_THAT(build(kept), !ContainsSubstring("is not used"));
+  write_file(absent, "a file");
+  CHECK_THAT(build(absent), ContainsSubstring("' is not used: it is no directory"));
+  CHECK_THAT(build(""), ContainsSubstring(" is in the cache: '" + (fixture.home / "own/blobs/sha256/").native()));
 }

@@ -6,6 +6,8 @@
 #include "support/catch.h"
 #include "support/cli_run.h"
 #include "support/registry_fixture.h"
+#include "support/run_process.h"
+#include "support/tested_program.h"
 
 using namespace sifkit;
 using namespace sifkit::testing;
@@ -79,7 +81,44 @@ TEST_CASE("what a registry refuses is told in its words, with what helps", "[cli
   const auto absent = run_cli({"images", "--no-https", registry.server.image("gone:2")});
   CHECK(absent.code == exit_code(ErrorKind::not_found));
   CHECK(absent.err == "sifkit: error: '" + registry.server.place() + "/gone:2': " + registry.server.place() +
-                          ": status 404: manifest unknown: unknown here\n");
+                          ": status 404: manifest unknown: unknown here\n  hint: 'sifkit images --tags docker://" +
+                          registry.server.place() + "/gone' lists its tags\n");
+  const auto no_tags = run_cli({"images", "--tags", "--no-https", registry.server.image("gone")});
+  CHECK(no_tags.code == exit_code(ErrorKind::not_found));
+  CHECK_THAT(no_tags.err, ContainsSubstring("\n  hint: there is no such repository, or it is private\n"));
+  // Nobody listens there.
+  const auto closed = run_cli({"images", "--no-https", "--retries", "0", "docker://127.0.0.1:1/app"});
+  CHECK(closed.code == exit_code(ErrorKind::network));
+  CHECK_THAT(closed.err, ContainsSubstring("\n  hint: is 127.0.0.1:1 the address of a registry, and is it running?\n"));
+}
+
+TEST_CASE("where the system gives no thread a registry is read and written all the same", "[cli][registry]") {
+  RegistryFixture registry;
+  registry.put(small_image());
+  const auto run = [&](std::vector<std::string> args) {
+    args.insert(args.begin(), tested_program());
+    const auto home = registry.home.path().native();
+    const auto result = run_process(args,
+                                    {"PATH=/usr/bin:/bin", "HOME=" + home, "TMPDIR=" + home, "SIFKIT_NO_THREADS=1",
+                                     "LD_PRELOAD=" SIFKIT_FAULT_SHIM, "ASAN_OPTIONS=verify_asan_link_order=0"},
+                                    true);
+    INFO(result.out);
+    CHECK(result.code == 0);
+  };
+  const auto expected = (registry.home / "expected.sif").native();
+  const auto source = registry.server.image("app:1");
+  REQUIRE(run_cli({"build", "-q", "--no-https", "--disable-cache", expected, source}).code == 0);
+  const auto target = (registry.home / "x.sif").native();
+  for (const bool cached : {false, true}) {
+    std::vector<std::string> args{"build", "-q", "--no-https", target, source};
+    if (!cached) args.emplace_back("--disable-cache");
+    run(args);
+    CHECK(read_file(target) == read_file(expected));
+    std::filesystem::remove(target);
+  }
+  run({"copy", "-q", "--no-https", source, registry.server.image("other:1")});
+  CHECK(registry.server.bytes_of("/v2/other/blobs/sha256:" + sha256(small_image().layers[0])) ==
+        small_image().layers[0]);
 }
 
 TEST_CASE("a login is checked, and kept where Docker and podman read it", "[cli][registry]") {

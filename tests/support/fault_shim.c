@@ -6,7 +6,7 @@
  * systems. SIFKIT_UNLINKAT is
  * "vague" (of a directory that is not empty nothing is said but EPERM, as over SFTP) or "stuck" (no call comes back). With
  * SIFKIT_LINKS_FOLLOWED what is set on a link is set on what it leads to, as over SFTP. SIFKIT_FLOCK is the error number
- * of every flock, as on file systems that have no locks.
+ * of every flock, as on file systems that have no locks. With SIFKIT_NO_THREADS there are none to be had.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -151,6 +151,7 @@ int lchown(const char* path, uid_t user, gid_t group) {
 }
 
 int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*start)(void*), void* argument) {
+  if (getenv("SIFKIT_NO_THREADS") != NULL) return EAGAIN;
   const int error = fault("pthread_create");
   return error > 0 ? error : REAL(pthread_create)(thread, attributes, start, argument);
 }

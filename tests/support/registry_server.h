@@ -233,7 +233,10 @@ class RegistryServer {
   std::string given(const Request& request) const {
     const auto found = documents_.find(request.path);
     if (found == documents_.end())
-      return failure(404, request.path.find("/blobs/") != std::string::npos ? "BLOB_UNKNOWN" : "MANIFEST_UNKNOWN",
+      return failure(404,
+                     request.path.find("/blobs/") != std::string::npos       ? "BLOB_UNKNOWN"
+                     : request.path.find("/tags/list") != std::string::npos ? "NAME_UNKNOWN"
+                                                                             : "MANIFEST_UNKNOWN",
                      "unknown here");
     const auto& [type, bytes] = found->second;
     const auto range = request.header("range");

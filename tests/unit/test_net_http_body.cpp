@@ -2,7 +2,10 @@
 //
 // Bodies that are read while they are sent, and connections that serve more than one request.
 #include <chrono>
+#include <filesystem>
 #include <thread>
+
+#include <fcntl.h>
 
 #include <sifkit/net/http_client.h>
 #include <sifkit/net/url.h>
@@ -219,4 +222,24 @@ TEST_CASE("a connection that was closed meanwhile costs a new one, and a body is
   }
   CHECK(opened >= 5);
   CHECK(server.connections() == 3);
+}
+
+TEST_CASE("no program that is started meanwhile gets a connection", "[net]") {
+  const Environment plain(no_proxies());
+  RegistryServer server;
+  // More than goes into the buffers of both ends.
+  server.put("/a", "text/plain", std::string(std::size_t{8} << 20, 'x'));
+  auto response = HttpClient({}).send({.url = server.url("/a")});
+  CHECK(response.status() == 200);
+  unsigned found = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    const int fd = std::stoi(entry.path().filename().native());
+    sockaddr_in peer{};
+    socklen_t length = sizeof peer;
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &length) != 0 || peer.sin_family != AF_INET) continue;
+    if (fmt::format("127.0.0.1:{}", ntohs(peer.sin_port)) != server.place()) continue;
+    ++found;
+    CHECK((::fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+  }
+  CHECK(found == 1);
 }

@@ -13,6 +13,7 @@
 
 #include <sifkit/oci/cache.h>
 
+#include "registry/blob_download.h"
 #include "support/catch.h"
 #include "support/registry_fixture.h"
 
@@ -314,4 +315,34 @@ TEST_CASE("that nothing can be kept is said once, in words", "[oci][registry][ca
   REQUIRE(lines.said.size() == 1);
   const auto inner = (fixture.home / "file/blobs/sha256").native();
   CHECK(lines.said.front() == "the cache keeps nothing: create directory '" + inner + "': not a directory");
+}
+
+TEST_CASE("a blob that is changed behind the look at its digest is not taken", "[oci][registry][cache][hostile]") {
+  CacheFixture fixture;
+  const auto bytes = fixture.read().first.front();
+  const auto path = fixture.blob(bytes);
+  const oci::Reference reference = oci::Reference::parse(fixture.server.image("app:1"));
+  const auto client = std::make_shared<oci::RegistryClient>(
+      oci::RegistryName::parse(reference.location, reference.text), fixture.options);
+  const auto read = [&](const std::string& later) {
+    oci::Cache cache(fixture.options.registry.cache, fixture.options.operation);
+    const auto source = oci::open_blob(cache, client, {digest_of(as_bytes(bytes)), bytes.size(), {}});
+    write_file(path, later);
+    const auto got = read_all(*source, bytes.size(), "blob");
+    CHECK(as_text(got) == bytes);
+  };
+  std::filesystem::permissions(path, std::filesystem::perms(0644));
+  CHECK_FALSE(oci::others_may_write(File::open_read(path)));
+  std::filesystem::permissions(path, std::filesystem::perms::others_write, std::filesystem::perm_options::add);
+  CHECK(oci::others_may_write(File::open_read(path)));
+  read(bytes);
+  auto changed = bytes;
+  changed.back() = static_cast<char>(changed.back() ^ 1);
+  for (const auto& later : {changed, bytes.substr(1)}) {
+    write_file(path, bytes);
+    const auto error = error_of([&] { read(later); });
+    REQUIRE(error);
+    CHECK(error->kind() == ErrorKind::integrity);
+    CHECK(error->message() == in_quotes(path.native()) + " has changed while it was read");
+  }
 }

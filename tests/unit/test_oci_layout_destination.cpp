@@ -3,6 +3,8 @@
 // Layouts as they are written: several images at once.
 #include <filesystem>
 
+#include <sys/stat.h>
+
 #include <sifkit/core/json.h>
 #include <sifkit/oci/image_destination.h>
 
@@ -97,12 +99,64 @@ TEST_CASE("of two images that get one tag of a layout at once the second is refu
   forced.write();
   forced.finish();
   CHECK(tags_of(layout) == std::vector<std::string>{"base", "app"});
-  // Of a layout that is not there yet, the one that is whole first has the name.
-  const Arrival early(directory / "new", "early");
-  const Arrival late(directory / "new", "late");
-  late.write();
-  late.finish();
-  early.write();
-  CHECK(error_of([&] { early.finish(); })->kind() == ErrorKind::io);
-  CHECK(tags_of(directory / "new") == std::vector<std::string>{"late"});
+}
+
+TEST_CASE("two images that both make a layout end in one", "[oci][layout]") {
+  const TempDir directory;
+  const auto layout = directory / "new";
+  {
+    const Arrival early(layout, "early");
+    const Arrival late(layout, "late");
+    const Arrival same(layout, "late");
+    const Arrival forced(layout, "late", Overwrite::yes);
+    late.write();
+    late.finish();
+    early.write();
+    early.finish();
+    CHECK(tags_of(layout) == std::vector<std::string>{"late", "early"});
+    CHECK(blobs_of(layout) == 6);
+    for (const std::string tag : {"early", "late"}) {
+      const auto text = "layer of " + tag;
+      CHECK(read_file(layout / "blobs/sha256" / sha256(text)) == text);
+    }
+    // The names of images are as they would be in one that was there before.
+    same.write();
+    const auto error = error_of([&] { same.finish(); });
+    REQUIRE(error);
+    CHECK(error->kind() == ErrorKind::exists);
+    CHECK(error->message() == in_quotes(layout.string()) + " holds an image 'late' already");
+    forced.write();
+    forced.finish();
+    CHECK(tags_of(layout) == std::vector<std::string>{"early", "late"});
+  }
+  CHECK(directory.entry_count() == 1);
+  // What somebody else has put there is no layout, and stays.
+  const Arrival lost(directory / "other", "lost");
+  lost.write();
+  fs::create_directory(directory / "other");
+  const auto error = error_of([&] { lost.finish(); });
+  REQUIRE(error);
+  CHECK(error->kind() == ErrorKind::exists);
+  CHECK_THAT(error->message(), ContainsSubstring("exists and is no OCI layout"));
+  CHECK(fs::is_empty(directory / "other"));
+}
+
+TEST_CASE("a layout's owner may put files into it, whatever the umask", "[oci][layout]") {
+  struct Umask {
+    mode_t before = ::umask(0277);
+    ~Umask() { ::umask(before); }
+  };
+  const TempDir directory;
+  const auto layout = directory / "layout";
+  {
+    const Umask narrow;
+    for (const std::string tag : {"one", "other"}) {
+      const Arrival arrival(layout, tag);
+      arrival.write();
+      arrival.finish();
+    }
+  }
+  CHECK(tags_of(layout) == std::vector<std::string>{"one", "other"});
+  for (const auto& path : {layout, layout / "blobs", layout / "blobs/sha256"})
+    CHECK(fs::status(path).permissions() == fs::perms::owner_all);
 }

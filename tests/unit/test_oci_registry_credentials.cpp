@@ -2,10 +2,14 @@
 //
 // Where credentials for registries come from: options, variables, the files of other programs and their helpers.
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <sstream>
+#include <thread>
+#include <vector>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <sifkit/core/base64.h>
@@ -286,4 +290,51 @@ TEST_CASE("credential helpers are asked without a shell", "[oci][registry][crede
   const auto odd = error_of([&] { ask("odd"); });
   REQUIRE(odd);
   CHECK(odd->message() == "'docker-credential-odd': the answer has no secret");
+}
+
+TEST_CASE("a helper gets the standard streams and nothing else that is open", "[oci][registry][credentials]") {
+  const TempDir home;
+  const Environment environment(RegistryFixture::variables(home));
+  const Environment path("PATH", home.path().native() + ":/usr/bin:/bin");
+  // As a library opens it, whose author thinks of no children.
+  static constexpr int kAboveThoseOfShells = 50;
+  const UniqueFd open(::fcntl(STDIN_FILENO, F_DUPFD, kAboveThoseOfShells));
+  const UniqueFd other(::fcntl(STDERR_FILENO, F_DUPFD, kAboveThoseOfShells));
+  REQUIRE((open && other));
+  const auto program = home / "docker-credential-box";
+  const auto descriptors = fmt::format("0 1 2 {} {}", open.get(), other.get());
+  write_file(program, "#!/bin/sh\nfor fd in " + descriptors +
+                          "; do [ -e /proc/$$/fd/$fd ] && echo $fd >>\"$HOME/open\"; done\n"
+                          "echo '{\"Username\":\"u\",\"Secret\":\"s3cret\"}'\n");
+  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  const auto found = oci::ask_credential_helper("box", "h.tld", {}, std::chrono::seconds(10));
+  REQUIRE(found);
+  CHECK(found->password == "s3cret");
+  CHECK(read_file(home / "open") == "0\n1\n2\n");
+}
+
+TEST_CASE("logins at once are all kept", "[oci][registry][credentials]") {
+  static constexpr int kThreads = 6;
+  static constexpr int kLogins = 4;
+  const TempDir home;
+  const auto file = home / "new/config.json";
+  std::atomic<int> failed = 0;
+  const auto all = [&](auto&& each) {
+    std::vector<std::jthread> threads;
+    for (int thread = 0; thread < kThreads; ++thread) {
+      threads.emplace_back([&, thread] {
+        for (int login = 0; login < kLogins; ++login) {
+          if (error_of([&] { each(fmt::format("h{}-{}.tld", thread, login)); })) ++failed;
+        }
+      });
+    }
+  };
+  const oci::RegistryCredentials known{
+      .user = "u", .password = "p", .identity_token = {}, .registry_token = {}, .origin = {}};
+  all([&](const std::string& host) { oci::store_credentials(file, host, known); });
+  CHECK(failed == 0);
+  CHECK(Json::parse(read_file(file))["auths"].size() == kThreads * kLogins);
+  all([&](const std::string& host) { oci::remove_credentials(file, host); });
+  CHECK(failed == 0);
+  CHECK(Json::parse(read_file(file))["auths"].empty());
 }

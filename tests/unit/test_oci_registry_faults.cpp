@@ -306,3 +306,37 @@ TEST_CASE("layers come over several connections, in order for their reader", "[o
   CHECK(most > 1);
   CHECK(most <= 3);
 }
+
+TEST_CASE("a host that has never answered is tried as often as is asked for", "[oci][registry]") {
+  class Tries : public Logger {
+   public:
+    void write(LogLevel, std::string_view text) override { count += text.find("trying again") == text.npos ? 0u : 1u; }
+    std::atomic<unsigned> count = 0;
+  };
+  for (const auto& [retries, expected] : {std::pair{0u, 0u}, {1u, 1u}, {4u, 4u}, {5u, 2u}, {7u, 7u}}) {
+    CAPTURE(retries);
+    Tries tries;
+    RegistryFixture fixture;
+    fixture.options.registry.retries = retries;
+    fixture.options.operation.logger = &tries;
+    const auto error = error_of([&] {
+      oci::open_image(oci::Reference::parse("docker://127.0.0.1:1/app"), fixture.options, fixture.warnings);
+    });
+    REQUIRE(error);
+    CHECK(error->kind() == ErrorKind::network);
+    CHECK(tries.count == expected);
+  }
+}
+
+TEST_CASE("a host that nobody knows is told with what may help", "[oci][registry]") {
+  RegistryFixture fixture;
+  fixture.options.registry.retries = 0;
+  const std::string host = std::string(64, 'n') + ".invalid";  // too long a word: no server of names is asked
+  const auto error = error_of([&] {
+    oci::open_image(oci::Reference::parse("docker://" + host + "/app"), fixture.options, fixture.warnings);
+  });
+  REQUIRE(error);
+  CHECK(error->kind() == ErrorKind::network);
+  CHECK(error->hint().text() ==
+        "is " + host + " the name of a registry? where only a proxy knows it, the variable http_proxy names one");
+}

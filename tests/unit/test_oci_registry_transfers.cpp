@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Several requests at once, one after another over one connection, and those that are given up.
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -111,6 +112,28 @@ TEST_CASE("one upload that fails ends the others, and nothing waits for them the
              ContainsSubstring("blob 200000: ") && ContainsSubstring("status 403: denied: not this one"));
   CHECK(fixture.server.uploads() == 0);
   CHECK(fixture.server.count("manifests") == 0);
+}
+
+TEST_CASE("a registry that loses what it has taken is given no more tries", "[oci][registry][push][hostile]") {
+  TransferFixture fixture;
+  fixture.texts = {random_bytes(std::size_t{3} << 20, 4)};
+  fixture.options.registry.connections = 1;
+  std::atomic<unsigned> sent = 0;
+  std::atomic<unsigned> asked = 0;
+  fixture.server.set_fault([&](const Request& request) -> Answer {
+    static constexpr unsigned kEndless = 100;
+    if (request.method == "PUT" || request.method == "PATCH") {
+      if (++sent == kEndless) return RegistryServer::failure(403, "DENIED", "it would go on for ever");
+      return RegistryServer::failure(503, "UNAVAILABLE", "no disk");
+    }
+    if (request.method != "GET" || request.path.find("/uploads/") == std::string::npos) return std::nullopt;
+    if (asked++ % 2 == 0) return RegistryServer::response(204, "", "Range: 0-2097151\r\n");
+    return RegistryServer::failure(404, "BLOB_UPLOAD_UNKNOWN", "lost");
+  });
+  const auto error = error_of([&] { fixture.send_all(); });
+  REQUIRE(error);
+  CHECK(error->kind() == ErrorKind::network);
+  CHECK(sent == fixture.options.registry.retries + 1);
 }
 
 TEST_CASE("a stop cancels what a registry waits for", "[oci][registry][push]") {

@@ -36,7 +36,8 @@ struct TlsOptions {
 
 /// What a user can do about a failure, which only the caller knows; each may be empty.
 struct HttpHints {
-  Hint connect;  ///< nobody answers
+  Hint connect;     ///< nobody answers
+  Hint unresolved;  ///< nobody knows the name; empty: `other`
   Hint denied;   ///< the system does not allow the connection
   Hint silent;   ///< nothing has come for too long
   Hint tls;      ///< the two do not agree on TLS, or the server's certificate is not known; empty: `other`

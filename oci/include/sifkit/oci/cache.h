@@ -25,6 +25,8 @@ struct CacheOptions {
   std::uint64_t max_bytes = std::uint64_t{20} << 30;
   /// Whether the user has heard that nothing can be kept: one answer for all that have the same options.
   std::shared_ptr<std::atomic<bool>> told_unkept = std::make_shared<std::atomic<bool>>(false);
+  /// The same of directories of the site that are not there.
+  std::shared_ptr<std::atomic<bool>> told_absent = std::make_shared<std::atomic<bool>>(false);
 };
 
 struct CacheEntry {
@@ -35,11 +37,16 @@ struct CacheEntry {
   std::int64_t used = 0;  ///< when it was last made or asked for, in seconds since 1970
 };
 
-/// What a directory keeps, the one that goes first in front. Nothing where it is absent or cannot be read.
+/// What a directory keeps, the one that goes first in front. Nothing where it is absent; throws denied or io where it
+/// cannot be read.
 SIFKIT_API std::vector<CacheEntry> cache_entries(const std::filesystem::path& directory);
 /// Removes what was used longest ago until no more than `max_bytes` are left, and what others left unfinished a
-/// day ago, as far as the system lets it. The bytes that became free come back.
+/// day ago. The bytes that became free come back. Throws denied or io, at the end, when something could not be removed.
 SIFKIT_API std::uint64_t prune_cache(const std::filesystem::path& directory, std::uint64_t max_bytes);
+
+/// Whether somebody else than this user and root may write to a file of a cache. What is read of one was then perhaps
+/// changed since its digest was computed, and is hashed once more.
+SIFKIT_API bool others_may_write(const File& file);
 
 /// Blobs and finished SIFs by content, in a directory that many processes on many machines may share: there are no
 /// locks, every file gets its name when it is whole (rename), and its digest is computed whenever it is read. That
@@ -81,6 +88,7 @@ class SIFKIT_API Cache {
   std::optional<KeptImage> find_image_in(const std::filesystem::path& directory, const Digest& key, bool own) const;
   void make_directories(const std::filesystem::path& inner) const;
   void tell_unkept(const std::exception& error);
+  void tell_absent() const;
 
   CacheOptions options_;
   const OperationContext operation_;
