@@ -81,7 +81,7 @@ ProgressStyle effective_style(const Session& session) {
   if (session.progress_style != ProgressStyle::automatic) return session.progress_style;
   if (session.quiet || session.json) return ProgressStyle::none;
   const char* terminal = std::getenv("TERM");
-  const bool smart = terminal == nullptr || std::string_view(terminal) != "dumb";
+  const bool smart = terminal != nullptr && std::string_view(terminal) != "dumb";
   return session.io.err_is_terminal && smart ? ProgressStyle::bar : ProgressStyle::plain;
 }
 
@@ -288,6 +288,8 @@ std::optional<int> run_with(const Command* only, std::span<const std::string> ar
   app.add_flag("-v,--verbose", session.verbose, "Print more");
   app.add_flag("-d,--debug", session.debug, kDebugText);
   app.add_flag("--json", session.json, "Print one JSON record");
+  app.add_flag("-s,--silent", session.quiet)->group("");
+  app.add_flag("--nocolor")->group("");  // nothing here is coloured
   for (const Command& command : kCommands) {
     if (only == nullptr || only == &command) command.add(app, session);
   }

@@ -12,6 +12,7 @@
 
 #include <sifkit/convert.h>
 #include <sifkit/core/option_values.h>
+#include <sifkit/oci/source.h>
 #include <sifkit/records/image.h>
 
 #include "commands.h"
@@ -146,22 +147,12 @@ void refuse_figures_elsewhere(const BuildArguments& arguments, const oci::Refere
   refuse_name("--stats", arguments.stats_file, arguments.digest_file, "the file of --digestfile, too");
 }
 
-/// Whether a word can only be meant as a source.
-bool names_source(const std::string& text) {
-  try {
-    const auto transport = oci::Reference::parse(text).transport;
-    return transport != oci::Transport::automatic && transport != oci::Transport::standard_input;
-  } catch (const Error& error) {
-    return error.kind() == ErrorKind::unsupported;  // a source of other programs, as shub://
-  }
-}
-
 /// Archives, layouts, registries and daemons are outputs, too; but where the other word names nothing that is there, one that is, or a SIF file,
 /// the two are meant the other way round.
 std::optional<oci::Target> target_of(const BuildArguments& arguments) {
   const auto target = oci::Target::parse(arguments.output);
   std::error_code error;
-  if (!target || arguments.source == "-" || names_source(arguments.source)) return target;
+  if (!target || arguments.source == "-" || oci::names_source(arguments.source)) return target;
   if (std::filesystem::exists(arguments.source, error)) return target;
   const bool exchanged = arguments.source.ends_with(".sif") || oci::is_service(target->transport) ||
                          std::filesystem::exists(target->path, error);
@@ -170,9 +161,9 @@ std::optional<oci::Target> target_of(const BuildArguments& arguments) {
 
 /// Other tools name the source first.
 void refuse_source_as_output(const BuildArguments& arguments) {
-  if (!names_source(arguments.output)) return;
+  if (!oci::names_source(arguments.output)) return;
   const auto message = fmt::format("the output {} is a source", in_quotes(arguments.output));
-  if (names_source(arguments.source)) throw Error(ErrorKind::usage, message, fmt::format("OUT is a path; './{}' is a file of that name", printable(arguments.output)));
+  if (oci::names_source(arguments.source)) throw Error(ErrorKind::usage, message, fmt::format("OUT is a path; './{}' is a file of that name", printable(arguments.output)));
   throw Error(ErrorKind::usage, message, fmt::format("OUT comes before SRC: sifkit build {} {}", printable(arguments.source), printable(arguments.output)));
 }
 
@@ -182,6 +173,16 @@ bool are_exchanged(const BuildArguments& arguments, const oci::Reference& source
   std::error_code error;
   if (source.transport != oci::Transport::automatic || !std::filesystem::exists(arguments.output, error)) return false;
   return !std::filesystem::exists(source.location, error) || (source.location.ends_with(".sif") && !arguments.output.ends_with(".sif"));
+}
+
+/// What --force would replace by an image of what was to be its output.
+void refuse_exchanged(const BuildArguments& arguments, const oci::Reference& source, const Limits& limits) {
+  if (!arguments.force || !are_exchanged(arguments, source) || !std::filesystem::is_regular_file(arguments.output)) return;
+  const auto kind = oci::identify(arguments.output, limits).transport();
+  if (kind != oci::Transport::docker_archive && kind != oci::Transport::oci_archive) return;
+  throw Error(ErrorKind::usage, fmt::format("the output {} is an archive of images", in_quotes(arguments.output)),
+              fmt::format("OUT comes before SRC: sifkit build {} {}; sif:{} is the source all the same",
+                          printable(arguments.source), printable(arguments.output), printable(arguments.source)));
 }
 
 std::string count(std::uint64_t number, std::string_view one, std::string_view many) { return fmt::format("{} {}", number, number == 1 ? one : many); }
@@ -232,6 +233,7 @@ int build(const CLI::App& verb, const BuildArguments& arguments, Session& sessio
   WarningList warnings;
   const auto reference = oci::Reference::parse(arguments.source);
   refuse_figures_elsewhere(arguments, reference);
+  refuse_exchanged(arguments, reference, options.limits);
   SideOutput stats(arguments.stats_file, session);
   SideOutput digest(arguments.digest_file, session);
   ConvertReport report;
@@ -250,7 +252,8 @@ int build(const CLI::App& verb, const BuildArguments& arguments, Session& sessio
     session.print_json(record);
   } else if (!session.quiet) {
     if (session.verbose || session.debug) write_details(report, session);
-    const auto files = fmt::format("{}, {} of data", count(report.inodes, "file", "files"), human_bytes(report.file_bytes));
+    auto files = fmt::format("{}, {} of data", count(report.inodes, "file", "files"), human_bytes(report.file_bytes));
+    if (report.base_layers != 0) files += fmt::format("; {} of {} layers from the old image", report.base_layers, report.layers);
     std::string line;
     if (arguments.dry_run) {
       line = fmt::format("{}: sound; {} in {}; nothing written", printable(arguments.source), files, count(report.layers, "layer", "layers"));

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/copy_image.h>
+#include <sifkit/oci/reference.h>
 #include <sifkit/records/transfer.h>
 
 #include "commands.h"
@@ -19,6 +20,19 @@ namespace {
 
 std::string counted(std::size_t count, std::string_view what) {
   return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
+/// What was meant, where DST is nothing that can be copied to.
+std::string other_way(const std::string& source, const std::string& target) {
+  const auto archive = [](std::string_view name) { return name.ends_with(".tar") || name.ends_with(".tar.gz"); };
+  if (target.starts_with("oras:")) {
+    return source.ends_with(".sif") || source.starts_with("sif:")
+               ? fmt::format("a SIF file goes there by 'sifkit push {} {}'", printable(source), printable(target))
+               : "an image of layers goes to docker://NAME, a SIF file to oras:// by 'sifkit push'";
+  }
+  if (oci::names_source(target)) return "that is a source only";
+  if (archive(target)) return fmt::format("docker-archive:{0} or oci-archive:{0} is an archive", printable(target));
+  return fmt::format("a SIF file is made by 'sifkit build {} {}'", printable(target), printable(source));
 }
 
 }  // namespace
@@ -105,13 +119,7 @@ void add_copy_command(CLI::App& root, Session& session) {
   add_side_options(*verb, arguments->from.registry);
   verb->callback([arguments, &session] {
     session.action = [arguments, &session] {
-      const bool oras = arguments->target.starts_with("oras:");
-      const auto target = oci::Target::require(
-          arguments->target,
-          oras ? fmt::format("a SIF file goes there by 'sifkit push {} {}'", printable(arguments->source),
-                             printable(arguments->target))
-               : fmt::format("a SIF file is made by 'sifkit build {} {}'", printable(arguments->target),
-                             printable(arguments->source)));
+      const auto target = oci::Target::require(arguments->target, other_way(arguments->source, arguments->target));
       return copy_image_to(arguments->source, target, arguments->from, arguments->how, session);
     };
   });

@@ -46,6 +46,13 @@ std::string size_text(std::uint64_t bytes, const UsageArguments& arguments) {
   return arguments.human ? short_size(bytes) : std::to_string(bytes);
 }
 
+/// The first column: on a terminal as wide as two tabs, so that what stands behind it stands in line.
+std::string size_column(std::uint64_t bytes, const UsageArguments& arguments, const Session& session) {
+  static constexpr int kWidth = 15;
+  const auto text = size_text(bytes, arguments);
+  return session.io.out_is_terminal && !arguments.human ? fmt::format("{:<{}} ", text, kWidth) : text + "\t";
+}
+
 /// How much of the most something is, as a part of a line.
 std::string bar(std::uint64_t part, std::uint64_t most) {
   static constexpr double kWidth = 20;
@@ -84,13 +91,13 @@ int by_path(const UsageArguments& arguments, const OpenedSource& source, Session
   std::uint64_t most = 0;
   for (const auto& row : rows) most = std::max(most, row.bytes);
   for (const auto& row : rows) {
-    session.io.out << size_text(row.bytes, arguments) << '\t';
+    session.io.out << size_column(row.bytes, arguments, session);
     if (session.io.out_is_terminal) session.io.out << bar(row.bytes, most) << '\t';
     session.io.out << shown(row.path, session) << '\n';
   }
   if (arguments.total) {
     const auto total = inspect::total_bytes(source.tree(), starts, session.operation());
-    session.io.out << size_text(total, arguments) << '\t' << (session.io.out_is_terminal ? bar(0, 0) + "\t" : "")
+    session.io.out << size_column(total, arguments, session) << (session.io.out_is_terminal ? bar(0, 0) + "\t" : "")
                    << "total\n";
   }
   return code;

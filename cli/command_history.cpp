@@ -20,6 +20,8 @@ namespace sifkit::cli {
 
 namespace {
 
+constexpr std::size_t kSeconds = 19;  ///< "2026-01-31T12:00:00"
+
 struct HistoryArguments {
   std::string source;
   SourceArguments from;
@@ -93,7 +95,10 @@ int show_layers(const HistoryArguments& arguments, const OpenedSource& source, S
       row = {std::to_string(*line.layer + 1), arguments.size_text(has.bytes), arguments.size_text(has.hidden_bytes),
              arguments.size_text(has.lost_bytes)};
     }
-    row.push_back(line.step.created.empty() ? "-" : single_line(line.step.created));
+    // To the second, where a person reads it.
+    const auto created = single_line(line.step.created);
+    const bool shortens = session.io.out_is_terminal && !arguments.whole && created.find('.') == kSeconds;
+    row.push_back(created.empty() ? "-" : shortens ? created.substr(0, kSeconds) + "Z" : created);
     row.push_back(single_line(line.text()));
     table.add(std::move(row));
   }

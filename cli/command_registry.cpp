@@ -58,17 +58,23 @@ int login(const RegistryCommand& arguments, Session& session) {
                          ? arguments.user
                          : ask_terminal(fmt::format("User name for {}: ", host), Echo::yes, session.io.stop,
                                         fmt::format("user name: {}", kNoTerminal), "--username names it");
+  if (credentials.user.empty() || credentials.user.find(':') != std::string::npos)
+    throw Error(ErrorKind::usage, "expected a user name, without a colon");
   credentials.password = arguments.password_from_input
                              ? password_of_input(session.io.in)
                              : ask_terminal("Password: ", Echo::no, session.io.stop,
                                             fmt::format("password: {}", kNoTerminal), "--password-stdin reads it");
-  if (credentials.user.empty() || credentials.user.find(':') != std::string::npos || credentials.password.empty())
-    throw Error(ErrorKind::usage, "expected a user name without a colon, and a password");
+  if (credentials.password.empty()) throw Error(ErrorKind::usage, "the password is empty");
   oci::SourceOptions options;
   options.operation = session.operation();
   options.registry.plain_http = arguments.plain_http;
   options.registry.credentials = credentials;
-  oci::check_registry_login(host, options);
+  try {
+    oci::check_registry_login(host, options);
+  } catch (Error& error) {
+    if (error.hint().advice() == Advice::registry_login) error.set_hint("check the user name and the password");
+    throw;
+  }
   const auto helper = oci::store_credentials(file, host, credentials, options.operation);
   if (session.json) {
     session.print_json({{"schema", "sifkit/registry-login/v1"},

@@ -47,6 +47,7 @@ std::string advice_text(const Hint& hint) {
     case Advice::plain_http:
       return fmt::format("--no-https is for a registry without TLS; if its certificate is not known here, "
                          "put its authority into ~/.config/containers/certs.d/{}/ca.crt", argument);
+    case Advice::copy_all: return "'sifkit copy --all' takes it as it is";
     case Advice::oci_manifest: return "--format oci writes one of OCI in its place, which has another digest";
     case Advice::name_library:
       return "--library, SIFKIT_LIBRARY or 'apptainer remote add' names one, as in --library https://library.sylabs.io";

@@ -54,7 +54,9 @@ std::pair<std::string, std::string> cut_scheme(const std::string& uri) {
   }
   throw Error(ErrorKind::usage,
               fmt::format("source {}: expected docker://, oras://, library://, http:// or https://", shown(uri)),
-              may_name_image(uri) ? fmt::format("an image of a registry is docker://{}", printable(uri)) : "");
+              oci::names_source(uri) ? fmt::format("'sifkit build OUT {}' makes a SIF file of it", printable(uri))
+              : may_name_image(uri)  ? fmt::format("an image of a registry is docker://{}", printable(uri))
+                                     : "");
 }
 
 std::filesystem::path target_of(const std::string& uri, const PullOptions& options, const std::string& name) {
@@ -78,12 +80,30 @@ void verify_pulled(const sif::Image& image, const std::filesystem::path& target,
   if (report.failure) throw Error(report.failure->kind(), printable(report.failure->message()), report.failure->hint());
 }
 
+Digest digest_of_file(const std::shared_ptr<const File>& file, DigestAlgorithm algorithm,
+                      const OperationContext& operation) {
+  Hasher hasher(algorithm);
+  hash_ahead(std::make_unique<FileSource>(file), hasher, operation);
+  return hasher.finish();
+}
+
+/// What the cache has. Whoever may write to its file may have changed it since it was found.
+oci::ReceivedFile copy_kept(const File& kept, const Digest& digest, const File& file,
+                            const OperationContext& operation) {
+  const auto size = kept.size();
+  operation.progress->stage("copying", size);
+  copy_range(kept, 0, file, 0, size, operation);
+  if (oci::others_may_write(kept)) {
+    const auto copied = std::make_shared<const File>(file.renamed(file.name()));
+    if (digest_of_file(copied, digest.algorithm(), {operation.logger, &no_progress(), operation.stop}) != digest)
+      throw Error(ErrorKind::integrity, fmt::format("{} has changed while it was copied", in_quotes(kept.name())));
+  }
+  return {size, digest};
+}
+
 /// Writes the file that was promised, or what the cache has of it.
 oci::ReceivedFile fetch(oci::RemoteFile& remote, const File& file, const OperationContext& operation) {
-  if (remote.file) {
-    copy_range(*remote.file, 0, file, 0, remote.file->size(), operation);
-    return {remote.file->size(), *remote.digest};
-  }
+  if (remote.file) return copy_kept(*remote.file, *remote.digest, file, operation);
   operation.progress->stage("downloading", remote.size.value_or(0));
   return oci::receive(remote, operation,
                       [&](std::uint64_t at, ByteView piece) { file.write_at(at, piece); });
@@ -93,11 +113,7 @@ oci::ReceivedFile fetch(oci::RemoteFile& remote, const File& file, const Operati
 void expect_digest(const Digest& pinned, const PullReport& pulled, const std::shared_ptr<const File>& file,
                    const OperationContext& operation) {
   Digest found = pulled.digest;
-  if (found.algorithm() != pinned.algorithm()) {
-    Hasher hasher(pinned.algorithm());
-    hash_ahead(std::make_unique<FileSource>(file), hasher, operation);
-    found = hasher.finish();
-  }
+  if (found.algorithm() != pinned.algorithm()) found = digest_of_file(file, pinned.algorithm(), operation);
   if (found != pinned)
     throw Error(ErrorKind::integrity, fmt::format("expected {}, got {}", pinned.text(), found.text()));
 }
@@ -167,10 +183,10 @@ PullReport pull_layers(const std::string& uri, const std::string& name, const Pu
   PullReport out{target, 0, {}, manifest};
   if (const auto kept = cache.is_on() ? find_kept_image(cache, made_of(uri, manifest), warnings) : std::nullopt) {
     AtomicFile output(target, options.overwrite, 0777);
-    copy_range(*kept->file, 0, output.file(), 0, kept->file->size(), options.operation);
+    const auto copied = copy_kept(*kept->file, kept->digest, output.file(), options.operation);
     output.commit();
-    out.bytes = kept->file->size();
-    out.digest = kept->digest;
+    out.bytes = copied.bytes;
+    out.digest = copied.digest;
   } else {
     const auto report = convert(*source, *image, target, options, found);
     if (cache.is_on()) {

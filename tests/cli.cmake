@@ -32,8 +32,10 @@ sifkit_test(cli SOURCES cli/test_cli_app.cpp
                         cli/test_cli_push.cpp
                         cli/test_cli_registry.cpp
                         cli/test_cli_report.cpp
+                        cli/test_cli_sandbox.cpp
                         cli/test_cli_sbom.cpp
                         cli/test_cli_sif.cpp
+                        cli/test_cli_sif_edit.cpp
                         cli/test_cli_sign.cpp
                         cli/test_cli_sources.cpp
                         cli/test_cli_stop_in_pipe.cpp

@@ -138,7 +138,8 @@ TEST_CASE("help knows every verb, at the top and in groups", "[cli]") {
 }
 
 TEST_CASE("quiet, verbose and debug may stand before the verb", "[cli]") {
-  for (const std::string flag : {"-q", "--quiet", "-v", "--verbose", "-d", "--debug"}) CHECK(run_cli({flag, "version"}).code == 0);
+  for (const std::string flag : {"-q", "--quiet", "-v", "--verbose", "-d", "--debug", "-s", "--silent", "--nocolor"})
+    CHECK(run_cli({flag, "version"}).code == 0);
   CHECK_THAT(run_cli({"-q", "key", "list", "--keydir", "/nowhere"}).err, !ContainsSubstring("no keys"));
 }
 

@@ -271,4 +271,31 @@ TEST_CASE("an existing target is replaced on request only", "[cli][build]") {
   CHECK(fixture.build("app.sif", fixture.at("none.tar"), {"-F"}).code == exit_code(ErrorKind::not_found));
   CHECK(read_file(fixture.directory / "app.sif") == "mine");
   CHECK(fixture.build("app.sif", fixture.at("app.tar"), {"-F"}).code == 0);
+  std::filesystem::create_symlink("app.sif", fixture.directory / "latest.sif");
+  const auto link = fixture.build("latest.sif", fixture.at("app.tar"), {"-F"});
+  CHECK(link.code == exit_code(ErrorKind::exists));
+  CHECK_THAT(link.err, ContainsSubstring("is a symbolic link to 'app.sif'"));
+}
+
+TEST_CASE("an archive is not replaced by an image that was to be the output", "[cli][build]") {
+  BuildFixture fixture;
+  REQUIRE(fixture.build("app.sif", fixture.at("app.tar")).code == 0);
+  const auto archive = read_file(fixture.directory / "app.tar");
+  const auto exchanged = run_cli({"build", "--force", fixture.at("app.tar"), fixture.at("app.sif")});
+  CHECK(exchanged.code == exit_code(ErrorKind::usage));
+  CHECK_THAT(exchanged.err, ContainsSubstring("OUT comes before SRC"));
+  CHECK((read_file(fixture.directory / "app.tar") == archive));
+  CHECK(run_cli({"build", "--force", fixture.at("app.tar"), "sif:" + fixture.at("app.sif")}).code == 0);
+}
+
+TEST_CASE("what is no place for a copy is told from what is a SIF file's name", "[cli][copy]") {
+  BuildFixture fixture;
+  const auto hint = [&](const std::string& target) { return run_cli({"copy", fixture.at("app.tar"), target}).err; };
+  CHECK_THAT(hint("new.sif"), ContainsSubstring("'sifkit build new.sif "));
+  CHECK_THAT(hint("new.tar"), ContainsSubstring("docker-archive:new.tar or oci-archive:new.tar"));
+  CHECK_THAT(hint("podman:app"), ContainsSubstring("that is a source only"));
+  CHECK_THAT(hint("oras://127.0.0.1:1/app"), ContainsSubstring("an image of layers goes to docker://NAME"));
+  CHECK_THAT(run_cli({"copy", "app.sif", "oras://127.0.0.1:1/app"}).err, ContainsSubstring("sifkit push app.sif "));
+  CHECK_THAT(run_cli({"pull", "docker-daemon:app:1"}).err, ContainsSubstring("'sifkit build OUT docker-daemon:app:1'"));
+  CHECK_THAT(run_cli({"inspect", "alpine"}).err, ContainsSubstring("docker://alpine"));
 }
