@@ -129,10 +129,12 @@ class Copy {
       in_context([&] { return fmt::format("layer {} of {}", i + 1, image.layers().size()); }, [&] { layer(image, i); });
       destination_.check();
     }
+    const auto& config = image.config();
+    if (config.diff_ids.empty() && !diff_ids_.empty()) return finish(with_layers(config.raw), config.platform, {}, {});
+    SIFKIT_CHECK(config.diff_ids.size() == diff_ids_.size());
     const auto manifest = image.manifest();
-    if (anew_) return finish(image.config().raw, image.config().platform, {}, {});
-    finish(image.config().raw, image.config().platform, manifest ? manifest->text : std::string(),
-           manifest ? manifest->media_type : std::string());
+    if (anew_ || !manifest) return finish(config.raw, config.platform, {}, {});
+    finish(config.raw, config.platform, manifest->text, manifest->media_type);
   }
 
   /// As one layer, which is compressed by `compression`.
@@ -283,6 +285,17 @@ class Copy {
     destination_.finish(documents);
   }
 
+  /// The configuration of a container with the layer that its files become: who reads it counts diff_ids and layers.
+  std::string with_layers(const std::string& config) const {
+    Json document = parse_json(config, "config", options_.limits);
+    Json ids = Json::array();
+    for (const auto& id : diff_ids_) ids.push_back(id.text());
+    document["rootfs"] = {{"type", "layers"}, {"diff_ids", std::move(ids)}};
+    document["history"] = Json::array({Json{{"created_by", "sifkit"}}});
+    if (const auto at = member_text(document, "created"); !at.empty()) document["history"][0]["created"] = at;
+    return document.dump();
+  }
+
   /// The configuration that a SIF keeps of its image, with what a document of its own needs. Its key words are those of
   /// the SIF or, for a root without one, of the machine.
   Json config_of(OpenedFileSystem& opened) const {
@@ -335,6 +348,20 @@ class Copy {
   std::vector<Digest> diff_ids_;
 };
 
+/// What is no image that is read can be copied with all that lists it.
+std::unique_ptr<oci::Image> open_to_copy(oci::OpenedSource& source, const oci::ImageDestination& destination) {
+  const auto from = source.reference().transport;
+  const bool archive = from == oci::Transport::oci_layout || from == oci::Transport::oci_archive;
+  try {
+    return source.open_image();
+  } catch (Error& error) {
+    if (error.kind() == ErrorKind::unsupported && error.hint().empty() && destination.takes_sets() &&
+        (archive || from == oci::Transport::docker))
+      error.set_hint(Advice::copy_all);
+    throw;
+  }
+}
+
 }  // namespace
 
 CopyReport copy_image(const oci::Reference& given, const oci::Target& target, const CopyOptions& options,
@@ -363,7 +390,7 @@ CopyReport copy_image(const oci::Reference& given, const oci::Target& target, co
       const StreamCompression usual{registry ? Compression::gzip : Compression::none};
       copy.file_system(*open_file_system(source, options, warnings), options.compression.value_or(usual));
     } else {
-      image = source->open_image();
+      image = open_to_copy(*source, destination);
       copy.image(*image);
     }
   };

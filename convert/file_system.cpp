@@ -87,6 +87,7 @@ std::unique_ptr<OpenedFileSystem> open_file_system(std::shared_ptr<oci::OpenedSo
     if (out->sif() != nullptr) expect_architecture(options.platform, out->sif()->header().architecture);
     return out;
   }
+  source->keep_layers();  // names and contents are read one after the other
   return std::make_unique<LayeredFileSystem>(std::move(source), options, warnings);
 }
 

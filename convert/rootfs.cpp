@@ -48,9 +48,11 @@ RootPlace find_root(const std::shared_ptr<const File>& file) {
                              : Hint());
   }
   if (const auto fs = primary->partition()->fs; fs != sif::FsType::squashfs) {
+    const bool encrypted = fs == sif::FsType::encrypted_squashfs || fs == sif::FsType::gocryptfs_squashfs;
     throw Error(ErrorKind::unsupported,
                 fmt::format("the primary partition is {}; only squashfs is looked into", sif::to_string(fs)),
-                fs == sif::FsType::encrypted_squashfs ? "only a runtime that has its key reads it" : "");
+                encrypted ? "only a runtime that has its key reads it" :
+                            "dump the partition to a file, mount that and give the directory: dir:MOUNTPOINT");
   }
   image->check_range(*primary);
   return {image, static_cast<std::uint64_t>(primary->offset), static_cast<std::uint64_t>(primary->size)};

@@ -126,8 +126,9 @@ std::optional<FileKind> as_ext(ByteView first) {
   return (features(0x5c) & kJournal) != 0 ? FileKind::ext3 : FileKind::ext2;
 }
 
+constexpr std::size_t kSquashfsCodec = 20;
+
 std::optional<FileKind> as_squashfs(ByteView first) {
-  static constexpr std::size_t kCodec = 20;
   static constexpr std::size_t kVersion = 28;
   const auto magic = part(first, 0, 4);
   if (magic == "sqsh" || magic == "qshs") return FileKind::squashfs_big_endian;
@@ -135,9 +136,15 @@ std::optional<FileKind> as_squashfs(ByteView first) {
   if (magic != "hsqs") return std::nullopt;
   if (first.size() < kVersion + 2) return FileKind::squashfs;  // cut: its reader says so
   if (load_le<std::uint16_t>(first.data() + kVersion) < 4) return FileKind::squashfs_old;
-  const auto codec = load_le<std::uint16_t>(first.data() + kCodec);
+  const auto codec = load_le<std::uint16_t>(first.data() + kSquashfsCodec);
   const bool is_read = codec == 1 || (codec >= 4 && codec <= 6);  // gzip; xz, lz4, zstd
   return is_read ? FileKind::squashfs : FileKind::squashfs_codec;
+}
+
+/// The name of a compression that is not read.
+std::string codec_name(ByteView squashfs) {
+  const auto codec = load_le<std::uint16_t>(squashfs.data() + kSquashfsCodec);
+  return codec == 2 ? "lzma" : codec == 3 ? "lzo" : fmt::format("number {}", codec);
 }
 
 /// The length of a first line that makes a program of an image: Singularity 2 put one in front of its images.
@@ -327,10 +334,11 @@ FileSniff sniff_file(ByteView first) {
   if (const auto line = launch_line(first); line != 0 && !is_sif(first)) {
     const auto behind = first.subspan(line);
     if (as_ext(behind)) return {FileKind::singularity2, line, {}};
-    if (const auto squashfs = as_squashfs(behind)) return {*squashfs, line, {}};
+    if (const auto squashfs = as_squashfs(behind)) return {*squashfs, line, *squashfs == FileKind::squashfs_codec ? codec_name(behind) : std::string()};
   }
   FileSniff out{kind_of(first), 0, {}};
   if (out.kind == FileKind::text || out.kind == FileKind::script || out.kind == FileKind::json) out.detail = beginning(as_text(first));
+  if (out.kind == FileKind::squashfs_codec) out.detail = codec_name(first);
   if (out.kind == FileKind::unknown) out.detail = hex_beginning(first);
   return out;
 }

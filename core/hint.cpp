@@ -21,6 +21,7 @@ std::string advice_text(const Hint& hint) {
     case Advice::service_timeout: return "wait longer";
     case Advice::registry_login: return "name credentials for " + argument;
     case Advice::plain_http: return "ask " + argument + " without TLS, or trust its certificate";
+    case Advice::copy_all: return "a copy of all that the source has takes it as it is";
     case Advice::oci_manifest: return "a manifest of OCI can be written in its place, which has another digest";
     case Advice::name_library: return "name the URL of one";
     case Advice::scratch_directory:

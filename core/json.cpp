@@ -211,7 +211,8 @@ const JsonView& JsonView::refuse_other_members(std::initializer_list<std::string
 }
 
 void JsonView::fail(std::string_view expected) const {
-  throw Error(ErrorKind::malformed, fmt::format("{}: expected {}, got {}", place_, expected, type_word(*value_)));
+  const std::string_view colon = place_.ends_with(": ") ? "" : ": ";  // the whole document's has one
+  throw Error(ErrorKind::malformed, fmt::format("{}{}expected {}, got {}", place_, colon, expected, type_word(*value_)));
 }
 
 std::size_t utf8_sequence(std::string_view text) noexcept {

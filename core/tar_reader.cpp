@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/file_kind.h>
 
 #include "damaged.h"
 #include "tar_header.h"
@@ -17,9 +18,11 @@ namespace sifkit {
 
 namespace {
 
-// Where PAX records hold libarchive's base64 form of extended attributes, and the text after all of them.
+// Where PAX records hold attributes in libarchive's base64 and access control lists as text, and what follows them.
 constexpr std::string_view kLibarchiveXattr = "LIBARCHIVE.xattr.";
 constexpr std::string_view kAfterLibarchiveXattr = "LIBARCHIVE.xattr/";
+constexpr std::string_view kAcl = "SCHILY.acl.";
+constexpr std::string_view kAfterAcl = "SCHILY.acl/";
 
 std::uint64_t padding_of(std::uint64_t size) { return (kTarBlock - size % kTarBlock) % kTarBlock; }
 
@@ -94,6 +97,7 @@ struct TarReader::Impl {
   std::uint64_t left = 0;     ///< stored bytes of the current member
   std::uint64_t padding = 0;  ///< after them
   bool ended = false;
+  bool unmarked = false;  ///< it ended where a header or a block of zeros was due
   bool payload_ignored = false;  ///< the last header announced bytes that its type cannot have
   DumpLists dump_lists{warnings};
   const SparseMaps sparse{limits, [this](TarHeader& block) { return read_block(block); }};
@@ -111,6 +115,13 @@ struct TarReader::Impl {
     throw_over_limit(fmt::format("tar offset {}: {}", at, why), limit);
   }
 
+  /// What begins as something else is not damaged: to copy it again does not help.
+  static void refuse_other_kind(ByteView start) {
+    const auto kind = sniff_file(start).kind;
+    if (kind == FileKind::tar || kind == FileKind::damaged_tar || kind == FileKind::unknown || kind == FileKind::zeros) return;
+    throw Error(ErrorKind::malformed, fmt::format("tar offset 0: this is no tar archive but {}", words_of(kind).name));
+  }
+
   std::size_t take(std::span<std::byte> into) {
     const auto got = read_full(source, into);
     offset += got;
@@ -122,6 +133,7 @@ struct TarReader::Impl {
     const auto at = offset;
     const auto got = take(std::as_writable_bytes(std::span(header.block)));
     if (got != 0 && got != kTarBlock) {
+      if (at == 0) refuse_other_kind(std::as_bytes(std::span(header.block)).first(got));
       fail_damaged(at, fmt::format("the archive ends inside a header ({} of 512 bytes)", got));
     }
     return got != 0;
@@ -199,6 +211,7 @@ struct TarReader::Impl {
       member.mtime = pax.seconds("mtime").value_or(member.mtime);
       for (const auto* unused : {"atime", "ctime"}) pax.seconds(unused);
       member.xattrs = pax.xattrs;
+      member.has_acl = pax.values.lower_bound(kAcl) != pax.values.lower_bound(kAfterAcl);
       if (pax.xattrs.empty() && pax.values.lower_bound(kLibarchiveXattr) != pax.values.lower_bound(kAfterLibarchiveXattr)) {
         warnings.add("xattr-dropped", fmt::format("tar offset {}: {} has attributes in libarchive's form alone, which container engines do not read",
                                                   start, in_quotes(member.name)));
@@ -283,6 +296,7 @@ struct TarReader::Impl {
         return std::nullopt;
       }
       if (!header.checksum_matches()) {
+        if (at == 0) refuse_other_kind(std::as_bytes(std::span(header.block)));
         fail_damaged(at,
                      payload_ignored ? "expected a header after an entry that cannot have data, found something else"
                      : at == 0       ? "this is no tar archive: the checksum of the first header does not match"
@@ -330,7 +344,10 @@ struct TarReader::Impl {
   /// After the first block of zeros, or the end of the stream without one.
   void check_end(std::uint64_t at) {
     ended = true;
-    if (offset == at) return;
+    if (offset == at) {
+      unmarked = at != 0;
+      return;
+    }
     TarHeader second;
     if (!read_block(second) || second.is_zero()) return;
     fail(ErrorKind::malformed, at, "a single block of zeros inside the archive");
@@ -358,6 +375,8 @@ ByteView TarReader::view(std::span<std::byte> scratch) {
   state.passed(bytes.size());
   return bytes;
 }
+
+bool TarReader::end_is_unmarked() const noexcept { return impl_->unmarked; }
 
 std::uint64_t TarReader::offset() const noexcept { return impl_->offset; }
 

@@ -136,6 +136,9 @@ Entry entry_from_tar(TarMember& member, bool is_layer, const LayerOptions& optio
   take_links(entry, member, limits, warnings);
   entry.xattrs = std::move(member.xattrs);
   filter_xattrs(entry.xattrs, entry.path, entry.type, options.xattrs, warnings);
+  if (member.has_acl && keeps(options.xattrs, "system.posix_acl_access")) {
+    warnings.add("xattr-dropped", fmt::format("{}: its access control list is dropped", in_quotes(entry.path)));
+  }
   // A link has no permissions of its own; Linux shows all of them.
   entry.metadata.mode = member.type == TarType::symlink ? 0777 : member.mode;
   entry.metadata.uid = checked_id(member.uid, "uid");

@@ -140,6 +140,12 @@ std::optional<Entry> LayerReader::next() {
   return in_context([&] { return state.name; }, [&]() -> std::optional<Entry> {
     auto member = state.tar->next();
     if (!member) {
+      // A layer has a digest that tells, and tools write layers without the mark.
+      if (state.is_root && state.tar->end_is_unmarked()) {
+        state.warnings.add(
+            "tar-end", fmt::format("tar offset {}: the archive ends without the mark of its end: it may be cut off",
+                                   state.tar->offset()));
+      }
       state.tar->drain();
       return std::nullopt;
     }

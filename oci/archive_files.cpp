@@ -116,9 +116,14 @@ std::unique_ptr<Source> first_bytes(std::unique_ptr<Source> source, std::uint64_
   return std::make_unique<FirstBytes>(std::move(source), size, std::move(what));
 }
 
-CompressedFiles::CompressedFiles(std::shared_ptr<const File> file, bool guessed, const Limits& limits, const OperationContext& operation,
-                                 WarningList& warnings)
-    : file_(std::move(file)), limits_(limits), members_(guessed) {
+CompressedFiles::CompressedFiles(std::shared_ptr<const File> file, bool guessed, const Limits& limits,
+                                 const OperationContext& operation, WarningList& warnings,
+                                 std::filesystem::path scratch)
+    : file_(std::move(file)),
+      limits_(limits),
+      operation_{operation.logger, &no_progress(), operation.stop},
+      members_(guessed),
+      scratch_(std::move(scratch)) {
   in_file(file_->name(), [&] {
     const auto source = open_decompressed(std::make_unique<FileSource>(file_), "archive", limits_);
     TarReader reader(*source, limits_, warnings, TarTypes::any);
@@ -129,8 +134,28 @@ CompressedFiles::CompressedFiles(std::shared_ptr<const File> file, bool guessed,
       members_.add(*member, member->data_offset, limits_, [&] { return data.head(); });
       if (auto bytes = small.take(*member, data)) kept_.emplace(member->data_offset, std::move(bytes));
     }
+    size_ = reader.offset();
     reader.drain();
   });
+}
+
+CompressedFiles::~CompressedFiles() = default;
+
+bool CompressedFiles::is_spooled(std::uint64_t place) {
+  if (spooled_) return true;
+  passed_ += place;
+  if (scratch_.empty() || passed_ <= kMaxPasses * size_) return false;
+  kept_.clear();  // the documents are not in memory twice
+  try {
+    const auto source = open_decompressed(std::make_unique<FileSource>(file_), "archive", limits_);
+    WarningList told_already;
+    spooled_ = std::make_unique<StreamedFiles>(*source, file_->name(), scratch_, limits_, operation_, told_already);
+    return true;
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::cancelled) throw;
+    scratch_.clear();  // there is no room: it takes its time, then
+    return false;
+  }
 }
 
 std::optional<std::uint64_t> CompressedFiles::find(std::string_view name) {
@@ -143,10 +168,17 @@ std::unique_ptr<Source> CompressedFiles::open(std::string_view name) {
   const auto* member = members_.find(name, file_->name(), limits_);
   if (member == nullptr) absent(file_->name(), name);
   if (const auto kept = kept_.find(member->place); kept != kept_.end()) return std::make_unique<SharedMemory>(kept->second);
-  auto source = open_decompressed(std::make_unique<FileSource>(file_), "archive", limits_);
-  if (source->skip(member->place) != member->place) {
-    throw Error(ErrorKind::malformed, fmt::format("{}: the archive has changed while it was read", in_quotes(file_->name())));
+  const auto expect_same = [&](bool same) {
+    if (same) return;
+    throw Error(ErrorKind::malformed,
+                fmt::format("{}: the archive has changed while it was read", in_quotes(file_->name())));
+  };
+  if (is_spooled(member->place)) {
+    expect_same(spooled_->find(name) == member->size);
+    return spooled_->open(name);
   }
+  auto source = open_decompressed(std::make_unique<FileSource>(file_), "archive", limits_);
+  expect_same(source->skip(member->place) == member->place);
   return first_bytes(std::move(source), member->size, std::string(name));
 }
 

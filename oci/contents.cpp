@@ -3,8 +3,11 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include <fmt/format.h>
+
+#include "file_set.h"
 
 namespace sifkit::oci {
 
@@ -26,10 +29,11 @@ constexpr Row kRows[] = {
     {ContentsKind::skopeo_dir, {"the archive of a directory of skopeo's dir:", ""}, {"a directory of skopeo's dir:", ""}},
     {ContentsKind::rootfs, {"the archive of a root file system", "tar:FILE says so"}, {"a root file system", "dir:DIRECTORY says so"}},
     {ContentsKind::old_docker, {"an archive saved by Docker before 1.10", kLoad}, {"an unpacked archive saved by Docker before 1.10", kLoad}},
-    {ContentsKind::cut, {"an archive of images without manifest.json or index.json", kCut, kMalformed},
-     {"an unpacked archive of images without manifest.json or index.json", kCut, kMalformed}},
+    {ContentsKind::cut, {"a part of an archive of images", kCut, kMalformed},
+     {"a part of an unpacked archive of images", kCut, kMalformed}},
     {ContentsKind::wrapped, {"an archive packed with its parent directory", "pack the content of 'DIRECTORY'"}, {"the parent of the right directory", "give the directory 'DIRECTORY' in it"}},
-    {ContentsKind::one_file, {"a tar archive that holds one file", "unpack it and give 'FILE'"}, {"a directory that holds one file", "give 'FILE'"}},
+    {ContentsKind::beside, {"an archive of the right directory with other things beside it", "unpack it and give 'DIRECTORY'; tar:FILE takes all of it as one root file system"}, {"the parent of the right directory, with other things in it", "give the directory 'DIRECTORY' in it; dir:DIRECTORY takes all of it as one root file system"}},
+    {ContentsKind::packed, {"a tar archive with an archive or an image in it", "unpack it and give 'FILE'"}, {"a directory with an archive or an image in it", "give 'FILE'"}},
     {ContentsKind::mixed, {"both a root file system and an archive of images", "docker-archive:FILE or oci-archive:FILE takes the images, tar:FILE the root file system"},
      {"both a root file system and an unpacked archive of images", "oci:DIRECTORY takes the images, dir:DIRECTORY the root file system"}},
     {ContentsKind::other, {"a tar archive of other files", "tar:FILE takes it as a root file system all the same"}, {"a directory of other files", "dir:DIRECTORY takes it as a root file system all the same"}},
@@ -52,6 +56,13 @@ static_assert([] {
 /// (home, opt, var, run) tell nothing.
 constexpr std::string_view kRootNames[] = {"bin", "sbin", "usr", "etc", "lib", "lib32", "lib64", "libx32", "nix", "gnu"};
 
+/// What sources of programs and home directories have at their top, and root file systems have not. A program below such
+/// names is no container's.
+constexpr std::string_view kProjectNames[] = {
+    ".git",     ".gitignore",  ".hg",       ".svn",           ".bashrc",     ".profile",   ".ssh",
+    ".cache",   "Makefile",    "makefile",  "GNUmakefile",    "configure",   "Cargo.toml", "CMakeLists.txt",
+    "go.mod",   "meson.build", "setup.py",  "pyproject.toml", "pom.xml",     "build.gradle", "package.json"};
+
 /// What programs leave beside the files that matter.
 constexpr std::string_view kClutter[] = {".DS_Store", "__MACOSX", "lost+found", "pax_global_header", ".Trash-1000"};
 
@@ -62,19 +73,20 @@ bool is_hex64(std::string_view text) {
          (text.size() == 64 || text[64] == '.');
 }
 
-/// The components of a path without "." and empty ones; nothing for one that climbs, and for clutter.
+/// The components of a clean path; nothing for clutter.
 std::vector<std::string_view> components(std::string_view path) {
   std::vector<std::string_view> out;
   for (std::size_t at = 0; at < path.size();) {
     const auto slash = std::min(path.find('/', at), path.size());
     const auto word = path.substr(at, slash - at);
     at = slash + 1;
-    if (word.empty() || word == ".") continue;
-    if (word == ".." || word.starts_with("._") || std::find(std::begin(kClutter), std::end(kClutter), word) != std::end(kClutter)) return {};
+    if (word.starts_with("._") || std::find(std::begin(kClutter), std::end(kClutter), word) != std::end(kClutter)) return {};
     out.push_back(word);
   }
   return out;
 }
+
+std::size_t depth_of(std::string_view clean) { return static_cast<std::size_t>(std::count(clean.begin(), clean.end(), '/')) + 1; }
 
 /// Whether a file with such first bytes is one that somebody may have packed by mistake.
 bool is_packed_image(FileKind kind) {
@@ -86,6 +98,14 @@ bool is_packed_image(FileKind kind) {
     case FileKind::bzip2:
     case FileKind::sif:
     case FileKind::squashfs:
+    case FileKind::squashfs_codec:
+    case FileKind::singularity2:
+    case FileKind::ext2:
+    case FileKind::ext3:
+    case FileKind::ext4:
+    case FileKind::qcow:
+    case FileKind::lz4:
+    case FileKind::seven_zip:
     case FileKind::zip: return true;
     default: return false;
   }
@@ -105,28 +125,43 @@ const KindWords& words_of(ContentsKind kind, bool directory) noexcept {
 }
 
 std::string ContentsVerdict::hint(bool directory) const {
+  if (kind == ContentsKind::other && !inner.empty()) return "pack it again, with no '..' in its names";
   std::string out(words_of(kind, directory).hint);
-  if (kind == ContentsKind::wrapped) replace(out, "DIRECTORY", printable(inner));
-  if (kind == ContentsKind::one_file) replace(out, "FILE", printable(inner));
+  if (kind == ContentsKind::wrapped || kind == ContentsKind::beside) replace(out, "DIRECTORY", printable(inner));
+  if (kind == ContentsKind::packed) replace(out, "FILE", printable(inner));
   return out;
 }
 
 bool ContentsSurvey::wants_head(std::string_view path, Type type, bool executable) const {
   if (type != Type::regular) return false;
-  return (executable && program_.empty()) || files_ == 0 || path.ends_with("manifest.json");
+  if (files_ < kMaxSniffed || path.ends_with("manifest.json") || path.ends_with("index.json")) return true;
+  if (!executable || !program_.empty()) return false;
+  const auto clean = clean_member_name(path);
+  return clean && depth_of(*clean) <= kMaxProgramDepth;
 }
 
 void ContentsSurvey::add(std::string_view path, Type type, bool executable, ByteView head) {
-  const auto words = components(path);
+  const auto clean = clean_member_name(path);
+  if (!clean) {
+    if (climbing_.empty() && path.find("..") != std::string_view::npos) climbing_ = path;
+    return;
+  }
+  const auto words = components(*clean);
   if (words.empty()) return;
   if (type == Type::regular) {
-    if (files_++ == 0) {
-      file_ = path;
-      file_kind_ = head.empty() ? FileKind::unknown : sniff_file(head).kind;
+    if (files_++ < kMaxSniffed && !head.empty()) {
+      if (const auto kind = sniff_file(head).kind; is_packed_image(kind)) packed_.push_back({*clean, kind});
     }
-    if (executable && program_.empty() && as_text(head).starts_with("\x7f" "ELF")) program_ = path;
+    const bool near = words.size() <= kMaxProgramDepth;
+    if (executable && near && program_.empty() && as_text(head).starts_with("\x7f" "ELF")) program_ = *clean;
   } else if (type == Type::other) {
     others_ = true;
+  }
+  const bool short_names = words[0].size() <= kMaxNameBytes && words.size() > 1 && words[1].size() <= kMaxNameBytes;
+  if (short_names && !has_root()) {
+    auto found = below_.find(words[0]);
+    if (found == below_.end() && below_.size() < kMaxDirectories) found = below_.emplace(words[0], Level()).first;
+    if (found != below_.end()) note(found->second, std::span(words).subspan(1), type, head);
   }
   std::span<const std::string_view> rest(words);
   for (std::size_t depth = 0; !rest.empty() && depth < levels_.size(); ++depth, rest = rest.subspan(1)) {
@@ -153,8 +188,12 @@ void ContentsSurvey::note(Level& level, std::span<const std::string_view> path, 
     }
     level.only_directory = level.names.size() == 1 && directory;
   }
-  const bool root_name = std::find(std::begin(kRootNames), std::end(kRootNames), top) != std::end(kRootNames);
-  if (root_name && level.root.empty() && (directory || type == Type::other)) level.root = top;
+  const auto root_name = std::find(std::begin(kRootNames), std::end(kRootNames), top) - std::begin(kRootNames);
+  if (root_name < std::ssize(kRootNames) && (directory || type == Type::other)) {
+    if (level.root.empty()) level.root = top;
+    level.root_names |= 1u << root_name;
+  }
+  level.project = level.project || std::find(std::begin(kProjectNames), std::end(kProjectNames), top) != std::end(kProjectNames);
 
   const auto part = [&] {
     if (level.part.empty()) level.part = top;
@@ -178,6 +217,10 @@ void ContentsSurvey::note(Level& level, std::span<const std::string_view> path, 
     if (start != std::string_view::npos) level.manifest_start = text[start];
   }
   level.index = level.index || top == "index.json";
+  if (top == "manifest.json" || top == "index.json") {
+    level.lone_list = level.lone_list || (as_text(head).find("\"schemaVersion\"") != std::string_view::npos);
+  }
+  level.config = level.config || top == "config.json";
   level.version = level.version || top == "version";
   level.repositories = level.repositories || top == "repositories";
   if (top == "oci-layout") {
@@ -204,9 +247,11 @@ std::optional<ContentsVerdict> ContentsSurvey::of_level(const Level& level) {
     if (part || level.manifest_start == '[') return ContentsVerdict{ContentsKind::docker_archive, {}, {}};
   }
   if (level.index && (level.layout || level.blobs)) return ContentsVerdict{ContentsKind::oci_layout, {}, {}};
-  if (!part) return std::nullopt;
+  if (!part && !level.lone_list) return std::nullopt;
+  if (!part) return ContentsVerdict{ContentsKind::cut, "it holds their list alone", {}};
   if (level.repositories && level.legacy_json && !level.docker_config) return ContentsVerdict{ContentsKind::old_docker, {}, {}};
-  return ContentsVerdict{ContentsKind::cut, fmt::format("it holds {}", in_quotes(level.part.substr(0, 20))), {}};
+  const bool listed = level.manifest || level.index;
+  return ContentsVerdict{ContentsKind::cut, fmt::format("it holds {}{}", in_quotes(level.part.substr(0, 20)), listed ? "" : ", and neither manifest.json nor index.json"), {}};
 }
 
 std::optional<ContentsVerdict> ContentsSurvey::by_names() const {
@@ -232,13 +277,47 @@ std::string ContentsSurvey::only_directory(std::size_t depth) const {
 
 bool ContentsSurvey::tells_by_names() const { return by_names().has_value(); }
 
+/// What is below directories that have something beside them. Of a root file system one name is not enough there: sources
+/// have a lib, what was installed anywhere has a bin.
+std::optional<ContentsVerdict> ContentsSurvey::by_directories() const {
+  std::optional<ContentsVerdict> out;
+  std::size_t count = 0;
+  for (const auto& [name, level] : below_) {
+    const auto found = of_level(level);
+    if (!found || (found->kind == ContentsKind::rootfs && std::popcount(level.root_names) < 2)) continue;
+    if (++count > kNames) break;
+    const auto words = words_of(found->kind, true).name;
+    if (out) {
+      out->detail += fmt::format(", {} is {}", in_quotes(name), words);
+      continue;
+    }
+    const bool bundle = name == "rootfs" && levels_[0].config;
+    out = ContentsVerdict{ContentsKind::beside, fmt::format("{}{} in it is {}", bundle ? "an OCI runtime bundle: " : "", in_quotes(name), words), name};
+  }
+  return out;
+}
+
+/// A few files may lie beside archives, such as their sums.
+std::optional<ContentsVerdict> ContentsSurvey::by_packed() const {
+  if (packed_.empty() || others_ || packed_.size() * 2 < files_) return std::nullopt;
+  auto packed = packed_;
+  std::sort(packed.begin(), packed.end(), [](const Packed& a, const Packed& b) { return a.path < b.path; });
+  ContentsVerdict out{ContentsKind::packed, {}, packed[0].path};
+  for (std::size_t i = 0; i < std::min(packed.size(), kNames); ++i) {
+    out.detail += fmt::format("{}{} is {}", i == 0 ? "" : ", ", in_quotes(packed[i].path), words_of(packed[i].kind).name);
+  }
+  return out;
+}
+
 ContentsVerdict ContentsSurvey::verdict() const {
   if (auto found = by_names()) return *found;
-  if (!program_.empty()) return {ContentsKind::rootfs, {}, {}};
-  if (files_ == 0 && !others_) return {ContentsKind::nothing, {}, {}};
-  if (files_ == 1 && !others_ && is_packed_image(file_kind_)) {
-    return {ContentsKind::one_file, fmt::format("{} is {}", in_quotes(file_), words_of(file_kind_).name), file_};
+  if (auto found = by_directories()) return *found;
+  if (!program_.empty() && !levels_[0].project) return {ContentsKind::rootfs, {}, {}};
+  if (files_ == 0 && !others_) {
+    if (climbing_.empty()) return {ContentsKind::nothing, {}, {}};
+    return {ContentsKind::other, fmt::format("the name {} leads out of it", in_quotes(climbing_)), climbing_};
   }
+  if (auto found = by_packed()) return *found;
   return {ContentsKind::other, names_of(levels_[0]), {}};
 }
 

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/text.h>
 
 namespace sifkit::oci {
 
@@ -50,10 +51,12 @@ Platform Platform::parse(std::string_view text) {
     return {ErrorKind::usage, fmt::format("platform {}: expected os/architecture[/variant]", in_quotes(text)),
             "for example linux/amd64, linux/arm64 or linux/arm/v7"};
   };
+  const std::string lower = lower_case(text);
+  const std::string_view all = lower;
   std::vector<std::string_view> words;
   for (std::size_t at = 0;;) {
-    const auto slash = text.find('/', at);
-    words.push_back(text.substr(at, slash == std::string_view::npos ? slash : slash - at));
+    const auto slash = all.find('/', at);
+    words.push_back(all.substr(at, slash == std::string_view::npos ? slash : slash - at));
     if (!is_platform_word(words.back())) throw fail();
     if (slash == std::string_view::npos) break;
     at = slash + 1;

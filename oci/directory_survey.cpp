@@ -97,7 +97,14 @@ ContentsSurvey survey_directory(const UniqueFd& directory, const OperationContex
   }
   if (names.tells_by_names()) return names;
   ContentsSurvey all;
-  std::vector<std::string> open{""};
+  std::vector<std::string> open;
+  // What is in each directory at the top goes before a program.
+  for (const auto& top : walk.add_entries(all, "")) {
+    if (top.type != Type::directory) continue;
+    for (auto& entry : walk.add_entries(all, top.path)) {
+      if (entry.type == Type::directory) open.push_back(std::move(entry.path));
+    }
+  }
   while (!open.empty() && !all.has_program()) {
     const std::string next = std::move(open.back());
     open.pop_back();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "file_set.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
@@ -40,6 +42,10 @@ std::optional<std::string> clean_name(std::string_view name) {
   }
   if (out.empty()) return std::nullopt;
   return out;
+}
+
+std::optional<std::string> clean_member_name(std::string_view name) {
+  return clean_name(name.substr(std::min(name.find_first_not_of('/'), name.size())));
 }
 
 Followed follow_links(std::string_view name, const Limits& limits,

@@ -47,6 +47,9 @@ class FileSet {
 /// is absolute or empty, that has a ".." which climbs out, or a NUL byte.
 std::optional<std::string> clean_name(std::string_view name);
 
+/// The same of a member of an archive: a slash in front of it counts for nothing, as to whoever unpacks archives.
+std::optional<std::string> clean_member_name(std::string_view name);
+
 /// Where a name leads, as a kernel would resolve it whose root is the set: links on the way and at its end followed,
 /// ".." behind a link being the parent of what that leads to.
 struct Followed {

@@ -34,7 +34,7 @@ void MemberTable::keep(const TarMember& member, std::uint64_t place, const Limit
   if (++count_ > limits.archive_members) {
     throw_over_limit(fmt::format("the archive has more than {} members", limits.archive_members), &Limits::archive_members);
   }
-  auto name = clean_name(member.name);
+  auto name = clean_member_name(member.name);
   if (!name || name->size() > limits.path_bytes) return;  // no document can name it
   name_bytes_ += name->size() + member.link_name.size();
   if (name_bytes_ > kMaxAllNamesBytes) {
@@ -83,7 +83,7 @@ const MemberTable::Member* MemberTable::find(std::string_view name, const std::s
       fail(fmt::format("is {}, a regular file was expected", type_word(member.type)));
     }
     // A hard link's target counts from the archive's root.
-    const auto target = clean_name(member.link);
+    const auto target = clean_member_name(member.link);
     if (!target) fail("is a link that leaves the archive");
     at = *target;
   }

@@ -9,29 +9,23 @@
 #include <sifkit/core/in_file.h>
 #include <sifkit/core/json.h>
 
+#include "media_types.h"
+
 namespace sifkit::oci {
 
 namespace {
 
-constexpr std::string_view kIndexTypes[] = {kIndexType, kDockerIndexType};
-constexpr std::string_view kManifestTypes[] = {kManifestType, kDockerManifestType};
-constexpr std::string_view kConfigTypes[] = {kConfigType, kDockerConfigType};
-constexpr std::string_view kLayerTypes[] = {
-    kLayerType,
-    "application/vnd.oci.image.layer.v1.tar+gzip",
-    "application/vnd.oci.image.layer.v1.tar+zstd",
-    "application/vnd.oci.image.layer.nondistributable.v1.tar",
-    "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
-    "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
-    "application/vnd.docker.image.rootfs.diff.tar",
-    "application/vnd.docker.image.rootfs.diff.tar.gzip",
-    "application/vnd.docker.image.rootfs.diff.tar.zstd",
-    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
-};
+Error no_type_of_image(std::string_view where, std::string_view stated) {
+  return {ErrorKind::unsupported, fmt::format("{}: {} is no type of an image", where, in_quotes(stated))};
+}
 
-template <std::size_t N>
-bool one_of(const std::string_view (&list)[N], std::string_view text) {
-  return std::find(std::begin(list), std::end(list), text) != std::end(list);
+/// BuildKit lists the layers of a cache and, last, what it knows of them.
+void refuse_cache(const JsonView& view) {
+  for (const auto& entry : view["manifests"].value()) {
+    if (member_text(entry, "mediaType").starts_with("application/vnd.buildkit.cacheconfig.")) {
+      throw Error(ErrorKind::unsupported, fmt::format("{}a BuildKit cache, not an image", view.place()));
+    }
+  }
 }
 
 /// Where an entry stands.
@@ -156,6 +150,7 @@ class LayoutReader {
     if (depth > limits_.index_depth) throw Error(ErrorKind::limit, fmt::format("indexes are nested more than {} deep", limits_.index_depth));
     const auto list = view["manifests"];
     list.require_array();
+    if (depth != 0) refuse_cache(view);
     const unsigned number = indexes_++;
     for (std::size_t i = 0; i < list.size(); ++i) {
       if (++entries_ > limits_.archive_members)
@@ -185,6 +180,7 @@ class LayoutReader {
       add(descriptor, place);
       return;
     }
+    if (!may_be_document(descriptor.media_type)) throw no_type_of_image(where, descriptor.media_type);
     const auto text = read_blob(descriptor, BlobKind::manifest, where);
     if (text) {
       read_document(*text, where, descriptor, place);
@@ -213,8 +209,9 @@ class LayoutReader {
     summary.tags = tags_of(descriptor);
     if (summary.tags.empty()) summary.tags = tags_of(place.top);
     summary.platform = descriptor.platform;
-    if (!descriptor.digest.hex().empty()) summary.manifest_digest = descriptor.digest;
-    if (!place.top.digest.hex().empty()) candidate.top = place.top;
+    // A descriptor that could not be read has the placeholder.
+    if (descriptor.digest != Digest()) summary.manifest_digest = descriptor.digest;
+    if (place.top.digest != Digest()) candidate.top = place.top;
     candidate.load = [blobs = blobs_, &limits = limits_, descriptor](Candidate& into, WarningList& said) {
       blobs->forget_documents();
       return in_file(blobs->name(), [&] { return LayoutReader(blobs, limits, said).read_one(descriptor, into); });
@@ -338,7 +335,7 @@ bool is_index(const JsonView& view, const std::string& stated, std::string_view 
   check_schema(view);
   const bool index = one_of(kIndexTypes, stated) || (!one_of(kManifestTypes, stated) && !view["manifests"].is_null());
   if (!index && !stated.empty() && !one_of(kManifestTypes, stated))
-    throw Error(ErrorKind::unsupported, fmt::format("{}: {} is no type of an image", where, in_quotes(stated)));
+    throw no_type_of_image(where, stated);
   check_kind(view, index, stated, where);
   return index;
 }

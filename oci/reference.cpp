@@ -133,8 +133,9 @@ void split_location(Reference& reference, std::string_view rest) {
 
 }  // namespace
 
-std::string service_hint(std::string_view text) {
-  if (!looks_like_image(text)) return {};
+std::string service_hint(std::string_view text, bool plain) {
+  const bool is_word = plain && text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_-") == std::string_view::npos;
+  if (!is_word && !looks_like_image(text)) return {};
   return fmt::format("an image of a registry is docker://{0}, one of the local Docker service docker-daemon:{0}, "
                      "one of podman's podman:{0}", printable(text));
 }
@@ -192,6 +193,15 @@ std::string Reference::from() const {
 std::string Reference::registry_host() const {
   if (transport != Transport::docker && transport != Transport::oras) return {};
   return RegistryName::parse(location, text).host;
+}
+
+bool names_source(std::string_view text) {
+  try {
+    const auto transport = Reference::parse(text).transport;
+    return transport != Transport::automatic && transport != Transport::standard_input;
+  } catch (const Error& error) {
+    return error.kind() == ErrorKind::unsupported;  // a source of other programs, as shub://
+  }
 }
 
 std::string_view to_string(Transport transport) noexcept {

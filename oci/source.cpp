@@ -37,9 +37,7 @@ constexpr std::size_t kWindow = 1u << 20;
 constexpr std::string_view kAnImage = "an image or a root file system";
 
 bool is_archive_transport(Transport transport) { return transport == Transport::docker_archive || transport == Transport::oci_archive; }
-
 bool is_image(Transport transport) { return transport == Transport::sif || transport == Transport::squashfs; }
-
 /// Nobody has said what it is.
 bool is_guess(Transport transport) { return transport == Transport::automatic || transport == Transport::standard_input; }
 
@@ -177,11 +175,11 @@ class Looker {
     WarningList found;
     const bool compressed = out_.identity.compression != Compression::none && !out_.stream;
     if (out_.stream && guess && !has_part) out_.file = spooled(*std::exchange(out_.stream, nullptr), name, options_);
+    const auto scratch = options_.scratch_place();
     if (out_.stream) {
-      const auto scratch = options_.scratch_place();
       out_.files = std::make_shared<StreamedFiles>(*out_.stream, name, scratch, limits, options_.operation, found);
     } else if (compressed) {
-      out_.files = std::make_shared<CompressedFiles>(out_.file, guess, limits, options_.operation, found);
+      out_.files = std::make_shared<CompressedFiles>(out_.file, guess, limits, options_.operation, found, scratch);
     } else {
       out_.files = std::make_shared<TarIndex>(out_.file, guess, limits, options_.operation, found);
     }
@@ -227,6 +225,10 @@ class LocalSource : public OpenedSource {
     return open_candidate(look_.files, chosen, warnings_);
   }
 
+  void keep_layers() override {
+    if (look_.stream && is_root()) look_.file = spooled(*std::exchange(look_.stream, nullptr), reference_.location == "-" ? "standard input" : reference_.location, options_);
+  }
+
   std::unique_ptr<ImageSet> open_all() override {
     if (!look_.files || !look_.files->find(kIndexFile)) return OpenedSource::open_all();
     return open_layout_set(look_.files, reference_.selector, options_.limits);
@@ -261,7 +263,7 @@ class LocalSource : public OpenedSource {
         return;
       case Transport::docker_archive:
       case Transport::oci_archive:
-        if (identity.directory) refuse("an archive", fmt::format("a directory is named with oci:{0} or dir:{0}", printable(reference_.location)));
+        if (identity.directory) refuse("an archive", fmt::format("a directory is named with {}:{}", identity.contents->kind == ContentsKind::rootfs ? "dir" : "oci", printable(reference_.location)));
         if (!look_.files) refuse("an archive of images");
         expect_documents("tar");
         return;
@@ -291,7 +293,7 @@ class LocalSource : public OpenedSource {
     const auto& identity = look_.identity;
     const auto words = unexpected_kind("it", identity.words(), identity.contents->detail, "");
     const bool root = identity.contents->kind == ContentsKind::rootfs;
-    throw Error(ErrorKind::malformed, fmt::format("{} holds neither manifest.json nor index.json: {}", shown(reference_), words.message()),
+    throw Error(identity.contents->kind == ContentsKind::old_docker ? ErrorKind::unsupported : ErrorKind::malformed, fmt::format("{} holds neither manifest.json nor index.json: {}", shown(reference_), words.message()),
                 root ? fmt::format("{}:{} takes it", transport_of_roots, printable(reference_.location)) : identity.contents->hint(identity.directory));
   }
 
@@ -307,8 +309,8 @@ class LocalSource : public OpenedSource {
     }
     if (look_.file) return flat([file = look_.file] { return std::make_unique<FileSource>(file); }, look_.file->size());
     const auto held = std::make_shared<std::unique_ptr<Source>>(std::move(look_.stream));
-    return flat([held] {
-      if (!*held) throw Error(ErrorKind::unsupported, "standard input can be read once only", "save it to a file first");
+    return flat([held, name = shown(reference_)] {
+      if (!*held) throw Error(ErrorKind::unsupported, fmt::format("{} can be read once only", name), "save it to a file first");
       return std::move(*held);
     }, 0);
   }
@@ -382,7 +384,7 @@ std::unique_ptr<OpenedSource> open_source(const Reference& reference, const Sour
     return std::make_unique<LocalSource>(reference, options, warnings);
   } catch (Error& error) {
     const bool missing = error.kind() == ErrorKind::not_found && error.hint().empty();
-    if (missing && reference.transport == Transport::automatic) error.set_hint(service_hint(reference.text));
+    if (missing && reference.transport == Transport::automatic) error.set_hint(service_hint(reference.text, true));
     throw;
   }
 }

@@ -265,6 +265,19 @@ std::vector<ImageSummary> summaries_of(std::vector<Candidate> candidates, const 
   return out;
 }
 
+namespace {
+
+/// Where nothing is named, and nothing there is of a type that is read, none of them has to be chosen.
+void expect_any_type(const std::vector<Candidate*>& left, const std::string& selector, const std::string& where) {
+  const auto unsupported = [](const Candidate* c) { return c->summary.state == ImageState::unsupported; };
+  if (!selector.empty() || !std::all_of(left.begin(), left.end(), unsupported)) return;
+  throw Error(ErrorKind::unsupported,
+              fmt::format("{} holds no image that is read: {}", in_quotes(where), left.front()->summary.problem),
+              list_of(left));
+}
+
+}  // namespace
+
 Candidate& choose(std::vector<Candidate>& candidates, const std::string& selector,
                   const std::optional<Platform>& platform, const std::string& where, WarningList& warnings) {
   auto left = named_ones(candidates, selector, where);
@@ -278,6 +291,7 @@ Candidate& choose(std::vector<Candidate>& candidates, const std::string& selecto
     if (matching.empty()) {
       // What cannot be read at all has no platform to compare.
       if (left.size() == 1 && left.front()->problem && platform_unknown(*left.front())) fail_with(*left.front(), where);
+      expect_any_type(left, selector, where);
       throw Error(ErrorKind::not_found, fmt::format("{}: no image for {}", in_quotes(where), platform->text()), list_of(left));
     }
     left = std::move(matching);
@@ -295,6 +309,7 @@ Candidate& choose(std::vector<Candidate>& candidates, const std::string& selecto
   }
   Candidate* chosen = only_one(left, warnings);
   if (chosen == nullptr) {
+    expect_any_type(left, selector, where);
     throw Error(ErrorKind::usage, fmt::format("{} holds several images; one must be chosen", in_quotes(where)), list_of(left));
   }
   if (chosen->problem) fail_with(*chosen, where);
@@ -304,6 +319,7 @@ Candidate& choose(std::vector<Candidate>& candidates, const std::string& selecto
 const Descriptor& choose_top(std::vector<Candidate>& candidates, const std::string& selector,
                              const std::string& where) {
   const auto left = named_ones(candidates, selector, where);
+  if (left.size() == 1 && !left.front()->top && left.front()->problem) fail_with(*left.front(), where);
   const auto same_top = [&](const Candidate* c) {
     return c->top && left.front()->top && c->top->digest == left.front()->top->digest;
   };

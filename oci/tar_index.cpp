@@ -12,6 +12,22 @@
 
 namespace sifkit::oci {
 
+namespace {
+
+/// Says what TarReader::drain says of a stream, and reads no more than that takes.
+void look_behind_end(const File& file, std::uint64_t end, const Limits& limits, WarningList& warnings) {
+  std::array<std::byte, 64 * 1024> buffer;
+  std::size_t got = 0;
+  for (auto at = end; at - end < limits.trailing_bytes && (got = file.read_at(at, buffer)) != 0; at += got) {
+    const auto bytes = ByteView(buffer).first(got);
+    if (std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; })) continue;
+    warnings.add("tar-end", fmt::format("tar offset {}: data after the end of the archive is not read", end));
+    return;
+  }
+}
+
+}  // namespace
+
 TarIndex::TarIndex(std::shared_ptr<const File> file, bool guessed, const Limits& limits, const OperationContext& operation,
                    WarningList& warnings)
     : file_(std::move(file)), limits_(limits), members_(guessed) {
@@ -27,6 +43,7 @@ TarIndex::TarIndex(std::shared_ptr<const File> file, bool guessed, const Limits&
                    return ByteView(head).first(file_->read_at(member->data_offset, std::span(head).first(size)));
                  });
                }
+               look_behind_end(*file_, reader.offset(), limits_, warnings);
              });
 }
 

@@ -136,6 +136,11 @@ void read_pacman(std::string_view text, Findings& out) {
   const auto base = word_list("%BASE%", fields, "");
   Found found{.purl = {"alpm", {}, name, word_list("%VERSION%", fields, ""), {}}, .of_system = true};
   found.purl.qualifiers = {{"arch", word_list("%ARCH%", fields, "")}, {"upstream", base == name ? "" : base}};
+  auto& licenses = fields["%LICENSE%"];
+  for (auto& license : licenses) {
+    // All of them count, and AND binds more tightly than OR.
+    if (licenses.size() > 1 && license.find(" OR ") != std::string::npos) license = "(" + license + ")";
+  }
   found.license = word_list("%LICENSE%", fields, " AND ");
   found.supplier = person(word_list("%PACKAGER%", fields, ""));
   found.homepage = word_list("%URL%", fields, "");

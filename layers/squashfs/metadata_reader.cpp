@@ -18,13 +18,20 @@ namespace {
 constexpr std::uint16_t kStoredMetadata = 0x8000;  ///< in a block's head: not compressed
 constexpr std::size_t kHead = sizeof(std::uint16_t);
 
+[[noreturn]] void throw_codec(std::string_view name) {
+  throw Error(ErrorKind::unsupported, fmt::format("it is compressed by {}, which is not read", name),
+              "gzip, zstd, lz4 and xz are read; unsquashfs unpacks it: give the directory, dir:squashfs-root");
+}
+
 SquashfsCodec codec_of(std::uint16_t id) {
   switch (id) {
     case SQFS_COMP_GZIP: return SquashfsCodec::gzip;
     case SQFS_COMP_ZSTD: return SquashfsCodec::zstd;
     case SQFS_COMP_LZ4: return SquashfsCodec::lz4;
     case SQFS_COMP_XZ: return SquashfsCodec::xz;
-    default: throw Error(ErrorKind::unsupported, fmt::format("squashfs compression {} is not known", id), "gzip, zstd, lz4 and xz are read");
+    case SQFS_COMP_LZMA: throw_codec("lzma");
+    case SQFS_COMP_LZO: throw_codec("lzo");
+    default: throw_codec(fmt::format("number {}", id));
   }
 }
 

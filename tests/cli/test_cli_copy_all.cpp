@@ -65,6 +65,23 @@ struct IndexFixture : RegistryFixture {
 
 }  // namespace
 
+TEST_CASE("what is no image that is read is copied with --all, and that is said", "[cli][copy]") {
+  const TempDir directory;
+  const auto at = [&](const std::string& name) { return (directory / name).string(); };
+  LayoutBuilder layout;
+  const Json artifact{{"schemaVersion", 2},
+                      {"mediaType", LayoutBuilder::kManifest},
+                      {"config", layout.blob("application/vnd.example.chart+json", "{}")},
+                      {"layers", Json::array({layout.blob("application/vnd.example.chart.tar", "chart")})}};
+  as_directory(layout.finish(Json::array({layout.blob(LayoutBuilder::kManifest, artifact.dump())})), directory / "layout");
+  const std::string hint = "hint: 'sifkit copy --all' takes it as it is";
+  const auto refused = run_cli({"copy", at("layout"), "oci:" + at("out")});
+  CHECK(refused.code == exit_code(ErrorKind::unsupported));
+  CHECK_THAT(refused.err, ContainsSubstring("an artifact of type 'application/vnd.example.chart+json'") && ContainsSubstring(hint));
+  CHECK_THAT(run_cli({"copy", at("layout"), "docker-archive:" + at("out")}).err, !ContainsSubstring(hint));
+  CHECK(run_cli({"copy", "--all", at("layout"), "oci:" + at("out")}).code == 0);
+}
+
 TEST_CASE("an index is copied with all that it lists, and its digest stays", "[cli][copy][registry]") {
   const IndexFixture fixture;
   const auto pushed = fixture.copy("oci:" + fixture.at("layout") + ":1", fixture.server.image("app:1"), {"--json"});

@@ -220,6 +220,10 @@ const std::map<ContentsKind, std::vector<Contents>>& contents() {
     member.name = "a/b/" + member.name;
     deep.push_back(member);
   }
+  Members beside = wrapped_root;
+  beside.push_back({"config.json", R"({"ociVersion":"1.0.2","root":{"path":"rootfs"}})"});
+  Members two_images = docker_24(image, '\0', "a/");
+  for (const auto& member : docker_24(image, '\0', "b/")) two_images.push_back(member);
   static const std::map<ContentsKind, std::vector<Contents>> all{
       {ContentsKind::docker_archive, {{docker, ""}, {podman_save(image), ""}, {crane_save(image), ""}, {docker_25(image), ""}}},
       {ContentsKind::oci_layout, {{oci_layout(image), ""}}},
@@ -227,9 +231,11 @@ const std::map<ContentsKind, std::vector<Contents>>& contents() {
       {ContentsKind::rootfs, {{root, ""}, {root_with_manifest, ""}}},
       {ContentsKind::old_docker,
        {{{{hex('a') + "/VERSION", "1.0"}, {hex('a') + "/json", "{}"}, {hex('a') + "/layer.tar", image.layers[0]}, {"repositories", "{}"}}, ""}}},
-      {ContentsKind::cut, {{cut, ""}, {cut_layout, ""}, {blobs_only, ""}, {{{hex('b') + ".tar", image.layers[0]}}, ""}}},
+      {ContentsKind::cut, {{cut, ""}, {cut_layout, ""}, {{{"index.json", R"({"schemaVersion":2,"manifests":[]})"}}, ""}, {blobs_only, ""}, {{{hex('b') + ".tar", image.layers[0]}}, ""}}},
       {ContentsKind::wrapped, {{docker_24(image, '\0', "image/"), "image"}, {wrapped_root, "rootfs"}, {deep, "a/b"}}},
-      {ContentsKind::one_file, {{{{"app.tar", as_tar(docker)}}, "app.tar"}, {{{"sub/app.tar.gz", through("gzip -c", as_tar(docker))}, {"._x", "y"}}, "sub/app.tar.gz"}}},
+      {ContentsKind::beside, {{beside, "rootfs"}, {two_images, "a"}}},
+      {ContentsKind::packed, {{{{"app.tar", as_tar(docker)}}, "app.tar"}, {{{"sub/app.tar.gz", through("gzip -c", as_tar(docker))}, {"._x", "y"}}, "sub/app.tar.gz"},
+                              {{{"app.tar", as_tar(docker)}, {"app.tar.sha256", "00  app.tar\n"}}, "app.tar"}, {{{"disk.img", ext(4, 2, 1)}}, "disk.img"}}},
       {ContentsKind::mixed, {{mixed, ""}}},
       {ContentsKind::other, {{{{"manifest.json", R"({"name":"page"})"}, {"index.json", "{}"}, {"index.html", "<html>"}}, ""}, {{{"src/a.c", "int x;"}, {"README", "x"}, {"home/y", "z"}}, ""}}},
       {ContentsKind::nothing, {{{{"var", "", '5'}, {"var/log", "", '5'}}, ""}}},
@@ -325,7 +331,7 @@ TEST_CASE("every kind of archive and directory is told, and the table in the doc
       for (const std::size_t before : {std::size_t{0}, std::size_t{3} << 20}) {
         Members members = example.members;
         if (before != 0) {
-          if (kind == ContentsKind::one_file || kind == ContentsKind::wrapped || kind == ContentsKind::nothing) continue;
+          if (kind == ContentsKind::packed || kind == ContentsKind::wrapped || kind == ContentsKind::nothing) continue;
           members.insert(members.begin(), {"data", std::string(before, 'd')});
         }
         const std::string bytes = as_tar(members);

@@ -45,6 +45,79 @@ TEST_CASE("a program alone is a root file system, a script or a text is none", "
   CHECK(build({"notes", "text"}, 0644) == std::vector<int>(4, refused));
 }
 
+TEST_CASE("a program below sources or beside a root file system makes no root file system", "[cli][kinds]") {
+  const TempDir directory;
+  const std::string out = (directory / "out.sif").string();
+  const auto said = [&](const std::vector<std::string>& names) {
+    TarBuilder tar;
+    std::filesystem::remove_all(directory / "d");
+    for (const auto& name : names) {
+      const std::string bytes = name.ends_with("prog") ? program(name).bytes : "text";
+      tar.file(name, bytes, 0755);
+      std::filesystem::create_directories((directory / "d" / name).parent_path());
+      write_file(directory / "d" / name, bytes);
+      std::filesystem::permissions(directory / "d" / name, std::filesystem::perms{0755});
+    }
+    write_file(directory / "x.tar", tar.bytes());
+    const auto of_file = run_cli({"build", "-q", "-F", out, (directory / "x.tar").string()});
+    const auto of_pipe = from_pipe(tar.bytes(), {"build", "-q", "-F", out, "-"});
+    const auto of_directory = run_cli({"build", "-q", "-F", out, (directory / "d").string()});
+    CHECK(of_file.code == of_directory.code);
+    CHECK(of_file.code == of_pipe.code);
+    return of_directory.code == 0 ? std::string() : of_directory.err;
+  };
+  CHECK_THAT(said({"config.json", "rootfs/bin/prog", "rootfs/etc/passwd"}),
+             ContainsSubstring("(an OCI runtime bundle: 'rootfs' in it is a root file system)") &&
+                 ContainsSubstring("hint: give the directory 'rootfs' in it"));
+  CHECK_THAT(said({"metadata.yaml", "templates/x", "rootfs/usr/prog", "rootfs/etc/x"}), ContainsSubstring("('rootfs' in it is a root file system)"));
+  CHECK_THAT(said({"a/bin/prog", "a/etc/x", "z/bin/prog", "z/etc/x"}), ContainsSubstring("('a' in it is a root file system, 'z' is a root file system)"));
+  for (const auto* const name : {"build/prog", "target/release/prog", "prog"}) {
+    INFO(name);
+    CHECK_THAT(said({"Makefile", "src/main.c", name}), ContainsSubstring("is a directory of other files"));
+  }
+  CHECK_THAT(said({"a/b/c/d/prog"}), ContainsSubstring("is a directory of other files"));
+  CHECK(said({"app/prog", "data/x", "README"}) == "");
+  CHECK(said({"opt/app/prog", "data/x"}) == "");
+}
+
+TEST_CASE("a slash in front of the names of an archive counts for nothing, a name that leads out is said", "[cli][kinds]") {
+  const TempDir directory;
+  TestImage image = small_image();
+  image.architecture = oci::Platform::host().architecture;
+  const std::string out = (directory / "out.sif").string();
+  for (const Members& members : {docker_24(image, '1', "/"), docker_24(image, '\0', "/"), oci_layout(image)}) {
+    auto slashed = members;
+    for (auto& member : slashed) {
+      if (!member.name.starts_with('/')) member.name.insert(0, "/");
+    }
+    const std::string bytes = as_tar(slashed);
+    write_file(directory / "x.tar", bytes);
+    write_file(directory / "x.tar.gz", through("gzip -1 -c", bytes));
+    CHECK(run_cli({"build", "-q", "-F", out, (directory / "x.tar").string()}).code == 0);
+    CHECK(run_cli({"build", "-q", "-F", out, (directory / "x.tar.gz").string()}).code == 0);
+    CHECK(from_pipe(bytes, {"build", "-q", "-F", out, "-"}).code == 0);
+    CHECK_THAT(run_cli({"ls", out, "/bin"}).out, ContainsSubstring("tool"));
+  }
+  write_file(directory / "up.tar", as_tar(docker_24(image, '\0', "../")));
+  const auto up = run_cli({"build", "-q", "-F", out, (directory / "up.tar").string()});
+  CHECK(up.code == exit_code(ErrorKind::unsupported));
+  CHECK_THAT(up.err, ContainsSubstring("is a tar archive of other files (the name '../") && ContainsSubstring("leads out of it") &&
+                         ContainsSubstring("hint: pack it again, with no '..' in its names"));
+}
+
+TEST_CASE("archives and images in an archive or a directory are named", "[cli][kinds]") {
+  const TempDir directory;
+  const auto said = [&](const Members& members) {
+    write_file(directory / "x.tar", as_tar(members));
+    return run_cli({"build", "-q", (directory / "out.sif").string(), (directory / "x.tar").string()}).err;
+  };
+  const std::string inner = as_tar(docker_24(small_image()));
+  CHECK_THAT(said({{"image.tar.sha256", "00 image.tar\n"}, {"image.tar", inner}}), ContainsSubstring("('image.tar' is a tar archive)") && ContainsSubstring("hint: unpack it and give 'image.tar'"));
+  CHECK_THAT(said({{"b.tar", inner}, {"a.tar", inner}}), ContainsSubstring("('a.tar' is a tar archive, 'b.tar' is a tar archive)"));
+  CHECK_THAT(said({{"a.c", "x"}, {"b.c", "y"}, {"c.tar", inner}}), ContainsSubstring("is a tar archive of other files"));
+  CHECK_THAT(said({{"manifest.json", R"({"schemaVersion":2,"config":{},"layers":[]})"}}), ContainsSubstring("it was cut off, or files of it are missing"));
+}
+
 TEST_CASE("tar: and dir: insist on a root file system, and on nothing that is none of theirs", "[cli][kinds]") {
   TempDir directory;
   const std::string out = (directory / "out.sif").string();
@@ -144,7 +217,37 @@ TEST_CASE("an image that was imported in place of loaded is called what it is", 
   write_file(directory / "x.tar", as_tar(docker_24(small_image())));
   const auto result = run_cli({"build", out, "tar:" + (directory / "x.tar").string()});
   CHECK(result.code == 0);
-  CHECK_THAT(result.err, ContainsSubstring("the root file system looks like an unpacked docker archive"));
+  CHECK_THAT(result.err, ContainsSubstring("the root file system looks like an unpacked docker archive; docker-archive:" + (directory / "x.tar").string() + " or oci-archive:"));
+  as_directory(oci_layout(small_image()), directory / "d");
+  const auto unpacked = (directory / "d").string();
+  CHECK_THAT(run_cli({"build", "-F", out, "dir:" + unpacked}).err, ContainsSubstring("looks like an OCI layout; oci:" + unpacked + " takes the images"));
+  CHECK_THAT(run_cli({"build", "-F", out, "docker-archive:" + unpacked}).err, ContainsSubstring("hint: a directory is named with oci:" + unpacked));
+}
+
+TEST_CASE("a compression of squashfs that is not read is named", "[cli][kinds]") {
+  const TempDir directory;
+  const std::string image = (directory / "x.squashfs").string();
+  const std::string sif = (directory / "x.sif").string();
+  write_file(directory / "x.tar", small_image().layers[0]);
+  REQUIRE(run_cli({"build", "-q", "--format", "squashfs", image, "tar:" + (directory / "x.tar").string()}).code == 0);
+  REQUIRE(run_cli({"build", "-q", sif, "tar:" + (directory / "x.tar").string()}).code == 0);
+  const std::string sound = read_file(image);
+  const std::string sound_sif = read_file(sif);
+  const auto partition = sound_sif.find("hsqs");
+  REQUIRE(partition != std::string::npos);
+  for (const auto& [codec, name] : {std::pair{2, "lzma"}, {3, "lzo"}, {9, "number 9"}}) {
+    INFO(name);
+    auto bytes = sound;
+    bytes[20] = static_cast<char>(codec);
+    write_file(image, bytes);
+    CHECK_THAT(run_cli({"ls", image}).err, ContainsSubstring("a squashfs image with a compression that is not read (" + std::string(name) + ")"));
+    bytes = sound_sif;
+    bytes[partition + 20] = static_cast<char>(codec);
+    write_file(sif, bytes);
+    const auto result = run_cli({"ls", sif});
+    CHECK(result.code == exit_code(ErrorKind::unsupported));
+    CHECK_THAT(result.err, ContainsSubstring("squashfs: it is compressed by " + std::string(name) + ", which is not read") && ContainsSubstring("unsquashfs unpacks it"));
+  }
 }
 
 TEST_CASE("a squashfs behind a launch line is read by every verb that reads squashfs", "[cli][kinds]") {
@@ -165,6 +268,24 @@ TEST_CASE("a squashfs behind a launch line is read by every verb that reads squa
     CHECK(run_cli(other).out == expected.out);
   }
   CHECK(run_cli({"cat", launched, "/bin/tool"}).out == run_cli({"cat", plain, "/bin/tool"}).out);
+}
+
+TEST_CASE("a root file system that ends between two members may be cut off, and that is said", "[cli][kinds]") {
+  const TempDir directory;
+  TarBuilder tar;
+  tar.directory("bin").add({.name = "bin/tool", .data = program("tool").bytes, .mode = 0755}).file("etc/motd", "hello");
+  const auto warnings = [&](const std::string& bytes) {
+    write_file(directory / "x.tar", bytes);
+    const auto of_file = run_cli({"build", "-F", (directory / "out.sif").string(), (directory / "x.tar").string()});
+    const auto of_pipe = from_pipe(bytes, {"build", "-F", (directory / "out.sif").string(), "-"});
+    CHECK(of_file.code == 0);
+    CHECK(of_pipe.code == 0);
+    CHECK((of_file.err.find("[tar-end]") == of_file.err.npos) == (of_pipe.err.find("[tar-end]") == of_pipe.err.npos));
+    return of_file.err;
+  };
+  CHECK_THAT(warnings(tar.without_end()), ContainsSubstring("ends without the mark of its end: it may be cut off") && ContainsSubstring("[tar-end]"));
+  CHECK_THAT(warnings(tar.bytes()), !ContainsSubstring("[tar-end]"));
+  CHECK_THAT(warnings(tar.without_end() + std::string(512, '\0')), !ContainsSubstring("[tar-end]"));
 }
 
 TEST_CASE("a root file system may come out of a backup", "[cli][kinds]") {

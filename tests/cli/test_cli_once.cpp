@@ -31,6 +31,23 @@ TEST_CASE("what can be read once is told of as its file would be", "[cli][pipe]"
   CHECK(fixture.shell("cat ../one.sif | $SIFKIT diff - ../one.sif").err == "equal\n");
 }
 
+TEST_CASE("a root file system by pipe is told of as its file would be", "[cli][pipe]") {
+  const FaultFixture fixture;
+  REQUIRE(fixture.shell("mkdir -p root/etc && echo hello > root/etc/motd && cp /bin/true root/etc/prog && tar -C root -cf ../root.tar . && gzip -k ../root.tar").code == 0);
+  for (const std::string name : {"root.tar", "root.tar.gz"}) {
+    INFO(name);
+    for (const std::string verb : {"digest --tree", "check", "sbom gen", "find"}) {
+      INFO(verb);
+      const auto of_file = fixture.shell("$SIFKIT " + verb + " ../" + name + " > ../of_file 2>&1");
+      const auto of_pipe = fixture.shell("cat ../" + name + " | $SIFKIT " + verb + " - > ../of_pipe 2>&1");
+      CHECK(of_file.code == of_pipe.code);
+      CHECK_THAT(read_file(fixture.out.parent_path() / "of_pipe"), !ContainsSubstring("once only"));
+    }
+    CHECK(fixture.shell("cat ../" + name + " | $SIFKIT cat - /etc/motd | cmp - root/etc/motd").code == 0);
+    CHECK(fixture.shell("cat ../" + name + " | $SIFKIT copy -q - oci-archive:../copy.tar && rm ../copy.tar").code == 0);
+  }
+}
+
 TEST_CASE("a SIF file of a registry is fetched once by each verb", "[cli][registry][oras]") {
   RegistryFixture registry;
   const auto at = [&](const std::string& name) { return (registry.home / name).native(); };

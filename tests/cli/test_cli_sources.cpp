@@ -149,6 +149,31 @@ TEST_CASE("images of a service lists what it says, however odd one of them is", 
   CHECK(images[1]["config_digest"] == "sha256:" + id);
 }
 
+TEST_CASE("a container becomes an image that every reader takes", "[cli][copy]") {
+  const TempDir directory;
+  const std::string root = TarBuilder().directory("etc").file("etc/motd", "hello").bytes();
+  const EngineServer service([&](const std::string& path) -> std::optional<std::string> {
+    if (path.ends_with("/export")) return EngineServer::response(200, root, "application/x-tar");
+    if (!path.starts_with("/containers/")) return EngineServer::response(200, R"({"Architecture":"amd64"})");
+    const Json container{{"Created", "2024-05-01T10:20:30Z"}, {"Image", "sha256:x"}, {"Config", {{"Cmd", {"serve"}}}}};
+    return EngineServer::response(200, container.dump());
+  });
+  const std::string place = (directory / "container").string();
+  for (const char* const transport : {"oci:", "docker-archive:"}) {
+    INFO(transport);
+    const std::string target = transport + place;
+    const auto copied = run_cli({"copy", "docker-container:web", target, "--docker-host", service.url()});
+    INFO(copied.err);
+    REQUIRE(copied.code == 0);
+    const Json image = Json::parse(run_cli({"images", "--json", target}).out)["images"].at(0);
+    CHECK(image["state"] == "complete");
+    CHECK(image["layers"] == 1);
+    CHECK(image["created"] == "2024-05-01T10:20:30Z");
+    CHECK(run_cli({"cat", target, "/etc/motd", "--arch", "amd64"}).out == "hello");
+    std::filesystem::remove_all(place);
+  }
+}
+
 TEST_CASE("inspect says of every source what it says of the SIF built from it", "[cli][inspect]") {
   const Sources sources;
   for (const auto& source : sources.of_images()) {

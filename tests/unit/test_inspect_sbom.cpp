@@ -61,7 +61,7 @@ TEST_CASE("package managers of other distributions", "[inspect][sbom]") {
               "lib/apk/db/installed",
               "P:musl\nV:1.2.4-r2\nA:x86_64\nL:MIT\no:musl\nm:A <a@x>\nF:lib\nR:ld-musl\nP:no\n\nP:.build-deps\nV:0\n\nP:libssl3\nV:3.1.4-r5\nA:x86_64\nL:Apache-2.0\no:openssl\n\n")
           .file("var/lib/pacman/local/pacman-6.0.1-1/desc",
-                "%NAME%\npacman\n\n%VERSION%\n1:6.0.1-1\n\n%ARCH%\nx86_64\n\n%LICENSE%\nGPL\nMIT\n\n")
+                "%NAME%\npacman\n\n%VERSION%\n1:6.0.1-1\n\n%ARCH%\nx86_64\n\n%LICENSE%\nGPL OR BSD\nMIT\n\n")
           .file("var/db/pkg/app-misc/foo-bar-1.2-r1/PF", "foo-bar-1.2-r1\n")
           .file(
               "var/lib/opkg/status",
@@ -71,6 +71,7 @@ TEST_CASE("package managers of other distributions", "[inspect][sbom]") {
           .file("var/lib/rpmmanifest/container-manifest-2",
                 "tdnf\t3.1-2.cm2\t1\t2\tMicrosoft\t(none)\t9\tx86_64\t0\ttdnf-3.1-2.cm2.src.rpm\n"));
   CHECK(found.warnings == Texts{});
+  CHECK(found.inventory.packages.at(0).license == "(GPL OR BSD) AND MIT");
   CHECK(found.purls ==
         Texts{"pkg:alpm/alpine/pacman@1:6.0.1-1?arch=x86_64&distro=alpine-3.19.1",
               "pkg:apk/alpine/libssl3@3.1.4-r5?arch=x86_64&distro=alpine-3.19.1&upstream=openssl",

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Archives of `docker save` and its kin: every shape that is taken, and every one that is refused.
+#include "archive_files.h"
 #include "support/image_cases.h"
+#include "support/image_shapes.h"
 #include "support/stream_builder.h"
 
 using namespace sifkit;
@@ -90,7 +92,7 @@ TEST_CASE("archives of docker save: every case", "[oci][cases][docker]") {
   const std::vector<ArchiveCase> cases{
       {"da00", "sound", whole, ""},
       {"da01", "no manifest", TarBuilder().file("x.json", "{}").bytes(), "malformed holds neither manifest.json nor index.json"},
-      {"da02", "manifest is null", with_manifest("null"), "malformed manifest.json: : expected a list, got nothing"},
+      {"da02", "manifest is null", with_manifest("null"), "malformed manifest.json: expected a list, got nothing"},
       {"da03", "manifest lists nothing", with_manifest("[]"), "malformed manifest.json lists no image"},
       {"da04", "manifest is an object", with_manifest("{}"), "malformed expected a list, got an object"},
       {"da05", "manifest of no bytes", with_manifest(""), "malformed manifest.json: not valid JSON"},
@@ -204,4 +206,54 @@ TEST_CASE("a broken archive is called broken, not unknown", "[oci][docker]") {
   check_outcome(read_source((directory / "x.tar").string()), "malformed the archive ends");
   write_file(directory / "x.tar", std::string(5000, 'x'));
   check_outcome(read_source((directory / "x.tar").string()), "unsupported x.tar' is text (it begins with 'xxxx");
+}
+
+TEST_CASE("what is behind the end of a plain archive is told", "[oci][docker]") {
+  const TempDir directory;
+  const auto archive = as_tar(docker_24(small_image()));
+  const auto warnings = [&](const std::string& behind) {
+    write_file(directory / "x.tar", archive + behind);
+    WarningList found;
+    const auto images =
+        oci::list_images(oci::Reference::parse("docker-archive:" + (directory / "x.tar").string()), {}, found);
+    CHECK(images.size() == 1);
+    return found.count("tar-end");
+  };
+  CHECK(warnings("") == 0);
+  CHECK(warnings(std::string(200'000, '\0')) == 0);
+  CHECK(warnings(archive) == 1);
+  CHECK(warnings(std::string(200'000, '\0') + "rubbish") == 1);
+}
+
+TEST_CASE("many layers of a compressed archive are decompressed a few times only", "[oci][docker]") {
+  static constexpr std::size_t kLayers = 8;
+  static constexpr std::size_t kLarge = std::size_t{5} << 18;  // more than is kept in memory
+  const TempDir directory;
+  const auto text = [](std::size_t layer) { return std::string(kLarge, static_cast<char>('a' + layer)); };
+  TarBuilder members;
+  members.file("note", "small");
+  for (std::size_t layer = 0; layer < kLayers; ++layer) members.file("layer" + std::to_string(layer), text(layer));
+  const auto archive = directory / "x.tar.gz";
+  const auto open = [&](const std::filesystem::path& scratch) {
+    write_file(archive, through("gzip -1", members.bytes()));
+    WarningList warnings;
+    return oci::CompressedFiles(std::make_shared<const File>(File::open_read(archive)), false, {}, {}, warnings, scratch);
+  };
+  const auto check = [&](oci::FileSet& files, std::size_t layer) {
+    const auto source = files.open("layer" + std::to_string(layer));
+    CHECK(as_text(read_all(*source, kLarge, "layer")) == text(layer));
+  };
+  {
+    auto files = open(directory.path());
+    for (std::size_t layer = kLayers; layer-- > kLayers / 2;) check(files, layer);
+    write_file(archive, "nobody reads it any more");
+    for (std::size_t layer = kLayers / 2; layer-- > 0;) check(files, layer);
+    CHECK(as_text(read_all(*files.open("note"), 100, "note")) == "small");
+  }
+  // Without room for it the archive has to do.
+  for (const auto& scratch : {directory / "absent", std::filesystem::path()}) {
+    auto files = open(scratch);
+    for (std::size_t layer = kLayers; layer-- > 0;) check(files, layer);
+    CHECK(as_text(read_all(*files.open("note"), 100, "note")) == "small");
+  }
 }

@@ -32,7 +32,35 @@ Json named(Json entry) {
   return entry;
 }
 
+/// An index of layers and of what BuildKit knows of them.
+Json cache_in(LayoutBuilder& layout) {
+  const Json layer = layout.blob("application/vnd.oci.image.layer.v1.tar+gzip", "a layer");
+  const Json cache = layout.blob("application/vnd.buildkit.cacheconfig.v0", "{}");
+  return layout.blob(LayoutBuilder::kIndex, LayoutBuilder::index_of(Json::array({layer, cache})));
+}
+
 }  // namespace
+
+TEST_CASE("a layout without any image is called what it is", "[oci][neighbours]") {
+  const TempDir directory;
+  LayoutBuilder of_cache;
+  const Json cache = cache_in(of_cache);
+  as_directory(of_cache.finish(Json::array({cache})), directory / "cache");
+  const auto alone = open_source("oci:" + (directory / "cache").string());
+  REQUIRE(alone.error);
+  CHECK(alone.error->kind() == ErrorKind::unsupported);
+  CHECK_THAT(alone.error->what(), ContainsSubstring("a BuildKit cache, not an image"));
+
+  LayoutBuilder of_others;
+  const Json one = of_others.blob("application/vnd.example.one+json", "{}");
+  const Json two = of_others.blob("application/vnd.example.two+json", "[]");
+  as_directory(of_others.finish(Json::array({one, two})), directory / "others");
+  const auto several = open_source("oci:" + (directory / "others").string());
+  REQUIRE(several.error);
+  CHECK(several.error->kind() == ErrorKind::unsupported);
+  CHECK_THAT(several.error->what(), ContainsSubstring("holds no image that is read") &&
+                                        ContainsSubstring("'application/vnd.example.one+json' is no type of an image"));
+}
 
 TEST_CASE("an image of a layout does not depend on those beside it", "[oci][neighbours]") {
   const Pair pair;
@@ -96,6 +124,16 @@ TEST_CASE("an image of a layout does not depend on those beside it", "[oci][neig
        }},
       {"a media type that is not known", blob_of("application/vnd.example+json", "{}"), ImageState::unsupported,
        "'application/vnd.example+json' is no type of an image"},
+      {"a layer, which is no document", blob_of("application/vnd.oci.image.layer.v1.tar", std::string(1000, 'x')),
+       ImageState::unsupported, "'application/vnd.oci.image.layer.v1.tar' is no type of an image"},
+      {"a layer that is not there, which nobody asks for",
+       [](LayoutBuilder&, const TestImage&) {
+         LayoutBuilder elsewhere;
+         return named(elsewhere.blob("application/vnd.oci.image.layer.v1.tar+gzip", "x"));
+       },
+       ImageState::unsupported, "'application/vnd.oci.image.layer.v1.tar+gzip' is no type of an image"},
+      {"a cache of BuildKit", [](LayoutBuilder& layout, const TestImage&) { return named(cache_in(layout)); },
+       ImageState::unsupported, "a BuildKit cache, not an image"},
       {"an index that is no JSON", blob_of(LayoutBuilder::kIndex, "{"), ImageState::broken, "not valid JSON"},
       {"an index without manifests", blob_of(LayoutBuilder::kIndex, "{}"), ImageState::broken,
        "manifests: expected a list, got nothing"},
@@ -155,6 +193,9 @@ TEST_CASE("an image of a layout does not depend on those beside it", "[oci][neig
       CHECK(images[0].state == test.state);
       CHECK_THAT(images[0].problem, ContainsSubstring(test.problem));
       CHECK(images[0].tags.size() == (other.is_object() ? 1u : 0u));
+      const bool has_digest = other.is_object() && other.contains("digest") && other["digest"].is_string();
+      CHECK((images[0].manifest_digest.has_value() || !has_digest || test.state == ImageState::broken));
+      CHECK((has_digest || !images[0].manifest_digest));
       CHECK(images[0].platform.has_value() == test.platform_known);
       CHECK(images[1].problem.empty());
       CHECK(images[1].config_digest->hex() == id_of(pair.good));

@@ -172,7 +172,7 @@ TEST_CASE("platforms are named by Go's words, and by those of uname and Debian",
       {"x86_64", "linux/amd64"},    {"aarch64", "linux/arm64"},   {"i386", "linux/386"},      {"i586", "linux/386"},
       {"i686", "linux/386"},        {"armv8l", "linux/arm/v7"},   {"armv7l", "linux/arm/v7"}, {"armhf", "linux/arm/v7"},
       {"armv6l", "linux/arm/v6"},   {"armel/v5", "linux/arm/v5"}, {"arm64/v8", "linux/arm64/v8"},
-      {"windows/amd64", "windows/amd64"}};
+      {"windows/amd64", "windows/amd64"}, {"LINUX/AMD64", "linux/amd64"}, {"Linux/ARM/V7", "linux/arm/v7"}};
   for (const auto& [text, platform] : words) {
     INFO(text);
     CHECK(oci::Platform::parse(text).text() == platform);

@@ -27,6 +27,7 @@ enum class Advice : std::uint8_t {
   plain_http,       ///< RegistryOptions::plain_http, or its certificates, for the registry `argument`
   name_library,     ///< RegistryOptions::library
   oci_manifest,     ///< CopyOptions::format: a manifest of OCI
+  copy_all,         ///< copy all that the source has, as it is (copy_all)
   scratch_directory,  ///< SourceOptions::scratch; `argument` is what it must have, "room for the image" or nothing
   pipe_archive,     ///< let a program write an archive to standard input
   convert,          ///< convert the source

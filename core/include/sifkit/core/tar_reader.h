@@ -37,6 +37,7 @@ struct TarMember {
   bool sparse = false;
   std::vector<DataSegment> segments;                        ///< of a sparse file, sorted
   std::vector<std::pair<std::string, std::string>> xattrs;  ///< SCHILY.xattr alone, by name
+  bool has_acl = false;  ///< as text, in SCHILY.acl
 };
 
 /// Which types of entries are taken.
@@ -65,6 +66,9 @@ class SIFKIT_API TarReader {
 
   /// The same bytes as `Source::view` gives them.
   ByteView view(std::span<std::byte> scratch);
+
+  /// After the end: whether it came behind a whole member, with no block of zeros, as where an archive was cut there.
+  bool end_is_unmarked() const noexcept;
 
   /// Bytes consumed from the source so far.
   std::uint64_t offset() const noexcept;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,7 +20,8 @@ enum class ContentsKind : std::uint8_t {
   old_docker,  ///< of Docker before 1.10
   cut,         ///< parts of images without the document that lists them
   wrapped,     ///< one of those above inside a directory of its own
-  one_file,    ///< an archive or an image, and nothing else
+  beside,      ///< one of those above inside a directory, and more beside that
+  packed,      ///< archives or images, and little else
   mixed,       ///< parts of images beside a root file system
   other, nothing,
 };
@@ -32,7 +34,7 @@ SIFKIT_API const KindWords& words_of(ContentsKind kind, bool directory) noexcept
 struct ContentsVerdict {
   ContentsKind kind = ContentsKind::nothing;
   std::string detail;  ///< what told it, where that helps
-  std::string inner;   ///< the directory or file that a hint names
+  std::string inner;   ///< the directory, the file or the name that a hint is about
 
   SIFKIT_API std::string hint(bool directory) const;
 };
@@ -74,6 +76,7 @@ class SIFKIT_API ContentsSurvey {
     bool more = false;
     bool only_directory = false;
     std::string root;
+    std::uint32_t root_names = 0;  ///< which of them are there, a bit each
     std::string part;
     bool blobs = false;
     bool bare_blob = false;
@@ -81,22 +84,39 @@ class SIFKIT_API ContentsSurvey {
     bool legacy_json = false;
     bool manifest = false;
     char manifest_start = '\0';
+    bool lone_list = false;  ///< a manifest or an index of OCI by its own first bytes
     bool index = false;
     bool layout = false;
     bool version = false;
     bool repositories = false;
+    bool config = false;   ///< config.json
+    bool project = false;  ///< a name that is at the top of sources or of a home directory
   };
+
+  /// A file that somebody may have packed by mistake.
+  struct Packed {
+    std::string path;
+    FileKind kind = FileKind::unknown;
+  };
+
+  static constexpr std::size_t kMaxDirectories = 1024;  ///< at the top, of which the names below are noted
+  static constexpr std::size_t kMaxNameBytes = 255;     ///< of a name below one of those: no file system has longer ones
+  static constexpr std::size_t kMaxProgramDepth = 3;    ///< words in the path of a program that makes a root alone
+  static constexpr std::size_t kMaxSniffed = 16;        ///< files, the first ones, of which the kind is looked at
 
   static void note(Level& level, std::span<const std::string_view> path, Type type, ByteView head);
   static std::optional<ContentsVerdict> of_level(const Level& level);
   std::optional<ContentsVerdict> by_names() const;
+  std::optional<ContentsVerdict> by_directories() const;
+  std::optional<ContentsVerdict> by_packed() const;
   static std::string names_of(const Level& level);
 
   std::vector<Level> levels_;
+  std::map<std::string, Level, std::less<>> below_;  ///< the names below each directory at the top
   std::uint64_t files_ = 0;
-  std::string file_;  ///< the first one
-  FileKind file_kind_ = FileKind::unknown;
-  bool others_ = false;  ///< links, devices
+  std::vector<Packed> packed_;
+  std::string climbing_;  ///< a name that leads out
+  bool others_ = false;   ///< links, devices
   std::string program_;
 };
 

@@ -48,6 +48,9 @@ struct Reference {
 
 SIFKIT_API std::string_view to_string(Transport transport) noexcept;
 
+/// Whether a text can only be meant as a source, of ours or of another program, and not as the path of a file.
+SIFKIT_API bool names_source(std::string_view text);
+
 /// Whether a service is asked, and the location is a name there, not a path.
 constexpr bool is_service(Transport transport) noexcept {
   return transport == Transport::docker || transport == Transport::oras || transport == Transport::library ||

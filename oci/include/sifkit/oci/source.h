@@ -47,6 +47,9 @@ class SIFKIT_API OpenedSource {
   /// The one image that the reference and the options choose; once. Throws unsupported for a SIF or a squashfs, which
   /// `image_file` gives.
   virtual std::unique_ptr<Image> open_image() = 0;
+  /// Says before `open_image` that layers are going to be opened more than once: a root file system that can be read once
+  /// goes to a scratch file then.
+  virtual void keep_layers() {}
   /// Everything it holds, without reading any layer.
   virtual std::vector<ImageSummary> list_images() = 0;
   /// All that the reference names, of every platform; once. Throws unsupported where it is no OCI layout and in no registry.
