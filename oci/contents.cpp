@@ -56,12 +56,26 @@ static_assert([] {
 /// (home, opt, var, run) tell nothing.
 constexpr std::string_view kRootNames[] = {"bin", "sbin", "usr", "etc", "lib", "lib32", "lib64", "libx32", "nix", "gnu"};
 
-/// What sources of programs and home directories have at their top, and root file systems have not. A program below such
-/// names is no container's.
+/// What sources of programs have at their top, and root file systems have not. A program beside or below such names is no
+/// container's.
 constexpr std::string_view kProjectNames[] = {
-    ".git",     ".gitignore",  ".hg",       ".svn",           ".bashrc",     ".profile",   ".ssh",
-    ".cache",   "Makefile",    "makefile",  "GNUmakefile",    "configure",   "Cargo.toml", "CMakeLists.txt",
-    "go.mod",   "meson.build", "setup.py",  "pyproject.toml", "pom.xml",     "build.gradle", "package.json"};
+    ".git",       ".gitignore", ".hg",      ".svn",           "Makefile", "makefile",    "GNUmakefile",   "configure",
+    "Cargo.toml", "setup.py",   "pom.xml",  "CMakeLists.txt", "go.mod",   "meson.build", "pyproject.toml", "build.gradle"};
+
+/// What home directories and sources have there, and images of one program, too: that lies at the top then.
+constexpr std::string_view kPersonalNames[] = {".bashrc", ".profile", ".ssh", ".cache", ".config", "package.json"};
+
+/// Directories at the top of images that hold nothing but a program, however deep it lies in them.
+constexpr std::string_view kProgramPlaces[] = {"app", "apps", "home", "ko-app", "opt", "root", "run", "srv", "tmp", "var", "workspace"};
+
+template <std::size_t N>
+bool is_one_of(const std::string_view (&list)[N], std::string_view text) {
+  return std::find(std::begin(list), std::end(list), text) != std::end(list);
+}
+
+constexpr std::uint32_t bit_of(std::string_view root_name) {
+  return 1u << (std::find(std::begin(kRootNames), std::end(kRootNames), root_name) - std::begin(kRootNames));
+}
 
 /// What programs leave beside the files that matter.
 constexpr std::string_view kClutter[] = {".DS_Store", "__MACOSX", "lost+found", "pax_global_header", ".Trash-1000"};
@@ -135,9 +149,18 @@ std::string ContentsVerdict::hint(bool directory) const {
 bool ContentsSurvey::wants_head(std::string_view path, Type type, bool executable) const {
   if (type != Type::regular) return false;
   if (files_ < kMaxSniffed || path.ends_with("manifest.json") || path.ends_with("index.json")) return true;
-  if (!executable || !program_.empty()) return false;
+  if (!executable || has_program()) return false;
   const auto clean = clean_member_name(path);
-  return clean && depth_of(*clean) <= kMaxProgramDepth;
+  return clean && is_near(*clean);
+}
+
+bool ContentsSurvey::is_near(std::string_view path) {
+  return depth_of(path) <= kMaxProgramDepth || is_one_of(kProgramPlaces, path.substr(0, path.find('/')));
+}
+
+bool ContentsSurvey::has_program() const noexcept {
+  const bool at_top = program_.find('/') == std::string::npos;
+  return !program_.empty() && !levels_[0].project && (at_top || !levels_[0].personal);
 }
 
 void ContentsSurvey::add(std::string_view path, Type type, bool executable, ByteView head) {
@@ -152,8 +175,8 @@ void ContentsSurvey::add(std::string_view path, Type type, bool executable, Byte
     if (files_++ < kMaxSniffed && !head.empty()) {
       if (const auto kind = sniff_file(head).kind; is_packed_image(kind)) packed_.push_back({*clean, kind});
     }
-    const bool near = words.size() <= kMaxProgramDepth;
-    if (executable && near && program_.empty() && as_text(head).starts_with("\x7f" "ELF")) program_ = *clean;
+    const bool counts = executable && (program_.empty() || words.size() == 1) && is_near(*clean);
+    if (counts && as_text(head).starts_with("\x7f" "ELF")) program_ = *clean;
   } else if (type == Type::other) {
     others_ = true;
   }
@@ -193,7 +216,8 @@ void ContentsSurvey::note(Level& level, std::span<const std::string_view> path, 
     if (level.root.empty()) level.root = top;
     level.root_names |= 1u << root_name;
   }
-  level.project = level.project || std::find(std::begin(kProjectNames), std::end(kProjectNames), top) != std::end(kProjectNames);
+  level.project = level.project || is_one_of(kProjectNames, top);
+  level.personal = level.personal || is_one_of(kPersonalNames, top);
 
   const auto part = [&] {
     if (level.part.empty()) level.part = top;
@@ -218,7 +242,8 @@ void ContentsSurvey::note(Level& level, std::span<const std::string_view> path, 
   }
   level.index = level.index || top == "index.json";
   if (top == "manifest.json" || top == "index.json") {
-    level.lone_list = level.lone_list || (as_text(head).find("\"schemaVersion\"") != std::string_view::npos);
+    const auto has = [text = as_text(head)](std::string_view name) { return text.find(name) != std::string_view::npos; };
+    level.lone_list = level.lone_list || (has("\"schemaVersion\"") && (has("\"manifests\"") || has("\"layers\"")));
   }
   level.config = level.config || top == "config.json";
   level.version = level.version || top == "version";
@@ -247,8 +272,7 @@ std::optional<ContentsVerdict> ContentsSurvey::of_level(const Level& level) {
     if (part || level.manifest_start == '[') return ContentsVerdict{ContentsKind::docker_archive, {}, {}};
   }
   if (level.index && (level.layout || level.blobs)) return ContentsVerdict{ContentsKind::oci_layout, {}, {}};
-  if (!part && !level.lone_list) return std::nullopt;
-  if (!part) return ContentsVerdict{ContentsKind::cut, "it holds their list alone", {}};
+  if (!part) return std::nullopt;
   if (level.repositories && level.legacy_json && !level.docker_config) return ContentsVerdict{ContentsKind::old_docker, {}, {}};
   const bool listed = level.manifest || level.index;
   return ContentsVerdict{ContentsKind::cut, fmt::format("it holds {}{}", in_quotes(level.part.substr(0, 20)), listed ? "" : ", and neither manifest.json nor index.json"), {}};
@@ -277,14 +301,29 @@ std::string ContentsSurvey::only_directory(std::size_t depth) const {
 
 bool ContentsSurvey::tells_by_names() const { return by_names().has_value(); }
 
-/// What is below directories that have something beside them. Of a root file system one name is not enough there: sources
-/// have a lib, what was installed anywhere has a bin.
+/// Whether a directory beside other things is what was meant. Programs are installed into directories with a bin, a lib and
+/// an etc, and have data of any name: only what is surely a root file system or an image counts, and nothing where a program
+/// lies elsewhere.
+bool ContentsSurvey::is_meant(const std::string& name, const Level& level, ContentsKind kind) const {
+  const bool program_elsewhere = !program_.empty() && !program_.starts_with(name + "/");
+  if (program_elsewhere) return false;
+  constexpr auto kBoth = bit_of("usr") | bit_of("etc");
+  switch (kind) {
+    case ContentsKind::rootfs:
+      return (level.root_names & kBoth) == kBoth || (name == "rootfs" && std::popcount(level.root_names) > 1);
+    case ContentsKind::docker_archive: return !level.part.empty();
+    case ContentsKind::oci_layout: return level.layout;
+    case ContentsKind::skopeo_dir: return true;
+    default: return false;
+  }
+}
+
 std::optional<ContentsVerdict> ContentsSurvey::by_directories() const {
   std::optional<ContentsVerdict> out;
   std::size_t count = 0;
   for (const auto& [name, level] : below_) {
     const auto found = of_level(level);
-    if (!found || (found->kind == ContentsKind::rootfs && std::popcount(level.root_names) < 2)) continue;
+    if (!found || !is_meant(name, level, found->kind)) continue;
     if (++count > kNames) break;
     const auto words = words_of(found->kind, true).name;
     if (out) {
@@ -312,7 +351,8 @@ std::optional<ContentsVerdict> ContentsSurvey::by_packed() const {
 ContentsVerdict ContentsSurvey::verdict() const {
   if (auto found = by_names()) return *found;
   if (auto found = by_directories()) return *found;
-  if (!program_.empty() && !levels_[0].project) return {ContentsKind::rootfs, {}, {}};
+  if (has_program()) return {ContentsKind::rootfs, {}, {}};
+  if (levels_[0].lone_list) return {ContentsKind::cut, "it holds their list alone", {}};
   if (files_ == 0 && !others_) {
     if (climbing_.empty()) return {ContentsKind::nothing, {}, {}};
     return {ContentsKind::other, fmt::format("the name {} leads out of it", in_quotes(climbing_)), climbing_};

@@ -109,7 +109,7 @@ ContentsSurvey survey_directory(const UniqueFd& directory, const OperationContex
     const std::string next = std::move(open.back());
     open.pop_back();
     for (auto& entry : walk.add_entries(all, next)) {
-      if (entry.type == Type::directory) open.push_back(std::move(entry.path));
+      if (entry.type == Type::directory && ContentsSurvey::is_near(entry.path + "/program")) open.push_back(std::move(entry.path));
     }
   }
   return all;

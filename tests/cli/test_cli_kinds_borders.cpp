@@ -52,7 +52,9 @@ TEST_CASE("a program below sources or beside a root file system makes no root fi
     TarBuilder tar;
     std::filesystem::remove_all(directory / "d");
     for (const auto& name : names) {
-      const std::string bytes = name.ends_with("prog") ? program(name).bytes : "text";
+      const std::string bytes = name.ends_with("prog")   ? program(name).bytes
+                                : name.ends_with(".json") ? R"([{"schemaVersion":1}])"
+                                                          : "text";
       tar.file(name, bytes, 0755);
       std::filesystem::create_directories((directory / "d" / name).parent_path());
       write_file(directory / "d" / name, bytes);
@@ -60,6 +62,7 @@ TEST_CASE("a program below sources or beside a root file system makes no root fi
     }
     write_file(directory / "x.tar", tar.bytes());
     const auto of_file = run_cli({"build", "-q", "-F", out, (directory / "x.tar").string()});
+    INFO(of_file.err);
     const auto of_pipe = from_pipe(tar.bytes(), {"build", "-q", "-F", out, "-"});
     const auto of_directory = run_cli({"build", "-q", "-F", out, (directory / "d").string()});
     CHECK(of_file.code == of_directory.code);
@@ -70,14 +73,25 @@ TEST_CASE("a program below sources or beside a root file system makes no root fi
              ContainsSubstring("(an OCI runtime bundle: 'rootfs' in it is a root file system)") &&
                  ContainsSubstring("hint: give the directory 'rootfs' in it"));
   CHECK_THAT(said({"metadata.yaml", "templates/x", "rootfs/usr/prog", "rootfs/etc/x"}), ContainsSubstring("('rootfs' in it is a root file system)"));
-  CHECK_THAT(said({"a/bin/prog", "a/etc/x", "z/bin/prog", "z/etc/x"}), ContainsSubstring("('a' in it is a root file system, 'z' is a root file system)"));
+  CHECK_THAT(said({"a/usr/x", "a/etc/x", "z/usr/lib/x", "z/etc/x"}), ContainsSubstring("('a' in it is a root file system, 'z' is a root file system)"));
   for (const auto* const name : {"build/prog", "target/release/prog", "prog"}) {
     INFO(name);
     CHECK_THAT(said({"Makefile", "src/main.c", name}), ContainsSubstring("is a directory of other files"));
   }
-  CHECK_THAT(said({"a/b/c/d/prog"}), ContainsSubstring("is a directory of other files"));
+  CHECK_THAT(said({"a/x", "a/b/c/d/prog"}), ContainsSubstring("is a directory of other files"));
   CHECK(said({"app/prog", "data/x", "README"}) == "");
   CHECK(said({"opt/app/prog", "data/x"}) == "");
+  // What is copied into an empty image: a program with what it needs, wherever it lies.
+  CHECK(said({"jre/bin/prog", "jre/lib/modules", "app.jar"}) == "");
+  CHECK(said({"app/bin/prog", "app/lib/x", "app/etc/x", "data/x"}) == "");
+  CHECK(said({"home/app/bin/prog", "config.yml"}) == "");
+  CHECK(said({"app/cmd/server/server_/prog"}) == "");
+  CHECK(said({"prog", "package.json", "views/x", ".cache/x"}) == "");
+  CHECK(said({"prog", "data/" + std::string(64, 'a')}) == "");
+  CHECK(said({"prog", "data/blobs/sha256/x"}) == "");
+  CHECK(said({"prog", "static/manifest.json", "static/index.json"}) == "");
+  CHECK(said({"prog", "sysroot/usr/x", "sysroot/etc/x"}) == "");
+  CHECK_THAT(said({".bashrc", "work/tool/prog"}), ContainsSubstring("is a directory of other files"));
 }
 
 TEST_CASE("a slash in front of the names of an archive counts for nothing, a name that leads out is said", "[cli][kinds]") {

@@ -59,7 +59,10 @@ class SIFKIT_API ContentsSurvey {
   /// A layer, a blob or a configuration by the name that archives of images give it.
   bool has_part() const noexcept { return !levels_[0].part.empty(); }
 
-  bool has_program() const noexcept { return !program_.empty(); }
+  /// Whether there is a program that makes a root of all else that is there.
+  bool has_program() const noexcept;
+  /// Whether a program of that path may do so.
+  static bool is_near(std::string_view path);
   /// The one directory that everything so far is in, `depth` levels down; empty where there is none.
   std::string only_directory(std::size_t depth) const;
   static constexpr std::size_t kMaxLevels = 3;  ///< looked at
@@ -90,7 +93,8 @@ class SIFKIT_API ContentsSurvey {
     bool version = false;
     bool repositories = false;
     bool config = false;   ///< config.json
-    bool project = false;  ///< a name that is at the top of sources or of a home directory
+    bool project = false;   ///< a name that is at the top of sources
+    bool personal = false;  ///< one that is at the top of a home directory
   };
 
   /// A file that somebody may have packed by mistake.
@@ -106,6 +110,7 @@ class SIFKIT_API ContentsSurvey {
 
   static void note(Level& level, std::span<const std::string_view> path, Type type, ByteView head);
   static std::optional<ContentsVerdict> of_level(const Level& level);
+  bool is_meant(const std::string& name, const Level& level, ContentsKind kind) const;
   std::optional<ContentsVerdict> by_names() const;
   std::optional<ContentsVerdict> by_directories() const;
   std::optional<ContentsVerdict> by_packed() const;
