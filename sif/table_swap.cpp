@@ -100,6 +100,11 @@ std::optional<Restored> restored(const Record& record, const File& file, const I
       old.descriptors_size < static_cast<std::int64_t>(table_size)) {
     return std::nullopt;
   }
+  const auto counts = [&](std::int64_t count) { return count >= 0 && count <= old.descriptors_total; };
+  if (!counts(old.descriptors_free) || !counts(now.descriptors_free) ||
+      !counts(old.descriptors_free + now.descriptors_free)) {
+    return std::nullopt;
+  }
   if (record.file_size > place || old.data_offset != now.data_offset ||
       old.descriptors_offset < static_cast<std::int64_t>(kHeaderSize)) {
     return std::nullopt;
@@ -109,6 +114,9 @@ std::optional<Restored> restored(const Record& record, const File& file, const I
       static_cast<std::uint64_t>(old.descriptors_size) > record.file_size - old_place) {
     return std::nullopt;
   }
+
+  // Where the data is, a table would be in its way.
+  if (now.data_offset < 0 || old_place + table_size > static_cast<std::uint64_t>(now.data_offset)) return std::nullopt;
 
   Restored out{.header = {}, .table = record.table, .file_size = record.file_size};
   Bytes copy(image.slots().size() * kDescriptorSize);
@@ -136,12 +144,7 @@ std::optional<Restored> restored(const Record& record, const File& file, const I
   header.descriptors_offset = old.descriptors_offset;
   header.descriptors_size = old.descriptors_size;
   header.descriptors_total = old.descriptors_total;
-  header.descriptors_free = old.descriptors_free;
-  if (now.descriptors_free != 0) {  // of the copy none was free
-    const auto counts = [&](std::int64_t count) { return count >= 0 && count <= old.descriptors_total; };
-    if (!counts(now.descriptors_free) || !counts(old.descriptors_free)) return std::nullopt;
-    header.descriptors_free += now.descriptors_free;
-  }
+  header.descriptors_free = old.descriptors_free + now.descriptors_free;  // of the copy none was free
   out.header = header.encode();
   return out;
 }

@@ -8,6 +8,7 @@
 
 #include <sifkit/core/base64.h>
 #include <sifkit/core/error.h>
+#include <sifkit/core/readable.h>
 
 #include "armor.h"
 
@@ -23,6 +24,8 @@ constexpr std::string_view kHashNames[] = {"SHA256", "SHA384", "SHA512", "SHA3-2
 constexpr std::string_view kWeakHashNames[] = {"SHA224", "SHA1", "RIPEMD160", "MD5"};
 /// Headers of armor that say nothing of the signature (RFC 4880, section 6.2).
 constexpr std::string_view kArmorHeaders[] = {"Version:", "Comment:"};
+constexpr std::size_t kMaxHeaders = 4;         ///< of the message, and of its signature's armor
+constexpr std::size_t kMaxHeaderBytes = 256;   ///< of one line
 
 template <std::size_t count>
 bool is_among(const std::string_view (&names)[count], std::string_view name) {
@@ -68,6 +71,21 @@ class Lines {
   std::size_t number_;
   bool done_ = false;
 };
+
+/// Nothing signs headers: they have room for what programs write there, and for no second reading of the message.
+void require_modest_header(std::string_view line, std::size_t count, const Lines& lines) {
+  if (count > kMaxHeaders) lines.refuse(fmt::format("more headers than the limit of {}", kMaxHeaders));
+  if (line.size() > kMaxHeaderBytes) {
+    lines.refuse(fmt::format("a header has {} bytes, over the limit of {}", line.size(), kMaxHeaderBytes));
+  }
+  const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
+  if (std::any_of(line.begin(), line.end(), is_control) || !is_utf8(line)) {
+    lines.refuse(fmt::format("expected a header of printable text, got {}", in_quotes(line.substr(0, 64))));
+  }
+  if (line.find("-----") != std::string_view::npos) {
+    lines.refuse(fmt::format("a header holds '-----', as lines around armor do: {}", in_quotes(line.substr(0, 64))));
+  }
+}
 
 void read_hash_header(std::string_view line, Lines& lines, std::vector<std::string>& hashes) {
   constexpr std::string_view kHeader = "Hash: ";
@@ -117,7 +135,7 @@ constexpr std::size_t kMaxArmorColumns = 76;  ///< RFC 4880, section 6.3
 
 /// Whether there are any.
 bool skip_armor_headers(Lines& lines) {
-  bool any = false;
+  std::size_t count = 0;
   for (auto line = lines.require("an empty line"); !line.empty(); line = lines.require("an empty line")) {
     const auto colon = line.find(':');
     if (colon == std::string_view::npos) lines.fail("expected an empty line before the signature's base64");
@@ -125,9 +143,9 @@ bool skip_armor_headers(Lines& lines) {
       lines.refuse(fmt::format("header {} in the signature's armor is not accepted (expected Version or Comment)",
                                in_quotes(line.substr(0, std::min<std::size_t>(colon, 64)))));
     }
-    any = true;
+    require_modest_header(line, ++count, lines);
   }
-  return any;
+  return count != 0;
 }
 
 Bytes read_signature(Lines& lines) {
@@ -169,8 +187,10 @@ ClearSigned parse_clear_signed(std::string_view data) {
 
   ClearSigned message;
   if (lines.require(kMessageBegin) != kMessageBegin) lines.fail("text after the begin marker");
+  std::size_t count = 0;
   for (auto line = lines.require("an empty line"); !line.empty(); line = lines.require("an empty line")) {
     read_hash_header(line, lines, message.hashes);
+    require_modest_header(line, ++count, lines);
   }
   read_body(lines, message);
   message.has_armor_headers = skip_armor_headers(lines);

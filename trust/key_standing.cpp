@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <set>
 
 #include <fmt/format.h>
@@ -85,6 +86,7 @@ class Judge {
 
   TransferableKey own_part() {
     judge_primary();
+    claims_ = 0;  // those of above come again
     TransferableKey out;
     out.primary = own_part_of(key_.primary, {});
     const auto add = [](std::vector<KeyComponent>& to, KeyComponent component) {
@@ -93,8 +95,9 @@ class Judge {
     for (const auto& user_id : key_.user_ids) add(out.user_ids, own_part_of(user_id, hashed_user_id(user_id.packet)));
     for (const auto& subkey : key_.subkeys) {
       if (subkey.fingerprint.empty()) continue;  // of a kind that is not known here
-      const auto parts = parse_key_packet({subkey.packet.tag, subkey.packet.body});
-      add(out.subkeys, own_part_of(subkey, hashed_key(parts.public_part)));
+      KeyStanding standing;
+      standing.parts = parse_key_packet({subkey.packet.tag, subkey.packet.body});
+      add(out.subkeys, own_part_of(subkey, hashed_key(standing.parts.public_part), &standing));
     }
     return out;
   }
@@ -108,21 +111,38 @@ class Judge {
     return signature.may_be_by(out_.primary.fingerprint()) && signature.is_by(numbers(), covered);
   }
 
-  /// What the key, or for a revocation one whom it has named, has signed of a component.
-  KeyComponent own_part_of(const KeyComponent& component, const Bytes& covered) {
+  /// What the key, or for a revocation one whom it has named, has signed of a component. Of signatures that say the
+  /// same the first is taken: anybody can write other bytes into what is not hashed, as often as he likes. But for a
+  /// subkey one goes before it that holds what the subkey has signed in turn, which may be among those bytes.
+  KeyComponent own_part_of(const KeyComponent& component, const Bytes& covered, const KeyStanding* subkey = nullptr) {
+    struct Taken {
+      std::size_t at = 0;
+      bool signed_back = false;
+    };
+    std::map<Bytes, Taken> taken;  // by what is hashed
     KeyComponent out{component.packet, {}, component.fingerprint};
     for (const auto& packet : component.signatures) {
       const auto signature = parse_key_signature(packet.body);
       if (!signature) continue;
+      const bool binds = subkey != nullptr && signature->type == kSubkeyBinding;
+      const auto same = taken.find(signature->hashed_part);
+      const bool signed_back = binds && has_signed_back(*signature, *subkey, covered);
+      if (same != taken.end() && (same->second.signed_back || !signed_back)) continue;
       bool own = false;
       if (signature->type == kKeyRevocation || signature->type == kSubkeyRevocation) {
-        claims_ = 0;
         const auto revocation = revocation_by(*signature, {primary_, covered});
         own = revocation && revocation->checked;
       } else {
         own = is_own(*signature, {primary_, covered});
       }
-      if (own) out.signatures.push_back(packet);
+      if (!own) continue;
+      if (same != taken.end()) {
+        out.signatures[same->second.at] = packet;
+        same->second.signed_back = true;
+      } else {
+        taken.emplace(signature->hashed_part, Taken{out.signatures.size(), signed_back});
+        out.signatures.push_back(packet);
+      }
     }
     return out;
   }

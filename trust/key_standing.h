@@ -72,7 +72,7 @@ CertificateStanding judge(ByteView packets, std::int64_t validation_time, const 
 bool is_revocation_of(ByteView packets, ByteView signature, const RevokerSource& revokers);
 
 /// The key with what it has signed itself, or another has in its name and can be checked, and nothing else: user ids
-/// and subkeys without any such signature are left out. Views of `packets`.
+/// and subkeys without any such signature are left out. Signatures that say the same are one. Views of `packets`.
 TransferableKey own_part(ByteView packets, const RevokerSource& revokers);
 
 }  // namespace sifkit::trust

@@ -159,16 +159,51 @@ ImportedKey revoke(Rings& rings, ByteView certificate, std::string_view name) {
 }
 
 /// Puts onto a secret key what its public half says of it since: a later expiry, a revocation. Of subkeys it takes none
-/// that is not there, for its secret is elsewhere; what others have signed has no place beside a secret. False where there
+/// that is not there, for its secret is elsewhere; what others have signed it leaves to the public ring. False where there
 /// is nothing new.
 bool bring_up_to_date(KeyBlock& secret, ByteView public_half, const RevokerSource& revokers) {
-  auto own = own_part(public_half, revokers);
+  // Both halves together, the secret one first: what it holds already does not come again in other words.
+  Bytes both;
+  const Wiper both_wiper(both);
+  both.reserve(secret.bytes.size() + public_half.size());
+  append(both, secret.bytes);
+  append(both, public_half);
+  auto own = own_part(both, revokers);
   const auto there = take_apart(secret.bytes).subkeys;
   std::erase_if(own.subkeys, [&](const KeyComponent& subkey) {
     return std::none_of(there.begin(), there.end(),
                         [&](const KeyComponent& other) { return other.fingerprint == subkey.fingerprint; });
   });
-  return put_in(secret, put_together(own));
+  Bytes fresh = put_together(own);
+  const Wiper fresh_wiper(fresh);
+  return put_in(secret, fresh);
+}
+
+bool is_revoked(const KeyBlock& block, const RevokerSource& revokers) {
+  const auto own = own_part(block.bytes, revokers);
+  const auto revokes = [](const PlacedPacket& packet) {
+    const auto signature = parse_key_signature(packet.body);
+    return signature && (signature->type == kKeyRevocation || signature->type == kSubkeyRevocation);
+  };
+  const auto holds_one = [&](const KeyComponent& component) {
+    return std::any_of(component.signatures.begin(), component.signatures.end(), revokes);
+  };
+  return holds_one(own.primary) || std::any_of(own.subkeys.begin(), own.subkeys.end(), holds_one);
+}
+
+/// The secret ring, or null where it cannot be read and does not have to be: public keys that nothing revokes are
+/// imported without it, and the import of any half brings it up to date later.
+Blocks* secret_ring_for(const std::vector<ImportedKey>& done, Rings& rings, const RevokerSource& revokers) {
+  try {
+    return &rings.secret_ring();
+  } catch (const Error&) {
+    const bool needed = std::any_of(done.begin(), done.end(), [&](const ImportedKey& imported) {
+      const KeyBlock* const known = with_fingerprint(rings.public_ring(), imported.key.fingerprint);
+      return imported.key.part == KeyPart::secret_key || known == nullptr || is_revoked(*known, revokers);
+    });
+    if (needed) throw;
+    return nullptr;
+  }
 }
 
 /// What is signed onto keys of the public ring is so in the secret one, whichever of them came last. Then describes what was
@@ -177,9 +212,11 @@ void finish(std::vector<ImportedKey>& done, Rings& rings) {
   const auto packets = all_packets(rings.public_ring());
   const auto places = place_keys(packets, "the ring");
   const auto revokers = revokers_in(places);
+  Blocks* const secret_ring = secret_ring_for(done, rings, revokers);
   for (auto& imported : done) {
+    if (secret_ring == nullptr) break;
     const KeyBlock* const known = with_fingerprint(rings.public_ring(), imported.key.fingerprint);
-    KeyBlock* const secret = with_fingerprint(rings.secret_ring(), imported.key.fingerprint);
+    KeyBlock* const secret = with_fingerprint(*secret_ring, imported.key.fingerprint);
     if (secret == nullptr || !bring_up_to_date(*secret, known->bytes, revokers)) continue;
     rings.secret_changed = true;
     if (imported.change == ImportedKey::Change::unchanged) imported.change = ImportedKey::Change::updated;

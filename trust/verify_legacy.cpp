@@ -112,7 +112,10 @@ void Verification::compare_legacy() {
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::io || error.kind() == ErrorKind::cancelled) throw;
       const bool cut_short = std::any_of(objects.begin(), objects.end(), [&](const Descriptor* object) { return image_.is_cut_short(*object); });
-      mark_tampered(claim, error.message(), cut_short ? Verdict::incomplete : Verdict::tampered);
+      mark_tampered(claim, error.message(),
+                    error.kind() == ErrorKind::unsupported ? Verdict::unsupported
+                    : cut_short                            ? Verdict::incomplete
+                                                           : Verdict::tampered);
       continue;
     }
     for (const auto* object : objects) report.objects.push_back(object->id);

@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <sifkit/core/digest.h>
+
 #include "support/catch.h"
 #include "support/errors.h"
 #include "support/file_faults.h"
@@ -291,6 +293,48 @@ TEST_CASE("the record of an interrupted edit is followed only where the image sa
   fixture.put(left);
   { ImageEditor repairs(fixture.path); }
   CHECK(read_file(fixture.path) == fixture.before);
+}
+
+TEST_CASE("the record of an interrupted edit is not followed into damage", "[sif][editor][faults][hostile]") {
+  const EditorFaultFixture fixture(kCases[0]);
+  const auto left = left_by_death(fixture);
+  const auto table = static_cast<std::size_t>(Image::open(fixture.path).header().descriptors_offset);
+  const auto end = fixture.before.size();
+  constexpr std::size_t kTableSize = kDefaultCapacity * kDescriptorSize;
+  REQUIRE(table > end + kTableSize);
+  const std::size_t record = table + 3 * kDescriptorSize;
+  const std::size_t in_record = record + 16 + 8 + 8;  // magic, file size, table size
+  const std::size_t digest = in_record + kHeaderSize + kTableSize;
+  // Whoever writes a record writes its digest, too.
+  const auto put_record = [&](const Header& header, std::uint64_t file_size) {
+    const FileFaults none;  // and no waiting for syncs
+    auto bytes = left;
+    ByteWriter size;
+    size.le(file_size);
+    bytes.replace(record + 16, 8, as_text(size.bytes()));
+    bytes.replace(in_record, kHeaderSize, as_text(header.encode()));
+    Hasher hasher;
+    hasher.update(as_bytes(std::string_view(bytes).substr(record, digest - record)));
+    const auto raw = hasher.finish_raw();
+    bytes.replace(digest, raw.size(), std::string(reinterpret_cast<const char*>(raw.data()), raw.size()));
+    fixture.put(bytes);
+    { ImageEditor repairs(fixture.path); }
+    return read_file(fixture.path) == bytes;
+  };
+  const auto genuine = Header::decode(as_bytes(std::string_view(left).substr(in_record, kHeaderSize)));
+  CHECK_FALSE(put_record(genuine, end));
+  // Bytes behind the last object are no part of it.
+  const auto undone = view_of(fixture.path);
+  fixture.put(fixture.before);
+  CHECK(undone == view_of(fixture.path));
+  Header changed = genuine;
+  for (const std::int64_t free : {std::int64_t{-7}, static_cast<std::int64_t>(kDefaultCapacity) + 1}) {
+    changed.descriptors_free = free;
+    CHECK(put_record(changed, end));
+  }
+  changed = genuine;
+  changed.descriptors_offset = static_cast<std::int64_t>(end);
+  CHECK(put_record(changed, table));
 }
 
 TEST_CASE("what another program does to an image with an interrupted edit stays", "[sif][editor][faults]") {

@@ -75,6 +75,37 @@ TEST_CASE("a ring may be a link, which stays, but no pipe or directory", "[trust
   CHECK(kind_of(error_of([&] { fixture.maker.list(kPublic); })) == ErrorKind::usage);
 }
 
+TEST_CASE("public keys come beside a secret ring that cannot be read, unless they are revoked", "[trust][keys]") {
+  KeyFixture fixture;
+  fixture.make("ada");
+  const KeyFixture others;
+  const auto bob = others.make("bob");
+  const auto eve = others.make("eve");
+  const auto ring = fixture.maker.ring(kSecret);
+  const bool dangling = GENERATE(false, true);
+  if (dangling) {
+    std::filesystem::rename(ring, fixture.directory / "elsewhere");
+    std::filesystem::create_symlink(fixture.directory / "absent", ring);
+  } else {
+    REQUIRE(::chmod(ring.c_str(), 0640) == 0);
+  }
+  const auto import = [&](const Bytes& key) { return fixture.maker.import_keys(key, "input", true).at(0).change; };
+  CHECK(import(others.exported(bob)) == ImportedKey::Change::added);
+  CHECK(import(others.exported(bob)) == ImportedKey::Change::unchanged);
+  CHECK(error_of([&] { import(others.exported(eve, kSecret)); }));
+  others.maker.import_keys(as_bytes(others.revocation(eve)), "revocation", true);
+  CHECK(error_of([&] { import(others.exported(eve)); }));
+  CHECK(fixture.maker.list(kPublic).size() == 2);
+
+  if (dangling) {
+    std::filesystem::rename(fixture.directory / "elsewhere", ring);
+  } else {
+    REQUIRE(::chmod(ring.c_str(), 0600) == 0);
+  }
+  CHECK(import(others.exported(eve)) == ImportedKey::Change::added);
+  CHECK(fixture.maker.list(kSecret).size() == 1);
+}
+
 TEST_CASE("nothing is lost when many write at once", "[trust][keys]") {
   KeyFixture fixture;
   std::vector<Bytes> keys;

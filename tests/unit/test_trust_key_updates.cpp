@@ -19,6 +19,29 @@ constexpr auto kAdded = ImportedKey::Change::added;
 constexpr auto kUpdated = ImportedKey::Change::updated;
 constexpr auto kUnchanged = ImportedKey::Change::unchanged;
 
+/// A signature packet of `PgpMaker` with another unhashed area.
+Bytes with_unhashed(const Bytes& packet, const Bytes& area) {
+  const ByteView body = ByteView(packet).subspan(6);
+  const std::size_t hashed = 6 + pgp_number(body.subspan(4, 2));
+  const std::size_t end = hashed + 2 + pgp_number(body.subspan(hashed, 2));
+  const auto before = body.first(hashed);
+  const auto after = body.subspan(end);
+  return pgp_packet(kSignatureTag,
+                    joined({Bytes(before.begin(), before.end()),
+                            big_endian(static_cast<std::uint32_t>(area.size()), 2), area,
+                            Bytes(after.begin(), after.end())}));
+}
+
+/// The same signature over and over, each time with other bytes that nothing signs.
+Bytes replayed(const Bytes& packet, std::uint32_t times) {
+  Bytes out;
+  for (std::uint32_t i = 0; i < times; ++i) {
+    const auto copy = with_unhashed(packet, joined({big_endian(5, 1), big_endian(100, 1), big_endian(i, 4)}));
+    out.insert(out.end(), copy.begin(), copy.end());
+  }
+  return out;
+}
+
 struct UpdateFixture : KeyFixture {
   Keys keys;
   Bytes secret = keys.ada.secret_packet(kSecretKeyTag);
@@ -140,4 +163,39 @@ TEST_CASE("a subkey of a kind that is not known is not doubled by another import
   };
   CHECK(fixture.imported(locked("one")) == kAdded);
   CHECK(fixture.imported(locked("another")) == kUnchanged);
+}
+
+TEST_CASE("a signature that is replayed comes to the secret ring once", "[trust][keys][hostile]") {
+  const UpdateFixture fixture;
+  const auto& keys = fixture.keys;
+  CHECK(fixture.imported(joined({fixture.secret, keys.certified(keys.form())})) == kAdded);
+  const auto user = PgpMaker::user_id(kUser);
+  const auto before = fixture.ring();
+  // One that is there already.
+  fixture.imported(joined({keys.ada.public_packet(), user, replayed(keys.ada.certification(kUser, keys.form()), 100)}));
+  CHECK(fixture.ring() == before);
+  // One that is new.
+  const auto renewed = keys.ada.certification(kUser, with(keys.form(), [&](auto& f) { f.created = keys.made + kDay; }));
+  CHECK(fixture.imported(joined({keys.ada.public_packet(), user, replayed(renewed, 100)})) == kUpdated);
+  CHECK(fixture.ring().size() == before.size() + replayed(renewed, 1).size());
+  const auto revocation =
+      keys.ada.signature(kKeyRevocation, keys.ada.hashed(), with(keys.form(), [](auto& f) { f.reason = 2; }));
+  const auto then = fixture.ring().size();
+  CHECK(fixture.imported(joined({keys.ada.public_packet(), replayed(revocation, 100), user, renewed})) == kUpdated);
+  CHECK(fixture.ring().size() == then + replayed(revocation, 1).size());
+  CHECK_THAT(fixture.store.find(keys.ada.fingerprint(), kSecret).problem, ContainsSubstring("revoked"));
+}
+
+TEST_CASE("of the copies of a binding the one that the subkey has signed is taken", "[trust][keys][hostile]") {
+  const UpdateFixture fixture;
+  const auto& keys = fixture.keys;
+  const auto own = keys.certified(keys.form());
+  const auto expired = keys.ada.binding(keys.subkey, with(keys.form(), [](auto& f) { f.key_lifetime = 500 * kDay; }));
+  CHECK(fixture.imported(joined({keys.ada.stub_packet(), own, keys.subkey.secret_packet(kSecretSubkeyTag), expired})) ==
+        kAdded);
+  CHECK(fixture.refusal());
+  const auto renewed = keys.ada.binding(keys.subkey, with(keys.form(), [&](auto& f) { f.created = keys.made + kDay; }));
+  CHECK(fixture.imported(joined({keys.ada.public_packet(), own, keys.subkey.public_packet(kPublicSubkeyTag),
+                                 replayed(renewed, 3), renewed, replayed(renewed, 5)})) == kUpdated);
+  CHECK(fixture.signer() == keys.subkey.fingerprint());
 }

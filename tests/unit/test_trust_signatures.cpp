@@ -192,10 +192,55 @@ TEST_CASE("the version and comments in a signature's armor are passed over, and 
   const auto other = with("Charset: UTF-8\n");
   CHECK(other.verdict == unsupported);
   CHECK_THAT(other.reason, ContainsSubstring("header 'Charset' in the signature's armor is not accepted"));
+  const auto line = [](std::size_t bytes) { return "Comment: " + std::string(bytes - 9, 'x') + "\n"; };
+  CHECK(with(line(256) + line(9) + line(9) + "Comment: Gr\xc3\xbc\xc3\x9f" "e\n").verdict == valid);
+  // They are no place for another message.
+  for (const std::string& more :
+       {line(257), line(500000), line(10) + line(10) + line(10) + line(10) + line(10), std::string("Comment: \0\n", 11),
+        std::string("Comment: a\rb\n"), std::string("Comment: \x1b[2J\n"), std::string("Comment: \xff\n"),
+        std::string("Comment: -----BEGIN PGP SIGNATURE-----\n")}) {
+    INFO(more.substr(0, 64));
+    CHECK(with(more).verdict == unsupported);
+  }
+  const auto hashes = [&](const std::string& headers) {
+    return fixture.message_verdict(replaced(fixture.message, "Hash: SHA256\n", headers));
+  };
+  const std::string hash = "Hash: SHA256\n";
+  CHECK(hashes(hash + hash + hash + hash) == valid);
+  CHECK(hashes(hash + hash + hash + hash + hash) == unsupported);
+  CHECK(hashes("Hash: SHA256," + std::string(300, ' ') + "SHA512\n") == unsupported);
   // They make no signature hold that does not.
   std::string wrong = fixture.message;
   wrong = replaced(wrong, "\"version\"", "\"Version\"");
   CHECK(fixture.message_verdict(replaced(wrong, "SIGNATURE-----\n\n", "SIGNATURE-----\nComment: x\n\n")) == tampered);
+}
+
+TEST_CASE("a legacy signature over a hash that is not read is unsupported, not tampered", "[trust][pgp]") {
+  const ForgedPgpFixture fixture;
+  const auto text = fixture.signed_at("SIFHASH:\n" + std::string(64, '0'), static_cast<std::uint32_t>(std::time(nullptr)));
+  const auto verdict = [&](HashType hash) {
+    write_file(fixture.directory / "image.sif", fixture.unsigned_image + text);
+    const File file = File::open_read_write(fixture.directory / "image.sif");
+    auto info = fixture.info;
+    info.hash = hash;
+    Descriptor object;
+    object.type = DataType::signature;
+    object.used = true;
+    object.id = 4;
+    object.raw_group = kGroupMask;
+    object.raw_link = 1 | kGroupMask;
+    object.offset = static_cast<std::int64_t>(fixture.unsigned_image.size());
+    object.size = static_cast<std::int64_t>(text.size());
+    object.extra = encode_extra(info);
+    file.write_at(kDescriptorsOffset + 3 * kDescriptorSize, object.encode());
+    const auto report = fixture.verified({"ada.pub"}, {.groups = {1}, .legacy = true});
+    REQUIRE(report.signatures.size() == 1);
+    CHECK(report.failure);
+    return report.signatures[0].verdict;
+  };
+  CHECK(verdict(HashType::sha256) == tampered);
+  CHECK(verdict(HashType::blake2s_256) == unsupported);
+  CHECK(verdict(HashType::blake2b_256) == unsupported);
 }
 
 TEST_CASE("a signature packet names one issuer and says nothing that belongs to keys", "[trust][pgp]") {

@@ -69,9 +69,10 @@ class SIFKIT_API KeyStore {
   PgpKeyInfo find(std::string_view which, KeyPart part) const;
 
   /// Adds keys, armored or binary; secret ones go to both rings, or only to the public one unless `with_secret`. A key
-  /// that is there already gains what is new in it (user ids, signatures, a later expiry, a revocation); a secret key
-  /// that is there is left alone. A revocation certificate by itself revokes its key. What revokes a key in the public
-  /// ring does so in the secret one.
+  /// that is there already gains what is new in it (user ids, signatures, a later expiry, a revocation), and so
+  /// does its secret half, but of its public one only what the key itself has signed; a secret that is there stays. A
+  /// revocation certificate by itself revokes its key, in both rings. A secret ring that cannot be read stays as it is
+  /// where the keys are public and not revoked; else nothing is imported.
   std::vector<ImportedKey> import_keys(ByteView keys, std::string_view name, bool with_secret) const;
 
   /// The one key that `which` means. `armored`: as text.
