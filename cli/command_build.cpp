@@ -178,8 +178,12 @@ bool are_exchanged(const BuildArguments& arguments, const oci::Reference& source
 /// What --force would replace by an image of what was to be its output.
 void refuse_exchanged(const BuildArguments& arguments, const oci::Reference& source, const Limits& limits) {
   if (!arguments.force || !are_exchanged(arguments, source) || !std::filesystem::is_regular_file(arguments.output)) return;
-  const auto kind = oci::identify(arguments.output, limits).transport();
-  if (kind != oci::Transport::docker_archive && kind != oci::Transport::oci_archive) return;
+  try {
+    const auto kind = oci::identify(arguments.output, limits).transport();
+    if (kind != oci::Transport::docker_archive && kind != oci::Transport::oci_archive) return;
+  } catch (const Error&) {
+    return;  // what is damaged is no archive of images
+  }
   throw Error(ErrorKind::usage, fmt::format("the output {} is an archive of images", in_quotes(arguments.output)),
               fmt::format("OUT comes before SRC: sifkit build {} {}; sif:{} is the source all the same",
                           printable(arguments.source), printable(arguments.output), printable(arguments.source)));

@@ -45,9 +45,11 @@ struct EditArguments {
 };
 
 /// Of a file or, for "-", of standard input; `what` it is to become is for the error.
+std::string name_of_input(const std::string& path) { return path == "-" ? "standard input" : in_quotes(path); }
+
 std::string text_of_file(const std::string& path, std::string_view what, const Session& session) {
   const auto source = open_input(path, session);
-  const auto name = path == "-" ? "standard input" : in_quotes(path);
+  const auto name = name_of_input(path);
   std::string text(as_text(read_all(*source, kMaxText, name)));
   if (text.find('\0') != std::string::npos)
     throw Error(ErrorKind::usage, fmt::format("the {} in {} is no text: it holds a NUL byte", what, name));
@@ -101,7 +103,7 @@ ConvertOptions edit_options(const EditArguments& arguments, const Session& sessi
   if (!arguments.runscript.empty()) {
     edit.runscript = text_of_file(arguments.runscript, "runscript", session);
     if (edit.runscript->empty())
-      throw Error(ErrorKind::usage, fmt::format("the runscript in {} is empty", in_quotes(arguments.runscript)));
+      throw Error(ErrorKind::usage, fmt::format("the runscript in {} is empty", name_of_input(arguments.runscript)));
   }
   if (!arguments.definition.empty()) edit.definition = text_of_file(arguments.definition, "definition", session);
   edit.name = arguments.name;

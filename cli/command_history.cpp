@@ -98,7 +98,8 @@ int show_layers(const HistoryArguments& arguments, const OpenedSource& source, S
     // To the second, where a person reads it.
     const auto created = single_line(line.step.created);
     const bool shortens = session.io.out_is_terminal && !arguments.whole && created.find('.') == kSeconds;
-    row.push_back(created.empty() ? "-" : shortens ? created.substr(0, kSeconds) + "Z" : created);
+    const auto zone = shortens ? std::min(created.find_first_not_of("0123456789", kSeconds + 1), created.size()) : 0;
+    row.push_back(created.empty() ? "-" : shortens ? created.substr(0, kSeconds) + created.substr(zone) : created);
     row.push_back(single_line(line.text()));
     table.add(std::move(row));
   }

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <sifkit/oci/registry_login.h>
+#include <sifkit/oci/registry_settings.h>
 
 #include "commands.h"
 #include "passphrase.h"
@@ -67,7 +68,7 @@ int login(const RegistryCommand& arguments, Session& session) {
   if (credentials.password.empty()) throw Error(ErrorKind::usage, "the password is empty");
   oci::SourceOptions options;
   options.operation = session.operation();
-  options.registry.plain_http = arguments.plain_http;
+  options.registry.plain_http = arguments.plain_http || oci::is_tls_disabled();
   options.registry.credentials = credentials;
   try {
     oci::check_registry_login(host, options);

@@ -39,7 +39,7 @@ constexpr Item kEnvironment[] = {
     {"SIFKIT_PASSPHRASE", "of the secret key that signs"},
     {"SIFKIT_VERIFY_KEY, SIFKIT_VERIFY_CERTIFICATE, SIFKIT_VERIFY_INTERMEDIATES, SIFKIT_VERIFY_ROOTS, SIFKIT_VERIFY_OCSP", "as the options of verify"},
     {"SIFKIT_KEYSERVER", "as --keyserver of key search, pull and push"},
-    {"SIFKIT_NOHTTPS, APPTAINER_NOHTTPS, SINGULARITY_NOHTTPS", "as --no-https"},
+    {"SIFKIT_NOHTTPS", "1 is as --no-https"},
     {"TERM", "\"dumb\", or none, gets lines in place of a progress bar"},
 };
 

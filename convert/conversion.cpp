@@ -128,6 +128,9 @@ void Conversion::warn_of_runtime(const ProgramProbe& probe, const Tree& tree) {
   const bool doubtful = report_.architecture == "unknown" || architecture_differs_;
   if (!doubtful) input.architecture = report_.architecture;
   input.configured = !config.raw.empty();
+  const auto transport = reference_.transport;
+  const bool guessed = transport == oci::Transport::automatic || transport == oci::Transport::standard_input;
+  input.expects_program = guessed && options_.format == OutputFormat::sif;
   input.layers = report_.layers;
   input.replaced_links = root_.replaced_links();
   const auto program_of = [&](InodeId inode) { return probe.program(tree.inode(inode).content); };

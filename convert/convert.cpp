@@ -29,7 +29,7 @@ struct Input {
 };
 
 std::unique_ptr<RootSource> open_root(oci::OpenedSource& source, oci::Image* image, std::shared_ptr<const File> packed,
-                                      const Output& output, const ConvertOptions& options, WarningList& warnings,
+                                      BaseLayers* base, const ConvertOptions& options, WarningList& warnings,
                                       ConvertReport& report) {
   if (packed) {
     auto copied = std::make_unique<PackedRoot>(packed, options, warnings, report);
@@ -40,7 +40,7 @@ std::unique_ptr<RootSource> open_root(oci::OpenedSource& source, oci::Image* ima
     return copied;
   }
   auto layered = std::make_unique<LayeredRoot>(*image, source, options, warnings, report);
-  layered->use(output.base_layers());
+  layered->use(base);
   return layered;
 }
 
@@ -63,25 +63,29 @@ ConvertReport converted(const Input& input, const std::filesystem::path& target,
   const auto packed = source.image_file();
   const auto own_image = packed || input.image ? nullptr : source.open_image();
   oci::Image* const image = input.image ? input.image : own_image.get();
-  const auto run = [&](const ConvertOptions& how, WarningList& found) {
-    const auto root = open_root(source, image, packed, *output, how, found, report);
-    Conversion conversion(*root, reference, how, found, report);
+  const auto run = [&](bool on_layers, WarningList& found) {
+    auto* const base = on_layers ? output->base_layers() : nullptr;
+    const auto root = open_root(source, image, packed, base, options, found, report);
+    Conversion conversion(*root, reference, options, found, report);
     const layers::Tree tree = conversion.run(output->contents(conversion));
     output->finish(tree, conversion);
   };
   naming({reference.location, given.text}, [&] { return fmt::format("converting {}", in_quotes(given.text)); }, [&] {
     WarningList found;
     try {
-      run(options, found);
+      run(true, found);
     } catch (const BaseTooPoor& error) {
-      options.operation.logger->write(LogLevel::debug, fmt::format("all layers are read: {}", error.what()));
-      ConvertOptions alone = options;
-      alone.use_base = false;
+      const auto text = fmt::format("all layers are read: the old image has not what they need: {}", error.what());
+      if (options.base.empty()) {
+        options.operation.logger->write(LogLevel::debug, text);
+      } else {
+        warnings.add("base-unused", text);
+      }
       report = {};
       report.target = target;
       output.reset();  // its file has some of the image
-      output = open_output(target, alone, warnings, report);
-      run(alone, warnings);
+      output = open_output(target, options, warnings, report);
+      run(false, warnings);
       return;
     } catch (...) {
       warnings.add_all(found);

@@ -320,21 +320,28 @@ Tree LayeredRoot::index(std::uint32_t time, std::vector<Missing>& contents, cons
 
 Tree LayeredRoot::read(ContentSink& sink, std::uint32_t time) {
   std::vector<Missing> missing;
-  const auto warned = warnings_.total();
+  // What is dropped of single files says nothing of how layers lie on each other.
+  const auto warned = [&] { return warnings_.total() - warnings_.count("xattr-dropped"); };
+  const auto before = warned();
   Tree tree = merge(time, &sink, missing);
   empty_files(missing, tree);
   if (!excludes_.empty()) remove_matching(tree, excludes_);
   std::erase_if(missing, [&](const auto& file) { return tree.inode(file.inode).links == 0; });
   read_missing(missing, tree, sink);
   // What is not usual of a stack of layers is said, or read again; the tree alone does not tell it from the usual.
-  const bool usual = warnings_.total() == warned && report_.layers_read_again == 0 && replaced_links_.empty();
+  const bool usual = warned() == before && report_.layers_read_again == 0 && replaced_links_.empty();
   const auto lost = lost_contents(tree);
   if (!usual || lost.any || diff_ids_.empty() || config().raw.empty() || !excludes_.empty()) origin_.reset();
   if (lost.unnamed != 0 && options_.format != OutputFormat::sandbox) {
-    warnings_.add("unnamed-bytes",
-                  fmt::format("the image has {} bytes of {} that layers hide or options leave out, without a name: that "
-                              "shows too late, at links or names that stand twice",
-                              lost.bytes, lost.unnamed == 1 ? "a file" : fmt::format("{} files", lost.unnamed)));
+    const auto text = fmt::format("the image has {} bytes of {} without a name, which a link on the way to them or a name "
+                                  "that stands twice took away", lost.bytes,
+                                  lost.unnamed == 1 ? "a file" : fmt::format("{} files", lost.unnamed));
+    // Who leaves files out may do so that nobody gets their bytes.
+    if (excludes_.empty()) {
+      options_.operation.logger->write(LogLevel::debug, text);
+    } else {
+      warnings_.add("unnamed-bytes", text);
+    }
   }
   if (origin_) {
     origin_->named = named_inodes(tree, origin_->end);

@@ -55,7 +55,7 @@ class RuntimeCheck {
       start_.check_file(fmt::format("the runscript {}", in_quotes(input_.runscript)), input_.runscript);
     check_command();
     check_relative_words();
-    if (!input_.configured && !has_program()) {
+    if (input_.expects_program && !input_.configured && !has_program()) {
       start_.add("no-program", "", "there is no program in it, neither an ELF file nor a script that may be executed");
     }
     check_shell();

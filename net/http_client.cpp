@@ -123,6 +123,8 @@ HttpResponse HttpClient::send(const HttpRequest& request) const {
       std::erase_if(current.headers, [](const auto& header) { return is_credential(header.first); });
       options.tls.certificate.clear();
       options.tls.key.clear();
+      options.hints.connect = {};  // they speak of the host that was asked
+      options.hints.unresolved = {};
       if (!options_.name.empty()) options.name = fmt::format("{} (at {})", options_.name, printable(origin));
     }
     current.url = target;

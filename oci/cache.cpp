@@ -41,6 +41,8 @@ void touch(int fd) {
   ::futimens(fd, now);  // without it the file only looks older than it is
 }
 
+constexpr unsigned kFileMode = 0644;  ///< less the umask: what its group may write to has to be hashed at every use
+
 std::optional<struct stat> status_of(const fs::path& path) {
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) return std::nullopt;
@@ -95,7 +97,18 @@ class Removal {
     return false;
   }
 
+  /// Where a directory cannot be read, the others are gone through all the same.
+  template <class Step>
+  void attempt(const Step& step) {
+    try {
+      step();
+    } catch (...) {
+      if (!unread_) unread_ = std::current_exception();
+    }
+  }
+
   void throw_failure() const {
+    if (unread_) std::rethrow_exception(unread_);
     if (failed_ == 0) return;
     const auto more = failed_ == 1 ? std::string() : fmt::format(" and {} more", failed_ - 1);
     throw_errno(fmt::format("remove {}{}", in_quotes(first_.native()), more), error_number_);
@@ -105,6 +118,7 @@ class Removal {
   std::size_t failed_ = 0;
   int error_number_ = 0;
   fs::path first_;
+  std::exception_ptr unread_;
 };
 
 void remove_unfinished(const fs::path& directory, Removal& removal) {
@@ -114,6 +128,23 @@ void remove_unfinished(const fs::path& directory, Removal& removal) {
     const auto written = std::chrono::system_clock::from_time_t(status->st_mtim.tv_sec);
     if (std::chrono::system_clock::now() - written > kUnfinished) removal.remove(path);
   }
+}
+
+void add_entries(const fs::path& inner, std::vector<CacheEntry>& out) {
+  const bool images = inner.filename() == "images";
+  for (const auto& path : files_in(inner)) {
+    const auto status = status_of(path);
+    if (!status || !S_ISREG(status->st_mode)) continue;
+    const auto image = parts_of_image_name(path.filename());
+    if (images && !image) continue;
+    const auto digest = images ? parsed("sha256", image->second) : parsed(inner.filename(), path.filename());
+    if (digest)
+      out.push_back({path, images, digest->text(), static_cast<std::uint64_t>(status->st_size), status->st_mtim.tv_sec});
+  }
+}
+
+void sort_by_use(std::vector<CacheEntry>& entries) {
+  std::stable_sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.used < b.used; });
 }
 
 std::vector<fs::path> directories_of(const fs::path& directory) {
@@ -165,26 +196,21 @@ class Turn {
 
 std::vector<CacheEntry> cache_entries(const fs::path& directory) {
   std::vector<CacheEntry> out;
-  for (const auto& inner : directories_of(directory)) {
-    const bool images = inner.filename() == "images";
-    for (const auto& path : files_in(inner)) {
-      const auto status = status_of(path);
-      if (!status || !S_ISREG(status->st_mode)) continue;
-      const auto image = parts_of_image_name(path.filename());
-      if (images && !image) continue;
-      const auto digest = images ? parsed("sha256", image->second) : parsed(inner.filename(), path.filename());
-      if (digest)
-        out.push_back({path, images, digest->text(), static_cast<std::uint64_t>(status->st_size), status->st_mtim.tv_sec});
-    }
-  }
-  std::stable_sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.used < b.used; });
+  for (const auto& inner : directories_of(directory)) add_entries(inner, out);
+  sort_by_use(out);
   return out;
 }
 
 std::uint64_t prune_cache(const fs::path& directory, std::uint64_t max_bytes) {
   Removal removal;
-  for (const auto& inner : directories_of(directory)) remove_unfinished(inner, removal);
-  const auto entries = cache_entries(directory);
+  std::vector<CacheEntry> entries;
+  for (const auto& inner : directories_of(directory)) {
+    removal.attempt([&] {
+      remove_unfinished(inner, removal);
+      add_entries(inner, entries);
+    });
+  }
+  sort_by_use(entries);
   std::uint64_t bytes = 0;
   for (const auto& entry : entries) bytes += entry.bytes;
   std::uint64_t freed = 0;
@@ -297,7 +323,7 @@ class Cache::KeepingSource : public Source {
       : cache_(cache), source_(std::move(source)), size_(size) {
     quietly([&] {
       cache_.make_directories(path.parent_path());
-      file_ = std::make_unique<AtomicFile>(path, Overwrite::yes, 0666);
+      file_ = std::make_unique<AtomicFile>(path, Overwrite::yes, kFileMode);
     });
   }
 
@@ -361,7 +387,7 @@ void Cache::keep_image(const Digest& key, const File& image, const Digest& diges
   try {
     const auto path = options_.directory / "images" / fmt::format("{}-{}", key.hex(), digest.hex());
     make_directories(path.parent_path());
-    AtomicFile file(path, Overwrite::yes, 0666);
+    AtomicFile file(path, Overwrite::yes, kFileMode);
     copy_range(image, 0, file.file(), 0, image.size(), {operation_.logger, &no_progress(), operation_.stop});
     file.commit(Durable::no);
     kept_ = true;

@@ -353,6 +353,7 @@ class Check {
   void look_at_start(Needs& needs) {
     if (!foreign_) input_.architecture = report_.facts.architecture;
     input_.path_certain = environment_known_;
+    input_.expects_program = true;
     check_runtime(tree_, [this](InodeId inode) { return programs_.lookup(inode); }, input_,
                   {.add = [this](std::string_view kind, const std::string& path,
                                  std::string text) { out_.add(kind, path, std::move(text)); },

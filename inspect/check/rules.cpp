@@ -47,7 +47,7 @@ constexpr Rule kRules[] = {
     {"mount-point", error, "the runtime cannot mount the host's directory", "make it a directory"},
     {"mpi", note, "the image has MPI", "start it with an MPI of the host that has the same ABI"},
     {"needs-host-driver", note, "a program needs a library of the host's driver", "run it with --nv or --rocm"},
-    {"no-program", warning, "there is nothing that could be started", "give the root file system of a container, whole"},
+    {"no-program", note, "there is nothing that could be started", "give the root file system of a container, whole"},
     {"nothing-to-run", note, "there is neither an entrypoint nor a command", "name a program: exec IMAGE PROGRAM"},
     {"password-hash", warning, "an account has a password",
      "lock the account (passwd -l); every user of the image can read the hash or has it in the archive"},

@@ -25,12 +25,6 @@ std::optional<std::string> environment(std::string_view name) {
   return std::nullopt;
 }
 
-/// Of Apptainer's switches everything but these is a yes.
-bool is_on(std::string_view name) {
-  const auto value = environment(name);
-  return value && !value->empty() && *value != "0" && *value != "false" && *value != "no";
-}
-
 std::filesystem::path cache_directory() {
   if (const auto own = environment_variable("SIFKIT_CACHEDIR"); !own.empty()) return own;
   for (const char* name : {"APPTAINER_CACHEDIR", "SINGULARITY_CACHEDIR", "XDG_CACHE_HOME"}) {
@@ -65,9 +59,22 @@ CacheOptions cache_options(bool disabled) {
   return options;
 }
 
-bool is_cache_disabled() { return is_on("DISABLE_CACHE"); }
+/// Of Apptainer's switches everything but these is a yes.
+bool is_cache_disabled() {
+  const auto value = environment("DISABLE_CACHE");
+  return value && !value->empty() && *value != "0" && *value != "false" && *value != "no";
+}
 
-bool is_tls_disabled() { return is_on("NOHTTPS"); }
+bool is_tls_disabled() {
+  static constexpr const char* kName = "SIFKIT_NOHTTPS";
+  const auto value = environment_variable(kName);
+  const auto is = [&](std::initializer_list<std::string_view> words) {
+    return std::find(words.begin(), words.end(), value) != words.end();
+  };
+  if (is({"1", "t", "T", "true", "TRUE", "True", "yes"})) return true;
+  if (is({"", "0", "f", "F", "false", "FALSE", "False", "no"})) return false;
+  throw Error(ErrorKind::usage, fmt::format("the variable {}: expected 'true' or 'false', got {}", kName, in_quotes(value)));
+}
 
 std::string library_of_environment() { return environment("LIBRARY").value_or(""); }
 

@@ -107,7 +107,7 @@ class Calls:
         while True:
             try:
                 if not started:
-                    started = self._start(work)
+                    started = self._start(call, work)
                 while not call.over:
                     if call.raised and not stopped and call.patience <= 0:
                         self._stop()
@@ -122,10 +122,11 @@ class Calls:
                 call.raised.append(raised)
 
     @staticmethod
-    def _start(work: Callable[[], None]) -> bool:
+    def _start(call: _Call, work: Callable[[], None]) -> bool:
         try:
             _thread.start_new_thread(work, ())
         except RuntimeError:  # no more threads, or the interpreter ends
+            call.server = None  # nobody waits to run its functions: they run where the library calls them
             work()
         return True
 

@@ -175,7 +175,9 @@ def _value(name: str, value: Any) -> bytes:
     """A value of an option as the library takes it."""
     if isinstance(value, (str, bytes, os.PathLike)):
         return encode(value)
-    if isinstance(value, (int, float)) or hasattr(value, "__index__"):
+    if isinstance(value, float):
+        return ("%.9f" % value).encode()
+    if isinstance(value, int) or hasattr(value, "__index__"):
         return str(value).encode()
     raise TypeError("option '%s': expected str, bytes, os.PathLike, a number, or several of them, not %s"
                     % (name, type(value).__name__))

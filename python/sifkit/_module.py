@@ -119,14 +119,15 @@ def sbom(source: Path, *, progress: Optional[Progress] = None, message: Optional
 
 
 def _write(to: BinaryIO, data: bytes) -> None:
-    """Writes all of some bytes: a file without a buffer may take a part of them."""
+    """Writes all of some bytes: a file without a buffer, and none else, may take a part of them."""
+    if not isinstance(to, io.RawIOBase):
+        to.write(data)
+        return
     rest: Any = data
     while len(rest):
         taken = to.write(rest)
         if taken is None:
-            if isinstance(to, io.RawIOBase):
-                raise BlockingIOError(errno.EAGAIN, "the file would block", len(data) - len(rest))
-            return  # as files have it that are not Python's own, and take all
+            raise BlockingIOError(errno.EAGAIN, "the file would block", len(data) - len(rest))
         if taken == 0:
             raise OSError(errno.EIO, "the file takes no bytes")
         rest = memoryview(data)[len(data) - len(rest) + taken:]

@@ -3,6 +3,8 @@
 // Where a path of the image leads, and where programs are looked for, within the bounds that a hostile image meets.
 #include <random>
 
+#include <fmt/format.h>
+
 #include <sifkit/image_path.h>
 
 #include "support/runtime_root.h"

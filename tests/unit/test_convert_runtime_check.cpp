@@ -157,6 +157,7 @@ TEST_CASE("a root file system without any program is warned of", "[convert][runt
     return [add = std::move(add)](RuntimeRoot& r) {
       r.tree = Tree();
       r.input.configured = false;
+      r.input.expects_program = true;
       for (const char* name : {"etc", "lib", "lib/x"}) r.directory(name);
       r.file("etc/motd", "hello", 0644);
       add(r);
@@ -171,6 +172,7 @@ TEST_CASE("a root file system without any program is warned of", "[convert][runt
          r.file(".singularity.d/runscript", "#!/bin/sh\n");
        }), kNone},
       {"a program", bare([](RuntimeRoot& r) { r.file("lib/x/a", elf_program(), 0711); }), ""},
+      {"who says that it is a root", bare([](RuntimeRoot& r) { r.input.expects_program = false; }), ""},
       {"a script", bare([](RuntimeRoot& r) { r.file("lib/x/a", "#!/bin/sh\n"); }), ""},
       {"a configuration", bare([](RuntimeRoot& r) {
          r.input.configured = true;

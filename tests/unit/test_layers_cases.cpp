@@ -335,6 +335,7 @@ TEST_CASE("owners, modes, times, devices and attributes: every case", "[layers][
       {"md19", "attributes of other namespaces", {pax({{"SCHILY.xattr.system.posix_acl_access", "1"}, {"SCHILY.xattr.com.apple.x", "2"}, {"SCHILY.xattr.user.", "3"}, {"SCHILY.xattr.", "4"}})}, "f:1", {"xattr-dropped"}},
       {"md20", "attributes of a directory that is named again without", {TarBuilder().add({.name = "d/", .type = '5', .mode = 0755, .pax = {{"SCHILY.xattr.user.a", "1"}}}).bytes(), L(.directory("d"))}, "d/"},
       {"md20b", "an access control list in text", {pax({{"SCHILY.acl.access", "user::rw-,user:1:r--,group::r--,mask::r--,other::---"}})}, "f:1", {"xattr-dropped"}},
+      {"md20c", "a list that says what the mode says", {pax({{"SCHILY.acl.access", "user::rw-,group::r--,other::---"}})}, "f:1", {}},
       {"md21", "attributes of a FIFO", {xattr_layer({{"SCHILY.xattr.user.a", "1"}, {"SCHILY.xattr.trusted.b", "2"}}, '6')}, "f | trusted.b=2", {"xattr-dropped"}},
       {"md22", "devices", {TarBuilder().add({.name = "null", .type = '3', .mode = 0666, .major = 1, .minor = 3}).add({.name = "big", .type = '4', .major = 4095, .minor = 1048575}).bytes()}, "big b4095:1048575; null c1:3 666"},
       {"md22b", "a device that fits no inode", {TarBuilder().add({.name = "n", .type = '3', .major = 4096}).bytes()}, "!unsupported device number 4096:0 does not fit 12 and 20 bits"},

@@ -3,6 +3,8 @@
 // Links on the way to a path: where they lead, and how many of them are followed.
 #include <random>
 
+#include <fmt/format.h>
+
 #include <sifkit/layers/path_rest.h>
 #include <sifkit/layers/tree.h>
 

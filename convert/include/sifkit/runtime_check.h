@@ -60,6 +60,7 @@ struct RuntimeCheckInput {
   std::string working_dir;
   std::string runscript;     ///< the script that the runtime starts the command by, which needs no shell; "" for none
   std::string architecture;  ///< of the image; "" where nothing is to be said of it
+  bool expects_program = false;  ///< one that has none is odd: nobody has said that it is a root file system
   bool configured = false;   ///< the image has a configuration, so that to start nothing is odd
   std::size_t layers = 0;
   std::vector<layers::Flattener::ReplacedLink> replaced_links;

@@ -20,7 +20,8 @@ SIFKIT_API CacheOptions cache_options(bool disabled);
 /// Whether the environment wants no cache: SIFKIT_DISABLE_CACHE, else Apptainer's or SingularityCE's.
 SIFKIT_API bool is_cache_disabled();
 
-/// Whether it wants registries to be asked without TLS: SIFKIT_NOHTTPS, else Apptainer's or SingularityCE's.
+/// Whether it wants registries to be asked without TLS (SIFKIT_NOHTTPS). Apptainer's variable of that kind is not read: it
+/// tries TLS first. Throws usage for what is neither yes nor no.
 SIFKIT_API bool is_tls_disabled();
 
 /// SIFKIT_LIBRARY, else Apptainer's or SingularityCE's: the first that is set. Empty where none is.
