@@ -188,6 +188,17 @@ std::optional<std::int64_t> PaxRecords::seconds(std::string_view key) const {
   return fraction.find_first_not_of('0') == std::string_view::npos ? value : value - 1;
 }
 
+bool PaxRecords::has_acl() const {
+  static constexpr std::string_view kAcl = "SCHILY.acl.";
+  static constexpr std::string_view kAfterAcl = "SCHILY.acl/";
+  const auto is_list = [](const auto& attribute) { return attribute.first.starts_with("system.posix_acl_"); };
+  if (std::any_of(xattrs.begin(), xattrs.end(), is_list)) return false;
+  return std::any_of(values.lower_bound(kAcl), values.lower_bound(kAfterAcl), [](const auto& record) {
+    const std::string_view text = record.second;
+    return text.find("mask:") != std::string_view::npos || (record.first.ends_with(".default") && !text.empty());
+  });
+}
+
 std::vector<std::string> PaxRecords::sparse_numbers() const {
   const auto map = find("GNU.sparse.map");
   std::vector<std::string> numbers = map ? std::vector<std::string>() : sparse_map;

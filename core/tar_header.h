@@ -61,6 +61,9 @@ struct PaxRecords {
   std::optional<std::int64_t> number(std::string_view key) const;
   /// Seconds with an optional fraction, rounded down.
   std::optional<std::int64_t> seconds(std::string_view key) const;
+  /// Whether an access control list, as text, says more than the mode bits ("user::rw-,group::r--,other::r--"): it names
+  /// somebody, or is a directory's for what is made in it. One that is there as an attribute, too, is that.
+  bool has_acl() const;
   /// Offsets and lengths of a sparse file of format 0.0 or 0.1, by turns.
   std::vector<std::string> sparse_numbers() const;
 };

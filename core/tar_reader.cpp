@@ -18,24 +18,9 @@ namespace sifkit {
 
 namespace {
 
-// Where PAX records hold attributes in libarchive's base64 and access control lists as text, and what follows them.
+// Where PAX records hold attributes in libarchive's base64, and what follows them.
 constexpr std::string_view kLibarchiveXattr = "LIBARCHIVE.xattr.";
 constexpr std::string_view kAfterLibarchiveXattr = "LIBARCHIVE.xattr/";
-constexpr std::string_view kAcl = "SCHILY.acl.";
-constexpr std::string_view kAfterAcl = "SCHILY.acl/";
-
-/// Whether a list says more than the mode bits ("user::rw-,group::r--,other::r--"): it names somebody, or is a directory's
-/// for what is made in it. One that is there as an attribute, too, is that.
-template <class Records>
-bool has_acl(const Records& pax) {
-  const auto is_list = [](const auto& attribute) { return attribute.first.starts_with("system.posix_acl_"); };
-  if (std::any_of(pax.xattrs.begin(), pax.xattrs.end(), is_list)) return false;
-  const auto end = pax.values.lower_bound(kAfterAcl);
-  return std::any_of(pax.values.lower_bound(kAcl), end, [](const auto& record) {
-    const std::string_view text = record.second;
-    return text.find("mask:") != std::string_view::npos || (record.first.ends_with(".default") && !text.empty());
-  });
-}
 
 std::uint64_t padding_of(std::uint64_t size) { return (kTarBlock - size % kTarBlock) % kTarBlock; }
 
@@ -224,7 +209,7 @@ struct TarReader::Impl {
       member.mtime = pax.seconds("mtime").value_or(member.mtime);
       for (const auto* unused : {"atime", "ctime"}) pax.seconds(unused);
       member.xattrs = pax.xattrs;
-      member.has_acl = has_acl(pax);
+      member.has_acl = pax.has_acl();
       if (pax.xattrs.empty() && pax.values.lower_bound(kLibarchiveXattr) != pax.values.lower_bound(kAfterLibarchiveXattr)) {
         warnings.add("xattr-dropped", fmt::format("tar offset {}: {} has attributes in libarchive's form alone, which container engines do not read",
                                                   start, in_quotes(member.name)));

@@ -21,6 +21,8 @@
 #include <sifkit/core/read_ahead.h>
 #include <sifkit/core/text.h>
 
+#include "cache_files.h"
+
 namespace sifkit::oci {
 
 namespace {
@@ -30,7 +32,6 @@ using namespace std::chrono_literals;
 
 constexpr auto kSignOfLife = 5s;    ///< how often a process shows that it runs
 constexpr auto kNotRunning = 30s;   ///< without one it is not waited for
-constexpr auto kUnfinished = 24h;   ///< after that nobody writes a file any more
 
 fs::path blob_path(const fs::path& directory, const Digest& digest) {
   return directory / "blobs" / to_string(digest.algorithm()) / digest.hex();
@@ -43,23 +44,6 @@ void touch(int fd) {
 
 constexpr unsigned kFileMode = 0644;  ///< less the umask: what its group may write to has to be hashed at every use
 
-std::optional<struct stat> status_of(const fs::path& path) {
-  struct stat status {};
-  if (::lstat(path.c_str(), &status) != 0) return std::nullopt;
-  return status;
-}
-
-/// None of a directory that is absent: another process may have it made, or removed, at any moment.
-std::vector<fs::path> files_in(const fs::path& directory) {
-  std::vector<fs::path> out;
-  std::error_code error;
-  for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error)) out.push_back(at->path());
-  if (error && error.value() != ENOENT)
-    throw_errno(fmt::format("read the directory {}", in_quotes(directory.native())), error.value());
-  std::sort(out.begin(), out.end());
-  return out;
-}
-
 /// The same of a cache that is only asked: one that cannot be read has nothing.
 std::vector<fs::path> readable_files_in(const fs::path& directory) {
   try {
@@ -67,93 +51,6 @@ std::vector<fs::path> readable_files_in(const fs::path& directory) {
   } catch (const Error&) {
     return {};
   }
-}
-
-/// An image is called KEY-DIGEST: what it was made of, and what it is.
-std::optional<std::pair<std::string, std::string>> parts_of_image_name(const std::string& name) {
-  static constexpr std::size_t kHex = 64;
-  if (name.size() != 2 * kHex + 1 || name[kHex] != '-') return std::nullopt;
-  return std::pair(name.substr(0, kHex), name.substr(kHex + 1));
-}
-
-std::optional<Digest> parsed(const std::string& algorithm, const std::string& hex) {
-  try {
-    return Digest::parse(algorithm + ":" + hex);
-  } catch (const Error&) {
-    return std::nullopt;
-  }
-}
-
-/// Removes files, and remembers what could not be.
-class Removal {
- public:
-  /// Whether it is gone, by whomever.
-  bool remove(const fs::path& path) {
-    if (::unlink(path.c_str()) == 0 || errno == ENOENT) return true;
-    if (failed_++ == 0) {
-      error_number_ = errno;
-      first_ = path;
-    }
-    return false;
-  }
-
-  /// Where a directory cannot be read, the others are gone through all the same.
-  template <class Step>
-  void attempt(const Step& step) {
-    try {
-      step();
-    } catch (...) {
-      if (!unread_) unread_ = std::current_exception();
-    }
-  }
-
-  void throw_failure() const {
-    if (unread_) std::rethrow_exception(unread_);
-    if (failed_ == 0) return;
-    const auto more = failed_ == 1 ? std::string() : fmt::format(" and {} more", failed_ - 1);
-    throw_errno(fmt::format("remove {}{}", in_quotes(first_.native()), more), error_number_);
-  }
-
- private:
-  std::size_t failed_ = 0;
-  int error_number_ = 0;
-  fs::path first_;
-  std::exception_ptr unread_;
-};
-
-void remove_unfinished(const fs::path& directory, Removal& removal) {
-  for (const auto& path : files_in(directory)) {
-    const auto status = status_of(path);
-    if (!status || !S_ISREG(status->st_mode) || path.extension() != ".partial") continue;
-    const auto written = std::chrono::system_clock::from_time_t(status->st_mtim.tv_sec);
-    if (std::chrono::system_clock::now() - written > kUnfinished) removal.remove(path);
-  }
-}
-
-void add_entries(const fs::path& inner, std::vector<CacheEntry>& out) {
-  const bool images = inner.filename() == "images";
-  for (const auto& path : files_in(inner)) {
-    const auto status = status_of(path);
-    if (!status || !S_ISREG(status->st_mode)) continue;
-    const auto image = parts_of_image_name(path.filename());
-    if (images && !image) continue;
-    const auto digest = images ? parsed("sha256", image->second) : parsed(inner.filename(), path.filename());
-    if (digest)
-      out.push_back({path, images, digest->text(), static_cast<std::uint64_t>(status->st_size), status->st_mtim.tv_sec});
-  }
-}
-
-void sort_by_use(std::vector<CacheEntry>& entries) {
-  std::stable_sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.used < b.used; });
-}
-
-std::vector<fs::path> directories_of(const fs::path& directory) {
-  files_in(directory);  // the one that its user knows is named where it cannot be read, or is none
-  auto out = files_in(directory / "blobs");
-  std::error_code error;
-  std::erase_if(out, [&](const fs::path& inner) { return !fs::is_directory(inner, error); });
-  out.push_back(directory / "images");
-  return out;
 }
 
 /// Of this process. Who has one waits for no other: that may be its own, or that of a process which waits for it.
@@ -193,34 +90,6 @@ class Turn {
 };
 
 }  // namespace
-
-std::vector<CacheEntry> cache_entries(const fs::path& directory) {
-  std::vector<CacheEntry> out;
-  for (const auto& inner : directories_of(directory)) add_entries(inner, out);
-  sort_by_use(out);
-  return out;
-}
-
-std::uint64_t prune_cache(const fs::path& directory, std::uint64_t max_bytes) {
-  Removal removal;
-  std::vector<CacheEntry> entries;
-  for (const auto& inner : directories_of(directory)) {
-    removal.attempt([&] {
-      remove_unfinished(inner, removal);
-      add_entries(inner, entries);
-    });
-  }
-  sort_by_use(entries);
-  std::uint64_t bytes = 0;
-  for (const auto& entry : entries) bytes += entry.bytes;
-  std::uint64_t freed = 0;
-  for (const auto& entry : entries) {
-    if (bytes - freed <= max_bytes) break;
-    if (removal.remove(entry.path)) freed += entry.bytes;
-  }
-  removal.throw_failure();
-  return freed;
-}
 
 bool others_may_write(const File& file) {
   struct stat status {};
@@ -375,7 +244,7 @@ std::optional<Cache::KeptImage> Cache::find_image_in(const fs::path& directory, 
   for (const auto& path : readable_files_in(directory / "images")) {
     const auto parts = parts_of_image_name(path.filename());
     if (!parts || parts->first != key.hex()) continue;
-    const auto digest = parsed("sha256", parts->second);
+    const auto digest = parsed_digest("sha256", parts->second);
     if (!digest) continue;
     if (auto file = checked(path, *digest, std::nullopt, own)) return KeptImage{std::move(file), *digest};
   }
