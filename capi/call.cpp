@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "call.h"
 
-#include <map>
 #include <new>
 
 #include <fmt/format.h>
@@ -33,13 +32,7 @@ OperationContext Call::operation() {
   return operation;
 }
 
-oci::SourceOptions Call::source() {
-  oci::SourceOptions source = options_.build;
-  source.operation = operation();
-  source.registry.cache = cache();
-  source.registry.plain_http = source.registry.plain_http || oci::is_tls_disabled();
-  return source;
-}
+oci::SourceOptions Call::source() { return build(); }
 
 ConvertOptions Call::build() {
   ConvertOptions build = options_.build;
@@ -52,15 +45,9 @@ ConvertOptions Call::build() {
 void Call::show(const WarningList& warnings) noexcept {
   if (options_.warning == nullptr && options_.message == nullptr) return;
   try {
-    std::map<std::string, std::uint64_t> listed;
-    for (const auto& warning : warnings.listed()) {
-      ++listed[warning.kind];
-      tell_warning(warning.kind, warning.text, warning.hint.text());
-    }
-    for (const auto& [kind, count] : listed) {
-      if (const auto all = warnings.count(kind); all > count)
-        tell_warning(kind, fmt::format("{} more of the kind '{}'", all - count, kind), "");
-    }
+    for (const auto& warning : warnings.listed()) tell_warning(warning.kind, warning.text, warning.hint.text());
+    for (const auto& [kind, count] : warnings.unlisted())
+      tell_warning(kind, fmt::format("{} more of the kind '{}'", count, kind), "");
   } catch (const std::bad_alloc&) {
   }
 }

@@ -20,7 +20,6 @@ namespace sifkit::capi {
 
 namespace {
 
-constexpr unsigned kMaxConnections = 64;
 constexpr int kMaxRetryDelay = 60;  ///< seconds
 
 template <class Number>
@@ -138,7 +137,7 @@ constexpr auto kOptions = std::to_array<std::pair<std::string_view, Set>>({
        o.compression = value;
      }},
     {"connections", [](auto& o, auto value) {
-       o.build.registry.connections = number<unsigned>(value, 1, kMaxConnections);
+       o.build.registry.connections = number<unsigned>(value, 1, oci::RegistryOptions::kMaxConnections);
      }},
     {"creds", [](auto& o, auto value) { o.build.registry.credentials = credentials(value, "creds"); }},
     {"dest-authfile", [](auto& o, auto value) { o.target_registry.auth_file = file_name(value); }},

@@ -181,26 +181,14 @@ void only_errors_are_records(CLI::App& verb) {
   verb.get_option("--json")->description("Print errors as JSON records; the output is what it is");
 }
 
-std::optional<std::string> environment(std::string_view name) {
-  for (const char* prefix : {"SIFKIT_", "APPTAINER_", "SINGULARITY_"}) {
-    if (const char* value = std::getenv((prefix + std::string(name)).c_str())) return value;
-  }
-  return std::nullopt;
-}
-
 void Session::show_warnings(const WarningList& warnings) const {
-  std::map<std::string, std::uint64_t> listed;
   for (const auto& warning : warnings.listed()) {
-    ++listed[warning.kind];
     const auto hint = hint_text(warning.hint);
     logger->write(LogLevel::warning,
                   fmt::format("{}{} [{}]", warning.text, hint.empty() ? "" : " (" + hint + ")", warning.kind));
   }
-  for (const auto& [kind, count] : listed) {
-    if (const auto all = warnings.count(kind); all > count) {
-      logger->write(LogLevel::warning, fmt::format("{} more of the kind '{}'", all - count, kind));
-    }
-  }
+  for (const auto& [kind, count] : warnings.unlisted())
+    logger->write(LogLevel::warning, fmt::format("{} more of the kind '{}'", count, kind));
 }
 
 std::unique_ptr<Source> open_input(const std::string& path, const Session& session) {

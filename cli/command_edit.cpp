@@ -44,9 +44,9 @@ struct EditArguments {
   bool sign = false;
 };
 
-/// Of a file or, for "-", of standard input; `what` it is to become is for the error.
 std::string name_of_input(const std::string& path) { return path == "-" ? "standard input" : in_quotes(path); }
 
+/// Of a file or, for "-", of standard input; `what` it is to become is for the error.
 std::string text_of_file(const std::string& path, std::string_view what, const Session& session) {
   const auto source = open_input(path, session);
   const auto name = name_of_input(path);

@@ -6,6 +6,7 @@
 #include <sifkit/core/civil_time.h>
 #include <sifkit/core/file.h>
 #include <sifkit/core/readable.h>
+#include <sifkit/core/resources.h>
 #include <sifkit/trust/key_store.h>
 #include <sifkit/trust/keyserver.h>
 

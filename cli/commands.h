@@ -73,9 +73,6 @@ void only_errors_are_records(CLI::App& verb);
 /// Writes an error to standard error: as text, or as a record where records are wanted.
 void report_error(Session& session, const Error& error);
 
-/// SIFKIT_X, then APPTAINER_X, then SINGULARITY_X; nothing where none is set.
-std::optional<std::string> environment(std::string_view name);
-
 /// The file, or with "-" standard input.
 std::unique_ptr<Source> open_input(const std::string& path, const Session& session);
 

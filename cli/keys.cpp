@@ -2,6 +2,7 @@
 #include "keys.h"
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/resources.h>
 #include <sifkit/trust/default_keys.h>
 
 #include "process.h"

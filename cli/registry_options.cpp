@@ -41,7 +41,8 @@ void add_registry_options(CLI::App& verb, RegistryArguments& arguments) {
                   "File with credentials, as Docker and podman write it (default: REGISTRY_AUTH_FILE, then theirs)")
       ->type_name("FILE");
   verb.add_flag("--no-https,--nohttps", arguments.plain_http, "Ask the registry without TLS");
-  verb.add_option("--retries", arguments.retries, "Times that a failed transfer is tried again (default 5; 2 for a host that has not answered yet)")
+  verb.add_option("--retries", arguments.retries,
+                  "Times that a failed transfer is tried again (default 5; 2 for a host that has not answered yet)")
       ->transform(Integer<unsigned>(0, 1000))
       ->type_name("N");
   verb.add_option("--retry-delay", arguments.retry_delay,
@@ -49,7 +50,7 @@ void add_registry_options(CLI::App& verb, RegistryArguments& arguments) {
       ->transform(Milliseconds())
       ->type_name("SECONDS");
   verb.add_option("--connections", arguments.connections, "Layers that are transferred at once (default 4)")
-      ->transform(Integer<unsigned>(1, 64))
+      ->transform(Integer<unsigned>(1, oci::RegistryOptions::kMaxConnections))
       ->type_name("N");
   verb.add_flag("--disable-cache", arguments.no_cache, "Neither take from the cache nor keep in it what is fetched");
   verb.add_option("--library", arguments.library,

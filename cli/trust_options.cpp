@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 
 #include <sifkit/core/error.h>
+#include <sifkit/core/option_values.h>
+#include <sifkit/core/resources.h>
 #include <sifkit/trust/default_keys.h>
 
 #include "commands.h"
@@ -15,17 +17,6 @@
 namespace sifkit::cli {
 
 namespace {
-
-/// Go's words for a truth, which Apptainer takes, and "yes" and "no". Another word is no "no": nobody would be asked.
-bool is_true(std::string_view name) {
-  const auto value = environment(name).value_or("");
-  const auto is = [&](std::initializer_list<std::string_view> words) {
-    return std::find(words.begin(), words.end(), value) != words.end();
-  };
-  if (is({"1", "t", "T", "true", "TRUE", "True", "yes"})) return true;
-  if (is({"", "0", "f", "F", "false", "FALSE", "False", "no"})) return false;
-  throw Error(ErrorKind::usage, fmt::format("the variable {}: expected 'true' or 'false', got {}", name, in_quotes(value)));
-}
 
 trust::CertificateFiles certificate_of(const TrustArguments& arguments) {
   return {arguments.certificate, arguments.intermediates, arguments.roots, arguments.ocsp};
@@ -41,7 +32,7 @@ void add_environment(TrustArguments& arguments) {
   if (!arguments.certificate.empty()) {
     fill(arguments.intermediates, "VERIFY_INTERMEDIATES");
     fill(arguments.roots, "VERIFY_ROOTS");
-    arguments.ocsp = arguments.ocsp || is_true("VERIFY_OCSP");
+    arguments.ocsp = arguments.ocsp || truth_of_variable("VERIFY_OCSP", environment("VERIFY_OCSP").value_or(""));
   }
   if (const auto key = environment("VERIFY_KEY"); key && arguments.keys.empty() && arguments.certificate.empty()) arguments.keys = {*key};
 }

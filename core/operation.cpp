@@ -2,6 +2,7 @@
 #include <sifkit/core/operation.h>
 
 #include <algorithm>
+#include <map>
 
 #include <sifkit/core/error.h>
 
@@ -57,6 +58,16 @@ void WarningList::add_all(const WarningList& held) {
 std::uint64_t WarningList::count(std::string_view kind) const {
   const auto tally = std::find_if(tallies_.begin(), tallies_.end(), [&](const Tally& t) { return t.kind == kind; });
   return tally == tallies_.end() ? 0 : tally->count;
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> WarningList::unlisted() const {
+  std::map<std::string, std::uint64_t> listed;
+  for (const auto& warning : listed_) ++listed[warning.kind];
+  std::vector<std::pair<std::string, std::uint64_t>> out;
+  for (const auto& [kind, some] : listed) {
+    if (const auto all = count(kind); all > some) out.emplace_back(kind, all - some);
+  }
+  return out;
 }
 
 }  // namespace sifkit

@@ -19,6 +19,14 @@ std::optional<std::uint64_t> scaled_number(std::string_view text) noexcept {
   return value && *value <= (~std::uint64_t{0} >> shift) ? std::optional(*value << shift) : std::nullopt;
 }
 
+bool truth_of_variable(std::string_view name, std::string_view value) {
+  static constexpr std::string_view kYes[] = {"1", "t", "T", "true", "TRUE", "True", "yes"};
+  static constexpr std::string_view kNo[] = {"", "0", "f", "F", "false", "FALSE", "False", "no"};
+  if (is_one_of(kYes, value)) return true;
+  if (is_one_of(kNo, value)) return false;
+  throw Error(ErrorKind::usage, fmt::format("the variable {}: expected 'true' or 'false', got {}", name, in_quotes(value)));
+}
+
 std::string names_of_adjustable_limits() {
   std::string names;
   for (const auto& limit : adjustable_limits()) names += fmt::format("{}{}", names.empty() ? "" : ", ", limit.name);

@@ -80,6 +80,13 @@ std::string environment_variable(const char* name) {
   return value == nullptr ? std::string() : std::string(value);
 }
 
+std::optional<std::string> environment(std::string_view name) {
+  for (const char* prefix : {"SIFKIT_", "APPTAINER_", "SINGULARITY_"}) {
+    if (const char* value = std::getenv((prefix + std::string(name)).c_str())) return value;
+  }
+  return std::nullopt;
+}
+
 std::string first_environment_variable(std::initializer_list<const char*> names) {
   for (const char* name : names) {
     if (auto value = environment_variable(name); !value.empty()) return value;

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include <sifkit/core/text.h>
+
 #include "file_set.h"
 
 namespace sifkit::oci {
@@ -67,11 +69,6 @@ constexpr std::string_view kPersonalNames[] = {".bashrc", ".profile", ".ssh", ".
 
 /// Directories at the top of images that hold nothing but a program, however deep it lies in them.
 constexpr std::string_view kProgramPlaces[] = {"app", "apps", "home", "ko-app", "opt", "root", "run", "srv", "tmp", "var", "workspace"};
-
-template <std::size_t N>
-bool is_one_of(const std::string_view (&list)[N], std::string_view text) {
-  return std::find(std::begin(list), std::end(list), text) != std::end(list);
-}
 
 constexpr std::uint32_t bit_of(std::string_view root_name) {
   return 1u << (std::find(std::begin(kRootNames), std::end(kRootNames), root_name) - std::begin(kRootNames));

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <algorithm>
-#include <iterator>
 #include <string_view>
 
+#include <sifkit/core/text.h>
 #include <sifkit/oci/descriptor.h>
 
 namespace sifkit::oci {
@@ -25,16 +24,11 @@ inline constexpr std::string_view kLayerTypes[] = {
     "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
 };
 
-template <std::size_t N>
-bool one_of(const std::string_view (&list)[N], std::string_view text) {
-  return std::find(std::begin(list), std::end(list), text) != std::end(list);
-}
-
 /// What a descriptor may state of a document that is read as a manifest or an index, if only to say which old one it
 /// is. Other types are no error of an index (image-spec image-index.md), and what they stand for may be of any size.
 inline bool may_be_document(std::string_view stated) {
   static constexpr std::string_view kDockerTypes = "application/vnd.docker.distribution.manifest.";
-  return stated.empty() || one_of(kIndexTypes, stated) || one_of(kManifestTypes, stated) ||
+  return stated.empty() || is_one_of(kIndexTypes, stated) || is_one_of(kManifestTypes, stated) ||
          stated.starts_with(kDockerTypes);
 }
 

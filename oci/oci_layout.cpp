@@ -98,7 +98,7 @@ void check_kind(const JsonView& view, bool index, const std::string& stated, std
   if (!type.empty() && !stated.empty() && type != stated) {
     throw Error(ErrorKind::malformed, fmt::format("{}: its media type is {}, its descriptor says {}", where, in_quotes(type), in_quotes(stated)));
   }
-  const bool other_type = index ? one_of(kManifestTypes, type) : one_of(kIndexTypes, type);
+  const bool other_type = index ? is_one_of(kManifestTypes, type) : is_one_of(kIndexTypes, type);
   const bool confused = index ? !view["layers"].is_null() || !view["config"].is_null() : !view["manifests"].is_null();
   if (confused || other_type || !view["fsLayers"].is_null()) {
     throw Error(ErrorKind::malformed, fmt::format("{} has members of an index and of a manifest", where));
@@ -247,7 +247,7 @@ class LayoutReader {
   StoredParts read_manifest(const JsonView& view, Candidate& candidate) {
     if (view["config"].is_null()) throw Error(ErrorKind::malformed, fmt::format("{}no config", view.place()));
     const auto config = parse_descriptor(view["config"]);
-    if (!config.media_type.empty() && !one_of(kConfigTypes, config.media_type)) {
+    if (!config.media_type.empty() && !is_one_of(kConfigTypes, config.media_type)) {
       const auto layers = view["layers"].value();
       // An artifact says what it is either way; one without a configuration has an empty one.
       const auto artifact = member_text(view.value(), "artifactType");
@@ -280,7 +280,7 @@ class LayoutReader {
       if (descriptor.media_type.ends_with("+encrypted")) {
         throw Error(ErrorKind::unsupported, fmt::format("{}: the layer is encrypted", list.at(i).place()));
       }
-      if (!one_of(kLayerTypes, descriptor.media_type)) {
+      if (!is_one_of(kLayerTypes, descriptor.media_type)) {
         throw Error(ErrorKind::unsupported, fmt::format("{}: {} is no layer of an image", list.at(i).place(), in_quotes(descriptor.media_type)));
       }
       std::string name = blobs_->name_of(descriptor.digest, BlobKind::other);
@@ -333,8 +333,8 @@ Descriptor parse_descriptor(const JsonView& view) {
 
 bool is_index(const JsonView& view, const std::string& stated, std::string_view where) {
   check_schema(view);
-  const bool index = one_of(kIndexTypes, stated) || (!one_of(kManifestTypes, stated) && !view["manifests"].is_null());
-  if (!index && !stated.empty() && !one_of(kManifestTypes, stated))
+  const bool index = is_one_of(kIndexTypes, stated) || (!is_one_of(kManifestTypes, stated) && !view["manifests"].is_null());
+  if (!index && !stated.empty() && !is_one_of(kManifestTypes, stated))
     throw no_type_of_image(where, stated);
   check_kind(view, index, stated, where);
   return index;

@@ -9,6 +9,7 @@
 #include <sifkit/core/base64.h>
 #include <sifkit/core/error.h>
 #include <sifkit/core/readable.h>
+#include <sifkit/core/text.h>
 
 #include "armor.h"
 
@@ -26,11 +27,6 @@ constexpr std::string_view kWeakHashNames[] = {"SHA224", "SHA1", "RIPEMD160", "M
 constexpr std::string_view kArmorHeaders[] = {"Version:", "Comment:"};
 constexpr std::size_t kMaxHeaders = 4;         ///< of the message, and of its signature's armor
 constexpr std::size_t kMaxHeaderBytes = 256;   ///< of one line
-
-template <std::size_t count>
-bool is_among(const std::string_view (&names)[count], std::string_view name) {
-  return std::find(std::begin(names), std::end(names), name) != std::end(names);
-}
 
 /// Lines ended by LF or CRLF; the last may have no end.
 class Lines {
@@ -96,10 +92,10 @@ void read_hash_header(std::string_view line, Lines& lines, std::vector<std::stri
   while (true) {
     const auto comma = line.find(',');
     const auto name = line.substr(0, comma);
-    if (is_among(kWeakHashNames, name)) {
+    if (is_one_of(kWeakHashNames, name)) {
       lines.refuse(fmt::format("hash {} is too weak (expected SHA256 or stronger)", in_quotes(name)));
     }
-    if (!is_among(kHashNames, name)) {
+    if (!is_one_of(kHashNames, name)) {
       lines.fail(fmt::format("hash {} is not accepted (expected SHA256 or stronger)", in_quotes(name)));
     }
     hashes.emplace_back(name);
@@ -139,7 +135,7 @@ bool skip_armor_headers(Lines& lines) {
   for (auto line = lines.require("an empty line"); !line.empty(); line = lines.require("an empty line")) {
     const auto colon = line.find(':');
     if (colon == std::string_view::npos) lines.fail("expected an empty line before the signature's base64");
-    if (!is_among(kArmorHeaders, line.substr(0, colon + 1))) {
+    if (!is_one_of(kArmorHeaders, line.substr(0, colon + 1))) {
       lines.refuse(fmt::format("header {} in the signature's armor is not accepted (expected Version or Comment)",
                                in_quotes(line.substr(0, std::min<std::size_t>(colon, 64)))));
     }

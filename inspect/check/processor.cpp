@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processor.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <sifkit/core/text.h>
 
 #include "../sbom/catalogers.h"
 
@@ -18,9 +18,7 @@ constexpr std::string_view kEnterpriseLinux[] = {"almalinux", "centos", "ol", "r
 
 unsigned level_of_distribution(std::string_view os_release) {
   const auto distribution = sbom::read_os_release(os_release);
-  if (std::find(std::begin(kEnterpriseLinux), std::end(kEnterpriseLinux), distribution.id) ==
-      std::end(kEnterpriseLinux))
-    return 0;
+  if (!is_one_of(kEnterpriseLinux, distribution.id)) return 0;
   const std::string_view version = distribution.version_id;
   const auto major = version.substr(0, version.find('.'));
   return major == "9" ? 2 : major == "10" ? 3 : 0;

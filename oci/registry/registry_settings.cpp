@@ -17,14 +17,6 @@ namespace sifkit::oci {
 
 namespace {
 
-/// Ours, else Apptainer's or SingularityCE's. One that is set to nothing is set.
-std::optional<std::string> environment(std::string_view name) {
-  for (const char* prefix : {"SIFKIT_", "APPTAINER_", "SINGULARITY_"}) {
-    if (const char* value = std::getenv((prefix + std::string(name)).c_str())) return value;
-  }
-  return std::nullopt;
-}
-
 std::filesystem::path cache_directory() {
   if (const auto own = environment_variable("SIFKIT_CACHEDIR"); !own.empty()) return own;
   for (const char* name : {"APPTAINER_CACHEDIR", "SINGULARITY_CACHEDIR", "XDG_CACHE_HOME"}) {
@@ -65,16 +57,7 @@ bool is_cache_disabled() {
   return value && !value->empty() && *value != "0" && *value != "false" && *value != "no";
 }
 
-bool is_tls_disabled() {
-  static constexpr const char* kName = "SIFKIT_NOHTTPS";
-  const auto value = environment_variable(kName);
-  const auto is = [&](std::initializer_list<std::string_view> words) {
-    return std::find(words.begin(), words.end(), value) != words.end();
-  };
-  if (is({"1", "t", "T", "true", "TRUE", "True", "yes"})) return true;
-  if (is({"", "0", "f", "F", "false", "FALSE", "False", "no"})) return false;
-  throw Error(ErrorKind::usage, fmt::format("the variable {}: expected 'true' or 'false', got {}", kName, in_quotes(value)));
-}
+bool is_tls_disabled() { return truth_of_variable("SIFKIT_NOHTTPS", environment_variable("SIFKIT_NOHTTPS")); }
 
 std::string library_of_environment() { return environment("LIBRARY").value_or(""); }
 

@@ -67,6 +67,8 @@ class SIFKIT_API WarningList {
   const std::vector<Warning>& listed() const noexcept { return listed_; }
   /// How many of a kind there were in all, listed or not.
   std::uint64_t count(std::string_view kind) const;
+  /// How many of each kind are not listed, where there are any.
+  std::vector<std::pair<std::string, std::uint64_t>> unlisted() const;
   std::uint64_t total() const noexcept { return total_; }
 
  private:

@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <initializer_list>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include <sifkit/core/export.h>
 
@@ -21,6 +23,8 @@ SIFKIT_API std::uint64_t available_memory();
 
 /// The value of a variable of the environment; empty where it is not set.
 SIFKIT_API std::string environment_variable(const char* name);
+/// SIFKIT_X, then APPTAINER_X, then SINGULARITY_X; nothing where none is set. One that is set to nothing is set.
+SIFKIT_API std::optional<std::string> environment(std::string_view name);
 /// Of the first of these that is set and not empty; empty where none is.
 SIFKIT_API std::string first_environment_variable(std::initializer_list<const char*> names);
 

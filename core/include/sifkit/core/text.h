@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <concepts>
+#include <cstddef>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,6 +20,12 @@ SIFKIT_API std::string lower_case(std::string_view text);
 
 /// Whether two texts differ in the case of the letters A to Z at the most.
 SIFKIT_API bool equal_ignoring_case(std::string_view one, std::string_view other) noexcept;
+
+/// Whether a text is in a list.
+template <std::size_t N>
+constexpr bool is_one_of(const std::string_view (&list)[N], std::string_view text) noexcept {
+  return std::find(std::begin(list), std::end(list), text) != std::end(list);
+}
 
 /// Without what it begins and ends with of `blanks`.
 SIFKIT_API std::string_view trimmed(std::string_view text, std::string_view blanks = " \t") noexcept;

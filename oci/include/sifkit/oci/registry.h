@@ -34,6 +34,7 @@ struct RegistryOptions {
   unsigned retries = 5;                            ///< of what may heal, without progress in between
   std::chrono::milliseconds retry_delay{500};      ///< before the first; doubled each time, up to a minute
   CacheOptions cache;                              ///< of layers, configurations and SIF files
+  static constexpr unsigned kMaxConnections = 64;  ///< that a user may ask for
   unsigned connections = 4;                        ///< layers that are transferred at once, from 1
 };
 
